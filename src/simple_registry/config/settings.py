@@ -1,0 +1,124 @@
+"""Every setting of a running registry, with its default, as one immutable value.
+
+`docs/configuration.md` documents each; a test compares the two.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class AllowMissing(StrEnum):
+    """Which parts of a manifest may be absent when it is pushed (`manifests.allowMissing`)."""
+
+    NONE = "none"
+    INDEXES = "indexes"
+    ALL = "all"
+
+
+class LogFormat(StrEnum):
+    """How log lines look; `auto` is `text` on a terminal and `json` otherwise."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Secret:
+    """Text that must not be shown: its `repr` is `***`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Hold `text`."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the one place that needs it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """Where to listen: `host` (a name or an address without brackets) and `port` (0: any free one)."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """Where to listen: the path of a unix socket."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of a PEM certificate chain and its private key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Administrator:
+    """The user of `-adminname`, with a bcrypt hash."""
+
+    name: str
+    password_hash: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what clients may cost. Times in seconds, sizes in bytes."""
+
+    header_timeout: float = 30.0
+    body_timeout: float = 60.0
+    manifest_size: int = 4 * MIB
+    session_life: float = 24 * 3600.0
+    sessions: int = 10_000
+    tags_per_push: int = 100
+    drain_size: int = 1024 * MIB
+    drain_timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GarbageCollection:
+    """When content that no repository holds is removed. Times in seconds."""
+
+    interval: float = 600.0
+    grace: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server process group runs with."""
+
+    data_dir: Path = Path("./data")
+    addr: TcpAddress | UnixAddress = field(default_factory=lambda: TcpAddress("0.0.0.0", 5000))  # noqa: S104 (documented default)
+    tls: Tls | None = None
+    workers: int = 0
+    """Number of worker processes; 0: one per core."""
+    config_dirs: tuple[Path, ...] = ()
+    administrator: Administrator | None = None
+    allow_missing: AllowMissing = AllowMissing.NONE
+    limits: Limits = field(default_factory=Limits)
+    garbage_collection: GarbageCollection = field(default_factory=GarbageCollection)
+    log_level: LogLevel = LogLevel.INFO
+    log_format: LogFormat = LogFormat.AUTO

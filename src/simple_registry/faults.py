@@ -1,0 +1,18 @@
+"""What storage raises when it cannot do its work; absence is never one of these (stores return `None`)."""
+
+
+class StorageFault(Exception):
+    """A store could not do what was asked, through no fault of the caller."""
+
+    def __init__(self, action: str, cause: BaseException | str) -> None:
+        """Name the `action` that failed (a verb phrase) and what stopped it."""
+        super().__init__(f"cannot {action}: {cause}")
+        self.action = action
+
+
+class StorageFull(StorageFault):
+    """The disk, a quota or a file size limit leaves no room; nothing was acknowledged and nothing is damaged."""
+
+
+class SessionBusy(Exception):
+    """Another request is writing to this upload session right now."""

@@ -1,0 +1,236 @@
+"""The error codes of the specification, one class each, raised with facts.
+
+Facts (keyword arguments) go to the client as `detail`; `note` goes to the log only. The codes, their meanings and
+the usual statuses are those of the distribution specification's table "Error Codes"; `tests/oci/test_errors.py`
+compares the two. `http.problems` is the only place that turns one of these into a response.
+"""
+
+from typing import ClassVar
+
+Fact = str | int | bool | None | list[str]
+
+
+class RegistryError(Exception):
+    """An answer for the client that is not success."""
+
+    code: ClassVar[str]
+    message: ClassVar[str]
+    status: ClassVar[int]
+
+    def __init__(self, *, note: str | None = None, **facts: Fact) -> None:
+        """Keep the facts for the client and the note for the log."""
+        super().__init__(self.message, facts)
+        self.facts = facts
+        self.note = note
+
+
+class BlobUnknown(RegistryError):
+    """code-1."""
+
+    code = "BLOB_UNKNOWN"
+    message = "blob unknown to registry"
+    status = 404
+
+
+class BlobUploadInvalid(RegistryError):
+    """code-2."""
+
+    code = "BLOB_UPLOAD_INVALID"
+    message = "blob upload invalid"
+    status = 400
+
+
+class UploadBusy(BlobUploadInvalid):
+    """code-2: another request is writing to the same session."""
+
+    message = "blob upload invalid: another request is writing to this session; wait for it or start a new one"
+    status = 409
+
+
+class BlobUploadUnknown(RegistryError):
+    """code-3."""
+
+    code = "BLOB_UPLOAD_UNKNOWN"
+    message = "blob upload unknown to registry"
+    status = 404
+
+
+class DigestInvalid(RegistryError):
+    """code-4."""
+
+    code = "DIGEST_INVALID"
+    message = "provided digest did not match uploaded content or is not a supported digest"
+    status = 400
+
+
+class ManifestBlobUnknown(RegistryError):
+    """code-5."""
+
+    code = "MANIFEST_BLOB_UNKNOWN"
+    message = "manifest references a manifest or blob unknown to registry"
+    status = 404
+
+
+class ManifestInvalid(RegistryError):
+    """code-6."""
+
+    code = "MANIFEST_INVALID"
+    message = "manifest invalid"
+    status = 400
+
+
+class ManifestTooLarge(RegistryError):
+    """code-10, for a manifest over the size limit."""
+
+    code = "SIZE_INVALID"
+    message = "manifest is larger than this registry accepts"
+    status = 413
+
+
+class ManifestUnknown(RegistryError):
+    """code-7."""
+
+    code = "MANIFEST_UNKNOWN"
+    message = "manifest unknown to registry"
+    status = 404
+
+
+class NameInvalid(RegistryError):
+    """code-8."""
+
+    code = "NAME_INVALID"
+    message = "invalid repository name"
+    status = 400
+
+
+class NameUnknown(RegistryError):
+    """code-9."""
+
+    code = "NAME_UNKNOWN"
+    message = "repository name not known to registry"
+    status = 404
+
+
+class SizeInvalid(RegistryError):
+    """code-10."""
+
+    code = "SIZE_INVALID"
+    message = "provided length did not match content length"
+    status = 400
+
+
+class RangeInvalid(RegistryError):
+    """code-2, for a chunk that does not continue where the session stands (416)."""
+
+    code = "BLOB_UPLOAD_INVALID"
+    message = "chunk out of order: it must begin at the first byte that is missing"
+    status = 416
+
+
+class Unauthorized(RegistryError):
+    """code-11."""
+
+    code = "UNAUTHORIZED"
+    message = "authentication required"
+    status = 401
+
+
+class Denied(RegistryError):
+    """code-12."""
+
+    code = "DENIED"
+    message = "requested access to the resource is denied"
+    status = 403
+
+
+class Unsupported(RegistryError):
+    """code-13."""
+
+    code = "UNSUPPORTED"
+    message = "the operation is unsupported"
+    status = 405
+
+
+class RangeNotSatisfiable(RegistryError):
+    """code-13, for a read of bytes that the content does not have (416)."""
+
+    code = "UNSUPPORTED"
+    message = "requested range lies outside the content"
+    status = 416
+
+
+class TooManyRequests(RegistryError):
+    """code-14."""
+
+    code = "TOOMANYREQUESTS"
+    message = "too many requests"
+    status = 429
+
+
+class TagInvalid(RegistryError):
+    """code-6, for a tag that breaks the grammar: the table has no code of its own for tags."""
+
+    code = "MANIFEST_INVALID"
+    message = "invalid tag"
+    status = 400
+
+
+class PaginationInvalid(RegistryError):
+    """code-13, for an `n` that is no number."""
+
+    code = "UNSUPPORTED"
+    message = "invalid number of results requested"
+    status = 400
+
+
+class NotFound(RegistryError):
+    """code-13: no endpoint has this path."""
+
+    code = "UNSUPPORTED"
+    message = "no such endpoint"
+    status = 404
+
+
+class UriTooLong(RegistryError):
+    """code-13: the request names more than one request may."""
+
+    code = "UNSUPPORTED"
+    message = "too many values in the query"
+    status = 414
+
+
+class RequestTimeout(RegistryError):
+    """code-2: the client sent its body too slowly."""
+
+    code = "BLOB_UPLOAD_INVALID"
+    message = "the request body came too slowly"
+    status = 408
+
+
+class Unavailable(RegistryError):
+    """Not in the table, which speaks of 4xx only: the server cannot do its work at the moment."""
+
+    code = "UNKNOWN"
+    message = "the registry cannot serve this request right now; try again later"
+    status = 503
+
+
+class StorageExhausted(RegistryError):
+    """Not in the table, which speaks of 4xx only: no room left on the server's disk."""
+
+    code = "UNKNOWN"
+    message = "the registry's storage is full"
+    status = 507
+
+
+class Several(RegistryError):
+    """Several errors of one kind in one answer; the status is that of the first."""
+
+    code = ""
+    message = ""
+    status = 0
+
+    def __init__(self, errors: list[RegistryError]) -> None:
+        """Keep `errors`, at least one."""
+        super().__init__()
+        self.errors = errors

@@ -1,0 +1,324 @@
+"""What the registry asks of its stores; every adapter keeps these promises, and `tests/storage/contracts` checks them.
+
+    put / publish ──► the content store   bytes by digest, written once
+    append        ──► the upload store    bytes of open sessions
+    rows          ──► the metadata store  repositories, membership, manifests, tags, sessions
+
+Integrity stands in front: digests and order are checked by `operations`, so a store trusts what it is given. Absence
+is an answer (`None`, `False`); failure is a `StorageFault`. Reads of rows are plain functions, since they are point
+reads of microseconds; whatever waits for a disk is a coroutine. A coroutine that writes returns only when what it
+did survives a power cut.
+
+The order of a push, which makes "acknowledged" mean "kept":
+bytes durable → name durable → row durable. A row never stands without its file. When content goes, the row goes first.
+A row that makes content reachable is written in the same transaction that asks `present()` whether the file is
+there, under the lock that `MetadataStore.forget` holds while it unlinks: nobody can take away what was just found.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from simple_registry.content import ByteStream, Content
+from simple_registry.oci.descriptors import ReferrerDescriptor
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import RepositoryName, Tag
+
+# ---------------------------------------------------------------- values
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Content by digest; `size` in bytes."""
+
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """A manifest of one repository, as kept.
+
+    `media_type` is what it is served as; `artifact_type`, `annotations` and `subject` are what referrers listings
+    need; `children` are all digests it refers to except its subject (configs, layers, child manifests), which keep
+    those alive for the garbage collector.
+    """
+
+    digest: Digest
+    size: int
+    media_type: str
+    artifact_type: str | None
+    annotations: Mapping[str, str]
+    subject: Digest | None
+    children: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """An open upload session.
+
+    `received` bytes are durable in the upload store, and their digest is `received_digest` (`None` while nothing has
+    been received). `algorithm` is the one they are hashed with. `touched` is in seconds since the epoch.
+    """
+
+    session: str
+    repository: RepositoryName
+    identity: str
+    algorithm: str
+    received: int
+    received_digest: Digest | None
+    touched: float
+
+
+class Part(StrEnum):
+    """Where a manifest's part must be found in its repository."""
+
+    BLOB = "blob"
+    CHILD = "child"  # a manifest or a blob
+
+
+# ---------------------------------------------------------------- content
+
+
+class ContentStore(Protocol):
+    """Bytes by digest, shared by all repositories. That content is here proves nothing about who may read it."""
+
+    def present(self, blob: Blob) -> bool:
+        """Tell at once whether content with this digest and this size has its final name."""
+        ...
+
+    async def open(self, digest: Digest) -> Content | None:
+        """Return the content, or `None` when it is not here. What was opened stays readable for the grace period."""
+        ...
+
+    async def put(self, digest: Digest, data: bytes, *, known: bool) -> None:
+        """Keep small content durably. See `UploadStore.publish` for `known`."""
+        ...
+
+    def remove(self, digest: Digest) -> None:
+        """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        ...
+
+
+class UploadWriter(Protocol):
+    """The one writer of an upload session."""
+
+    async def append(self, stream: ByteStream) -> int:
+        """Write the stream at the end, hashing it on the way, and return how many bytes it held.
+
+        What the stream raises passes through; the bytes it yielded before that are then in an undefined state
+        until `rewind`.
+        """
+        ...
+
+    def rewind(self, received: int) -> None:
+        """Drop whatever was appended beyond `received` bytes."""
+        ...
+
+    async def sync(self) -> Digest:
+        """Make every byte durable and return the digest of all of them, in the algorithm of the session."""
+        ...
+
+
+class UploadStore(Protocol):
+    """Bytes of upload sessions. A session that never got a byte has nothing here."""
+
+    def write(self, session: str, *, algorithm: str, received: int) -> AbstractAsyncContextManager[UploadWriter]:
+        """Open the session for one writer, positioned after `received` bytes; later bytes are dropped.
+
+        The bytes before are hashed anew unless this process still has their hash state. Raises: SessionBusy at once
+        when another writer, in any process, has it open; StorageFault when fewer than `received` bytes are there.
+        """
+        ...
+
+    async def digest(self, session: str, algorithm: str) -> Digest:
+        """Read all bytes of a session and return their digest in `algorithm`."""
+        ...
+
+    async def publish(self, session: str, blob: Blob, *, known: bool) -> None:
+        """Give a session's durable bytes, whose digest was verified, their final name in the content store, durably.
+
+        `known`: the metadata store has a row for this content, so a present file of the right size is durable and
+        can stay (the session's bytes stay too, for another try). Otherwise the session's bytes replace whatever is
+        there, which also heals a damaged file. Calling it twice is fine.
+        """
+        ...
+
+    async def remove(self, session: str) -> None:
+        """Remove what the session still has here. An absent session is fine."""
+        ...
+
+    async def abandoned(self, before: float) -> Sequence[str]:
+        """Return sessions whose bytes were last written before this time; the caller knows which are still open."""
+        ...
+
+
+# ---------------------------------------------------------------- rows
+
+
+class BlobRows(Protocol):
+    """Which repository holds which blob."""
+
+    def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+        """Return the blob if this repository holds it as a blob."""
+        ...
+
+    def known(self, digest: Digest) -> bool:
+        """Tell whether any row, of any repository or none, vouches for a durable file of this digest."""
+        ...
+
+    def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
+        """Return the repositories that hold this blob, in order of name, beginning after `after`."""
+        ...
+
+    async def add_blob(
+        self,
+        repository: RepositoryName,
+        blob: Blob,
+        *,
+        present: Callable[[], bool],
+        session: str | None = None,
+    ) -> bool:
+        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
+
+        Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
+        """
+        ...
+
+    async def mount_blob(self, repository: RepositoryName, digest: Digest, source: RepositoryName) -> Blob | None:
+        """Make the repository hold a blob that `source` holds in the same moment; `None` when `source` does not."""
+        ...
+
+    async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Make the repository hold the blob no more. Returns whether it did. The content stays."""
+        ...
+
+
+class ManifestRows(Protocol):
+    """The manifests of repositories, and what refers to what."""
+
+    def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
+        """Return the manifest if this repository holds it."""
+        ...
+
+    async def put_manifest(
+        self,
+        repository: RepositoryName,
+        manifest: ManifestRow,
+        *,
+        tags: Sequence[Tag],
+        required: Sequence[tuple[Part, Digest]],
+        present: Callable[[], bool],
+    ) -> Sequence[Digest] | None:
+        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
+
+        Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
+        done), or `None` when `present()` says that the manifest's own content is gone (nothing was changed).
+        """
+        ...
+
+    async def remove_manifest(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Remove the manifest from the repository, and every tag that points at it. Returns whether it was there."""
+        ...
+
+    def page_referrers(
+        self,
+        repository: RepositoryName,
+        subject: Digest,
+        *,
+        artifact_type: str | None,
+        after: Digest | None,
+        limit: int,
+    ) -> Sequence[ReferrerDescriptor]:
+        """Return manifests of the repository with this subject, in order of digest (as text), beginning after `after`."""
+        ...
+
+
+class TagRows(Protocol):
+    """The tags of repositories, in ASCII order."""
+
+    def find_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
+        """Return what the tag points at."""
+        ...
+
+    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+        """Return the tags that point at this manifest."""
+        ...
+
+    def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
+        """Return tags in ASCII order, beginning after `after` (which need not exist)."""
+        ...
+
+    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
+        """Remove this tag only. Returns whether it was there."""
+        ...
+
+
+class RepositoryRows(Protocol):
+    """Repositories. One exists from its first blob or manifest on."""
+
+    def has_repository(self, repository: RepositoryName) -> bool:
+        """Tell whether the repository exists."""
+        ...
+
+    def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
+        """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
+        ...
+
+
+class SessionRows(Protocol):
+    """Open upload sessions."""
+
+    async def add_session(self, row: SessionRow) -> None:
+        """Keep a new session."""
+        ...
+
+    def find_session(self, session: str) -> SessionRow | None:
+        """Return the session."""
+        ...
+
+    async def update_session(self, row: SessionRow) -> bool:
+        """Replace the session's row. Returns `False` when the session is gone."""
+        ...
+
+    async def remove_session(self, session: str) -> bool:
+        """Remove the session. Returns whether it was there."""
+        ...
+
+    def count_sessions(self) -> int:
+        """Return how many sessions are open."""
+        ...
+
+    def page_expired(self, before: float, limit: int) -> Sequence[SessionRow]:
+        """Return sessions last touched before this time."""
+        ...
+
+
+class GarbageRows(Protocol):
+    """Content that no repository holds any more."""
+
+    def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
+        """Return content that no repository has held, as blob or manifest, since before this time."""
+        ...
+
+    async def forget(self, digest: Digest, *, before: float, remove: Callable[[], None]) -> bool:
+        """Remove the row of content still unheld since before this time, durably; then call `remove`.
+
+        No row that makes the content reachable can be written between the check and the end of `remove`.
+        Returns whether it was removed.
+        """
+        ...
+
+
+class MetadataStore(BlobRows, ManifestRows, TagRows, RepositoryRows, SessionRows, GarbageRows, Protocol):
+    """All rows. The times in it come from the clock it was built with."""
+
+    def check(self) -> None:
+        """Raise StorageFault unless rows can be read. Used by `/readyz`."""
+        ...
+
+    async def close(self) -> None:
+        """Finish the writes under way and let go."""
+        ...
