@@ -103,18 +103,20 @@ class ContentStore(Protocol):
 
 
 class UploadWriter(Protocol):
-    """The one writer of an upload session."""
+    """The one writer of an upload session. Call `resume` first: only who holds the writer may trust the session's row."""
+
+    async def resume(self, received: int) -> None:
+        """Stand after `received` bytes: drop later ones, and hash the earlier ones unless their state is still known.
+
+        Also undoes an `append` that broke off. Raises: StorageFault when fewer bytes are there.
+        """
+        ...
 
     async def append(self, stream: ByteStream) -> int:
         """Write the stream at the end, hashing it on the way, and return how many bytes it held.
 
-        What the stream raises passes through; the bytes it yielded before that are then in an undefined state
-        until `rewind`.
+        What the stream raises passes through; `resume` then restores a defined state, or leaving the writer does.
         """
-        ...
-
-    def rewind(self, received: int) -> None:
-        """Drop whatever was appended beyond `received` bytes."""
         ...
 
     async def sync(self) -> Digest:
@@ -125,11 +127,11 @@ class UploadWriter(Protocol):
 class UploadStore(Protocol):
     """Bytes of upload sessions. A session that never got a byte has nothing here."""
 
-    def write(self, session: str, *, algorithm: str, received: int) -> AbstractAsyncContextManager[UploadWriter]:
-        """Open the session for one writer, positioned after `received` bytes; later bytes are dropped.
+    def write(self, session: str, *, algorithm: str) -> AbstractAsyncContextManager[UploadWriter]:
+        """Open the session for one writer.
 
-        The bytes before are hashed anew unless this process still has their hash state. Raises: SessionBusy at once
-        when another writer, in any process, has it open; StorageFault when fewer than `received` bytes are there.
+        Raises (on entering): SessionBusy at once when another writer, in any process, has it open.
+        The session's row must be read again after entering: it may have moved on while nobody held the writer.
         """
         ...
 
@@ -232,7 +234,7 @@ class ManifestRows(Protocol):
         after: Digest | None,
         limit: int,
     ) -> Sequence[ReferrerDescriptor]:
-        """Return manifests of the repository with this subject, in order of digest (as text), beginning after `after`."""
+        """Return manifests of the repository with this subject, in order of digest text, beginning after `after`."""
         ...
 
 
