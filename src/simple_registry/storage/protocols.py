@@ -103,12 +103,13 @@ class ContentStore(Protocol):
 
 
 class UploadWriter(Protocol):
-    """The one writer of an upload session. Call `resume` first: only who holds the writer may trust the session's row."""
+    """The one writer of an upload session. Call `resume` first, with what the row says while the writer is held."""
 
     async def resume(self, received: int) -> None:
-        """Stand after `received` bytes: drop later ones, and hash the earlier ones unless their state is still known.
+        """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off.
 
-        Also undoes an `append` that broke off. Raises: StorageFault when fewer bytes are there.
+        Cheap: the earlier bytes are read and hashed anew only by a following `append` or `sync`, and only when this
+        process no longer has their hash state. Raises: StorageFault when fewer bytes are there.
         """
         ...
 
