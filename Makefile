@@ -1,0 +1,86 @@
+# What a newcomer types. `make` alone lists the targets; nothing here needs root, and nothing but git, make and Python.
+
+VENV     := .venv
+PY       := $(VENV)/bin/python
+PIP      := $(PY) -m pip --disable-pip-version-check install --quiet
+DATADIR  ?= ./data
+ADDR     ?= 0.0.0.0:5000
+ARGS     ?=
+JOBS     ?= auto
+FAST     := not clients and not conformance and not slow
+
+.DEFAULT_GOAL := help
+.PHONY: run test lint format types conformance clients slow bench lock help
+
+run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
+	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
+
+test: $(VENV)/.dev ## every test that needs neither root nor a foreign client
+	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(FAST)" $(ARGS)
+
+lint: $(VENV)/.dev ## style and format, changing nothing
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(VENV)/.dev ## put the code into the project's format
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(PY) -m mypy
+
+conformance: $(VENV)/.dev ## the official OCI conformance suite against a server of its own
+	$(PY) -m pytest -s -m conformance $(ARGS) tests/e2e
+
+clients: $(VENV)/.dev ## docker, podman, skopeo, buildah, crane, oras, regctl, helm (those that are installed)
+	$(PY) -m pytest -n 2 --dist loadfile -m clients $(ARGS) tests/e2e
+
+slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
+	$(PY) -m pytest -m "slow and not clients and not conformance" $(ARGS) || [ $$? -eq 5 ]
+
+bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
+	$(PY) bench/run.py $(ARGS)
+
+# An index or a wheel folder of the machine's own must leave no trace in the lock files.
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe \
+	--build-deps-for=editable
+
+lock: $(VENV)/.dev ## pin the newest allowed versions of all requirements, with hashes
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# --- the environment: made once, brought up to date when a lock file or pyproject.toml changes ---------------------
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(PY)
+	@echo "installing requirements-dev.lock into $(VENV)"
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.runtime $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(PY)
+	@echo "installing requirements.lock into $(VENV)"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The first interpreter that is new enough and can make an environment; when none can, say what is missing.
+$(PY):
+	@new_enough='import sys; sys.exit(sys.version_info < (3, 11))'; found=; bare=; \
+	for candidate in python3.13 python3.12 python3.11 python3 python; do \
+		"$$candidate" -c "$$new_enough" 2>/dev/null || continue; \
+		if "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then found=$$candidate; break; fi; \
+		bare=$${bare:-$$candidate}; \
+	done; \
+	if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+		echo "$$bare cannot make a virtual environment: its venv or ensurepip module is missing." >&2; \
+		echo "On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; \
+	elif [ -z "$$found" ]; then \
+		echo "Python 3.11 or newer is needed and was not found as python3.13, python3.12, python3.11 or python3." >&2; \
+		exit 1; \
+	fi; \
+	echo "making $(VENV) with $$($$found --version)"; \
+	"$$found" -m venv $(VENV)
