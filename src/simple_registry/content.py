@@ -1,7 +1,9 @@
 """Content on its way in and out: half-open spans, byte streams, and parts of files that never pass through Python."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -57,3 +59,10 @@ async def stream_of(*chunks: bytes) -> AsyncIterator[bytes]:
     """Yield `chunks` as a stream."""
     for chunk in chunks:
         yield chunk
+
+
+async def read_content(content: Content) -> bytes:
+    """Return all of some small content."""
+    if isinstance(content, BytesContent):
+        return content.data
+    return await asyncio.to_thread(Path(content.path).read_bytes)

@@ -1,0 +1,36 @@
+"""What a call needs: a verb on a resource within a scope."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import Reference, RepositoryName
+
+
+class Resource(StrEnum):
+    """What roles speak of."""
+
+    CATALOG = "catalog"
+    BLOBS = "blobs"
+    MANIFESTS = "manifests"
+    TAGS = "tags"
+    REFERRERS = "referrers"
+
+
+CATALOG_SCOPE = ""
+"""The scope string of the catalog, which belongs to no repository."""
+
+
+class Permission(NamedTuple):
+    """One thing that somebody may or may not do: an HTTP method, a resource, and a scope string."""
+
+    verb: str
+    resource: Resource
+    scope: str
+
+
+def scope_of(repository: RepositoryName, reference: Reference | None = None) -> str:
+    """Return the string that scope patterns search: `repository:tag` for a tag, `repository` for all else."""
+    if reference is None or isinstance(reference, Digest):
+        return repository
+    return f"{repository}:{reference}"

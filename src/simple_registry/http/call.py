@@ -1,0 +1,96 @@
+"""An authorised call: what a handler gets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from simple_registry.access.identity import Identity
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.policy import Allowed
+from simple_registry.http.messages import Request
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.errors import Denied
+from simple_registry.oci.names import Reference, RepositoryName
+from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.manifests import Manifests
+from simple_registry.operations.referrers import Referrers
+from simple_registry.operations.repositories import Repositories
+from simple_registry.operations.tags import Tags
+from simple_registry.operations.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Every operation, the bounds that handlers keep, and whether the stores answer."""
+
+    blobs: Blobs
+    uploads: Uploads
+    manifests: Manifests
+    tags: Tags
+    referrers: Referrers
+    repositories: Repositories
+    manifest_size: int
+    tags_per_push: int
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class NoTarget:
+    """An endpoint whose path names nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryTarget:
+    """An endpoint of a repository."""
+
+    repository: RepositoryName
+
+
+@dataclass(frozen=True, slots=True)
+class DigestTarget:
+    """An endpoint of content in a repository."""
+
+    repository: RepositoryName
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestTarget:
+    """An endpoint of a manifest in a repository."""
+
+    repository: RepositoryName
+    reference: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTarget:
+    """An endpoint of an upload session."""
+
+    repository: RepositoryName
+    session: str
+
+
+Target = TypeVar("Target")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Target]):
+    """A request that its caller may make, with the typed values of its path."""
+
+    request: Request
+    target: Target
+    identity: Identity
+    registry: Registry
+    decide: Callable[[Permission], object]
+
+    def can(self, verb: str, resource: Resource, scope: str) -> bool:
+        """Tell whether the caller has a further permission."""
+        return isinstance(self.decide(Permission(verb, resource, scope)), Allowed)
+
+    def require(self, verb: str, resource: Resource, scope: str) -> None:
+        """Insist on a further permission.
+
+        Raises: Denied.
+        """
+        if not self.can(verb, resource, scope):
+            raise Denied(verb=verb, resource=resource, scope=scope)

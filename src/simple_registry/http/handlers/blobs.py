@@ -1,0 +1,62 @@
+"""Pulling and deleting blobs."""
+
+import secrets
+from collections.abc import Sequence
+
+from simple_registry.content import BytesContent, Content, Span
+from simple_registry.http.call import Call, DigestTarget
+from simple_registry.http.conditional import content_headers, not_modified, range_applies
+from simple_registry.http.messages import FileSpan, Headers, Parts, Response, Unsent
+from simple_registry.http.ranges import content_range, parse_range
+from simple_registry.oci.media_types import OCTET_STREAM
+
+
+async def get_blob(call: Call[DigestTarget]) -> Response:
+    """end-2: pull a blob, whole or in part; HEAD tells that it is there without touching its content."""
+    blob = call.registry.blobs.get(call.target.repository, call.target.digest)
+    headers = [*content_headers(blob.digest, immutable=True), ("accept-ranges", "bytes")]
+    if not_modified(call.request, blob.digest):
+        return Response(304, headers)
+    whole: Headers = [*headers, ("content-type", OCTET_STREAM)]
+    if call.request.method == "HEAD":
+        return Response(200, whole, Unsent(blob.size))
+    content = await call.registry.blobs.open(blob)
+    spans = None
+    if range_applies(call.request, blob.digest):
+        spans = parse_range(call.request.headers.get("range"), blob.size)
+    if spans is None:
+        return Response(200, whole, _piece(content, Span(0, blob.size)))
+    if len(spans) == 1:
+        partial = ("content-range", content_range(spans[0], blob.size))
+        return Response(206, [*whole, partial], _piece(content, spans[0]))
+    return _multipart(content, spans, headers)
+
+
+async def delete_blob(call: Call[DigestTarget]) -> Response:
+    """end-10: delete a blob from one repository."""
+    await call.registry.blobs.delete(call.target.repository, call.target.digest)
+    return Response(202)
+
+
+def _piece(content: Content, span: Span) -> bytes | FileSpan:
+    if isinstance(content, BytesContent):
+        return content.data[span.start : span.stop]
+    return FileSpan(content, span)
+
+
+def _multipart(content: Content, spans: Sequence[Span], headers: Headers) -> Response:
+    """Return several spans as `multipart/byteranges` (RFC 9110, section 14.6)."""
+    boundary = secrets.token_hex(16)
+    pieces: list[bytes | FileSpan] = []
+    size = 0
+    for span in spans:
+        head = (
+            f"\r\n--{boundary}\r\nContent-Type: {OCTET_STREAM}\r\n"
+            f"Content-Range: {content_range(span, content.size)}\r\n\r\n"
+        ).encode()
+        pieces += [head, _piece(content, span)]
+        size += len(head) + span.size
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    pieces.append(tail)
+    kind = ("content-type", f"multipart/byteranges; boundary={boundary}")
+    return Response(206, [*headers, kind], Parts(pieces, size + len(tail)))

@@ -1,0 +1,65 @@
+"""Pulling, pushing and deleting manifests."""
+
+from collections.abc import Sequence
+
+from simple_registry.access.permission import Resource, scope_of
+from simple_registry.http.bodies import read_bounded
+from simple_registry.http.call import Call, ManifestTarget
+from simple_registry.http.conditional import content_headers, not_modified
+from simple_registry.http.messages import Response, Unsent
+from simple_registry.http.urls import manifest_url
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.errors import UriTooLong
+from simple_registry.oci.names import Tag, parse_tag
+from simple_registry.operations.manifests import Pushed
+
+
+async def get_manifest(call: Call[ManifestTarget]) -> Response:
+    """end-3: pull a manifest, exactly as it was pushed, whatever `Accept` says."""
+    row = call.registry.manifests.get(call.target.repository, call.target.reference)
+    headers = content_headers(row.digest, immutable=isinstance(call.target.reference, Digest))
+    if not_modified(call.request, row.digest):
+        return Response(304, headers)
+    headers += [("content-type", row.media_type), ("content-security-policy", "default-src 'none'; sandbox")]
+    if call.request.method == "HEAD":
+        return Response(200, headers, Unsent(row.size))
+    return Response(200, headers, await call.registry.manifests.read(row))
+
+
+async def put_manifest(call: Call[ManifestTarget]) -> Response:
+    """end-7a, end-7b: push a manifest by tag or by digest, with more tags in `?tag=`."""
+    repository = call.target.repository
+    tags = _further_tags(call)
+    data = await read_bounded(call.request.body, call.registry.manifest_size)
+    pushed = await call.registry.manifests.put(
+        repository, call.target.reference, data, content_type=call.request.headers.get("content-type"), tags=tags
+    )
+    return Response(201, [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)])
+
+
+async def delete_manifest(call: Call[ManifestTarget]) -> Response:
+    """end-9: delete a tag, or a manifest with every tag that points at it."""
+    repository, reference = call.target.repository, call.target.reference
+    if isinstance(reference, Digest):
+        await call.registry.manifests.delete(repository, reference)
+    else:
+        await call.registry.tags.delete(repository, reference)
+    return Response(202)
+
+
+def _further_tags(call: Call[ManifestTarget]) -> Sequence[Tag]:
+    """Return the tags of `?tag=`, each of which the caller must be allowed to push."""
+    texts = call.request.query().all("tag")
+    if len(texts) > call.registry.tags_per_push:
+        raise UriTooLong(limit=call.registry.tags_per_push)
+    tags = [parse_tag(text) for text in texts]
+    for tag in tags:
+        call.require("PUT", Resource.MANIFESTS, scope_of(call.target.repository, tag))
+    return tags
+
+
+def _push_headers(pushed: Pushed, further: Sequence[Tag]) -> list[tuple[str, str]]:
+    headers = [("docker-content-digest", str(pushed.digest))]
+    if pushed.subject is not None:
+        headers.append(("oci-subject", str(pushed.subject)))
+    return headers + [("oci-tag", tag) for tag in further]

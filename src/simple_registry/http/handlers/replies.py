@@ -1,0 +1,13 @@
+"""Responses that several handlers give."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from simple_registry.http.messages import Headers, Response
+
+
+def json_response(document: Mapping[str, object], headers: Sequence[tuple[str, str]] = ()) -> Response:
+    """Return a document as JSON."""
+    fixed: Headers = [("content-type", "application/json"), ("cache-control", "no-cache")]
+    return Response(200, [*fixed, *headers], msgspec.json.encode(document))

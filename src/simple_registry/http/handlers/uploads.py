@@ -1,0 +1,101 @@
+"""Pushing blobs: sessions, chunks, single requests and mounts."""
+
+from simple_registry.access.permission import Resource, scope_of
+from simple_registry.http.call import Call, RepositoryTarget, SessionTarget
+from simple_registry.http.messages import Query, Request, Response
+from simple_registry.http.ranges import parse_chunk_range, received_range
+from simple_registry.http.urls import blob_url, upload_url
+from simple_registry.oci.digests import CANONICAL, parse_algorithm, parse_digest
+from simple_registry.oci.errors import DigestInvalid, NameInvalid, SizeInvalid
+from simple_registry.oci.names import RepositoryName, parse_repository_name
+from simple_registry.operations.blobs import Blob
+from simple_registry.operations.uploads import Chunk, SessionRow
+
+
+async def start_upload(call: Call[RepositoryTarget]) -> Response:
+    """end-4a, end-4b, end-4c, end-11: open a session, or mount a blob, or take a whole one at once."""
+    query = call.request.query()
+    repository = call.target.repository
+    if query.find("mount") is not None:
+        mounted = await _mount(call, query)
+        if mounted is not None:
+            return _created(repository, mounted)
+    elif query.find("digest") is not None:
+        expected = parse_digest(query.find("digest") or "")
+        blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call.request))
+        return _created(repository, blob)
+    algorithm = parse_algorithm(query.find("digest-algorithm") or CANONICAL)
+    return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm))
+
+
+async def append_chunk(call: Call[SessionTarget]) -> Response:
+    """end-5: add a chunk to a session."""
+    return _session(202, await call.registry.uploads.append(_row(call), _chunk(call.request)))
+
+
+async def finish_upload(call: Call[SessionTarget]) -> Response:
+    """end-6: add the last chunk, if any, and make a blob of the session."""
+    digest = call.request.query().find("digest")
+    if digest is None:
+        raise DigestInvalid(reason="the closing PUT needs the query parameter digest")
+    row = _row(call)
+    blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call.request))
+    return _created(call.target.repository, blob)
+
+
+async def get_upload(call: Call[SessionTarget]) -> Response:
+    """end-13: tell where a session stands."""
+    return _session(204, _row(call))
+
+
+async def cancel_upload(call: Call[SessionTarget]) -> Response:
+    """end-14: end a session without a blob."""
+    await call.registry.uploads.cancel(_row(call))
+    return Response(204)
+
+
+async def _mount(call: Call[RepositoryTarget], query: Query) -> Blob | None:
+    """Mount what `mount` and `from` name, where the caller may read it; else `None`, which says nothing."""
+    digest = parse_digest(query.find("mount") or "")
+    source: RepositoryName | None = None
+    if query.find("from") is not None:
+        try:
+            source = parse_repository_name(query.find("from") or "")
+        except NameInvalid:
+            return None
+    return await call.registry.blobs.mount(
+        call.target.repository,
+        digest,
+        source=source,
+        visible=lambda repository: call.can("GET", Resource.BLOBS, scope_of(repository)),
+    )
+
+
+def _row(call: Call[SessionTarget]) -> SessionRow:
+    return call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
+
+
+def _chunk(request: Request) -> Chunk:
+    """Return the request's body as a chunk, after checking that its two lengths agree."""
+    header = request.headers.get("content-range")
+    if header is None:
+        return Chunk(aiter(request.body))
+    span = parse_chunk_range(header)
+    if request.body.announced not in (None, span.size):
+        raise SizeInvalid(contentRange=header[:100], contentLength=request.body.announced)
+    return Chunk(aiter(request.body), start=span.start, size=span.size)
+
+
+def _session(status: int, row: SessionRow) -> Response:
+    return Response(
+        status,
+        [
+            ("location", upload_url(row.repository, row.session)),
+            ("range", received_range(row.received)),
+            ("docker-upload-uuid", row.session),
+        ],
+    )
+
+
+def _created(repository: RepositoryName, blob: Blob) -> Response:
+    return Response(201, [("location", blob_url(repository, blob.digest)), ("docker-content-digest", str(blob.digest))])

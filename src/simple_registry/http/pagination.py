@@ -1,0 +1,42 @@
+"""The `n` and `last` of listings (distribution-spec, "Listing Tags")."""
+
+import re
+from dataclasses import dataclass
+
+from simple_registry.http.messages import Headers, Query, Request
+from simple_registry.http.urls import next_page_link
+from simple_registry.oci.errors import PaginationInvalid
+from simple_registry.operations.pages import Item, Page
+
+MAX_PAGE = 10_000
+"""Most items in one answer, whatever `n` says or if it says nothing; a `Link` leads on."""
+
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a listing is wanted."""
+
+    limit: int
+    last: str | None
+
+
+def parse_page_request(query: Query) -> PageRequest:
+    """Return the page that a query asks for.
+
+    Raises: PaginationInvalid when `n` is no whole number from 0.
+    """
+    text = query.find("n")
+    if text is None:
+        return PageRequest(MAX_PAGE, query.find("last"))
+    if _NUMBER.fullmatch(text) is None:
+        raise PaginationInvalid(n=text[:40])
+    return PageRequest(min(int(text), MAX_PAGE), query.find("last"))
+
+
+def link_headers(request: Request, wanted: PageRequest, page: Page[Item]) -> Headers:
+    """Return the `Link` header that leads to the next page, if there is one."""
+    if not page.more:
+        return []
+    return [("link", next_page_link(request.path, {"n": str(wanted.limit), "last": page.items[-1]}))]

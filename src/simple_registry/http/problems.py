@@ -1,0 +1,69 @@
+"""Errors on the wire: the only place that turns one into a response (distribution-spec, "Error Codes")."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from simple_registry.http.authentication import CHALLENGE
+from simple_registry.http.messages import Headers, Request, Response
+from simple_registry.http.ranges import received_range, unsatisfied_range
+from simple_registry.http.routes import MethodNotAllowed
+from simple_registry.oci.errors import (
+    RangeInvalid,
+    RangeNotSatisfiable,
+    RegistryError,
+    Several,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+
+RETRY_AFTER = "1"
+"""Seconds that a client is asked to wait."""
+
+
+def problem_response(request: Request, error: RegistryError) -> Response:
+    """Return the response that tells the client about `error`."""
+    errors = error.errors if isinstance(error, Several) else [error]
+    headers: Headers = [
+        ("content-type", "application/json"),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        *_headers(request, errors[0]),
+    ]
+    document = {"errors": [_entry(each) for each in errors], "requestId": request.id}
+    return Response(errors[0].status, headers, msgspec.json.encode(document))
+
+
+def failure_response(request: Request) -> Response:
+    """Return the response to a request that met a bug: no detail, but the id to look for in the log."""
+    document = {"errors": [{"code": "UNKNOWN", "message": "internal error"}], "requestId": request.id}
+    return Response(
+        500, [("content-type", "application/json"), ("cache-control", "no-store")], msgspec.json.encode(document)
+    )
+
+
+def _entry(error: RegistryError) -> Mapping[str, object]:
+    entry: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.facts:
+        entry["detail"] = error.facts
+    return entry
+
+
+def _headers(request: Request, error: RegistryError) -> Headers:
+    """Return what some errors say in headers, so that clients can go on."""
+    match error:
+        case Unauthorized():
+            return [("www-authenticate", CHALLENGE)]
+        case RangeInvalid():
+            received = error.facts.get("received")
+            return [("location", request.path), ("range", received_range(received if isinstance(received, int) else 0))]
+        case RangeNotSatisfiable():
+            size = error.facts.get("size")
+            return [("content-range", unsatisfied_range(size if isinstance(size, int) else 0))]
+        case MethodNotAllowed():
+            return [("allow", ", ".join(error.allowed))]
+        case TooManyRequests() | Unavailable():
+            return [("retry-after", RETRY_AFTER)]
+        case _:
+            return []

@@ -1,0 +1,83 @@
+"""The wire's inclusive ranges, to and from half-open spans (RFC 9110, section 14; distribution-spec, chunked uploads).
+
+A `Range` that is malformed is ignored, as the RFC asks; one that asks for bytes that are not there is refused.
+"""
+
+import re
+from collections.abc import Sequence
+
+from simple_registry.content import Span
+from simple_registry.oci.errors import BlobUploadInvalid, RangeNotSatisfiable
+
+MAX_RANGES = 64
+"""More ranges than this in one request get the whole content: a list of tiny ones costs more than it asks for."""
+
+_NUMBER = r"[0-9]{1,18}"
+_RANGE_SET = re.compile(r"bytes[ \t]*=(.*)", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(rf"[ \t]*(?:({_NUMBER})-({_NUMBER})?|-({_NUMBER}))[ \t]*", re.ASCII)
+_CHUNK = re.compile(rf"(?:bytes[ \t]+)?({_NUMBER})-({_NUMBER})(?:/(?:\*|{_NUMBER}))?", re.ASCII)
+
+
+def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
+    """Return the spans of content of `size` bytes that a `Range` header asks for; `None` means all of it.
+
+    A list that adds up to more than the content gets all of it once instead.
+
+    Raises: RangeNotSatisfiable when every range lies outside.
+    """
+    match = _RANGE_SET.fullmatch(header) if header else None
+    if match is None:
+        return None
+    texts = match[1].split(",")
+    if len(texts) > MAX_RANGES:
+        return None
+    spans: list[Span] = []
+    for text in texts:
+        found = _RANGE.fullmatch(text)
+        if found is None:
+            return None
+        span = _span(found, size)
+        if span is None:
+            return None
+        if span.size > 0:
+            spans.append(span)
+    if not spans:
+        raise RangeNotSatisfiable(size=size)
+    return None if sum(span.size for span in spans) > size else spans
+
+
+def _span(match: re.Match[str], size: int) -> Span | None:
+    """Return the part of the content that one range names, empty when it lies outside; `None` when it is no range."""
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        return Span(max(0, size - int(suffix)), size)
+    stop = size if last is None else min(int(last) + 1, size)
+    if last is not None and int(last) < int(first):
+        return None
+    return Span(int(first), max(stop, int(first)))
+
+
+def content_range(span: Span, size: int) -> str:
+    """Return the value of `Content-Range` for a span of content of `size` bytes."""
+    return f"bytes {span.start}-{span.stop - 1}/{size}"
+
+
+def unsatisfied_range(size: int) -> str:
+    """Return the value of `Content-Range` that goes with a 416."""
+    return f"bytes */{size}"
+
+
+def parse_chunk_range(header: str) -> Span:
+    """Return the span that an upload's `Content-Range` names: `0-99`, `bytes 0-99/*` or `bytes 0-99/1000`.
+
+    Raises: BlobUploadInvalid.
+    """
+    match = _CHUNK.fullmatch(header.strip(" \t"))
+    if match is None or int(match[2]) < int(match[1]):
+        raise BlobUploadInvalid(reason="Content-Range must be <first>-<last>", contentRange=header[:100])
+    return Span(int(match[1]), int(match[2]) + 1)
+
+
+def received_range(received: int) -> str:
+    """Return the value of `Range` that tells how much of an upload is here; clients refuse `0--1`: none is `0-0`."""
+    return f"0-{max(received - 1, 0)}"

@@ -1,0 +1,172 @@
+"""The edge to the server (RSGI): its scope becomes a `Request`, our `Response` becomes its calls.
+
+A response goes out before an unread body is drained: a client that waits for the answer has it at once, and one that
+insists on sending first finds somebody who reads.
+"""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from simple_registry.clock import Clock
+from simple_registry.http.access_log import log_access
+from simple_registry.http.bodies import RequestBody
+from simple_registry.http.dispatch import Dispatcher
+from simple_registry.http.messages import FileSpan, Headers, Parts, Request, Response, Unsent
+
+COMMON_HEADERS: Headers = [("docker-distribution-api-version", "registry/2.0")]
+
+_PIECE = 256 * 1024
+"""Bytes of a file read at a time where the server cannot send it by itself."""
+
+
+class Scope(Protocol):
+    """What RSGI says about a request."""
+
+    method: str
+    path: str
+    query_string: str
+    client: str
+    scheme: str
+    headers: "ScopeHeaders"
+
+
+class ScopeHeaders(Protocol):
+    """RSGI's headers, names in lower case."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """Return every header line."""
+        ...
+
+
+class Transport(Protocol):
+    """RSGI's open response."""
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send more."""
+        ...
+
+
+class HTTPProtocol(Protocol):
+    """RSGI's side of one exchange."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def response_empty(self, status: int, headers: Headers) -> None:
+        """Send a response without content."""
+        ...
+
+    def response_bytes(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send bytes."""
+        ...
+
+    def response_file(self, status: int, headers: Headers, file: str) -> None:
+        """Send a file."""
+        ...
+
+    def response_file_range(self, status: int, headers: Headers, file: str, start: int, end: int) -> None:
+        """Send part of a file, `end` exclusive."""
+        ...
+
+    def response_stream(self, status: int, headers: Headers) -> Transport:
+        """Begin a response whose content follows."""
+        ...
+
+
+class RsgiApplication:
+    """Answers what the server hands over."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        clock: Clock,
+        body_timeout: float,
+        drain_size: int,
+        drain_timeout: float,
+    ) -> None:
+        """Answer with `dispatcher`; sizes in bytes, times in seconds."""
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._body_timeout = body_timeout
+        self._drain_size = drain_size
+        self._drain_timeout = drain_timeout
+        self._id_prefix = secrets.token_hex(6)
+        self._ids = itertools.count(1)
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
+        """Answer one request."""
+        started = self._clock.monotonic()
+        headers = _headers(scope.headers.items())
+        body = RequestBody(aiter(protocol), announced=_announced(scope.method, headers), timeout=self._body_timeout)
+        request = Request(
+            method=scope.method,
+            path=scope.path,
+            query_string=scope.query_string,
+            headers=headers,
+            body=body,
+            id=f"{self._id_prefix}-{next(self._ids):x}",
+            client=scope.client,
+            secure=scope.scheme == "https",
+        )
+        outcome = await self._dispatcher.dispatch(request)
+        await send(protocol, request, outcome.response)
+        log_access(request, outcome, seconds=self._clock.monotonic() - started)
+        if "expect" not in headers:
+            await body.drain(size=self._drain_size, timeout=self._drain_timeout)
+
+
+def _headers(items: list[tuple[str, str]]) -> Mapping[str, str]:
+    """Return header lines by name; repeated ones are joined (RFC 9110, section 5.3)."""
+    headers = dict(items)
+    if len(headers) != len(items):
+        headers = {}
+        for name, value in items:
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _announced(method: str, headers: Mapping[str, str]) -> int | None:
+    """Return the length of the body, `None` where the client leaves it open; the server has checked the header."""
+    length = headers.get("content-length")
+    if length is not None:
+        return int(length) if length.isascii() and length.isdigit() else None
+    if method in {"GET", "HEAD"} and "transfer-encoding" not in headers:
+        return 0
+    return None
+
+
+async def send(protocol: HTTPProtocol, request: Request, response: Response) -> None:
+    """Send a response; one that answers a HEAD goes without its content."""
+    headers = [*COMMON_HEADERS, ("x-request-id", request.id), *response.headers]
+    content = response.content
+    if request.method == "HEAD" or isinstance(content, Unsent) or response.size == 0:
+        if response.status not in {204, 304}:
+            headers.append(("content-length", str(response.size)))
+        protocol.response_empty(response.status, headers)
+    elif isinstance(content, bytes):
+        protocol.response_bytes(response.status, headers, content)
+    elif isinstance(content, FileSpan):
+        headers.append(("content-length", str(content.span.size)))
+        protocol.response_file_range(response.status, headers, content.file.path, content.span.start, content.span.stop)
+    else:
+        headers.append(("content-length", str(content.size)))
+        await _send_parts(protocol.response_stream(response.status, headers), content)
+
+
+async def _send_parts(transport: Transport, parts: Parts) -> None:
+    for piece in parts:
+        if isinstance(piece, bytes):
+            await transport.send_bytes(piece)
+        else:
+            with await asyncio.to_thread(open, piece.file.path, "rb") as file:
+                await asyncio.to_thread(file.seek, piece.span.start)
+                remaining = piece.span.size
+                while remaining > 0:
+                    data = await asyncio.to_thread(file.read, min(_PIECE, remaining))
+                    if not data:
+                        raise EOFError(piece.file.path)
+                    await transport.send_bytes(data)
+                    remaining -= len(data)

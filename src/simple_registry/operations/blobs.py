@@ -1,0 +1,75 @@
+"""Reading, mounting and deleting blobs. Every answer rests on the row of the repository asked about."""
+
+from collections.abc import Callable
+
+from simple_registry.content import Content
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.errors import BlobUnknown
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.protocols import Blob, BlobRows, ContentStore
+
+__all__ = ["Blob", "Blobs", "Visible"]
+
+Visible = Callable[[RepositoryName], bool]
+"""Whether the caller may know what a repository holds."""
+
+HOLDERS_ASKED = 1000
+"""How many holders of a blob an anonymous mount looks at before it gives up; a plain upload follows then."""
+
+
+class Blobs:
+    """The operations on blobs."""
+
+    def __init__(self, rows: BlobRows, content: ContentStore) -> None:
+        """Work on these stores."""
+        self._rows = rows
+        self._content = content
+
+    def get(self, repository: RepositoryName, digest: Digest) -> Blob:
+        """Return what the repository holds under this digest.
+
+        A blob whose file somebody removed or cut behind our back counts as absent, so that clients push it again.
+
+        Raises: BlobUnknown.
+        """
+        blob = self._rows.find_blob(repository, digest)
+        if blob is None:
+            raise BlobUnknown(digest=str(digest))
+        if not self._content.present(blob):
+            raise BlobUnknown(digest=str(digest), note="its row stands but its content is gone or damaged")
+        return blob
+
+    async def open(self, blob: Blob) -> Content:
+        """Return the content of a blob that `get` gave.
+
+        Raises: BlobUnknown when the blob went in between.
+        """
+        content = await self._content.open(blob.digest)
+        if content is None:
+            raise BlobUnknown(digest=str(blob.digest), note="its row stands but its content is gone")
+        return content
+
+    async def mount(
+        self, repository: RepositoryName, digest: Digest, *, source: RepositoryName | None, visible: Visible
+    ) -> Blob | None:
+        """Make `repository` hold a blob that `source`, or any repository the caller may read, holds.
+
+        Returns `None` when that cannot be; the answer reveals nothing about repositories the caller may not read.
+        """
+        for holder in (source,) if source is not None else self._holders(digest):
+            if visible(holder):
+                blob = await self._rows.mount_blob(repository, digest, holder)
+                if blob is not None:
+                    return blob
+        return None
+
+    def _holders(self, digest: Digest) -> tuple[RepositoryName, ...]:
+        return tuple(self._rows.page_holders(digest, None, HOLDERS_ASKED))
+
+    async def delete(self, repository: RepositoryName, digest: Digest) -> None:
+        """Make the repository hold the blob no more; other repositories keep theirs.
+
+        Raises: BlobUnknown.
+        """
+        if not await self._rows.remove_blob(repository, digest):
+            raise BlobUnknown(digest=str(digest))

@@ -1,0 +1,55 @@
+"""Giving room back: upload sessions nobody continues, and content that no repository holds.
+
+Content is removed only when no repository has held it for the grace period, which outlives every read that began
+while it was held. `GarbageRows.forget` asks once more under the lock that every push takes to write its row.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+from simple_registry.clock import Clock
+from simple_registry.operations.uploads import Uploads
+from simple_registry.storage.protocols import ContentStore, GarbageRows
+
+BATCH = 500
+"""Contents looked at in one round; the next round takes the next ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What one round removed."""
+
+    sessions: int
+    contents: int
+
+
+class Garbage:
+    """The collector. Safe beside any other operation, in any process."""
+
+    def __init__(
+        self,
+        rows: GarbageRows,
+        content: ContentStore,
+        uploads: Uploads,
+        *,
+        clock: Clock,
+        grace: float,
+        session_life: float,
+    ) -> None:
+        """Remove content unheld for `grace` seconds and sessions untouched for `session_life` seconds."""
+        self._rows = rows
+        self._content = content
+        self._uploads = uploads
+        self._clock = clock
+        self._grace = grace
+        self._session_life = session_life
+
+    async def collect(self) -> Collected:
+        """Do one round."""
+        now = self._clock.now()
+        sessions = await self._uploads.expire(now - self._session_life)
+        contents = 0
+        for digest in self._rows.page_unheld(now - self._grace, BATCH):
+            remove = partial(self._content.remove, digest)
+            contents += await self._rows.forget(digest, before=now - self._grace, remove=remove)
+        return Collected(sessions, contents)

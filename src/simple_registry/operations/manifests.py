@@ -1,0 +1,181 @@
+"""Manifests: kept byte for byte, found by tag or digest, checked for their parts when they come."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simple_registry.content import read_content
+from simple_registry.oci.digests import CANONICAL, Digest, digest_of
+from simple_registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, Several, Unavailable
+from simple_registry.oci.manifests import Manifest, parse_manifest
+from simple_registry.oci.names import Reference, RepositoryName, Tag
+from simple_registry.operations.uploads import PUBLISH_ATTEMPTS
+from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, Part
+
+CACHE_SIZE = 32 * 1024 * 1024
+"""Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """Which parts of a manifest must be in its repository when it is pushed."""
+
+    blobs: bool = True
+    children: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push stored."""
+
+    digest: Digest
+    subject: Digest | None
+    tags: Sequence[Tag]
+
+
+class Manifests:
+    """The operations on manifests."""
+
+    def __init__(self, rows: MetadataStore, content: ContentStore, required: Required) -> None:
+        """Work on these stores, and ask pushed manifests for the `required` parts."""
+        self._rows = rows
+        self._content = content
+        self._required = required
+        self._cache = _BytesCache(CACHE_SIZE)
+
+    def get(self, repository: RepositoryName, reference: Reference) -> ManifestRow:
+        """Return the manifest that the tag points at, or that has the digest.
+
+        Raises: ManifestUnknown.
+        """
+        digest = reference if isinstance(reference, Digest) else self._rows.find_tag(repository, reference)
+        row = None if digest is None else self._rows.find_manifest(repository, digest)
+        if row is None:
+            raise ManifestUnknown(reference=str(reference))
+        return row
+
+    async def read(self, row: ManifestRow) -> bytes:
+        """Return the bytes of a manifest that `get` gave.
+
+        Raises: ManifestUnknown when it went in between.
+        """
+        data = self._cache.find(row.digest)
+        if data is None:
+            content = await self._content.open(row.digest)
+            if content is None:
+                raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone")
+            data = await read_content(content)
+            self._cache.keep(row.digest, data)
+        return data
+
+    def cached(self, row: ManifestRow) -> bytes | None:
+        """Return the bytes of a manifest if this process has them at hand."""
+        return self._cache.find(row.digest)
+
+    async def put(
+        self,
+        repository: RepositoryName,
+        reference: Reference,
+        data: bytes,
+        *,
+        content_type: str | None,
+        tags: Sequence[Tag] = (),
+    ) -> Pushed:
+        """Store a manifest and point the reference (and `tags`) at it, or change nothing.
+
+        Raises: DigestInvalid, ManifestInvalid, ManifestBlobUnknown for each missing part (in Several).
+        """
+        digest = digest_of(data, reference.algorithm if isinstance(reference, Digest) else CANONICAL)
+        if isinstance(reference, Digest):
+            if digest != reference:
+                raise DigestInvalid(expected=str(reference), actual=str(digest))
+        else:
+            tags = (reference, *tags)
+        manifest = parse_manifest(data, content_type)
+        await self._keep(repository, _row(digest, len(data), manifest), data, tags, self._required_parts(manifest))
+        return Pushed(digest, manifest.subject.digest if manifest.subject else None, tags)
+
+    async def delete(self, repository: RepositoryName, digest: Digest) -> None:
+        """Remove a manifest and the tags that point at it.
+
+        Raises: ManifestUnknown.
+        """
+        if not await self._rows.remove_manifest(repository, digest):
+            raise ManifestUnknown(reference=str(digest))
+
+    async def _keep(
+        self,
+        repository: RepositoryName,
+        row: ManifestRow,
+        data: bytes,
+        tags: Sequence[Tag],
+        required: Sequence[tuple[Part, Digest]],
+    ) -> None:
+        _refuse_missing(self._missing(repository, required))
+        blob = Blob(row.digest, row.size)
+        for _attempt in range(PUBLISH_ATTEMPTS):
+            await self._content.put(row.digest, data, known=self._rows.known(row.digest))
+            missing = await self._rows.put_manifest(
+                repository, row, tags=tags, required=required, present=lambda: self._content.present(blob)
+            )
+            if missing is not None:
+                _refuse_missing(missing)
+                return
+        raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
+
+    def _required_parts(self, manifest: Manifest) -> Sequence[tuple[Part, Digest]]:
+        blobs = manifest.blobs if self._required.blobs else ()
+        children = manifest.children if self._required.children else ()
+        parts = [(Part.BLOB, blob.digest) for blob in blobs] + [(Part.CHILD, child.digest) for child in children]
+        return tuple(dict.fromkeys(parts))
+
+    def _missing(self, repository: RepositoryName, required: Sequence[tuple[Part, Digest]]) -> Sequence[Digest]:
+        """Look before anything is written; `put_manifest` asks again in its transaction."""
+        return [
+            digest
+            for part, digest in required
+            if self._rows.find_blob(repository, digest) is None
+            and (part is Part.BLOB or self._rows.find_manifest(repository, digest) is None)
+        ]
+
+
+def _refuse_missing(missing: Sequence[Digest]) -> None:
+    if missing:
+        raise Several([ManifestBlobUnknown(digest=str(digest)) for digest in missing])
+
+
+def _row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
+    parts = (*manifest.blobs, *manifest.optional, *manifest.children)
+    return ManifestRow(
+        digest=digest,
+        size=size,
+        media_type=manifest.media_type,
+        artifact_type=manifest.artifact_type,
+        annotations=manifest.annotations,
+        subject=manifest.subject.digest if manifest.subject else None,
+        children=tuple(dict.fromkeys(part.digest for part in parts)),
+    )
+
+
+class _BytesCache:
+    """Recently read manifests, bounded by bytes."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._size = 0
+        self._entries: OrderedDict[Digest, bytes] = OrderedDict()
+
+    def find(self, digest: Digest) -> bytes | None:
+        data = self._entries.get(digest)
+        if data is not None:
+            self._entries.move_to_end(digest)
+        return data
+
+    def keep(self, digest: Digest, data: bytes) -> None:
+        if digest in self._entries or len(data) > self._capacity:
+            return
+        self._entries[digest] = data
+        self._size += len(data)
+        while self._size > self._capacity:
+            _digest, dropped = self._entries.popitem(last=False)
+            self._size -= len(dropped)

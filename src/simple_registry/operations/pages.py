@@ -1,0 +1,42 @@
+"""Filling one page of a listing from a keyset query, past items that the caller may not see."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+BATCH = 1000
+"""Rows read at a time."""
+
+Item = TypeVar("Item", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Part of a listing, and whether more follows after its last item."""
+
+    items: Sequence[Item]
+    more: bool
+
+
+def fill_page(
+    query: Callable[[str | None, int], Sequence[Item]],
+    visible: Callable[[Item], bool],
+    last: str | None,
+    limit: int,
+) -> Page[Item]:
+    """Return up to `limit` visible items after `last`; `query(after, size)` reads the next rows in order.
+
+    One item more than the page is looked for, so that `more` is true only when something follows.
+    """
+    if limit == 0:
+        return Page((), more=False)
+    items: list[Item] = []
+    after = last
+    while len(items) <= limit:
+        size = min(BATCH, limit + 1 - len(items)) if not items else BATCH
+        rows = query(after, size)
+        items.extend(row for row in rows if visible(row))
+        if len(rows) < size:
+            break
+        after = rows[-1]
+    return Page(tuple(items[:limit]), more=len(items) > limit)

@@ -1,0 +1,68 @@
+"""Referrers: the manifests of a repository that name another as their subject.
+
+Every manifest with a subject is found by its row, whether or not the client that pushed it also kept a list under a
+fallback tag (`sha256-…`), so lists that older clients wrote need no merging: their manifests are found the same way,
+once each (distribution-spec, "Enabling the Referrers API").
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from simple_registry.oci.descriptors import ReferrerDescriptor
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.protocols import ManifestRows
+
+BATCH = 256
+"""Rows read at a time."""
+
+PAGE_SIZE = 4 * 1024 * 1024 - 64 * 1024
+"""Bytes of descriptors in one page: clients read image indexes of up to 4 MiB, and the frame needs some room."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferrersPage:
+    """Descriptors, as JSON values, in order of digest; `last` is set when more follow after it."""
+
+    descriptors: Sequence[bytes]
+    last: Digest | None
+
+
+class Referrers:
+    """The operation on referrers."""
+
+    def __init__(self, rows: ManifestRows, page_size: int = PAGE_SIZE) -> None:
+        """Work on these rows, with up to `page_size` bytes a page."""
+        self._rows = rows
+        self._page_size = page_size
+
+    def page(
+        self, repository: RepositoryName, subject: Digest, *, artifact_type: str | None, last: Digest | None
+    ) -> ReferrersPage:
+        """Return the referrers of `subject` after `last`; none for a subject that nobody knows."""
+        descriptors: list[bytes] = []
+        size = 0
+        after = last
+        while True:
+            rows = self._rows.page_referrers(repository, subject, artifact_type=artifact_type, after=after, limit=BATCH)
+            for row in rows:
+                document = encode_descriptor(row)
+                if descriptors and size + len(document) > self._page_size:
+                    return ReferrersPage(descriptors, after)
+                descriptors.append(document)
+                size += len(document) + 1
+                after = row.digest
+            if len(rows) < BATCH:
+                return ReferrersPage(descriptors, None)
+
+
+def encode_descriptor(row: ReferrerDescriptor) -> bytes:
+    """Return the JSON of a referrer's descriptor (distribution-spec, "Listing Referrers")."""
+    document: dict[str, object] = {"mediaType": row.media_type, "digest": str(row.digest), "size": row.size}
+    if row.artifact_type:
+        document["artifactType"] = row.artifact_type
+    if row.annotations:
+        document["annotations"] = row.annotations
+    return msgspec.json.encode(document)

@@ -1,0 +1,224 @@
+"""Upload sessions, from the first byte to a blob of a repository.
+
+    start ──► append* ──► finish ──► blob
+                 └─────► cancel / expire
+
+A session belongs to one repository and one identity; to everybody else it does not exist. What `append` acknowledged
+is durable together with its digest, so any worker can go on from there, after a restart too, and `finish` reads the
+bytes again only when the client asks for a digest in another algorithm. One request at a time writes to a session;
+its row is read anew once the writer is held, since the row tells where the session stands.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from simple_registry.clock import Clock
+from simple_registry.content import ByteStream
+from simple_registry.faults import SessionBusy
+from simple_registry.oci.digests import CANONICAL, Digest
+from simple_registry.oci.errors import (
+    BlobUploadUnknown,
+    DigestInvalid,
+    RangeInvalid,
+    SizeInvalid,
+    TooManyRequests,
+    Unavailable,
+    UploadBusy,
+)
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.protocols import (
+    Blob,
+    BlobRows,
+    ContentStore,
+    SessionRow,
+    SessionRows,
+    UploadStore,
+    UploadWriter,
+)
+
+__all__ = ["Chunk", "SessionRow", "Uploads"]
+
+PUBLISH_ATTEMPTS = 3
+"""The collector can take a file between publishing and its row once; more often means that something is wrong."""
+
+
+class UploadRows(BlobRows, SessionRows, Protocol):
+    """The rows that uploads need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes for a session: where the client says they begin and how many they are, where it says so."""
+
+    stream: ByteStream
+    start: int | None = None
+    size: int | None = None
+
+
+class Uploads:
+    """The operations on upload sessions."""
+
+    def __init__(
+        self,
+        rows: UploadRows,
+        uploads: UploadStore,
+        content: ContentStore,
+        *,
+        clock: Clock,
+        session_limit: int,
+        new_session: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        """Work on these stores, with at most `session_limit` sessions open at once."""
+        self._rows = rows
+        self._uploads = uploads
+        self._content = content
+        self._clock = clock
+        self._session_limit = session_limit
+        self._new_session = new_session
+
+    async def start(self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL) -> SessionRow:
+        """Open a session.
+
+        Raises: TooManyRequests when too many are open.
+        """
+        if self._rows.count_sessions() >= self._session_limit:
+            raise TooManyRequests(reason="too many upload sessions are open; finish or cancel some")
+        row = self._new_row(repository, identity, algorithm)
+        await self._rows.add_session(row)
+        return row
+
+    def get(self, repository: RepositoryName, identity: str, session: str) -> SessionRow:
+        """Return a session of this repository and identity.
+
+        Raises: BlobUploadUnknown.
+        """
+        row = self._rows.find_session(session)
+        if row is None or row.repository != repository or row.identity != identity:
+            raise BlobUploadUnknown(session=session[:64])
+        return row
+
+    async def append(self, row: SessionRow, chunk: Chunk) -> SessionRow:
+        """Add a chunk to the session, durably, or leave the session as it was.
+
+        Raises: BlobUploadUnknown, RangeInvalid, SizeInvalid, UploadBusy, and what the stream raises.
+        """
+        async with self._writer(row) as (current, writer):
+            extended = await self._extend(current, writer, chunk)
+            if not await self._rows.update_session(extended):
+                raise BlobUploadUnknown(session=row.session)
+            return extended
+
+    async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk) -> Blob:
+        """Add the last chunk (which may be empty) and make the repository hold the blob.
+
+        A chunk out of order leaves the session as it was; a digest that does not match ends it.
+
+        Raises: as `append`, and DigestInvalid.
+        """
+        async with self._writer(row) as (current, writer):
+            try:
+                return await self._complete(await self._extend(current, writer, chunk), expected)
+            except DigestInvalid:
+                await self._end(current)
+                raise
+
+    async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> Blob:
+        """Take a whole blob in one request; nothing stays when that fails.
+
+        Raises: DigestInvalid, SizeInvalid, and what the stream raises.
+        """
+        row = self._new_row(repository, identity, expected.algorithm)
+        try:
+            async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
+                return await self._complete(await self._extend(row, writer, chunk), expected)
+        finally:
+            await self._uploads.remove(row.session)
+
+    async def cancel(self, row: SessionRow) -> None:
+        """End a session and drop its bytes.
+
+        Raises: BlobUploadUnknown, UploadBusy.
+        """
+        async with self._writer(row) as (current, _writer):
+            await self._end(current)
+
+    async def expire(self, before: float, limit: int = 100) -> int:
+        """End sessions untouched since `before`, and drop bytes that no session owns. Returns how many went."""
+        expired = 0
+        for row in self._rows.page_expired(before, limit):
+            try:
+                await self.cancel(row)
+            except (UploadBusy, BlobUploadUnknown):
+                continue
+            expired += 1
+        for session in await self._uploads.abandoned(before):
+            if self._rows.find_session(session) is None:
+                await self._uploads.remove(session)
+                expired += 1
+        return expired
+
+    def _new_row(self, repository: RepositoryName, identity: str, algorithm: str) -> SessionRow:
+        return SessionRow(
+            session=self._new_session(),
+            repository=repository,
+            identity=identity,
+            algorithm=algorithm,
+            received=0,
+            received_digest=None,
+            touched=self._clock.now(),
+        )
+
+    @asynccontextmanager
+    async def _writer(self, row: SessionRow) -> AsyncIterator[tuple[SessionRow, UploadWriter]]:
+        """Hold the session's writer, with the row as it stands while it is held."""
+        try:
+            async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
+                yield self.get(row.repository, row.identity, row.session), writer
+        except SessionBusy as busy:
+            raise UploadBusy(session=row.session) from busy
+
+    async def _extend(self, row: SessionRow, writer: UploadWriter, chunk: Chunk) -> SessionRow:
+        """Append the chunk durably and return the row that says so; what goes wrong leaves the bytes as they were."""
+        if chunk.start is not None and chunk.start != row.received:
+            raise RangeInvalid(received=row.received, start=chunk.start)
+        await writer.resume(row.received)
+        try:
+            size = await _append(writer, chunk)
+        except BaseException:
+            await writer.resume(row.received)
+            raise
+        digest = row.received_digest
+        if size or digest is None:
+            digest = await writer.sync()
+        return replace(row, received=row.received + size, received_digest=digest, touched=self._clock.now())
+
+    async def _complete(self, row: SessionRow, expected: Digest) -> Blob:
+        """Publish the session's durable bytes as a blob of its repository."""
+        actual = row.received_digest
+        if actual is None or actual.algorithm != expected.algorithm:
+            actual = await self._uploads.digest(row.session, expected.algorithm)
+        if actual != expected:
+            raise DigestInvalid(expected=str(expected), actual=str(actual))
+        blob = Blob(expected, row.received)
+        for _attempt in range(PUBLISH_ATTEMPTS):
+            await self._uploads.publish(row.session, blob, known=self._rows.known(expected))
+            if await self._rows.add_blob(
+                row.repository, blob, present=lambda: self._content.present(blob), session=row.session
+            ):
+                await self._uploads.remove(row.session)
+                return blob
+        raise Unavailable(note=f"content of {expected} vanished {PUBLISH_ATTEMPTS} times")
+
+    async def _end(self, row: SessionRow) -> None:
+        await self._rows.remove_session(row.session)
+        await self._uploads.remove(row.session)
+
+
+async def _append(writer: UploadWriter, chunk: Chunk) -> int:
+    size = await writer.append(chunk.stream)
+    if chunk.size is not None and size != chunk.size:
+        raise SizeInvalid(expected=chunk.size, actual=size)
+    return size
