@@ -22,7 +22,7 @@ from simple_registry.oci.errors import TooManyRequests, Unauthorized
 REALM = "simple-registry"
 CHALLENGE = f'Basic realm="{REALM}"'
 
-VERIFIED_LIFE = 60.0
+VERIFIED_LIFE = 900.0
 """Seconds for which a verified password is not hashed again."""
 
 VERIFIED_LIMIT = 10_000
