@@ -1,0 +1,67 @@
+"""Passwords and their bcrypt hashes: made, recognised and verified at a cost that tells nothing.
+
+bcrypt reads at most 72 bytes of a password. What it would cut is refused here when a hash is made, and never matches
+when one is verified. Hashing and verifying take a quarter of a second at the default cost, on the thread that calls
+them: callers keep them off event loops.
+"""
+
+import re
+
+import bcrypt
+
+COST = 12
+LONGEST = 72
+
+# Cost, 128 bits of salt in 22 characters (the last carries two bits, so only four are possible), 184 bits of hash.
+_HASH = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
+# What a login of an unknown user is verified against. Nobody knows its password (32 random bytes, thrown away).
+_NOBODY = "$2b$12$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
+
+
+class UnusablePassword(ValueError):
+    """The password cannot be hashed; the text says why, never what it is."""
+
+
+def hash_password(password: str, cost: int = COST) -> str:
+    """Return the `$2b$` hash of `password`.
+
+    Raises:
+        UnusablePassword: it is empty, longer than 72 bytes of UTF-8, or holds a NUL byte or half a character.
+
+    """
+    return bcrypt.hashpw(_usable(password), bcrypt.gensalt(cost)).decode("ascii")
+
+
+def is_password_hash(text: str) -> bool:
+    """Return whether `text` is wholly a bcrypt hash (`$2a$`, `$2b$` or `$2y$`)."""
+    return _HASH.fullmatch(text) is not None
+
+
+def verify_password(password: str, password_hash: str | None) -> bool:
+    """Return whether `password` has this hash; a false answer costs as much as a true one.
+
+    `None` stands for a user that does not exist or cannot log in by password. Never raises.
+    """
+    well_formed = password_hash is not None and is_password_hash(password_hash)
+    known = password_hash if password_hash is not None and well_formed else _NOBODY
+    try:
+        candidate = _usable(password)
+    except UnusablePassword:
+        candidate, well_formed = b"unusable", False
+    return bcrypt.checkpw(candidate, known.encode("ascii")) and well_formed
+
+
+def _usable(password: str) -> bytes:
+    try:
+        encoded = password.encode()
+    except UnicodeEncodeError:
+        raise UnusablePassword("the password is not valid Unicode text") from None
+    if not encoded:
+        raise UnusablePassword("the password is empty")
+    if b"\0" in encoded:
+        raise UnusablePassword("the password holds a NUL byte")
+    if len(encoded) > LONGEST:
+        raise UnusablePassword(
+            f"the password has {len(encoded)} bytes, but bcrypt reads only the first {LONGEST}; choose a shorter one"
+        )
+    return encoded

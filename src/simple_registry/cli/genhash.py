@@ -1,0 +1,46 @@
+"""`genhash`: from a password to the bcrypt hash that goes into a file.
+
+On a terminal the password is asked for twice, unseen; otherwise one line is read from standard input. Standard output
+carries the hash and nothing else, so that it can be redirected; everything said to a person goes to standard error.
+"""
+
+import getpass
+import sys
+from typing import TextIO
+
+from simple_registry.access.passwords import hash_password
+from simple_registry.cli.options import UsageError
+
+
+def genhash(stdin: TextIO, stdout: TextIO) -> int:
+    """Print the hash of a password that is asked for.
+
+    Raises:
+        UsageError: the two passwords differ, or nothing was entered.
+        UnusablePassword: the password cannot be hashed.
+
+    """
+    password = _ask() if stdin.isatty() else _read(stdin)
+    stdout.write(hash_password(password) + "\n")
+    stdout.flush()
+    return 0
+
+
+def _ask() -> str:
+    # The question and the answer use the terminal itself, so redirected output stays clean.
+    try:
+        first = getpass.getpass("Password: ", sys.stderr)
+        second = getpass.getpass("Again: ", sys.stderr)
+    except EOFError:
+        raise UsageError("no password was entered") from None
+    if first != second:
+        raise UsageError("the two passwords differ; nothing was printed")
+    return first
+
+
+def _read(stdin: TextIO) -> str:
+    try:
+        line = stdin.readline(4096)
+    except UnicodeDecodeError:
+        raise UsageError("the password on standard input is not UTF-8 text") from None
+    return line.removesuffix("\n").removesuffix("\r")

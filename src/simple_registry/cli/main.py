@@ -1,0 +1,76 @@
+"""The entry point: from arguments to an exit code.
+
+    0  done, or ended by a signal as asked     1  failed while running     2  asked for something that cannot be done
+
+Everything that can be told to a person ends here as one line on standard error; a traceback means a defect of ours.
+"""
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+
+from simple_registry import __version__
+from simple_registry.access.passwords import UnusablePassword
+from simple_registry.cli.genhash import genhash
+from simple_registry.cli.options import CommandLine, UsageError, help_text, parse_command_line
+from simple_registry.config.values import ConfigError
+from simple_registry.faults import StorageFault
+from simple_registry.server.listeners import ListenFault
+from simple_registry.server.logging import printable
+from simple_registry.server.supervisor import StartFault
+
+_WRONG = (UsageError, UnusablePassword, ConfigError, ListenFault, StorageFault)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    try:
+        line = parse_command_line(sys.argv[1:] if arguments is None else arguments, os.environ)
+        return _COMMANDS[line.command](line)
+    except _WRONG as error:
+        return _complain(error, 2)
+    except StartFault as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return 1
+    except BrokenPipeError:  # whoever reads our output has gone; there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _complain(error: Exception, code: int) -> int:
+    sys.stderr.write(f"simple-registry: {printable(str(error))}\n")
+    return code
+
+
+def _serve(line: CommandLine) -> int:
+    # Imported only here: the other commands answer at once.
+    from simple_registry.cli.serve import serve  # noqa: PLC0415
+
+    return serve(line)
+
+
+def _genhash(_: CommandLine) -> int:
+    return genhash(sys.stdin, sys.stdout)
+
+
+def _version(_: CommandLine) -> int:
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    sys.stdout.write(f"simple-registry {__version__} ({python})\n")
+    sys.stdout.flush()
+    return 0
+
+
+def _help(_: CommandLine) -> int:
+    sys.stdout.write(help_text())
+    sys.stdout.flush()
+    return 0
+
+
+_COMMANDS: dict[str, Callable[[CommandLine], int]] = {
+    "serve": _serve,
+    "genhash": _genhash,
+    "version": _version,
+    "help": _help,
+}

@@ -1,0 +1,220 @@
+"""The options of the command line, as one table, and how arguments and environment variables become text by name.
+
+Every long option works with one or two dashes and with or without `=`: `-addr :5000`, `--addr=:5000`. What follows an
+option that takes a value is that value, even when it begins with a dash, as in the Go program whose options these are.
+argparse checks commands and writes the help; the words are put into one form before it sees them.
+"""
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from simple_registry.config.load import Given
+
+COMMANDS = {
+    "serve": "run the registry (the default)",
+    "genhash": "ask for a password and print its bcrypt hash",
+    "version": "print the version",
+    "help": "print this text",
+}
+PREFIX = "SIMPLE_REGISTRY_"
+_PROGRAM = "simple-registry"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option that takes a value: its name, other spellings, and what the help says."""
+
+    name: str
+    metavar: str
+    help: str
+    aliases: tuple[str, ...] = ()
+    repeatable: bool = False
+
+    @property
+    def variable(self) -> str:
+        """Return the environment variable that says the same."""
+        return PREFIX + self.name.upper().replace("-", "_")
+
+
+OPTIONS = (
+    Option("adminname", "NAME", "user who may do everything (default: admin)"),
+    Option("adminpwd", "PASSWORD", "its password; every user of this machine can see it in the process list"),
+    Option(
+        "adminpwd-file",
+        "FILE",
+        "file that holds its password, or the bcrypt hash of it, on one line",
+        ("adminpwdfile",),
+    ),
+    Option("datadir", "DIRECTORY", "where everything is kept (default: ./data)"),
+    Option("addr", "ADDRESS", "where to listen: host:port, [::1]:5000, :5000 or unix:/path (default: 0.0.0.0:5000)"),
+    Option("cert", "FILE", "TLS certificate chain, PEM, the server's own certificate first", ("certfile",)),
+    Option("key", "FILE", "private key of the certificate, PEM", ("keyfile",)),
+    Option("cfgdir", "DIRECTORY", "directory of YAML documents; may be given several times", repeatable=True),
+    Option("workers", "NUMBER", "worker processes (default: one per core)"),
+    Option("log-level", "LEVEL", "debug, info, warning or error (default: info)"),
+    Option("log-format", "FORMAT", "text, json, or auto: text on a terminal (default: auto)"),
+)
+SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "help"}
+"""Options without a value that stand for a command."""
+
+_BY_SPELLING = {spelling: option for option in OPTIONS for spelling in (option.name, *option.aliases)}
+
+
+class UsageError(Exception):
+    """The command line is wrong; the sentence says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What the user asked for: a command, and options by name in both of their layers."""
+
+    command: str = "serve"
+    flags: Mapping[str, Given] = field(default_factory=dict)
+    environment: Mapping[str, Given] = field(default_factory=dict)
+    config_dirs: tuple[Path, ...] = ()
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
+    """Return what `arguments` and the variables of `environment` say.
+
+    Raises:
+        UsageError: an option or command is unknown, given twice, or lacks its value.
+
+    """
+    command, words = _one_form(arguments)
+    parsed = vars(parser().parse_args(words))
+    flags = {option.name: Given(parsed[option.name], f"-{option.name}") for option in _single() if parsed[option.name]}
+    variables = _variables(environment)
+    return CommandLine(
+        command=command or parsed["command"] or "serve",
+        flags=flags,
+        environment={name: given for name, given in variables.items() if name != "cfgdir"},
+        config_dirs=_config_dirs(parsed["cfgdir"], variables.get("cfgdir")),
+    )
+
+
+def _one_form(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Return the command that a switch asks for, and all other words with options as `--name=value`."""
+    command: str | None = None
+    words: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if not argument.startswith("-") or argument in {"-", "--"}:
+            words.append(argument)
+            continue
+        spelling, has_value, value = argument.removeprefix("-").removeprefix("-").partition("=")
+        if spelling in SWITCHES and not has_value:
+            command = command or SWITCHES[spelling]
+        elif spelling not in _BY_SPELLING:
+            raise UsageError(f"unknown option {_shown(argument)}{_nearest(spelling)}")
+        else:
+            option = _BY_SPELLING[spelling]
+            words.append(f"--{option.name}={value if has_value else _following(spelling, rest)}")
+    return command, words
+
+
+def _following(spelling: str, rest: Iterator[str]) -> str:
+    value = next(rest, None)
+    if value is None:
+        raise UsageError(f"the option -{spelling} needs a value")
+    return value
+
+
+def _shown(argument: str) -> str:
+    """Return an unknown option without its value, which may be a secret."""
+    return repr(argument.partition("=")[0])
+
+
+def _nearest(spelling: str) -> str:
+    near = difflib.get_close_matches(spelling.lower(), [*_BY_SPELLING, *SWITCHES], 1)
+    return f"; did you mean -{near[0]}?" if near else f"; '{_PROGRAM} help' lists all"
+
+
+class _Once(argparse.Action):
+    """Store a value that may be given once: of two, one would be silently without effect."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[str] | None,
+        option_string: str | None = None,  # noqa: ARG002 (argparse gives it)
+    ) -> None:
+        """Store the value."""
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"the option -{self.dest} is given twice")
+        if not values:
+            parser.error(f"the option -{self.dest} needs a value")
+        setattr(namespace, self.dest, values)
+
+
+def _command(word: str) -> str:
+    if word in COMMANDS:
+        return word
+    near = difflib.get_close_matches(word, COMMANDS, 1)
+    raise UsageError(
+        f"unknown command {word!r}" + (f"; did you mean {near[0]}?" if near else f"; '{_PROGRAM} help' lists all")
+    )
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of words in one form; it also knows the help text."""
+    built = _Parser(
+        prog=_PROGRAM,
+        usage="%(prog)s [COMMAND] [OPTION ...]",
+        description="A self-hosted OCI container registry.",
+        epilog=f"Every option may be written with one dash or two, or given as the variable {PREFIX}<OPTION>.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    built.add_argument("command", nargs="?", type=_command, metavar="COMMAND", help=", ".join(COMMANDS))
+    for option in OPTIONS:
+        built.add_argument(
+            f"--{option.name}",
+            dest=option.name,
+            metavar=option.metavar,
+            help=option.help,
+            action="append" if option.repeatable else _Once,
+        )
+    return built
+
+
+def help_text() -> str:
+    """Return what `help` prints."""
+    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    options = "\n".join(f"  {f'-{option.name} {option.metavar}':<24} {option.help}" for option in OPTIONS)
+    return (
+        f"usage: {_PROGRAM} [COMMAND] [OPTION ...]\n\nA self-hosted OCI container registry.\n\n"
+        f"commands:\n{commands}\n\noptions:\n{options}\n  {'-genhash':<24} the same as the command genhash\n\n"
+        f"Every option may be written with one dash or two, as -name value or -name=value, or be given as the\n"
+        f"environment variable {PREFIX}<OPTION>, for example {PREFIX}ADMINPWD_FILE.\n"
+    )
+
+
+def _single() -> list[Option]:
+    return [option for option in OPTIONS if not option.repeatable]
+
+
+def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
+    """Return the options that are given as variables; an empty variable says nothing."""
+    return {
+        option.name: Given(environment[option.variable], option.variable)
+        for option in OPTIONS
+        if environment.get(option.variable)
+    }
+
+
+def _config_dirs(given: list[str] | None, variable: Given | None) -> tuple[Path, ...]:
+    texts = given or (variable.text.split(os.pathsep) if variable else [])
+    return tuple(Path(text) for text in texts if text)

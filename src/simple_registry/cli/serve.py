@@ -1,0 +1,105 @@
+"""`serve`: everything between the words of a command line and a running registry, in the order in which it can fail.
+
+    settings ─► certificate ─► sockets ─► data directory ─► administrator ─► workers
+
+What can be refused without a trace comes first: a wrong flag or a port in use leaves no data directory behind.
+"""
+
+import ipaddress
+import logging
+import os
+import resource
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from simple_registry import app
+from simple_registry.cli.first_run import with_administrator
+from simple_registry.cli.options import CommandLine
+from simple_registry.config.load import load_settings
+from simple_registry.config.settings import TcpAddress
+from simple_registry.config.tls import load_certificate
+from simple_registry.server.listeners import Listeners, open_listeners
+from simple_registry.server.logging import configure_logging
+from simple_registry.server.supervisor import Supervisor
+from simple_registry.server.worker import Configured
+
+_log = logging.getLogger(__name__)
+
+
+def serve(line: CommandLine) -> int:
+    """Run the registry until a signal ends it; return the exit code.
+
+    Raises:
+        ConfigError: what is configured cannot be used.
+        ListenFault: the address cannot be listened on.
+        StorageFault: the data directory cannot be used.
+        StartFault: a worker cannot start.
+
+    """
+    configured = _read(line)
+    settings = configured.settings
+    listeners = open_listeners(settings.addr, settings.workers or os.cpu_count() or 1)
+    try:
+        claim = app.prepare(settings)
+        return _run(line, configured, listeners, claim)
+    finally:
+        listeners.close()
+
+
+def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim: object) -> int:
+    """Supervise workers while `claim` holds the data directory."""
+    data_dir, url = configured.settings.data_dir, _url(configured, listeners)
+
+    def with_users(read: Configured) -> Configured:
+        return replace(read, settings=with_administrator(read.settings, data_dir, url, sys.stderr))
+
+    configured = with_users(configured)
+    warn_if_in_the_clear(configured)
+    _allow_many_connections()
+    supervisor = Supervisor(configured, listeners, build=app.build, reread=lambda: with_users(_read(line)))
+    try:
+        return supervisor.run()
+    finally:
+        del claim
+
+
+def _read(line: CommandLine) -> Configured:
+    """Read everything that flags, variables and files say, and log as they want from here on."""
+    settings = load_settings(line.flags, line.environment, line.config_dirs)
+    certificate = load_certificate(settings.tls, datetime.now(UTC)) if settings.tls else None
+    configure_logging(settings.log_level, settings.log_format)
+    for warning in certificate.warnings if certificate else ():
+        _log.warning("%s", warning)
+    return Configured(settings, certificate)
+
+
+def warn_if_in_the_clear(configured: Configured) -> None:
+    """Say so when passwords would cross a network unencrypted."""
+    addr = configured.settings.addr
+    if configured.certificate is None and isinstance(addr, TcpAddress) and not _is_loopback(addr.host):
+        _log.warning(
+            "passwords and content travel unencrypted: there is no TLS and the address is not a loopback one; "
+            "give -cert and -key, or listen on 127.0.0.1 behind a proxy that does TLS"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _url(configured: Configured, listeners: Listeners) -> str:
+    """Return the address as someone on this machine would write it: 0.0.0.0 is everywhere, but no destination."""
+    url = listeners.url(tls=configured.certificate is not None)
+    return url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:")
+
+
+def _allow_many_connections() -> None:
+    """Use all the file descriptors that the system grants; the usual first limit is 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

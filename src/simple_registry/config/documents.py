@@ -1,0 +1,169 @@
+"""YAML documents as typed entries that know where they stand, so that every refusal names its file and line.
+
+    text ──► documents() ──► Document(kind, name, spec) ──► a reader of that kind (load.py)
+
+YAML is composed into nodes and never constructed into objects. Scalars keep the text as it was written; a reader parses
+it. Duplicate keys are refused: YAML would silently keep the last, and the other is a rule somebody believes in.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from simple_registry.config.values import ConfigError
+
+API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
+_TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp")}
+_TAG_NAMES = {"null": "nothing", "bool": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of a document: where it stands, how it is called there (`spec.web.addr`), and its node."""
+
+    place: Place
+    path: str
+    node: yaml.Node
+
+    def error(self, reason: str) -> ConfigError:
+        """Return an error about this entry."""
+        return ConfigError(f"{self.place}: {self.path} {reason}" if self.path else f"{self.place}: {reason}")
+
+    def text(self) -> str:
+        """Return the text of a scalar, exactly as written."""
+        if isinstance(self.node, yaml.ScalarNode) and self.node.tag in _TEXT_TAGS:
+            return str(self.node.value)
+        raise self.error(f"must be text, not {self._what()}")
+
+    def items(self) -> list["Entry"]:
+        """Return the entries of a list."""
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise self.error(f"must be a list, not {self._what()}")
+        return [self._inner(f"{self.path}[{index}]", node) for index, node in enumerate(self.node.value)]
+
+    def fields(self, known: Collection[str]) -> dict[str, "Entry"]:
+        """Return the entries of a mapping, by key.
+
+        Raises:
+            ConfigError: it is no mapping, a key is there twice, or a key is not among `known`.
+
+        """
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error(f"must be a mapping (name: value), not {self._what()}")
+        found: dict[str, Entry] = {}
+        for key, value in self.node.value:
+            name = self._inner(f"a key of {self.path or 'the document'}", key).text()
+            entry = self._inner(f"{self.path}.{name}".lstrip("."), value, key)
+            if name in found:
+                raise entry.error(f"is there twice; the other one is on line {found[name].place.line}")
+            if name not in known:
+                raise entry.error(f"is not a known field{nearest(name, known)}")
+            found[name] = entry
+        return found
+
+    def _inner(self, path: str, node: yaml.Node, mark: yaml.Node | None = None) -> "Entry":
+        return Entry(Place(self.place.file, (mark or node).start_mark.line + 1), path, node)
+
+    def _what(self) -> str:
+        if isinstance(self.node, yaml.SequenceNode):
+            return "a list"
+        if isinstance(self.node, yaml.MappingNode):
+            return "a mapping"
+        return _TAG_NAMES.get(self.node.tag.rpartition(":")[2], "a value of another type")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: what it is, how it is called, and what it says."""
+
+    kind: str
+    name: str
+    place: Place
+    spec: Entry | None
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return `; did you mean …?`, or the list of what is known when nothing is near."""
+    near = difflib.get_close_matches(name, known, 1)
+    if not near:
+        near = [word for word in known if word.lower() == name.lower()]
+    return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}"
+
+
+def read_documents(file: Path) -> list[Document]:
+    """Return the documents of `file`; empty ones are left out.
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML, or a document has not the common shape.
+
+    """
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot read {file}: {error.strerror}") from error
+    return list(_documents(file, content))
+
+
+def _documents(file: Path, content: bytes) -> Iterator[Document]:
+    for root in _compose(file, content):
+        entry = Entry(Place(file, root.start_mark.line + 1), "", root)
+        if not (isinstance(root, yaml.ScalarNode) and not root.value):
+            yield _document(entry)
+
+
+def _compose(file: Path, content: bytes) -> list[yaml.Node]:
+    try:
+        return list(yaml.compose_all(content, Loader=yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{Place(file, line)}: this is not YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: this is not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ConfigError(f"{file}: this is nested too deeply") from None
+
+
+def _document(entry: Entry) -> Document:
+    fields = entry.fields({"apiVersion", "kind", "metadata", "spec"})
+    version = fields.get("apiVersion")
+    if version is not None and version.text() != API_VERSION:
+        raise version.error(f"is {version.text()!r}, but this version reads only {API_VERSION!r}")
+    for required in ("kind", "metadata"):
+        if required not in fields:
+            raise entry.error(f"a document needs the field {required!r}")
+    metadata = fields["metadata"].fields({"name", "labels", "annotations"})
+    if "name" not in metadata or not metadata["name"].text():
+        raise fields["metadata"].error("needs a name")
+    return Document(fields["kind"].text(), metadata["name"].text(), entry.place, fields.get("spec"))
+
+
+def by_kind(documents: Collection[Document]) -> Mapping[str, list[Document]]:
+    """Return the documents of each kind, in the order of their names.
+
+    Raises:
+        ConfigError: two documents of one kind have the same name.
+
+    """
+    kinds: dict[str, dict[str, Document]] = {}
+    for document in documents:
+        same_kind = kinds.setdefault(document.kind, {})
+        other = same_kind.setdefault(document.name, document)
+        if other is not document:
+            raise ConfigError(
+                f"{document.place}: the {document.kind} {document.name!r} is there twice; the other is {other.place}"
+            )
+    return {kind: [named[name] for name in sorted(named)] for kind, named in kinds.items()}

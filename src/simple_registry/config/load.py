@@ -1,0 +1,189 @@
+"""Settings from every layer: flag > environment > file > default.
+
+Options arrive as text with the words the user knows them by (`-addr`, `SIMPLE_REGISTRY_ADDR`); directories of documents
+are walked here. A setting comes whole from the last layer that names it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from simple_registry.config.administrator import DEFAULT_NAME, administrator, parse_user_name, read_password_file
+from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, read_documents
+from simple_registry.config.fields import FIELDS, Field, settings_from
+from simple_registry.config.settings import Administrator, Settings, UnixAddress
+from simple_registry.config.values import ConfigError, parse_path
+
+LATER_KINDS = ("User", "Role", "RoleBinding", "Token", "TokenIssuer", "PullThroughCache")
+LATER_FIELDS = (
+    "web.externalURL",
+    "web.tokenSecret",
+    "web.tokenTimeout",
+    "web.challenge",
+    "web.trustedProxies",
+    "web.ui",
+    "storage",
+    "garbageCollection.deleteUntagged",
+)
+_BY_PATH = {field.path: field for field in FIELDS if field.path is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The text of one option, and how it was given: `-addr` or `SIMPLE_REGISTRY_ADDR`."""
+
+    text: str
+    origin: str
+
+
+Options = Mapping[str, Given]
+"""Options by name (`addr`, `admin…`), without those that were not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    value: object
+    place: Place
+
+
+def load_settings(flags: Options, environment: Options, config_dirs: Iterable[Path]) -> Settings:
+    """Return the settings of all layers together.
+
+    Raises:
+        ConfigError: anything in any layer is not right.
+
+    """
+    directories = tuple(config_dirs)
+    values = dict(read_configuration(directories))
+    for layer in (environment, flags):
+        values |= _from_options(layer)
+    settings = replace(settings_from(values), config_dirs=directories)
+    return replace(settings, administrator=_administrator(flags, environment))
+
+
+def _from_options(options: Options) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for field in FIELDS:
+        given = options.get(field.option) if field.option else None
+        if given is None:
+            continue
+        try:
+            values[field.attribute] = field.parse(given.text)
+        except ConfigError as error:
+            raise error.at(given.origin) from None
+    return values
+
+
+def _administrator(flags: Options, environment: Options) -> Administrator | None:
+    name = flags.get("adminname") or environment.get("adminname")
+    password = _password(flags) or _password(environment)
+    if password is None:
+        if name is not None:
+            raise ConfigError(f"{name.origin}: the administrator needs a password; give it with -adminpwd-file")
+        return None
+    try:
+        named = parse_user_name(name.text) if name else DEFAULT_NAME
+    except ConfigError as error:
+        raise error.at(name.origin if name else "-adminname") from None
+    return administrator(named, password)
+
+
+def _password(options: Options) -> str | None:
+    text, file = options.get("adminpwd"), options.get("adminpwd-file")
+    if text and file:
+        raise ConfigError(f"{text.origin} and {file.origin} exclude each other; keep the file, it is not visible")
+    if file:
+        return read_password_file(parse_path(file.text))
+    return text.text if text else None
+
+
+def read_configuration(directories: Iterable[Path]) -> dict[str, object]:
+    """Return what the `Configuration` documents below `directories` set, by attribute of `Settings`."""
+    documents = [document for file in document_files(directories) for document in read_documents(file)]
+    for document in documents:
+        _require_known_kind(document)
+    merged: dict[str, _Found] = {}
+    for document in by_kind(documents).get("Configuration", []):
+        for path, found in _configuration(document).items():
+            other = merged.setdefault(path, found)
+            if other.value != found.value:
+                raise ConfigError(f"{found.place}: {path} is set differently at {other.place}; keep one of them")
+    return {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
+
+
+def document_files(directories: Iterable[Path]) -> list[Path]:
+    """Return the YAML files below each directory, sorted; hidden files and folders (`..data` too) are left out."""
+    files: dict[Path, Path] = {}
+    for directory in directories:
+        if not directory.is_dir():
+            raise ConfigError(f"-cfgdir {directory}: this is not a directory")
+        for file in _walk(directory, frozenset()):
+            files.setdefault(file.resolve(), file)  # a file below two given directories counts once
+    return list(files.values())
+
+
+def _walk(directory: Path, above: frozenset[Path]) -> Iterable[Path]:
+    here = directory.resolve()
+    if here in above:  # a symbolic link that leads back up
+        return
+    try:
+        entries = sorted(directory.iterdir())
+    except OSError as error:
+        raise ConfigError(f"cannot read the directory {directory}: {error.strerror}") from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, above | {here})
+        elif entry.suffix in {".yaml", ".yml"}:
+            yield entry
+
+
+def _require_known_kind(document: Document) -> None:
+    if document.kind == "Configuration":
+        return
+    if document.kind in LATER_KINDS:
+        raise ConfigError(f"{document.place}: documents of kind {document.kind} are not supported by this version")
+    raise ConfigError(
+        f"{document.place}: {document.kind!r} is not a known kind"
+        f"{nearest(document.kind, ('Configuration', *LATER_KINDS))}"
+    )
+
+
+def _configuration(document: Document) -> dict[str, _Found]:
+    if document.spec is None:
+        return {}
+    return {path: _found(_BY_PATH[path], entry) for path, entry in _leaves(document.spec, "").items()}
+
+
+def _leaves(section: Entry, prefix: str) -> dict[str, Entry]:
+    paths = [path for path in (*_BY_PATH, *LATER_FIELDS) if path.startswith(prefix)]
+    known = {path.removeprefix(prefix).partition(".")[0] for path in paths}
+    leaves: dict[str, Entry] = {}
+    for name, entry in section.fields(known).items():
+        path = prefix + name
+        if path in LATER_FIELDS:
+            raise entry.error("is not supported by this version")
+        if path in _BY_PATH:
+            leaves[path] = entry
+        else:
+            leaves |= _leaves(entry, f"{path}.")
+    return leaves
+
+
+def _found(field: Field, entry: Entry) -> _Found:
+    text = entry.text()
+    try:
+        value = field.parse(text)
+    except ConfigError as error:
+        raise entry.error(f"is wrong: {error}") from None
+    return _Found(_below(entry.place.file.parent, value), entry.place)
+
+
+def _below(directory: Path, value: object) -> object:
+    """Return a relative path as one that is relative to the file that names it."""
+    if isinstance(value, Path):
+        return directory / value
+    if isinstance(value, UnixAddress):
+        return UnixAddress(directory / value.path)
+    return value

@@ -1,0 +1,143 @@
+"""Certificate chain and private key, in every PEM form people have, checked before a client can meet them.
+
+    PKCS#8, PKCS#1 ("RSA PRIVATE KEY"), SEC1 ("EC PRIVATE KEY")  ──►  PKCS#8, which is what the HTTP server reads
+
+The chain begins with the server's own certificate (the leaf), whose key it must be. Other blocks of a file, such as
+"EC PARAMETERS" or a certificate kept beside its key, are passed over.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from simple_registry.config.settings import Tls
+from simple_registry.config.values import ConfigError
+
+_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
+_LARGEST_FILE = 1024 * 1024
+_SMALLEST_RSA = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not keep it from being used."""
+
+    chain: bytes
+    key: bytes
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Certificate(***)"
+
+
+def load_certificate(tls: Tls, now: datetime) -> Certificate:
+    """Return the certificate chain and key of `tls`.
+
+    Raises:
+        ConfigError: a file is unreadable, empty or not PEM, the key is encrypted, of a kind that TLS does not use
+            here, or does not fit the first certificate.
+
+    """
+    certificates = _certificates(tls.certificate)
+    key = _private_key(tls.key)
+    _require_fit(tls, certificates, key)
+    return Certificate(
+        chain=b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates),
+        key=key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ),
+        warnings=_warnings(tls.certificate, certificates[0], now),
+    )
+
+
+def _blocks(path: Path, what: str) -> list[tuple[str, bytes]]:
+    """Return the PEM blocks of a file as (label, whole block)."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the {what} {path}: {error.strerror}") from error
+    if not content.strip():
+        raise ConfigError(f"the {what} {path} is empty")
+    blocks = [(match[1].decode("ascii"), match[0]) for match in _BLOCK.finditer(content)]
+    if not blocks:
+        raise ConfigError(f"the {what} {path} is not PEM; a PEM file has a line that begins with -----BEGIN")
+    return blocks
+
+
+def _certificates(path: Path) -> list[x509.Certificate]:
+    blocks = [block for label, block in _blocks(path, "certificate") if label in {"CERTIFICATE", "X509 CERTIFICATE"}]
+    if not blocks:
+        raise ConfigError(f"the certificate {path} holds no certificate; is it the key?")
+    try:
+        return [x509.load_pem_x509_certificate(block) for block in blocks]
+    except ValueError as error:
+        raise ConfigError(f"the certificate {path} is damaged: {error}") from None
+
+
+def _private_key(path: Path) -> PrivateKeyTypes:
+    keys = [(label, block) for label, block in _blocks(path, "private key") if label.endswith("PRIVATE KEY")]
+    if not keys:
+        raise ConfigError(f"the private key {path} holds no private key; is it the certificate?")
+    label, block = keys[0]
+    if label.startswith("ENCRYPTED") or b"Proc-Type: 4,ENCRYPTED" in block:
+        raise ConfigError(
+            f"the private key {path} is encrypted; write it without a passphrase, for example with "
+            "'openssl pkey -in KEY -out PLAIN-KEY', readable by the registry only"
+        )
+    try:
+        key = serialization.load_pem_private_key(block, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigError(f"the private key {path} cannot be read: {error}") from None
+    if isinstance(key, rsa.RSAPrivateKey) and key.key_size < _SMALLEST_RSA:
+        raise ConfigError(f"the private key {path} has only {key.key_size} bits; make one of {_SMALLEST_RSA} or more")
+    if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey)):
+        raise ConfigError(f"the private key {path} is of a kind that TLS does not use; make an RSA or EC key")
+    return key
+
+
+def _require_fit(tls: Tls, certificates: list[x509.Certificate], key: PrivateKeyTypes) -> None:
+    own = _public(key.public_key())
+    fits = [_public(certificate.public_key()) == own for certificate in certificates]
+    if fits[0]:
+        return
+    if any(fits):
+        raise ConfigError(
+            f"the certificate {tls.certificate} does not begin with the one that the key {tls.key} belongs to; "
+            "put the server's own certificate first"
+        )
+    raise ConfigError(f"the private key {tls.key} does not fit the certificate {tls.certificate}")
+
+
+def _public(key: object) -> bytes:
+    # Typed as object because a certificate may hold kinds of key that never fit ours; each kind can do this.
+    public: bytes = key.public_bytes(  # type: ignore[attr-defined]
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return public
+
+
+def _warnings(path: Path, leaf: x509.Certificate, now: datetime) -> tuple[str, ...]:
+    warnings = []
+    if now > leaf.not_valid_after_utc:
+        warnings.append(f"the certificate {path} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; clients refuse it")
+    if now < leaf.not_valid_before_utc:
+        warnings.append(f"the certificate {path} is valid only from {leaf.not_valid_before_utc:%Y-%m-%d}")
+    if not _has_alternative_name(leaf):
+        warnings.append(f"the certificate {path} has no subjectAltName; docker and other clients refuse it")
+    return tuple(warnings)
+
+
+def _has_alternative_name(leaf: x509.Certificate) -> bool:
+    try:
+        leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""From the text people write to values: durations, sizes, counts, addresses, words and paths.
+
+Every function takes the whole text and either returns its value or raises `ConfigError`, whose sentence names the text
+and shows what would be right. Where the text stood (a flag, a variable, a file and line) is added by the caller.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from simple_registry.config.settings import TcpAddress, UnixAddress
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(s|m|h|d|w)?", re.ASCII)
+_SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+_SIZE = re.compile(r"([0-9]{1,18})(?: ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB))?", re.ASCII)
+_BYTES = {
+    None: 1,
+    "B": 1,
+    "kB": 10**3,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+
+_COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
+_TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^\[\]]*)):(?P<port>[0-9]{1,5})", re.ASCII)
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?", re.ASCII)
+_UNIX_PREFIX = "unix:"
+_LARGEST_PORT = 65_535
+
+
+class ConfigError(Exception):
+    """What was configured cannot be used; the sentence says where it stands, why, and what would be right."""
+
+    def at(self, place: object) -> "ConfigError":
+        """Return the same error with the `place` where the text stood in front of it."""
+        return ConfigError(f"{place}: {self}")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of `30s`, `15m`, `12h`, `7d`, `2w` or a bare number of seconds; more than none."""
+    match = _DURATION.fullmatch(text)
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise ConfigError(f"{text!r} is not a duration; write for example 30s, 15m, 12h, 7d or a number of seconds")
+    return seconds
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes of `4MiB`, `20GB` or a bare number of bytes; more than none."""
+    match = _SIZE.fullmatch(text)
+    size = int(match[1]) * _BYTES[match[2]] if match else 0
+    if size <= 0:
+        raise ConfigError(f"{text!r} is not a size; write for example 4MiB, 20GB or a number of bytes")
+    return size
+
+
+def parse_count(text: str) -> int:
+    """Return a whole number of at least one."""
+    if not _COUNT.fullmatch(text) or int(text) == 0:
+        raise ConfigError(f"{text!r} is not a count; write a whole number of at least 1")
+    return int(text)
+
+
+def parse_workers(text: str) -> int:
+    """Return the number of worker processes; 0 stands for one per core."""
+    if not _COUNT.fullmatch(text) or int(text) > 1024:  # noqa: PLR2004 (far above any machine; catches typing errors)
+        raise ConfigError(f"{text!r} is not a number of workers; write 1 to 1024, or 0 for one per core")
+    return int(text)
+
+
+def parse_path(text: str) -> Path:
+    """Return a path, not yet looked at."""
+    if not text or "\0" in text:
+        raise ConfigError(f"{text!r} is not a path")
+    return Path(text)
+
+
+def parse_address(text: str) -> TcpAddress | UnixAddress:
+    """Return where to listen: `host:port`, `[::1]:5000`, `:5000` (every interface) or `unix:/path`."""
+    if text.startswith(_UNIX_PREFIX):
+        return UnixAddress(parse_path(text.removeprefix(_UNIX_PREFIX)))
+    match = _TCP.fullmatch(text)
+    if match is None:
+        raise _bad_address(text, "")
+    port = int(match["port"])
+    if port > _LARGEST_PORT:
+        raise _bad_address(text, f"; ports end at {_LARGEST_PORT}")
+    if match["v6"] is not None:
+        return TcpAddress(_ipv6(text, match["v6"]), port)
+    if ":" in match["name"]:
+        raise _bad_address(text, "; an IPv6 address stands in brackets")
+    if match["name"] and not _HOST_NAME.fullmatch(match["name"]):
+        raise _bad_address(text, "")
+    return TcpAddress(match["name"], port)
+
+
+def _ipv6(text: str, host: str) -> str:
+    try:
+        return str(ipaddress.IPv6Address(host))
+    except ValueError:
+        raise _bad_address(text, f"; {host!r} is not an IPv6 address") from None
+
+
+def _bad_address(text: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{text!r} is not an address{reason}; write host:port, for example 127.0.0.1:5000, [::1]:5000, :5000 "
+        "or unix:/run/registry.sock"
+    )
+
+
+def word_parser(words: type[_Word]) -> Callable[[str], _Word]:
+    """Return a parser of one of `words`."""
+
+    def parse(text: str) -> _Word:
+        try:
+            return words(text)
+        except ValueError:
+            raise ConfigError(f"{text!r} is not one of {', '.join(words)}") from None
+
+    return parse

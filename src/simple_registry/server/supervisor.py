@@ -1,0 +1,316 @@
+"""The parent process: it forks workers, replaces those that die, and passes on what it is told.
+
+    SIGTERM, SIGINT   stop accepting, finish what is in flight (30 s), exit; a second one ends everything at once
+    SIGHUP            read everything again; if it loads, a new worker takes each slot before the old one is asked to go
+    SIGCHLD           a slot whose worker died gets a new one, at once
+
+It has one thread and waits in one place (`_wait`); signals arrive there as bytes on a pipe, so that handlers do nothing
+and a fork never happens in the middle of anything. It never serves a request, and nothing a worker does can end it.
+"""
+
+import gc
+import logging
+import os
+import selectors
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+from simple_registry.config.settings import Settings
+from simple_registry.config.values import ConfigError
+from simple_registry.server.listeners import Listeners
+from simple_registry.server.worker import GRACE, READY, Application, Configured, Post, serve
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+# A worker that a reload retired may finish long uploads; this only ends those that hang.
+_RETIREMENT = 900.0
+# A slot may die twice within this many seconds and be refilled at once; then it waits a little longer each time.
+_FLAPPING = 10.0
+_LONGEST_DELAY = 5.0
+_RESTART_ONLY = {"addr": "-addr", "data_dir": "-datadir", "workers": "-workers"}
+
+_log = logging.getLogger(__name__)
+
+
+class StartFault(Exception):
+    """The registry cannot start: a worker said why, or died before it could."""
+
+
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """A running worker process."""
+
+    pid: int
+    slot: "_Slot"
+    report: int
+    """The pipe on which it says that it is ready, or why it cannot be."""
+    said: bytes = b""
+    ready: bool = False
+    deadline: float | None = None
+    """When it is killed, once it was told to stop."""
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """The place of one worker: its number, who fills it, and when those before died."""
+
+    number: int
+    current: _Worker | None = None
+    successor: _Worker | None = None
+    """Started by a reload; takes the slot when it is ready."""
+    deaths: list[float] = field(default_factory=list)
+    refill_at: float | None = None
+
+    def died(self, now: float) -> None:
+        """Note a death and when the slot is to be filled again."""
+        self.current = None
+        self.deaths = [moment for moment in self.deaths if now - moment < _FLAPPING] + [now]
+        again = len(self.deaths) - 2
+        self.refill_at = now + (0.0 if again <= 0 else min(_LONGEST_DELAY, 0.1 * 2.0**again))
+
+
+class Supervisor:
+    """Keeps one worker in every slot until it is told to stop."""
+
+    def __init__(
+        self,
+        configured: Configured,
+        listeners: Listeners,
+        *,
+        build: Callable[[Settings, int], Application],
+        reread: Callable[[], Configured],
+    ) -> None:
+        """Supervise workers of `build` on `listeners`; `reread` loads everything again, or raises `ConfigError`."""
+        self._configured = configured
+        self._listeners = listeners
+        self._build = build
+        self._reread = reread
+        self._slots = [_Slot(number) for number in range(len(listeners.sockets))]
+        self._workers: dict[int, _Worker] = {}
+        self._to_roll: list[_Slot] = []
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._woken_by = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._life_line, self._life = os.pipe2(os.O_CLOEXEC)
+        self._serving = False
+        self._stopping = False
+
+    def run(self) -> int:
+        """Serve until a signal ends it; return the exit code.
+
+        Raises:
+            StartFault: a worker could not start when all were started first.
+
+        """
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(self._woken_by, warn_on_full_buffer=False)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+        gc.freeze()  # what is loaded by now is shared with every worker; collecting it would copy it
+        try:
+            for slot in self._slots:
+                slot.current = self._fork(slot)
+            return self._supervise()
+        finally:
+            self._end(signal.SIGKILL)
+            signal.set_wakeup_fd(-1)
+
+    # ---------------------------------------------------------------- the loop
+
+    def _supervise(self) -> int:
+        while True:
+            for number in self._wait():
+                if number in (signal.SIGTERM, signal.SIGINT):
+                    if self._stopping:
+                        _log.warning("ended at once; requests in flight are cut")
+                        return 1
+                    self._stop()
+                elif number == signal.SIGHUP and self._serving and not self._stopping:
+                    self._reload()
+            self._reap()
+            self._attend()
+            if self._stopping and not self._workers:
+                return 0
+
+    def _wait(self) -> list[int]:
+        """Wait for signals, reports or the next moment at which something is due; return the signals."""
+        due = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
+        due += [slot.refill_at for slot in self._slots if slot.refill_at is not None]
+        timeout = max(0.0, min(due) - time.monotonic()) if due else None
+        signals: list[int] = []
+        for key, _ in self._selector.select(timeout):
+            if isinstance(key.data, _Worker):
+                self._hear(key.data)
+            else:
+                signals += os.read(self._wake, 512)
+        return signals
+
+    def _attend(self) -> None:
+        """Do what has become due."""
+        now = time.monotonic()
+        for worker in self._workers.values():
+            if worker.deadline is not None and worker.deadline <= now:
+                _log.warning("a worker did not end in time and is killed", extra=_fields(worker))
+                worker.deadline = None
+                os.kill(worker.pid, signal.SIGKILL)
+        for slot in self._slots:
+            if slot.refill_at is not None and slot.refill_at <= now and not self._stopping:
+                slot.refill_at = None
+                slot.current = self._fork(slot)
+        self._roll_next()
+
+    # ---------------------------------------------------------------- workers
+
+    def _fork(self, slot: _Slot) -> _Worker:
+        heard, report = os.pipe2(os.O_CLOEXEC)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A signal between fork and the reset below would be written to the parent's pipe by the child.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        pid = os.fork()
+        if pid == 0:
+            self._become_worker(Post(slot.number, self._listeners.sockets[slot.number], report, self._life_line))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os.close(report)
+        worker = _Worker(pid, slot, heard)
+        self._workers[pid] = worker
+        self._selector.register(heard, selectors.EVENT_READ, worker)
+        return worker
+
+    def _become_worker(self, post: Post) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            for number in (signal.SIGINT, signal.SIGHUP):  # the terminal sends these to everyone; the parent decides
+                signal.signal(number, signal.SIG_IGN)
+            self._selector.close()
+            for inherited in (self._wake, self._woken_by, self._life, *self._reports()):
+                os.close(inherited)
+            for listener in self._listeners.sockets:
+                if listener is not post.listener:
+                    listener.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            code = serve(self._configured, post, self._build)
+        except BaseException:  # noqa: BLE001 (the end of this process: nothing may return into the parent's code)
+            _log.exception("worker %d failed", post.number)
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+    def _reports(self) -> list[int]:
+        return [worker.report for worker in self._workers.values() if worker.report >= 0]
+
+    def _hear(self, worker: _Worker) -> None:
+        """Read what a worker says while it starts."""
+        said = os.read(worker.report, 4096)
+        worker.said += said
+        if worker.said == READY:
+            worker.ready = True
+        if not said or worker.ready:
+            self._deaf(worker)
+        if worker.ready:
+            self._welcome(worker)
+
+    def _deaf(self, worker: _Worker) -> None:
+        if worker.report >= 0:
+            self._selector.unregister(worker.report)
+            os.close(worker.report)
+            worker.report = -1
+
+    def _welcome(self, worker: _Worker) -> None:
+        slot = worker.slot
+        if slot.successor is worker:
+            slot.successor = None
+            if slot.current is not None:
+                self._tell(slot.current, time.monotonic() + _RETIREMENT)
+            slot.current, slot.refill_at = worker, None
+        if not self._serving and all(slot.current and slot.current.ready for slot in self._slots):
+            self._serving = True
+            url = self._listeners.url(tls=self._configured.certificate is not None)
+            _log.info("listening on %s", url, extra={"fields": {"workers": len(self._slots)}})
+
+    def _reap(self) -> None:
+        """Take leave of every worker that ended."""
+        for worker in list(self._workers.values()):
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid:
+                while worker.report >= 0:  # its last words are still in the pipe
+                    self._hear(worker)
+                del self._workers[pid]
+                self._ended(worker, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, worker: _Worker, code: int) -> None:
+        slot, reason = worker.slot, _reason(worker, code)
+        if self._stopping or worker not in (slot.current, slot.successor):
+            return
+        if not self._serving:
+            raise StartFault(f"worker {slot.number} cannot start: {reason}")
+        if worker is slot.successor:
+            slot.successor = None
+            self._to_roll.clear()
+            _log.error("the reload is given up, a new worker cannot start: %s", reason, extra=_fields(worker))
+            return
+        _log.error("a worker died and is replaced: %s", reason, extra=_fields(worker))
+        slot.died(time.monotonic())
+
+    def _tell(self, worker: _Worker, deadline: float) -> None:
+        """Ask a worker to finish and end."""
+        worker.deadline = deadline
+        os.kill(worker.pid, signal.SIGTERM)
+
+    # ---------------------------------------------------------------- orders
+
+    def _stop(self) -> None:
+        _log.info("stopping; requests in flight are finished")
+        self._stopping = True
+        self._listeners.close()
+        for slot in self._slots:
+            slot.refill_at = None
+        for worker in self._workers.values():
+            self._tell(worker, time.monotonic() + GRACE)
+
+    def _reload(self) -> None:
+        try:
+            reread = self._reread()
+        except ConfigError as error:
+            _log.error("not reloaded, everything stays as it was: %s", error)
+            return
+        before, after = self._configured.settings, reread.settings
+        for name, option in _RESTART_ONLY.items():
+            if getattr(before, name) != getattr(after, name):
+                _log.warning("a changed %s takes effect only after a restart", option)
+        kept = replace(after, addr=before.addr, data_dir=before.data_dir, workers=before.workers)
+        self._configured = replace(reread, settings=kept)
+        self._to_roll = list(self._slots)
+        _log.info("reloaded; workers are replaced one after another")
+
+    def _roll_next(self) -> None:
+        """Start the next successor of a reload, when none is on its way."""
+        if self._stopping or not self._to_roll or any(slot.successor for slot in self._slots):
+            return
+        slot = self._to_roll.pop(0)
+        slot.successor = self._fork(slot)
+
+    def _end(self, number: signal.Signals) -> None:
+        self._listeners.close()
+        for worker in self._workers.values():
+            os.kill(worker.pid, number)
+        for pid in self._workers:
+            os.waitpid(pid, 0)
+        self._workers.clear()
+
+
+def _reason(worker: _Worker, code: int) -> str:
+    if worker.said and not worker.ready:
+        return worker.said.decode(errors="replace")
+    if code < 0:
+        return f"killed by signal {-code}"
+    return f"it ended with code {code}"
+
+
+def _fields(worker: _Worker) -> dict[str, object]:
+    return {"fields": {"worker": worker.slot.number, "pid": worker.pid}}
