@@ -16,3 +16,11 @@ class StorageFull(StorageFault):
 
 class SessionBusy(Exception):
     """Another request is writing to this upload session right now."""
+
+
+class DataDirectoryRefused(StorageFault):
+    """The data directory, or the database in it, cannot be used as it is; the text tells the operator what to do."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Name the directory or file and why it is refused, with what to do about it."""
+        super().__init__(f"use {path}", reason)

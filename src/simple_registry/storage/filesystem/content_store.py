@@ -1,0 +1,61 @@
+"""The content store as files: one per digest, written once, read-only, shared by all repositories."""
+
+import stat
+import uuid
+
+from simple_registry.content import Content, FileContent
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.placement import Placement
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.protocols import Blob
+
+
+class FilesystemContentStore:
+    """Keeps content below `Layout.blobs`."""
+
+    def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:
+        """Keep content in this tree, which exists."""
+        self._layout = layout
+        self._disk = disk
+        self._threads = threads
+        self._placement = Placement(layout, disk)
+
+    def present(self, blob: Blob) -> bool:
+        """Tell at once whether content with this digest and this size has its final name."""
+        return self._placement.present(blob)
+
+    async def open(self, digest: Digest) -> Content | None:
+        """Return the content, or `None` when it is not here.
+
+        Done without a thread: it is one lookup in the kernel's cache of names, far shorter than changing threads.
+        """
+        path = self._layout.blob(digest)
+        found = self._disk.stat(path)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return None
+        return FileContent(path, found.st_size)
+
+    async def put(self, digest: Digest, data: bytes, *, known: bool) -> None:
+        """Keep small content durably. See `UploadStore.publish` for `known`."""
+        await self._threads.run(self._put, digest, data, known=known)
+
+    def remove(self, digest: Digest) -> None:
+        """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        self._disk.unlink(self._layout.blob(digest))
+
+    def _put(self, digest: Digest, data: bytes, *, known: bool) -> None:
+        """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""
+        if known and self._placement.present(Blob(digest, len(data))):
+            return
+        path = self._layout.session(f"put-{uuid.uuid4()}")
+        fd = self._disk.create(path)
+        try:
+            self._disk.write(fd, data, 0)
+            self._placement.give_name(fd, path, digest)
+        except BaseException:
+            self._disk.unlink(path)
+            raise
+        finally:
+            self._disk.close(fd)

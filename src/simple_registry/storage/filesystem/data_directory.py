@@ -1,0 +1,133 @@
+"""Claiming a data directory: it is ours, of a format we know, and no other server uses it.
+
+The claim is an `flock` on an open file that forked workers inherit, so it lasts until the last of them has ended,
+however that happens. A directory that is refused is left as it was.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.storage.filesystem.disk import PRIVATE_DIRECTORY, Disk
+from simple_registry.storage.filesystem.layout import Layout
+
+FORMAT = 1
+"""The format of directories that this program writes and reads; `docs/storage-format.md` describes it."""
+
+_MARKER = "simple-registry data directory, format "
+_HARMLESS = frozenset({"server.lock", "format.new", "lost+found"})
+"""What a new directory may hold: what a first start leaves when it is cut off, and what a new file system has."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataDirectory:
+    """A claimed data directory."""
+
+    layout: Layout
+    _disk: Disk
+    _lock: int
+
+    @classmethod
+    def claim(cls, path: str | os.PathLike[str], disk: Disk | None = None) -> "DataDirectory":
+        """Claim the directory at `path`, created when missing, for this process and those it will fork.
+
+        Raises: DataDirectoryRefused when it is not ours to use.
+        """
+        disk = disk or Disk()
+        layout = Layout(path)
+        _require_directory(disk, layout)
+        _require_ours(layout)
+        try:
+            lock = disk.open_write(layout.server_lock)
+            try:
+                _lock(disk, layout, lock)
+                _require_ours(layout)  # again: before we held the lock, another server may have been at work
+                _prepare(disk, layout)
+            except BaseException:
+                disk.close(lock)
+                raise
+        except DataDirectoryRefused:
+            raise
+        except StorageFault as fault:
+            raise DataDirectoryRefused(layout.root, f"{fault}; make room or choose another directory") from fault
+        return cls(layout, disk, lock)
+
+    def release(self) -> None:
+        """Give up this process's part of the claim."""
+        self._disk.close(self._lock)
+
+
+def _require_directory(disk: Disk, layout: Layout) -> None:
+    """See that there is a directory which we may read and write."""
+    root = Path(layout.root)
+    try:
+        if not root.exists():
+            root.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            disk.fsync_directory(str(root.parent))
+    except OSError as error:
+        raise DataDirectoryRefused(
+            layout.root, f"it cannot be created ({error.strerror}); create it or choose another path"
+        ) from error
+    if not root.is_dir():
+        raise DataDirectoryRefused(layout.root, "it is not a directory; choose another path")
+    if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
+        raise DataDirectoryRefused(
+            layout.root, "it is not writable for this user; change its owner or choose another directory"
+        )
+
+
+def _require_ours(layout: Layout) -> None:
+    """See that the directory is new, or carries our marker in a format that we know."""
+    try:
+        marker = Path(layout.format).read_text("ascii")
+    except FileNotFoundError:
+        others = sorted(set(os.listdir(layout.root)) - _HARMLESS)  # noqa: PTH208 (names are all we want)
+        if others:
+            raise DataDirectoryRefused(
+                layout.root, f"it holds other files ({others[0]!r}); choose an empty directory"
+            ) from None
+        return
+    except (OSError, ValueError) as error:
+        raise DataDirectoryRefused(layout.root, f"its format file cannot be read ({error}); restore it") from error
+    written = marker.removeprefix(_MARKER).strip()
+    if not marker.startswith(_MARKER) or not (written.isascii() and written.isdigit()):
+        raise DataDirectoryRefused(layout.root, "its format file is not one of ours; choose another directory")
+    if int(written) > FORMAT:
+        raise DataDirectoryRefused(
+            layout.root, f"a newer version wrote it (format {written}, this one knows {FORMAT}); use that version"
+        )
+
+
+def _lock(disk: Disk, layout: Layout, lock: int) -> None:
+    """Take the server lock and leave our process number in it, for whoever finds it taken."""
+    if not disk.try_lock(lock):
+        owner = disk.read(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        raise DataDirectoryRefused(
+            layout.root,
+            f"the server with process id {owner}, or a worker of it, uses it; stop it or choose another directory",
+        )
+    disk.truncate(lock, 0)
+    disk.write(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+def _prepare(disk: Disk, layout: Layout) -> None:
+    """Make what is missing: the marker first, so that a start that is cut off leaves a directory that is ours."""
+    if disk.stat(layout.format) is None:
+        _write_marker(disk, layout)
+    for directory in layout.directories():
+        disk.make_directory(directory)
+    disk.fsync_directory(layout.blobs)
+    disk.fsync_directory(layout.root)
+
+
+def _write_marker(disk: Disk, layout: Layout) -> None:
+    new = f"{layout.format}.new"
+    fd = disk.open_write(new)
+    try:
+        disk.write(fd, f"{_MARKER}{FORMAT}\n".encode(), 0)
+        disk.fsync(fd)
+    finally:
+        disk.close(fd)
+    disk.rename(new, layout.format)
+    disk.fsync_directory(layout.root)

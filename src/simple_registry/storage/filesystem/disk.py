@@ -1,0 +1,148 @@
+"""The few system calls that storage rests on, so that a test can count, fail or cut off each of them.
+
+Every `OSError` leaves as a `StorageFault` that names the action, or as a `StorageFull` when there is no room. Absence
+is an answer: where a file may be missing, the method returns `None` or `False`.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from simple_registry.faults import StorageFault, StorageFull
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+PRIVATE_FILE = 0o600
+PRIVATE_DIRECTORY = 0o700
+NAMED_FILE = 0o444
+"""Content that has its final name is never written again."""
+
+
+class Disk:
+    """Does what is asked, at once, in the calling thread."""
+
+    def create(self, path: str) -> int:
+        """Return a descriptor of a new file, open for reading and writing."""
+        with _faults("create a file"):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
+
+    def open_write(self, path: str) -> int:
+        """Return a descriptor of a file, created when missing, open for reading and writing."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        with _faults("open a file for writing"):
+            try:
+                return os.open(path, flags, PRIVATE_FILE)
+            except PermissionError:
+                # A crash between making a session's file read-only and renaming it leaves it like this.
+                os.chmod(path, PRIVATE_FILE)  # noqa: PTH101 (paths are plain strings here)
+                return os.open(path, flags, PRIVATE_FILE)
+
+    def open_read(self, path: str) -> int | None:
+        """Return a descriptor open for reading, or `None` when there is no such file."""
+        with _faults("open a file for reading"):
+            try:
+                return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            except FileNotFoundError:
+                return None
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor, which also lets go of its lock."""
+        with _faults("close a file"):
+            os.close(fd)
+
+    def try_lock(self, fd: int) -> bool:
+        """Take the exclusive lock of an open file unless somebody else has it. Returns whether it was taken."""
+        with _faults("lock a file"):
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+    def write(self, fd: int, data: bytes, at: int) -> None:
+        """Write all of `data`, beginning `at` bytes into the file."""
+        with _faults("write to a file"):
+            written = os.pwrite(fd, data, at)
+            while written < len(data):
+                written += os.pwrite(fd, memoryview(data)[written:], at + written)
+
+    def read(self, fd: int, size: int, at: int) -> bytes:
+        """Return up to `size` bytes, beginning `at` bytes into the file; nothing means that the file ends there."""
+        with _faults("read a file"):
+            return os.pread(fd, size, at)
+
+    def truncate(self, fd: int, size: int) -> None:
+        """Drop what the file holds beyond `size` bytes."""
+        with _faults("shorten a file"):
+            os.ftruncate(fd, size)
+
+    def make_read_only(self, fd: int) -> None:
+        """Give the file the mode of named content."""
+        with _faults("make a file read-only"):
+            os.fchmod(fd, NAMED_FILE)
+
+    def fsync(self, fd: int) -> None:
+        """Return once the file's bytes, size and mode would survive a power cut."""
+        with _faults("make a file durable"):
+            os.fsync(fd)
+
+    def fsync_directory(self, path: str) -> None:
+        """Return once the names in a directory would survive a power cut."""
+        with _faults("make a directory durable"):
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def make_directory(self, path: str) -> bool:
+        """Make a directory. Returns whether it was missing."""
+        with _faults("make a directory"):
+            try:
+                os.mkdir(path, PRIVATE_DIRECTORY)  # noqa: PTH102 (paths are plain strings here)
+            except FileExistsError:
+                return False
+            return True
+
+    def rename(self, source: str, target: str) -> None:
+        """Give a file another name, in one step, replacing what had it."""
+        with _faults("rename a file"):
+            os.rename(source, target)  # noqa: PTH104 (paths are plain strings here)
+
+    def unlink(self, path: str) -> bool:
+        """Remove a file. Returns whether it was there."""
+        with _faults("remove a file"):
+            try:
+                os.unlink(path)  # noqa: PTH108 (paths are plain strings here)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def stat(self, path: str) -> os.stat_result | None:
+        """Return what is known of a path, or `None` when nothing has it."""
+        with _faults("look at a file"):
+            try:
+                return os.stat(path, follow_symlinks=False)  # noqa: PTH116 (paths are plain strings here)
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def stat_open(self, fd: int) -> os.stat_result:
+        """Return what is known of an open file."""
+        with _faults("look at a file"):
+            return os.fstat(fd)
+
+    def names(self, path: str) -> Sequence[str]:
+        """Return the names in a directory, in no order."""
+        with _faults("list a directory"):
+            return os.listdir(path)  # noqa: PTH208 (paths are plain strings here)
+
+
+@contextmanager
+def _faults(action: str) -> Iterator[None]:
+    """Turn an `OSError` into the fault that names `action`."""
+    try:
+        yield
+    except OSError as error:
+        raise (StorageFull if error.errno in _FULL else StorageFault)(action, error) from error

@@ -1,0 +1,75 @@
+"""Giving a file its final name in the content tree, so that it survives a power cut.
+
+    read-only ──► fsync file ──► rename ──► fsync directory        and, before the first rename into a directory:
+                                                                   mkdir ──► fsync parent
+
+The rename replaces what has the name in one step: nobody ever sees it missing, and a damaged file is healed.
+"""
+
+import os
+import stat
+
+from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.protocols import Blob
+
+
+class Placement:
+    """Names content."""
+
+    def __init__(self, layout: Layout, disk: Disk) -> None:
+        """Name content in this tree."""
+        self._layout = layout
+        self._disk = disk
+        self._durable_directories: set[str] = set()
+
+    def present(self, blob: Blob) -> bool:
+        """Tell whether a file of this size has the final name."""
+        found = self._disk.stat(self._layout.blob(blob.digest))
+        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == blob.size
+
+    def give_name(self, fd: int, path: str, digest: Digest) -> None:
+        """Move the file at `path`, open as `fd`, to the final name of `digest`, durably."""
+        directory = self._directory(digest)
+        self._disk.make_read_only(fd)
+        self._disk.fsync(fd)
+        self._disk.rename(path, self._layout.blob(digest))
+        self._disk.fsync_directory(directory)
+
+    def confirm(self, blob: Blob) -> bool:
+        """Make content durable that already has its final name. Returns whether it has."""
+        if not self.present(blob):
+            return False
+        path = self._layout.blob(blob.digest)
+        fd = self._disk.open_read(path)
+        if fd is None:
+            return False
+        try:
+            self._disk.fsync(fd)
+        finally:
+            self._disk.close(fd)
+        self._disk.fsync_directory(self._directory(blob.digest))
+        return True
+
+    def _directory(self, digest: Digest) -> str:
+        """Return the directory of a digest, which exists and is durable.
+
+        The parent is synced even when another process made the directory: that one may not have come so far.
+        """
+        directory = self._layout.blob_directory(digest)
+        if directory not in self._durable_directories:
+            self._disk.make_directory(directory)
+            self._disk.fsync_directory(os.path.dirname(directory))  # noqa: PTH120 (paths are plain strings here)
+            self._durable_directories.add(directory)
+        return directory
+
+
+def require_size(actual: int, expected: int, what: str) -> None:
+    """Refuse to go on with a file that does not have the size its owner believes.
+
+    Raises: StorageFault.
+    """
+    if actual != expected:
+        raise StorageFault(what, f"{actual} bytes are there, not {expected}")

@@ -1,0 +1,132 @@
+"""The upload store as files: one per session, locked by its one writer, renamed into the content tree when done.
+
+The lock is `flock`'s, so it holds across processes and ends with the process that has it, however it ends.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from simple_registry.faults import SessionBusy, StorageFault
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.hash_states import HashStates
+from simple_registry.storage.filesystem.layout import Layout, is_session
+from simple_registry.storage.filesystem.placement import Placement, require_size
+from simple_registry.storage.filesystem.threads import Threads, finish
+from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter, hash_file
+from simple_registry.storage.protocols import Blob
+
+
+class FilesystemUploadStore:
+    """Keeps the bytes of sessions below `Layout.uploads`."""
+
+    def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:
+        """Keep sessions in this tree, which exists."""
+        self._layout = layout
+        self._disk = disk
+        self._threads = threads
+        self._placement = Placement(layout, disk)
+        self._states = HashStates()
+
+    @asynccontextmanager
+    async def write(self, session: str, *, algorithm: str) -> AsyncIterator[FilesystemUploadWriter]:
+        """Open the session for one writer.
+
+        Raises: SessionBusy at once when another writer, in any process, has it open.
+        """
+        opening = self._threads.start(self._open, session, algorithm)
+        try:
+            writer = await finish(opening)
+        except BaseException:
+            if opening.exception() is None:
+                opening.result().close()
+            raise
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    async def digest(self, session: str, algorithm: str) -> Digest:
+        """Read all bytes of a session and return their digest in `algorithm`."""
+        return await self._threads.run(self._digest, session, algorithm)
+
+    async def publish(self, session: str, blob: Blob, *, known: bool) -> None:
+        """Give a session's durable bytes their final name, durably. The caller holds the session's writer."""
+        await self._threads.run(self._publish, session, blob, known=known)
+
+    async def remove(self, session: str) -> None:
+        """Remove what the session still has here. An absent session is fine."""
+        self._states.drop(session)
+        await self._threads.run(self._disk.unlink, self._layout.session(session))
+
+    async def abandoned(self, before: float) -> Sequence[str]:
+        """Return sessions whose bytes were last written before this time; the caller knows which are still open."""
+        return await self._threads.run(self._abandoned, before)
+
+    def _open(self, session: str, algorithm: str) -> FilesystemUploadWriter:
+        """Open and lock the file that has the session's name.
+
+        Between opening and locking, the writer before us may have renamed or removed the file: then we hold the lock
+        of something else, and look again.
+        """
+        path = self._layout.session(session)
+        while True:
+            fd = self._disk.open_write(path)
+            try:
+                ours = self._lock(session, fd, path)
+            except BaseException:
+                self._disk.close(fd)
+                raise
+            if ours:
+                return FilesystemUploadWriter(
+                    session,
+                    algorithm,
+                    fd,
+                    layout=self._layout,
+                    disk=self._disk,
+                    threads=self._threads,
+                    states=self._states,
+                )
+            self._disk.close(fd)
+
+    def _lock(self, session: str, fd: int, path: str) -> bool:
+        """Lock an open file. Returns whether it still has the session's name."""
+        if not self._disk.try_lock(fd):
+            raise SessionBusy(session)
+        named = self._disk.stat(path)
+        return named is not None and named.st_ino == self._disk.stat_open(fd).st_ino
+
+    def _digest(self, session: str, algorithm: str) -> Digest:
+        fd = self._disk.open_read(self._layout.session(session))
+        if fd is None:
+            raise StorageFault("read an upload session", f"{session} has no bytes here")
+        try:
+            size = self._disk.stat_open(fd).st_size
+            return Digest(algorithm, hash_file(self._disk, fd, size, algorithm).hexdigest())
+        finally:
+            self._disk.close(fd)
+
+    def _publish(self, session: str, blob: Blob, *, known: bool) -> None:
+        if known and self._placement.present(blob):
+            return
+        path = self._layout.session(session)
+        fd = self._disk.open_read(path)
+        if fd is None:
+            # A first call came this far and was cut off, or its answer was lost.
+            if not self._placement.confirm(blob):
+                raise StorageFault("publish an upload session", f"{session} has no bytes here")
+            return
+        try:
+            require_size(self._disk.stat_open(fd).st_size, blob.size, "publish an upload session")
+            self._placement.give_name(fd, path, blob.digest)
+        finally:
+            self._disk.close(fd)
+        self._states.drop(session)
+
+    def _abandoned(self, before: float) -> list[str]:
+        sessions = filter(is_session, self._disk.names(self._layout.uploads))
+        return [session for session in sessions if self._written_before(session, before)]
+
+    def _written_before(self, session: str, before: float) -> bool:
+        file = self._disk.stat(self._layout.session(session))
+        return file is not None and file.st_mtime < before

@@ -1,0 +1,86 @@
+"""Which repository holds which blob."""
+
+from collections.abc import Callable, Sequence
+
+import apsw
+
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.protocols import Blob
+from simple_registry.storage.sqlite.database import Database
+from simple_registry.storage.sqlite.holding import hold, release
+
+_FIND = """
+SELECT size FROM repository_blobs JOIN blobs USING (digest)
+WHERE repository = ? AND digest = ?
+"""
+_KNOWN = "SELECT 1 FROM blobs WHERE digest = ?"
+_HOLDERS = "SELECT repository FROM repository_blobs WHERE digest = ? AND repository > ? ORDER BY repository LIMIT ?"
+_ADD = "INSERT INTO repository_blobs (repository, digest) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_REMOVE = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
+_END_SESSION = "DELETE FROM upload_sessions WHERE session = ?"
+
+
+class SqliteBlobRows:
+    """The blobs of repositories."""
+
+    _database: Database
+
+    def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+        """Return the blob if this repository holds it as a blob."""
+        row = self._database.row(_FIND, repository, str(digest))
+        return None if row is None else Blob(digest, int(row[0] or 0))
+
+    def known(self, digest: Digest) -> bool:
+        """Tell whether any row, of any repository or none, vouches for a durable file of this digest."""
+        return self._database.row(_KNOWN, str(digest)) is not None
+
+    def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
+        """Return the repositories that hold this blob, in order of name, beginning after `after`."""
+        rows = self._database.rows(_HOLDERS, str(digest), after or "", limit)
+        return [RepositoryName(str(name)) for (name,) in rows]
+
+    async def add_blob(
+        self, repository: RepositoryName, blob: Blob, *, present: Callable[[], bool], session: str | None = None
+    ) -> bool:
+        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
+
+        Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
+        """
+
+        def add(connection: apsw.Connection) -> bool:
+            if not present():
+                return False
+            hold(connection, repository, blob)
+            connection.execute(_ADD, (repository, str(blob.digest)))
+            if session is not None:
+                connection.execute(_END_SESSION, (session,))
+            return True
+
+        return await self._database.write(add)
+
+    async def mount_blob(self, repository: RepositoryName, digest: Digest, source: RepositoryName) -> Blob | None:
+        """Make the repository hold a blob that `source` holds in the same moment; `None` when `source` does not."""
+
+        def mount(connection: apsw.Connection) -> Blob | None:
+            rows = connection.execute(_FIND, (source, str(digest))).fetchall()
+            if not rows:
+                return None
+            blob = Blob(digest, int(rows[0][0] or 0))
+            hold(connection, repository, blob)
+            connection.execute(_ADD, (repository, str(digest)))
+            return blob
+
+        return await self._database.write(mount)
+
+    async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Make the repository hold the blob no more. Returns whether it did. The content stays."""
+
+        def remove(connection: apsw.Connection) -> bool:
+            connection.execute(_REMOVE, (repository, str(digest)))
+            if connection.changes() == 0:
+                return False
+            release(connection, digest, self._database.clock.now())
+            return True
+
+        return await self._database.write(remove)

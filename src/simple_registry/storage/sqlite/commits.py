@@ -1,0 +1,129 @@
+"""Commits: several changes in one transaction, each in a savepoint, while no other process writes.
+
+    lock file ──► BEGIN ─► change, change, change ─► COMMIT ──► after ──► unlock
+
+Processes queue on the `flock` of a lock file beside the database, because SQLite's own waiting sleeps and lets one
+process starve the others. The lock also covers `after`, which is how content is removed: a push asks for its file in
+a transaction, hence either before the row went or after the file has gone.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import apsw
+
+from simple_registry.faults import StorageFault
+from simple_registry.storage.sqlite.connections import fault, open_connection
+
+ACTION = "write rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to do to the rows. `after`, if any, is called once that is durable and if `apply` returned what is true."""
+
+    apply: Callable[[apsw.Connection], object]
+    after: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a change returned, or what kept it from happening."""
+
+    result: object = None
+    error: Exception | None = None
+
+
+class Commits:
+    """Writes to one database, from one thread."""
+
+    def __init__(self, path: str) -> None:
+        """Open the database at `path` and the lock file beside it.
+
+        Raises: StorageFault.
+        """
+        try:
+            self._connection = open_connection(path)
+        except apsw.Error as error:
+            raise fault(ACTION, error) from error
+        try:
+            self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            self._connection.close()
+            raise StorageFault(ACTION, error) from error
+
+    def close(self) -> None:
+        """Let go of both."""
+        self._connection.close()
+        os.close(self._lock)
+
+    def commit(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Make the changes durable together; one that fails is undone and leaves the others be.
+
+        A failure of the commit itself is the outcome of all of them. Never raises.
+        """
+        try:
+            with self._turn():
+                outcomes = self._transaction(changes)
+                return [_finish(change, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
+        except Exception as error:  # noqa: BLE001 (it goes to those who wait for the changes)
+            return [Outcome(error=error)] * len(changes)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Hold the lock file."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StorageFault(ACTION, error) from error
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _transaction(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Return what became of each change, once all are durable.
+
+        Raises: StorageFault, when none of them happened.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            outcomes = [self._apply(change) for change in changes]
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            failure = fault(ACTION, error, self._connection)
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise failure from error
+        return outcomes
+
+    def _apply(self, change: Change) -> Outcome:
+        """Try one change.
+
+        Raises: apsw.Error when SQLite gave up the whole transaction, as it does on a full disk.
+        """
+        connection = self._connection
+        connection.execute("SAVEPOINT change")
+        try:
+            outcome = Outcome(result=change.apply(connection))
+        except Exception as error:
+            if not connection.in_transaction:
+                raise
+            outcome = Outcome(error=fault(ACTION, error, connection) if isinstance(error, apsw.Error) else error)
+            connection.execute("ROLLBACK TO change")
+        connection.execute("RELEASE change")
+        return outcome
+
+
+def _finish(change: Change, outcome: Outcome) -> Outcome:
+    """Call the `after` of a change that did something."""
+    if change.after is None or not outcome.result:
+        return outcome
+    try:
+        change.after()
+    except Exception as error:  # noqa: BLE001 (it goes to the one who asked for this change)
+        return Outcome(error=error)
+    return outcome

@@ -1,0 +1,36 @@
+"""Who holds content: what every change to blobs and manifests of repositories does to the `blobs` table.
+
+A row of `blobs` says that a durable file exists. Its `unheld_since` is set in the transaction in which the last
+holder goes, and cleared in the one in which a holder comes; the collector reads nothing else.
+"""
+
+import apsw
+
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.protocols import Blob
+
+_EXIST = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"
+
+_HOLD = """
+INSERT INTO blobs (digest, size) VALUES (?, ?)
+ON CONFLICT (digest) DO UPDATE SET size = excluded.size, unheld_since = NULL
+WHERE unheld_since IS NOT NULL OR size <> excluded.size
+"""
+
+_RELEASE = """
+UPDATE blobs SET unheld_since = :now
+WHERE digest = :digest AND unheld_since IS NULL
+AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = :digest)
+AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = :digest)
+"""
+
+
+def hold(connection: apsw.Connection, repository: str, blob: Blob) -> None:
+    """See that repository and content have rows, and that the content counts as held. Before adding the holder."""
+    connection.execute(_EXIST, (repository,))
+    connection.execute(_HOLD, (str(blob.digest), blob.size))
+
+
+def release(connection: apsw.Connection, digest: Digest, now: float) -> None:
+    """Note that the content is unheld from now on, if it is. After removing the holder."""
+    connection.execute(_RELEASE, {"now": now, "digest": str(digest)})

@@ -1,0 +1,170 @@
+"""The manifests of repositories, and what refers to what."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import apsw
+import msgspec
+
+from simple_registry.oci.descriptors import ReferrerDescriptor
+from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.protocols import Blob, ManifestRow, Part
+from simple_registry.storage.sqlite.database import Database, Row
+from simple_registry.storage.sqlite.holding import hold, release
+
+_FIND = """
+SELECT media_type, size, artifact_type, annotations, subject
+FROM manifests JOIN blobs USING (digest)
+WHERE repository = ? AND digest = ?
+"""
+_CHILDREN = "SELECT child FROM manifest_children WHERE repository = ? AND digest = ? ORDER BY position"
+
+_HAS_PART = {
+    Part.BLOB: "SELECT 1 FROM repository_blobs WHERE repository = ?1 AND digest = ?2",
+    Part.CHILD: """
+        SELECT 1 FROM repository_blobs WHERE repository = ?1 AND digest = ?2
+        UNION ALL
+        SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2
+    """,
+}
+
+_PUT = """
+INSERT INTO manifests (repository, digest, media_type, artifact_type, subject, annotations) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (repository, digest) DO UPDATE SET
+    media_type = excluded.media_type,
+    artifact_type = excluded.artifact_type,
+    subject = excluded.subject,
+    annotations = excluded.annotations
+"""
+_DROP_CHILDREN = "DELETE FROM manifest_children WHERE repository = ? AND digest = ?"
+_ADD_CHILD = "INSERT INTO manifest_children (repository, digest, position, child) VALUES (?, ?, ?, ?)"
+_POINT_TAG = """
+INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
+ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
+"""
+# Its tags and children go with it: ON DELETE CASCADE.
+_REMOVE = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
+
+_REFERRERS = """
+SELECT media_type, size, artifact_type, annotations, digest
+FROM manifests JOIN blobs USING (digest)
+WHERE repository = ? AND subject = ? AND digest > ? {filter}
+ORDER BY digest LIMIT ?
+"""
+_ALL_REFERRERS = _REFERRERS.format(filter="")
+_REFERRERS_BY_TYPE = _REFERRERS.format(filter="AND artifact_type = ?")
+
+_ANNOTATIONS = msgspec.json.Decoder(dict[str, str])
+
+
+class SqliteManifestRows:
+    """The manifests of repositories."""
+
+    _database: Database
+
+    def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
+        """Return the manifest if this repository holds it."""
+        row = self._database.row(_FIND, repository, str(digest))
+        if row is None:
+            return None
+        children = self._database.rows(_CHILDREN, repository, str(digest))
+        return ManifestRow(
+            digest=digest,
+            media_type=str(row[0]),
+            size=int(row[1] or 0),
+            artifact_type=_text(row[2]),
+            annotations=_annotations(row),
+            subject=None if row[4] is None else parse_digest(str(row[4])),
+            children=tuple(parse_digest(str(child)) for (child,) in children),
+        )
+
+    async def put_manifest(
+        self,
+        repository: RepositoryName,
+        manifest: ManifestRow,
+        *,
+        tags: Sequence[Tag],
+        required: Sequence[tuple[Part, Digest]],
+        present: Callable[[], bool],
+    ) -> Sequence[Digest] | None:
+        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
+
+        Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
+        done), or `None` when `present()` says that the manifest's own content is gone (nothing was changed).
+        """
+
+        def put(connection: apsw.Connection) -> Sequence[Digest] | None:
+            lacking = [digest for part, digest in required if not _has_part(connection, repository, part, digest)]
+            if lacking:
+                return lacking
+            if not present():
+                return None
+            _keep(connection, repository, manifest)
+            connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
+            return []
+
+        return await self._database.write(put)
+
+    async def remove_manifest(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Remove the manifest from the repository, and every tag that points at it. Returns whether it was there."""
+
+        def remove(connection: apsw.Connection) -> bool:
+            connection.execute(_REMOVE, (repository, str(digest)))
+            if connection.changes() == 0:
+                return False
+            release(connection, digest, self._database.clock.now())
+            return True
+
+        return await self._database.write(remove)
+
+    def page_referrers(
+        self,
+        repository: RepositoryName,
+        subject: Digest,
+        *,
+        artifact_type: str | None,
+        after: Digest | None,
+        limit: int,
+    ) -> Sequence[ReferrerDescriptor]:
+        """Return manifests of the repository with this subject, in order of digest, beginning after `after`."""
+        beginning = "" if after is None else str(after)
+        if artifact_type is None:
+            rows = self._database.rows(_ALL_REFERRERS, repository, str(subject), beginning, limit)
+        else:
+            rows = self._database.rows(_REFERRERS_BY_TYPE, repository, str(subject), beginning, artifact_type, limit)
+        return [_referrer(row) for row in rows]
+
+
+def _has_part(connection: apsw.Connection, repository: str, part: Part, digest: Digest) -> bool:
+    return bool(connection.execute(_HAS_PART[part], (repository, str(digest))).fetchall())
+
+
+def _keep(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
+    """Write the manifest's row and those of its children."""
+    digest = str(manifest.digest)
+    hold(connection, repository, Blob(manifest.digest, manifest.size))
+    subject = None if manifest.subject is None else str(manifest.subject)
+    annotations = msgspec.json.encode(dict(manifest.annotations)).decode()
+    connection.execute(_PUT, (repository, digest, manifest.media_type, manifest.artifact_type, subject, annotations))
+    connection.execute(_DROP_CHILDREN, (repository, digest))
+    connection.executemany(
+        _ADD_CHILD, [(repository, digest, position, str(child)) for position, child in enumerate(manifest.children)]
+    )
+
+
+def _referrer(row: Row) -> ReferrerDescriptor:
+    return ReferrerDescriptor(
+        media_type=str(row[0]),
+        digest=parse_digest(str(row[4])),
+        size=int(row[1] or 0),
+        artifact_type=_text(row[2]),
+        annotations=_annotations(row),
+    )
+
+
+def _annotations(row: Row) -> Mapping[str, str]:
+    return _ANNOTATIONS.decode(str(row[3]))
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

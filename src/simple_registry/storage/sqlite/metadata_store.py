@@ -1,0 +1,36 @@
+"""The metadata store in SQLite: the sum of the modules that each keep one kind of row.
+
+It inherits from them because its protocol is the sum of theirs; they share nothing but the database.
+"""
+
+from simple_registry.clock import Clock
+from simple_registry.storage.sqlite.blob_rows import SqliteBlobRows
+from simple_registry.storage.sqlite.database import Database
+from simple_registry.storage.sqlite.garbage_rows import SqliteGarbageRows
+from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
+from simple_registry.storage.sqlite.repository_rows import SqliteRepositoryRows
+from simple_registry.storage.sqlite.session_rows import SqliteSessionRows
+from simple_registry.storage.sqlite.tag_rows import SqliteTagRows
+
+_CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
+
+
+class SqliteMetadataStore(
+    SqliteBlobRows, SqliteManifestRows, SqliteTagRows, SqliteRepositoryRows, SqliteSessionRows, SqliteGarbageRows
+):
+    """All rows, in one database. Build one per process, after forking, in the thread of the event loop."""
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        """Open the database at `path`, which `migrate` has brought up to date; times come from `clock`.
+
+        Raises: StorageFault.
+        """
+        self._database = Database(path, clock)
+
+    def check(self) -> None:
+        """Raise StorageFault unless rows can be read."""
+        self._database.rows(_CHECK)
+
+    async def close(self) -> None:
+        """Finish the writes under way and let go."""
+        await self._database.close()

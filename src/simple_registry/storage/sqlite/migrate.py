@@ -1,0 +1,84 @@
+"""Bringing the database to the schema this program knows: numbered SQL files, applied once, in order.
+
+`user_version` holds the number of the last file that was applied, `application_id` that the database is ours. Both
+are written in the transaction of the file, so a crash leaves one version or the next, nothing between.
+"""
+
+import os
+import re
+from importlib import resources
+
+import apsw
+
+from simple_registry.faults import DataDirectoryRefused
+from simple_registry.storage.sqlite.connections import fault, open_connection
+
+APPLICATION_ID = 0x53524547
+"""The letters SREG."""
+
+_FILE = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql", re.ASCII)
+
+
+def migrations() -> list[str]:
+    """Return the SQL of each migration; the first brings an empty database to version 1."""
+    folder = resources.files("simple_registry.storage.sqlite").joinpath("migrations")
+    numbered = sorted((match[1], entry) for entry in folder.iterdir() if (match := _FILE.fullmatch(entry.name)))
+    if [int(number) for number, _ in numbered] != list(range(1, len(numbered) + 1)):
+        raise RuntimeError("the migrations are not numbered 0001, 0002, ... without a gap")
+    return [entry.read_text("utf-8") for _, entry in numbered]
+
+
+def migrate(path: str) -> None:
+    """Create the database at `path`, or bring it up to date. Called by one process, before it forks workers.
+
+    Raises: DataDirectoryRefused for a database that is newer or not ours; StorageFault.
+    """
+    connection = None
+    try:
+        connection = open_connection(path, create=True)
+        _migrate(connection, path)
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise DataDirectoryRefused(path, f"it is not a sound database ({error}); restore it from a backup") from error
+    except apsw.Error as error:
+        raise fault(f"open the database {path}", error, connection) from error
+    finally:
+        if connection is not None:
+            connection.close()
+
+
+def _migrate(connection: apsw.Connection, path: str) -> None:
+    steps = migrations()
+    version = _version(connection, path)
+    if version > len(steps):
+        raise DataDirectoryRefused(
+            path, f"a newer version wrote it (schema {version}, this one knows {len(steps)}); use that version"
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    for number, sql in enumerate(steps[version:], start=version + 1):
+        connection.execute(
+            f"BEGIN IMMEDIATE; {sql}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
+        )
+    _sync_directory(os.path.dirname(path))  # noqa: PTH120 (paths are plain strings here)
+
+
+def _version(connection: apsw.Connection, path: str) -> int:
+    """Return the schema version, 0 for an empty database."""
+    application_id = _number(connection, "PRAGMA application_id")
+    if application_id == APPLICATION_ID:
+        return _number(connection, "PRAGMA user_version")
+    if application_id != 0 or _number(connection, "SELECT count(*) FROM sqlite_schema") != 0:
+        raise DataDirectoryRefused(path, "another program's database is there; choose another data directory")
+    return 0
+
+
+def _number(connection: apsw.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchall()[0][0] or 0)
+
+
+def _sync_directory(path: str) -> None:
+    """Make the database's name durable; from then on SQLite takes care of its own files."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,127 @@
+"""The one thread of a process that writes rows, several changes to a commit.
+
+A durable commit costs a disk flush, whatever it holds; so everything that arrived during the last flush shares the
+next one. A change with an `after` gets a commit of its own.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TypeVar, cast
+
+import apsw
+
+from simple_registry.faults import StorageFault
+from simple_registry.storage.sqlite.commits import Change, Commits, Outcome
+
+BATCH = 128
+"""Most changes in one commit, so that other processes get their turn."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A change and who waits for it."""
+
+    change: Change
+    waiting: asyncio.Future[object]
+
+
+class Writer:
+    """Queues changes for the writing thread, which starts with the first."""
+
+    def __init__(self, path: str) -> None:
+        """Write to the database at `path`."""
+        self._path = path
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: Thread | None = None
+        self._closed = False
+
+    async def write(self, apply: Callable[[apsw.Connection], _T], *, after: Callable[[], None] | None = None) -> _T:
+        """Return what `apply` returns, once what it did is durable; see `Change`.
+
+        A caller that is cancelled no longer learns what became of the change.
+
+        Raises: StorageFault, and what `apply` or `after` raises.
+        """
+        if self._closed:
+            raise StorageFault("write rows", "the store is closed")
+        if self._thread is None:
+            # A daemon: a process that ends without close() must not hang, and a commit cut short is no commit.
+            self._thread = Thread(target=self._serve, name="rows", daemon=True)
+            self._thread.start()
+        waiting: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(Change(apply, after), waiting))
+        return cast("_T", await waiting)
+
+    async def close(self) -> None:
+        """Finish the changes queued so far and end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _serve(self) -> None:
+        """Take what is queued, commit it, answer; until told to end."""
+        commits: Commits | None = None
+        more = True
+        while more:
+            batch, more = self._take()
+            for jobs in _split(batch):
+                try:
+                    commits = commits or Commits(self._path)
+                    outcomes = commits.commit([job.change for job in jobs])
+                except StorageFault as error:
+                    outcomes = [Outcome(error=error)] * len(jobs)
+                for job, outcome in zip(jobs, outcomes, strict=True):
+                    _answer(job, outcome)
+        if commits is not None:
+            commits.close()
+
+    def _take(self) -> tuple[list[_Job], bool]:
+        """Return up to `BATCH` jobs, waiting for the first only, and whether more may come."""
+        jobs: list[_Job] = []
+        job = self._jobs.get()
+        while job is not None:
+            jobs.append(job)
+            if len(jobs) == BATCH:
+                return jobs, True
+            try:
+                job = self._jobs.get_nowait()
+            except Empty:
+                return jobs, True
+        return jobs, False
+
+
+def _split(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
+    """Cut a batch into commits, in order: a change with an `after` stands alone."""
+    start = 0
+    for index, job in enumerate(jobs):
+        if job.change.after is not None:
+            if start < index:
+                yield jobs[start:index]
+            yield [job]
+            start = index + 1
+    if start < len(jobs):
+        yield jobs[start:]
+
+
+def _answer(job: _Job, outcome: Outcome) -> None:
+    """Tell the one who waits, on its own event loop."""
+    try:
+        job.waiting.get_loop().call_soon_threadsafe(_settle, job.waiting, outcome)
+    except RuntimeError:
+        return  # the loop was closed: nobody waits any more
+
+
+def _settle(waiting: asyncio.Future[object], outcome: Outcome) -> None:
+    if waiting.done():
+        return  # cancelled
+    if outcome.error is not None:
+        waiting.set_exception(outcome.error)
+    else:
+        waiting.set_result(outcome.result)
