@@ -1,0 +1,32 @@
+"""The content store in memory."""
+
+from simple_registry.content import BytesContent, Content
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.protocols import Blob
+
+
+class MemoryContentStore:
+    """Keeps content in a dictionary."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._contents: dict[Digest, bytes] = {}
+
+    def present(self, blob: Blob) -> bool:
+        """Tell whether content with this digest and this size is here."""
+        data = self._contents.get(blob.digest)
+        return data is not None and len(data) == blob.size
+
+    async def open(self, digest: Digest) -> Content | None:
+        """Return the content, or `None` when it is not here."""
+        data = self._contents.get(digest)
+        return None if data is None else BytesContent(data)
+
+    async def put(self, digest: Digest, data: bytes, *, known: bool) -> None:
+        """Keep content. See `UploadStore.publish` for `known`."""
+        if not (known and self.present(Blob(digest, len(data)))):
+            self._contents[digest] = data
+
+    def remove(self, digest: Digest) -> None:
+        """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        self._contents.pop(digest, None)

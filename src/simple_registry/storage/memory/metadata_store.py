@@ -1,0 +1,242 @@
+"""The metadata store in memory: the rows as dictionaries, and the rules of their tables as plain code.
+
+One process, one event loop: nothing here waits, so every method is a transaction. Listings sort what they find, which
+is right for tests and trials and nothing larger.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from simple_registry.clock import Clock
+from simple_registry.oci.descriptors import ReferrerDescriptor
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.protocols import Blob, ManifestRow, Part, SessionRow
+
+_Name = TypeVar("_Name", bound=str)
+
+
+@dataclass(slots=True)
+class _Repository:
+    """What one repository holds."""
+
+    blobs: set[Digest] = field(default_factory=set)
+    manifests: dict[Digest, ManifestRow] = field(default_factory=dict)
+    tags: dict[Tag, Digest] = field(default_factory=dict)
+
+    def has_part(self, part: Part, digest: Digest) -> bool:
+        """Tell whether a manifest's part is here."""
+        return digest in self.blobs or (part is Part.CHILD and digest in self.manifests)
+
+
+class MemoryMetadataStore:
+    """All rows."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Begin empty; times come from `clock`."""
+        self._clock = clock
+        self._repositories: dict[RepositoryName, _Repository] = {}
+        self._sizes: dict[Digest, int] = {}
+        self._unheld: dict[Digest, float] = {}
+        self._sessions: dict[str, SessionRow] = {}
+
+    # blobs
+
+    def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+        """Return the blob if this repository holds it as a blob."""
+        return Blob(digest, self._sizes[digest]) if digest in self._at(repository).blobs else None
+
+    def known(self, digest: Digest) -> bool:
+        """Tell whether any row, of any repository or none, vouches for content of this digest."""
+        return digest in self._sizes
+
+    def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
+        """Return the repositories that hold this blob, in order of name, beginning after `after`."""
+        return _page((name for name, held in self._repositories.items() if digest in held.blobs), after, limit)
+
+    async def add_blob(
+        self, repository: RepositoryName, blob: Blob, *, present: Callable[[], bool], session: str | None = None
+    ) -> bool:
+        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine."""
+        if not present():
+            return False
+        self._hold(repository, blob).blobs.add(blob.digest)
+        if session is not None:
+            self._sessions.pop(session, None)
+        return True
+
+    async def mount_blob(self, repository: RepositoryName, digest: Digest, source: RepositoryName) -> Blob | None:
+        """Make the repository hold a blob that `source` holds in the same moment; `None` when `source` does not."""
+        blob = self.find_blob(source, digest)
+        if blob is not None:
+            self._hold(repository, blob).blobs.add(digest)
+        return blob
+
+    async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Make the repository hold the blob no more. Returns whether it did. The content stays."""
+        held = self._at(repository).blobs
+        if digest not in held:
+            return False
+        held.remove(digest)
+        self._release(digest)
+        return True
+
+    # manifests
+
+    def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
+        """Return the manifest if this repository holds it."""
+        return self._at(repository).manifests.get(digest)
+
+    async def put_manifest(
+        self,
+        repository: RepositoryName,
+        manifest: ManifestRow,
+        *,
+        tags: Sequence[Tag],
+        required: Sequence[tuple[Part, Digest]],
+        present: Callable[[], bool],
+    ) -> Sequence[Digest] | None:
+        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
+        lacking = [digest for part, digest in required if not self._at(repository).has_part(part, digest)]
+        if lacking:
+            return lacking
+        if not present():
+            return None
+        held = self._hold(repository, Blob(manifest.digest, manifest.size))
+        held.manifests[manifest.digest] = manifest
+        held.tags.update(dict.fromkeys(tags, manifest.digest))
+        return []
+
+    async def remove_manifest(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Remove the manifest from the repository, and every tag that points at it. Returns whether it was there."""
+        held = self._at(repository)
+        if held.manifests.pop(digest, None) is None:
+            return False
+        for tag in self.tags_of(repository, digest):
+            del held.tags[tag]
+        self._release(digest)
+        return True
+
+    def page_referrers(
+        self,
+        repository: RepositoryName,
+        subject: Digest,
+        *,
+        artifact_type: str | None,
+        after: Digest | None,
+        limit: int,
+    ) -> Sequence[ReferrerDescriptor]:
+        """Return manifests of the repository with this subject, in order of digest, beginning after `after`."""
+        found = {
+            str(row.digest): row
+            for row in self._at(repository).manifests.values()
+            if row.subject == subject and artifact_type in (None, row.artifact_type)
+        }
+        page = _page(found, None if after is None else str(after), limit)
+        return [_referrer(found[digest]) for digest in page]
+
+    # tags
+
+    def find_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
+        """Return what the tag points at."""
+        return self._at(repository).tags.get(tag)
+
+    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+        """Return the tags that point at this manifest."""
+        return sorted(tag for tag, pointed in self._at(repository).tags.items() if pointed == digest)
+
+    def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
+        """Return tags in ASCII order, beginning after `after` (which need not exist)."""
+        return _page(self._at(repository).tags, after, limit)
+
+    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
+        """Remove this tag only. Returns whether it was there."""
+        return self._at(repository).tags.pop(tag, None) is not None
+
+    # repositories
+
+    def has_repository(self, repository: RepositoryName) -> bool:
+        """Tell whether the repository exists."""
+        return repository in self._repositories
+
+    def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
+        """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
+        return _page((name for name, held in self._repositories.items() if held.manifests), after, limit)
+
+    # sessions
+
+    async def add_session(self, row: SessionRow) -> None:
+        """Keep a new session."""
+        self._sessions[row.session] = row
+
+    def find_session(self, session: str) -> SessionRow | None:
+        """Return the session."""
+        return self._sessions.get(session)
+
+    async def update_session(self, row: SessionRow) -> bool:
+        """Replace the session's row. Returns `False` when the session is gone."""
+        if row.session not in self._sessions:
+            return False
+        self._sessions[row.session] = row
+        return True
+
+    async def remove_session(self, session: str) -> bool:
+        """Remove the session. Returns whether it was there."""
+        return self._sessions.pop(session, None) is not None
+
+    def count_sessions(self) -> int:
+        """Return how many sessions are open."""
+        return len(self._sessions)
+
+    def page_expired(self, before: float, limit: int) -> Sequence[SessionRow]:
+        """Return sessions last touched before this time."""
+        expired = [row for row in self._sessions.values() if row.touched < before]
+        return sorted(expired, key=lambda row: (row.touched, row.session))[:limit]
+
+    # garbage
+
+    def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
+        """Return content that no repository has held, as blob or manifest, since before this time."""
+        unheld = sorted((since, str(digest), digest) for digest, since in self._unheld.items() if since < before)
+        return [digest for _, _, digest in unheld[:limit]]
+
+    async def forget(self, digest: Digest, *, before: float, remove: Callable[[], None]) -> bool:
+        """Remove the row of content still unheld since before this time; then call `remove`."""
+        since = self._unheld.get(digest)
+        if since is None or since >= before:
+            return False
+        del self._unheld[digest], self._sizes[digest]
+        remove()
+        return True
+
+    def check(self) -> None:
+        """Do nothing: memory can be read."""
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to finish."""
+
+    def _at(self, repository: RepositoryName) -> _Repository:
+        """Return what the repository holds, which is nothing when it does not exist."""
+        return self._repositories.get(repository) or _Repository()
+
+    def _hold(self, repository: RepositoryName, blob: Blob) -> _Repository:
+        """Note that the repository exists and the content is held; the caller adds the holder."""
+        self._sizes[blob.digest] = blob.size
+        self._unheld.pop(blob.digest, None)
+        return self._repositories.setdefault(repository, _Repository())
+
+    def _release(self, digest: Digest) -> None:
+        """Note that the content is unheld from now on, if it is."""
+        held = any(digest in at.blobs or digest in at.manifests for at in self._repositories.values())
+        if not held:
+            self._unheld[digest] = self._clock.now()
+
+
+def _page(names: Iterable[_Name], after: str | None, limit: int) -> list[_Name]:
+    """Return the first `limit` names after `after`, in ASCII order."""
+    return sorted(name for name in names if after is None or name > after)[:limit]
+
+
+def _referrer(row: ManifestRow) -> ReferrerDescriptor:
+    return ReferrerDescriptor(row.media_type, row.digest, row.size, row.artifact_type, row.annotations)

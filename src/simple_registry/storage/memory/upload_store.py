@@ -1,0 +1,98 @@
+"""The upload store in memory."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from simple_registry.clock import Clock
+from simple_registry.content import ByteStream
+from simple_registry.faults import SessionBusy, StorageFault
+from simple_registry.oci.digests import Digest, digest_of
+from simple_registry.storage.memory.content_store import MemoryContentStore
+from simple_registry.storage.protocols import Blob
+
+
+class MemoryUploadStore:
+    """Keeps the bytes of sessions in dictionaries, and publishes them into a content store in memory."""
+
+    def __init__(self, content: MemoryContentStore, clock: Clock) -> None:
+        """Publish into `content`; the times of writes come from `clock`."""
+        self._content = content
+        self._clock = clock
+        self._sessions: dict[str, bytearray] = {}
+        self._written: dict[str, float] = {}
+        self._busy: set[str] = set()
+
+    @asynccontextmanager
+    async def write(self, session: str, *, algorithm: str) -> AsyncIterator["MemoryUploadWriter"]:
+        """Open the session for one writer.
+
+        Raises: SessionBusy at once when another writer has it open.
+        """
+        if session in self._busy:
+            raise SessionBusy(session)
+        self._busy.add(session)
+        data = self._sessions.setdefault(session, bytearray())
+        try:
+            yield MemoryUploadWriter(data, algorithm)
+        finally:
+            self._busy.remove(session)
+            if data:
+                self._written[session] = self._clock.now()
+            elif self._sessions.get(session) is data:
+                del self._sessions[session]
+
+    async def digest(self, session: str, algorithm: str) -> Digest:
+        """Return the digest of all bytes of a session in `algorithm`."""
+        return digest_of(bytes(self._bytes_of(session)), algorithm)
+
+    async def publish(self, session: str, blob: Blob, *, known: bool) -> None:
+        """Move a session's bytes to the content store. The caller holds the session's writer."""
+        if self._content.present(blob) and (known or session not in self._sessions):
+            return
+        data = self._bytes_of(session)
+        if len(data) != blob.size:
+            raise StorageFault("publish an upload session", f"{len(data)} bytes are there, not {blob.size}")
+        await self._content.put(blob.digest, bytes(data), known=False)
+        await self.remove(session)
+
+    async def remove(self, session: str) -> None:
+        """Remove what the session still has here. An absent session is fine."""
+        self._sessions.pop(session, None)
+        self._written.pop(session, None)
+
+    async def abandoned(self, before: float) -> Sequence[str]:
+        """Return sessions whose bytes were last written before this time; the caller knows which are still open."""
+        return [session for session in self._sessions if self._written.get(session, before) < before]
+
+    def _bytes_of(self, session: str) -> bytearray:
+        data = self._sessions.get(session)
+        if data is None:
+            raise StorageFault("read an upload session", f"{session} has no bytes here")
+        return data
+
+
+class MemoryUploadWriter:
+    """The one writer of an upload session."""
+
+    def __init__(self, data: bytearray, algorithm: str) -> None:
+        """Write to `data`."""
+        self._data = data
+        self._algorithm = algorithm
+
+    async def resume(self, received: int) -> None:
+        """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off."""
+        if len(self._data) < received:
+            raise StorageFault("resume an upload session", f"{len(self._data)} bytes are there, not {received}")
+        del self._data[received:]
+
+    async def append(self, stream: ByteStream) -> int:
+        """Write the stream at the end, and return how many bytes it held."""
+        before = len(self._data)
+        async for chunk in stream:
+            self._data += chunk
+        return len(self._data) - before
+
+    async def sync(self) -> Digest:
+        """Return the digest of all bytes, in the algorithm of the session."""
+        return Digest(self._algorithm, hashlib.new(self._algorithm, self._data).hexdigest())
