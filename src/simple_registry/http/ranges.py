@@ -1,6 +1,7 @@
 """The wire's inclusive ranges, to and from half-open spans (RFC 9110, section 14; distribution-spec, chunked uploads).
 
-A `Range` that is malformed is ignored, as the RFC asks; one that asks for bytes that are not there is refused.
+A `Range` that cannot be read is ignored; one that asks for bytes that are not there, or that ends before it begins, is
+refused. The RFC allows both for the latter, and the official conformance suite wants the refusal.
 """
 
 import re
@@ -23,7 +24,7 @@ def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
 
     A list that adds up to more than the content gets all of it once instead.
 
-    Raises: RangeNotSatisfiable when every range lies outside.
+    Raises: RangeNotSatisfiable when every range lies outside, or one is backwards.
     """
     match = _RANGE_SET.fullmatch(header) if header else None
     if match is None:
@@ -37,8 +38,6 @@ def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
         if found is None:
             return None
         span = _span(found, size)
-        if span is None:
-            return None
         if span.size > 0:
             spans.append(span)
     if not spans:
@@ -46,14 +45,17 @@ def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
     return None if sum(span.size for span in spans) > size else spans
 
 
-def _span(match: re.Match[str], size: int) -> Span | None:
-    """Return the part of the content that one range names, empty when it lies outside; `None` when it is no range."""
+def _span(match: re.Match[str], size: int) -> Span:
+    """Return the part of the content that one range names, empty when it lies outside.
+
+    Raises: RangeNotSatisfiable when it ends before it begins.
+    """
     first, last, suffix = match.groups()
     if suffix is not None:
         return Span(max(0, size - int(suffix)), size)
     stop = size if last is None else min(int(last) + 1, size)
     if last is not None and int(last) < int(first):
-        return None
+        raise RangeNotSatisfiable(size=size)
     return Span(int(first), max(stop, int(first)))
 
 
