@@ -16,7 +16,7 @@ ADDRESSES = ("127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM files: the authority's certificate, the server's, and the server's private key (PKCS#8)."""
+    """PEM files: the authority's certificate (alone in its folder), the server's, and its private key (PKCS#8)."""
 
     authority: Path
     certificate: Path
@@ -28,7 +28,8 @@ def issue(folder: Path) -> Certificates:
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _sign(_named("Test authority", authority_key, None), authority_key, is_authority=True)
     server = _sign(_named("registry", server_key, authority), authority_key, is_authority=False)
-    files = Certificates(folder / "ca.crt", folder / "server.crt", folder / "server.key")
+    files = Certificates(folder / "authority" / "ca.crt", folder / "server.crt", folder / "server.key")
+    files.authority.parent.mkdir()
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     files.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
     files.key.write_bytes(

@@ -1,9 +1,11 @@
-"""Fixtures of the end-to-end tests: servers to speak to."""
+"""Fixtures of the end-to-end tests: servers to speak to, images to push, places to be."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from e2e.images import Layout, write_layout, write_single_layout
 from e2e.server import Registry, serve
 
 
@@ -12,3 +14,27 @@ def registry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """A server for the tests of one module, over plain HTTP and then over TLS with a private authority."""
     with serve(tmp_path_factory.mktemp("registry"), tls=request.param == "tls") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Path:
+    """The home of the module's client, where it keeps its credentials: a new one for each server."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def repository(request: pytest.FixtureRequest) -> str:
+    """A repository name that no other test uses, nested as people nest them."""
+    return f"clients/{request.function.__module__.rpartition('.')[2]}/{request.function.__name__}"
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    """A new multi-platform image."""
+    return write_layout(tmp_path / "layout")
+
+
+@pytest.fixture
+def single_layout(tmp_path: Path) -> Layout:
+    """A new image for one platform."""
+    return write_single_layout(tmp_path / "single")

@@ -10,6 +10,7 @@ Leaving the block stops the process and raises `UnhealthyRegistry` when its log 
 
 import base64
 import http.client
+import json
 import os
 import re
 import shlex
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import bcrypt
@@ -33,6 +35,13 @@ START_SECONDS = 30
 STOP_SECONDS = 30
 SERVER_ERROR = re.compile(r'"status": ?5\d\d\b')
 TRACEBACK_LINES = 40
+MANIFEST_TYPES = ", ".join(
+    f"application/vnd.{name}+json"
+    for name in (
+        *("oci.image.index.v1", "oci.image.manifest.v1"),
+        *("docker.distribution.manifest.list.v2", "docker.distribution.manifest.v2"),
+    )
+)
 ALLOW_MISSING = """\
 kind: Configuration
 metadata: {name: conformance}
@@ -65,6 +74,13 @@ class Registry:
     password: str = PASSWORD
 
     @property
+    def certificates(self) -> Path:
+        """The folder with the authority's certificate as `ca.crt` and nothing else."""
+        if self.authority is None:
+            raise ValueError("plain HTTP has no certificates")
+        return self.authority.parent
+
+    @property
     def tls(self) -> bool:
         """Whether the server speaks TLS."""
         return self.authority is not None
@@ -77,6 +93,22 @@ class Registry:
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
+
+    def digest(self, repository: str, reference: str) -> str | None:
+        """Return the digest of a manifest, or nothing when it is not there."""
+        answer = self.request("HEAD", f"/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFEST_TYPES})
+        return answer.headers["docker-content-digest"] if answer.status == HTTPStatus.OK else None
+
+    def referrers(self, repository: str, digest: str) -> list[str]:
+        """Return the digests of what refers to a manifest."""
+        answer = self.request("GET", f"/v2/{repository}/referrers/{digest}")
+        return [descriptor["digest"] for descriptor in json.loads(answer.body)["manifests"]]
+
+    def mounts(self, repository: str) -> int:
+        """Count the uploads into a repository that ended in their first request: blobs mounted, not sent."""
+        path = f"/v2/{repository}/blobs/uploads/"
+        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return sum((line.get("method"), line.get("path"), line.get("status")) == ("POST", path, 201) for line in lines)
 
     @contextmanager
     def _connect(self) -> Iterator[http.client.HTTPConnection]:
