@@ -1,0 +1,95 @@
+"""Whatever is done to rows, the store in memory and the one in SQLite answer alike."""
+
+import asyncio
+
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
+from simple_registry.storage.protocols import Blob, Part
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.migrate import migrate
+from storage.support import ManualClock, manifest_of
+
+REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])
+DATA = [b"0", b"1", b"2", b"3"]
+DIGESTS = st.sampled_from([digest_of(data) for data in DATA])
+BLOBS = st.sampled_from([Blob(digest_of(data), len(data)) for data in DATA])
+TAGS = st.sampled_from([Tag(tag) for tag in ("A", "a", "b")])
+MANIFESTS = st.builds(
+    manifest_of,
+    st.sampled_from(DATA),
+    subject=st.none() | DIGESTS,
+    artifact_type=st.sampled_from([None, "application/x", "application/y"]),
+    children=st.lists(DIGESTS, max_size=2).map(tuple),
+)
+PARTS = st.lists(st.tuples(st.sampled_from(Part), DIGESTS), max_size=2)
+PRESENT = st.sampled_from([True, True, True, False])
+
+STEPS = st.one_of(
+    st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, PRESENT),
+    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES),
+    st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS),
+    st.tuples(st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, PRESENT),
+    st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS),
+    st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS),
+    st.tuples(st.just("forget"), DIGESTS, st.integers(-2, 2)),
+)
+
+
+async def take(store, step, clock):
+    name, *arguments = step
+    if name == "add_blob":
+        repository, blob, present = arguments
+        return await store.add_blob(repository, blob, present=lambda: present)
+    if name == "put_manifest":
+        repository, manifest, tags, required, present = arguments
+        return await store.put_manifest(repository, manifest, tags=tags, required=required, present=lambda: present)
+    if name == "forget":
+        digest, age = arguments
+        return await store.forget(digest, before=clock.time - age, remove=lambda: None)
+    return await getattr(store, name)(*arguments)
+
+
+def everything(store, clock):
+    """Everything that can be read."""
+    repositories = ["a", "a/b", "b"]
+    digests = [digest_of(data) for data in DATA]
+    return {
+        "repositories": list(store.page_repositories(None, 9)),
+        "exist": [store.has_repository(name) for name in repositories],
+        "known": [store.known(digest) for digest in digests],
+        "unheld": list(store.page_unheld(clock.time + 1, 99)),
+        "holders": [list(store.page_holders(digest, None, 9)) for digest in digests],
+        "tags": [list(store.page_tags(name, None, 9)) for name in repositories],
+        "blobs": [store.find_blob(name, digest) for name in repositories for digest in digests],
+        "manifests": [store.find_manifest(name, digest) for name in repositories for digest in digests],
+        "tags of": [list(store.tags_of(name, digest)) for name in repositories for digest in digests],
+        "referrers": [
+            list(store.page_referrers(name, digest, artifact_type=kind, after=None, limit=9))
+            for name in repositories
+            for digest in digests
+            for kind in (None, "application/x")
+        ],
+    }
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=st.lists(STEPS, max_size=25))
+def test_both_stores_answer_alike(tmp_path_factory, steps):
+    path = str(tmp_path_factory.mktemp("rows") / "registry.db")
+    migrate(path)
+    clock = ManualClock()
+
+    async def scenario():
+        memory, sqlite = MemoryMetadataStore(clock), SqliteMetadataStore(path, clock)
+        try:
+            for step in steps:
+                clock.time += 1
+                assert await take(memory, step, clock) == await take(sqlite, step, clock)
+                assert everything(memory, clock) == everything(sqlite, clock)
+        finally:
+            await sqlite.close()
+
+    asyncio.run(scenario())

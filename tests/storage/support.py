@@ -1,0 +1,133 @@
+"""What the storage tests share: a clock they turn themselves, and all three stores of one kind together."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simple_registry.content import read_content, stream_of
+from simple_registry.oci.digests import Digest, digest_of
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
+from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.memory.content_store import MemoryContentStore
+from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
+from simple_registry.storage.memory.upload_store import MemoryUploadStore
+from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, UploadStore
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.migrate import migrate
+
+REPOSITORY = RepositoryName("team/app")
+OTHER = RepositoryName("team/other")
+
+
+class ManualClock:
+    """Stands still until told otherwise. Begins now, since the times of files come from the machine."""
+
+    def __init__(self):
+        self.time = time.time()
+
+    def now(self):
+        return self.time
+
+    def monotonic(self):
+        return self.time
+
+
+@dataclass
+class Stores:
+    content: ContentStore
+    uploads: UploadStore
+    metadata: MetadataStore
+    clock: ManualClock
+
+    async def read(self, digest: Digest) -> bytes | None:
+        content = await self.content.open(digest)
+        return None if content is None else await read_content(content)
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(coroutine)
+
+
+def blob_of(data: bytes, algorithm: str = "sha256") -> Blob:
+    return Blob(digest_of(data, algorithm), len(data))
+
+
+def manifest_of(data: bytes, **values) -> ManifestRow:
+    defaults = {
+        "media_type": "application/vnd.oci.image.manifest.v1+json",
+        "artifact_type": None,
+        "annotations": {},
+        "subject": None,
+        "children": (),
+    }
+    return ManifestRow(digest=digest_of(data), size=len(data), **(defaults | values))
+
+
+def yes() -> bool:
+    return True
+
+
+def memory_stores(clock: ManualClock) -> Stores:
+    content = MemoryContentStore()
+    return Stores(content, MemoryUploadStore(content, clock), MemoryMetadataStore(clock), clock)
+
+
+@contextmanager
+def disk_stores(path: Path, clock: ManualClock, disk: Disk | None = None) -> Iterator[Stores]:
+    directory = DataDirectory.claim(path)
+    migrate(directory.layout.database)
+    with opened_stores(directory.layout, clock, disk) as stores:
+        yield stores
+    directory.release()
+
+
+@contextmanager
+def opened_stores(layout: Layout, clock: ManualClock, disk: Disk | None = None) -> Iterator[Stores]:
+    disk, threads = disk or Disk(), Threads(4)
+    stores = Stores(
+        FilesystemContentStore(layout, disk, threads),
+        FilesystemUploadStore(layout, disk, threads),
+        SqliteMetadataStore(layout.database, clock),
+        clock,
+    )
+    try:
+        yield stores
+    finally:
+        run(stores.metadata.close())
+        threads.close()
+
+
+async def push(stores: Stores, session: str, data: bytes, repository: RepositoryName = REPOSITORY) -> Blob:
+    """Push a blob as `operations` does."""
+    blob = blob_of(data)
+    async with stores.uploads.write(session, algorithm="sha256") as writer:
+        await writer.resume(0)
+        await writer.append(stream_of(data[: len(data) // 2], data[len(data) // 2 :]))
+        assert await writer.sync() == blob.digest
+        await stores.uploads.publish(session, blob, known=stores.metadata.known(blob.digest))
+        assert await stores.metadata.add_blob(
+            repository, blob, present=lambda: stores.content.present(blob), session=session
+        )
+    await stores.uploads.remove(session)
+    return blob
+
+
+async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName = REPOSITORY, **values) -> ManifestRow:
+    """Push a manifest as `operations` does."""
+    manifest = manifest_of(data, **values)
+    blob = Blob(manifest.digest, manifest.size)
+    await stores.content.put(manifest.digest, data, known=stores.metadata.known(manifest.digest))
+    lacking = await stores.metadata.put_manifest(
+        repository, manifest, tags=(), required=(), present=lambda: stores.content.present(blob)
+    )
+    assert lacking == []
+    return manifest
