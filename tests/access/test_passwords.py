@@ -1,0 +1,76 @@
+import bcrypt
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from simple_registry.access import passwords
+from simple_registry.access.passwords import UnusablePassword, hash_password, is_password_hash, verify_password
+
+FAST = 4
+GO_HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(FAST, prefix=b"2a")).decode()
+
+
+def test_a_hash_is_of_form_2b_and_verifies():
+    made = hash_password("corréct horse", FAST)
+    assert made.startswith("$2b$04$")
+    assert is_password_hash(made)
+    assert verify_password("corréct horse", made)
+    assert not verify_password("correct horse", made)
+
+
+def test_the_default_cost_is_12():
+    assert hash_password("x").startswith("$2b$12$")
+
+
+@pytest.mark.parametrize("form", ["$2a$", "$2b$", "$2y$"])
+def test_hashes_of_every_form_verify(form):
+    assert verify_password("secret", form + GO_HASH[4:])
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [("", "empty"), ("a\0b", "NUL"), ("x" * 73, "73 bytes"), ("é" * 37, "74 bytes"), ("\ud800", "Unicode")],
+)
+def test_what_bcrypt_would_cut_or_misread_is_refused(password, reason):
+    with pytest.raises(UnusablePassword, match=reason):
+        hash_password(password, FAST)
+    assert not verify_password(password, GO_HASH)
+
+
+def test_72_bytes_are_hashed_whole():
+    made = hash_password("x" * 72, FAST)
+    assert verify_password("x" * 72, made)
+    assert not verify_password("x" * 71 + "y", made)
+    assert not verify_password("x" * 73, made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "$2b$", "secret", GO_HASH + "\n", GO_HASH[:-1], GO_HASH + "x", GO_HASH.replace("$2a$", "$2x$"),
+     GO_HASH.replace("$04$", "$03$"), GO_HASH.replace("$04$", "$32$"), "$2b$12$" + "z" * 53],
+)  # fmt: skip
+def test_what_is_no_hash_is_not_taken_for_one(text):
+    assert not is_password_hash(text)
+
+
+@pytest.mark.parametrize(
+    ("password", "password_hash"),
+    [("secret", None), ("secret", "no hash"), ("x" * 73, GO_HASH), ("", GO_HASH), ("unusable", None)],
+)
+def test_every_refusal_spends_the_cost_of_one_verification(monkeypatch, password, password_hash):
+    spent = []
+    monkeypatch.setattr(passwords.bcrypt, "checkpw", lambda *given: spent.append(given) or True)
+    assert not verify_password(password, password_hash)
+    assert len(spent) == 1
+
+
+def test_the_hash_of_nobody_is_a_hash():
+    assert is_password_hash(passwords._NOBODY)
+    assert passwords._NOBODY.startswith(f"$2b${passwords.COST}$")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=80), st.one_of(st.none(), st.text(max_size=70), st.just(GO_HASH)))
+def test_verifying_never_raises(password, password_hash):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_NOBODY", GO_HASH)
+        assert verify_password(password, password_hash) in (True, False)

@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.cli.options import (
+    COMMANDS,
+    OPTIONS,
+    CommandLine,
+    UsageError,
+    help_text,
+    parse_command_line,
+)
+from simple_registry.config.load import Given
+
+SPELLINGS = [(option, spelling) for option in OPTIONS for spelling in (option.name, *option.aliases)]
+
+
+def value_of(line, option):
+    return str(line.config_dirs[0]) if option.repeatable else line.flags[option.name].text
+
+
+@pytest.mark.parametrize("form", ["-{} v:1", "--{} v:1", "-{}=v:1", "--{}=v:1"])
+@pytest.mark.parametrize(("option", "spelling"), SPELLINGS)
+def test_every_option_works_with_one_dash_and_two_and_equals(option, spelling, form):
+    assert value_of(parse_command_line(form.format(spelling).split(), {}), option) == "v:1"
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_can_be_a_variable(option):
+    line = parse_command_line([], {option.variable: "v"})
+    if option.repeatable:
+        assert line.config_dirs == (Path("v"),)
+    else:
+        assert line.environment == {option.name: Given("v", option.variable)}
+    assert line.flags == {}
+
+
+def test_variables_have_the_documented_names():
+    assert {option.name: option.variable for option in OPTIONS}["adminpwd-file"] == "SIMPLE_REGISTRY_ADMINPWD_FILE"
+
+
+def test_an_empty_variable_says_nothing():
+    assert parse_command_line([], {option.variable: "" for option in OPTIONS}) == CommandLine()
+
+
+def test_directories_repeat_and_beat_the_variable():
+    environment = {"SIMPLE_REGISTRY_CFGDIR": "c:d"}
+    assert parse_command_line([], environment).config_dirs == (Path("c"), Path("d"))
+    assert parse_command_line(["-cfgdir", "a", "--cfgdir=b"], environment).config_dirs == (Path("a"), Path("b"))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands(command):
+    assert parse_command_line([command], {}).command == command
+    assert parse_command_line(["-addr", ":1", command, "-workers=2"], {}).command == command
+
+
+def test_serve_is_the_default():
+    assert parse_command_line([], {}).command == "serve"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [("-genhash", "genhash"), ("--genhash", "genhash"), ("-version", "version"), ("-h", "help"), ("--help", "help")],
+)
+def test_switches_stand_for_commands(arguments, command):
+    assert parse_command_line([arguments], {}).command == command
+
+
+def test_what_follows_an_option_is_its_value():
+    assert parse_command_line(["-adminpwd", "-secret"], {}).flags["adminpwd"].text == "-secret"
+    assert parse_command_line(["-adminpwd", "a=b"], {}).flags["adminpwd"].text == "a=b"
+    assert parse_command_line(["-adminpwd=a=b"], {}).flags["adminpwd"].text == "a=b"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-adr", "x"], "unknown option '-adr'; did you mean -addr?"),
+        (["--datdir=x"], "unknown option '--datdir'; did you mean -datadir?"),
+        (["-zzz"], "unknown option '-zzz'; 'simple-registry help' lists all"),
+        (["-add", "x"], "did you mean -addr?"),
+        (["-addr"], "the option -addr needs a value"),
+        (["-addr="], "the option -addr needs a value"),
+        (["-addr", "a:1", "--addr", "b:1"], "the option -addr is given twice"),
+        (["serv"], "unknown command 'serv'; did you mean serve?"),
+        (["frobnicate"], "unknown command 'frobnicate'; 'simple-registry help' lists all"),
+        (["serve", "more"], "unrecognized arguments: more"),
+        (["-"], "unknown command '-'"),
+        (["-genhash=yes"], "unknown option"),
+    ],
+)
+def test_refusals_say_what_was_meant(arguments, says):
+    with pytest.raises(UsageError) as refused:
+        parse_command_line(arguments, {})
+    assert says in str(refused.value)
+
+
+def test_the_value_of_an_unknown_option_is_not_repeated():
+    with pytest.raises(UsageError) as refused:
+        parse_command_line(["-adminpwdd=hunter2"], {})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_help_names_every_option_and_command_and_the_danger():
+    text = help_text()
+    for name in [*COMMANDS, *(f"-{option.name} " for option in OPTIONS)]:
+        assert name in text
+    assert "see it in the process list" in text
+
+
+@given(st.lists(st.text(max_size=12), max_size=4))
+def test_any_words_are_a_command_line_or_a_usage_error(arguments):
+    try:
+        parse_command_line(arguments, {})
+    except UsageError as refused:
+        assert str(refused)  # noqa: PT017

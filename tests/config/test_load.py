@@ -1,0 +1,169 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from simple_registry.config.load import LATER_KINDS, Given, document_files, load_settings
+from simple_registry.config.settings import AllowMissing, LogLevel, Settings, TcpAddress, Tls, UnixAddress
+from simple_registry.config.values import ConfigError
+
+
+def flags(**options):
+    return {name.replace("_", "-"): Given(text, f"-{name.replace('_', '-')}") for name, text in options.items()}
+
+
+def variables(**options):
+    return {name: Given(text, f"SIMPLE_REGISTRY_{name.upper()}") for name, text in options.items()}
+
+
+def configuration(directory, spec, name="main", file="main.yaml"):
+    path = directory / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"kind: Configuration\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    return path
+
+
+def from_file(directory):
+    return load_settings({}, {}, [directory])
+
+
+def test_nothing_given_means_defaults():
+    assert load_settings({}, {}, []) == Settings()
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path):
+    configuration(tmp_path, "{web: {addr: 'file:1'}, log: {level: error}, dataDir: /file}")
+    environment = variables(addr="env:2", datadir="/env")
+    loaded = load_settings(flags(addr="flag:3"), environment, [tmp_path])
+    assert loaded.addr == TcpAddress("flag", 3)
+    assert loaded.data_dir == Path("/env")
+    assert loaded.log_level is LogLevel.ERROR
+    assert loaded.limits == Settings().limits
+    assert loaded.config_dirs == (tmp_path,)
+
+
+def test_a_wrong_value_is_named_by_where_it_was_given(tmp_path):
+    with pytest.raises(ConfigError, match=r"^-addr: 'x' is not an address"):
+        load_settings(flags(addr="x"), {}, [])
+    with pytest.raises(ConfigError, match=r"^SIMPLE_REGISTRY_ADDR: 'x' is not an address"):
+        load_settings({}, variables(addr="x"), [])
+    path = configuration(tmp_path, "\n  web:\n    addr: x")
+    with pytest.raises(ConfigError, match=rf"^{path}:5: spec.web.addr is wrong: 'x' is not an address"):
+        from_file(tmp_path)
+
+
+def test_relative_paths_of_a_file_are_relative_to_it(tmp_path):
+    configuration(
+        tmp_path, "{dataDir: d, web: {addr: 'unix:r.sock', certfile: c.pem, keyfile: /k.pem}}", file="sub/a.yml"
+    )
+    loaded = from_file(tmp_path)
+    assert loaded.data_dir == tmp_path / "sub/d"
+    assert loaded.addr == UnixAddress(tmp_path / "sub/r.sock")
+    assert loaded.tls == Tls(tmp_path / "sub/c.pem", Path("/k.pem"))
+
+
+def test_a_certificate_and_a_key_need_each_other(tmp_path):
+    with pytest.raises(ConfigError, match="has no private key; give it with -key"):
+        load_settings(flags(cert="c"), {}, [])
+    with pytest.raises(ConfigError, match="has no certificate; give it with -cert"):
+        load_settings({}, variables(key="k"), [])
+    assert load_settings(flags(cert="c"), variables(key="k"), []).tls == Tls(Path("c"), Path("k"))
+
+
+def test_documents_merge_and_contradictions_name_both_places(tmp_path):
+    first = configuration(tmp_path, "{limits: {sessions: 5}, manifests: {allowMissing: all}}", "a", "a.yaml")
+    second = configuration(tmp_path, "{limits: {sessions: 5, manifestSize: 1MiB}}", "b", "b.yaml")
+    loaded = from_file(tmp_path)
+    assert (loaded.limits.sessions, loaded.limits.manifest_size, loaded.allow_missing) == (5, 1 << 20, AllowMissing.ALL)
+    configuration(tmp_path, "{limits: {sessions: 6}}", "b", "b.yaml")
+    with pytest.raises(ConfigError, match=rf"^{second}:3: limits.sessions is set differently at {first}:3"):
+        from_file(tmp_path)
+
+
+def test_two_documents_of_one_name_are_refused(tmp_path):
+    configuration(tmp_path, "{}", "a", "a.yaml")
+    configuration(tmp_path, "{}", "a", "b.yaml")
+    with pytest.raises(ConfigError, match="is there twice"):
+        from_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "says"),
+    [
+        ("{web: {adr: x}}", "spec.web.adr is not a known field; did you mean 'addr'?"),
+        ("{limit: {}}", "spec.limit is not a known field; did you mean 'limits'?"),
+        ("{limits: {headertimeout: 3s}}", "did you mean 'headerTimeout'?"),
+        ("{web: {externalURL: x}}", "spec.web.externalURL is not supported by this version"),
+        ("{storage: {}}", "spec.storage is not supported by this version"),
+        ("{web: []}", "spec.web must be a mapping"),
+        ("{web: {addr: null}}", "spec.web.addr must be text, not nothing"),
+        ("{web: {addr: {}}}", "spec.web.addr must be text, not a mapping"),
+        ("{log: {level: loud}}", "spec.log.level is wrong: 'loud' is not one of"),
+        ("{dataDir: ''}", "is not a path"),
+    ],
+)
+def test_what_a_file_may_not_say_is_refused(tmp_path, spec, says):
+    configuration(tmp_path, spec)
+    with pytest.raises(ConfigError, match=r"main.yaml:3: ") as refused:
+        from_file(tmp_path)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", LATER_KINDS)
+def test_kinds_of_later_versions_are_refused_by_name(tmp_path, kind):
+    (tmp_path / "x.yaml").write_text(f"kind: {kind}\nmetadata: {{name: x}}\n")
+    with pytest.raises(ConfigError, match=f"documents of kind {kind} are not supported by this version"):
+        from_file(tmp_path)
+
+
+def test_unknown_kinds_are_refused_with_the_nearest(tmp_path):
+    (tmp_path / "x.yaml").write_text("kind: Usr\nmetadata: {name: x}\n")
+    with pytest.raises(ConfigError, match="'Usr' is not a known kind; did you mean 'User'"):
+        from_file(tmp_path)
+
+
+def test_a_document_without_spec_sets_nothing(tmp_path):
+    (tmp_path / "x.yaml").write_text("kind: Configuration\nmetadata: {name: x}\n")
+    assert from_file(tmp_path).limits == Settings().limits
+
+
+def test_directories_are_walked_without_hidden_things_and_loops(tmp_path):
+    for name in ("b.yaml", "a.yml", "sub/c.yaml", ".hidden.yaml", "..data/d.yaml", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "sub/loop").symlink_to(tmp_path)
+    (tmp_path / "linked.yaml").symlink_to(tmp_path / "..data/d.yaml")
+    found = [str(path.relative_to(tmp_path)) for path in document_files([tmp_path, tmp_path / "sub"])]
+    assert found == ["a.yml", "b.yaml", "linked.yaml", "sub/c.yaml"]
+
+
+def test_a_directory_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*absent: this is not a directory"):
+        from_file(tmp_path / "absent")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_directory_is_named(tmp_path):
+    tmp_path.chmod(0)
+    with pytest.raises(ConfigError, match="cannot read the directory"):
+        from_file(tmp_path)
+
+
+def test_the_password_of_a_later_layer_is_not_asked_for(tmp_path):
+    file = tmp_path / "pw"
+    file.write_text("flag\n")
+    loaded = load_settings(flags(adminpwd_file=str(file)), variables(adminpwd="env", adminname="root"), [])
+    assert loaded.administrator.name == "root"
+    assert loaded.administrator.password_hash.reveal().startswith("$2b$")
+
+
+def test_password_and_password_file_exclude_each_other():
+    with pytest.raises(ConfigError, match="-adminpwd and -adminpwd-file exclude each other"):
+        load_settings(flags(adminpwd="a", adminpwd_file="b"), {}, [])
+
+
+def test_a_name_needs_a_password_and_a_right_form():
+    with pytest.raises(ConfigError, match=r"^-adminname: the administrator needs a password"):
+        load_settings(flags(adminname="bob"), {}, [])
+    with pytest.raises(ConfigError, match=r"^-adminname: 'a:b' is not a user name"):
+        load_settings(flags(adminname="a:b", adminpwd="x"), {}, [])

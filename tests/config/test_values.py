@@ -1,0 +1,121 @@
+import contextlib
+import ipaddress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.config.settings import LogLevel, TcpAddress, UnixAddress
+from simple_registry.config.values import (
+    ConfigError,
+    parse_address,
+    parse_count,
+    parse_duration,
+    parse_path,
+    parse_size,
+    parse_workers,
+    word_parser,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("15m", 900), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600), ("90", 90), ("1.5h", 5400)],
+)
+def test_durations_are_read(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0s", "-1s", "1y", "1 h", "h", "1h30m", "30s\n", "\u0663s", "nan", "inf", "1e3"]
+)
+def test_what_is_no_duration_is_refused_with_an_example(text):
+    with pytest.raises(ConfigError, match="write for example 30s"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4MiB", 4 << 20), ("20GB", 20 * 10**9), ("512", 512), ("1 KiB", 1024), ("3B", 3), ("1kB", 1000)]
+)
+def test_sizes_are_read(text, size):
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "4M", "4mib", "1.5GB", "4MiB\n", "\u0664", "1_000", "four"])
+def test_what_is_no_size_is_refused_with_an_example(text):
+    with pytest.raises(ConfigError, match="write for example 4MiB"):
+        parse_size(text)
+
+
+def test_counts_and_workers():
+    assert parse_count("7") == 7
+    assert parse_workers("0") == 0
+    for text in ("0", "-1", "x", ""):
+        with pytest.raises(ConfigError):
+            parse_count(text)
+    for text in ("1025", "-1", "x", ""):
+        with pytest.raises(ConfigError):
+            parse_workers(text)
+
+
+def test_paths():
+    assert parse_path("a/b") == Path("a/b")
+    for text in ("", "a\0b"):
+        with pytest.raises(ConfigError):
+            parse_path(text)
+
+
+def test_words_name_the_choices():
+    assert word_parser(LogLevel)("info") is LogLevel.INFO
+    with pytest.raises(ConfigError, match="debug, info, warning, error"):
+        word_parser(LogLevel)("loud")
+
+
+@pytest.mark.parametrize(
+    ("text", "addr"),
+    [
+        ("127.0.0.1:5000", TcpAddress("127.0.0.1", 5000)),
+        (":5000", TcpAddress("", 5000)),
+        ("[::1]:0", TcpAddress("::1", 0)),
+        ("registry.example:443", TcpAddress("registry.example", 443)),
+        ("unix:/run/r.sock", UnixAddress(Path("/run/r.sock"))),
+        ("unix:r.sock", UnixAddress(Path("r.sock"))),
+    ],
+)
+def test_addresses_are_read(text, addr):
+    assert parse_address(text) == addr
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5000", "localhost", "::1:5000", "[::1]", "[::g]:1", "h:65536", "h:-1", "h:+1", "h:5000\n", "a b:1", "-h:1",
+     "h:\u0665", "unix:", "http://h:1", "h:1:2", "[]:1"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_with_an_example(text):
+    with pytest.raises(ConfigError, match=r"write host:port|not a path"):
+        parse_address(text)
+
+
+@given(st.ip_addresses(), st.integers(0, 65_535))
+def test_every_ip_address_and_port_is_an_address(ip, port):
+    host = f"[{ip}]" if ip.version == 6 else str(ip)
+    parsed = parse_address(f"{host}:{port}")
+    assert isinstance(parsed, TcpAddress)
+    assert ipaddress.ip_address(parsed.host) == ip
+    assert parsed.port == port
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_address_or_a_config_error(text):
+    try:
+        parsed = parse_address(text)
+    except ConfigError:
+        return
+    assert isinstance(parsed, UnixAddress) or 0 <= parsed.port <= 65_535
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_positive_duration_and_size_or_a_config_error(text):
+    for parse in (parse_duration, parse_size):
+        with contextlib.suppress(ConfigError):
+            assert parse(text) > 0
