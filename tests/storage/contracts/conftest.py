@@ -2,12 +2,7 @@
 
 import pytest
 
-from storage.support import ManualClock, disk_stores, memory_stores
-
-
-@pytest.fixture
-def clock():
-    return ManualClock()
+from storage.support import disk_stores, memory_stores
 
 
 @pytest.fixture(params=["memory", "disk"])

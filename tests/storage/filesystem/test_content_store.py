@@ -1,0 +1,88 @@
+"""Content as files: the order of a put, and what a put that fails leaves."""
+
+import asyncio
+import os
+import stat
+
+import pytest
+
+from simple_registry.content import FileContent
+from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.oci.digests import digest_of
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.threads import Threads
+from storage.filesystem.disks import FullDisk, RecordingDisk
+from storage.support import run
+
+DATA = b"manifest"
+DIGEST = digest_of(DATA)
+
+
+@pytest.fixture
+def threads():
+    threads = Threads(2)
+    yield threads
+    threads.close()
+
+
+def files(layout):
+    return sorted(name for _, _, names in [*os.walk(layout.blobs), *os.walk(layout.uploads)] for name in names)
+
+
+def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
+    disk = RecordingDisk()
+    store = FilesystemContentStore(layout, disk, threads)
+    run(store.put(DIGEST, DATA, known=False))
+    assert disk.taken() == [
+        "create <temporary>",
+        "write <temporary>",
+        f"make_directory {DIGEST.encoded[:2]}",
+        "fsync_directory sha256",
+        "make_read_only <temporary>",
+        "fsync <temporary>",
+        "rename <temporary>",
+        f"fsync_directory {DIGEST.encoded[:2]}",
+    ]
+    run(store.put(DIGEST, DATA, known=True))
+    assert disk.taken() == []
+
+
+def test_content_is_a_read_only_file(layout, threads):
+    store = FilesystemContentStore(layout, Disk(), threads)
+    run(store.put(DIGEST, DATA, known=False))
+    assert run(store.open(DIGEST)) == FileContent(layout.blob(DIGEST), len(DATA))
+    assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444  # noqa: PTH116
+
+
+@pytest.mark.parametrize("failing", ["create", "write", "fsync", "make_read_only", "make_directory", "rename"])
+def test_a_full_disk_leaves_nothing(layout, threads, failing):
+    store = FilesystemContentStore(layout, FullDisk(failing), threads)
+    with pytest.raises(StorageFull):
+        run(store.put(DIGEST, DATA, known=False))
+    assert files(layout) == []
+    run(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA, known=False))
+    assert files(layout) == [DIGEST.encoded]
+
+
+def test_a_cancelled_put_leaves_no_temporary_file(layout, threads):
+    async def scenario():
+        task = asyncio.create_task(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA, known=False))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(scenario())
+    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+
+
+def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
+    store = FilesystemContentStore(layout, FullDisk("fsync_directory"), threads)
+    with pytest.raises(StorageFault):
+        run(store.put(DIGEST, DATA, known=False))
+
+
+def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):
+    os.makedirs(layout.blob(DIGEST))  # noqa: PTH103
+    assert run(FilesystemContentStore(layout, Disk(), threads).open(DIGEST)) is None

@@ -1,0 +1,130 @@
+"""Who may use a data directory, and what a refusal says. A directory that is refused stays as it was."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simple_registry.faults import DataDirectoryRefused
+from simple_registry.storage.filesystem.data_directory import FORMAT, DataDirectory
+from simple_registry.storage.filesystem.disk import Disk
+from storage.filesystem.disks import FullDisk
+
+
+def refused(path, disk=None):
+    """Return what the refusal says, after seeing that it is one line."""
+    with pytest.raises(DataDirectoryRefused) as caught:
+        DataDirectory.claim(path, disk)
+    text = str(caught.value)
+    assert str(path) in text
+    assert "\n" not in text
+    return text
+
+
+def contents(path):
+    return {entry: entry.is_file() and entry.read_bytes() for entry in path.rglob("*")}
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_new_directory_gets_its_tree(tmp_path, exists):
+    path = tmp_path / "some" / "data"
+    if exists:
+        path.mkdir(parents=True)
+        (path / "lost+found").mkdir()
+    directory = DataDirectory.claim(path)
+    assert (path / "format").read_text() == f"simple-registry data directory, format {FORMAT}\n"
+    assert (path / "server.lock").read_text() == f"{os.getpid()}\n"
+    assert [(path / name).is_dir() for name in ("blobs/sha256", "blobs/sha512", "uploads")] == [True] * 3
+    assert exists or stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert directory.layout.root == str(path)
+    directory.release()
+
+
+def test_a_directory_can_be_claimed_again_once_released(tmp_path):
+    for _ in range(2):
+        DataDirectory.claim(tmp_path / "data").release()
+
+
+def test_a_claim_that_was_cut_off_is_finished_by_the_next(tmp_path):
+    assert "No space left" in refused(tmp_path / "data", FullDisk("rename"))
+    assert "No space left" in refused(tmp_path / "data", FullDisk("make_directory"))
+    DataDirectory.claim(tmp_path / "data").release()
+
+
+def test_a_directory_with_other_files_is_refused(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"beach")
+    before = contents(tmp_path)
+    assert "holds other files ('holiday.jpg'); choose an empty directory" in refused(tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_newer_format_is_refused(tmp_path):
+    DataDirectory.claim(tmp_path / "data").release()
+    (tmp_path / "data" / "format").write_text(f"simple-registry data directory, format {FORMAT + 1}\n")
+    before = contents(tmp_path)
+    assert "a newer version wrote it" in refused(tmp_path / "data")
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("marker", [b"", b"format 1", b"simple-registry data directory, format x", b"\xff"])
+def test_a_marker_that_is_not_ours_is_refused(tmp_path, marker):
+    (tmp_path / "format").write_bytes(marker)
+    assert "format file" in refused(tmp_path)
+
+
+def test_what_is_no_directory_is_refused(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    assert "not a directory" in refused(tmp_path / "file")
+    assert "cannot be created" in refused(tmp_path / "file" / "data")
+
+
+def test_a_directory_we_may_not_write_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_arguments: False)  # root may write anywhere
+    assert "not writable" in refused(tmp_path)
+    assert contents(tmp_path) == {}
+
+
+def test_a_directory_in_use_is_refused_and_the_user_is_named(tmp_path):
+    directory = DataDirectory.claim(tmp_path / "data")
+    assert f"process id {os.getpid()}, or a worker of it, uses it" in refused(tmp_path / "data")
+    directory.release()
+
+
+def test_a_claim_lives_until_the_last_worker_ends(tmp_path):
+    program = """
+import os, sys
+from simple_registry.storage.filesystem.data_directory import DataDirectory
+DataDirectory.claim(sys.argv[1])
+if os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+sys.stdin.read()
+"""
+    path = str(tmp_path / "data")
+    with subprocess.Popen(
+        [sys.executable, "-c", program, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        worker = int(parent.stdout.readline())
+        parent.wait()
+        assert f"process id {parent.pid}" in refused(path)
+        assert worker != parent.pid
+        parent.stdin.close()
+        parent.stdout.read()  # ends when the worker does
+    DataDirectory.claim(path).release()
+
+
+def test_two_servers_that_start_at_once_are_told_apart(tmp_path):
+    """The second sees an empty directory, and then that the first has it."""
+
+    class RacingDisk(Disk):
+        def open_write(self, path):
+            if path.endswith("server.lock"):
+                claims.append(DataDirectory.claim(Path(path).parent))
+            return super().open_write(path)
+
+    claims = []
+    assert "uses it" in refused(tmp_path / "data", RacingDisk())
+    claims[0].release()

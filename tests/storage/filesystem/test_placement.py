@@ -1,0 +1,87 @@
+"""The order in which content gets its name."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import digest_of
+from simple_registry.storage.filesystem.placement import Placement, require_size
+from simple_registry.storage.protocols import Blob
+from storage.filesystem.disks import RecordingDisk
+from storage.support import blob_of
+
+DATA = b"data"
+BLOB = blob_of(DATA)
+
+
+@pytest.fixture
+def disk():
+    return RecordingDisk()
+
+
+def name(layout, disk, placement, data=DATA, digest=BLOB.digest):
+    path = layout.session("new")
+    Path(path).write_bytes(data)
+    fd = disk.open_read(path)
+    placement.give_name(fd, path, digest)
+    disk.close(fd)
+
+
+def test_bytes_are_durable_before_the_name_and_the_name_before_we_return(layout, disk):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement)
+    directory = BLOB.digest.encoded[:2]
+    first = [f"make_directory {directory}", "fsync_directory sha256"]
+    always = ["make_read_only new", "fsync new", "rename new", f"fsync_directory {directory}"]
+    assert disk.taken() == first + always
+    name(layout, disk, placement)
+    assert disk.taken() == always
+
+
+def test_a_directory_made_by_another_process_is_synced_too(layout, disk):
+    name(layout, disk, Placement(layout, disk))
+    disk.taken()
+    name(layout, disk, Placement(layout, disk))
+    assert "fsync_directory sha256" in disk.taken()
+
+
+def test_named_content_is_read_only(layout, disk):
+    name(layout, disk, Placement(layout, disk))
+    assert stat.S_IMODE(os.stat(layout.blob(BLOB.digest)).st_mode) == 0o444  # noqa: PTH116
+
+
+def test_what_has_the_name_is_replaced(layout, disk):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement, b"damaged")
+    name(layout, disk, placement)
+    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
+    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+
+
+def test_only_a_file_of_the_right_size_is_present(layout, disk):
+    placement = Placement(layout, disk)
+    assert not placement.present(BLOB)
+    name(layout, disk, placement)
+    assert placement.present(BLOB)
+    assert not placement.present(Blob(BLOB.digest, 5))
+    other = digest_of(b"other")
+    os.makedirs(layout.blob(other))  # noqa: PTH103
+    assert not placement.present(Blob(other, os.stat(layout.blob(other)).st_size))  # noqa: PTH116
+
+
+def test_confirming_makes_the_file_and_its_name_durable(layout, disk):
+    placement = Placement(layout, disk)
+    assert not placement.confirm(BLOB)
+    name(layout, disk, placement)
+    disk.taken()
+    assert placement.confirm(BLOB)
+    assert disk.taken() == ["fsync <blob>", f"fsync_directory {BLOB.digest.encoded[:2]}"]
+
+
+def test_another_size_is_a_fault():
+    require_size(4, 4, "do it")
+    with pytest.raises(StorageFault, match="cannot do it: 3 bytes are there, not 4"):
+        require_size(3, 4, "do it")

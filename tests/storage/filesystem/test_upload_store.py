@@ -1,0 +1,164 @@
+"""Sessions as files: the order of a publish, the lock across processes, and what a failure leaves."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from simple_registry.content import stream_of
+from simple_registry.faults import SessionBusy, StorageFull
+from simple_registry.oci.digests import digest_of
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from storage.filesystem.disks import FullDisk, RecordingDisk
+from storage.support import blob_of, run
+
+DATA = b"data"
+BLOB = blob_of(DATA)
+
+
+@pytest.fixture
+def threads():
+    threads = Threads(4)
+    yield threads
+    threads.close()
+
+
+@pytest.fixture
+def store(layout, threads):
+    return FilesystemUploadStore(layout, Disk(), threads)
+
+
+async def upload(store, data=DATA, received=0):
+    async with store.write("s", algorithm="sha256") as writer:
+        await writer.resume(received)
+        await writer.append(stream_of(data))
+        return await writer.sync()
+
+
+def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
+    disk = RecordingDisk()
+    store = FilesystemUploadStore(layout, disk, threads)
+    directory = BLOB.digest.encoded[:2]
+    run(upload(store))
+    assert disk.taken() == ["open_write s", "write s", "fsync s", "fsync_directory uploads"]
+    run(store.publish("s", BLOB, known=False))
+    assert disk.taken() == [
+        f"make_directory {directory}",
+        "fsync_directory sha256",
+        "make_read_only s",
+        "fsync s",
+        "rename s",
+        f"fsync_directory {directory}",
+    ]
+
+
+def test_publishing_what_is_known_touches_nothing(layout, threads):
+    disk = RecordingDisk()
+    store = FilesystemUploadStore(layout, disk, threads)
+
+    async def scenario():
+        await upload(store)
+        await store.publish("s", BLOB, known=False)
+        await upload(store)
+        disk.taken()
+        await store.publish("s", BLOB, known=True)
+
+    run(scenario())
+    assert disk.taken() == []
+    assert Path(layout.session("s")).read_bytes() == DATA
+
+
+def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
+    disk = RecordingDisk()
+
+    async def scenario():
+        await upload(FilesystemUploadStore(layout, Disk(), threads))
+        with pytest.raises(StorageFull):
+            await FilesystemUploadStore(layout, FullDisk("rename"), threads).publish("s", BLOB, known=False)
+        await FilesystemUploadStore(layout, Disk(), threads).publish("s", BLOB, known=False)
+        await FilesystemUploadStore(layout, disk, threads).publish("s", BLOB, known=False)
+
+    run(scenario())
+    assert disk.taken()[0] == "fsync <blob>"
+    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("failing", ["make_directory", "make_read_only", "fsync", "rename"])
+def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store, failing):
+    async def scenario():
+        await upload(store)
+        with pytest.raises(StorageFull):
+            await FilesystemUploadStore(layout, FullDisk(failing), threads).publish("s", BLOB, known=False)
+        assert await upload(store, b" and more", 4) == digest_of(b"data and more")
+
+    run(scenario())
+    assert not Path(layout.blob(BLOB.digest)).exists()
+
+
+def test_a_session_has_one_writer_over_all_processes(layout, store):
+    program = f"""
+import sys, fcntl
+file = open({layout.session("s")!r}, "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(SessionBusy):
+            run(upload(store))
+        other.kill()
+    assert run(upload(store)) == BLOB.digest
+
+
+def test_the_file_that_was_opened_is_the_one_that_has_the_name(layout, threads):
+    """Between opening and locking, another writer may have published the file; ours must be a new one."""
+
+    class RacingDisk(Disk):
+        def __init__(self):
+            self.opened = 0
+
+        def open_write(self, path):
+            fd = super().open_write(path)
+            self.opened += 1
+            if self.opened == 1:
+                os.rename(path, layout.blob_directory(BLOB.digest))  # noqa: PTH104
+            return fd
+
+    disk = RacingDisk()
+    assert run(upload(FilesystemUploadStore(layout, disk, threads))) == BLOB.digest
+    assert disk.opened == 2
+    assert Path(layout.blob_directory(BLOB.digest)).read_bytes() == b""
+    assert Path(layout.session("s")).read_bytes() == DATA
+
+
+def test_opening_that_is_cancelled_leaves_no_lock(layout, threads, store):
+    async def scenario():
+        for _ in range(20):
+            task = asyncio.create_task(upload(store))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert await upload(store) == BLOB.digest
+
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    run(scenario())
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
+    left = Path(layout.uploads) / "put-6f1c"
+    left.write_bytes(b"half")
+    os.utime(left, (1, 1))
+    (Path(layout.uploads) / "not a session").write_bytes(b"")
+    assert run(store.abandoned(time.time() - 60)) == ["put-6f1c"]
+    run(store.remove("put-6f1c"))
+    assert not left.exists()

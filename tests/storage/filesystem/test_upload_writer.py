@@ -1,0 +1,236 @@
+"""Writing a session's file: what is read again, what is not, and that no thread outlives its writer."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from simple_registry.content import stream_of
+from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.oci.digests import digest_of
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.filesystem.upload_writer import BATCH_BYTES, BATCH_CHUNKS, hash_file
+from storage.filesystem.disks import FullDisk
+from storage.support import run
+
+
+class ReadCountingDisk(Disk):
+    def __init__(self):
+        self.read_bytes = 0
+        self.writes = []
+        self.open = set()
+
+    def read(self, fd, size, at):
+        data = super().read(fd, size, at)
+        self.read_bytes += len(data)
+        return data
+
+    def write(self, fd, data, at):
+        assert fd in self.open
+        self.writes.append(len(data))
+        super().write(fd, data, at)
+
+    def open_write(self, path):
+        fd = super().open_write(path)
+        self.open.add(fd)
+        return fd
+
+    def close(self, fd):
+        self.open.discard(fd)
+        super().close(fd)
+
+
+@pytest.fixture
+def threads():
+    threads = Threads(4)
+    yield threads
+    threads.close()
+
+
+async def append(store, data, received):
+    async with store.write("s", algorithm="sha256") as writer:
+        await writer.resume(received)
+        await writer.append(stream_of(data))
+        return await writer.sync()
+
+
+def test_the_next_request_in_this_process_reads_nothing_again(layout, threads):
+    disk = ReadCountingDisk()
+    store = FilesystemUploadStore(layout, disk, threads)
+
+    async def scenario():
+        await append(store, b"one ", 0)
+        assert await append(store, b"two", 4) == digest_of(b"one two")
+
+    run(scenario())
+    assert disk.read_bytes == 0
+
+
+def test_another_process_reads_what_is_there(layout, threads):
+    disk = ReadCountingDisk()
+
+    async def scenario():
+        await append(FilesystemUploadStore(layout, disk, threads), b"one ", 0)
+        assert await append(FilesystemUploadStore(layout, disk, threads), b"two", 4) == digest_of(b"one two")
+
+    run(scenario())
+    assert disk.read_bytes == 4
+
+
+def test_bytes_replaced_by_another_process_are_not_vouched_for(layout, threads):
+    here, there = (FilesystemUploadStore(layout, Disk(), threads) for _ in range(2))
+
+    async def scenario():
+        await append(here, b"one ", 0)
+        await asyncio.sleep(0.02)  # the times of files have a grain
+        await append(there, b"two ", 0)
+        assert await append(here, b"three", 4) == digest_of(b"two three")
+
+    run(scenario())
+
+
+def test_resuming_alone_reads_nothing(layout, threads):
+    disk = ReadCountingDisk()
+
+    async def scenario():
+        await append(FilesystemUploadStore(layout, disk, threads), b"data", 0)
+        async with FilesystemUploadStore(layout, disk, threads).write("s", algorithm="sha256") as writer:
+            await writer.resume(4)
+            assert await writer.append(stream_of()) == 0
+
+    run(scenario())
+    assert disk.read_bytes == 0
+
+
+def test_undoing_an_append_reads_nothing_again(layout, threads):
+    disk = ReadCountingDisk()
+    store = FilesystemUploadStore(layout, disk, threads)
+
+    async def scenario():
+        async with store.write("s", algorithm="sha256") as writer:
+            await writer.resume(0)
+            await writer.append(stream_of(b"kept "))
+            await writer.sync()
+            await writer.append(stream_of(b"dropped"))
+            await writer.resume(5)
+            await writer.append(stream_of(b"more"))
+            assert await writer.sync() == digest_of(b"kept more")
+
+    run(scenario())
+    assert disk.read_bytes == 0
+
+
+def test_small_chunks_are_written_in_batches(layout, threads):
+    disk = ReadCountingDisk()
+    data = b"x" * (BATCH_CHUNKS * 3)
+    run(append_chunks(FilesystemUploadStore(layout, disk, threads), [bytes([byte]) for byte in data]))
+    assert disk.writes == [BATCH_CHUNKS] * 3
+    disk.writes.clear()
+    run(append_chunks(FilesystemUploadStore(layout, disk, threads), [b"y" * (BATCH_BYTES // 2)] * 5))
+    assert disk.writes == [BATCH_BYTES, BATCH_BYTES, BATCH_BYTES // 2]
+
+
+async def append_chunks(store, chunks):
+    async with store.write("s", algorithm="sha256") as writer:
+        await writer.resume(0)
+        assert await writer.append(stream_of(*chunks)) == sum(map(len, chunks))
+        assert await writer.sync() == digest_of(b"".join(chunks))
+
+
+def test_a_slow_disk_holds_the_stream_back(layout, threads):
+    """However fast bytes come, at most two batches wait."""
+    go_on = threading.Event()
+    taken = []
+
+    class SlowDisk(Disk):
+        def write(self, fd, data, at):
+            go_on.wait()
+            super().write(fd, data, at)
+
+    async def flood():
+        for number in range(8):
+            taken.append(number)
+            yield b"z" * BATCH_BYTES
+
+    async def scenario():
+        async with FilesystemUploadStore(layout, SlowDisk(), threads).write("s", algorithm="sha256") as writer:
+            await writer.resume(0)
+            appending = asyncio.create_task(writer.append(flood()))
+            await asyncio.sleep(0.05)
+            assert len(taken) == 2
+            go_on.set()
+            assert await appending == 8 * BATCH_BYTES
+
+    run(scenario())
+
+
+def test_a_cancelled_append_writes_to_no_closed_file(layout, threads):
+    disk = ReadCountingDisk()
+    store = FilesystemUploadStore(layout, disk, threads)
+    errors = []
+
+    async def endless():
+        while True:
+            yield b"x" * BATCH_BYTES
+            await asyncio.sleep(0)
+
+    async def append_forever():
+        async with store.write("s", algorithm="sha256") as writer:
+            await writer.resume(0)
+            try:
+                await writer.append(endless())
+            except BaseException as error:
+                errors.append(type(error))
+                raise
+
+    async def scenario():
+        for _ in range(20):
+            task = asyncio.create_task(append_forever())
+            await asyncio.sleep(0.003)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert disk.open == set()
+
+    run(scenario())
+    assert set(errors) <= {asyncio.CancelledError}
+
+
+def test_a_full_disk_passes_through_and_the_session_can_go_on(layout, threads):
+    async def scenario():
+        store = FilesystemUploadStore(layout, Disk(), threads)
+        await append(store, b"kept ", 0)
+        with pytest.raises(StorageFull):
+            await append(FilesystemUploadStore(layout, FullDisk("write"), threads), b"lost", 5)
+        assert await append(store, b"more", 5) == digest_of(b"kept more")
+
+    run(scenario())
+
+
+def test_bytes_that_are_not_durable_are_not_acknowledged(layout, threads):
+    for failing in ("fsync", "fsync_directory"):
+        with pytest.raises(StorageFull):
+            run(append(FilesystemUploadStore(layout, FullDisk(failing), threads), b"data", 0))
+
+
+def test_a_writer_must_know_where_it_stands(layout, threads):
+    async def scenario():
+        async with FilesystemUploadStore(layout, Disk(), threads).write("s", algorithm="sha256") as writer:
+            await writer.append(stream_of(b"data"))
+
+    with pytest.raises(RuntimeError):
+        run(scenario())
+    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+
+
+def test_a_file_that_ends_early_is_a_fault(tmp_path):
+    disk = Disk()
+    fd = disk.create(f"{tmp_path}/x")
+    disk.write(fd, b"data", 0)
+    assert hash_file(disk, fd, 3, "sha256").hexdigest() == digest_of(b"dat").encoded
+    with pytest.raises(StorageFault, match="ends after 4 of 5 bytes"):
+        hash_file(disk, fd, 5, "sha256")
+    disk.close(fd)
