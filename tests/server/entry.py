@@ -1,0 +1,59 @@
+"""The command line with a small application in place of the registry, for tests of processes."""
+
+import asyncio
+import os
+import sys
+import types
+from pathlib import Path
+
+import simple_registry
+from simple_registry.faults import StorageFault
+
+
+class Application:
+    def __init__(self, settings, worker):
+        self._directory = settings.data_dir
+        self._worker = worker
+        self._sessions = settings.limits.sessions
+
+    async def start(self):
+        if (self._directory / "refuse").exists():
+            raise StorageFault("open the database", "the test says no")
+        if (self._directory / "crash").exists():
+            raise RuntimeError("the test says crash")
+
+    async def stop(self):
+        (self._directory / f"stopped-{os.getpid()}").touch()
+
+    async def __rsgi__(self, scope, protocol):
+        if scope.path == "/slow":
+            (self._directory / "slow-begun").touch()
+            await asyncio.sleep(1.0)
+        if scope.path == "/forever":
+            (self._directory / "forever-begun").touch()
+            await asyncio.sleep(1000)
+        size = 0
+        async for chunk in protocol:
+            size += len(chunk)
+        headers = [("content-type", "text/plain")]
+        protocol.response_bytes(200, headers, f"{os.getpid()} {self._sessions} {size} {scope.scheme}".encode())
+
+
+def prepare(settings):
+    directory = Path(settings.data_dir)
+    if directory.name == "foreign":
+        raise StorageFault("use the data directory", "it is not ours; choose another with -datadir")
+    directory.mkdir(exist_ok=True)
+    return object()
+
+
+app = types.ModuleType("simple_registry.app")
+app.prepare = prepare
+app.build = Application
+sys.modules["simple_registry.app"] = app
+simple_registry.app = app
+
+if __name__ == "__main__":
+    from simple_registry.cli.main import main
+
+    sys.exit(main())
