@@ -1,0 +1,89 @@
+"""The endpoints that are about the registry itself."""
+
+import pytest
+
+from simple_registry.faults import StorageFault
+from support.documents import push_image
+from support.front import Front
+from support.stores import in_memory
+
+
+def test_base_answers_valid_credentials(front):
+    reply = front.get("/v2/")
+    assert (reply.status, reply.json) == (200, {})
+    assert reply.header("docker-distribution-api-version") == "registry/2.0"
+    assert reply.header("content-type") == "application/json"
+
+
+def test_base_answers_with_and_without_the_slash(memory_front):
+    assert memory_front.get("/v2").status == 200
+
+
+def test_base_challenges_who_sends_no_credentials(memory_front):
+    reply = memory_front.get("/v2/", user=None)
+    assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
+    assert reply.header("www-authenticate") == 'Basic realm="simple-registry"'
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_asks_for_no_credentials(front, path):
+    assert front.get(path, user=None).status == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_health_says_nothing_about_content(front, path):
+    before = front.get(path, user=None).body
+    push_image(front, "team/app", "v1")
+    assert front.get(path, user=None).body == before
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v2/", "/v2/_catalog"])
+def test_head_equals_get(front, path):
+    push_image(front, "team/app", "v1")
+    got, head = front.get(path), front.head(path)
+    assert (head.status, head.stable_headers) == (got.status, got.stable_headers)
+
+
+def test_readiness_fails_when_the_stores_do_and_health_does_not(clock, monkeypatch):
+    kept = in_memory(clock)
+
+    def broken():
+        raise StorageFault("read rows", "the disk is gone")
+
+    monkeypatch.setattr(kept.stores.metadata, "check", broken)
+    with Front(kept, clock) as front:
+        reply = front.get("/readyz", user=None)
+        assert (reply.status, reply.header("retry-after")) == (503, "1")
+        assert b"disk" not in reply.body
+        assert front.get("/healthz", user=None).status == 200
+
+
+def test_catalog_lists_repositories_with_manifests_in_order(front):
+    for repository in ("b", "a/b", "a", "a-b"):
+        push_image(front, repository, "v1")
+    front.push_blob("blobs/only", b"no manifest here")
+    assert front.get("/v2/_catalog").json == {"repositories": ["a", "a-b", "a/b", "b"]}
+
+
+def test_catalog_of_an_empty_registry_is_an_empty_list(front):
+    reply = front.get("/v2/_catalog")
+    assert (reply.status, reply.json) == (200, {"repositories": []})
+
+
+def test_catalog_pages_meet_every_repository_once(front):
+    names = sorted(["a", "a/b", "a/b/c", "ab", "b", "c1", "c10", "c2"])
+    for name in names:
+        push_image(front, name, "v1")
+    seen, target = [], "/v2/_catalog?n=3"
+    while target:
+        reply = front.get(target)
+        seen += reply.json["repositories"]
+        link = reply.header("link")
+        target = link and link.removeprefix("<").partition(">")[0]
+    assert seen == names
+
+
+def test_catalog_page_of_nothing_has_no_link(front):
+    push_image(front, "a", "v1")
+    reply = front.get("/v2/_catalog?n=0")
+    assert (reply.json, reply.header("link")) == ({"repositories": []}, None)

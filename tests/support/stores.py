@@ -1,0 +1,76 @@
+"""Stores to run the application on, each with a snapshot of everything it keeps, so that "unchanged" can be checked."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from simple_registry.app import Stores
+from simple_registry.clock import Clock
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
+from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.memory.content_store import MemoryContentStore
+from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
+from simple_registry.storage.memory.upload_store import MemoryUploadStore
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Stores, and what they hold at the moment as a value that can be compared."""
+
+    stores: Stores
+    snapshot: Callable[[], object]
+
+
+def in_memory(clock: Clock) -> Kept:
+    """Return empty stores in memory."""
+    content = MemoryContentStore()
+    uploads = MemoryUploadStore(content, clock)
+    rows = MemoryMetadataStore(clock)
+
+    def snapshot() -> object:
+        kept = {name: value for name, value in vars(rows).items() if name != "_clock"}
+        return deepcopy((kept, content._contents, uploads._sessions))
+
+    return Kept(Stores(metadata=rows, content=content, uploads=uploads), snapshot)
+
+
+@contextmanager
+def on_disk(directory: Path, clock: Clock) -> Iterator[Kept]:
+    """Lend stores in a data directory."""
+    claim = DataDirectory.claim(directory)
+    layout, disk, threads = claim.layout, Disk(), Threads()
+    migrate(layout.database)
+    stores = Stores(
+        metadata=SqliteMetadataStore(layout.database, clock=clock),
+        content=FilesystemContentStore(layout, disk, threads),
+        uploads=FilesystemUploadStore(layout, disk, threads),
+    )
+
+    def snapshot() -> object:
+        trees = (Path(layout.blobs), Path(layout.uploads))
+        files = {str(path): path.stat().st_size for tree in trees for path in tree.rglob("*") if path.is_file()}
+        return files, _rows(layout.database)
+
+    try:
+        yield Kept(stores, snapshot)
+    finally:
+        threads.close()
+        claim.release()
+
+
+def _rows(database: str) -> dict[str, list[tuple[object, ...]]]:
+    connection = apsw.Connection(database, flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}  # noqa: S608
+    finally:
+        connection.close()
