@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -22,10 +23,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+@pytest.fixture(scope="module")
+def engine_home(registry: Registry) -> Iterator[Path]:
+    """A home with a short path, as sockets and podman's run folder need it, for a client that runs containers."""
+    with TemporaryDirectory(prefix="sr-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
 def repository(request: pytest.FixtureRequest) -> str:
     """A repository name that no other test uses, nested as people nest them."""
-    return f"clients/{request.function.__module__.rpartition('.')[2]}/{request.function.__name__}"
+    module, function = request.function.__module__.rpartition(".")[2], request.function.__name__
+    return f"{module}/{function}".removeprefix("test_").replace("_", "-")
 
 
 @pytest.fixture

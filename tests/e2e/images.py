@@ -21,6 +21,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 ARCHITECTURES = ("amd64", "arm64")
+REF_NAME = "org.opencontainers.image.ref.name"
 TAG = "v1"
 
 Json = dict[str, object]
@@ -40,8 +41,10 @@ class Layout:
         return _blob_path(self.path, digest).read_bytes()
 
     def root(self) -> str:
-        """Return the digest of the one thing that the layout's index.json lists."""
-        (entry,) = json.loads((self.path / "index.json").read_bytes())["manifests"]
+        """Return the digest of what index.json lists as tag `v1`, or of the one thing that it lists."""
+        entries = json.loads((self.path / "index.json").read_bytes())["manifests"]
+        tagged = [entry for entry in entries if entry.get("annotations", {}).get(REF_NAME) == TAG]
+        (entry,) = tagged or entries
         return str(entry["digest"])
 
 
@@ -67,8 +70,7 @@ def write_single_layout(path: Path) -> Layout:
 
 def open_layout(path: Path) -> Layout:
     """Read back a layout that a client has written."""
-    layout = Layout(path, "", {})
-    return Layout(path, layout.root(), {})
+    return Layout(path, Layout(path, "", {}).root(), {})
 
 
 def layer_archive(size: int = 20_000) -> bytes:
@@ -103,7 +105,7 @@ def _add(path: Path, media_type: str, content: bytes | Json) -> Json:
 
 
 def _finish(path: Path, descriptor: Json) -> None:
-    entry = descriptor | {"annotations": {"org.opencontainers.image.ref.name": TAG}}
+    entry = descriptor | {"annotations": {REF_NAME: TAG}}
     document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
     (path / "index.json").write_text(json.dumps(document))
     (path / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 
@@ -30,7 +31,7 @@ from e2e.certificates import Certificates, issue
 
 USERNAME = "admin"
 PASSWORD = "correct horse: battery/staple"
-READY = re.compile(r"listening on (https?)://(\S+?:\d+)")
+READY = re.compile(r"listening on (https?)://((?:\[[0-9a-f:]+\]|[0-9.]+):\d+)")
 START_SECONDS = 30
 STOP_SECONDS = 30
 SERVER_ERROR = re.compile(r'"status": ?5\d\d\b')
@@ -68,7 +69,9 @@ class Registry:
 
     scheme: str
     host: str
+    endpoint: str
     log: Path
+    pid: int
     authority: Path | None = None
     username: str = USERNAME
     password: str = PASSWORD
@@ -94,6 +97,13 @@ class Registry:
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())
 
+    def manifest(self, repository: str, reference: str) -> dict[str, Any]:
+        """Return a manifest that is there."""
+        answer = self.request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFEST_TYPES})
+        if answer.status != HTTPStatus.OK:
+            raise AssertionError(f"{repository} {reference}: {answer}")
+        return json.loads(answer.body)
+
     def digest(self, repository: str, reference: str) -> str | None:
         """Return the digest of a manifest, or nothing when it is not there."""
         answer = self.request("HEAD", f"/v2/{repository}/manifests/{reference}", headers={"Accept": MANIFEST_TYPES})
@@ -113,10 +123,10 @@ class Registry:
     @contextmanager
     def _connect(self) -> Iterator[http.client.HTTPConnection]:
         if self.authority is None:
-            connection = http.client.HTTPConnection(self.host, timeout=30)
+            connection = http.client.HTTPConnection(self.endpoint, timeout=30)
         else:
             trust = ssl.create_default_context(cafile=str(self.authority))
-            connection = http.client.HTTPSConnection(self.host, timeout=30, context=trust)
+            connection = http.client.HTTPSConnection(self.endpoint, timeout=30, context=trust)
         try:
             yield connection
         finally:
@@ -125,9 +135,11 @@ class Registry:
 
 @contextmanager
 def serve(
-    folder: Path, *, tls: bool = False, configuration: str = "", address: str = "127.0.0.1:0"
+    folder: Path, *, tls: bool = False, configuration: str = "", address: str = "127.0.0.1:0", name: str = ""
 ) -> Iterator[Registry]:
     """Run a server over a new data directory in `folder` for the length of the block.
+
+    Clients are to call it `name`, if given, which the certificate holds; our own requests go to its address.
 
     Raises:
         UnhealthyRegistry: see the module's text.
@@ -143,7 +155,14 @@ def serve(
         )
     try:
         scheme, host = _wait_until_ready(process, log)
-        yield Registry(scheme, host, log, certificates.authority if certificates else None)
+        yield Registry(
+            scheme,
+            host=f"{name}:{host.rpartition(':')[2]}" if name else host,
+            endpoint=host,
+            pid=process.pid,
+            log=log,
+            authority=certificates.authority if certificates else None,
+        )
     finally:
         _stop(process, log)
     _check(log, process.returncode)

@@ -71,7 +71,7 @@ def test_manifest_list_is_pushed_with_its_images(buildah, registry, repository, 
 
     buildah("manifest", "push", "--all", *trust(registry), name, f"docker://{remote}")
 
-    index = json.loads(registry.request("GET", f"/v2/{repository}/manifests/v1").body)
+    index = registry.manifest(repository, "v1")
     assert [child["platform"]["architecture"] for child in index["manifests"]] == ["amd64", "arm64"]
     for child in index["manifests"]:
         assert registry.digest(repository, child["digest"]) == child["digest"]

@@ -49,11 +49,13 @@ def test_wrong_password_is_refused(registry, tmp_path):
 
 def test_chart_comes_back_as_it_was(helm, registry, repository, package, tmp_path):
     chart, remote = package("1.0.0"), f"oci://{registry.host}/{repository}"
+    pushed = chart.read_bytes()
 
     helm("push", *trust(registry), chart, remote)
-    helm("pull", *trust(registry), f"{remote}/demo", "--version", "1.0.0", "--destination", tmp_path / "back")
+    chart.unlink()
+    helm("pull", *trust(registry), f"{remote}/demo", "--version", "1.0.0", "--destination", tmp_path)
 
-    assert (tmp_path / "back" / "demo-1.0.0.tgz").read_bytes() == chart.read_bytes()
+    assert chart.read_bytes() == pushed
     assert "nothing much" in helm("show", "chart", *trust(registry), f"{remote}/demo", "--version", "1.0.0")
 
 
@@ -81,4 +83,4 @@ def test_logout_ends_access(registry, tmp_path, repository):
     command("registry", "logout", registry.host)
 
     said = command.refused("pull", *trust(registry), f"oci://{registry.host}/{repository}/demo", "--version", "1.0.0")
-    assert "401" in said or "unauthorized" in said.lower()
+    assert "credential not found" in said

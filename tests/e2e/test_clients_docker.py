@@ -1,0 +1,213 @@
+"""docker: the command and a daemon of its own, started here over temporary folders, without networks or containers.
+
+The daemon runs in a mount namespace in which /etc/hosts and /etc/docker are ours: `registry.test` is `::1` there, an
+address that the daemon does not take for insecure as it takes 127.0.0.0/8, and the private authority is in certs.d.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from e2e.commands import environment, installed, unavailable
+from e2e.images import layer_archive
+from e2e.server import serve
+
+pytestmark = pytest.mark.clients
+
+START_SECONDS = 60
+NAMESPACE = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/docker && shift 2 && exec dockerd "$@"'
+
+
+def dockerd(home, registry):
+    """Start a daemon and return its process once it answers; its log is `dockerd.log`."""
+    for program in ("dockerd", "unshare"):
+        if shutil.which(program, path=environment(home)["PATH"]) is None:
+            unavailable(f"{program} is not installed")
+    if os.geteuid() != 0:
+        unavailable("dockerd needs root")
+    (home / "hosts").write_text("127.0.0.1 localhost\n::1 registry.test\n")
+    (home / "etc").mkdir()
+    os.makedirs("/etc/docker", exist_ok=True)  # noqa: PTH103 - a place to mount on; it stays empty
+    if registry.tls:
+        folder = home / "etc" / "certs.d" / registry.host
+        shutil.copytree(registry.certificates, folder)
+    options = {
+        "data-root": home / "data",
+        "exec-root": home / "exec",
+        "pidfile": home / "pid",
+        "host": f"unix://{home / 'socket'}",
+        "bridge": "none",
+        "iptables": "false",
+        "ip6tables": "false",
+        "storage-driver": "vfs",
+    }
+    words = [f"--{name}={value}" for name, value in options.items()]
+    with (home / "dockerd.log").open("wb") as log:
+        return subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", NAMESPACE, "sh", home / "hosts", home / "etc", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment(home),
+        )
+
+
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def registry(request, tmp_path_factory):
+    """A server on 127.0.0.1 without TLS, or at registry.test with it."""
+    folder = tmp_path_factory.mktemp("registry")
+    if request.param == "plain":
+        with serve(folder) as running:
+            yield running
+    else:
+        with serve(folder, tls=True, address="[::1]:0", name="registry.test") as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def daemon(registry, engine_home):
+    """The home of a running daemon."""
+    process = dockerd(engine_home, registry)
+    docker = installed("docker", engine_home, "--host", f"unix://{engine_home / 'socket'}")
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not (engine_home / "socket").exists() or "Server Version" not in docker("info"):
+            assert process.poll() is None, (engine_home / "dockerd.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, (engine_home / "dockerd.log").read_text()[-3000:]
+            time.sleep(0.2)
+        yield engine_home
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def client(daemon, home):
+    return installed("docker", home, "--host", f"unix://{daemon / 'socket'}")
+
+
+def login(registry):
+    return ["login", "-u", registry.username, "--password-stdin", registry.host]
+
+
+@pytest.fixture(scope="module")
+def docker(registry, daemon):
+    """Docker, logged in."""
+    command = client(daemon, daemon)
+    command(*login(registry), stdin=registry.password)
+    return command
+
+
+@pytest.fixture
+def image(docker, tmp_path):
+    """The ID of a new image in the daemon's storage."""
+    archive = tmp_path / "root.tar"
+    archive.write_bytes(layer_archive())
+    return docker("import", archive)
+
+
+def push(docker, image, reference):
+    """Push an image under a name and return its digest and what docker said."""
+    docker("tag", image, reference)
+    said = docker("push", reference)
+    digest = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
+    assert digest, said
+    return digest[1], said
+
+
+def test_wrong_password_is_refused(registry, daemon, tmp_path):
+    said = client(daemon, tmp_path).refused(*login(registry), stdin="wrong")
+
+    assert "unauthorized" in said.lower()
+
+
+def test_pull_without_login_is_refused(registry, daemon, tmp_path, repository):
+    said = client(daemon, tmp_path).refused("pull", f"{registry.host}/{repository}:v1")
+
+    assert "no basic auth credentials" in said or "unauthorized" in said
+
+
+def test_image_comes_back_with_an_equal_digest(docker, registry, repository, image):
+    reference = f"{registry.host}/{repository}:v1"
+
+    digest, _ = push(docker, image, reference)
+    docker("rmi", "--force", image)
+    said = docker("pull", reference)
+
+    assert registry.digest(repository, "v1") == digest
+    assert f"Digest: {digest}" in said
+    assert docker("image", "inspect", "--format", "{{.Id}}", reference) == image
+
+
+def test_image_is_pulled_by_digest(docker, registry, repository, image):
+    digest, _ = push(docker, image, f"{registry.host}/{repository}:v1")
+    docker("rmi", "--force", image)
+
+    docker("pull", f"{registry.host}/{repository}@{digest}")
+
+    assert docker("image", "inspect", "--format", "{{.Id}}", f"{registry.host}/{repository}@{digest}") == image
+
+
+def test_a_second_push_sends_nothing(docker, registry, repository, image):
+    push(docker, image, f"{registry.host}/{repository}:v1")
+
+    _, said = push(docker, image, f"{registry.host}/{repository}:v2")
+
+    assert "Layer already exists" in said
+
+
+def test_all_tags_are_pushed_and_pulled(docker, registry, repository, image):
+    name = f"{registry.host}/{repository}"
+    for tag in ("v2", "v10", "latest"):
+        docker("tag", image, f"{name}:{tag}")
+
+    docker("push", "--all-tags", name)
+    docker("rmi", "--force", image)
+    docker("pull", "--all-tags", name)
+
+    assert set(docker("image", "ls", "--format", "{{.Tag}}", name).split()) == {"latest", "v2", "v10"}
+
+
+def test_push_to_another_repository_mounts_the_layer(docker, registry, repository, image):
+    push(docker, image, f"{registry.host}/{repository}:v1")
+
+    _, said = push(docker, image, f"{registry.host}/{repository}/copy:v1")
+
+    assert f"Mounted from {repository}" in said
+    assert registry.mounts(f"{repository}/copy") >= 1
+
+
+def test_manifest_list_is_pushed_and_its_platform_pulled(docker, registry, repository, tmp_path):
+    if registry.tls:
+        pytest.skip("docker manifest runs outside the daemon, where registry.test has no address")
+    name, options = f"{registry.host}/{repository}", ["--insecure"]
+    archive, images = tmp_path / "root.tar", {}
+    for tag in ("amd64", "arm64"):
+        archive.write_bytes(layer_archive())
+        images[tag] = docker("import", archive)
+        push(docker, images[tag], f"{name}:{tag}")
+
+    docker("manifest", "create", *options, f"{name}:v1", f"{name}:amd64", f"{name}:arm64")
+    docker("manifest", "annotate", "--arch", "arm64", f"{name}:v1", f"{name}:arm64")
+    digest = docker("manifest", "push", *options, f"{name}:v1").splitlines()[-1]
+    docker("pull", f"{name}:v1")
+
+    assert registry.digest(repository, "v1") == digest
+    assert docker("image", "inspect", "--format", "{{.Id}}", f"{name}:v1") == images["amd64"]
+
+
+def test_large_layer_is_streamed(docker, registry, repository, tmp_path):
+    archive = tmp_path / "root.tar"
+    archive.write_bytes(layer_archive(50_000_000))
+    image = docker("import", archive)
+
+    push(docker, image, f"{registry.host}/{repository}:v1")
+    docker("rmi", "--force", image)
+    docker("pull", f"{registry.host}/{repository}:v1")
+
+    shown = json.loads(docker("image", "inspect", f"{registry.host}/{repository}:v1"))
+    assert shown[0]["Id"] == image
