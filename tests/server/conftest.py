@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import http.client
+import ipaddress
 import json
 import os
 import re
@@ -107,7 +108,7 @@ def start(tmp_path):
         def begin(*arguments, addr="127.0.0.1:0"):
             directory = tmp_path / f"process-{len(list(tmp_path.glob('process-*')))}"
             directory.mkdir()
-            process = Process(directory, "-addr", addr, *arguments)
+            process = Process(directory, *(("-addr", addr) if addr else ()), *arguments)
             stack.callback(process.close)
             return process
 
@@ -119,7 +120,7 @@ def make_certificate(directory, name="tls"):
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = dt.datetime.now(dt.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(__import__("ipaddress").ip_address("127.0.0.1"))]
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))

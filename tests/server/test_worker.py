@@ -1,6 +1,7 @@
 import contextlib
 import os
 import socket
+import ssl
 import stat
 
 import pytest
@@ -58,8 +59,6 @@ def test_a_body_arrives_whole(start):
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_tls_is_spoken_in_both_versions_with_any_form_of_key(start, certificate, version):
-    import ssl
-
     authority, chain, key = certificate()
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     assert process.scheme == "https"
@@ -73,8 +72,6 @@ def test_tls_is_spoken_in_both_versions_with_any_form_of_key(start, certificate,
 
 
 def test_http_2_is_offered_over_tls(start, certificate):
-    import ssl
-
     authority, chain, key = certificate()
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     context = ssl.create_default_context(cadata=authority)
@@ -93,7 +90,7 @@ def test_a_head_that_does_not_end_is_cut_after_the_header_timeout(start, tmp_pat
     process = start("-workers", "1", "-cfgdir", str(tmp_path)).ready()
     with socket.create_connection((process.host, process.port), timeout=10) as client:
         client.sendall(b"GET / HTTP/1.1\r\nhost")
-        assert client.recv(1000) in (b"", b"HTTP/1.1 408 Request Timeout\r\n\r\n") or True
+        assert client.recv(1000) == b""
 
 
 def test_the_banner_of_the_http_server_is_not_shown(start, stop_gently):

@@ -1,0 +1,99 @@
+import io
+import json
+import logging
+
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.config.settings import LogFormat, LogLevel
+from simple_registry.server.logging import JsonFormatter, TextFormatter, configure_logging, printable
+
+
+@pytest.fixture
+def configured():
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    ours = logging.getLogger("simple_registry")
+    own_level = ours.level
+    yield configure_logging
+    for handler in root.handlers[:]:
+        if handler not in before:
+            root.removeHandler(handler)
+    root.setLevel(level)
+    ours.setLevel(own_level)
+
+
+def record(message, fields=None, exc_info=None):
+    made = logging.LogRecord("simple_registry.x", logging.INFO, "x.py", 1, message, (), exc_info)
+    if fields is not None:
+        made.fields = fields
+    return made
+
+
+def test_text_shows_message_and_fields():
+    made = record("GET /v2/", {"status": 200, "agent": 'a "b" c', "seconds": 0.12345678, "empty": "", "path": "/v2/"})
+    line = TextFormatter().format(made)
+    assert line[24:] == ' info    GET /v2/ status=200 agent="a \\"b\\" c" seconds=0.123457 empty="" path=/v2/'
+    assert line[:24].endswith("Z")
+
+
+def test_json_is_one_object_with_fields_that_cannot_replace_ours():
+    line = json.loads(JsonFormatter().format(record("hello", {"status": 200, "message": "forged", "x": {1}})))
+    assert line["message"] == "hello"
+    assert (line["status"], line["level"], line["logger"], line["x"]) == (200, "info", "simple_registry.x", "{1}")
+
+
+@given(st.text())
+def test_no_text_makes_a_second_line_or_an_invisible_character(text):
+    for formatter in (TextFormatter(), JsonFormatter()):
+        line = formatter.format(record("x", {"value": text}))
+        assert line.isprintable()
+        assert len(line.splitlines()) == 1
+    assert printable(text).isprintable()
+
+
+def test_visible_text_is_left_alone():
+    assert printable("José's push: 100%") == "José's push: 100%"
+    assert printable("a\nb\x1b[31m\u2028\ud800") == "a\\nb\\x1b[31m\\u2028\\ud800"
+
+
+def test_tracebacks_are_kept_readable():
+    with pytest.raises(ValueError) as caught:
+        raise ValueError("a\x1bb")
+    made = record("failed", exc_info=(caught.type, caught.value, caught.tb))
+    text = TextFormatter().format(made).splitlines()
+    assert text[1].startswith("    Traceback")
+    assert text[-1] == "    ValueError: a\\x1bb"
+    assert "ValueError: a\x1bb" in json.loads(JsonFormatter().format(made))["traceback"]
+
+
+def test_the_level_holds_and_configuring_again_replaces(configured):
+    first, second = io.StringIO(), io.StringIO()
+    configured(LogLevel.WARNING, LogFormat.TEXT, first)
+    logging.getLogger("simple_registry.access").info("unseen")
+    logging.getLogger("simple_registry.access").warning("seen")
+    configured(LogLevel.INFO, LogFormat.AUTO, second)
+    logging.getLogger("simple_registry.access").info("later", extra={"fields": {"status": 200}})
+    logging.getLogger("somebody.else").info("unseen")
+    assert first.getvalue().count("\n") == 1
+    assert json.loads(second.getvalue())["status"] == 200
+
+
+def test_auto_is_text_on_a_terminal(configured):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stream = Terminal()
+    configured(LogLevel.INFO, LogFormat.AUTO, stream)
+    logging.getLogger("simple_registry").info("hello")
+    assert stream.getvalue().endswith("Z info    hello\n")
+
+
+def test_a_log_that_nobody_reads_stops_nothing(configured):
+    class Broken(io.StringIO):
+        def write(self, _):
+            raise BrokenPipeError
+
+    configured(LogLevel.INFO, LogFormat.TEXT, Broken())
+    logging.getLogger("simple_registry").info("hello")
