@@ -45,14 +45,19 @@ ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 # Its tags and children go with it: ON DELETE CASCADE.
 _REMOVE = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
 
-_REFERRERS = """
+# The indexes are named because the planner would rather walk the whole repository, which is in order of digest too.
+_ALL_REFERRERS = """
 SELECT media_type, size, artifact_type, annotations, digest
-FROM manifests JOIN blobs USING (digest)
-WHERE repository = ? AND subject = ? AND digest > ? {filter}
+FROM manifests INDEXED BY manifests_referrers JOIN blobs USING (digest)
+WHERE repository = ? AND subject = ? AND digest > ?
 ORDER BY digest LIMIT ?
 """
-_ALL_REFERRERS = _REFERRERS.format(filter="")
-_REFERRERS_BY_TYPE = _REFERRERS.format(filter="AND artifact_type = ?")
+_REFERRERS_BY_TYPE = """
+SELECT media_type, size, artifact_type, annotations, digest
+FROM manifests INDEXED BY manifests_referrers_by_type JOIN blobs USING (digest)
+WHERE repository = ? AND subject = ? AND artifact_type = ? AND digest > ?
+ORDER BY digest LIMIT ?
+"""
 
 _ANNOTATIONS = msgspec.json.Decoder(dict[str, str])
 
@@ -131,7 +136,7 @@ class SqliteManifestRows:
         if artifact_type is None:
             rows = self._database.rows(_ALL_REFERRERS, repository, str(subject), beginning, limit)
         else:
-            rows = self._database.rows(_REFERRERS_BY_TYPE, repository, str(subject), beginning, artifact_type, limit)
+            rows = self._database.rows(_REFERRERS_BY_TYPE, repository, str(subject), artifact_type, beginning, limit)
         return [_referrer(row) for row in rows]
 
 

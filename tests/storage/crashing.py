@@ -1,0 +1,116 @@
+"""A program that pushes and dies: for every point at which it can, one child process is killed exactly there.
+
+    crashing.py disk|rows <directory>
+
+`disk` kills before each changing system call of the stores of files; `rows` before each write and sync that SQLite
+does. What the child acknowledged stands in `<directory>/<point>/acknowledged`; the last child lives to its end.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import apsw
+
+from simple_registry.oci.names import Tag
+from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.protocols import Blob
+from simple_registry.storage.sqlite.migrate import migrate
+from storage.filesystem.disks import KillingDisk
+from storage.support import OTHER, REPOSITORY, ManualClock, manifest_of, opened_stores, push, run
+
+
+class Fuse:
+    """Kills the process when it has burnt down."""
+
+    left = -1
+
+    def burn(self):
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+
+
+FUSE = Fuse()
+
+
+class KillingFile(apsw.VFSFile):
+    def xWrite(self, data, offset):  # noqa: N802
+        FUSE.burn()
+        super().xWrite(data, offset)
+
+    def xSync(self, flags):  # noqa: N802
+        FUSE.burn()
+        super().xSync(flags)
+
+
+class KillingVFS(apsw.VFS):
+    def __init__(self):
+        super().__init__("killing", base="unix", makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802
+        return KillingFile("unix", name, flags)
+
+
+async def use(stores, acknowledge):
+    """Do what the registry does all day, and tell what came of it."""
+    first = await push(stores, "a", b"first" * 1000)
+    acknowledge(REPOSITORY, first.digest)
+    again = await push(stores, "b", b"first" * 1000, OTHER)
+    acknowledge(OTHER, again.digest)
+    data = b"manifest"
+    manifest = manifest_of(data, children=(first.digest,))
+    await stores.content.put(manifest.digest, data, known=False)
+    await stores.metadata.put_manifest(
+        REPOSITORY,
+        manifest,
+        tags=[Tag("v1")],
+        required=(),
+        present=lambda: stores.content.present(Blob(manifest.digest, manifest.size)),
+    )
+    acknowledge(REPOSITORY, manifest.digest)
+    doomed = await push(stores, "c", b"doomed")
+    await stores.metadata.remove_blob(REPOSITORY, doomed.digest)
+    before = stores.clock.now() + 1
+    await stores.metadata.forget(doomed.digest, before=before, remove=lambda: stores.content.remove(doomed.digest))
+    last = await push(stores, "d", b"last")
+    acknowledge(REPOSITORY, last.digest)
+
+
+def live(path: Path, kind: str, point: int) -> None:
+    """Push into a new data directory until killed."""
+    path.mkdir()
+    directory = DataDirectory.claim(path / "data")
+    migrate(directory.layout.database)
+    disk = Disk()
+    if kind == "disk":
+        disk = KillingDisk(point)
+    else:
+        keep = KillingVFS()
+        assert keep
+        FUSE.left = point
+    with (
+        opened_stores(directory.layout, ManualClock(), disk) as stores,
+        (path / "acknowledged").open("a", buffering=1) as file,
+    ):
+        run(use(stores, lambda repository, digest: file.write(f"{repository} {digest}\n")))
+    (path / "finished").touch()
+
+
+def main(kind: str, root: Path) -> None:
+    for point in range(500):
+        child = os.fork()
+        if child == 0:
+            try:
+                live(root / str(point), kind, point)
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        if (root / str(point) / "finished").exists():
+            return
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,129 @@
+"""Several changes in one commit: each succeeds or fails alone, and a commit that fails takes all with it."""
+
+import fcntl
+import os
+import subprocess
+import sys
+
+import apsw
+import pytest
+
+from simple_registry.faults import StorageFault
+from simple_registry.storage.sqlite.commits import Change, Commits
+
+
+@pytest.fixture
+def commits(path):
+    commits = Commits(path)
+    yield commits
+    commits.close()
+
+
+def insert(name):
+    def apply(connection):
+        connection.execute("INSERT INTO repositories (name) VALUES (?)", (name,))
+        return name
+
+    return apply
+
+
+def names(look):
+    return [name for (name,) in look("SELECT name FROM repositories ORDER BY name")]
+
+
+def test_all_changes_are_made(commits, look):
+    outcomes = commits.commit([Change(insert(name)) for name in "abc"])
+    assert [outcome.result for outcome in outcomes] == ["a", "b", "c"]
+    assert names(look) == ["a", "b", "c"]
+
+
+def test_a_change_that_fails_is_undone_alone(commits, look):
+    def half(connection):
+        insert("half")(connection)
+        raise ValueError("no")
+
+    outcomes = commits.commit([Change(insert("a")), Change(half), Change(insert("a")), Change(insert("b"))])
+    assert [type(outcome.error) for outcome in outcomes] == [type(None), ValueError, StorageFault, type(None)]
+    assert names(look) == ["a", "b"]
+
+
+def test_what_comes_after_sees_the_commit_and_holds_the_lock(commits, path, look):
+    seen = []
+
+    def after():
+        seen.append(names(look))
+        with open(f"{path}.lock") as lock, pytest.raises(BlockingIOError):  # noqa: PTH123
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    (outcome,) = commits.commit([Change(insert("a"), after)])
+    assert outcome.result == "a"
+    assert seen == [["a"]]
+    with open(f"{path}.lock") as lock:  # noqa: PTH123
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_nothing_comes_after_a_change_that_did_nothing_or_failed(commits):
+    commits.commit([Change(lambda _connection: False, pytest.fail)])
+    commits.commit([Change(lambda _connection: 1 // 0, pytest.fail)])
+
+
+def test_what_after_raises_is_the_outcome(commits, look):
+    (outcome,) = commits.commit([Change(insert("a"), lambda: 1 // 0)])
+    assert isinstance(outcome.error, ZeroDivisionError)
+    assert names(look) == ["a"]
+
+
+def test_a_commit_that_fails_takes_all_changes_with_it(commits, look):
+    def spoil(connection):
+        insert("child")(connection)
+        connection.execute("PRAGMA defer_foreign_keys = ON")
+        connection.execute("INSERT INTO repository_blobs VALUES ('child', 'none')")
+
+    outcomes = commits.commit([Change(insert("a")), Change(spoil)])
+    assert [type(outcome.error) for outcome in outcomes] == [StorageFault] * 2
+    assert names(look) == []
+    assert commits.commit([Change(insert("a"))])[0].result == "a"
+
+
+def test_a_transaction_that_sqlite_gives_up_takes_all_changes_with_it(commits, look):
+    def give_up(connection):
+        connection.execute("ROLLBACK")
+        raise apsw.FullError("database or disk is full")
+
+    outcomes = commits.commit([Change(insert("a")), Change(give_up), Change(insert("b"))])
+    assert [str(outcome.error) for outcome in outcomes] == ["cannot write rows: database or disk is full"] * 3
+    assert names(look) == []
+    assert commits.commit([Change(insert("a"))])[0].result == "a"
+
+
+def test_a_disk_without_room_loses_nothing(path, look):
+    """The kernel refuses to let the log grow: what was committed stays, the rest is refused as full."""
+    program = """
+import resource, signal, sys
+from simple_registry.storage.sqlite.commits import Change, Commits
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+commits = Commits(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+for number in range(1000):
+    insert = lambda connection: connection.execute("INSERT INTO repositories VALUES (?)", (f"{number:04}" * 50,)) and 1
+    (outcome,) = commits.commit([Change(insert)])
+    if outcome.error is not None:
+        break
+print(number, type(outcome.error).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", program, path], check=True, capture_output=True, text=True)
+    number, error = done.stdout.split()
+    assert error == "StorageFull"
+    assert len(names(look)) == int(number) > 10
+    assert look("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_database_that_is_gone_is_a_fault(tmp_path):
+    with pytest.raises(StorageFault):
+        Commits(str(tmp_path / "none.db"))
+
+
+def test_a_lock_file_that_cannot_be_opened_is_a_fault(path):
+    os.mkdir(f"{path}.lock")  # noqa: PTH102
+    with pytest.raises(StorageFault):
+        Commits(path)

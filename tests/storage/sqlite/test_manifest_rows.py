@@ -1,0 +1,38 @@
+"""How manifests are found and kept; what they promise stands in the contracts."""
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.names import Tag
+from simple_registry.storage.sqlite import manifest_rows
+from storage.support import REPOSITORY, manifest_of, run, yes
+
+
+def test_queries_follow_indexes(assert_indexed):
+    assert_indexed(
+        manifest_rows._FIND,
+        manifest_rows._CHILDREN,
+        manifest_rows._DROP_CHILDREN,
+        manifest_rows._REMOVE,
+        manifest_rows._ALL_REFERRERS,
+        manifest_rows._REFERRERS_BY_TYPE,
+        *manifest_rows._HAS_PART.values(),
+    )
+
+
+def test_referrers_are_found_by_their_subject(plan):
+    for sql in (manifest_rows._ALL_REFERRERS, manifest_rows._REFERRERS_BY_TYPE):
+        assert "subject=?" in plan(sql)[0]
+        assert "digest>?" in plan(sql)[0]
+
+
+def test_annotations_are_kept_as_json(store, look):
+    run(store.put_manifest(REPOSITORY, manifest_of(b"m", annotations={"a": "ü"}), tags=(), required=(), present=yes))
+    assert look("SELECT annotations FROM manifests") == [('{"a":"ü"}',)]
+
+
+def test_nothing_is_left_of_a_removed_manifest(store, look):
+    manifest = manifest_of(b"m", children=(digest_of(b"a"), digest_of(b"b")))
+    run(store.put_manifest(REPOSITORY, manifest, tags=[Tag("v1")], required=(), present=yes))
+    assert len(look("SELECT * FROM manifest_children")) == 2
+    run(store.remove_manifest(REPOSITORY, manifest.digest))
+    assert look("SELECT repository FROM manifests UNION SELECT repository FROM manifest_children") == []
+    assert look("SELECT * FROM tags") == []

@@ -1,0 +1,76 @@
+"""New, current, newer and foreign databases."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.storage.sqlite import migrate as module
+from simple_registry.storage.sqlite.migrate import APPLICATION_ID, migrate, migrations
+
+
+def refused(path):
+    """Return what the refusal says, after seeing that it is one line and changed nothing."""
+    before = Path(path).read_bytes()
+    with pytest.raises(DataDirectoryRefused) as caught:
+        migrate(path)
+    assert "\n" not in str(caught.value)
+    assert Path(path).read_bytes() == before
+    return str(caught.value)
+
+
+def test_a_new_database_has_the_newest_schema(path, look):
+    assert look("PRAGMA user_version") == [(len(migrations()),)]
+    assert look("PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert look("PRAGMA journal_mode") == [("wal",)]
+
+
+def test_migrating_again_changes_nothing(path, look):
+    look("INSERT INTO repositories (name) VALUES ('a')")
+    schema = look("SELECT sql FROM sqlite_schema")
+    migrate(path)
+    assert look("SELECT sql FROM sqlite_schema") == schema
+    assert look("SELECT name FROM repositories") == [("a",)]
+
+
+def test_a_newer_database_is_refused(path, look):
+    look("PRAGMA user_version = 99")
+    look("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert "a newer version wrote it (schema 99" in refused(path)
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    path = str(tmp_path / "registry.db")
+    connection = apsw.Connection(path)
+    connection.execute("CREATE TABLE recipes (cake)")
+    connection.close()
+    assert "another program's database" in refused(path)
+
+
+def test_what_is_no_database_is_refused(tmp_path):
+    path = str(tmp_path / "registry.db")
+    Path(path).write_bytes(b"holiday " * 1000)
+    assert "not a sound database" in refused(path)
+
+
+def test_a_place_that_cannot_hold_a_database_is_a_fault(tmp_path):
+    with pytest.raises(StorageFault, match="cannot open the database"):
+        migrate(str(tmp_path / "none" / "registry.db"))
+
+
+def test_each_migration_is_applied_once_and_whole(path, look, monkeypatch):
+    steps = migrations()
+    monkeypatch.setattr(module, "migrations", lambda: [*steps, "CREATE TABLE extra (x)", "CREATE TABLE broken (y); no"])
+    with pytest.raises(StorageFault):
+        migrate(path)
+    assert look("PRAGMA user_version") == [(len(steps) + 1,)]
+    assert look("SELECT name FROM sqlite_schema WHERE name IN ('extra', 'broken')") == [("extra",)]
+
+
+def test_migrations_are_numbered_without_a_gap(monkeypatch, tmp_path):
+    (tmp_path / "migrations").mkdir()
+    (tmp_path / "migrations" / "0002_second.sql").write_text("SELECT 1")
+    monkeypatch.setattr(module.resources, "files", lambda _package: tmp_path)
+    with pytest.raises(RuntimeError, match="gap"):
+        migrations()

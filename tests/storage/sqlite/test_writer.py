@@ -1,0 +1,194 @@
+"""One thread writes for everybody: group commit, order, cancellation, closing, and other processes."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from simple_registry.faults import StorageFault
+from simple_registry.storage.sqlite.commits import Commits
+from simple_registry.storage.sqlite.writer import BATCH, Writer
+from storage.support import run
+
+PROGRAM = Path(__file__).parent / "writing.py"
+
+
+def insert(name):
+    def apply(connection):
+        connection.execute("INSERT INTO repositories (name) VALUES (?)", (name,))
+        return name
+
+    return apply
+
+
+@pytest.fixture
+def batches(monkeypatch):
+    """How many changes each commit held."""
+    sizes = []
+    commit = Commits.commit
+
+    def recording(self, changes):
+        sizes.append(len(changes))
+        return commit(self, changes)
+
+    monkeypatch.setattr(Commits, "commit", recording)
+    return sizes
+
+
+async def while_busy(writer, *writes):
+    """Begin `writes` (coroutines) while the thread is held up by another, and return what came of them."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold_up(_connection):
+        started.set()
+        go_on.wait()
+
+    first = asyncio.create_task(writer.write(hold_up))
+    await asyncio.to_thread(started.wait)
+    tasks = [asyncio.create_task(write) for write in writes]
+    await asyncio.sleep(0.01)
+    go_on.set()
+    await first
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def scenario(path, *make_writes):
+    """Run writes of one writer that arrive while it is busy."""
+
+    async def body():
+        writer = Writer(path)
+        try:
+            return await while_busy(writer, *(make(writer) for make in make_writes))
+        finally:
+            await writer.close()
+
+    return run(body())
+
+
+def test_what_arrives_during_a_commit_shares_the_next_one(path, look, batches):
+    results = scenario(path, *(lambda writer, n=n: writer.write(insert(str(n))) for n in range(50)))
+    assert results == [str(number) for number in range(50)]
+    assert batches == [1, 50]
+    assert look("SELECT count(*) FROM repositories") == [(50,)]
+
+
+def test_a_commit_is_bounded(path, batches):
+    scenario(path, *(lambda writer, n=n: writer.write(insert(str(n))) for n in range(BATCH + 5)))
+    assert batches == [1, BATCH, 5]
+
+
+def test_a_change_with_something_after_it_has_a_commit_of_its_own(path, batches):
+    after = []
+    scenario(
+        path,
+        lambda writer: writer.write(insert("a")),
+        lambda writer: writer.write(insert("b"), after=lambda: after.append("b")),
+        lambda writer: writer.write(insert("c"), after=lambda: after.append("c")),
+        lambda writer: writer.write(insert("d")),
+    )
+    assert batches == [1, 1, 1, 1, 1]
+    assert after == ["b", "c"]
+
+
+def test_failures_go_to_those_who_asked(path):
+    def broken(_connection):
+        raise ValueError("no")
+
+    results = scenario(
+        path,
+        lambda writer: writer.write(insert("a")),
+        lambda writer: writer.write(broken),
+        lambda writer: writer.write(insert("a")),
+        lambda writer: writer.write(insert("b")),
+    )
+    assert [type(result) for result in results] == [str, ValueError, StorageFault, str]
+
+
+def test_a_cancelled_caller_does_not_disturb_the_others(path, look):
+    async def impatient(writer):
+        task = asyncio.create_task(writer.write(insert("cancelled")))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    results = scenario(path, impatient, lambda writer: writer.write(insert("a")))
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert results[1] == "a"
+    assert look("SELECT count(*) FROM repositories") == [(2,)]
+
+
+def test_closing_finishes_what_was_queued_and_refuses_more(path, look):
+    async def body():
+        writer = Writer(path)
+        tasks = [asyncio.create_task(writer.write(insert(str(number)))) for number in range(20)]
+        await asyncio.sleep(0)
+        await writer.close()
+        await writer.close()
+        assert await asyncio.gather(*tasks) == [str(number) for number in range(20)]
+        with pytest.raises(StorageFault, match="the store is closed"):
+            await writer.write(insert("late"))
+
+    run(body())
+    assert look("SELECT count(*) FROM repositories") == [(20,)]
+
+
+def test_closing_what_never_wrote_is_fine(path):
+    run(Writer(path).close())
+
+
+def test_a_loop_that_is_gone_does_not_disturb_the_thread(path, look):
+    writer = Writer(path)
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold_up(_connection):
+        started.set()
+        go_on.wait()
+
+    async def leave():
+        task = asyncio.create_task(writer.write(hold_up))
+        await asyncio.to_thread(started.wait)
+        task.cancel()
+
+    run(leave())
+    go_on.set()
+    assert run(writer.write(insert("a"))) == "a"
+    run(writer.close())
+
+
+def test_a_database_that_cannot_be_opened_is_a_fault_each_time(tmp_path):
+    async def body():
+        writer = Writer(str(tmp_path / "none.db"))
+        for _ in range(2):
+            with pytest.raises(StorageFault):
+                await writer.write(insert("a"))
+        await writer.close()
+
+    run(body())
+
+
+def test_two_processes_share_the_database_fairly(path, look):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(PROGRAM), path, name],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate()[0].split() for process in processes]
+    written = [int(answer[0]) for answer in answers]
+    assert max(float(answer[1]) for answer in answers) < 1.0
+    assert min(written) > max(written) / 4
+    assert look("SELECT count(*) FROM repository_blobs") == [(sum(written),)]

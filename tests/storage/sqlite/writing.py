@@ -1,0 +1,29 @@
+"""A program that writes rows for a while, one after the other, and says how many: `writing.py <database> <name>`."""
+
+import sys
+import time
+
+from simple_registry.clock import SystemClock
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from storage.support import blob_of, run, yes
+
+SECONDS = 2.0
+
+
+async def write(path, name):
+    store = SqliteMetadataStore(path, SystemClock())
+    print("ready", flush=True)
+    sys.stdin.readline()
+    end = time.monotonic() + SECONDS
+    written, longest = 0, 0.0
+    while (start := time.monotonic()) < end:
+        await store.add_blob(RepositoryName(name), blob_of(f"{name} {written}".encode()), present=yes)
+        longest = max(longest, time.monotonic() - start)
+        written += 1
+    await store.close()
+    print(written, longest)
+
+
+if __name__ == "__main__":
+    run(write(*sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""A server that is killed, at any point, loses nothing it acknowledged and leaves no row without its file."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import apsw
+import pytest
+
+from simple_registry.oci.digests import digest_of, parse_digest
+from simple_registry.oci.names import RepositoryName
+from storage.support import ManualClock, disk_stores, push, run
+
+TESTS = Path(__file__).parents[1]
+
+
+def crash(kind, root):
+    """Return the directories of processes that were killed, one per point."""
+    program = TESTS / "storage" / "crashing.py"
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
+    subprocess.run([sys.executable, str(program), kind, str(root)], env=environment, check=True)
+    killed = sorted(root.iterdir(), key=lambda path: int(path.name))
+    assert (killed[-1] / "finished").exists()
+    return killed
+
+
+@pytest.mark.parametrize(("kind", "points"), [("disk", 40), ("rows", 30)])
+def test_every_acknowledged_push_survives_a_kill_at_any_point(tmp_path, kind, points):
+    killed = crash(kind, tmp_path)
+    assert len(killed) > points
+    for path in killed:
+        with disk_stores(path / "data", ManualClock()) as stores:
+            check_acknowledged(stores, path)
+            check_rows(path / "data")
+            run(check_leftovers(stores))
+
+
+def check_acknowledged(stores, path):
+    file = path / "acknowledged"
+    lines = file.read_text().splitlines() if file.exists() else []
+    if (path / "finished").exists():
+        assert len(lines) == 4
+    for line in lines:
+        repository, text = line.split()
+        digest = parse_digest(text)
+        rows = stores.metadata
+        found = rows.find_blob(RepositoryName(repository), digest) or rows.find_manifest(
+            RepositoryName(repository), digest
+        )
+        assert found is not None
+        data = run(stores.read(digest))
+        assert data is not None
+        assert digest_of(data) == digest
+
+
+def check_rows(data):
+    """Every row that vouches for content has its file, whole and read-only."""
+    connection = apsw.Connection(str(data / "registry.db"))
+    for digest, size in connection.execute("SELECT digest, size FROM blobs").fetchall():
+        algorithm, encoded = digest.split(":")
+        file = data / "blobs" / algorithm / encoded[:2] / encoded
+        assert file.stat().st_size == size
+        assert digest_of(file.read_bytes()) == parse_digest(digest)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o444
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    connection.close()
+
+
+async def check_leftovers(stores):
+    """Whatever a kill leaves is found as abandoned, and does not stand in the way of the same push."""
+    for session in await stores.uploads.abandoned(stores.clock.now() + 60):
+        await stores.uploads.remove(session)
+    for session, data in {"a": b"first" * 1000, "c": b"doomed"}.items():
+        await push(stores, session, data)
+        assert await stores.read(digest_of(data)) == data
+    assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
