@@ -1,5 +1,6 @@
 """Digests: one spelling for each content and algorithm."""
 
+import contextlib
 import hashlib
 
 import pytest
@@ -37,10 +38,8 @@ def test_the_canonical_algorithm_is_sha256():
 
 @given(st.text())
 def test_text_is_refused_or_read_back_whole(text):
-    try:
+    with contextlib.suppress(DigestInvalid):
         assert str(parse_digest(text)) == text
-    except DigestInvalid:
-        pass
 
 
 @given(st.text())

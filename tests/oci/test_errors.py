@@ -32,7 +32,9 @@ def _subclasses(kind):
         yield from _subclasses(child)
 
 
-CLASSES = sorted({child for child in _subclasses(RegistryError) if child is not Several}, key=lambda kind: kind.__name__)
+CLASSES = sorted(
+    {child for child in _subclasses(RegistryError) if child is not Several}, key=lambda kind: kind.__name__
+)
 FOR_CLIENTS = [kind for kind in CLASSES if kind.status < 500]
 
 

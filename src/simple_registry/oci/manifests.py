@@ -48,10 +48,13 @@ class _Document(msgspec.Struct):
     blobs: list[DescriptorDocument] | None = None
     subject: DescriptorDocument | None = None
     annotations: dict[str, str] | None = None
-    fsLayers: msgspec.Raw | None = None  # noqa: N815 (the wire's spelling)
+    fsLayers: object = None  # noqa: N815 (the wire's spelling)
 
 
-_FIELDS = {name.lower(): name for name in _Document.__struct_fields__}
+_FIELDS = {name.casefold(): name for name in _Document.__struct_fields__}
+_DESCRIPTOR_FIELDS = {
+    name.casefold(): name for name in (*DescriptorDocument.__struct_fields__, "urls", "data", "platform")
+}
 _DECODER = msgspec.json.Decoder(_Document)
 
 _FOREIGN_FIELDS = {
@@ -60,6 +63,9 @@ _FOREIGN_FIELDS = {
     "artifact": ("config", "layers", "manifests", "fsLayers"),
 }
 """Fields whose presence makes a document of that kind ambiguous."""
+
+_DESCRIPTORS = ("config", "layers", "manifests", "blobs", "subject")
+"""Fields that hold a descriptor or a list of them."""
 
 
 def parse_manifest(data: bytes, content_type: str | None) -> Manifest:
@@ -100,18 +106,29 @@ def _decode(data: bytes) -> _Document:
 
 
 def _top_level_keys(data: bytes) -> frozenset[str]:
-    """Return the document's keys, after refusing repeated ones at any depth and misspelt ones at the top."""
+    """Return the document's keys, after refusing repeated ones at any depth and misspelt ones that we would read."""
     try:
-        document = json.loads(data, object_pairs_hook=_unique_keys)
+        # Decoded first: given bytes, json.loads would guess their encoding and let surrogates pass.
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise ManifestInvalid(reason=f"not a JSON document: {error}") from error
     if not isinstance(document, dict):
         raise ManifestInvalid(reason="a manifest is a JSON object")
-    for key in document:
-        expected = _FIELDS.get(key.lower(), key)
-        if key != expected:
-            raise ManifestInvalid(field=key[:160], reason=f"ambiguous spelling of {expected}")
+    _refuse_misspelt(document, _FIELDS, "")
+    for field in _DESCRIPTORS:
+        value = document.get(field)
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, dict):
+                _refuse_misspelt(each, _DESCRIPTOR_FIELDS, f"{field}.")
     return frozenset(document)
+
+
+def _refuse_misspelt(document: Mapping[str, object], known: Mapping[str, str], where: str) -> None:
+    """Refuse keys that only a reader without regard to case would take for a known one."""
+    for key in document:
+        expected = known.get(key.casefold(), key)
+        if key != expected:
+            raise ManifestInvalid(field=f"{where}{key[:160]}", reason=f"ambiguous spelling of {expected}")
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -124,13 +141,13 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _media_type(document: _Document, content_type: str | None) -> str:
     """Return the one type that header, field and shape agree on."""
     announced = media_types.without_parameters(content_type or "")
-    declared = document.mediaType
-    if declared is not None and announced not in ("", declared):
+    declared = document.mediaType or ""
+    if declared and announced not in ("", declared):
         raise ManifestInvalid(
             field="mediaType", reason=f"differs from the Content-Type {announced}", mediaType=declared[:160]
         )
     media_type = declared or announced
-    if media_type in media_types.UNSPECIFIC:
+    if not declared and announced in media_types.UNSPECIFIC:
         media_type = media_types.OCI_IMAGE_INDEX if document.manifests is not None else media_types.OCI_IMAGE_MANIFEST
     if media_type not in media_types.MANIFESTS:
         raise ManifestInvalid(
