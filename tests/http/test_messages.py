@@ -1,0 +1,86 @@
+"""Requests, queries and responses as values."""
+
+import contextlib
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.content import BytesContent, FileContent, Span, stream_of
+from simple_registry.http.bodies import RequestBody
+from simple_registry.http.messages import (
+    MAX_QUERY_FIELDS,
+    FileSpan,
+    Parts,
+    Query,
+    QueryInvalid,
+    Request,
+    Response,
+    Unsent,
+)
+
+fields = st.lists(st.tuples(st.text(), st.text()), max_size=8)
+
+
+@given(fields)
+def test_a_query_reads_back_what_was_encoded(pairs):
+    query = Query(urlencode(pairs))
+    for name in {name for name, _ in pairs}:
+        values = [value for key, value in pairs if key == name]
+        assert query.all(name) == values
+        assert query.find(name) == values[0]
+
+
+def test_a_field_that_is_not_there_has_no_value():
+    assert Query("a=1").find("b") is None
+    assert Query("a=1").all("b") == []
+
+
+@pytest.mark.parametrize("text", ["mount", "mount=", "a=1&mount", "mount=&a"])
+def test_a_field_without_a_value_is_there_and_empty(text):
+    assert Query(text).find("mount") == ""
+
+
+@given(st.text())
+def test_any_query_is_read_or_refused(text):
+    with contextlib.suppress(QueryInvalid):
+        Query(text)
+
+
+@pytest.mark.parametrize("text", ["tag=%ff", "%80=1", "last=%c3"])
+def test_bytes_that_are_no_text_are_refused(text):
+    with pytest.raises(QueryInvalid):
+        Query(text)
+
+
+def test_more_fields_than_any_client_sends_are_refused():
+    Query("&".join(["a=1"] * MAX_QUERY_FIELDS))
+    with pytest.raises(QueryInvalid):
+        Query("&".join(["a=1"] * (MAX_QUERY_FIELDS + 1)))
+
+
+def test_a_request_parses_its_query():
+    request = Request("GET", "/", "n=5", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    assert request.query().find("n") == "5"
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (b"", 0),
+        (b"four", 4),
+        (FileSpan(FileContent("/f", 100), Span(10, 30)), 20),
+        (Parts([b"ab", FileSpan(FileContent("/f", 100), Span(0, 5))], 7), 7),
+        (Unsent(12), 12),
+    ],
+)
+def test_a_response_knows_the_size_of_its_content(content, size):
+    assert Response(200, [], content).size == size
+
+
+def test_parts_come_in_their_order():
+    assert list(Parts([b"a", b"b"], 2)) == [b"a", b"b"]
+
+
+def test_content_in_memory_knows_its_size():
+    assert BytesContent(b"four").size == 4
