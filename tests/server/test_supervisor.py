@@ -4,6 +4,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,8 @@ def test_connections_that_wait_while_a_worker_dies_are_answered_by_the_next(star
     process = start("-workers", "1").ready()
     victim = int(process.get()[0])
     os.kill(victim, signal.SIGSTOP)
+    threads = list(Path(f"/proc/{victim}/task").iterdir())
+    process.until(lambda: all(") T " in (thread / "stat").read_text() for thread in threads), "the stop of all threads")
     with contextlib.closing(process.connection()) as waiting:
         waiting.request("GET", "/")
         os.kill(victim, signal.SIGKILL)

@@ -127,13 +127,12 @@ def _walk(directory: Path, above: frozenset[Path]) -> Iterable[Path]:
     if here in above:  # a symbolic link that leads back up
         return
     try:
-        entries = sorted(directory.iterdir())
+        visible = sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+        entries = [(entry, entry.is_dir()) for entry in visible]
     except OSError as error:
         raise ConfigError(f"cannot read the directory {directory}: {error.strerror}") from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
+    for entry, is_directory in entries:
+        if is_directory:
             yield from _walk(entry, above | {here})
         elif entry.suffix in {".yaml", ".yml"}:
             yield entry

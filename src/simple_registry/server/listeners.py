@@ -52,10 +52,11 @@ class Listeners:
         return self.authority if self.path else f"{'https' if tls else 'http'}://{self.authority}"
 
     def close(self) -> None:
-        """Stop listening, and remove the file of a unix socket."""
+        """Stop listening, and remove the file of a unix socket; the second time does nothing."""
+        is_open = any(listener.fileno() >= 0 for listener in self.sockets)
         for listener in self.sockets:
             listener.close()
-        if self.path:
+        if self.path and is_open:  # once closed, the file of this name may be another server's
             with suppress(OSError):
                 self.path.unlink()
 

@@ -157,11 +157,18 @@ class Supervisor:
                 os.kill(worker.pid, signal.SIGKILL)
         for slot in self._slots:
             if slot.refill_at is not None and slot.refill_at <= now and not self._stopping:
-                slot.refill_at = None
-                slot.current = self._fork(slot)
+                self._refill(slot, now)
         self._roll_next()
 
     # ---------------------------------------------------------------- workers
+
+    def _refill(self, slot: _Slot, now: float) -> None:
+        slot.refill_at = None
+        try:
+            slot.current = self._fork(slot)
+        except OSError as error:  # the machine has no room for a process right now
+            _log.error("a worker cannot be started, the next attempt follows: %s", error)
+            slot.died(now)
 
     def _fork(self, slot: _Slot) -> _Worker:
         heard, report = os.pipe2(os.O_CLOEXEC)
@@ -279,6 +286,9 @@ class Supervisor:
         except ConfigError as error:
             _log.error("not reloaded, everything stays as it was: %s", error)
             return
+        except Exception:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
+            _log.exception("not reloaded, everything stays as it was")
+            return
         before, after = self._configured.settings, reread.settings
         for name, option in _RESTART_ONLY.items():
             if getattr(before, name) != getattr(after, name):
@@ -293,7 +303,11 @@ class Supervisor:
         if self._stopping or not self._to_roll or any(slot.successor for slot in self._slots):
             return
         slot = self._to_roll.pop(0)
-        slot.successor = self._fork(slot)
+        try:
+            slot.successor = self._fork(slot)
+        except OSError as error:
+            self._to_roll.clear()
+            _log.error("the reload is given up, a new worker cannot be started: %s", error)
 
     def _end(self, number: signal.Signals) -> None:
         self._listeners.close()

@@ -29,6 +29,7 @@ from simple_registry.config.settings import Limits, Settings
 from simple_registry.config.tls import Certificate
 from simple_registry.faults import StorageFault
 from simple_registry.server.listeners import BACKLOG
+from simple_registry.server.silence import watch_for_silence
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -113,6 +114,7 @@ async def _accept(configured: Configured, post: Post, application: Application) 
 
         loop.add_signal_handler(signal.SIGTERM, stop)
         loop.add_reader(post.life_line, orphaned)
+        watch_for_silence(post.listener, configured.settings.limits.header_timeout)
         await server.serve()
     return asked.is_set()
 
