@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ READY = re.compile(r"listening on (https?)://((?:\[[0-9a-f:]+\]|[0-9.]+):\d+)")
 START_SECONDS = 30
 STOP_SECONDS = 30
 SERVER_ERROR = re.compile(r'"status": ?5\d\d\b')
-TRACEBACK_LINES = 40
+TRACEBACK = "Traceback (most recent call last)"
 MANIFEST_TYPES = ", ".join(
     f"application/vnd.{name}+json"
     for name in (
@@ -218,8 +219,9 @@ def suspicious_lines(log: str) -> list[str]:
     """Return what no healthy server writes: tracebacks, with the lines that follow, and answers of 500 and above."""
     lines, found = log.splitlines(), []
     for number, line in enumerate(lines):
-        if "Traceback (most recent call last)" in line:
-            found += lines[number : number + TRACEBACK_LINES]
+        if TRACEBACK in line:
+            found.append(line)
+            found += takewhile(lambda following: not following.startswith("{"), lines[number + 1 :])
         elif SERVER_ERROR.search(line):
             found.append(line)
     return found
