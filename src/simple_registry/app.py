@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from simple_registry.access.passwords import verify_password
-from simple_registry.access.policy import AdministratorPolicy
+from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.rules import administrator_binding
 from simple_registry.clock import Clock, SystemClock
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.faults import StorageFault
@@ -107,7 +108,7 @@ class RegistryApplication:
         administrator = settings.administrator
         hashes = {} if administrator is None else {administrator.name: administrator.password_hash.reveal()}
         verifier = PasswordVerifier(hashes, verify=verify_password, executor=self._executor, clock=clock)
-        policy = AdministratorPolicy(administrator.name if administrator else "")
+        policy = BindingPolicy([administrator_binding(administrator.name)] if administrator else [])
         self._rsgi = RsgiApplication(
             Dispatcher(registry, Authenticator(verifier), policy),
             clock=clock,

@@ -1,10 +1,19 @@
-"""Who may do what, decided in one function; `http.dispatch` asks it for every endpoint, handlers for every listing."""
+"""Who may do what, decided in one function; `http.dispatch` asks it for every endpoint, handlers for every listing.
 
+Any binding that gives a permission is enough; nothing takes one away; nothing at all is given by default.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission
+from simple_registry.access.roles import Binding, BoundRole
+
+REMEMBERED = 65_536
+"""Decisions kept by one policy. A changed policy is another object, so none outlives the rules that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +41,50 @@ class Policy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class AdministratorPolicy:
-    """The policy of a registry without documents: the administrator may do everything, nobody else anything."""
+class BindingPolicy:
+    """The policy that role bindings make."""
 
-    administrator: str
+    def __init__(self, bindings: Iterable[Binding]) -> None:
+        """Take the bindings in the order in which they are tried and named."""
+        self._by_user: dict[str, list[BoundRole]] = {}
+        self._by_group: dict[str, list[BoundRole]] = {}
+        for binding in bindings:
+            for user in binding.users:
+                self._by_user.setdefault(user, []).append(binding.bound)
+            for group in binding.groups:
+                self._by_group.setdefault(group, []).append(binding.bound)
+        self._remembered = lru_cache(REMEMBERED)(self._decide)
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
-        """Allow the administrator."""
-        if identity.name == self.administrator:
-            return Allowed(f"administrator {self.administrator}")
-        return Refused(f"no binding gives {identity.name} {permission.verb} on {permission.resource}")
+        """Tell whether `identity` has `permission`, and which binding gives it."""
+        return self._remembered(identity, permission)
+
+    def bindings_of(self, identity: Identity) -> Iterator[BoundRole]:
+        """Yield every binding that speaks of an identity: its own, its groups', its credential's."""
+        yield from self._by_user.get(identity.name, ())
+        for group in sorted(identity.groups):
+            yield from self._by_group.get(group, ())
+        yield from identity.bindings
+
+    def nearest(self, identity: Identity, permission: Permission) -> str:
+        """Return, in words, how close the identity comes to a permission that it does not have."""
+        scope = permission.scope or "the catalog"
+        for bound in self.bindings_of(identity):
+            if bound.reaches(permission.scope):
+                return (
+                    f"binding {bound.name!r} reaches {scope}, but its role {bound.role.name!r} "
+                    f"does not allow {permission.verb} on {permission.resource}"
+                )
+        for bound in self.bindings_of(identity):
+            if bound.role.covers(permission.verb, permission.resource):
+                return (
+                    f"binding {bound.name!r} allows {permission.verb} on {permission.resource}, "
+                    f"but none of its scopes matches {scope}"
+                )
+        return f"no binding gives {identity.name} anything on {permission.resource} or on {scope}"
+
+    def _decide(self, identity: Identity, permission: Permission) -> Decision:
+        for bound in self.bindings_of(identity):
+            if bound.allows(permission):
+                return Allowed(bound.name)
+        return Refused(self.nearest(identity, permission))

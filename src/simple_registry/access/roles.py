@@ -1,0 +1,123 @@
+"""Roles and bindings: which verbs on which resources, for whom, within which scopes.
+
+subject (User or Group) ──► binding ──► role (resources x verbs)
+                              └──────► scopes (patterns over `repository`, `repository:tag`, or the empty string)
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.scopes import ScopePattern
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+"""The HTTP methods that roles may name."""
+
+READ = frozenset({"GET", "HEAD"})
+PUSH = frozenset({"POST", "PUT", "PATCH"})
+
+VERB_WORDS: Mapping[str, frozenset[str]] = {
+    "*": frozenset(METHODS),
+    "pull": READ,
+    "push": PUSH,
+    "delete": frozenset({"DELETE"}),
+    **{method.lower(): frozenset({method}) for method in METHODS},
+    "get": READ,  # whoever may read may also ask whether there is something to read
+}
+"""What each verb of a role means, in lower case. `delete` is both the word and the method."""
+
+RESOURCE_WORDS: Mapping[str, frozenset[Resource]] = {
+    "*": frozenset(Resource),
+    **{resource.value: frozenset({resource}) for resource in Resource},
+}
+
+ANCHORED_WITHOUT_TAGS = ScopePattern(r"^\^[a-z0-9/._\\-]*[a-z0-9]\$$")
+"""Patterns such as `^team/app$`, which can match no tag of what they name."""
+
+
+class WordUnknown(ValueError):
+    """A verb or resource that no role may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A named set of verbs on resources."""
+
+    name: str
+    resources: frozenset[Resource]
+    verbs: frozenset[str]
+
+    def covers(self, verb: str, resource: Resource) -> bool:
+        """Tell whether the role allows an HTTP method on a resource.
+
+        Reading manifests includes listing the tags and referrers of the same repository.
+        """
+        if verb not in self.verbs:
+            return False
+        if resource in self.resources:
+            return True
+        return verb in READ and resource in {Resource.TAGS, Resource.REFERRERS} and Resource.MANIFESTS in self.resources
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRole:
+    """A role within scopes; `name` is that of the binding, for explanations."""
+
+    name: str
+    role: Role
+    scopes: tuple[ScopePattern, ...]
+
+    def allows(self, permission: Permission) -> bool:
+        """Tell whether this binding alone gives the permission."""
+        return self.role.covers(permission.verb, permission.resource) and self.reaches(permission.scope)
+
+    def reaches(self, scope: str) -> bool:
+        """Tell whether a scope string lies within the binding."""
+        return any(pattern.matches(scope) for pattern in self.scopes)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A bound role with the users and groups that have it."""
+
+    bound: BoundRole
+    users: frozenset[str]
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may log in. Without a hash, only with tokens."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+    password_hash: str | None = field(default=None, repr=False)
+
+
+def parse_verbs(words: Iterable[str]) -> frozenset[str]:
+    """Return the HTTP methods that a role's verbs mean.
+
+    Raises: WordUnknown.
+    """
+    return _union(VERB_WORDS, words, "verb")
+
+
+def parse_resources(words: Iterable[str]) -> frozenset[Resource]:
+    """Return the resources that a role names.
+
+    Raises: WordUnknown.
+    """
+    return _union(RESOURCE_WORDS, words, "resource")
+
+
+Value = TypeVar("Value")
+
+
+def _union(table: Mapping[str, frozenset[Value]], words: Iterable[str], what: str) -> frozenset[Value]:
+    meaning: set[Value] = set()
+    for word in words:
+        if word.lower() not in table:
+            raise WordUnknown(f"{word!r} is not a {what}; known: {', '.join(table)}")
+        meaning |= table[word.lower()]
+    return frozenset(meaning)

@@ -1,0 +1,45 @@
+"""Everything that documents and flags say about access, as one immutable value.
+
+A reload makes a new one and puts it in the place of the old in one step; every request takes one and stays with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from simple_registry.access.identity import ANONYMOUS_NAME, Identity
+from simple_registry.access.issuers import TrustedIssuer
+from simple_registry.access.permission import Resource
+from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
+from simple_registry.access.scopes import ScopePattern
+from simple_registry.access.tokens import StaticToken
+
+ADMINISTRATOR_ROLE = Role("administrator", frozenset(Resource), frozenset(METHODS))
+EVERYTHING = ScopePattern("")
+"""Occurs in every scope string."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """Users, what binds roles to them, their tokens (by hash), and whose tokens are trusted."""
+
+    users: Mapping[str, User] = field(default_factory=dict)
+    policy: BindingPolicy = field(default_factory=lambda: BindingPolicy(()))
+    tokens: Mapping[bytes, StaticToken] = field(default_factory=dict)
+    issuers: tuple[TrustedIssuer, ...] = ()
+
+    def identity(self, name: str) -> Identity | None:
+        """Return the identity of a user that exists."""
+        user = self.users.get(name)
+        return None if user is None else Identity(user.name, user.groups)
+
+    @property
+    def anonymous(self) -> Identity | None:
+        """Who calls without credentials; `None` where nobody may."""
+        return self.identity(ANONYMOUS_NAME)
+
+
+def administrator_binding(name: str) -> Binding:
+    """Return the binding that lets the administrator of the flags do everything."""
+    bound = BoundRole(f"-adminname {name}", ADMINISTRATOR_ROLE, (EVERYTHING,))
+    return Binding(bound, users=frozenset({name}), groups=frozenset())
