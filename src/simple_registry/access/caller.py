@@ -1,0 +1,45 @@
+"""A caller: an identity, how it was proved, and what the proof limits it to."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from simple_registry.access.identity import Identity
+from simple_registry.access.limits import Limit, within
+from simple_registry.access.permission import Permission
+
+
+class Source(StrEnum):
+    """What proved an identity in the first place."""
+
+    ANONYMOUS = "anonymous"
+    PASSWORD = "password"  # noqa: S105 (a word, not a secret)
+    STATIC_TOKEN = "token"  # noqa: S105 (likewise)
+    ISSUED_TOKEN = "issued"  # noqa: S105 (likewise)
+    EXTERNAL = "external"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Enough of a credential to ask later whether it still holds: see `http.authentication`.
+
+    `reference` is a fingerprint of the password's hash, the hash of a static token, the id of an issued one, or an
+    external token itself; it is signed into the tokens that the registry derives, and shown nowhere.
+    """
+
+    source: Source
+    reference: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls. All `limits` apply together; `expired` credentials are good only for uploads that they began."""
+
+    identity: Identity
+    proof: Proof
+    limits: tuple[Limit, ...] = ()
+    expires: float | None = None
+    expired: bool = False
+
+    def limited_to(self, permission: Permission) -> bool:
+        """Tell whether every limit leaves room for a permission."""
+        return all(within(limit, permission) for limit in self.limits)
