@@ -1,4 +1,4 @@
-"""Giving room back: upload sessions nobody continues, and content that no repository holds.
+"""Giving room back: upload sessions nobody continues, content that no repository holds, tokens long expired.
 
 Content is removed only when no repository has held it for the grace period, which outlives every read that began
 while it was held. `GarbageRows.forget` asks once more under the lock that every push takes to write its row.
@@ -6,10 +6,12 @@ while it was held. `GarbageRows.forget` asks once more under the lock that every
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from simple_registry.clock import Clock
+from simple_registry.operations.tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
-from simple_registry.storage.protocols import ContentStore, GarbageRows
+from simple_registry.storage.protocols import ContentStore, GarbageRows, TokenRows
 
 BATCH = 500
 """Contents looked at in one round; the next round takes the next ones."""
@@ -21,6 +23,11 @@ class Collected:
 
     sessions: int
     contents: int
+    tokens: int = 0
+
+
+class GarbageStore(GarbageRows, TokenRows, Protocol):
+    """The rows that the collector needs."""
 
 
 class Garbage:
@@ -28,7 +35,7 @@ class Garbage:
 
     def __init__(
         self,
-        rows: GarbageRows,
+        rows: GarbageStore,
         content: ContentStore,
         uploads: Uploads,
         *,
@@ -52,4 +59,5 @@ class Garbage:
         for digest in self._rows.page_unheld(now - self._grace, BATCH):
             remove = partial(self._content.remove, digest)
             contents += await self._rows.forget(digest, before=now - self._grace, remove=remove)
-        return Collected(sessions, contents)
+        tokens = await self._rows.remove_expired_tokens(now - EXPIRED_KEPT)
+        return Collected(sessions, contents, tokens)

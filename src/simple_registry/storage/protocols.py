@@ -2,7 +2,7 @@
 
     put / publish ──► the content store   bytes by digest, written once
     append        ──► the upload store    bytes of open sessions
-    rows          ──► the metadata store  repositories, membership, manifests, tags, sessions
+    rows          ──► the metadata store  repositories, membership, manifests, tags, sessions, tokens
 
 Integrity stands in front: digests and order are checked by `operations`, so a store trusts what it is given. Absence
 is an answer (`None`, `False`); failure is a `StorageFault`. Reads of rows are plain functions, since they are point
@@ -17,7 +17,7 @@ there, under the lock that `MetadataStore.forget` holds while it unlinks: nobody
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -70,6 +70,24 @@ class SessionRow:
     received: int
     received_digest: Digest | None
     touched: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A token that the registry issued to `owner`.
+
+    `secret_hash` is all that is kept of what its owner holds. `scopes` is what it is limited to, `None` when nothing
+    but its owner's rights limits it. Times are in seconds since the epoch; `last_used` may be a minute late.
+    """
+
+    token_id: str
+    secret_hash: bytes = field(repr=False)
+    owner: str
+    description: str
+    created: float
+    expires: float | None
+    scopes: tuple[str, ...] | None
+    last_used: float | None = None
 
 
 class Part(StrEnum):
@@ -299,6 +317,38 @@ class SessionRows(Protocol):
         ...
 
 
+class TokenRows(Protocol):
+    """Tokens that the registry issued. A token that was revoked has no row; one that expired keeps it for a while."""
+
+    def find_token(self, secret_hash: bytes) -> TokenRow | None:
+        """Return the token whose secret has this hash."""
+        ...
+
+    def find_token_by_id(self, token_id: str) -> TokenRow | None:
+        """Return the token of this id."""
+        ...
+
+    def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
+        """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
+        ...
+
+    async def add_token(self, row: TokenRow, *, limit: int) -> bool:
+        """Keep a new token. Returns `False`, and changes nothing, when its owner already has `limit` of them."""
+        ...
+
+    async def remove_token(self, token_id: str) -> bool:
+        """Remove a token. Returns whether it was there."""
+        ...
+
+    async def touch_token(self, token_id: str, when: float) -> None:
+        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine."""
+        ...
+
+    async def remove_expired_tokens(self, before: float) -> int:
+        """Remove the tokens that expired before this time. Returns how many."""
+        ...
+
+
 class GarbageRows(Protocol):
     """Content that no repository holds any more."""
 
@@ -315,7 +365,7 @@ class GarbageRows(Protocol):
         ...
 
 
-class MetadataStore(BlobRows, ManifestRows, TagRows, RepositoryRows, SessionRows, GarbageRows, Protocol):
+class MetadataStore(BlobRows, ManifestRows, TagRows, RepositoryRows, SessionRows, TokenRows, GarbageRows, Protocol):
     """All rows. The times in it come from the clock it was built with."""
 
     def check(self) -> None:

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
-from simple_registry.storage.protocols import Blob, Part
+from simple_registry.storage.protocols import Blob, Part, TokenRow
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
 from storage.support import ManualClock, manifest_of
@@ -25,6 +25,12 @@ MANIFESTS = st.builds(
     children=st.lists(DIGESTS, max_size=2).map(tuple),
 )
 PARTS = st.lists(st.tuples(st.sampled_from(Part), DIGESTS), max_size=2)
+TOKENS = st.builds(
+    lambda number, owner, expires: TokenRow(f"{number}", bytes([number]), owner, "", 1.0, expires, None),
+    st.integers(0, 3),
+    st.sampled_from(["alice", "bob"]),
+    st.sampled_from([None, 1.0, 2.0]),
+)
 PRESENT = st.sampled_from([True, True, True, False])
 
 STEPS = st.one_of(
@@ -35,6 +41,10 @@ STEPS = st.one_of(
     st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS),
     st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS),
     st.tuples(st.just("forget"), DIGESTS, st.integers(-2, 2)),
+    st.tuples(st.just("add_token"), TOKENS),
+    st.tuples(st.just("remove_token"), st.sampled_from("0123")),
+    st.tuples(st.just("touch_token"), st.sampled_from("0123"), st.sampled_from([1.0, 2.0])),
+    st.tuples(st.just("remove_expired_tokens"), st.sampled_from([1.5, 2.5])),
 )
 
 
@@ -46,6 +56,9 @@ async def take(store, step, clock):
     if name == "put_manifest":
         repository, manifest, tags, required, present = arguments
         return await store.put_manifest(repository, manifest, tags=tags, required=required, present=lambda: present)
+    if name == "add_token":
+        (row,) = arguments
+        return store.find_token_by_id(row.token_id) is None and await store.add_token(row, limit=2)
     if name == "forget":
         digest, age = arguments
         return await store.forget(digest, before=clock.time - age, remove=lambda: None)
@@ -61,6 +74,7 @@ def everything(store, clock):
         "exist": [store.has_repository(name) for name in repositories],
         "known": [store.known(digest) for digest in digests],
         "unheld": list(store.page_unheld(clock.time + 1, 99)),
+        "tokens": [list(store.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
         "holders": [list(store.page_holders(digest, None, 9)) for digest in digests],
         "tags": [list(store.page_tags(name, None, 9)) for name in repositories],
         "blobs": [store.find_blob(name, digest) for name in repositories for digest in digests],

@@ -12,6 +12,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.protocols import Blob, ManifestRow, Part, SessionRow
 
 _Name = TypeVar("_Name", bound=str)
@@ -30,11 +31,12 @@ class _Repository:
         return digest in self.blobs or (part is Part.CHILD and digest in self.manifests)
 
 
-class MemoryMetadataStore:
+class MemoryMetadataStore(MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin empty; times come from `clock`."""
+        super().__init__()
         self._clock = clock
         self._repositories: dict[RepositoryName, _Repository] = {}
         self._sizes: dict[Digest, int] = {}

@@ -11,12 +11,19 @@ from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
 from simple_registry.storage.sqlite.repository_rows import SqliteRepositoryRows
 from simple_registry.storage.sqlite.session_rows import SqliteSessionRows
 from simple_registry.storage.sqlite.tag_rows import SqliteTagRows
+from simple_registry.storage.sqlite.token_rows import SqliteTokenRows
 
 _CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
 
 
 class SqliteMetadataStore(
-    SqliteBlobRows, SqliteManifestRows, SqliteTagRows, SqliteRepositoryRows, SqliteSessionRows, SqliteGarbageRows
+    SqliteBlobRows,
+    SqliteManifestRows,
+    SqliteTagRows,
+    SqliteRepositoryRows,
+    SqliteSessionRows,
+    SqliteTokenRows,
+    SqliteGarbageRows,
 ):
     """All rows, in one database. Build one per process, after forking, in the thread of the event loop."""
 

@@ -1,0 +1,51 @@
+"""Tokens that the registry issued, in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from simple_registry.storage.protocols import TokenRow
+
+
+class MemoryTokenRows:
+    """The issued tokens, by id."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._tokens: dict[str, TokenRow] = {}
+
+    def find_token(self, secret_hash: bytes) -> TokenRow | None:
+        """Return the token whose secret has this hash."""
+        return next((row for row in self._tokens.values() if row.secret_hash == secret_hash), None)
+
+    def find_token_by_id(self, token_id: str) -> TokenRow | None:
+        """Return the token of this id."""
+        return self._tokens.get(token_id)
+
+    def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
+        """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
+        ids = sorted(row.token_id for row in self._tokens.values() if owner in (None, row.owner))
+        return [self._tokens[token_id] for token_id in ids if after is None or token_id > after][:limit]
+
+    async def add_token(self, row: TokenRow, *, limit: int) -> bool:
+        """Keep a new token. Returns `False`, and changes nothing, when its owner already has `limit` of them."""
+        if sum(kept.owner == row.owner for kept in self._tokens.values()) >= limit:
+            return False
+        self._tokens[row.token_id] = row
+        return True
+
+    async def remove_token(self, token_id: str) -> bool:
+        """Remove a token. Returns whether it was there."""
+        return self._tokens.pop(token_id, None) is not None
+
+    async def touch_token(self, token_id: str, when: float) -> None:
+        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine."""
+        row = self._tokens.get(token_id)
+        if row is not None and (row.last_used is None or row.last_used < when):
+            self._tokens[token_id] = replace(row, last_used=when)
+
+    async def remove_expired_tokens(self, before: float) -> int:
+        """Remove the tokens that expired before this time. Returns how many."""
+        expired = [row.token_id for row in self._tokens.values() if row.expires is not None and row.expires < before]
+        for token_id in expired:
+            del self._tokens[token_id]
+        return len(expired)

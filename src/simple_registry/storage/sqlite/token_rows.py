@@ -1,0 +1,106 @@
+"""Tokens that the registry issued."""
+
+import json
+from collections.abc import Sequence
+
+import apsw
+
+from simple_registry.storage.protocols import TokenRow
+from simple_registry.storage.sqlite.database import Database, Row, Value
+
+_COLUMNS = "token_id, secret_hash, owner, description, created, expires, scopes, last_used"
+_FIND = f"SELECT {_COLUMNS} FROM tokens WHERE secret_hash = ?"  # noqa: S608 (our own words)
+_FIND_BY_ID = f"SELECT {_COLUMNS} FROM tokens WHERE token_id = ?"  # noqa: S608 (our own words)
+_PAGE = f"SELECT {_COLUMNS} FROM tokens WHERE token_id > ? ORDER BY token_id LIMIT ?"  # noqa: S608 (our own words)
+_PAGE_OF_OWNER = f"""
+SELECT {_COLUMNS} FROM tokens
+WHERE owner = ? AND token_id > ?
+ORDER BY token_id LIMIT ?
+"""  # noqa: S608 (our own words)
+_COUNT_OF_OWNER = "SELECT count(*) FROM tokens WHERE owner = ?"
+_ADD = f"INSERT INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
+_REMOVE = "DELETE FROM tokens WHERE token_id = ?"
+_TOUCH = "UPDATE tokens SET last_used = ?1 WHERE token_id = ?2 AND coalesce(last_used, ?1 - 1) < ?1"
+_REMOVE_EXPIRED = "DELETE FROM tokens WHERE expires < ?"
+
+
+class SqliteTokenRows:
+    """The issued tokens."""
+
+    _database: Database
+
+    def find_token(self, secret_hash: bytes) -> TokenRow | None:
+        """Return the token whose secret has this hash."""
+        row = self._database.row(_FIND, secret_hash.hex())
+        return None if row is None else _token(row)
+
+    def find_token_by_id(self, token_id: str) -> TokenRow | None:
+        """Return the token of this id."""
+        row = self._database.row(_FIND_BY_ID, token_id)
+        return None if row is None else _token(row)
+
+    def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
+        """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
+        if owner is None:
+            rows = self._database.rows(_PAGE, after or "", limit)
+        else:
+            rows = self._database.rows(_PAGE_OF_OWNER, owner, after or "", limit)
+        return [_token(row) for row in rows]
+
+    async def add_token(self, row: TokenRow, *, limit: int) -> bool:
+        """Keep a new token. Returns `False`, and changes nothing, when its owner already has `limit` of them."""
+
+        def add(connection: apsw.Connection) -> bool:
+            (count,) = connection.execute(_COUNT_OF_OWNER, (row.owner,)).fetchall()[0]
+            if int(count or 0) >= limit:
+                return False
+            connection.execute(_ADD, _values(row))
+            return True
+
+        return await self._database.write(add)
+
+    async def remove_token(self, token_id: str) -> bool:
+        """Remove a token. Returns whether it was there."""
+
+        def remove(connection: apsw.Connection) -> bool:
+            connection.execute(_REMOVE, (token_id,))
+            return connection.changes() > 0
+
+        return await self._database.write(remove)
+
+    async def touch_token(self, token_id: str, when: float) -> None:
+        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine."""
+
+        def touch(connection: apsw.Connection) -> None:
+            connection.execute(_TOUCH, (when, token_id))
+
+        await self._database.write(touch)
+
+    async def remove_expired_tokens(self, before: float) -> int:
+        """Remove the tokens that expired before this time. Returns how many."""
+
+        def remove(connection: apsw.Connection) -> int:
+            connection.execute(_REMOVE_EXPIRED, (before,))
+            return connection.changes()
+
+        return await self._database.write(remove)
+
+
+def _values(row: TokenRow) -> tuple[Value, ...]:
+    scopes = None if row.scopes is None else json.dumps(row.scopes, ensure_ascii=False)
+    secret_hash = row.secret_hash.hex()
+    return (row.token_id, secret_hash, row.owner, row.description, row.created, row.expires, scopes, row.last_used)
+
+
+def _token(row: Row) -> TokenRow:
+    token_id, secret_hash, owner, description, created, expires, scopes, last_used = row
+    return TokenRow(
+        token_id=str(token_id),
+        secret_hash=bytes.fromhex(str(secret_hash)),
+        owner=str(owner),
+        description=str(description),
+        created=float(created or 0),
+        expires=None if expires is None else float(expires),
+        scopes=None if scopes is None else tuple(str(scope) for scope in json.loads(str(scopes))),
+        last_used=None if last_used is None else float(last_used),
+    )

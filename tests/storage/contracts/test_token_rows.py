@@ -1,0 +1,99 @@
+"""What every store promises about issued tokens."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from simple_registry.storage.protocols import TokenRow
+from storage.support import run
+
+
+@pytest.fixture
+def rows(stores):
+    return stores.metadata
+
+
+def token(name="t", **values):
+    defaults = {"secret_hash": name.encode().ljust(32, b"\0"), "owner": "alice", "description": "ci é", "created": 5.0}
+    return TokenRow(token_id=name, **(defaults | {"expires": None, "scopes": None} | values))
+
+
+def keep(rows, *tokens):
+    async def scenario():
+        for row in tokens:
+            assert await rows.add_token(row, limit=99)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        token(),
+        token(expires=7.5),
+        token(scopes=()),
+        token(scopes=("repository:^team/.+$:pull,push", "registry:catalog:*"), last_used=6.0),
+    ],
+)
+def test_a_token_is_found_as_it_was_added(rows, row):
+    keep(rows, row, token("other"))
+    assert rows.find_token(row.secret_hash) == row
+    assert rows.find_token_by_id(row.token_id) == row
+
+
+def test_other_hashes_and_ids_find_nothing(rows):
+    keep(rows, token())
+    assert rows.find_token(b"") is None
+    assert rows.find_token(token().secret_hash[:-1]) is None
+    assert rows.find_token_by_id("T") is None
+
+
+def test_a_removed_token_is_gone(rows):
+    async def scenario():
+        await rows.add_token(token(), limit=1)
+        assert await rows.remove_token("t")
+        assert not await rows.remove_token("t")
+
+    run(scenario())
+    assert rows.find_token(token().secret_hash) is None
+    assert rows.find_token_by_id("t") is None
+
+
+def test_no_owner_gets_more_than_the_limit_even_at_once(rows):
+    async def scenario():
+        added = await asyncio.gather(*(rows.add_token(token(str(number)), limit=3) for number in range(9)))
+        assert await rows.add_token(token("of bob", owner="bob"), limit=3)
+        return sum(added)
+
+    assert run(scenario()) == 3
+    assert len(rows.page_tokens("alice", None, 99)) == 3
+
+
+def test_tokens_come_in_pages_by_id_and_owner(rows):
+    tokens = [token(name, owner="ab"[number % 2]) for number, name in enumerate("dbeac")]
+    keep(rows, *tokens)
+    tokens.sort(key=lambda row: row.token_id)
+    assert list(rows.page_tokens(None, None, 99)) == tokens
+    assert list(rows.page_tokens(None, "b", 2)) == tokens[2:4]
+    assert [row.token_id for row in rows.page_tokens("a", None, 99)] == ["c", "d", "e"]
+    assert [row.token_id for row in rows.page_tokens("a", "c", 1)] == ["d"]
+    assert list(rows.page_tokens("nobody", None, 99)) == []
+
+
+def test_the_last_use_only_moves_forward(rows):
+    async def scenario():
+        await rows.add_token(token(), limit=9)
+        for when in (7.0, 9.0, 8.0):
+            await rows.touch_token("t", when)
+        await rows.touch_token("gone", 9.0)
+
+    run(scenario())
+    assert rows.find_token_by_id("t") == replace(token(), last_used=9.0)
+    assert rows.find_token_by_id("gone") is None
+
+
+def test_only_tokens_that_expired_before_are_removed(rows):
+    keep(rows, token("a", expires=1.0), token("b", expires=2.0), token("c", expires=3.0), token("d"))
+    assert run(rows.remove_expired_tokens(2.0)) == 1
+    assert [row.token_id for row in rows.page_tokens(None, None, 99)] == ["b", "c", "d"]

@@ -1,0 +1,34 @@
+"""How tokens are found and kept; what they promise stands in the contracts."""
+
+import pytest
+
+from simple_registry.faults import StorageFault
+from simple_registry.storage.protocols import TokenRow
+from simple_registry.storage.sqlite import token_rows
+from storage.support import run
+
+
+def test_queries_follow_indexes(assert_indexed):
+    assert_indexed(
+        token_rows._FIND,
+        token_rows._FIND_BY_ID,
+        token_rows._PAGE,
+        token_rows._PAGE_OF_OWNER,
+        token_rows._COUNT_OF_OWNER,
+        token_rows._REMOVE,
+        token_rows._TOUCH,
+        token_rows._REMOVE_EXPIRED,
+    )
+
+
+def test_two_tokens_with_one_secret_are_refused(store):
+    row = TokenRow("a", b"hash", "alice", "", 1.0, None, None)
+    assert run(store.add_token(row, limit=9))
+    with pytest.raises(StorageFault):
+        run(store.add_token(TokenRow("b", b"hash", "bob", "", 1.0, None, None), limit=9))
+    assert store.find_token(b"hash") == row
+
+
+def test_the_database_holds_a_hash_in_text_that_a_shell_can_read(store, look):
+    run(store.add_token(TokenRow("a", b"\x0f\xff", "alice", "", 1.0, None, ("é",)), limit=9))
+    assert look("SELECT secret_hash, scopes FROM tokens") == [("0fff", '["é"]')]
