@@ -61,6 +61,11 @@ class Disk:
                 return False
             return True
 
+    def lock(self, fd: int) -> None:
+        """Take the exclusive lock of an open file, once everybody who has it let go."""
+        with _faults("lock a file"):
+            fcntl.flock(fd, fcntl.LOCK_EX)
+
     def write(self, fd: int, data: bytes, at: int) -> None:
         """Write all of `data`, beginning `at` bytes into the file."""
         with _faults("write to a file"):

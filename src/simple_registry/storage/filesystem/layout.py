@@ -4,6 +4,7 @@
 <root>/server.lock                      held by the server that uses the directory
 <root>/registry.db                      rows (with SQLite's -wal and -shm beside it)
 <root>/registry.db.lock                 the queue of processes that want to write rows
+<root>/signing-keys.json                keys that sign tokens (with a .lock beside it)
 <root>/blobs/<algorithm>/<2 hex>/<hex>  content
 <root>/uploads/<session>                bytes of open upload sessions
 """
@@ -26,6 +27,7 @@ class Layout:
         self.format = f"{self.root}/format"
         self.server_lock = f"{self.root}/server.lock"
         self.database = f"{self.root}/registry.db"
+        self.signing_keys = f"{self.root}/signing-keys.json"
         self.blobs = f"{self.root}/blobs"
         self.uploads = f"{self.root}/uploads"
 

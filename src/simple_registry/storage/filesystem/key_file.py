@@ -1,0 +1,214 @@
+"""The signing keys of a data directory: one file, readable by its owner only, shared by every process.
+
+    {"keys": [{"kid": …, "created": seconds since the epoch, "secret": base64}, …]}     oldest first, the last one signs
+
+The file is replaced as a whole, never written to, so a reader sees the keys of before or those of after. Writers take
+turns on the lock of a file beside it. Whoever removes the file ends every token that its keys signed: the next look
+makes a new one.
+"""
+
+import base64
+import binascii
+import itertools
+import logging
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+from simple_registry.access.signed import SigningKey
+from simple_registry.clock import Clock
+from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.storage.filesystem.disk import Disk
+
+logger = logging.getLogger("simple_registry")
+
+LOOK_INTERVAL = 1.0
+"""Seconds between two looks at whether the file changed."""
+
+SECRET_SIZE = 32
+_LARGEST = 64 * 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+_Mark = tuple[int, int, int, int]
+"""What tells one version of a file from another."""
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    kid: str
+    created: float
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"_Entry({self.kid})"
+
+
+class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    keys: list[_Entry]
+
+
+class KeyFile:
+    """Signing keys in a file. Reading it is a matter of microseconds and happens when it changed; see `rotate` too."""
+
+    def __init__(
+        self, path: str, clock: Clock, disk: Disk | None = None, new_secret: Callable[[], bytes] | None = None
+    ) -> None:
+        """Keep keys at `path`; nothing is read or made until they are asked for."""
+        self._path = path
+        self._clock = clock
+        self._disk = disk or Disk()
+        self._new_secret = new_secret or (lambda: secrets.token_bytes(SECRET_SIZE))
+        self._keys: Sequence[SigningKey] = ()
+        self._mark: _Mark | None = None
+        self._looked = float("-inf")
+
+    def prepare(self) -> None:
+        """Make the file if it is missing, and see that it can be used; called at start.
+
+        Raises: DataDirectoryRefused, StorageFault.
+        """
+        self._look()
+
+    def keys(self) -> Sequence[SigningKey]:
+        """Return all keys, oldest first.
+
+        Raises: DataDirectoryRefused, StorageFault, when none were ever read.
+        """
+        self._refresh(LOOK_INTERVAL)
+        return self._keys
+
+    def current(self) -> SigningKey:
+        """Return the key that signs.
+
+        Raises: as `keys`.
+        """
+        return self.keys()[-1]
+
+    def find(self, kid: str) -> SigningKey | None:
+        """Return the key of this id, also if another process made it just now.
+
+        Raises: as `keys`.
+        """
+        return self._find(self.keys(), kid) or self._find(self._refresh(0), kid)
+
+    def rotate(self, now: float, keep: float) -> SigningKey:
+        """Make a new key that signs from now on; drop those that have not signed for `keep` seconds.
+
+        Waits for the disk: not for an event loop. Raises: DataDirectoryRefused, StorageFault.
+        """
+        with self._turn():
+            keys = self._read_or_none() or ()
+            # A key signed until its successor was made.
+            kept = [key for key, later in itertools.pairwise(keys) if later.created > now - keep]
+            new = self._new_key(now)
+            self._write([*kept, *keys[-1:], new])
+            self._look()
+        return new
+
+    @staticmethod
+    def _find(keys: Sequence[SigningKey], kid: str) -> SigningKey | None:
+        return next((key for key in keys if key.kid == kid), None)
+
+    def _refresh(self, interval: float) -> Sequence[SigningKey]:
+        """Look at the file unless that was done within `interval`; keep to the keys at hand when it is unusable."""
+        now = self._clock.monotonic()
+        if now - self._looked >= interval:
+            self._looked = now
+            try:
+                self._look()
+            except StorageFault:
+                if not self._keys:
+                    self._looked = float("-inf")
+                    raise
+                logger.exception("the signing keys cannot be read again; those known so far stay in use")
+        return self._keys
+
+    def _look(self) -> None:
+        """Read the file if it changed, and make it if it is missing.
+
+        Raises: DataDirectoryRefused, StorageFault.
+        """
+        mark = self._current_mark()
+        if mark is None:
+            self._create()
+            mark = self._current_mark()
+        if mark != self._mark or not self._keys:
+            self._mark = mark  # first: what cannot be read is complained of once
+            self._keys = self._read_or_none() or self._keys
+
+    def _create(self) -> None:
+        with self._turn():
+            if self._disk.stat(self._path) is None:
+                self._write([self._new_key(self._clock.now())])
+
+    def _current_mark(self) -> _Mark | None:
+        known = self._disk.stat(self._path)
+        return None if known is None else (known.st_ino, known.st_size, known.st_mtime_ns, known.st_mode)
+
+    def _new_key(self, now: float) -> SigningKey:
+        return SigningKey(secrets.token_hex(8), self._new_secret(), now)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the only one that changes the file."""
+        lock = self._disk.open_write(f"{self._path}.lock")
+        try:
+            self._disk.lock(lock)
+            yield
+        finally:
+            self._disk.close(lock)
+
+    def _read_or_none(self) -> Sequence[SigningKey] | None:
+        fd = self._disk.open_read(self._path)
+        if fd is None:
+            return None
+        try:
+            mode = self._disk.stat_open(fd).st_mode
+            data = self._disk.read(fd, _LARGEST, 0)
+        finally:
+            self._disk.close(fd)
+        if not stat.S_ISREG(mode):
+            raise DataDirectoryRefused(self._path, "it is not a file; remove it")
+        if mode & _OTHERS:
+            raise DataDirectoryRefused(
+                self._path,
+                "others than its owner may read the signing keys; remove the file, and a new one is made",
+            )
+        try:
+            return _keys(data)
+        except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
+            # Neither the text nor the cause is shown: they may hold a key.
+            raise DataDirectoryRefused(
+                self._path, f"it holds no signing keys ({type(error).__name__}); remove it, and a new one is made"
+            ) from None
+
+    def _write(self, keys: Sequence[SigningKey]) -> None:
+        entries = [_Entry(key.kid, key.created, base64.b64encode(key.secret).decode("ascii")) for key in keys]
+        data = msgspec.json.format(msgspec.json.encode(_Document(entries))) + b"\n"
+        new = f"{self._path}.new"
+        self._disk.unlink(new)  # what a crash left may have any mode
+        fd = self._disk.create(new)
+        try:
+            self._disk.write(fd, data, 0)
+            self._disk.fsync(fd)
+        finally:
+            self._disk.close(fd)
+        self._disk.rename(new, self._path)
+        self._disk.fsync_directory(os.path.dirname(self._path))  # noqa: PTH120 (paths are plain strings here)
+
+
+def _keys(data: bytes) -> Sequence[SigningKey]:
+    """Return the keys of a file.
+
+    Raises: msgspec.MsgspecError, binascii.Error, ValueError.
+    """
+    document = msgspec.json.decode(data, type=_Document)
+    keys = [
+        SigningKey(entry.kid, base64.b64decode(entry.secret, validate=True), entry.created) for entry in document.keys
+    ]
+    if not keys or any(len(key.secret) < SECRET_SIZE for key in keys):
+        raise ValueError("no keys, or a short one")
+    return keys
