@@ -17,6 +17,8 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import Denied, NotFound, RegistryError
 from simple_registry.storage.protocols import TokenRow, TokenRows
 
+__all__ = ["TokenPage", "TokenRequestInvalid", "TokenRow", "TokenUnknown", "Tokens", "TooManyTokens", "new_token_id"]
+
 logger = logging.getLogger("simple_registry")
 
 EXPIRED_KEPT = 24 * 3600

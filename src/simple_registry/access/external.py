@@ -1,0 +1,187 @@
+"""Verifying a token of a trusted issuer (RFC 7519, with the advice of RFC 8725).
+
+The token is taken apart by one strict reader: three parts, canonical base64url, JSON without duplicate names, NaN or
+lone surrogates. Of its header only `alg`, `kid`, `typ` and `crit` are looked at: keys that a token brings or points to
+(`jwk`, `jku`, `x5c`, `x5u`) mean nothing. Expiry is told, not judged, within a day: an upload may be finished with a
+token that ran out while it was on its way.
+"""
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import msgspec
+
+from simple_registry.access.issuers import ALGORITHMS, LEEWAY, TrustedIssuer
+from simple_registry.access.jwks import PublicKey
+
+LARGEST = 16 * 1024
+"""Characters of a token."""
+
+EXPIRED_KEPT = 24 * 3600
+"""Seconds after which an expired token is good for nothing at all."""
+
+MOST_KEYS_TRIED = 8
+"""Keys tried for a token that names none."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+_TYPES = frozenset({"jwt", "at+jwt"})
+_LATEST = 253_402_300_799  # the end of the year 9999
+_LONGEST_KID = 512
+
+
+class ExternalTokenInvalid(Exception):
+    """No token of this issuer that can be believed; the message says why, for the log, and holds no part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A token taken apart. Nothing in it can be believed before `verify_external`."""
+
+    algorithm: str
+    kid: str | None
+    issuer: str
+    claims: Mapping[str, object] = field(repr=False)
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalClaims:
+    """What a verified token says; `expires` in seconds since the epoch, without leeway, perhaps in the past."""
+
+    claims: Mapping[str, object] = field(repr=False)
+    expires: float
+
+
+def read_token(token: str) -> UnverifiedToken:
+    """Return a token taken apart, to find its issuer and key.
+
+    Raises: ExternalTokenInvalid.
+    """
+    if len(token) > LARGEST:
+        raise ExternalTokenInvalid(f"longer than {LARGEST} characters")
+    if _TOKEN.fullmatch(token) is None:
+        raise ExternalTokenInvalid("not three parts of base64url")
+    signed, _, signature = token.rpartition(".")
+    header, claims = (_object(part) for part in signed.split("."))
+    _check_header(header)
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str):
+        raise ExternalTokenInvalid("iss is missing or no text")
+    return UnverifiedToken(header["alg"], header.get("kid"), issuer, claims, signed.encode(), _decode(signature))
+
+
+def verify_external(token: str, issuer: TrustedIssuer, keys: Sequence[PublicKey], now: float) -> ExternalClaims:
+    """Return what a token says, once everything about it but its expiry is right.
+
+    Raises: ExternalTokenInvalid.
+    """
+    read = read_token(token)
+    if read.issuer != issuer.issuer:
+        raise ExternalTokenInvalid("of another issuer")
+    if read.algorithm not in issuer.algorithms or read.algorithm not in ALGORITHMS:
+        raise ExternalTokenInvalid("an algorithm that the issuer's document does not list")
+    _check_signature(read, keys)
+    _check_audience(read.claims, issuer)
+    return ExternalClaims(read.claims, _check_times(read.claims, now))
+
+
+def candidates(keys: Sequence[PublicKey], kid: str | None) -> Sequence[PublicKey]:
+    """Return the keys that a token may mean. A key without an id stands for any, a token without one for every key."""
+    return [key for key in keys if kid is None or key.kid is None or key.kid == kid]
+
+
+def _check_header(header: Mapping[str, object]) -> None:
+    if "crit" in header or "b64" in header:
+        raise ExternalTokenInvalid("a critical header")
+    kid, kind = header.get("kid"), header.get("typ", "JWT")
+    if not isinstance(header.get("alg"), str):
+        raise ExternalTokenInvalid("alg is missing or no text")
+    if kid is not None and not (isinstance(kid, str) and len(kid) <= _LONGEST_KID):
+        raise ExternalTokenInvalid("kid is no text, or too long")
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
+        raise ExternalTokenInvalid("typ is not JWT")
+
+
+def _check_signature(read: UnverifiedToken, keys: Sequence[PublicKey]) -> None:
+    fitting = [key for key in candidates(keys, read.kid) if read.algorithm in key.algorithms]
+    if not fitting:
+        raise ExternalTokenInvalid("signed with a key that the issuer does not have, or not for this algorithm")
+    algorithm = jwt.get_algorithm_by_name(read.algorithm)
+    if not any(algorithm.verify(read.signed, key.key, read.signature) for key in fitting[:MOST_KEYS_TRIED]):
+        raise ExternalTokenInvalid("the signature is wrong")
+
+
+def _check_audience(claims: Mapping[str, object], issuer: TrustedIssuer) -> None:
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if not audiences or not all(isinstance(one, str) for one in audiences):
+        raise ExternalTokenInvalid("aud is missing or no text")
+    if not set(audiences) & set(issuer.audiences):
+        raise ExternalTokenInvalid("for another audience")
+
+
+def _check_times(claims: Mapping[str, object], now: float) -> float:
+    """Return when a token expires, after looking at all of its times."""
+    issued, expires = _time(claims, "iat"), _time(claims, "exp")
+    not_before = _time(claims, "nbf") if "nbf" in claims else issued
+    if max(issued, not_before) > now + LEEWAY:
+        raise ExternalTokenInvalid("not valid yet")
+    if expires < issued:
+        raise ExternalTokenInvalid("expired before it was issued")
+    if expires + EXPIRED_KEPT <= now:
+        raise ExternalTokenInvalid("expired long ago")
+    return expires
+
+
+def _time(claims: Mapping[str, object], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
+        raise ExternalTokenInvalid(f"{name} is missing or no time")
+    return float(value)
+
+
+def _object(part: str) -> dict[str, Any]:
+    """Return the JSON object in a part of a token."""
+    data = _decode(part)
+    try:
+        # Two readers, each stricter in its own way: the first about characters and numbers, the second about names.
+        msgspec.json.decode(data)
+        value = json.loads(data, object_pairs_hook=_unique, parse_float=_finite)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise ExternalTokenInvalid("not JSON, or not as strict as a token's must be") from None
+    if not isinstance(value, dict):
+        raise ExternalTokenInvalid("no JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a duplicate name")
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number out of range")
+    return value
+
+
+def _decode(part: str) -> bytes:
+    """Return the bytes of a part, whose encoding must be the only one that they have."""
+    try:
+        data = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise ExternalTokenInvalid("not base64url") from None
+    if base64.urlsafe_b64encode(data).rstrip(b"=") != part.encode():
+        raise ExternalTokenInvalid("not canonical base64url")
+    return data

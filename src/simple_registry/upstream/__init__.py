@@ -1,0 +1,1 @@
+"""Other servers that this one asks for documents."""
