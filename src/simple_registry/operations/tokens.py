@@ -89,6 +89,10 @@ class Tokens:
         self._touched: dict[str, float] = {}
         self._touching: set[asyncio.Task[None]] = set()
 
+    def now(self) -> float:
+        """Return the time by which tokens expire."""
+        return self._clock.now()
+
     async def create(
         self, owner: str, description: str, *, expires: float | None, scopes: Sequence[str] | None
     ) -> tuple[TokenRow, str]:

@@ -1,0 +1,159 @@
+"""Issued tokens over HTTP: everybody's own, and everybody's for those who may do everything.
+
+A token is created by whoever proves a password, with no more rights than that user has. Neither a token nor anything
+derived from one creates tokens: whoever steals one could go on after it expired or was revoked. A token that is
+limited to scopes may do nothing here but revoke itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from simple_registry.access.caller import Source
+from simple_registry.access.expiry import ExpiryInvalid, parse_lifetime, parse_moment
+from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.access.permission import CATALOG_SCOPE, Resource
+from simple_registry.access.roles import METHODS
+from simple_registry.http.bodies import read_bounded
+from simple_registry.http.call import Call, NoTarget, Target
+from simple_registry.http.messages import Headers, Response
+from simple_registry.http.pagination import parse_page_request
+from simple_registry.http.urls import next_page_link
+from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
+from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow
+
+LARGEST_REQUEST = 64 * 1024
+EVERYBODY = "*"
+"""The `owner` that stands for all of them, even where somebody is called so."""
+
+
+class ContentTypeUnsupported(RegistryError):
+    """code-13: a request that is not JSON. A page of another site cannot send JSON without being asked first."""
+
+    code = "UNSUPPORTED"
+    message = "send a JSON document as application/json"
+    status = 415
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedTokenTarget:
+    """An endpoint of one token."""
+
+    token_id: str
+
+
+class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What a client may ask for. One of `expiresIn` (seconds, or text such as `30d`) and `expiresAt`, or neither."""
+
+    description: str = ""
+    expiresIn: int | str | None = None  # noqa: N815 (the name on the wire)
+    expiresAt: str | None = None  # noqa: N815 (the name on the wire)
+    scopes: list[str] | None = None
+
+
+async def list_tokens(call: Call[NoTarget]) -> Response:
+    """tokens: list the caller's own tokens, or with `owner` those of somebody else or of everybody (`*`)."""
+    _require_unlimited(call)
+    query = call.request.query()
+    wanted = parse_page_request(query)
+    asked = query.find("owner")
+    if asked is not None and (asked == EVERYBODY or asked != call.identity.name) and not _may_everything(call):
+        raise Denied(owner=asked[:200])
+    owner = None if asked == EVERYBODY else asked or call.identity.name
+    page = call.registry.tokens.page(owner, last=wanted.last, limit=wanted.limit)
+    link: Headers = []
+    if page.more:
+        fields = {"owner": asked or call.identity.name, "n": str(wanted.limit), "last": page.rows[-1].token_id}
+        link = [("link", next_page_link(call.request.path, fields))]
+    return _reply(200, {"tokens": [_described(row) for row in page.rows]}, link)
+
+
+async def create_token(call: Call[NoTarget]) -> Response:
+    """tokens: create a token of the caller's own; its secret is in this answer and nowhere else."""
+    _require_unlimited(call)
+    if call.caller.proof.source is not Source.PASSWORD:
+        raise Denied(reason="tokens are created with a password, not with another token")
+    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ContentTypeUnsupported
+    asked = _decode(await read_bounded(call.request.body, LARGEST_REQUEST))
+    tokens = call.registry.tokens
+    row, secret = await tokens.create(
+        call.identity.name, asked.description, expires=_expires(asked, tokens.now()), scopes=_scopes(asked)
+    )
+    return _reply(201, {**_described(row), "secret": secret})
+
+
+async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
+    """tokens: revoke a token: one's own, anybody's for those who may do everything, or the one that is used here."""
+    proof = call.caller.proof
+    if (proof.source, proof.reference) != (Source.ISSUED_TOKEN, call.target.token_id):
+        _require_unlimited(call)
+    owner = None if not call.caller.limits and _may_everything(call) else call.identity.name
+    await call.registry.tokens.revoke(call.target.token_id, owner)
+    return Response(204, [("cache-control", "no-store")])
+
+
+def _require_unlimited(call: Call[Target]) -> None:
+    """Insist on somebody, whose credential is not limited to scopes.
+
+    Raises: Unauthorized, Denied.
+    """
+    if call.caller.proof.source is Source.ANONYMOUS:
+        raise Unauthorized(note="anonymous callers have no tokens")
+    if call.caller.limits:
+        raise Denied(reason="a token that is limited to scopes manages no tokens")
+
+
+def _may_everything(call: Call[Target]) -> bool:
+    """Tell whether the caller may use every method on every resource, even where no repository is meant."""
+    return all(call.can(verb, resource, CATALOG_SCOPE) for verb in METHODS for resource in Resource)
+
+
+def _decode(body: bytes) -> TokenRequest:
+    try:
+        return msgspec.json.decode(body, type=TokenRequest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise TokenRequestInvalid(reason=str(error)[:200]) from None
+
+
+def _expires(asked: TokenRequest, now: float) -> float | None:
+    if asked.expiresIn is not None and asked.expiresAt is not None:
+        raise TokenRequestInvalid(reason="give expiresIn or expiresAt, not both")
+    try:
+        if asked.expiresIn is not None:
+            return now + parse_lifetime(str(asked.expiresIn))
+        return None if asked.expiresAt is None else parse_moment(asked.expiresAt)
+    except ExpiryInvalid as error:
+        raise TokenRequestInvalid(expires=str(error)) from None
+
+
+def _scopes(asked: TokenRequest) -> Sequence[str] | None:
+    try:
+        parse_limit(asked.scopes or (), exact=False)
+    except GrantInvalid as error:
+        raise TokenRequestInvalid(scopes=str(error)) from None
+    return asked.scopes
+
+
+def _described(row: TokenRow) -> dict[str, object]:
+    return {
+        "id": row.token_id,
+        "owner": row.owner,
+        "description": row.description,
+        "created": _moment(row.created),
+        "expires": _moment(row.expires),
+        "scopes": row.scopes,
+        "lastUsed": _moment(row.last_used),
+    }
+
+
+def _moment(when: float | None) -> str | None:
+    return None if when is None else datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _reply(status: int, document: dict[str, object], headers: Headers | None = None) -> Response:
+    fixed: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
+    return Response(status, fixed + (headers or []), msgspec.json.encode(document))
