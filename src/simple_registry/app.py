@@ -1,21 +1,33 @@
 """The composition root: the only module that names adapters, and the one place where layers are put together."""
 
 import asyncio
-import contextlib
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from simple_registry.access.given_key import GivenKey
 from simple_registry.access.passwords import verify_password
-from simple_registry.access.policy import BindingPolicy
-from simple_registry.access.rules import administrator_binding
+from simple_registry.access.rules import AccessRules
+from simple_registry.access.signed import SigningKeys, TokenSigner
+from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.clock import Clock, SystemClock
+from simple_registry.config.live_access import CurrentAccess, LiveAccess
+from simple_registry.config.load import load_access
 from simple_registry.config.settings import AllowMissing, Settings
+from simple_registry.config.watch import signature
 from simple_registry.faults import StorageFault
-from simple_registry.http.authentication import Authenticator, PasswordVerifier
+from simple_registry.http.authentication import Authenticator, ExternalVerifier
+from simple_registry.http.brake import LoginBrake
 from simple_registry.http.call import Registry
+from simple_registry.http.challenges import Challenger
 from simple_registry.http.dispatch import Dispatcher
+from simple_registry.http.external_tokens import ExternalTokens
+from simple_registry.http.handlers.token import REFRESH_LIFE, TokenService
+from simple_registry.http.issuer_keys import IssuerKeys
+from simple_registry.http.origins import Origins
+from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.http.rsgi import HTTPProtocol, RsgiApplication, Scope
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.garbage import Garbage
@@ -23,16 +35,19 @@ from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
+from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.key_file import KeyFile
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
+from simple_registry.upstream.client import HttpsFetcher
 
 logger = logging.getLogger("simple_registry")
 
@@ -40,7 +55,13 @@ PASSWORD_THREADS = 2
 """Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
 
 MAINTENANCE_WORKER = 0
-"""The worker that collects garbage; one is enough, and several would be safe."""
+"""The worker that does maintenance; one is enough, and several would be safe."""
+
+KEY_LIFE = 30 * 24 * 3600
+"""Seconds for which a signing key signs before the next one takes over."""
+
+KEY_KEPT = REFRESH_LIFE + 24 * 3600
+"""Seconds for which it verifies after that: as long as anything that it signed is good for something."""
 
 _REQUIRED = {
     AllowMissing.NONE: Required(),
@@ -56,6 +77,14 @@ class Stores:
     metadata: MetadataStore
     content: ContentStore
     uploads: UploadStore
+
+
+class Background(Protocol):
+    """Work beside requests."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        ...
 
 
 class Application(Protocol):
@@ -74,16 +103,27 @@ class Application(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What decides who may do what: the rules in force at each moment, and the keys of our and of foreign tokens."""
+
+    access: CurrentAccess
+    signing_keys: SigningKeys
+    external: ExternalVerifier
+
+
 class RegistryApplication:
     """A registry over some stores."""
 
-    def __init__(self, settings: Settings, stores: Stores, clock: Clock, *, maintain: bool) -> None:
-        """Put the layers together; with `maintain`, `start` also begins to collect garbage."""
-        self._settings = settings
+    def __init__(self, settings: Settings, stores: Stores, trust: Trust, clock: Clock) -> None:
+        """Put the layers together."""
         self._stores = stores
-        self._maintain = maintain
-        self._maintenance: asyncio.Task[None] | None = None
+        self._access = trust.access
+        self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
+        self._tokens = Tokens(stores.metadata, clock, new_secret=new_token, hash_secret=token_hash)
+        self.background: list[Background] = []
+        """What `start` starts; filled before."""
         limits = settings.limits
         uploads = Uploads(stores.metadata, stores.uploads, stores.content, clock=clock, session_limit=limits.sessions)
         self.garbage = Garbage(
@@ -94,6 +134,16 @@ class RegistryApplication:
             grace=settings.garbage_collection.grace,
             session_life=limits.session_life,
         )
+        signer = TokenSigner(trust.signing_keys)
+        authenticator = Authenticator(
+            self._rules,
+            passwords=PasswordVerifier(verify=verify_password, executor=self._executor, clock=clock),
+            brake=LoginBrake(clock),
+            tokens=self._tokens,
+            signer=signer,
+            external=trust.external,
+            clock=clock,
+        )
         registry = Registry(
             blobs=Blobs(stores.metadata, stores.content),
             uploads=uploads,
@@ -101,33 +151,39 @@ class RegistryApplication:
             tags=Tags(stores.metadata),
             referrers=Referrers(stores.metadata),
             repositories=Repositories(stores.metadata),
+            tokens=self._tokens,
+            token_service=TokenService(authenticator, signer, clock, life=settings.web.token_timeout),
             manifest_size=limits.manifest_size,
             tags_per_push=limits.tags_per_push,
-            check=stores.metadata.check,
+            readiness=self._readiness,
         )
-        administrator = settings.administrator
-        hashes = {} if administrator is None else {administrator.name: administrator.password_hash.reveal()}
-        verifier = PasswordVerifier(hashes, verify=verify_password, executor=self._executor, clock=clock)
-        policy = BindingPolicy([administrator_binding(administrator.name)] if administrator else [])
+        origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
         self._rsgi = RsgiApplication(
-            Dispatcher(registry, Authenticator(verifier), policy),
+            Dispatcher(registry, authenticator, Challenger(settings.web.challenge, origins), self._rules),
+            origins=origins,
             clock=clock,
             body_timeout=limits.body_timeout,
             drain_size=limits.drain_size,
             drain_timeout=limits.drain_timeout,
         )
 
+    def _rules(self) -> AccessRules:
+        return self._access.rules
+
+    def _readiness(self) -> Mapping[str, object]:
+        self._stores.metadata.check()
+        return {"configuration": "current" if self._access.status.ok else "stale"}
+
     async def start(self) -> None:
-        """Begin to collect garbage, in the one worker that does."""
-        if self._maintain:
-            self._maintenance = asyncio.create_task(self._collect_garbage())
+        """Start the background work of this worker."""
+        self._tasks = [asyncio.create_task(work.run()) for work in self.background]
 
     async def stop(self) -> None:
         """Finish writes under way and let go of the stores."""
-        if self._maintenance is not None:
-            self._maintenance.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._maintenance
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tokens.settle()
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self._stores.metadata.close()
 
@@ -135,16 +191,35 @@ class RegistryApplication:
         """Answer one request."""
         await self._rsgi.__rsgi__(scope, protocol)
 
-    async def _collect_garbage(self) -> None:
+
+class Maintenance:
+    """What one worker does for all from time to time: collect garbage, renew the signing key."""
+
+    def __init__(self, garbage: Garbage, keys: KeyFile | None, clock: Clock, *, interval: float) -> None:
+        """Do a round every `interval` seconds; `keys` are ours to renew, unless the operator gave one."""
+        self._garbage = garbage
+        self._keys = keys
+        self._clock = clock
+        self._interval = interval
+
+    async def run(self) -> None:
+        """Do rounds until cancelled; a round that fails is repeated by the next."""
         while True:
-            await asyncio.sleep(self._settings.garbage_collection.interval)
+            await asyncio.sleep(self._interval)
             try:
-                collected = await self.garbage.collect()
+                await self._round()
             except StorageFault:
-                logger.exception("garbage collection failed; the next round tries again")
-            else:
-                fields = {"sessions": collected.sessions, "contents": collected.contents}
-                logger.info("garbage collected", extra={"fields": fields})
+                logger.exception("maintenance failed; the next round tries again")
+
+    async def _round(self) -> None:
+        collected = await self._garbage.collect()
+        fields = {"sessions": collected.sessions, "contents": collected.contents, "tokens": collected.tokens}
+        level = logging.INFO if any(fields.values()) else logging.DEBUG
+        logger.log(level, "garbage collected", extra={"fields": fields})
+        now = self._clock.now()
+        if self._keys is not None and self._keys.current().created < now - KEY_LIFE:
+            await asyncio.to_thread(self._keys.rotate, now, KEY_KEPT)
+            logger.info("the signing key was renewed")
 
 
 def prepare(settings: Settings) -> DataDirectory:
@@ -156,6 +231,8 @@ def prepare(settings: Settings) -> DataDirectory:
     """
     directory = DataDirectory.claim(settings.data_dir)
     migrate(directory.layout.database)
+    if settings.web.token_secret is None:
+        KeyFile(directory.layout.signing_keys, SystemClock()).prepare()
     return directory
 
 
@@ -169,4 +246,27 @@ def build(settings: Settings, worker: int) -> Application:
         content=FilesystemContentStore(layout, disk, threads),
         uploads=FilesystemUploadStore(layout, disk, threads),
     )
-    return RegistryApplication(settings, stores, clock, maintain=worker == MAINTENANCE_WORKER)
+    secret = settings.web.token_secret
+    key_file = KeyFile(layout.signing_keys, clock) if secret is None else None
+    access = live_access(settings)
+    trust = Trust(
+        access=access,
+        signing_keys=key_file or GivenKey(secret.reveal().encode() if secret else b""),
+        external=ExternalTokens(IssuerKeys(HttpsFetcher(), clock), clock),
+    )
+    application = RegistryApplication(settings, stores, trust, clock)
+    application.background.append(access)
+    if worker == MAINTENANCE_WORKER:
+        interval = settings.garbage_collection.interval
+        application.background.append(Maintenance(application.garbage, key_file, clock, interval=interval))
+    return application
+
+
+def live_access(settings: Settings) -> LiveAccess:
+    """Return the rules of the documents, followed as they change.
+
+    Raises: ConfigError.
+    """
+    return LiveAccess(
+        lambda: load_access(settings.config_dirs, settings.administrator), lambda: signature(settings.config_dirs)
+    )

@@ -62,6 +62,19 @@ class Entry:
             ConfigError: it is no mapping, a key is there twice, or a key is not among `known`.
 
         """
+        found = self.any_fields()
+        for name, entry in found.items():
+            if name not in known:
+                raise entry.error(f"is not a known field{nearest(name, known)}")
+        return found
+
+    def any_fields(self) -> dict[str, "Entry"]:
+        """Return the entries of a mapping whose keys are the writer's own.
+
+        Raises:
+            ConfigError: it is no mapping, or a key is there twice.
+
+        """
         if not isinstance(self.node, yaml.MappingNode):
             raise self.error(f"must be a mapping (name: value), not {self._what()}")
         found: dict[str, Entry] = {}
@@ -70,8 +83,6 @@ class Entry:
             entry = self._inner(f"{self.path}.{name}".lstrip("."), value, key)
             if name in found:
                 raise entry.error(f"is there twice; the other one is on line {found[name].place.line}")
-            if name not in known:
-                raise entry.error(f"is not a known field{nearest(name, known)}")
             found[name] = entry
         return found
 

@@ -8,19 +8,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simple_registry.access.rules import AccessRules
+from simple_registry.config.access_documents import access_rules
 from simple_registry.config.administrator import DEFAULT_NAME, administrator, parse_user_name, read_password_file
 from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, read_documents
 from simple_registry.config.fields import FIELDS, Field, settings_from
 from simple_registry.config.settings import Administrator, Settings, UnixAddress
 from simple_registry.config.values import ConfigError, parse_path
 
-LATER_KINDS = ("User", "Role", "RoleBinding", "Token", "TokenIssuer", "PullThroughCache")
+ACCESS_KINDS = ("User", "Role", "RoleBinding", "Token", "TokenIssuer")
+KINDS = ("Configuration", *ACCESS_KINDS)
+LATER_KINDS = ("PullThroughCache",)
 LATER_FIELDS = (
-    "web.externalURL",
-    "web.tokenSecret",
-    "web.tokenTimeout",
-    "web.challenge",
-    "web.trustedProxies",
     "web.ui",
     "storage",
     "garbageCollection.deleteUntagged",
@@ -99,16 +98,30 @@ def _password(options: Options) -> str | None:
 
 def read_configuration(directories: Iterable[Path]) -> dict[str, object]:
     """Return what the `Configuration` documents below `directories` set, by attribute of `Settings`."""
-    documents = [document for file in document_files(directories) for document in read_documents(file)]
-    for document in documents:
-        _require_known_kind(document)
     merged: dict[str, _Found] = {}
-    for document in by_kind(documents).get("Configuration", []):
+    for document in _read_all(directories).get("Configuration", []):
         for path, found in _configuration(document).items():
             other = merged.setdefault(path, found)
             if other.value != found.value:
                 raise ConfigError(f"{found.place}: {path} is set differently at {other.place}; keep one of them")
     return {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
+
+
+def load_access(directories: Iterable[Path], administrator: Administrator | None) -> AccessRules:
+    """Return what the documents below `directories`, and the flags, say about access.
+
+    Raises:
+        ConfigError: anything in any document is not right.
+
+    """
+    return access_rules(_read_all(directories), administrator)
+
+
+def _read_all(directories: Iterable[Path]) -> Mapping[str, list[Document]]:
+    documents = [document for file in document_files(directories) for document in read_documents(file)]
+    for document in documents:
+        _require_known_kind(document)
+    return by_kind(documents)
 
 
 def document_files(directories: Iterable[Path]) -> list[Path]:
@@ -139,13 +152,12 @@ def _walk(directory: Path, above: frozenset[Path]) -> Iterable[Path]:
 
 
 def _require_known_kind(document: Document) -> None:
-    if document.kind == "Configuration":
+    if document.kind in KINDS:
         return
     if document.kind in LATER_KINDS:
         raise ConfigError(f"{document.place}: documents of kind {document.kind} are not supported by this version")
     raise ConfigError(
-        f"{document.place}: {document.kind!r} is not a known kind"
-        f"{nearest(document.kind, ('Configuration', *LATER_KINDS))}"
+        f"{document.place}: {document.kind!r} is not a known kind{nearest(document.kind, (*KINDS, *LATER_KINDS))}"
     )
 
 

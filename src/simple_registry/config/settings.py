@@ -3,9 +3,12 @@
 `docs/configuration.md` documents each; a test compares the two.
 """
 
+import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from simple_registry.http.challenges import ChallengeMode
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -107,12 +110,27 @@ class GarbageCollection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Web:
+    """How clients see the registry.
+
+    `token_timeout` is in seconds; `token_secret` takes the place of the keys in the data directory.
+    """
+
+    external_url: str | None = None
+    token_secret: Secret | None = None
+    token_timeout: int = 300
+    challenge: ChallengeMode = ChallengeMode.AUTO
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a server process group runs with."""
 
     data_dir: Path = Path("./data")
     addr: TcpAddress | UnixAddress = field(default_factory=lambda: TcpAddress("0.0.0.0", 5000))  # noqa: S104 (documented default)
     tls: Tls | None = None
+    web: Web = field(default_factory=Web)
     workers: int = 0
     """Number of worker processes; 0: one per core."""
     config_dirs: tuple[Path, ...] = ()

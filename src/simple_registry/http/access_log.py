@@ -19,7 +19,7 @@ def log_access(request: Request, outcome: Outcome, *, seconds: float) -> None:
         "size": outcome.response.size,
         "ms": round(seconds * 1000, 2),
         "client": request.client,
-        "identity": outcome.identity.name,
+        "identity": outcome.identity,
         "agent": request.headers.get("user-agent", ""),
         "request": request.id,
     }

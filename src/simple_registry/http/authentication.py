@@ -1,129 +1,234 @@
-"""Who is calling: from an `Authorization` header to an identity (RFC 7617).
+"""Who is calling: from an `Authorization` header to a caller.
 
-A header that is there but wrong, in whatever way, is never taken for anonymous. Verified credentials are remembered
-for a short time under a key that depends on the stored hash, so a changed or removed user is noticed at once; the
-slow hash runs in a small pool of threads, and equal questions that arrive together are asked once.
+    Basic   name + password        a user's password, or any token below in its place
+    Bearer  a static token         of a `Token` document
+            an issued token        of the database; revoked is gone
+            our signed token       derived from one of these, or from an anonymous call; its proof is asked again
+            a trusted issuer's     of a `TokenIssuer` document
+
+Whatever is derived is proved again at every request against the rules of that moment: a removed user, a changed
+password, a revoked token and an issuer that is no longer trusted end it at once. Expiry is only noted here; see
+`dispatch` for the one thing an expired credential is still good for.
 """
 
-import asyncio
-import base64
-import binascii
-import hmac
-import secrets
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
+from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
+from simple_registry.access.issuers import LEEWAY, ClaimsRefused, TrustedIssuer
+from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.access.rules import AccessRules
+from simple_registry.access.signed import SignedTokenInvalid, TokenKind, TokenSigner
+from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
 from simple_registry.clock import Clock
-from simple_registry.oci.errors import TooManyRequests, Unauthorized
+from simple_registry.http.authorization import BasicCredentials, InvalidToken, parse_authorization
+from simple_registry.http.brake import LoginBrake
+from simple_registry.http.password_verifier import PasswordVerifier
+from simple_registry.oci.errors import Unauthorized
+from simple_registry.operations.tokens import TokenRow, Tokens
 
-REALM = "simple-registry"
-CHALLENGE = f'Basic realm="{REALM}"'
-
-VERIFIED_LIFE = 900.0
-"""Seconds for which a verified password is not hashed again."""
-
-VERIFIED_LIMIT = 10_000
-PENDING_LIMIT = 256
-"""Most passwords that wait for the pool; more are asked to come back."""
+_JWT_DOTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class BasicCredentials:
-    """A name and a password that somebody claims."""
+class VerifiedToken:
+    """A trusted issuer's token whose signature, audience and times are right; `expires` in seconds since the epoch."""
 
-    name: str
-    password: str
-
-
-def parse_basic(header: str) -> BasicCredentials:
-    """Return the credentials of an `Authorization` header.
-
-    Raises: Unauthorized.
-    """
-    scheme, _, value = header.strip(" ").partition(" ")
-    if scheme.lower() != "basic":
-        raise Unauthorized(note="an authorization scheme other than Basic")
-    try:
-        name, colon, password = base64.b64decode(value.strip(" "), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
-        raise Unauthorized(note="unreadable Basic credentials") from error
-    if not colon or not name:
-        raise Unauthorized(note="Basic credentials without a name or a colon")
-    return BasicCredentials(name, password)
+    issuer: TrustedIssuer
+    claims: Mapping[str, object]
+    expires: float
 
 
-class PasswordVerifier:
-    """Verifies passwords off the event loop, and remembers those that were right."""
+class ExternalVerifier(Protocol):
+    """Verifies tokens of trusted issuers."""
 
-    def __init__(
-        self,
-        hashes: Mapping[str, str],
-        *,
-        verify: Callable[[str, str | None], bool],
-        executor: Executor,
-        clock: Clock,
-    ) -> None:
-        """Know users by their `hashes`; `verify(password, hash)` spends the same time when there is no hash."""
-        self._hashes = hashes
-        self._verify = verify
-        self._executor = executor
-        self._clock = clock
-        self._key = secrets.token_bytes(32)
-        self._verified: OrderedDict[bytes, float] = OrderedDict()
-        self._pending: dict[bytes, asyncio.Future[bool]] = {}
+    async def verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> VerifiedToken:
+        """Return what a token of one of the issuers says. That it expired is no reason to refuse here.
 
-    async def verify(self, credentials: BasicCredentials) -> bool:
-        """Tell whether the password is that of the user.
-
-        Raises: TooManyRequests when too many wait already.
+        Raises: InvalidToken.
         """
-        stored = self._hashes.get(credentials.name)
-        key = self._cache_key(credentials, stored)
-        if self._verified.get(key, 0.0) > self._clock.monotonic():
-            return True
-        pending = self._pending.get(key)
-        if pending is None:
-            if len(self._pending) >= PENDING_LIMIT:
-                raise TooManyRequests(reason="too many logins at once; try again in a moment")
-            pending = asyncio.get_running_loop().run_in_executor(
-                self._executor, self._verify, credentials.password, stored
-            )
-            self._pending[key] = pending
-            pending.add_done_callback(lambda done: self._remember(key, done))
-        return await asyncio.shield(pending)
-
-    def _remember(self, key: bytes, done: asyncio.Future[bool]) -> None:
-        del self._pending[key]
-        if done.cancelled() or done.exception() is not None or not done.result():
-            return
-        self._verified[key] = self._clock.monotonic() + VERIFIED_LIFE
-        if len(self._verified) > VERIFIED_LIMIT:
-            self._verified.popitem(last=False)
-
-    def _cache_key(self, credentials: BasicCredentials, stored: str | None) -> bytes:
-        fields = (credentials.name, credentials.password, stored or "")
-        message = b"".join(len(field).to_bytes(8, "big") + field for field in (text.encode() for text in fields))
-        return hmac.digest(self._key, message, "sha256")
+        ...
 
 
 class Authenticator:
-    """Turns `Authorization` headers into identities."""
+    """Turns headers into callers."""
 
-    def __init__(self, verifier: PasswordVerifier) -> None:
-        """Trust what `verifier` says."""
-        self._verifier = verifier
+    def __init__(
+        self,
+        rules: Callable[[], AccessRules],
+        *,
+        passwords: PasswordVerifier,
+        brake: LoginBrake,
+        tokens: Tokens,
+        signer: TokenSigner,
+        external: ExternalVerifier,
+        clock: Clock,
+    ) -> None:
+        """Believe what the current `rules` and the verifiers say."""
+        self._rules = rules
+        self._passwords = passwords
+        self._brake = brake
+        self._tokens = tokens
+        self._signer = signer
+        self._external = external
+        self._clock = clock
 
-    async def authenticate(self, header: str | None) -> Identity:
-        """Return who sends this header.
+    async def authenticate(self, header: str | None, client: str) -> Caller:
+        """Return who sends this header from this address.
+
+        Raises: Unauthorized (InvalidToken for tokens), TooManyRequests.
+        """
+        if header is None:
+            return self._anonymous(self._rules())
+        credentials = parse_authorization(header)
+        if isinstance(credentials, BasicCredentials):
+            return await self.log_in(credentials, client)
+        caller = await self._of_token(self._rules(), credentials.token)
+        if caller is None:
+            raise InvalidToken(note="an unknown bearer token")
+        return self._judged(caller)
+
+    async def log_in(self, credentials: BasicCredentials, client: str) -> Caller:
+        """Return whom a name and a password, or a token in its place, prove.
 
         Raises: Unauthorized, TooManyRequests.
         """
-        if header is None:
+        rules = self._rules()
+        try:
+            caller = await self._of_token(rules, credentials.password)
+        except InvalidToken:
+            caller = None  # a password may look like a token
+        if caller is None:
+            return await self._of_password(rules, credentials, client)
+        if caller.proof.source is not Source.EXTERNAL and caller.identity.name != credentials.name:
+            raise Unauthorized(note=f"a token of somebody else than {credentials.name[:64]!r}")
+        return self._judged(caller)
+
+    async def refresh(self, token: str) -> Caller:
+        """Return whom a refresh token speaks of.
+
+        Raises: InvalidToken.
+        """
+        return self._judged(await self._of_signed(self._rules(), token, TokenKind.REFRESH))
+
+    def _anonymous(self, rules: AccessRules) -> Caller:
+        identity = rules.anonymous
+        if identity is None:
             raise Unauthorized
-        credentials = parse_basic(header)
-        if not await self._verifier.verify(credentials):
-            raise Unauthorized(note=f"wrong password or unknown user {credentials.name[:64]!r}")
-        return Identity(credentials.name)
+        return Caller(identity, Proof(Source.ANONYMOUS))
+
+    async def _of_password(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
+        user = rules.users.get(credentials.name)
+        stored = user.password_hash if user else None
+        if not self._passwords.remembers(credentials, stored):
+            self._brake.check(client, credentials.name)
+            if not await self._passwords.verify(credentials, stored):
+                self._brake.failed(client, credentials.name)
+                raise Unauthorized(note=f"wrong password or unknown user {credentials.name[:64]!r}")
+            self._brake.succeeded(client, credentials.name)
+        proof = Proof(Source.PASSWORD, fingerprint(stored or ""))
+        return Caller(_identity(rules, credentials.name), proof)
+
+    async def _of_token(self, rules: AccessRules, text: str) -> Caller | None:
+        """Return whom a token speaks of; `None` when it is none that anybody here could have given out."""
+        hashed = token_hash(text)
+        if hashed in rules.tokens:
+            return _static(rules, Proof(Source.STATIC_TOKEN, hashed.hex()))
+        if text.startswith(ISSUED_PREFIX):
+            row = self._tokens.find(text)
+            return None if row is None else _issued(rules, row)
+        if text.count(".") != _JWT_DOTS:
+            return None
+        try:
+            return await self._of_signed(rules, text, TokenKind.ACCESS)
+        except InvalidToken:
+            if not rules.issuers:
+                raise
+        return await self._of_external(rules, text)
+
+    async def _of_signed(self, rules: AccessRules, token: str, kind: TokenKind) -> Caller:
+        try:
+            claims = self._signer.verify(token, kind)
+            limit = None if kind is TokenKind.REFRESH else parse_limit(claims.scopes, exact=True)
+        except (SignedTokenInvalid, GrantInvalid) as error:
+            raise InvalidToken(note=str(error)) from error
+        if claims.proof.source is Source.EXTERNAL:
+            proved = await self._of_external(rules, claims.proof.reference)
+        else:
+            proved = self._prove(rules, claims.proof, claims.subject)
+        if proved.identity.name != claims.subject:
+            raise InvalidToken(note="the token's user is no longer who proved it")
+        limits = proved.limits if limit is None else (*proved.limits, limit)
+        return replace(proved, limits=limits, expires=min(claims.expires, proved.expires or claims.expires))
+
+    def _prove(self, rules: AccessRules, proof: Proof, subject: str) -> Caller:
+        """Return whom a proof of `subject` still proves, under the rules of this moment.
+
+        Raises: InvalidToken.
+        """
+        match proof.source:
+            case Source.ANONYMOUS:
+                return self._anonymous(rules)
+            case Source.PASSWORD:
+                return _by_password(rules, proof, subject)
+            case Source.STATIC_TOKEN:
+                return _static(rules, proof)
+            case Source.ISSUED_TOKEN:
+                row = self._tokens.get(proof.reference)
+                if row is None:
+                    raise InvalidToken(note="the token behind it was revoked")
+                return _issued(rules, row)
+            case _:
+                raise InvalidToken(note="an external proof where none belongs")
+
+    async def _of_external(self, rules: AccessRules, token: str) -> Caller:
+        verified = await self._external.verify(token, rules.issuers)
+        issuer = verified.issuer
+        try:
+            user = rules.users.get(issuer.user_name(verified.claims))
+            identity = issuer.identity(verified.claims, user.groups if user else frozenset())
+        except ClaimsRefused as error:
+            raise InvalidToken(note=str(error)) from error
+        if not issuer.user_prefix and user is None:
+            raise InvalidToken(note=f"no User document for {identity.name[:64]!r}")
+        return Caller(identity, Proof(Source.EXTERNAL, token), expires=verified.expires + LEEWAY)
+
+    def _judged(self, caller: Caller) -> Caller:
+        if caller.expires is not None and caller.expires <= self._clock.now():
+            return replace(caller, expired=True)
+        return caller
+
+
+def fingerprint(password_hash: str) -> str:
+    """Return what identifies a stored hash without telling anything about it."""
+    return hashlib.sha256(password_hash.encode()).hexdigest()[:32]
+
+
+def _identity(rules: AccessRules, name: str) -> Identity:
+    identity = rules.identity(name)
+    if identity is None:
+        raise InvalidToken(note=f"the user {name[:64]!r} does not exist any more")
+    return identity
+
+
+def _by_password(rules: AccessRules, proof: Proof, subject: str) -> Caller:
+    user = rules.users.get(subject)
+    if user is None or user.password_hash is None or fingerprint(user.password_hash) != proof.reference:
+        raise InvalidToken(note=f"the password of {subject[:64]!r} was changed or removed")
+    return Caller(_identity(rules, subject), proof)
+
+
+def _static(rules: AccessRules, proof: Proof) -> Caller:
+    token = rules.tokens.get(bytes.fromhex(proof.reference))
+    if token is None:
+        raise InvalidToken(note="the token behind it is gone from the configuration")
+    limits = () if token.limit is None else (token.limit,)
+    return Caller(_identity(rules, token.username), proof, limits, token.expires_at)
+
+
+def _issued(rules: AccessRules, row: TokenRow) -> Caller:
+    limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
+    return Caller(_identity(rules, row.owner), Proof(Source.ISSUED_TOKEN, row.token_id), limits, row.expires)

@@ -1,12 +1,13 @@
 """An authorised call: what a handler gets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from simple_registry.access.caller import Caller
 from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.policy import Allowed
+from simple_registry.access.policy import Allowed, Policy
 from simple_registry.http.messages import Request
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Denied
@@ -16,12 +17,16 @@ from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
+from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
+
+if TYPE_CHECKING:
+    from simple_registry.http.handlers.token import TokenService
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Every operation, the bounds that handlers keep, and whether the stores answer."""
+    """Every operation, the bounds that handlers keep, and whether the registry is ready (raises when it is not)."""
 
     blobs: Blobs
     uploads: Uploads
@@ -31,7 +36,9 @@ class Registry:
     repositories: Repositories
     manifest_size: int
     tags_per_push: int
-    check: Callable[[], None]
+    tokens: Tokens
+    token_service: "TokenService"
+    readiness: Callable[[], Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +86,22 @@ class Call(Generic[Target]):
 
     request: Request
     target: Target
-    identity: Identity
+    caller: Caller
     registry: Registry
-    decide: Callable[[Permission], object]
+    policy: Policy
+
+    @property
+    def identity(self) -> Identity:
+        """Who calls."""
+        return self.caller.identity
+
+    def may(self, caller: Caller, permission: Permission) -> bool:
+        """Tell whether a caller has a permission, within the limits of its credential."""
+        return caller.limited_to(permission) and isinstance(self.policy.decide(caller.identity, permission), Allowed)
 
     def can(self, verb: str, resource: Resource, scope: str) -> bool:
-        """Tell whether the caller has a further permission."""
-        return isinstance(self.decide(Permission(verb, resource, scope)), Allowed)
+        """Tell whether this caller has a further permission."""
+        return self.may(self.caller, Permission(verb, resource, scope))
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
         """Insist on a further permission.

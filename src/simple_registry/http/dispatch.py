@@ -10,16 +10,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simple_registry.access.identity import ANONYMOUS, Identity
+from simple_registry.access.caller import Caller, Proof, Source
+from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission
 from simple_registry.access.policy import Allowed, Policy
+from simple_registry.access.rules import AccessRules
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.http.authentication import Authenticator
+from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.call import Registry
+from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response
-from simple_registry.http.routes import Entry, resolve
+from simple_registry.http.routes import Entry, Matched, resolve
 from simple_registry.oci.errors import Denied, RegistryError, SizeInvalid, StorageExhausted, Unauthorized, Unavailable
 
 logger = logging.getLogger("simple_registry")
@@ -30,18 +34,25 @@ class Outcome:
     """The response to a request, who asked, and what the log should know besides."""
 
     response: Response
-    identity: Identity = ANONYMOUS
+    identity: str = "-"
     note: str | None = None
 
 
 class Dispatcher:
     """Answers requests."""
 
-    def __init__(self, registry: Registry, authenticator: Authenticator, policy: Policy) -> None:
-        """Answer with these operations, to whom `authenticator` knows, what `policy` allows."""
+    def __init__(
+        self,
+        registry: Registry,
+        authenticator: Authenticator,
+        challenger: Challenger,
+        rules: Callable[[], AccessRules],
+    ) -> None:
+        """Answer with these operations, to whom `authenticator` knows, what the current `rules` allow."""
         self._registry = registry
         self._authenticator = authenticator
-        self._policy = policy
+        self._challenger = challenger
+        self._rules = rules
 
     async def dispatch(self, request: Request) -> Outcome:
         """Answer a request; never raises but for cancellation."""
@@ -51,9 +62,8 @@ class Dispatcher:
         except RegistryError as error:
             outcome.response, outcome.note = problem_response(request, error), error.note
         except ContentInterrupted as error:
-            outcome.response = problem_response(
-                request, SizeInvalid(received=error.received, announced=error.announced)
-            )
+            refusal = SizeInvalid(received=error.received, announced=error.announced)
+            outcome.response = problem_response(request, refusal)
         except StorageFull as fault:
             logger.error("storage is full: %s", fault)  # noqa: TRY400 (the cause is the disk, not a line of code)
             outcome.response, outcome.note = problem_response(request, StorageExhausted()), str(fault)
@@ -67,23 +77,49 @@ class Dispatcher:
 
     async def _answer(self, request: Request, outcome: Outcome) -> Response:
         matched = resolve(request.method, request.path)
-        if matched.needs is not Entry.PUBLIC:
-            outcome.identity = await self._authenticator.authenticate(request.headers.get("authorization"))
-        if matched.permission is not None:
-            self._require(outcome.identity, matched.permission)
-        return await matched.answer(request, outcome.identity, self._registry, self._decide(outcome.identity))
+        rules = self._rules()
+        try:
+            caller = await self._caller(request, matched)
+            outcome.identity = caller.identity.name
+            if matched.permission is not None:
+                _require(rules.policy, caller, matched.permission)
+            return await matched.answer(request, caller, self._registry, rules.policy)
+        except Unauthorized as error:
+            challenges = self._challenger.challenges(
+                request, error, matched.permission, anonymous=rules.anonymous is not None
+            )
+            outcome.note = error.note
+            return problem_response(request, error, challenges)
 
-    def _require(self, identity: Identity, permission: Permission) -> None:
-        decision = self._policy.decide(identity, permission)
-        if isinstance(decision, Allowed):
+    async def _caller(self, request: Request, matched: Matched) -> Caller:
+        header = request.headers.get("authorization")
+        if matched.needs is Entry.PUBLIC:
+            return NOBODY
+        if header is None and matched.needs is Entry.LOGIN:
+            raise Unauthorized
+        caller = await self._authenticator.authenticate(header, request.client)
+        if caller.expired and not matched.continues:
+            raise InvalidToken(note="an expired token")
+        return caller
+
+
+def _require(policy: Policy, caller: Caller, permission: Permission) -> None:
+    """Insist that the caller has a permission.
+
+    Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
+    """
+    decision = policy.decide(caller.identity, permission)
+    if isinstance(decision, Allowed):
+        if caller.limited_to(permission):
             return
-        if identity == ANONYMOUS:
-            raise Unauthorized(note=decision.reason)
-        verb, resource, scope = permission
-        raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)
+        raise InsufficientScope(note="the token's scopes do not reach that far")
+    if caller.proof.source is Source.ANONYMOUS:
+        raise Unauthorized(note=decision.reason)
+    verb, resource, scope = permission
+    raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)
 
-    def _decide(self, identity: Identity) -> Callable[[Permission], object]:
-        return lambda permission: self._policy.decide(identity, permission)
 
+NOBODY = Caller(Identity("-"), Proof(Source.ANONYMOUS))
+"""The caller of endpoints that need nobody; no binding can name it."""
 
 _NO_RESPONSE = Response(500)

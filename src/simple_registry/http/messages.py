@@ -28,7 +28,11 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `headers` has lower-case names; a name that came several times has its values joined by commas."""
+    """One request. `headers` has lower-case names; a name that came several times has its values joined by commas.
+
+    `client` is the address of who asks, `peer` that of the connection (they differ behind trusted proxies); `host` is
+    what the client calls us.
+    """
 
     method: str
     path: str
@@ -37,6 +41,8 @@ class Request:
     body: Body
     id: str
     client: str = ""
+    peer: str = ""
+    host: str = ""
     secure: bool = False
 
     def query(self) -> "Query":

@@ -1,10 +1,9 @@
 """Errors on the wire: the only place that turns one into a response (distribution-spec, "Error Codes")."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from simple_registry.http.authentication import CHALLENGE
 from simple_registry.http.messages import Headers, Request, Response
 from simple_registry.http.ranges import received_range, unsatisfied_range
 from simple_registry.http.routes import MethodNotAllowed
@@ -14,7 +13,6 @@ from simple_registry.oci.errors import (
     RegistryError,
     Several,
     TooManyRequests,
-    Unauthorized,
     Unavailable,
 )
 
@@ -22,13 +20,14 @@ RETRY_AFTER = "1"
 """Seconds that a client is asked to wait."""
 
 
-def problem_response(request: Request, error: RegistryError) -> Response:
-    """Return the response that tells the client about `error`."""
+def problem_response(request: Request, error: RegistryError, challenges: Sequence[str] = ()) -> Response:
+    """Return the response that tells the client about `error`, with the challenges of a 401."""
     errors = error.errors if isinstance(error, Several) else [error]
     headers: Headers = [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),
+        *(("www-authenticate", challenge) for challenge in challenges),
         *_headers(request, errors[0]),
     ]
     document = {"errors": [_entry(each) for each in errors], "requestId": request.id}
@@ -53,8 +52,6 @@ def _entry(error: RegistryError) -> Mapping[str, object]:
 def _headers(request: Request, error: RegistryError) -> Headers:
     """Return what some errors say in headers, so that clients can go on."""
     match error:
-        case Unauthorized():
-            return [("www-authenticate", CHALLENGE)]
         case RangeInvalid():
             received = error.facts.get("received")
             return [("location", request.path), ("range", received_range(received if isinstance(received, int) else 0))]
@@ -64,6 +61,6 @@ def _headers(request: Request, error: RegistryError) -> Headers:
         case MethodNotAllowed():
             return [("allow", ", ".join(error.allowed))]
         case TooManyRequests() | Unavailable():
-            return [("retry-after", RETRY_AFTER)]
+            return [("retry-after", str(error.facts.get("retryAfter", RETRY_AFTER)))]
         case _:
             return []

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, Protocol
 
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller
 from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource, scope_of
+from simple_registry.access.policy import Policy
 from simple_registry.http.call import (
     Call,
     DigestTarget,
@@ -23,7 +24,7 @@ from simple_registry.http.call import (
     SessionTarget,
     Target,
 )
-from simple_registry.http.handlers import base, blobs, discovery, manifests, uploads
+from simple_registry.http.handlers import base, blobs, discovery, manifests, token, tokens, uploads
 from simple_registry.http.messages import Request, Response
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import ManifestUnknown, NotFound, TagInvalid, Unsupported
@@ -33,8 +34,9 @@ from simple_registry.oci.names import parse_reference, parse_repository_name
 class Entry(StrEnum):
     """What an endpoint needs that belongs to no resource."""
 
-    PUBLIC = "public"
-    LOGIN = "login"
+    PUBLIC = "public"  # nothing at all
+    ANYBODY = "anybody"  # valid credentials, or none where there is an anonymous user
+    LOGIN = "login"  # valid credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,26 @@ class Endpoint(Generic[Target]):
     ids: str
     needs: Resource | Entry
     handle: Callable[[Call[Target]], Awaitable[Response]]
+    verb: str | None = None
+    """The verb of the permission, where it is not the method."""
+    continues: bool = False
+    """Whether a credential that expired meanwhile is still good here, for a session that it began."""
 
 
-Answer = Callable[[Request, Identity, Registry, Callable[[Permission], object]], Awaitable[Response]]
+Answer = Callable[[Request, Caller, Registry, Policy], Awaitable[Response]]
 """Runs the handler of a matched endpoint for an authorised caller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The endpoint of a request: what it needs, the permission for that (`None` for an `Entry`), and its answer."""
+    """The endpoint of a request: what it needs, the permission for that (`None` for an `Entry`), and its answer.
+
+    `continues` as in `Endpoint`.
+    """
 
     needs: Resource | Entry
     permission: Permission | None
+    continues: bool
     answer: Answer
 
 
@@ -78,14 +88,13 @@ class Route(Generic[Target]):
             raise MethodNotAllowed(sorted(self.endpoints))
         target = self.parse(method, match)
         needs = endpoint.needs
-        permission = Permission(method, needs, self.scope(target)) if isinstance(needs, Resource) else None
+        verb = endpoint.verb or method
+        permission = Permission(verb, needs, self.scope(target)) if isinstance(needs, Resource) else None
 
-        def answer(
-            request: Request, identity: Identity, registry: Registry, decide: Callable[[Permission], object]
-        ) -> Awaitable[Response]:
-            return endpoint.handle(Call(request, target, identity, registry, decide))
+        def answer(request: Request, caller: Caller, registry: Registry, policy: Policy) -> Awaitable[Response]:
+            return endpoint.handle(Call(request, target, caller, registry, policy))
 
-        return Matched(needs, permission, answer)
+        return Matched(needs, permission, endpoint.continues, answer)
 
 
 class AnyRoute(Protocol):
@@ -145,6 +154,10 @@ def _session(_method: str, match: re.Match[str]) -> SessionTarget:
     return SessionTarget(parse_repository_name(match["name"]), match["session"])
 
 
+def _issued_token(_method: str, match: re.Match[str]) -> tokens.IssuedTokenTarget:
+    return tokens.IssuedTokenTarget(match["token"])
+
+
 def _manifest(method: str, match: re.Match[str]) -> ManifestTarget:
     repository = parse_repository_name(match["name"])
     try:
@@ -165,6 +178,10 @@ def _route(
 
 
 def _catalog_scope(_target: NoTarget) -> str:
+    return CATALOG_SCOPE
+
+
+def _no_scope(_target: tokens.IssuedTokenTarget) -> str:
     return CATALOG_SCOPE
 
 
@@ -205,10 +222,11 @@ ROUTES: Sequence[AnyRoute] = (
         r"/v2/(?P<name>.+)/blobs/uploads/(?P<session>[^/]+)",
         _session,
         _repository_scope,
-        GET=Endpoint("end-13", Resource.BLOBS, uploads.get_upload),
-        PATCH=Endpoint("end-5", Resource.BLOBS, uploads.append_chunk),
-        PUT=Endpoint("end-6", Resource.BLOBS, uploads.finish_upload),
-        DELETE=Endpoint("end-14", Resource.BLOBS, uploads.cancel_upload),
+        # Who may begin an upload may see where it stands and give it up.
+        GET=Endpoint("end-13", Resource.BLOBS, uploads.get_upload, verb="POST", continues=True),
+        PATCH=Endpoint("end-5", Resource.BLOBS, uploads.append_chunk, continues=True),
+        PUT=Endpoint("end-6", Resource.BLOBS, uploads.finish_upload, continues=True),
+        DELETE=Endpoint("end-14", Resource.BLOBS, uploads.cancel_upload, verb="POST", continues=True),
     ),
     _route(
         r"/v2/(?P<name>.+)/blobs/(?P<digest>[^/]+)",
@@ -224,6 +242,26 @@ ROUTES: Sequence[AnyRoute] = (
     ),
     _route(r"/v2/_catalog", _nothing, _catalog_scope, GET=_CATALOG, HEAD=_CATALOG),
     _route(r"/v2/?", _nothing, _catalog_scope, GET=_BASE, HEAD=_BASE),
+    _route(
+        r"/token",
+        _nothing,
+        _catalog_scope,
+        GET=Endpoint("token", Entry.ANYBODY, token.get_token),
+        POST=Endpoint("token", Entry.PUBLIC, token.post_token),
+    ),
+    _route(
+        r"/api/v1/tokens",
+        _nothing,
+        _catalog_scope,
+        GET=Endpoint("tokens", Entry.LOGIN, tokens.list_tokens),
+        POST=Endpoint("tokens", Entry.LOGIN, tokens.create_token),
+    ),
+    _route(
+        r"/api/v1/tokens/(?P<token>[^/]+)",
+        _issued_token,
+        _no_scope,
+        DELETE=Endpoint("tokens", Entry.LOGIN, tokens.revoke_token),
+    ),
     _route(r"/healthz", _nothing, _catalog_scope, GET=_HEALTH, HEAD=_HEALTH),
     _route(r"/readyz", _nothing, _catalog_scope, GET=_READY, HEAD=_READY),
 )

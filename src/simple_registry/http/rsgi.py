@@ -15,6 +15,7 @@ from simple_registry.http.access_log import log_access
 from simple_registry.http.bodies import RequestBody
 from simple_registry.http.dispatch import Dispatcher
 from simple_registry.http.messages import FileSpan, Headers, Parts, Request, Response, Unsent
+from simple_registry.http.origins import Origins
 
 COMMON_HEADERS: Headers = [("docker-distribution-api-version", "registry/2.0")]
 
@@ -30,6 +31,7 @@ class Scope(Protocol):
     query_string: str
     client: str
     scheme: str
+    authority: str | None
     headers: "ScopeHeaders"
 
 
@@ -82,6 +84,7 @@ class RsgiApplication:
         self,
         dispatcher: Dispatcher,
         *,
+        origins: Origins,
         clock: Clock,
         body_timeout: float,
         drain_size: int,
@@ -89,6 +92,7 @@ class RsgiApplication:
     ) -> None:
         """Answer with `dispatcher`; sizes in bytes, times in seconds."""
         self._dispatcher = dispatcher
+        self._origins = origins
         self._clock = clock
         self._body_timeout = body_timeout
         self._drain_size = drain_size
@@ -108,7 +112,9 @@ class RsgiApplication:
             headers=headers,
             body=body,
             id=f"{self._id_prefix}-{next(self._ids):x}",
-            client=scope.client,
+            client=self._origins.client(scope.client, headers),
+            peer=scope.client,
+            host=headers.get("host") or scope.authority or "",
             secure=scope.scheme == "https",
         )
         outcome = await self._dispatcher.dispatch(request)

@@ -95,6 +95,10 @@ class Manifests:
         await self._keep(repository, _row(digest, len(data), manifest), data, tags, self._required_parts(manifest))
         return Pushed(digest, manifest.subject.digest if manifest.subject else None, tags)
 
+    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+        """Return the tags that go when this manifest is deleted."""
+        return self._rows.tags_of(repository, digest)
+
     async def delete(self, repository: RepositoryName, digest: Digest) -> None:
         """Remove a manifest and the tags that point at it.
 

@@ -5,6 +5,7 @@ from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.handlers.replies import json_response
 from simple_registry.http.messages import Response
 from simple_registry.http.pagination import link_headers, parse_page_request
+from simple_registry.oci.names import RepositoryName
 
 
 async def get_base(_call: Call[NoTarget]) -> Response:
@@ -18,7 +19,7 @@ async def get_catalog(call: Call[NoTarget]) -> Response:
     page = call.registry.repositories.page(
         last=wanted.last,
         limit=wanted.limit,
-        visible=lambda repository: call.can("GET", Resource.MANIFESTS, scope_of(repository)),
+        visible=lambda repository: _pulls_something(call, repository),
     )
     return json_response({"repositories": page.items}, link_headers(call.request, wanted, page))
 
@@ -29,6 +30,17 @@ async def get_health(_call: Call[NoTarget]) -> Response:
 
 
 async def get_readiness(call: Call[NoTarget]) -> Response:
-    """readyz: say that the stores answer; `dispatch` turns their failure into a 503."""
-    call.registry.check()
-    return json_response({"status": "ready"})
+    """readyz: say that the stores answer, and whether the configuration in force is the one on disk.
+
+    `dispatch` turns a failure of the stores into a 503.
+    """
+    return json_response({"status": "ready", **call.registry.readiness()})
+
+
+def _pulls_something(call: Call[NoTarget], repository: RepositoryName) -> bool:
+    """Tell whether the caller may pull manifests of a repository: by digest, or one of its tags."""
+    if call.can("GET", Resource.MANIFESTS, scope_of(repository)):
+        return True
+    return call.registry.tags.any(
+        repository, lambda tag: call.can("GET", Resource.MANIFESTS, scope_of(repository, tag))
+    )

@@ -41,6 +41,8 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     """end-9: delete a tag, or a manifest with every tag that points at it."""
     repository, reference = call.target.repository, call.target.reference
     if isinstance(reference, Digest):
+        for tag in call.registry.manifests.tags_of(repository, reference):
+            call.require("DELETE", Resource.MANIFESTS, scope_of(repository, tag))
         await call.registry.manifests.delete(repository, reference)
     else:
         await call.registry.tags.delete(repository, reference)

@@ -7,7 +7,9 @@ import msgspec
 from simple_registry.http.messages import Headers, Response
 
 
-def json_response(document: Mapping[str, object], headers: Sequence[tuple[str, str]] = ()) -> Response:
-    """Return a document as JSON."""
-    fixed: Headers = [("content-type", "application/json"), ("cache-control", "no-cache")]
+def json_response(
+    document: Mapping[str, object], headers: Sequence[tuple[str, str]] = (), *, cache: str = "no-cache"
+) -> Response:
+    """Return a document as JSON, with this `Cache-Control`."""
+    fixed: Headers = [("content-type", "application/json"), ("cache-control", cache)]
     return Response(200, [*fixed, *headers], msgspec.json.encode(document))

@@ -1,12 +1,13 @@
 """Pushing blobs: sessions, chunks, single requests and mounts."""
 
 from simple_registry.access.permission import Resource, scope_of
+from simple_registry.http.authorization import InvalidToken
 from simple_registry.http.call import Call, RepositoryTarget, SessionTarget
 from simple_registry.http.messages import Query, Request, Response
 from simple_registry.http.ranges import parse_chunk_range, received_range
 from simple_registry.http.urls import blob_url, upload_url
 from simple_registry.oci.digests import CANONICAL, parse_algorithm, parse_digest
-from simple_registry.oci.errors import DigestInvalid, NameInvalid, SizeInvalid
+from simple_registry.oci.errors import BlobUploadUnknown, DigestInvalid, NameInvalid, SizeInvalid
 from simple_registry.oci.names import RepositoryName, parse_repository_name
 from simple_registry.operations.blobs import Blob
 from simple_registry.operations.uploads import Chunk, SessionRow
@@ -72,7 +73,13 @@ async def _mount(call: Call[RepositoryTarget], query: Query) -> Blob | None:
 
 
 def _row(call: Call[SessionTarget]) -> SessionRow:
-    return call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
+    """Return the session. An expired credential is good for sessions that exist, and tells nothing about others."""
+    try:
+        return call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
+    except BlobUploadUnknown:
+        if call.caller.expired:
+            raise InvalidToken(note="an expired credential, and no session of its own") from None
+        raise
 
 
 def _chunk(request: Request) -> Chunk:

@@ -1,0 +1,138 @@
+"""`TokenIssuer` documents: whose signed tokens are believed, with which keys, and what they bring."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from simple_registry.access.issuers import (
+    ALGORITHMS,
+    DEFAULT_ALGORITHMS,
+    Keys,
+    KeysFromFile,
+    KeysFromPem,
+    KeysFromUrl,
+    TemplateBinding,
+    TrustedIssuer,
+    fill_template,
+    template_claims,
+)
+from simple_registry.access.roles import Role
+from simple_registry.access.scopes import PatternInvalid, ScopePattern
+from simple_registry.config.documents import Document, Entry, nearest
+from simple_registry.config.spec_fields import fields_of, pattern_of, relative_to, role_of, texts_of
+from simple_registry.config.values import ConfigError
+
+_FIELDS = (
+    "issuer",
+    "audience",
+    "keys",
+    "algorithms",
+    "userClaim",
+    "userPrefix",
+    "groupsClaim",
+    "conditions",
+    "bindings",
+)
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_CLAIM = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*", re.ASCII)
+
+
+def read_issuer(document: Document, roles: Mapping[str, Role]) -> TrustedIssuer:
+    """Return the issuer that a document describes; its bindings name some of `roles`.
+
+    Raises: ConfigError.
+    """
+    fields = fields_of(document, _FIELDS, ("issuer", "audience", "keys"))
+    return TrustedIssuer(
+        name=document.name,
+        issuer=_filled(fields["issuer"]),
+        audiences=_audiences(fields["audience"]),
+        keys=_keys(document, fields["keys"]),
+        algorithms=_algorithms(fields["algorithms"]) if "algorithms" in fields else DEFAULT_ALGORITHMS,
+        user_claim=_claim(fields["userClaim"]) if "userClaim" in fields else "sub",
+        user_prefix=fields["userPrefix"].text() if "userPrefix" in fields else f"{document.name}:",
+        groups_claim=_claim(fields["groupsClaim"]) if "groupsClaim" in fields else None,
+        conditions=_conditions(fields["conditions"]) if "conditions" in fields else (),
+        bindings=_bindings(fields["bindings"], roles) if "bindings" in fields else (),
+    )
+
+
+def _filled(entry: Entry) -> str:
+    text = entry.text()
+    if not text:
+        raise entry.error("is empty")
+    return text
+
+
+def _audiences(entry: Entry) -> tuple[str, ...]:
+    try:
+        return (_filled(entry),)
+    except ConfigError:
+        return tuple(texts_of(entry))
+
+
+def _claim(entry: Entry) -> str:
+    text = entry.text()
+    if _CLAIM.fullmatch(text) is None:
+        raise entry.error(f"is {text!r}, which is no name of a claim")
+    return text
+
+
+def _keys(document: Document, entry: Entry) -> Keys:
+    fields = entry.fields(("jwksFile", "jwksURL", "pem"))
+    if len(fields) != 1:
+        raise entry.error("needs one of jwksFile, jwksURL and pem")
+    if "jwksFile" in fields:
+        return KeysFromFile(str(relative_to(document, _filled(fields["jwksFile"]))))
+    if "pem" in fields:
+        return KeysFromPem(tuple(texts_of(fields["pem"])))
+    return KeysFromUrl(_https(fields["jwksURL"]))
+
+
+def _https(entry: Entry) -> str:
+    """Return a URL whose answer nobody between can change; plain HTTP is for this machine only."""
+    text = entry.text()
+    try:
+        url = urlsplit(text)
+        secure = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
+    except ValueError:
+        url, secure = None, False
+    if url is None or not secure or not url.hostname or url.username is not None:
+        raise entry.error(f"is {text!r}; write an https:// URL without a user in it")
+    return text
+
+
+def _algorithms(entry: Entry) -> tuple[str, ...]:
+    for item in entry.items():
+        if item.text() not in ALGORITHMS:
+            raise item.error(f"is {item.text()!r}, which is not accepted{nearest(item.text(), ALGORITHMS)}")
+    return tuple(texts_of(entry))
+
+
+def _conditions(entry: Entry) -> tuple[tuple[str, ScopePattern], ...]:
+    return tuple((claim, pattern_of(value)) for claim, value in entry.any_fields().items())
+
+
+def _bindings(entry: Entry, roles: Mapping[str, Role]) -> tuple[TemplateBinding, ...]:
+    return tuple(_template_binding(item, roles) for item in entry.items())
+
+
+def _template_binding(entry: Entry, roles: Mapping[str, Role]) -> TemplateBinding:
+    fields = entry.fields(("roleRef", "scopes"))
+    for required in ("roleRef", "scopes"):
+        if required not in fields:
+            raise entry.error(f"needs {required}")
+    texts_of(fields["scopes"])
+    return TemplateBinding(
+        role_of(fields["roleRef"], roles), tuple(_template(scope) for scope in fields["scopes"].items())
+    )
+
+
+def _template(entry: Entry) -> str:
+    """Return a template that makes a valid pattern, whatever the claims hold."""
+    text = entry.text()
+    try:
+        ScopePattern(fill_template(text, dict.fromkeys(template_claims(text), "sample")) or "")
+    except PatternInvalid as error:
+        raise entry.error(f"is not a valid pattern: {error}") from None
+    return text

@@ -1,0 +1,69 @@
+"""`Authorization` headers (RFC 7617, RFC 6750). One that is there but wrong is never taken for absent."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+
+from simple_registry.oci.errors import Unauthorized
+
+LONGEST = 32 * 1024
+"""Bytes of a header that are looked at; longer ones are refused."""
+
+_TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+
+
+class InvalidToken(Unauthorized):
+    """code-11: a token was sent and is not, or no longer, good."""
+
+
+class InsufficientScope(Unauthorized):
+    """code-11: the token is good but narrower than what its user may do; a wider one would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BasicCredentials:
+    """A name and a password, or a token in its place."""
+
+    name: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BearerCredentials:
+    """A token."""
+
+    token: str = field(repr=False)
+
+
+Credentials = BasicCredentials | BearerCredentials
+
+
+def parse_authorization(header: str) -> Credentials:
+    """Return the credentials of an `Authorization` header.
+
+    Raises: Unauthorized.
+    """
+    scheme, _, value = header.strip(" \t").partition(" ")
+    value = value.strip(" \t")
+    if len(header) > LONGEST:
+        raise Unauthorized(note="an Authorization header of unusual length")
+    match scheme.lower():
+        case "basic":
+            return _parse_basic(value)
+        case "bearer" if _TOKEN68.fullmatch(value):
+            return BearerCredentials(value)
+        case "bearer":
+            raise InvalidToken(note="a malformed bearer token")
+        case _:
+            raise Unauthorized(note="an authorization scheme other than Basic and Bearer")
+
+
+def _parse_basic(value: str) -> BasicCredentials:
+    try:
+        name, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError) as error:
+        raise Unauthorized(note="unreadable Basic credentials") from error
+    if not colon or not name:
+        raise Unauthorized(note="Basic credentials without a name or a colon")
+    return BasicCredentials(name, password)

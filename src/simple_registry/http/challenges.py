@@ -1,0 +1,70 @@
+"""Challenges: how a 401 tells each client what to send (RFC 9110, section 11; the Docker token protocol).
+
+Without an anonymous user everybody needs credentials, and `Basic` is the shortest way. With one, clients have to learn
+that a token can be had without credentials: `/v2/` answers `Bearer` alone, since docker and podman remember the first
+challenge for the whole session; a refused resource offers `Bearer` first, and `Basic` to those who have nothing else.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.roles import PUSH, READ
+from simple_registry.http.authorization import InsufficientScope, InvalidToken
+from simple_registry.http.messages import Request
+from simple_registry.http.origins import Origins
+from simple_registry.oci.errors import Unauthorized
+
+BASIC = 'Basic realm="simple-registry"'
+TOKEN_PATH = "/token"  # noqa: S105 (a path)
+
+
+class ChallengeMode(StrEnum):
+    """Which challenges are sent; both kinds of credentials are accepted in every mode."""
+
+    AUTO = "auto"
+    BASIC = "basic"
+    BEARER = "bearer"
+
+
+class Challenger:
+    """Writes challenges."""
+
+    def __init__(self, mode: ChallengeMode, origins: Origins) -> None:
+        """Write them in this mode, with realms on these origins."""
+        self._mode = mode
+        self._origins = origins
+
+    def challenges(
+        self, request: Request, error: Unauthorized, permission: Permission | None, *, anonymous: bool
+    ) -> Sequence[str]:
+        """Return the challenges of a 401, in the order in which clients should try them."""
+        bearer = self._bearer(request, error, permission)
+        if self._mode is ChallengeMode.BASIC or request.path == TOKEN_PATH:
+            return [BASIC]
+        if self._mode is ChallengeMode.BEARER:
+            return [bearer]
+        if not anonymous:
+            return [bearer, BASIC] if isinstance(error, InvalidToken | InsufficientScope) else [BASIC]
+        return [bearer] if permission is None else [bearer, BASIC]
+
+    def _bearer(self, request: Request, error: Unauthorized, permission: Permission | None) -> str:
+        origin = self._origins.origin(request)
+        fields = {"realm": f"{origin}{TOKEN_PATH}", "service": origin.partition("://")[2]}
+        if permission is not None:
+            fields["scope"] = scope_text(permission)
+        if isinstance(error, InvalidToken):
+            fields["error"] = "invalid_token"
+        elif isinstance(error, InsufficientScope):
+            fields["error"] = "insufficient_scope"
+        return "Bearer " + ",".join(f'{name}="{value}"' for name, value in fields.items())
+
+
+def scope_text(permission: Permission) -> str:
+    """Return the scope that a token needs for a permission, in the words of the Docker token protocol."""
+    if permission.resource is Resource.CATALOG:
+        return "registry:catalog:*"
+    repository = permission.scope.partition(":")[0]
+    if permission.verb in READ:
+        return f"repository:{repository}:pull"
+    return f"repository:{repository}:{'pull,push' if permission.verb in PUSH else 'delete'}"
