@@ -25,8 +25,11 @@ _WRONG = (UsageError, UnusablePassword, ConfigError, ListenFault, StorageFault)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        line = parse_command_line(sys.argv[1:] if arguments is None else arguments, os.environ)
+        if words and words[0] == "token":
+            return _token(words[1:])
+        line = parse_command_line(words, os.environ)
         return _COMMANDS[line.command](line)
     except _WRONG as error:
         return _complain(error, 2)
@@ -51,6 +54,16 @@ def _serve(line: CommandLine) -> int:
     return serve(line)
 
 
+def _token(words: Sequence[str]) -> int:
+    from simple_registry.cli.token import token  # noqa: PLC0415 (as above)
+
+    return token(words, os.environ, sys.stdout, sys.stderr)
+
+
+def _token_later(_: CommandLine) -> int:
+    raise UsageError("write the command first: simple-registry token create, list or revoke, then its options")
+
+
 def _genhash(_: CommandLine) -> int:
     return genhash(sys.stdin, sys.stdout)
 
@@ -70,6 +83,7 @@ def _help(_: CommandLine) -> int:
 
 _COMMANDS: dict[str, Callable[[CommandLine], int]] = {
     "serve": _serve,
+    "token": _token_later,
     "genhash": _genhash,
     "version": _version,
     "help": _help,

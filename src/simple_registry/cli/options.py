@@ -17,6 +17,7 @@ from simple_registry.config.load import Given
 
 COMMANDS = {
     "serve": "run the registry (the default)",
+    "token": "create, list or revoke tokens; 'token -help' tells more",
     "genhash": "ask for a password and print its bcrypt hash",
     "version": "print the version",
     "help": "print this text",

@@ -53,6 +53,18 @@ class DataDirectory:
             raise DataDirectoryRefused(layout.root, f"{fault}; make room or choose another directory") from fault
         return cls(layout, disk, lock)
 
+    @staticmethod
+    def find(path: str | os.PathLike[str]) -> Layout:
+        """Return the layout of a directory that a server has made, whether or not one uses it now.
+
+        Raises: DataDirectoryRefused.
+        """
+        layout = Layout(path)
+        if not Path(layout.format).exists():
+            raise DataDirectoryRefused(layout.root, "it is no data directory; give the one of the server with -datadir")
+        _require_ours(layout)
+        return layout
+
     def release(self) -> None:
         """Give up this process's part of the claim."""
         self._disk.close(self._lock)

@@ -46,6 +46,26 @@ def migrate(path: str) -> None:
             connection.close()
 
 
+def require_current(path: str) -> None:
+    """See that the database at `path` has the schema of this program, changing nothing.
+
+    Raises: DataDirectoryRefused, StorageFault.
+    """
+    connection = None
+    try:
+        connection = open_connection(path, query_only=True)
+        version = _version(connection, path)
+    except apsw.Error as error:
+        raise fault(f"open the database {path}", error, connection) from error
+    finally:
+        if connection is not None:
+            connection.close()
+    if version != len(migrations()):
+        raise DataDirectoryRefused(
+            path, f"its schema is {version}, this version's {len(migrations())}; start the server of this version first"
+        )
+
+
 def _migrate(connection: apsw.Connection, path: str) -> None:
     steps = migrations()
     version = _version(connection, path)

@@ -1,0 +1,213 @@
+"""`token create | list | revoke`: issued tokens, in the data directory, beside a running server or without one.
+
+Standard output carries the secret of a new token, or a listing, and nothing else; what is said to a person goes to
+standard error. The secret is shown this once.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from simple_registry.access.expiry import ExpiryInvalid, parse_expiry
+from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.config.administrator import parse_user_name
+from simple_registry.config.documents import read_documents
+from simple_registry.config.load import Given, document_files, load_settings
+from simple_registry.oci.errors import RegistryError
+from simple_registry.offline import open_tokens
+from simple_registry.operations.tokens import TokenRow, Tokens
+from simple_registry.server.logging import printable
+
+_PAGE = 1000
+_COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIPTION")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; '{self.prog} -help' tells more")
+
+
+def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    """Do what the words after `token` say; return the exit code.
+
+    Raises:
+        UsageError: they cannot be done.
+        ConfigError: a name or a configuration is wrong.
+        StorageFault: the data directory cannot be used.
+
+    """
+    asked = _parser().parse_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    if asked.action is None:
+        raise UsageError("write: token create, token list or token revoke; 'token -help' tells more")
+    directories = _directories(asked.cfgdir, environment)
+    data_dir = _data_dir(asked.datadir, environment, directories)
+    try:
+        return asyncio.run(_ACTIONS[asked.action](asked, data_dir, directories, stdout, stderr))
+    except RegistryError as error:
+        facts = "; ".join(f"{name}: {fact}" for name, fact in error.facts.items())
+        raise UsageError(f"{error.message} ({facts})" if facts else error.message) from None
+
+
+async def _create(
+    asked: argparse.Namespace, data_dir: Path, directories: Sequence[Path], stdout: TextIO, stderr: TextIO
+) -> int:
+    if not asked.user or asked.id:
+        raise UsageError("write: token create -user NAME [-description TEXT] [-expires 30d] [-scope ...]")
+    owner = parse_user_name(asked.user)
+    scopes = _scopes(asked.scope)
+    async with open_tokens(data_dir) as tokens:
+        expires = _expires(asked.expires, tokens)
+        _warn(owner, expires, directories, stderr)  # first: a document that cannot be read must not cost the secret
+        row, secret = await tokens.create(owner, asked.description or "", expires=expires, scopes=scopes)
+    stdout.write(secret + "\n")
+    stdout.flush()
+    end = f"expires {_moment(row.expires)}" if row.expires is not None else "does not expire"
+    stderr.write(f"token {row.token_id} of {printable(owner)} {end}; it is shown only now\n")
+    return 0
+
+
+async def _list(
+    asked: argparse.Namespace, data_dir: Path, _directories: Sequence[Path], stdout: TextIO, _stderr: TextIO
+) -> int:
+    if asked.id:
+        raise UsageError("write: token list [-user NAME] [-json]")
+    async with open_tokens(data_dir) as tokens:
+        rows = list(_all(tokens, asked.user))
+    if asked.json:
+        stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
+    else:
+        stdout.writelines(_table([_COLUMNS, *map(_cells, rows)]))
+    stdout.flush()
+    return 0
+
+
+async def _revoke(
+    asked: argparse.Namespace, data_dir: Path, _directories: Sequence[Path], _stdout: TextIO, stderr: TextIO
+) -> int:
+    if not asked.id:
+        raise UsageError("write: token revoke ID; 'token list' shows the ids")
+    async with open_tokens(data_dir) as tokens:
+        await tokens.revoke(asked.id, None)
+    stderr.write(f"token {printable(asked.id)} is revoked\n")
+    return 0
+
+
+_ACTIONS = {"create": _create, "list": _list, "revoke": _revoke}
+_HELP = f"""\
+usage: simple-registry token create -user NAME [-description TEXT] [-expires WHEN] [-scope SCOPE]...
+       simple-registry token list [-user NAME] [-json]
+       simple-registry token revoke ID
+
+  -user NAME           whose token; it may do at most what that user may
+  -description TEXT    what it is for
+  -expires WHEN        after 12h, 30d or 2w, or at 2027-01-31T12:00:00Z (default: never)
+  -scope SCOPE         what it is limited to: repository:<pattern>:pull,push,delete; may be given several times
+  -json                list as JSON
+  -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
+  -cfgdir DIRECTORY    directory of YAML documents: says where the data is, and which users exist
+
+The secret of a new token is printed once, alone, on standard output.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="simple-registry token", add_help=False, allow_abbrev=False)
+    parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
+    parser.add_argument("id", nargs="?")
+    for name in ("user", "description", "expires", "datadir"):
+        parser.add_argument(f"-{name}", f"--{name}")
+    for name in ("scope", "cfgdir"):
+        parser.add_argument(f"-{name}", f"--{name}", action="append", default=[])
+    parser.add_argument("-json", "--json", action="store_true")
+    parser.add_argument("-help", "--help", "-h", action="store_true")
+    return parser
+
+
+def _directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
+    texts = given or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
+    return tuple(Path(text) for text in texts if text)
+
+
+def _data_dir(given: str | None, environment: Mapping[str, str], directories: Sequence[Path]) -> Path:
+    text = given or environment.get(f"{PREFIX}DATADIR")
+    options = {"datadir": Given(text, "-datadir")} if text else {}
+    return load_settings(options, {}, () if text else directories).data_dir
+
+
+def _expires(text: str | None, tokens: Tokens) -> float | None:
+    try:
+        return None if text is None else parse_expiry(text, tokens.now())
+    except ExpiryInvalid as error:
+        raise UsageError(f"-expires: {error}") from None
+
+
+def _scopes(texts: Sequence[str]) -> Sequence[str] | None:
+    try:
+        parse_limit(texts, exact=False)
+    except GrantInvalid as error:
+        raise UsageError(f"-scope: {error}") from None
+    return texts or None
+
+
+def _warn(owner: str, expires: float | None, directories: Sequence[Path], stderr: TextIO) -> None:
+    """Tell about what is allowed but seldom meant."""
+    if expires is None:
+        stderr.write("warning: the token never expires; give -expires, for example -expires 90d\n")
+    if directories and owner not in _users(directories):
+        stderr.write(
+            f"warning: no User document names {printable(owner)!r}; the token is good for nothing "
+            "unless that is the administrator of -adminname, or until there is one\n"
+        )
+
+
+def _users(directories: Iterable[Path]) -> set[str]:
+    documents = [document for file in document_files(directories) for document in read_documents(file)]
+    return {document.name for document in documents if document.kind == "User"}
+
+
+def _all(tokens: Tokens, owner: str | None) -> Iterable[TokenRow]:
+    last: str | None = None
+    more = True
+    while more:
+        page = tokens.page(owner, last=last, limit=_PAGE)
+        yield from page.rows
+        last, more = (page.rows[-1].token_id, page.more) if page.rows else (None, False)
+
+
+def _described(row: TokenRow) -> dict[str, object]:
+    return {
+        "id": row.token_id,
+        "owner": row.owner,
+        "description": row.description,
+        "created": _moment(row.created),
+        "expires": None if row.expires is None else _moment(row.expires),
+        "scopes": row.scopes,
+        "lastUsed": None if row.last_used is None else _moment(row.last_used),
+    }
+
+
+def _cells(row: TokenRow) -> Sequence[str]:
+    scopes = "all of its owner's" if row.scopes is None else " ".join(row.scopes) or "none"
+    expires = "never" if row.expires is None else _moment(row.expires)
+    used = "never" if row.last_used is None else _moment(row.last_used)
+    cells = (row.token_id, row.owner, _moment(row.created), expires, used, scopes, row.description)
+    return [printable(cell) for cell in cells]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+
+
+def _moment(when: float) -> str:
+    return datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,32 @@
+"""The composition root of commands that work on a data directory beside its server, whether that runs or not.
+
+They do not claim the directory: SQLite and the writers' lock let several processes write. What they do is therefore
+seen by a running server at its next look, which for tokens is the next request.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from simple_registry.access.tokens import new_token, token_hash
+from simple_registry.clock import SystemClock
+from simple_registry.operations.tokens import Tokens
+from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.migrate import require_current
+
+
+@asynccontextmanager
+async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
+    """Lend the operations on tokens of a data directory.
+
+    Raises: StorageFault when the directory or its database is not one that this program can use.
+    """
+    layout = DataDirectory.find(data_dir)
+    require_current(layout.database)
+    clock = SystemClock()
+    rows = SqliteMetadataStore(layout.database, clock)
+    try:
+        yield Tokens(rows, clock, new_secret=new_token, hash_secret=token_hash)
+    finally:
+        await rows.close()
