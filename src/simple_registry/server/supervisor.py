@@ -110,8 +110,7 @@ class Supervisor:
         self._selector.register(self._wake, selectors.EVENT_READ)
         gc.freeze()  # what is loaded by now is shared with every worker; collecting it would copy it
         try:
-            for slot in self._slots:
-                slot.current = self._fork(slot)
+            self._fill_all()
             return self._supervise()
         finally:
             self._end(signal.SIGKILL)
@@ -161,6 +160,15 @@ class Supervisor:
         self._roll_next()
 
     # ---------------------------------------------------------------- workers
+
+    def _fill_all(self) -> None:
+        try:
+            for slot in self._slots:
+                slot.current = self._fork(slot)
+        except OSError as error:
+            raise StartFault(
+                f"cannot start {len(self._slots)} workers: {error.strerror}; try fewer with -workers"
+            ) from error
 
     def _refill(self, slot: _Slot, now: float) -> None:
         slot.refill_at = None
