@@ -143,7 +143,8 @@ class RegistryApplication:
                 logger.exception("garbage collection failed; the next round tries again")
             else:
                 fields = {"sessions": collected.sessions, "contents": collected.contents}
-                logger.info("garbage collected", extra={"fields": fields})
+                level = logging.INFO if any(fields.values()) else logging.DEBUG
+                logger.log(level, "garbage collected", extra={"fields": fields})
 
 
 def prepare(settings: Settings) -> DataDirectory:
