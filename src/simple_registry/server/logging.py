@@ -109,7 +109,7 @@ def configure_logging(level: LogLevel, form: LogFormat, stream: TextIO | None = 
     handler = _LineHandler(target)
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
     # No line tells where in the code, in which thread or task it was written; finding out costs a tenth of a request.
-    logging._srcfile = None  # type: ignore[attr-defined]  # noqa: SLF001 (the switch that the logging guide names)
+    logging._srcfile = None  # noqa: SLF001 (the switch that the logging guide names)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     for old in root.handlers[:]:
