@@ -38,8 +38,8 @@ def test_a_session_has_a_relative_location_with_a_uuid_and_stands_at_its_beginni
     assert reply.location.endswith(reply.header("docker-upload-uuid"))
 
 
-def test_a_post_with_a_type_and_no_body_opens_a_session(front):
-    assert front.post(UPLOADS, headers={"content-type": "application/json"}).status == 202
+def test_a_post_with_a_type_and_no_body_opens_a_session(memory_front):
+    assert memory_front.post(UPLOADS, headers={"content-type": "application/json"}).status == 202
 
 
 def test_an_open_session_makes_no_repository(front):
@@ -73,9 +73,11 @@ def test_a_session_that_was_never_used_leaves_nothing_when_it_is_cancelled(front
     "session", ["7d9f", "00000000-0000-0000-0000-000000000000", "%00", "..", "a" * 5000, "%E2%82%AC"]
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
-def test_an_unknown_session_is_unknown(front, session, method):
-    with front.unchanged():
-        reply = front.request(method, f"{UPLOADS}{session}?digest={DIGEST}", body=b"" if method == "GET" else b"x")
+def test_an_unknown_session_is_unknown(memory_front, session, method):
+    with memory_front.unchanged():
+        reply = memory_front.request(
+            method, f"{UPLOADS}{session}?digest={DIGEST}", body=b"" if method == "GET" else b"x"
+        )
     assert (reply.status, reply.codes) == (404, ["BLOB_UPLOAD_UNKNOWN"])
 
 
@@ -230,10 +232,10 @@ def test_the_first_chunk_begins_at_zero(front):
 
 
 @pytest.mark.parametrize("header", ["", "x", "5-4", "bytes=0-3", "0-", "0-3,5-6", "\u0660-\u0663"])
-def test_a_place_that_cannot_be_read_is_refused(front, header):
-    location = front.open_session("team/app")
-    with front.unchanged():
-        reply = front.patch(location, body=b"four", headers={"content-range": header})
+def test_a_place_that_cannot_be_read_is_refused(memory_front, header):
+    location = memory_front.open_session("team/app")
+    with memory_front.unchanged():
+        reply = memory_front.patch(location, body=b"four", headers={"content-range": header})
     assert (reply.status, reply.codes) == (400, ["BLOB_UPLOAD_INVALID"])
 
 
@@ -260,21 +262,21 @@ def test_a_wrong_digest_leaves_neither_blob_nor_session(front, way):
 @pytest.mark.parametrize(
     "digest", ["", "sha256:short", "md5:" + "0" * 32, str(DIGEST) + "%0A", str(DIGEST).upper(), "x"]
 )
-def test_a_digest_that_is_none_is_refused_and_the_session_stays(front, digest):
-    location = front.open_session("team/app")
-    with front.unchanged():
+def test_a_digest_that_is_none_is_refused_and_the_session_stays(memory_front, digest):
+    location = memory_front.open_session("team/app")
+    with memory_front.unchanged():
         for reply in (
-            front.put(f"{location}?digest={digest}", body=DATA),
-            front.post(f"{UPLOADS}?digest={digest}", body=DATA),
+            memory_front.put(f"{location}?digest={digest}", body=DATA),
+            memory_front.post(f"{UPLOADS}?digest={digest}", body=DATA),
         ):
             assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
-    assert front.put(f"{location}?digest={DIGEST}", body=DATA).status == 201
+    assert memory_front.put(f"{location}?digest={DIGEST}", body=DATA).status == 201
 
 
-def test_the_closing_put_needs_a_digest(front):
-    location = front.open_session("team/app")
-    with front.unchanged():
-        reply = front.put(location, body=DATA)
+def test_the_closing_put_needs_a_digest(memory_front):
+    location = memory_front.open_session("team/app")
+    with memory_front.unchanged():
+        reply = memory_front.put(location, body=DATA)
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
 
 
@@ -296,19 +298,19 @@ def test_a_single_post_takes_sha512(front, data):
 
 
 @pytest.mark.parametrize("name", ["md5", "SHA256", "sha256%0A", "x" * 1000])
-def test_an_unsupported_algorithm_is_refused(front, name):
-    with front.unchanged():
-        reply = front.post(f"{UPLOADS}?digest-algorithm={name}")
+def test_an_unsupported_algorithm_is_refused(memory_front, name):
+    with memory_front.unchanged():
+        reply = memory_front.post(f"{UPLOADS}?digest-algorithm={name}")
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
 
 
 # ---------------------------------------------------------------- lengths
 
 
-def test_two_lengths_that_differ_are_refused_before_a_byte_is_read(front):
-    location = front.open_session("team/app")
-    with front.unchanged():
-        reply = front.patch(location, body=DATA, headers={"content-range": "0-9"})
+def test_two_lengths_that_differ_are_refused_before_a_byte_is_read(memory_front):
+    location = memory_front.open_session("team/app")
+    with memory_front.unchanged():
+        reply = memory_front.patch(location, body=DATA, headers={"content-range": "0-9"})
     assert (reply.status, reply.codes, reply.taken) == (400, ["SIZE_INVALID"], 0)
 
 
@@ -450,9 +452,9 @@ def test_an_anonymous_mount_of_what_nobody_has_is_a_session(front):
 
 
 @pytest.mark.parametrize("digest", ["", "x", "sha256:short"])
-def test_a_mount_of_no_digest_is_refused(front, digest):
-    with front.unchanged():
-        reply = mount(front, digest=digest, source="team/base")
+def test_a_mount_of_no_digest_is_refused(memory_front, digest):
+    with memory_front.unchanged():
+        reply = mount(memory_front, digest=digest, source="team/base")
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
 
 
