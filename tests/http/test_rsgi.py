@@ -5,8 +5,13 @@ import asyncio
 import pytest
 
 from simple_registry.config.settings import Limits, Settings
+from simple_registry.content import FileContent, Span, stream_of
+from simple_registry.http.bodies import RequestBody
+from simple_registry.http.messages import FileSpan, Parts, Request, Response
+from simple_registry.http.rsgi import send
 from simple_registry.oci.digests import digest_of
 from support.documents import push_image
+from support.front import Exchange
 
 
 def test_every_answer_names_its_request_and_the_protocol(memory_front):
@@ -84,3 +89,14 @@ def test_empty_answers_say_that_they_are_empty(front):
     reply = front.patch(location, body=b"x")
     assert (reply.body, reply.header("content-length")) == (b"", "0")
     assert front.get(location).header("content-length") is None
+
+
+def test_a_file_that_turned_out_shorter_breaks_the_answer_off(memory_front, tmp_path):
+    file = tmp_path / "content"
+    file.write_bytes(b"four")
+    parts = Parts([b"head", FileSpan(FileContent(str(file), 10), Span(0, 10))], 14)
+    exchange = Exchange(stream_of(), "GET")
+    request = Request("GET", "/", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    with pytest.raises(EOFError):
+        memory_front.run(send(exchange, request, Response(206, [], parts)))
+    assert exchange.body == b"headfour"

@@ -110,3 +110,13 @@ def test_sessions_that_nobody_continues_go(front, collect, clock):
     clock.advance(2)
     assert collect().sessions == 1
     assert front.get(location).status == 404
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_content_that_was_touched_after_it_was_listed_stays(front, collect, monkeypatch, held):
+    front.push_blob("a", DATA)
+    if not held:
+        front.delete(f"/v2/a/blobs/{DIGEST}")
+    monkeypatch.setattr(front.kept.stores.metadata, "page_unheld", lambda _before, _limit: [DIGEST])
+    with front.unchanged():
+        assert collect().contents == 0

@@ -1,5 +1,7 @@
 """The operations on upload sessions: what was acknowledged stays, what failed never was."""
 
+import time
+
 import pytest
 
 from simple_registry.content import stream_of
@@ -173,3 +175,24 @@ def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, 
     with pytest.raises((Unavailable, StorageFault)):
         front.run(uploads.finish(row, digest_of(DATA), chunk(DATA)))
     assert front.kept.stores.metadata.find_blob(A, digest_of(DATA)) is None
+
+
+def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, row, monkeypatch):
+    async def gone(_row):
+        return False
+
+    monkeypatch.setattr(front.kept.stores.metadata, "update_session", gone)
+    with pytest.raises(BlobUploadUnknown):
+        front.run(uploads.append(row, chunk(DATA)))
+
+
+def test_bytes_that_no_session_owns_are_dropped(front, uploads):
+    async def leave_bytes():
+        async with front.kept.stores.uploads.write("orphan", algorithm="sha256") as writer:
+            await writer.resume(0)
+            await writer.append(stream_of(DATA))
+            await writer.sync()
+
+    with front.unchanged():
+        front.run(leave_bytes())
+        assert front.run(uploads.expire(time.time() + 60)) == 1
