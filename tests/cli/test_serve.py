@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.cli.serve import _url, warn_if_in_the_clear
+from simple_registry.cli.serve import _url, warn
 from simple_registry.config.settings import Settings, TcpAddress, UnixAddress
 from simple_registry.config.tls import Certificate
 from simple_registry.server.listeners import Listeners
@@ -30,8 +30,14 @@ CERTIFICATE = Certificate(b"", b"")
 )
 def test_passwords_in_the_clear_are_warned_about(caplog, addr, certificate, warned):
     with caplog.at_level(logging.WARNING, "simple_registry"):
-        warn_if_in_the_clear(Configured(Settings(addr=addr), certificate))
+        warn(Configured(Settings(addr=addr), certificate))
     assert ("travel unencrypted" in caplog.text) is warned
+
+
+def test_what_is_odd_about_a_certificate_is_said(caplog):
+    with caplog.at_level(logging.WARNING, "simple_registry"):
+        warn(Configured(Settings(), Certificate(b"", b"", ("it expired",))))
+    assert "it expired" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from simple_registry.oci.names import parse_reference, parse_repository_name, pa
 NAME = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*"
 TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 
-names = st.from_regex(NAME, fullmatch=True).filter(lambda name: len(name) <= 255)
+words = st.text("abz019", min_size=1, max_size=4)
+separators = st.sampled_from([".", "_", "__", "-", "---", "/"])
+names = st.builds(
+    lambda first, rest: first + "".join(separator + word for separator, word in rest),
+    words,
+    st.lists(st.tuples(separators, words), max_size=8),
+)
 tags = st.from_regex(TAG, fullmatch=True)
 
 

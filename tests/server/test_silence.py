@@ -18,10 +18,11 @@ def connect():
         def begin(sent):
             client = stack.enter_context(socket.create_connection(listener.getsockname(), timeout=5))
             accepted, _ = listener.accept()
-            stack.enter_context(accepted)
+            begin.accepted.append(stack.enter_context(accepted))
             client.sendall(sent)
             return client
 
+        begin.accepted = []
         begin.port = listener.getsockname()[1]
         yield begin
 
@@ -49,6 +50,22 @@ def test_who_has_just_come_is_given_time(connect):
     client = connect(b"")
     assert close_silent(connect.port, 5.0) == 0
     assert not ended(client)
+
+
+def test_who_stopped_in_a_handshake_is_cut_after_long_and_an_upload_is_not(connect):
+    stopped, upload = connect(b"\x16\x03\x01" + b"x" * 500), connect(b"x" * 5000)
+    time.sleep(0.3)
+    assert close_silent(connect.port, 0.1) == 0
+    assert close_silent(connect.port, 0.1, 0.2) == 1
+    assert [ended(client) for client in (stopped, upload)] == [True, False]
+
+
+def test_who_is_being_answered_is_not_cut(connect):
+    client = connect(b"GET /v2/ HTTP/1.1\r\nhost: x\r\n\r\n")
+    time.sleep(0.3)
+    connect.accepted[-1].sendall(b"HTTP/1.1 200 OK\r\n")
+    assert close_silent(connect.port, 0.1, 0.2) == 0
+    assert client.recv(4) == b"HTTP"
 
 
 def test_connections_to_other_ports_are_not_ours(connect):

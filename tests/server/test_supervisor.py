@@ -87,10 +87,24 @@ def test_a_second_signal_ends_at_once(start, alive):
     process.until((process.data / "forever-begun").exists)
     process.signal(signal.SIGINT)
     process.until_log("stopping; requests in flight are finished")
+    time.sleep(0.6)
     process.signal(signal.SIGINT)
     assert process.wait() == 1
     assert not any(map(alive, workers))
     hanging.close()
+
+
+def test_an_order_that_arrives_twice_at_once_is_one_order(start):
+    process = start("-workers", "1").ready()
+    slow = process.connection()
+    slow.request("GET", "/slow")
+    process.until((process.data / "slow-begun").exists)
+    process.signal(signal.SIGTERM)
+    process.until_log("stopping; requests in flight are finished")
+    process.signal(signal.SIGTERM)
+    assert slow.getresponse().status == 200
+    slow.close()
+    assert process.wait() == 0
 
 
 def test_workers_end_when_the_parent_is_killed(start, alive):

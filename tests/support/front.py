@@ -95,7 +95,7 @@ class _ScopeHeaders:
 
 
 @dataclass
-class _Exchange:
+class Exchange:
     """The server's side of one request."""
 
     source: AsyncIterator[bytes]
@@ -135,7 +135,7 @@ class _Exchange:
         self._begin(status, headers)
         self.body += Path(file).read_bytes()[start:end]
 
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "_Exchange":
+    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Exchange":
         self._begin(status, headers)
         return self
 
@@ -221,7 +221,7 @@ class Front:
         if isinstance(body, bytes) and "content-length" not in names and (body or method in {"POST", "PUT", "PATCH"}):
             lines.append(("content-length", str(len(body))))
         path, _, query = target.partition("?")
-        exchange = _Exchange(_chunks(body), method)
+        exchange = Exchange(_chunks(body), method)
         await self.application.__rsgi__(_Scope(method, unquote(path), query, _ScopeHeaders(lines)), exchange)
         return exchange.reply()
 

@@ -40,7 +40,8 @@ def serve(line: CommandLine) -> int:
     """
     configured = _read(line)
     settings = configured.settings
-    listeners = open_listeners(settings.addr, settings.workers or os.cpu_count() or 1)
+    configure_logging(settings.log_level, settings.log_format)
+    listeners = open_listeners(settings.addr, settings.workers or _cores())
     try:
         claim = app.prepare(settings)
         return _run(line, configured, listeners, claim)
@@ -55,28 +56,31 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
     def with_users(read: Configured) -> Configured:
         return replace(read, settings=with_administrator(read.settings, data_dir, url, sys.stderr))
 
+    def reread() -> Configured:
+        read = with_users(_read(line))
+        configure_logging(read.settings.log_level, read.settings.log_format)
+        warn(read)
+        return read
+
     configured = with_users(configured)
-    warn_if_in_the_clear(configured)
+    warn(configured)
     _allow_many_connections()
-    supervisor = Supervisor(configured, listeners, build=app.build, reread=lambda: with_users(_read(line)))
     try:
-        return supervisor.run()
+        return Supervisor(configured, listeners, build=app.build, reread=reread).run()
     finally:
         del claim
 
 
 def _read(line: CommandLine) -> Configured:
-    """Read everything that flags, variables and files say, and log as they want from here on."""
+    """Read everything that flags, variables and files say; nothing changes by it."""
     settings = load_settings(line.flags, line.environment, line.config_dirs)
-    certificate = load_certificate(settings.tls, datetime.now(UTC)) if settings.tls else None
-    configure_logging(settings.log_level, settings.log_format)
-    for warning in certificate.warnings if certificate else ():
+    return Configured(settings, load_certificate(settings.tls, datetime.now(UTC)) if settings.tls else None)
+
+
+def warn(configured: Configured) -> None:
+    """Say what works, but not as somebody would wish: a certificate that clients refuse, passwords in the clear."""
+    for warning in configured.certificate.warnings if configured.certificate else ():
         _log.warning("%s", warning)
-    return Configured(settings, certificate)
-
-
-def warn_if_in_the_clear(configured: Configured) -> None:
-    """Say so when passwords would cross a network unencrypted."""
     addr = configured.settings.addr
     if configured.certificate is None and isinstance(addr, TcpAddress) and not _is_loopback(addr.host):
         _log.warning(
@@ -96,6 +100,11 @@ def _url(configured: Configured, listeners: Listeners) -> str:
     """Return the address as someone on this machine would write it: 0.0.0.0 is everywhere, but no destination."""
     url = listeners.url(tls=configured.certificate is not None)
     return url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:")
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use, which a container may have less of than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _allow_many_connections() -> None:

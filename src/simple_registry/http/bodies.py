@@ -41,6 +41,8 @@ class RequestBody:
 
     async def drain(self, *, size: int, timeout: float) -> None:  # noqa: ASYNC109 (a bound of its own, not the caller's)
         """Take and forget what the client still sends, up to `size` bytes for `timeout` seconds."""
+        if self._finished:
+            return
         limit = self._received + size
         try:
             async with asyncio.timeout(timeout):

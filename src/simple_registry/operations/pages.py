@@ -32,11 +32,11 @@ def fill_page(
         return Page((), more=False)
     items: list[Item] = []
     after = last
+    size = min(BATCH, limit + 1)  # what a page takes when everything is visible; more are read once something is not
     while len(items) <= limit:
-        size = min(BATCH, limit + 1 - len(items)) if not items else BATCH
         rows = query(after, size)
         items.extend(row for row in rows if visible(row))
         if len(rows) < size:
             break
-        after = rows[-1]
+        after, size = rows[-1], BATCH
     return Page(tuple(items[:limit]), more=len(items) > limit)

@@ -20,6 +20,9 @@ from simple_registry.config.settings import TcpAddress, UnixAddress
 BACKLOG = 1024
 _LONGEST_UNIX_PATH = 107
 
+# A peer that vanished (pulled plug, lost network) is noticed after two minutes, not after the system's two hours.
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+
 _ADVICE = {
     errno.EADDRINUSE: "address already in use; stop the other program or choose another address with -addr",
     errno.EADDRNOTAVAIL: "this machine has no such address; choose another with -addr",
@@ -98,6 +101,9 @@ def _tcp_socket(family: socket.AddressFamily) -> socket.socket:
     # Inherited by accepted connections: small answers leave at once, dead peers are noticed.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return listener
 
 

@@ -1,6 +1,6 @@
 """The parent process: it forks workers, replaces those that die, and passes on what it is told.
 
-    SIGTERM, SIGINT   stop accepting, finish what is in flight (30 s), exit; a second one ends everything at once
+    SIGTERM, SIGINT   stop accepting, finish what is in flight (30 s), exit; a later second one ends everything at once
     SIGHUP            read everything again; if it loads, a new worker takes each slot before the old one is asked to go
     SIGCHLD           a slot whose worker died gets a new one, at once
 
@@ -30,6 +30,8 @@ _RETIREMENT = 900.0
 # A slot may die twice within this many seconds and be refilled at once; then it waits a little longer each time.
 _FLAPPING = 10.0
 _LONGEST_DELAY = 5.0
+# Some send one order twice, to the process and to its group: within this many seconds it is the same order.
+_ECHO = 0.5
 _RESTART_ONLY = {"addr": "-addr", "data_dir": "-datadir", "workers": "-workers"}
 
 _log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ class Supervisor:
         self._life_line, self._life = os.pipe2(os.O_CLOEXEC)
         self._serving = False
         self._stopping = False
+        self._stopped_at = 0.0
 
     def run(self) -> int:
         """Serve until a signal ends it; return the exit code.
@@ -110,8 +113,7 @@ class Supervisor:
         self._selector.register(self._wake, selectors.EVENT_READ)
         gc.freeze()  # what is loaded by now is shared with every worker; collecting it would copy it
         try:
-            for slot in self._slots:
-                slot.current = self._fork(slot)
+            self._fill_all()
             return self._supervise()
         finally:
             self._end(signal.SIGKILL)
@@ -123,6 +125,8 @@ class Supervisor:
         while True:
             for number in self._wait():
                 if number in (signal.SIGTERM, signal.SIGINT):
+                    if self._stopping and time.monotonic() < self._stopped_at + _ECHO:
+                        continue
                     if self._stopping:
                         _log.warning("ended at once; requests in flight are cut")
                         return 1
@@ -161,6 +165,15 @@ class Supervisor:
         self._roll_next()
 
     # ---------------------------------------------------------------- workers
+
+    def _fill_all(self) -> None:
+        try:
+            for slot in self._slots:
+                slot.current = self._fork(slot)
+        except OSError as error:
+            raise StartFault(
+                f"cannot start {len(self._slots)} workers: {error.strerror}; try fewer with -workers"
+            ) from error
 
     def _refill(self, slot: _Slot, now: float) -> None:
         slot.refill_at = None
@@ -274,6 +287,7 @@ class Supervisor:
     def _stop(self) -> None:
         _log.info("stopping; requests in flight are finished")
         self._stopping = True
+        self._stopped_at = time.monotonic()
         self._listeners.close()
         for slot in self._slots:
             slot.refill_at = None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simple_registry.access.policy import Allowed, Refused
 from simple_registry.faults import StorageFault
 from support.documents import push_image
 from support.front import Front
@@ -87,3 +88,17 @@ def test_catalog_page_of_nothing_has_no_link(front):
     push_image(front, "a", "v1")
     reply = front.get("/v2/_catalog?n=0")
     assert (reply.json, reply.header("link")) == ({"repositories": []}, None)
+
+
+def test_the_catalog_shows_only_what_may_be_pulled_and_pages_stay_full(make_front):
+    class Public:
+        def decide(self, identity, permission):
+            hidden = identity.name == "eve" and permission.scope.startswith("secret")
+            return Refused("hidden") if hidden else Allowed("yes")
+
+    front = make_front(users=["eve"], policy=Public())
+    for name in ("a", "secret", "secret/a", "z"):
+        push_image(front, name, "v1")
+    assert front.get("/v2/_catalog", user="eve").json == {"repositories": ["a", "z"]}
+    page = front.get("/v2/_catalog?n=2", user="eve")
+    assert (page.json, page.header("link")) == ({"repositories": ["a", "z"]}, None)

@@ -39,8 +39,8 @@ def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
         "write <temporary>",
         f"make_directory {DIGEST.encoded[:2]}",
         "fsync_directory sha256",
-        "make_read_only <temporary>",
         "fsync <temporary>",
+        "make_read_only <temporary>",
         "rename <temporary>",
         f"fsync_directory {DIGEST.encoded[:2]}",
     ]

@@ -35,7 +35,7 @@ def test_bytes_are_durable_before_the_name_and_the_name_before_we_return(layout,
     name(layout, disk, placement)
     directory = BLOB.digest.encoded[:2]
     first = [f"make_directory {directory}", "fsync_directory sha256"]
-    always = ["make_read_only new", "fsync new", "rename new", f"fsync_directory {directory}"]
+    always = ["fsync new", "make_read_only new", "rename new", f"fsync_directory {directory}"]
     assert disk.taken() == first + always
     name(layout, disk, placement)
     assert disk.taken() == always

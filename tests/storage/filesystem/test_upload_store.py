@@ -51,8 +51,8 @@ def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
     assert disk.taken() == [
         f"make_directory {directory}",
         "fsync_directory sha256",
-        "make_read_only s",
         "fsync s",
+        "make_read_only s",
         "rename s",
         f"fsync_directory {directory}",
     ]

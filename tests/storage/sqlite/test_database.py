@@ -40,3 +40,24 @@ def test_a_closed_database_refuses(path):
 def test_a_missing_database_is_a_fault(tmp_path):
     with pytest.raises(StorageFault):
         Database(str(tmp_path / "none.db"), SystemClock())
+
+
+def test_an_answer_is_remembered_until_anybody_commits(path, database):
+    asked = []
+    other = Database(path, SystemClock())
+    try:
+        for _ in range(3):
+            assert database.remembered("question", lambda: asked.append(1) or len(asked)) == 1
+        run(other.write(lambda connection: connection.execute("INSERT INTO repositories VALUES ('x')") and None))
+        assert database.remembered("question", lambda: asked.append(1) or len(asked)) == 2
+        run(database.write(lambda connection: connection.execute("INSERT INTO repositories VALUES ('y')") and None))
+        assert database.remembered("question", lambda: asked.append(1) or len(asked)) == 3
+    finally:
+        run(other.close())
+
+
+def test_what_is_remembered_is_bounded(database, monkeypatch):
+    monkeypatch.setattr("simple_registry.storage.sqlite.database.REMEMBERED", 10)
+    for question in range(100):
+        database.remembered(question, lambda: None)
+    assert len(database._answers) <= 10

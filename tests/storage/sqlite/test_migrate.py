@@ -74,3 +74,9 @@ def test_migrations_are_numbered_without_a_gap(monkeypatch, tmp_path):
     monkeypatch.setattr(module.resources, "files", lambda _package: tmp_path)
     with pytest.raises(RuntimeError, match="gap"):
         migrations()
+
+
+def test_nobody_else_may_read_the_database(tmp_path):
+    path = tmp_path / "registry.db"
+    migrate(str(path))
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -8,7 +8,7 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from storage.support import blob_of, run, yes
 
-SECONDS = 2.0
+SECONDS = 2.5
 
 
 async def write(path, name):

@@ -1,6 +1,6 @@
 """Giving a file its final name in the content tree, so that it survives a power cut.
 
-    read-only ──► fsync file ──► rename ──► fsync directory        and, before the first rename into a directory:
+    fsync file ──► read-only ──► rename ──► fsync directory        and, before the first rename into a directory:
                                                                    mkdir ──► fsync parent
 
 The rename replaces what has the name in one step: nobody ever sees it missing, and a damaged file is healed.
@@ -33,8 +33,8 @@ class Placement:
     def give_name(self, fd: int, path: str, digest: Digest) -> None:
         """Move the file at `path`, open as `fd`, to the final name of `digest`, durably."""
         directory = self._directory(digest)
-        self._disk.make_read_only(fd)
         self._disk.fsync(fd)
+        self._disk.make_read_only(fd)  # after fsync, which would otherwise have to write the mode by itself
         self._disk.rename(path, self._layout.blob(digest))
         self._disk.fsync_directory(directory)
 

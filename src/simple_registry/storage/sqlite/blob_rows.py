@@ -28,6 +28,9 @@ class SqliteBlobRows:
 
     def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
         """Return the blob if this repository holds it as a blob."""
+        return self._database.remembered(("blob", repository, digest), lambda: self._read_blob(repository, digest))
+
+    def _read_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
         row = self._database.row(_FIND, repository, str(digest))
         return None if row is None else Blob(digest, int(row[0] or 0))
 

@@ -69,6 +69,11 @@ class SqliteManifestRows:
 
     def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
         """Return the manifest if this repository holds it."""
+        return self._database.remembered(
+            ("manifest", repository, digest), lambda: self._read_manifest(repository, digest)
+        )
+
+    def _read_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
         row = self._database.row(_FIND, repository, str(digest))
         if row is None:
             return None

@@ -35,11 +35,12 @@ def migrate(path: str) -> None:
     """
     connection = None
     try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let others read it
         connection = open_connection(path, create=True)
         _migrate(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise DataDirectoryRefused(path, f"it is not a sound database ({error}); restore it from a backup") from error
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise fault(f"open the database {path}", error, connection) from error
     finally:
         if connection is not None:

@@ -21,8 +21,7 @@ class SqliteTagRows:
 
     def find_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
         """Return what the tag points at."""
-        row = self._database.row(_FIND, repository, tag)
-        return None if row is None else parse_digest(str(row[0]))
+        return self._database.remembered(("tag", repository, tag), lambda: self._read_tag(repository, tag))
 
     def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
@@ -31,6 +30,10 @@ class SqliteTagRows:
     def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
+
+    def _read_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
+        row = self._database.row(_FIND, repository, tag)
+        return None if row is None else parse_digest(str(row[0]))
 
     async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
         """Remove this tag only. Returns whether it was there."""

@@ -1,0 +1,71 @@
+"""Every endpoint says which part of the specification it is, what it needs, and what it does."""
+
+import re
+
+import pytest
+
+from simple_registry.access.permission import Resource
+from simple_registry.http.routes import ROUTES, Entry
+
+# Ids and methods of the specification's table "Endpoints".
+SPECIFIED = {
+    "end-1": {"GET"},
+    "end-2": {"GET", "HEAD"},
+    "end-3": {"GET", "HEAD"},
+    "end-4a": {"POST"},
+    "end-4b": {"POST"},
+    "end-4c": {"POST"},
+    "end-5": {"PATCH"},
+    "end-6": {"PUT"},
+    "end-7a": {"PUT"},
+    "end-7b": {"PUT"},
+    "end-8a": {"GET"},
+    "end-8b": {"GET"},
+    "end-9": {"DELETE"},
+    "end-10": {"DELETE"},
+    "end-11": {"POST"},
+    "end-12a": {"GET"},
+    "end-12b": {"GET"},
+    "end-13": {"GET"},
+    "end-14": {"DELETE"},
+}
+OWN = {"catalog", "healthz", "readyz"}
+PUBLIC = {"healthz", "readyz"}
+LOGIN = {"end-1"}
+
+ENDPOINTS = [(method, endpoint) for route in ROUTES for method, endpoint in route.endpoints.items()]
+IDS = [f"{method} {endpoint.ids}" for method, endpoint in ENDPOINTS]
+
+
+@pytest.mark.parametrize(("method", "endpoint"), ENDPOINTS, ids=IDS)
+def test_an_endpoint_has_ids_that_are_known(method, endpoint):
+    assert set(endpoint.ids.split(", ")) <= SPECIFIED.keys() | OWN
+
+
+@pytest.mark.parametrize(("method", "endpoint"), ENDPOINTS, ids=IDS)
+def test_an_endpoint_needs_a_resource_unless_it_is_listed_here(method, endpoint):
+    if endpoint.ids in PUBLIC:
+        assert endpoint.needs is Entry.PUBLIC
+    elif endpoint.ids in LOGIN:
+        assert endpoint.needs is Entry.LOGIN
+    else:
+        assert isinstance(endpoint.needs, Resource)
+
+
+@pytest.mark.parametrize(("method", "endpoint"), ENDPOINTS, ids=IDS)
+def test_a_handler_begins_with_its_ids(method, endpoint):
+    assert re.match(rf"{re.escape(endpoint.ids)}: \w", endpoint.handle.__doc__)
+
+
+def test_every_endpoint_of_the_specification_is_here_with_its_methods():
+    found = {}
+    for method, endpoint in ENDPOINTS:
+        for each in endpoint.ids.split(", "):
+            found.setdefault(each, set()).add(method)
+    assert {name: methods for name, methods in SPECIFIED.items() if not methods <= found.get(name, set())} == {}
+
+
+def test_whatever_can_be_got_can_be_asked_for_with_head_but_a_session():
+    for route in ROUTES:
+        if "GET" in route.endpoints and route.endpoints["GET"].ids != "end-13":
+            assert route.endpoints["HEAD"] is route.endpoints["GET"]

@@ -1,0 +1,79 @@
+"""The table of layers in `ARCHITECTURE.md`, held by the imports: one way, which is down."""
+
+import pytest
+
+from support.sources import PACKAGE, imports, modules
+
+VALUES = {"oci", "content", "clock", "faults"}
+ACCESS = VALUES | {"access"}
+PROTOCOLS = VALUES | {"storage.protocols"}
+ADAPTERS = ("filesystem", "sqlite", "memory")
+
+ALLOWED = {
+    "oci": {"oci"},
+    "content": set(),
+    "clock": set(),
+    "faults": set(),
+    "access": ACCESS,
+    "storage.protocols": VALUES,
+    **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
+    "operations": PROTOCOLS | {"operations"},
+    "http": ACCESS | {"operations", "http"},
+    "config": ACCESS | {"config"},
+    "app": ACCESS | {"storage", "operations", "http", "config"},
+    "server": VALUES | {"config", "server"},
+    "cli": ACCESS | {"config", "server", "app", "cli"},
+    "__main__": {"cli"},
+}
+THIRD_PARTY = {
+    "apsw": {"storage.sqlite"},
+    "bcrypt": {"access"},
+    "cryptography": {"config"},
+    "granian": {"server"},
+    "uvloop": {"server"},
+    "yaml": {"config"},
+}
+
+MODULES = modules()
+
+
+def within(name, packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def own_imports(path):
+    prefix = f"{PACKAGE}."
+    # `from simple_registry import __version__` names no module.
+    return [name.removeprefix(prefix) for name in imports(path) if name.startswith(prefix) and "__" not in name]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in {"", "storage"}])
+def test_a_module_imports_only_what_lies_below_it(module):
+    layers = [layer for layer in ALLOWED if within(module, {layer})]
+    assert len(layers) == 1, f"{module} belongs to no layer"
+    foreign = [name for name in own_imports(MODULES[module]) if not within(name, ALLOWED[layers[0]])]
+    assert foreign == []
+
+
+@pytest.mark.parametrize("name", ["", "storage"])
+def test_packages_that_hold_others_import_nothing(name):
+    assert own_imports(MODULES[name]) == []
+
+
+@pytest.mark.parametrize(("library", "packages"), THIRD_PARTY.items())
+def test_a_library_is_known_to_one_layer(library, packages):
+    users = {
+        module for module, path in MODULES.items() if within(library, {each.split(".")[0] for each in imports(path)})
+    }
+    assert users
+    assert {module for module in users if not within(module, packages)} == set()
+
+
+def test_only_the_composition_root_names_adapters():
+    adapters = {f"storage.{adapter}" for adapter in ADAPTERS}
+    users = {
+        module
+        for module, path in MODULES.items()
+        if not within(module, {"storage"}) and any(within(name, adapters) for name in own_imports(path))
+    }
+    assert users == {"app"}

@@ -1,0 +1,37 @@
+"""Every module of the source has a test module of its own, at the mirrored path."""
+
+import ast
+
+import pytest
+
+from support.sources import ROOT, modules
+
+EXEMPT = {
+    "__main__": "one call, made by every end-to-end test",
+    "storage.protocols": "promises without code; tests/storage/contracts asks every adapter for them",
+}
+
+
+def has_code(path):
+    """Tell whether a module holds more than its docstring and a version."""
+    statements = ast.parse(path.read_text("utf-8")).body
+    return any(not isinstance(each, ast.Expr | ast.Assign) for each in statements)
+
+
+NAMED = {name: path for name, path in modules().items() if has_code(path)}
+
+
+def mirrored(name):
+    *packages, module = name.split(".")
+    return ROOT.joinpath("tests", *packages, f"test_{module}.py")
+
+
+@pytest.mark.parametrize("name", sorted(NAMED.keys() - EXEMPT.keys()))
+def test_a_module_has_its_test_module(name):
+    assert mirrored(name).is_file(), f"write {mirrored(name).relative_to(ROOT)}"
+
+
+@pytest.mark.parametrize("name", sorted(EXEMPT))
+def test_an_exemption_is_still_needed(name):
+    assert name in NAMED
+    assert not mirrored(name).exists()

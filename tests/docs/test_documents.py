@@ -1,0 +1,273 @@
+"""The documents keep their promises: links lead somewhere, endpoints and errors are listed, commands run as written.
+
+A `sh` block after the line `<!-- test: NAME -->` is a promise that it runs. Each is run below, in a folder of its own,
+as it stands but for `SUBSTITUTIONS` (a free port, a data directory we may write to) and the port in `localhost:5000`.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from simple_registry.http.routes import ROUTES
+from simple_registry.oci.errors import RegistryError
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse"
+SECONDS = 30
+
+README, STARTED, OPERATIONS, API = "README.md", "docs/getting-started.md", "docs/operations.md", "docs/api.md"
+
+SUBSTITUTIONS = {
+    (README, "start"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
+    (README, "start-tls"): [("-datadir /var/lib/registry", "-datadir ./data -addr 127.0.0.1:0")],
+    (STARTED, "start-authority"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
+    (README, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
+    (README, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
+}
+API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-lists", "api-delete")
+RUN = {
+    *((README, name) for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")),
+    *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
+    *((OPERATIONS, name) for name in ("ready", "backup")),
+    *((API, name) for name in API_NAMES),
+}
+"""Every marked block that a test of this module runs."""
+
+_FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
+_MARKED = re.compile(r"^<!-- test: ([a-z-]+) -->\n```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_READY = re.compile(r"listening on (?:https?)://\S+?:(\d+)\b")
+
+
+def documents() -> list[Path]:
+    folders = (ROOT / name for name in ("bench", "docs", "src", "tests"))
+    return sorted([*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))])
+
+
+@cache
+def blocks(document: str) -> dict[str, str]:
+    found = _MARKED.findall((ROOT / document).read_text("utf-8"))
+    assert len(dict(found)) == len(found), f"{document} uses a name twice"
+    return dict(found)
+
+
+def block(document: str, name: str) -> str:
+    text = blocks(document)[name]
+    for old, new in SUBSTITUTIONS.get((document, name), ()):
+        assert text.count(old) == 1, f"{document} {name}: {old!r} is not there once"
+        text = text.replace(old, new)
+    return text
+
+
+# ---------------------------------------------------------------- links
+
+
+def anchors(document: Path) -> set[str]:
+    """The names that a forge gives to headings: lower case, without punctuation, hyphens for spaces."""
+    headings = _HEADING.findall(_FENCE.sub("", document.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(document):
+    broken = []
+    for link in _LINK.findall(_FENCE.sub("", document.read_text("utf-8"))):
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        if re.match(r"[a-z]+:", link):
+            continue
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+
+    assert broken == []
+
+
+# ---------------------------------------------------------------- the API's document
+
+
+def shape(pattern: str) -> str:
+    """`/v2/(?P<name>.+)/blobs/uploads/?` as a document writes it: `/v2/<name>/blobs/uploads/`."""
+    return re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", pattern).removesuffix("?")
+
+
+def test_every_endpoint_is_listed_with_its_methods():
+    listed = {}
+    for methods, path in re.findall(r"^    ((?:[A-Z]+  +)+)(/\S*)", (ROOT / API).read_text("utf-8"), re.MULTILINE):
+        listed[path] = set(methods.split())
+
+    assert listed == {shape(route.pattern.pattern): set(route.endpoints) for route in ROUTES}
+
+
+def test_every_method_of_every_endpoint_has_its_text():
+    lines = re.sub(r"^    .*$", "", (ROOT / API).read_text("utf-8"), flags=re.MULTILINE)
+    sections = re.split(r"^#{2,3} ", lines, flags=re.MULTILINE)
+    missing = [
+        f"{method} {path}"
+        for path, methods in ((shape(route.pattern.pattern), route.endpoints) for route in ROUTES)
+        for method in methods
+        if not any(f"`{method}" in section and _speaks_of(section, path) for section in sections)
+    ]
+
+    assert missing == []
+
+
+def _speaks_of(section: str, path: str) -> bool:
+    if "<reference>" in path:
+        return any(path.replace("<reference>", word) in section for word in ("<reference>", "<digest>"))
+    return path in section
+
+
+def test_every_error_is_listed_with_its_status():
+    listed, code = set(), ""
+    for first, status in re.findall(r"^\| (`[A-Z_]+` )?\| (\d{3}) \|", (ROOT / API).read_text("utf-8"), re.MULTILINE):
+        code = first.strip("` ") or code
+        listed.add((code, int(status)))
+
+    assert listed == {(error.code, error.status) for error in errors(RegistryError)} | {("UNKNOWN", 500)}
+
+
+def errors(kind: type[RegistryError]) -> Iterator[type[RegistryError]]:
+    for error in kind.__subclasses__():
+        if error.__module__.startswith("simple_registry."):
+            yield from errors(error)
+            if getattr(error, "code", ""):
+                yield error
+
+
+# ---------------------------------------------------------------- commands
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A folder with a shell in which `simple-registry` is a command, and the port that stands for 5000."""
+
+    folder: Path
+    port: int = 5000
+
+    def run(self, *commands: str) -> str:
+        """Run blocks in one shell that stops at the first failure; return what they print."""
+        script = "set -euo pipefail\n" + "".join(commands).replace("localhost:5000", f"localhost:{self.port}")
+        done = subprocess.run(
+            ["bash", "-c", script],
+            input=f"{PASSWORD}\n",
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env=self.environment(),
+            timeout=SECONDS,
+        )
+        assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
+        registry = f"http://localhost:{self.port}"
+        return {"PATH": path, "HOME": str(self.folder), "REGISTRY": registry, "USERPWD": f"admin:{PASSWORD}"}
+
+    @contextmanager
+    def server(self, command: str) -> Iterator["Desk"]:
+        """Run a block that starts a server, until the `with` block ends."""
+        with (self.folder / "log").open("wb") as log:
+            words = shlex.split(command.replace("\\\n", " "))
+            process = subprocess.Popen(
+                [self.folder / "bin" / words[0], *words[1:]], cwd=self.folder, env=self.environment(), stderr=log
+            )
+        try:
+            yield Desk(self.folder, self._port(process))
+        finally:
+            process.terminate()
+            code = process.wait(SECONDS)
+        assert code == 0
+
+    def _port(self, process: subprocess.Popen[bytes]) -> int:
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            if found := _READY.search((self.folder / "log").read_text("utf-8")):
+                return int(found[1])
+            time.sleep(0.05)
+        raise AssertionError((self.folder / "log").read_text("utf-8"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    command = tmp_path / "bin" / "simple-registry"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m simple_registry "$@"\n')
+    command.chmod(0o755)
+    return Desk(tmp_path)
+
+
+def require(*programs: str) -> None:
+    missing = [program for program in programs if which(program) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+
+
+def all_of(document: str, names: Sequence[str]) -> list[str]:
+    return [block(document, name) for name in names]
+
+
+def test_every_marked_block_is_run():
+    marked = {(str(path.relative_to(ROOT)), name) for path in documents() for name in blocks(str(path))}
+
+    assert marked == RUN
+
+
+def test_genhash_prints_a_hash(desk):
+    assert re.fullmatch(r"\$2b\$12\$[./A-Za-z0-9]{53}\n", desk.run(block(README, "genhash")))
+
+
+def test_the_registry_starts_and_answers(desk):
+    require("curl")
+    desk.run(block(README, "password-file"))
+
+    with desk.server(block(README, "start")) as running:
+        assert running.run(block(README, "curl")) == "{}"
+        assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
+        assert running.run(block(OPERATIONS, "ready")) == '{"status":"ready"}'
+
+
+def test_the_registry_starts_with_a_certificate_of_its_own(desk):
+    require("curl", "openssl")
+    desk.run(block(README, "password-file"), block(README, "certificate"))
+
+    with desk.server(block(README, "start-tls")) as running:
+        assert running.run(block(README, "curl-tls")) == "{}"
+
+
+def test_the_registry_starts_with_a_certificate_of_an_authority(desk):
+    require("curl", "openssl")
+    desk.run(block(README, "password-file"), block(STARTED, "authority"))
+
+    with desk.server(block(STARTED, "start-authority")) as running:
+        assert running.run(block(STARTED, "curl-authority")) == '{"status":"ok"}'
+
+
+def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
+    require("curl", "sqlite3")
+    desk.run(block(README, "password-file"))
+
+    with desk.server(block(README, "start")) as running:
+        said = running.run(*all_of(API, API_NAMES))
+        running.run(block(OPERATIONS, "backup"))
+
+    assert said.startswith("{}ell{")
+    assert '"tags":["latest"]' in said
+    assert '"repositories":["demo/hello"]' in said
+    with desk.server(block(README, "start").replace("-datadir ./data", "-datadir ./backup")) as restored:
+        manifest = restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
+
+    assert '"layers"' in manifest

@@ -1,0 +1,84 @@
+"""Errors on the wire, and the headers that let clients go on after some of them."""
+
+import json
+
+import pytest
+
+from simple_registry.content import stream_of
+from simple_registry.http.bodies import RequestBody
+from simple_registry.http.messages import Request
+from simple_registry.http.problems import failure_response, problem_response
+from simple_registry.http.routes import MethodNotAllowed
+from simple_registry.oci.errors import (
+    BlobUnknown,
+    Denied,
+    ManifestBlobUnknown,
+    RangeInvalid,
+    RangeNotSatisfiable,
+    Several,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
+
+REQUEST = Request("GET", "/v2/a/blobs/uploads/7", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id-7")
+
+
+def answer(error):
+    response = problem_response(REQUEST, error)
+    return response.status, dict(response.headers), json.loads(response.content)
+
+
+def test_an_error_is_its_code_message_and_facts():
+    status, headers, document = answer(BlobUnknown(digest="sha256:0"))
+    assert status == 404
+    assert headers["content-type"] == "application/json"
+    assert document == {
+        "errors": [{"code": "BLOB_UNKNOWN", "message": BlobUnknown.message, "detail": {"digest": "sha256:0"}}],
+        "requestId": "id-7",
+    }
+
+
+def test_an_error_without_facts_has_no_detail():
+    assert "detail" not in answer(BlobUnknown())[2]["errors"][0]
+
+
+def test_the_note_stays_here():
+    assert b"between us" not in problem_response(REQUEST, Denied(note="between us")).content
+
+
+def test_several_errors_stand_side_by_side():
+    status, _, document = answer(Several([ManifestBlobUnknown(digest="a"), ManifestBlobUnknown(digest="b")]))
+    assert status == 404
+    assert [error["detail"]["digest"] for error in document["errors"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "value"),
+    [
+        (Unauthorized(), "www-authenticate", 'Basic realm="simple-registry"'),
+        (RangeInvalid(received=100, start=7), "range", "0-99"),
+        (RangeInvalid(received=0, start=7), "range", "0-0"),
+        (RangeInvalid(received=0, start=7), "location", "/v2/a/blobs/uploads/7"),
+        (RangeNotSatisfiable(size=10), "content-range", "bytes */10"),
+        (MethodNotAllowed(["GET", "HEAD"]), "allow", "GET, HEAD"),
+        (TooManyRequests(), "retry-after", "1"),
+        (Unavailable(), "retry-after", "1"),
+    ],
+)
+def test_headers_tell_clients_how_to_go_on(error, name, value):
+    assert answer(error)[1][name] == value
+
+
+def test_no_error_is_cached_or_sniffed():
+    headers = answer(BlobUnknown())[1]
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+def test_a_failure_says_only_where_to_look():
+    response = failure_response(REQUEST)
+    assert response.status == 500
+    assert json.loads(response.content) == {
+        "errors": [{"code": "UNKNOWN", "message": "internal error"}],
+        "requestId": "id-7",
+    }

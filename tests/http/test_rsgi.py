@@ -1,0 +1,102 @@
+"""The edge to the server: what a request becomes, how a response leaves, and who keeps reading afterwards."""
+
+import asyncio
+
+import pytest
+
+from simple_registry.config.settings import Limits, Settings
+from simple_registry.content import FileContent, Span, stream_of
+from simple_registry.http.bodies import RequestBody
+from simple_registry.http.messages import FileSpan, Parts, Request, Response
+from simple_registry.http.rsgi import send
+from simple_registry.oci.digests import digest_of
+from support.documents import push_image
+from support.front import Exchange
+
+
+def test_every_answer_names_its_request_and_the_protocol(memory_front):
+    replies = [memory_front.get(path) for path in ("/v2/", "/v2/none/tags/list", "/nowhere", "/healthz")]
+    assert len({reply.header("x-request-id") for reply in replies}) == len(replies)
+    for reply in replies:
+        assert reply.header("docker-distribution-api-version") == "registry/2.0"
+
+
+def test_a_path_is_read_after_percent_decoding(front):
+    data = push_image(front, "team/app", "v1")
+    assert front.get("/v2/team%2Fapp/manifests/v1").body == data
+    assert front.get("/v2/team/app/manifests/%761").body == data
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "a%0A", "%2e%2e", "a%2F..%2Fb", "%E2%82%AC", "%ff", "a%20b", "A"])
+def test_decoded_paths_meet_the_full_grammar(memory_front, name):
+    with memory_front.unchanged():
+        assert memory_front.get(f"/v2/{name}/tags/list").status in {400, 404}
+        assert memory_front.post(f"/v2/{name}/blobs/uploads/").status in {400, 404}
+
+
+def test_repeated_headers_are_joined(front):
+    data = push_image(front, "team/app", "v1")
+    tags = [("if-none-match", '"x"'), ("if-none-match", f'"{digest_of(data)}"')]
+    assert front.get("/v2/team/app/manifests/v1", headers=tags).status == 304
+
+
+def test_a_refused_client_that_insists_on_sending_is_read_to_its_end(memory_front):
+    chunks = [b"x" * 1000] * 50
+    reply = memory_front.put("/v2/team/app/manifests/v1", body=chunks, user=None)
+    assert (reply.status, reply.taken, reply.read) == (401, 0, 50_000)
+
+
+def test_a_refused_client_is_read_no_further_than_the_limit(make_front):
+    front = make_front(Settings(limits=Limits(drain_size=10_000)))
+    reply = front.put("/v2/team/app/manifests/v1", body=[b"x" * 1000] * 50, user=None)
+    assert (reply.status, reply.read) == (401, 10_000)
+
+
+def test_a_client_that_asked_first_is_not_read_after_a_refusal(memory_front):
+    how = {"headers": {"expect": "100-continue"}, "body": [b"x" * 1000] * 50, "user": None}
+    reply = memory_front.put("/v2/team/app/manifests/v1", **how)
+    assert (reply.status, reply.read) == (401, 0)
+
+
+def test_a_client_that_dribbles_forever_is_given_up_and_leaves_nothing(make_front):
+    front = make_front(Settings(limits=Limits(body_timeout=0.02, drain_timeout=0.02)))
+    location = front.open_session("team/app")
+
+    async def dribble():
+        yield b"some"
+        await asyncio.Event().wait()
+
+    with front.unchanged():
+        reply = front.patch(location, body=dribble())
+    assert (reply.status, reply.codes) == (408, ["BLOB_UPLOAD_INVALID"])
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "", "\u0661", "1_0"])
+def test_a_length_that_is_no_number_is_no_announcement(memory_front, length):
+    location = memory_front.open_session("team/app")
+    reply = memory_front.patch(location, body=b"four", headers={"content-length": length})
+    assert (reply.status, reply.header("range")) == (202, "0-3")
+
+
+def test_a_large_blob_leaves_in_one_piece(front):
+    data = bytes(range(256)) * 4096
+    digest = front.push_blob("team/app", data)
+    assert front.get(f"/v2/team/app/blobs/{digest}").body == data
+
+
+def test_empty_answers_say_that_they_are_empty(front):
+    location = front.open_session("team/app")
+    reply = front.patch(location, body=b"x")
+    assert (reply.body, reply.header("content-length")) == (b"", "0")
+    assert front.get(location).header("content-length") is None
+
+
+def test_a_file_that_turned_out_shorter_breaks_the_answer_off(memory_front, tmp_path):
+    file = tmp_path / "content"
+    file.write_bytes(b"four")
+    parts = Parts([b"head", FileSpan(FileContent(str(file), 10), Span(0, 10))], 14)
+    exchange = Exchange(stream_of(), "GET")
+    request = Request("GET", "/", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    with pytest.raises(EOFError):
+        memory_front.run(send(exchange, request, Response(206, [], parts)))
+    assert exchange.body == b"headfour"

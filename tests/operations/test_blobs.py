@@ -1,0 +1,81 @@
+"""The operations on blobs: every answer rests on the row of the repository asked about."""
+
+import pytest
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.errors import BlobUnknown
+from simple_registry.oci.names import parse_repository_name
+from simple_registry.operations import blobs as module
+from simple_registry.operations.blobs import Blob, Blobs
+
+DATA = b"some content"
+DIGEST = digest_of(DATA)
+A, AB, C = (parse_repository_name(name) for name in ("a", "a/b", "c"))
+
+
+@pytest.fixture
+def blobs(front):
+    return Blobs(front.kept.stores.metadata, front.kept.stores.content)
+
+
+def test_a_blob_is_known_where_it_was_pushed_and_nowhere_else(front, blobs):
+    front.push_blob("a", DATA)
+    assert blobs.get(A, DIGEST) == Blob(DIGEST, len(DATA))
+    for repository in (AB, C):
+        with pytest.raises(BlobUnknown):
+            blobs.get(repository, DIGEST)
+
+
+def test_a_blob_whose_content_is_gone_counts_as_absent_until_it_is_pushed_again(front, blobs):
+    front.push_blob("a", DATA)
+    front.kept.stores.content.remove(DIGEST)
+    assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
+    with pytest.raises(BlobUnknown) as unknown:
+        blobs.get(A, DIGEST)
+    assert unknown.value.note
+    front.push_blob("a", DATA)
+    assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
+
+
+def test_a_blob_that_goes_between_looking_and_opening_is_absent(front, blobs):
+    front.push_blob("a", DATA)
+    blob = blobs.get(A, DIGEST)
+    front.kept.stores.content.remove(DIGEST)
+    with pytest.raises(BlobUnknown):
+        front.run(blobs.open(blob))
+
+
+def test_a_mount_asks_only_visible_holders(front, blobs):
+    for repository in ("a", "c"):
+        front.push_blob(repository, DATA)
+    asked = []
+
+    def visible(repository):
+        asked.append(repository)
+        return repository == C
+
+    assert front.run(blobs.mount(AB, DIGEST, source=None, visible=visible)) == Blob(DIGEST, len(DATA))
+    assert asked == [A, C]
+
+
+def test_a_mount_looks_at_a_bounded_number_of_holders(front, blobs, monkeypatch):
+    monkeypatch.setattr(module, "HOLDERS_ASKED", 3)
+    for number in range(5):
+        front.push_blob(f"r{number}", DATA)
+    asked = []
+    with front.unchanged():
+        assert front.run(blobs.mount(A, DIGEST, source=None, visible=asked.append)) is None
+    assert asked == ["r0", "r1", "r2"]
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_a_mount_from_a_source_that_lacks_the_blob_is_nothing(front, blobs, visible):
+    front.push_blob("c", DATA)
+    with front.unchanged():
+        assert front.run(blobs.mount(AB, DIGEST, source=A, visible=lambda _: visible)) is None
+
+
+def test_deleting_an_unheld_blob_is_an_error(front, blobs):
+    front.push_blob("a", DATA)
+    with front.unchanged(), pytest.raises(BlobUnknown):
+        front.run(blobs.delete(C, DIGEST))

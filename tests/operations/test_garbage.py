@@ -1,0 +1,122 @@
+"""The collector: it takes what nobody holds any more, after a while, and nothing else."""
+
+import pytest
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.operations import garbage as module
+from simple_registry.storage.protocols import Blob
+from support.documents import CONFIG, encode, image, push_image
+
+GRACE = 3600.0
+DATA = b"some content"
+DIGEST = digest_of(DATA)
+
+
+@pytest.fixture
+def collect(front):
+    return lambda: front.run(front.application.garbage.collect())
+
+
+def kept(front, data):
+    return front.kept.stores.content.present(Blob(digest_of(data), len(data)))
+
+
+def test_unheld_content_goes_after_the_grace_period_and_not_before(front, collect, clock):
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{DIGEST}")
+    clock.advance(GRACE - 1)
+    assert collect().contents == 0
+    assert kept(front, DATA)
+    clock.advance(2)
+    assert collect().contents == 1
+    assert not kept(front, DATA)
+
+
+def test_content_that_somebody_holds_stays(front, collect, clock):
+    for repository in ("a", "a/b"):
+        front.push_blob(repository, DATA)
+    front.delete(f"/v2/a/blobs/{DIGEST}")
+    clock.advance(10 * GRACE)
+    assert collect().contents == 0
+    assert front.get(f"/v2/a/b/blobs/{DIGEST}").body == DATA
+
+
+@pytest.mark.parametrize("again", ["push", "mount"])
+def test_content_that_is_held_again_in_time_stays(front, collect, clock, again):
+    front.push_blob("other", DATA)
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{DIGEST}")
+    if again == "push":
+        front.delete(f"/v2/other/blobs/{DIGEST}")
+        clock.advance(GRACE + 1)
+        front.push_blob("b", DATA)
+    else:
+        clock.advance(GRACE + 1)
+        assert front.post(f"/v2/b/blobs/uploads/?mount={DIGEST}&from=other").status == 201
+        front.delete(f"/v2/other/blobs/{DIGEST}")
+    clock.advance(GRACE - 1)
+    assert collect().contents == 0
+    assert front.get(f"/v2/b/blobs/{DIGEST}").body == DATA
+
+
+def test_a_deleted_manifest_goes_and_its_blobs_stay(front, collect, clock):
+    data = push_image(front, "a", "v1", DATA)
+    front.delete(f"/v2/a/manifests/{digest_of(data)}")
+    clock.advance(GRACE + 1)
+    assert collect().contents == 1
+    assert not kept(front, data)
+    assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
+
+
+def test_a_manifest_whose_tag_was_deleted_stays(front, collect, clock):
+    data = push_image(front, "a", "v1")
+    front.delete("/v2/a/manifests/v1")
+    clock.advance(10 * GRACE)
+    assert collect().contents == 0
+    assert front.get(f"/v2/a/manifests/{digest_of(data)}").body == data
+
+
+def test_a_mount_of_collected_content_is_a_session(front, collect, clock):
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{DIGEST}")
+    clock.advance(GRACE + 1)
+    collect()
+    assert front.post(f"/v2/b/blobs/uploads/?mount={DIGEST}&from=a").status == 202
+
+
+def test_collected_content_can_be_pushed_again(front, collect, clock):
+    data = push_image(front, "a", "v1", DATA)
+    for path in (f"manifests/{digest_of(data)}", f"blobs/{DIGEST}", f"blobs/{digest_of(CONFIG)}"):
+        assert front.delete(f"/v2/a/{path}").status == 202
+    clock.advance(GRACE + 1)
+    assert collect().contents == 3
+    assert push_image(front, "a", "v1", DATA) == data == encode(image(DATA))
+    assert front.get("/v2/a/manifests/v1").body == data
+
+
+def test_more_than_a_round_takes_waits_for_the_next(front, collect, clock, monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 3)
+    for number in range(5):
+        front.delete(f"/v2/a/blobs/{front.push_blob('a', bytes([number]))}")
+    clock.advance(GRACE + 1)
+    assert [collect().contents for _ in range(3)] == [3, 2, 0]
+
+
+def test_sessions_that_nobody_continues_go(front, collect, clock):
+    location = front.open_session("a")
+    front.patch(location, body=DATA)
+    clock.advance(24 * 3600 - 1)
+    assert collect().sessions == 0
+    clock.advance(2)
+    assert collect().sessions == 1
+    assert front.get(location).status == 404
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_content_that_was_touched_after_it_was_listed_stays(front, collect, monkeypatch, held):
+    front.push_blob("a", DATA)
+    if not held:
+        front.delete(f"/v2/a/blobs/{DIGEST}")
+    monkeypatch.setattr(front.kept.stores.metadata, "page_unheld", lambda _before, _limit: [DIGEST])
+    with front.unchanged():
+        assert collect().contents == 0

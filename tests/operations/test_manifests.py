@@ -1,0 +1,156 @@
+"""The operations on manifests: all or nothing, checked before and in the transaction."""
+
+import pytest
+
+from simple_registry.oci import media_types
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.errors import (
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestUnknown,
+    Several,
+    Unavailable,
+)
+from simple_registry.oci.names import parse_repository_name, parse_tag
+from simple_registry.operations.manifests import Manifests, Required, _BytesCache
+from support.documents import CONFIG, encode, image, index, push_image
+
+A = parse_repository_name("a")
+V1, V2 = parse_tag("v1"), parse_tag("v2")
+OCI = media_types.OCI_IMAGE_MANIFEST
+
+
+@pytest.fixture
+def manifests(front):
+    return Manifests(front.kept.stores.metadata, front.kept.stores.content, Required())
+
+
+def put(front, manifests, reference, data, **how):
+    return front.run(manifests.put(A, reference, data, **{"content_type": None} | how))
+
+
+def test_a_push_tells_what_it_stored(front, manifests):
+    front.push_blob("a", CONFIG)
+    subject = digest_of(b"subject")
+    data = encode(image(subject={"mediaType": OCI, "digest": str(subject), "size": 7}))
+    pushed = put(front, manifests, V1, data, tags=[V2])
+    assert (pushed.digest, pushed.subject, pushed.tags) == (digest_of(data), subject, (V1, V2))
+    assert manifests.get(A, V2).digest == digest_of(data)
+
+
+@pytest.mark.parametrize("reference", [V2, digest_of(b"none")])
+def test_an_unknown_reference_is_unknown(front, manifests, reference):
+    push_image(front, "a", "v1")
+    with pytest.raises(ManifestUnknown):
+        manifests.get(A, reference)
+
+
+def test_a_refused_push_changes_nothing(front, manifests):
+    front.push_blob("a", CONFIG)
+    good = encode(image())
+    with front.unchanged():
+        with pytest.raises(DigestInvalid):
+            put(front, manifests, digest_of(b"other"), good)
+        with pytest.raises(ManifestInvalid):
+            put(front, manifests, V1, b"{}")
+        with pytest.raises(Several) as missing:
+            put(front, manifests, V1, encode(image(b"x", b"y")))
+    assert [type(error) for error in missing.value.errors] == [ManifestBlobUnknown] * 2
+
+
+def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, manifests, monkeypatch):
+    front.push_blob("a", CONFIG)
+    content = front.kept.stores.content
+    keep = content.put
+
+    async def put_and_lose_the_config(*args, **kwargs):
+        await keep(*args, **kwargs)
+        await front.kept.stores.metadata.remove_blob(A, digest_of(CONFIG))
+
+    monkeypatch.setattr(content, "put", put_and_lose_the_config)
+    with pytest.raises(Several):
+        put(front, manifests, V1, encode(image()))
+    with pytest.raises(ManifestUnknown):
+        manifests.get(A, V1)
+
+
+def test_content_that_goes_before_its_row_is_kept_again(front, manifests, monkeypatch):
+    front.push_blob("a", CONFIG)
+    content, data = front.kept.stores.content, encode(image())
+    keep, times = content.put, []
+
+    async def put_and_lose_it_once(digest, *args, **kwargs):
+        await keep(digest, *args, **kwargs)
+        times.append(digest)
+        if len(times) == 1:
+            content.remove(digest)
+
+    monkeypatch.setattr(content, "put", put_and_lose_it_once)
+    put(front, manifests, V1, data)
+    assert len(times) == 2
+    assert front.get("/v2/a/manifests/v1").body == data
+
+
+def test_content_that_never_stays_is_a_failure_and_no_row(front, manifests, monkeypatch):
+    front.push_blob("a", CONFIG)
+
+    async def put_nothing(*_args, **_kwargs):
+        pass
+
+    monkeypatch.setattr(front.kept.stores.content, "put", put_nothing)
+    with front.unchanged(), pytest.raises(Unavailable):
+        put(front, manifests, V1, encode(image()))
+
+
+def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
+    data = push_image(front, "a", "v1")
+    front.kept.stores.content.remove(digest_of(data))
+    with pytest.raises(ManifestUnknown):
+        front.run(manifests.read(manifests.get(A, V1)))
+    push_image(front, "a", "v1")
+    assert front.run(manifests.read(manifests.get(A, V1))) == data
+
+
+def test_what_was_read_is_at_hand_next_time(front, manifests):
+    data = push_image(front, "a", "v1")
+    row = manifests.get(A, V1)
+    assert manifests.cached(row) is None
+    assert front.run(manifests.read(row)) == data
+    assert manifests.cached(row) == data
+
+
+def test_cached_bytes_do_not_outlive_the_row(front, manifests):
+    data = push_image(front, "a", "v1")
+    front.run(manifests.read(manifests.get(A, V1)))
+    front.run(manifests.delete(A, digest_of(data)))
+    for reference in (V1, digest_of(data)):
+        with pytest.raises(ManifestUnknown):
+            manifests.get(A, reference)
+    with front.unchanged(), pytest.raises(ManifestUnknown):
+        front.run(manifests.delete(A, digest_of(data)))
+
+
+def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():
+    cache = _BytesCache(10)
+    one, two, three, huge = (digest_of(data) for data in (b"1", b"2", b"3", b"4"))
+    cache.keep(one, b"aaaa")
+    cache.keep(two, b"bbbb")
+    cache.find(one)
+    cache.keep(three, b"cccc")
+    cache.keep(huge, b"x" * 11)
+    assert [cache.find(each) for each in (one, two, three, huge)] == [b"aaaa", None, b"cccc", None]
+
+
+@pytest.mark.parametrize(
+    ("required", "image_accepted", "index_accepted"),
+    [(Required(), False, False), (Required(children=False), False, True), (Required(blobs=False), True, False)],
+)
+def test_only_required_parts_must_be_there(front, required, image_accepted, index_accepted):
+    manifests = Manifests(front.kept.stores.metadata, front.kept.stores.content, required)
+    for data, accepted in ((encode(image(b"x")), image_accepted), (encode(index(b"x")), index_accepted)):
+        if accepted:
+            assert put(front, manifests, V1, data).digest == digest_of(data)
+        else:
+            with pytest.raises(Several):
+                put(front, manifests, V1, data)

@@ -1,0 +1,59 @@
+"""Filling a page past what may not be seen, as a property against the whole list."""
+
+from hypothesis import given, strategies as st
+
+from simple_registry.operations import pages
+from simple_registry.operations.pages import fill_page
+
+names = st.lists(st.text("abc", min_size=1, max_size=4), unique=True).map(sorted)
+
+
+def query_of(items, asked=None):
+    def query(after, size):
+        if asked is not None:
+            asked.append(size)
+        return [item for item in items if after is None or item > after][:size]
+
+    return query
+
+
+@given(names, st.integers(0, 12), st.none() | st.text("abc", max_size=4), st.sets(st.sampled_from("abc")))
+def test_a_page_is_a_piece_of_the_visible_list(items, limit, last, hidden):
+    def visible(item):
+        return item[0] not in hidden
+
+    page = fill_page(query_of(items), visible, last, limit)
+    expected = [item for item in items if visible(item) and (last is None or item > last)]
+    assert list(page.items) == expected[:limit]
+    assert page.more == (limit > 0 and len(expected) > limit)
+
+
+@given(names, st.integers(1, 5), st.sets(st.sampled_from("abc")))
+def test_following_pages_meets_every_visible_item_once(items, limit, hidden):
+    seen, last, more = [], None, True
+    while more:
+        page = fill_page(query_of(items), lambda item: item[0] not in hidden, last, limit)
+        seen += page.items
+        more, last = page.more, page.items[-1] if page.items else None
+    assert seen == [item for item in items if item[0] not in hidden]
+
+
+def test_a_page_reads_one_row_more_than_it_shows():
+    asked = []
+    fill_page(query_of([f"{number:03}" for number in range(100)], asked), lambda _: True, None, 10)
+    assert asked == [11]
+
+
+def test_a_page_of_nothing_reads_nothing():
+    asked = []
+    assert fill_page(query_of(["a"], asked), lambda _: True, None, 0).items == ()
+    assert asked == []
+
+
+def test_hidden_items_are_passed_in_batches(monkeypatch):
+    monkeypatch.setattr(pages, "BATCH", 50)
+    asked = []
+    items = [f"{number:04}" for number in range(1000)]
+    page = fill_page(query_of(items, asked), lambda item: item >= "0990", None, 3)
+    assert page.items == ("0990", "0991", "0992")
+    assert len(asked) <= 22

@@ -1,0 +1,37 @@
+"""The catalog of repositories."""
+
+import pytest
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.operations.repositories import Repositories
+from support.documents import push_image
+
+
+@pytest.fixture
+def repositories(front):
+    for name in ("b", "a/b", "a", "a/b/c", "a-b"):
+        push_image(front, name, "v1")
+    return Repositories(front.kept.stores.metadata)
+
+
+def names(repositories, *, last=None, limit=100, visible=lambda _: True):
+    return list(repositories.page(last=last, limit=limit, visible=visible).items)
+
+
+def test_nested_names_all_appear_in_ascii_order(repositories):
+    assert names(repositories) == ["a", "a-b", "a/b", "a/b/c", "b"]
+
+
+def test_a_page_goes_on_after_a_name_that_need_not_exist(repositories):
+    assert names(repositories, last="a/a") == ["a/b", "a/b/c", "b"]
+    assert names(repositories, last="a", limit=2) == ["a-b", "a/b"]
+
+
+def test_hidden_repositories_are_passed_over(repositories):
+    assert names(repositories, visible=lambda name: "/" in name) == ["a/b", "a/b/c"]
+
+
+def test_a_repository_without_manifests_is_not_listed(front, repositories):
+    data = front.get("/v2/a/manifests/v1").body
+    front.delete(f"/v2/a/manifests/{digest_of(data)}")
+    assert names(repositories) == ["a-b", "a/b", "a/b/c", "b"]

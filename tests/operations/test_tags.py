@@ -1,0 +1,47 @@
+"""The operations on tags."""
+
+import pytest
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.errors import ManifestUnknown, NameUnknown
+from simple_registry.oci.names import parse_repository_name, parse_tag
+from simple_registry.operations.tags import Tags
+from support.documents import push_image, push_tags
+
+A = parse_repository_name("a")
+
+
+@pytest.fixture
+def tags(front):
+    return Tags(front.kept.stores.metadata)
+
+
+def everything(tags, **how):
+    return tags.page(A, **{"last": None, "limit": 100, "visible": lambda _: True} | how)
+
+
+def test_a_page_holds_visible_tags_in_order(front, tags):
+    push_tags(front, "a", ["b", "a", "c", "B"])
+    assert everything(tags).items == ("B", "a", "b", "c")
+    assert everything(tags, visible=lambda tag: tag != "a", limit=2).items == ("B", "b")
+    assert everything(tags, limit=2).more
+
+
+def test_a_repository_that_does_not_exist_has_no_tags(front, tags):
+    push_image(front, "a/b", "v1")
+    with pytest.raises(NameUnknown):
+        everything(tags)
+
+
+def test_a_repository_of_which_everything_was_deleted_has_an_empty_list(front, tags):
+    data = push_image(front, "a", "v1")
+    front.delete(f"/v2/a/manifests/{digest_of(data)}")
+    assert everything(tags).items == ()
+
+
+def test_deleting_a_tag_leaves_the_others(front, tags):
+    push_tags(front, "a", ["x", "y"])
+    front.run(tags.delete(A, parse_tag("x")))
+    assert everything(tags).items == ("y",)
+    with front.unchanged(), pytest.raises(ManifestUnknown):
+        front.run(tags.delete(A, parse_tag("x")))

@@ -1,0 +1,198 @@
+"""The operations on upload sessions: what was acknowledged stays, what failed never was."""
+
+import time
+
+import pytest
+
+from simple_registry.content import stream_of
+from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.errors import (
+    BlobUploadUnknown,
+    DigestInvalid,
+    RangeInvalid,
+    SizeInvalid,
+    TooManyRequests,
+    Unavailable,
+)
+from simple_registry.oci.names import parse_repository_name
+from simple_registry.operations.blobs import Blob
+from simple_registry.operations.uploads import Chunk, Uploads
+
+A, B = parse_repository_name("a"), parse_repository_name("b")
+DATA = b"some content"
+
+
+@pytest.fixture
+def make_uploads(front):
+    stores = front.kept.stores
+
+    def make(session_limit=10):
+        return Uploads(
+            stores.metadata,
+            stores.uploads,
+            stores.content,
+            clock=front.clock,
+            session_limit=session_limit,
+            new_session=iter(f"session-{number}" for number in range(100)).__next__,
+        )
+
+    return make
+
+
+@pytest.fixture
+def uploads(make_uploads):
+    return make_uploads()
+
+
+def chunk(*data, start=None, size=None):
+    return Chunk(stream_of(*data), start=start, size=size)
+
+
+@pytest.fixture
+def row(front, uploads):
+    return front.run(uploads.start(A, "ada"))
+
+
+def test_a_session_is_found_only_by_who_owns_it_where_it_is(uploads, row):
+    assert uploads.get(A, "ada", row.session) == row
+    for repository, identity, session in ((B, "ada", row.session), (A, "eve", row.session), (A, "ada", "session-99")):
+        with pytest.raises(BlobUploadUnknown):
+            uploads.get(repository, identity, session)
+
+
+def test_a_chunk_moves_the_session_on(front, uploads, row, clock):
+    clock.advance(5)
+    extended = front.run(uploads.append(row, chunk(DATA[:4], DATA[4:])))
+    assert (extended.received, extended.received_digest) == (len(DATA), digest_of(DATA))
+    assert extended.touched == row.touched + 5
+    assert uploads.get(A, "ada", row.session) == extended
+
+
+def test_the_row_counts_and_not_what_a_caller_remembers_of_it(front, uploads, row):
+    front.run(uploads.append(row, chunk(b"some ")))
+    front.run(uploads.append(row, chunk(b"content", start=5)))
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk())) == Blob(digest_of(DATA), len(DATA))
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (chunk(b"x", start=1), RangeInvalid),
+        (chunk(b"x", start=99), RangeInvalid),
+        (chunk(b"x", start=4, size=2), SizeInvalid),
+        (chunk(b"xyz", start=4, size=2), SizeInvalid),
+    ],
+)
+def test_a_refused_chunk_never_was(front, uploads, row, bad, error):
+    before = front.run(uploads.append(row, chunk(b"some")))
+    with pytest.raises(error):
+        front.run(uploads.append(row, bad))
+    assert uploads.get(A, "ada", row.session) == before
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk(b" content"))).size == len(DATA)
+
+
+def test_an_empty_chunk_is_fine(front, uploads, row):
+    extended = front.run(uploads.append(row, chunk()))
+    assert (extended.received, extended.received_digest) == (0, digest_of(b""))
+    assert front.run(uploads.finish(row, digest_of(b""), chunk())).size == 0
+
+
+def test_a_wrong_digest_ends_the_session(front, uploads):
+    with front.unchanged():
+        row = front.run(uploads.start(A, "ada"))
+        with pytest.raises(DigestInvalid):
+            front.run(uploads.finish(row, digest_of(b"other"), chunk(DATA)))
+
+
+def test_a_wrong_place_does_not_end_the_session(front, uploads, row):
+    with front.unchanged(), pytest.raises(RangeInvalid):
+        front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=3)))
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=0))).size == len(DATA)
+
+
+@pytest.mark.parametrize(("bad", "error"), [(chunk(b"other"), DigestInvalid), (chunk(DATA, start=1), RangeInvalid)])
+def test_a_blob_in_one_request_leaves_nothing_when_it_fails(front, uploads, bad, error):
+    with front.unchanged(), pytest.raises(error):
+        front.run(uploads.put(A, "ada", digest_of(DATA), bad))
+
+
+def test_another_process_goes_on_where_this_one_stopped(front, make_uploads):
+    first, second = make_uploads(), make_uploads()
+    row = front.run(first.start(A, "ada"))
+    front.run(first.append(row, chunk(b"some ")))
+    front.run(second.append(second.get(A, "ada", row.session), chunk(b"cont")))
+    front.run(first.append(row, chunk(b"ent", start=9)))
+    assert front.run(second.finish(row, digest_of(DATA), chunk())).size == len(DATA)
+
+
+def test_a_digest_in_another_algorithm_is_taken_from_the_bytes(front, uploads, row):
+    front.run(uploads.append(row, chunk(DATA)))
+    assert front.run(uploads.finish(row, digest_of(DATA, "sha512"), chunk())).digest == digest_of(DATA, "sha512")
+
+
+def test_sessions_are_bounded(front, make_uploads):
+    uploads = make_uploads(session_limit=2)
+    rows = [front.run(uploads.start(A, "ada")) for _ in range(2)]
+    with front.unchanged(), pytest.raises(TooManyRequests):
+        front.run(uploads.start(A, "ada"))
+    front.run(uploads.cancel(rows[0]))
+    front.run(uploads.start(A, "ada"))
+
+
+def test_a_cancelled_session_is_gone(front, uploads, row):
+    front.run(uploads.append(row, chunk(DATA)))
+    front.run(uploads.cancel(row))
+    for work in (uploads.append(row, chunk()), uploads.finish(row, digest_of(DATA), chunk()), uploads.cancel(row)):
+        with front.unchanged(), pytest.raises(BlobUploadUnknown):
+            front.run(work)
+
+
+def test_only_old_sessions_expire(front, uploads, clock):
+    old = front.run(uploads.start(A, "ada"))
+    touched = front.run(uploads.start(A, "ada"))
+    clock.advance(100)
+    front.run(uploads.append(touched, chunk(DATA)))
+    assert front.run(uploads.expire(clock.now() - 50)) == 1
+    with pytest.raises(BlobUploadUnknown):
+        uploads.get(A, "ada", old.session)
+    assert front.run(uploads.finish(touched, digest_of(DATA), chunk())).size == len(DATA)
+
+
+def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock):
+    clock.advance(100)
+
+    async def scenario():
+        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+            return await uploads.expire(clock.now())
+
+    assert front.run(scenario()) == 0
+    assert uploads.get(A, "ada", row.session)
+
+
+def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, monkeypatch):
+    monkeypatch.setattr(front.kept.stores.content, "present", lambda _blob: False)
+    with pytest.raises((Unavailable, StorageFault)):
+        front.run(uploads.finish(row, digest_of(DATA), chunk(DATA)))
+    assert front.kept.stores.metadata.find_blob(A, digest_of(DATA)) is None
+
+
+def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, row, monkeypatch):
+    async def gone(_row):
+        return False
+
+    monkeypatch.setattr(front.kept.stores.metadata, "update_session", gone)
+    with pytest.raises(BlobUploadUnknown):
+        front.run(uploads.append(row, chunk(DATA)))
+
+
+def test_bytes_that_no_session_owns_are_dropped(front, uploads):
+    async def leave_bytes():
+        async with front.kept.stores.uploads.write("orphan", algorithm="sha256") as writer:
+            await writer.resume(0)
+            await writer.append(stream_of(DATA))
+            await writer.sync()
+
+    with front.unchanged():
+        front.run(leave_bytes())
+        assert front.run(uploads.expire(time.time() + 60)) == 1

@@ -1,0 +1,15 @@
+"""The clock of the machine."""
+
+import time
+
+from simple_registry.clock import SystemClock
+
+
+def test_it_tells_the_time_since_the_epoch():
+    assert abs(SystemClock().now() - time.time()) < 5
+
+
+def test_its_other_hand_never_goes_back():
+    clock = SystemClock()
+    times = [clock.monotonic() for _ in range(100)]
+    assert times == sorted(times)
