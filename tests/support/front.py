@@ -9,7 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,17 +20,25 @@ from urllib.parse import unquote
 import bcrypt
 
 from simple_registry import app
-from simple_registry.access.policy import Policy
-from simple_registry.config.settings import Administrator, Secret, Settings
-from simple_registry.http.authentication import PasswordVerifier
+from simple_registry.access.given_key import GivenKey
+from simple_registry.access.policy import BindingPolicy, Policy
+from simple_registry.access.roles import User
+from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.config.live_access import ReloadStatus
+from simple_registry.config.settings import Settings
+from simple_registry.http.external_tokens import ExternalTokens
+from simple_registry.http.issuer_keys import IssuerKeys
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
+from simple_registry.upstream.protocols import UpstreamFault
 from support.stores import Kept
 from support.time import SettableClock
 
 PASSWORD = "open sesame"
 PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 ADMINISTRATOR = "admin"
+CLIENT = "192.0.2.7"
+SECRET = b"the signing key of every front"
 
 Body = bytes | Sequence[bytes] | AsyncIterator[bytes]
 """All at once, in chunks, or as a client that takes its time; the latter two announce no length by themselves."""
@@ -82,7 +90,7 @@ class _Scope:
     path: str
     query_string: str
     headers: "_ScopeHeaders"
-    client: str = "192.0.2.7:40000"
+    client: str
     scheme: str = "http"
 
 
@@ -152,6 +160,21 @@ class Exchange:
         return Reply(self.status, tuple(self.headers), bytes(self.body), self.taken, self.read)
 
 
+@dataclass(slots=True)
+class SettableAccess:
+    """The rules in force, until a test puts others in their place, as a reload would."""
+
+    rules: AccessRules
+    status: ReloadStatus = field(default_factory=ReloadStatus)
+
+
+class _NoNetwork:
+    """Fetches nothing."""
+
+    async def fetch(self, url: str) -> bytes:
+        raise UpstreamFault(f"no network for {url}")
+
+
 class Front:
     """A running application and its clients."""
 
@@ -163,30 +186,25 @@ class Front:
         *,
         users: Iterable[str] = (),
         policy: Policy | None = None,
+        rules: AccessRules | None = None,
         sessions: Iterator[str] | None = None,
     ) -> None:
-        """Serve `kept`; further `users` have the administrator's password, `sessions` gives ids to uploads."""
+        """Serve `kept`; `rules` say who may what: without them the administrator everything, or what `policy` says.
+
+        Further `users` have the administrator's password; `sessions` gives ids to uploads.
+        """
         self.kept = kept
         self.clock = clock
+        self.access = SettableAccess(rules or _simple_rules(users, policy))
         self._loop = asyncio.new_event_loop()
-        administrator = Administrator(ADMINISTRATOR, Secret(PASSWORD_HASH))
+        external = ExternalTokens(IssuerKeys(_NoNetwork(), clock), clock)
+        trust = app.Trust(self.access, GivenKey(SECRET), external)
         with ExitStack() as composition:
-            if policy is not None:
-                composition.enter_context(mock.patch.object(app, "AdministratorPolicy", return_value=policy))
-            if users:
-                further = dict.fromkeys(users, PASSWORD_HASH)
-                composition.enter_context(
-                    mock.patch.object(
-                        app, "PasswordVerifier", lambda known, **how: PasswordVerifier(known | further, **how)
-                    )
-                )
             if sessions is not None:
                 composition.enter_context(
                     mock.patch.object(app, "Uploads", partial(app.Uploads, new_session=lambda: next(sessions)))
                 )
-            self.application = app.RegistryApplication(
-                _with_administrator(settings or Settings(), administrator), kept.stores, clock, maintain=False
-            )
+            self.application = app.RegistryApplication(settings or Settings(), kept.stores, trust, clock)
 
     def __enter__(self) -> Self:
         return self
@@ -211,18 +229,23 @@ class Front:
         body: Body = b"",
         user: str | None = ADMINISTRATOR,
         password: str = PASSWORD,
+        token: str | None = None,
+        client: str = CLIENT,
     ) -> Reply:
-        """Send a request; `user=None` sends no credentials."""
+        """Send a request from an address; `user=None` sends no credentials, `token` is sent as Bearer instead."""
         given = headers.items() if isinstance(headers, Mapping) else headers
         lines = [(name.lower(), value) for name, value in given]
         names = {name for name, _ in lines}
-        if user is not None and "authorization" not in names:
+        if token is not None:
+            lines.append(("authorization", f"Bearer {token}"))
+        elif user is not None and "authorization" not in names:
             lines.append(("authorization", basic(user, password)))
         if isinstance(body, bytes) and "content-length" not in names and (body or method in {"POST", "PUT", "PATCH"}):
             lines.append(("content-length", str(len(body))))
         path, _, query = target.partition("?")
         exchange = Exchange(_chunks(body), method)
-        await self.application.__rsgi__(_Scope(method, unquote(path), query, _ScopeHeaders(lines)), exchange)
+        scope = _Scope(method, unquote(path), query, _ScopeHeaders(lines), f"{client}:40000")
+        await self.application.__rsgi__(scope, exchange)
         return exchange.reply()
 
     def request(self, method: str, target: str, **how: Any) -> Reply:
@@ -302,5 +325,7 @@ async def _chunks(body: Body) -> AsyncIterator[bytes]:
             yield chunk
 
 
-def _with_administrator(settings: Settings, administrator: Administrator) -> Settings:
-    return replace(settings, administrator=administrator)
+def _simple_rules(users: Iterable[str], policy: Policy | None) -> AccessRules:
+    known = {name: User(name, password_hash=PASSWORD_HASH) for name in (ADMINISTRATOR, *users)}
+    everything = BindingPolicy([administrator_binding(ADMINISTRATOR)])
+    return AccessRules(users=known, policy=policy or everything)  # type: ignore[arg-type]
