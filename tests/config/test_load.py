@@ -1,11 +1,13 @@
+import ipaddress
 import os
 from pathlib import Path
 
 import pytest
 
 from simple_registry.config.load import LATER_KINDS, Given, document_files, load_settings
-from simple_registry.config.settings import AllowMissing, LogLevel, Settings, TcpAddress, Tls, UnixAddress
+from simple_registry.config.settings import AllowMissing, LogLevel, Secret, Settings, TcpAddress, Tls, UnixAddress, Web
 from simple_registry.config.values import ConfigError
+from simple_registry.http.challenges import ChallengeMode
 
 
 def flags(**options):
@@ -62,6 +64,44 @@ def test_relative_paths_of_a_file_are_relative_to_it(tmp_path):
     assert loaded.tls == Tls(tmp_path / "sub/c.pem", Path("/k.pem"))
 
 
+def test_web_settings_are_read_and_short_lived_tokens_warned_about(tmp_path):
+    path = configuration(
+        tmp_path,
+        """
+  web:
+    externalURL: https://registry.example/
+    tokenSecret: 0123456789abcdef
+    tokenTimeout: 20s
+    challenge: bearer
+    trustedProxies: [10.0.0.0/8, '::1']
+""",
+    )
+    loaded = from_file(tmp_path)
+    assert loaded.web == Web(
+        external_url="https://registry.example",
+        token_secret=Secret("0123456789abcdef"),
+        token_timeout=60,
+        challenge=ChallengeMode.BEARER,
+        trusted_proxies=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")),
+    )
+    (warning,) = loaded.warnings
+    assert warning.startswith(f"{path}:7: spec.web.tokenTimeout is 20s, but clients take")
+
+
+def test_a_secret_is_never_shown(tmp_path):
+    configuration(tmp_path, "{web: {tokenSecret: short-secret}}")
+    with pytest.raises(ConfigError, match="tokenSecret is wrong: a secret has at least 16") as refused:
+        from_file(tmp_path)
+    assert "short-secret" not in str(refused.value)
+    configuration(tmp_path, "{web: {tokenSecret: first-secret-of-ours}}")
+    configuration(tmp_path, "{web: {tokenSecret: second-secret-of-ours}}", "other", "other.yaml")
+    with pytest.raises(ConfigError, match="tokenSecret is set differently at") as refused:
+        from_file(tmp_path)
+    assert "secret-of-ours" not in str(refused.value)
+    configuration(tmp_path, "{web: {tokenSecret: first-secret-of-ours}}", "other", "other.yaml")
+    assert "secret-of-ours" not in repr(from_file(tmp_path))
+
+
 def test_a_certificate_and_a_key_need_each_other(tmp_path):
     with pytest.raises(ConfigError, match="has no private key; give it with -key"):
         load_settings(flags(cert="c"), {}, [])
@@ -93,7 +133,13 @@ def test_two_documents_of_one_name_are_refused(tmp_path):
         ("{web: {adr: x}}", "spec.web.adr is not a known field; did you mean 'addr'?"),
         ("{limit: {}}", "spec.limit is not a known field; did you mean 'limits'?"),
         ("{limits: {headertimeout: 3s}}", "did you mean 'headerTimeout'?"),
-        ("{web: {externalURL: x}}", "spec.web.externalURL is not supported by this version"),
+        ("{web: {ui: true}}", "spec.web.ui is not supported by this version"),
+        ("{garbageCollection: {deleteUntagged: 7d}}", "garbageCollection.deleteUntagged is not supported by this"),
+        ("{web: {externalURL: x}}", "spec.web.externalURL is wrong: 'x' is not the URL of a host"),
+        ("{web: {trustedProxies: 10.0.0.0/8}}", "spec.web.trustedProxies must be a list, not a value"),
+        ("{web: {trustedProxies: ['::1', x]}}", "spec.web.trustedProxies[1] is wrong: 'x' is not a network"),
+        ("{web: {tokenTimeout: 25h}}", "spec.web.tokenTimeout is wrong: '25h' is too long"),
+        ("{web: {challenge: digest}}", "'digest' is not one of auto, basic, bearer"),
         ("{storage: {}}", "spec.storage is not supported by this version"),
         ("{web: []}", "spec.web must be a mapping"),
         ("{web: {addr: null}}", "spec.web.addr must be text, not nothing"),
@@ -112,7 +158,7 @@ def test_what_a_file_may_not_say_is_refused(tmp_path, spec, says):
 @pytest.mark.parametrize("kind", LATER_KINDS)
 def test_kinds_of_later_versions_are_refused_by_name(tmp_path, kind):
     (tmp_path / "x.yaml").write_text(f"kind: {kind}\nmetadata: {{name: x}}\n")
-    with pytest.raises(ConfigError, match=f"documents of kind {kind} are not supported by this version"):
+    with pytest.raises(ConfigError, match=f"documents of kind {kind} come with a later version"):
         from_file(tmp_path)
 
 

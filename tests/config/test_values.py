@@ -11,9 +11,14 @@ from simple_registry.config.values import (
     parse_address,
     parse_count,
     parse_duration,
+    parse_external_url,
+    parse_network,
     parse_path,
+    parse_secret,
     parse_size,
+    parse_token_timeout,
     parse_workers,
+    token_timeout_remark,
     word_parser,
 )
 
@@ -119,3 +124,57 @@ def test_any_text_is_a_positive_duration_and_size_or_a_config_error(text):
     for parse in (parse_duration, parse_size):
         with contextlib.suppress(ConfigError):
             assert parse(text) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://registry.example.com", "https://registry.example.com"),
+        ("https://registry.example.com/", "https://registry.example.com"),
+        ("http://localhost:5000", "http://localhost:5000"),
+        ("http://[::1]:5000", "http://[::1]:5000"),
+    ],
+)
+def test_the_url_of_a_host_is_read(text, url):
+    assert parse_external_url(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "registry.example", "ftp://h", "https://", "https://h/v2", "https://u@h", "https://h?x", "https://h#x",
+     "https://h:0", "https://h:65536", "https://h\n", 'https://h"', "https://[::g]", "HTTPS://h", "https://h//"],
+)  # fmt: skip
+def test_what_is_no_url_of_a_host_is_refused(text):
+    with pytest.raises(ConfigError, match="is not the URL of a host|is not an address"):
+        parse_external_url(text)
+
+
+def test_a_secret_has_a_length_and_is_equal_by_its_text():
+    assert parse_secret("0123456789abcdef") == parse_secret("0123456789abcdef")
+    assert len({parse_secret("0123456789abcdef"), parse_secret("0123456789abcdef")}) == 1
+    assert parse_secret("0123456789abcdef") != parse_secret("0123456789abcdeF")
+    with pytest.raises(ConfigError, match="at least 16 characters") as refused:
+        parse_secret("0123456789abcde")
+    assert "0123" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1", 60), ("59s", 60), ("60", 60), ("15m", 900), ("24h", 86_400)])
+def test_a_token_lives_for_a_minute_to_a_day(text, seconds):
+    assert parse_token_timeout(text) == seconds
+    assert (token_timeout_remark(text) is not None) is (text in {"1", "59s"})
+
+
+def test_a_token_that_outlives_a_day_is_refused():
+    with pytest.raises(ConfigError, match="write at most 24h"):
+        parse_token_timeout("86401")
+
+
+def test_networks_and_addresses_are_read():
+    assert str(parse_network("10.0.0.0/8")) == "10.0.0.0/8"
+    assert str(parse_network("192.0.2.7")) == "192.0.2.7/32"
+    assert str(parse_network("fd00::/8")) == "fd00::/8"
+    with pytest.raises(ConfigError, match=r"is an address inside a network; write 10.0.0.0/8"):
+        parse_network("10.1.2.3/8")
+    for text in ("", "proxy.lan", "10.0.0.0/33", "10.0.0", "1" * 40, "10.0.0.\u0661"):
+        with pytest.raises(ConfigError, match="is not a network"):
+            parse_network(text)

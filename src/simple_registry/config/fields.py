@@ -17,27 +17,39 @@ from simple_registry.config.settings import (
     LogLevel,
     Settings,
     Tls,
+    Web,
 )
 from simple_registry.config.values import (
     ConfigError,
     parse_address,
     parse_count,
     parse_duration,
+    parse_external_url,
+    parse_network,
     parse_path,
+    parse_secret,
     parse_size,
+    parse_token_timeout,
     parse_workers,
+    token_timeout_remark,
     word_parser,
 )
+from simple_registry.http.challenges import ChallengeMode
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting: its `attribute` of `Settings` (dotted), its place in a file and its option, where it has them."""
+    """One setting: its `attribute` of `Settings` (dotted), its place in a file and its option, where it has them.
+
+    A file says `many` as a list, of which each text is parsed. A `remark` on the text becomes a warning.
+    """
 
     attribute: str
     parse: Callable[[str], object]
     path: str | None = None
     option: str | None = None
+    many: bool = False
+    remark: Callable[[str], str | None] = lambda _: None
 
 
 FIELDS = (
@@ -45,6 +57,11 @@ FIELDS = (
     Field("addr", parse_address, "web.addr", "addr"),
     Field("tls.certificate", parse_path, "web.certfile", "cert"),
     Field("tls.key", parse_path, "web.keyfile", "key"),
+    Field("web.external_url", parse_external_url, "web.externalURL"),
+    Field("web.token_secret", parse_secret, "web.tokenSecret"),
+    Field("web.token_timeout", parse_token_timeout, "web.tokenTimeout", remark=token_timeout_remark),
+    Field("web.challenge", word_parser(ChallengeMode), "web.challenge"),
+    Field("web.trusted_proxies", parse_network, "web.trustedProxies", many=True),
     Field("workers", parse_workers, None, "workers"),
     Field("allow_missing", word_parser(AllowMissing), "manifests.allowMissing"),
     Field("limits.header_timeout", parse_duration, "limits.headerTimeout"),
@@ -61,7 +78,7 @@ FIELDS = (
     Field("log_format", word_parser(LogFormat), "log.format", "log-format"),
 )
 
-_SECTIONS: Mapping[str, type] = {"tls": Tls, "limits": Limits, "garbage_collection": GarbageCollection}
+_SECTIONS: Mapping[str, type] = {"tls": Tls, "limits": Limits, "garbage_collection": GarbageCollection, "web": Web}
 
 
 def settings_from(values: Mapping[str, object]) -> Settings:

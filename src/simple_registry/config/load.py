@@ -43,6 +43,7 @@ Options = Mapping[str, Given]
 class _Found:
     value: object
     place: Place
+    remarks: tuple[str, ...]
 
 
 def load_settings(flags: Options, environment: Options, config_dirs: Iterable[Path]) -> Settings:
@@ -53,10 +54,10 @@ def load_settings(flags: Options, environment: Options, config_dirs: Iterable[Pa
 
     """
     directories = tuple(config_dirs)
-    values = dict(read_configuration(directories))
+    values, warnings = read_configuration(directories)
     for layer in (environment, flags):
         values |= _from_options(layer)
-    settings = replace(settings_from(values), config_dirs=directories)
+    settings = replace(settings_from(values), config_dirs=directories, warnings=warnings)
     return replace(settings, administrator=_administrator(flags, environment))
 
 
@@ -96,15 +97,16 @@ def _password(options: Options) -> str | None:
     return text.text if text else None
 
 
-def read_configuration(directories: Iterable[Path]) -> dict[str, object]:
-    """Return what the `Configuration` documents below `directories` set, by attribute of `Settings`."""
+def read_configuration(directories: Iterable[Path]) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return what the `Configuration` documents below `directories` set, by attribute of `Settings`, and warnings."""
     merged: dict[str, _Found] = {}
     for document in _read_all(directories).get("Configuration", []):
         for path, found in _configuration(document).items():
             other = merged.setdefault(path, found)
             if other.value != found.value:
                 raise ConfigError(f"{found.place}: {path} is set differently at {other.place}; keep one of them")
-    return {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
+    values = {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
+    return values, tuple(remark for found in merged.values() for remark in found.remarks)
 
 
 def load_access(directories: Iterable[Path], administrator: Administrator | None) -> AccessRules:
@@ -155,7 +157,7 @@ def _require_known_kind(document: Document) -> None:
     if document.kind in KINDS:
         return
     if document.kind in LATER_KINDS:
-        raise ConfigError(f"{document.place}: documents of kind {document.kind} are not supported by this version")
+        raise ConfigError(f"{document.place}: documents of kind {document.kind} come with a later version")
     raise ConfigError(
         f"{document.place}: {document.kind!r} is not a known kind{nearest(document.kind, (*KINDS, *LATER_KINDS))}"
     )
@@ -183,12 +185,18 @@ def _leaves(section: Entry, prefix: str) -> dict[str, Entry]:
 
 
 def _found(field: Field, entry: Entry) -> _Found:
-    text = entry.text()
+    entries = entry.items() if field.many else [entry]
+    values = tuple(_value(field, each) for each in entries)
+    remarks = tuple(str(each.error(remark)) for each in entries if (remark := field.remark(each.text())))
+    return _Found(values if field.many else values[0], entry.place, remarks)
+
+
+def _value(field: Field, entry: Entry) -> object:
     try:
-        value = field.parse(text)
+        value = field.parse(entry.text())
     except ConfigError as error:
         raise entry.error(f"is wrong: {error}") from None
-    return _Found(_below(entry.place.file.parent, value), entry.place)
+    return _below(entry.place.file.parent, value)
 
 
 def _below(directory: Path, value: object) -> object:

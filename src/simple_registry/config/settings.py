@@ -3,6 +3,7 @@
 `docs/configuration.md` documents each; a test compares the two.
 """
 
+import hmac
 import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,12 @@ class Secret:
         """Return the text, for the one place that needs it."""
         return self._text
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
     def __repr__(self) -> str:
         return "***"
 
@@ -81,10 +88,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """The user of `-adminname`, with a bcrypt hash."""
+    """The user of `-adminname`, with a bcrypt hash; a `provisional` one gives way to any `User` document."""
 
     name: str
     password_hash: Secret
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +148,5 @@ class Settings:
     garbage_collection: GarbageCollection = field(default_factory=GarbageCollection)
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.AUTO
+    warnings: tuple[str, ...] = ()
+    """What was read and works, but not as somebody would wish; the parent says it once."""

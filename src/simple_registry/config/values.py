@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from simple_registry.config.settings import TcpAddress, UnixAddress
+from simple_registry.config.settings import Secret, TcpAddress, UnixAddress
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -37,7 +37,14 @@ _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^\[\]]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?", re.ASCII)
 _UNIX_PREFIX = "unix:"
+_URL = re.compile(
+    r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(:[0-9]{1,5})?/?"
+)
 _LARGEST_PORT = 65_535
+SHORTEST_SECRET = 16
+SHORTEST_TOKEN_TIMEOUT = 60
+"""Seconds; clients take a token of a shorter life for one of 60."""
+_LONGEST_TOKEN_TIMEOUT = 86_400
 
 
 class ConfigError(Exception):
@@ -118,6 +125,55 @@ def _bad_address(text: str, reason: str) -> ConfigError:
         f"{text!r} is not an address{reason}; write host:port, for example 127.0.0.1:5000, [::1]:5000, :5000 "
         "or unix:/run/registry.sock"
     )
+
+
+def parse_external_url(text: str) -> str:
+    """Return the URL of a whole host, without a slash at its end: clients take the host alone for the registry."""
+    match = _URL.fullmatch(text)
+    port = int(match[3][1:]) if match and match[3] else 1
+    if match is None or not 0 < port <= _LARGEST_PORT:
+        raise ConfigError(
+            f"{text!r} is not the URL of a host; write for example https://registry.example.com, "
+            "without a user, a path or a query"
+        )
+    if match[2].startswith("["):
+        _ipv6(text, match[2].strip("[]"))
+    return text.removesuffix("/")
+
+
+def parse_secret(text: str) -> Secret:
+    """Return a secret that cannot be guessed; no refusal shows it."""
+    if len(text) < SHORTEST_SECRET:
+        raise ConfigError(f"a secret has at least {SHORTEST_SECRET} characters; make one with 'openssl rand -hex 32'")
+    return Secret(text)
+
+
+def parse_token_timeout(text: str) -> int:
+    """Return the seconds that a token lives: at most a day, and no less than clients understand."""
+    seconds = parse_duration(text)
+    if seconds > _LONGEST_TOKEN_TIMEOUT:
+        raise ConfigError(f"{text!r} is too long for a token that cannot be called back; write at most 24h")
+    return max(SHORTEST_TOKEN_TIMEOUT, round(seconds))
+
+
+def token_timeout_remark(text: str) -> str | None:
+    """Return why a token lives for longer than the text says."""
+    if parse_duration(text) >= SHORTEST_TOKEN_TIMEOUT:
+        return None
+    return f"is {text}, but clients take anything shorter for {SHORTEST_TOKEN_TIMEOUT} seconds; that is what is used"
+
+
+def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Return a network; an address alone is the network that holds only it."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        whole = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ConfigError(f"{text!r} is not a network; write for example 10.0.0.0/8, 192.0.2.7 or fd00::/8") from None
+    raise ConfigError(f"{text!r} is an address inside a network; write {whole} for the network")
 
 
 def word_parser(words: type[_Word]) -> Callable[[str], _Word]:
