@@ -38,6 +38,7 @@ PASSWORD = "open sesame"
 PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 ADMINISTRATOR = "admin"
 CLIENT = "192.0.2.7"
+AUTHORITY = "registry.example:5000"
 SECRET = b"the signing key of every front"
 
 Body = bytes | Sequence[bytes] | AsyncIterator[bytes]
@@ -91,6 +92,7 @@ class _Scope:
     query_string: str
     headers: "_ScopeHeaders"
     client: str
+    authority: str = AUTHORITY
     scheme: str = "http"
 
 
