@@ -11,8 +11,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from errno import ETIMEDOUT
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -65,10 +66,10 @@ class HttpsFetcher:
             try:
                 with self._connection(target) as connection:
                     connection.request("GET", target.path, headers=_HEADERS)
-                    response = connection.getresponse()
-                    if response.status not in _REDIRECTS:
-                        return _document(response)
-                    url = urljoin(url, response.headers.get("Location", ""))
+                    with closing(connection.getresponse()) as response:
+                        if response.status not in _REDIRECTS:
+                            return _document(response)
+                        url = urljoin(url, response.headers.get("Location", ""))
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise UpstreamFault(f"{target.host} does not answer: {_reason(error)}") from error
             target = _target(url)
@@ -79,18 +80,27 @@ class HttpsFetcher:
     @contextmanager
     def _connection(self, target: _Target) -> Iterator[http.client.HTTPConnection]:
         """Lend a connection that is cut at the deadline."""
-        plain = socket.create_connection((target.host, target.port), self._step_timeout)
-        cut = threading.Timer(self._deadline, _shut, [plain])
-        cut.daemon = True
         connection = http.client.HTTPConnection(target.host, target.port)
+        current = [socket.create_connection((target.host, target.port), self._step_timeout)]
+        late = threading.Event()
+        cut = threading.Timer(self._deadline, _cut, [current, late])
+        cut.daemon = True
+        cut.start()
         try:
-            cut.start()
-            connection.sock = self._context.wrap_socket(plain, server_hostname=target.host) if target.secure else plain
+            if target.secure:
+                # The handshake is a step of its own, so that the deadline can cut it too.
+                current[0] = secured = self._context.wrap_socket(
+                    current[0], server_hostname=target.host, do_handshake_on_connect=False
+                )
+                secured.do_handshake()
+            connection.sock = current[0]
             yield connection
+            if late.is_set():  # an answer without a length looks whole when it is cut
+                raise TimeoutError(ETIMEDOUT, "it takes too long")
         finally:
             cut.cancel()
             connection.close()
-            plain.close()
+            current[0].close()
 
 
 def _target(url: str) -> _Target:
@@ -141,9 +151,11 @@ def _document(response: http.client.HTTPResponse) -> bytes:
     return data
 
 
-def _shut(connection: socket.socket) -> None:
+def _cut(current: list[socket.socket], late: threading.Event) -> None:
+    late.set()
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        # The plain socket's own method: that of TLS would forget the encryption and leave whoever reads confused.
+        socket.socket.shutdown(current[0], socket.SHUT_RDWR)
     except OSError:
         return  # it is over already
 

@@ -1,0 +1,249 @@
+"""The keys of issuers: fetched seldom, whoever sends what, and kept when the issuer is down."""
+
+import asyncio
+import os
+
+import pytest
+
+from simple_registry.access.issuers import KeysFromFile, KeysFromPem, KeysFromUrl
+from simple_registry.http.issuer_keys import FRESH, INTERVAL, LARGEST_FILE, STALE, IssuerKeys, IssuerKeysUnavailable
+from simple_registry.upstream.client import HttpsFetcher
+from simple_registry.upstream.protocols import UpstreamFault
+from support.documents_server import DocumentsServer
+from support.issuing import EC, ED, RSA, jwk, jwks, private_pem, public_pem, trusted
+from support.time import SettableClock
+
+URL = KeysFromUrl("https://ci.example.com/jwks")
+FIRST = jwks(jwk(RSA, "first"))
+SECOND = jwks(jwk(RSA, "first"), jwk(EC, "second"))
+
+
+class Fetcher:
+    """An issuer whose document and health a test decides."""
+
+    def __init__(self, document=FIRST):
+        self.document = document
+        self.down = False
+        self.fetches = 0
+        self.gate = None
+
+    async def fetch(self, url):
+        assert url == URL.url
+        self.fetches += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        await asyncio.sleep(0)
+        if self.down:
+            raise UpstreamFault("ci.example.com does not answer")
+        return self.document
+
+
+@pytest.fixture
+def clock():
+    return SettableClock()
+
+
+@pytest.fixture
+def fetcher():
+    return Fetcher()
+
+
+@pytest.fixture
+def keys(fetcher, clock):
+    return IssuerKeys(fetcher, clock)
+
+
+def find(keys, kid="first", issuer=None):
+    return asyncio.run(keys.find(issuer or trusted(URL), kid))
+
+
+def kids(found):
+    return [key.kid for key in found]
+
+
+def test_a_document_is_fetched_once_in_ten_minutes(keys, fetcher, clock):
+    first = find(keys)
+    assert kids(first) == ["first"]
+    clock.advance(FRESH - 1)
+    assert find(keys) is first
+    assert fetcher.fetches == 1
+    clock.advance(1)
+    assert find(keys) is first  # the same keys stay the same value
+    assert fetcher.fetches == 2
+
+
+def test_an_unknown_kid_fetches_at_most_once_a_minute(keys, fetcher, clock):
+    find(keys)
+    for number in range(200):
+        assert kids(find(keys, f"random {number}")) == ["first"]
+    assert fetcher.fetches == 1
+    clock.advance(INTERVAL)
+    for number in range(200):
+        find(keys, f"random {number}")
+    assert fetcher.fetches == 2
+
+
+def test_a_new_key_is_found_when_it_is_first_used(keys, fetcher, clock):
+    find(keys)
+    fetcher.document = SECOND
+    clock.advance(INTERVAL)
+    assert kids(find(keys, "second")) == ["first", "second"]
+    assert fetcher.fetches == 2
+
+
+def test_a_token_without_a_kid_fetches_nothing_anew(keys, fetcher, clock):
+    find(keys, None)
+    clock.advance(INTERVAL)
+    find(keys, None)
+    assert fetcher.fetches == 1
+
+
+def test_those_who_wait_for_one_document_wait_for_one_fetch(keys, fetcher):
+    async def scenario():
+        return await asyncio.gather(*(keys.find(trusted(URL), f"kid {number}") for number in range(50)))
+
+    assert {tuple(kids(found)) for found in asyncio.run(scenario())} == {("first",)}
+    assert fetcher.fetches == 1
+
+
+def test_one_who_leaves_does_not_take_the_fetch_from_the_others(keys, fetcher):
+    async def scenario():
+        fetcher.gate = asyncio.Event()
+        one, other = (asyncio.create_task(keys.find(trusted(URL), "first")) for _ in range(2))
+        await asyncio.sleep(0.01)
+        one.cancel()
+        await asyncio.sleep(0.01)
+        fetcher.gate.set()
+        return await other
+
+    assert kids(asyncio.run(scenario())) == ["first"]
+    assert fetcher.fetches == 1
+
+
+def test_closing_gives_up_the_fetch_under_way(keys, fetcher):
+    async def scenario():
+        fetcher.gate = asyncio.Event()
+        waiting = asyncio.create_task(keys.find(trusted(URL), "first"))
+        await asyncio.sleep(0.01)
+        await keys.close()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(scenario())
+
+
+def test_keys_outlive_an_issuer_that_is_down_by_a_day(keys, fetcher, clock, caplog):
+    first = find(keys)
+    fetcher.down = True
+    clock.advance(STALE - 1)
+    assert find(keys) is first
+    assert "those known so far stay in use" in caplog.text
+    clock.advance(1)
+    with pytest.raises(IssuerKeysUnavailable, match="does not answer"):
+        find(keys)
+    fetcher.down = False
+    clock.advance(INTERVAL)
+    assert kids(find(keys)) == ["first"]
+
+
+def test_an_issuer_that_is_down_is_asked_once_a_minute_too(keys, fetcher, clock):
+    fetcher.down = True
+    for _ in range(100):
+        with pytest.raises(IssuerKeysUnavailable):
+            find(keys)
+    assert fetcher.fetches == 1
+    clock.advance(INTERVAL)
+    with pytest.raises(IssuerKeysUnavailable):
+        find(keys)
+    assert fetcher.fetches == 2
+
+
+def test_a_document_that_breaks_leaves_the_keys_in_use(keys, fetcher, clock):
+    first = find(keys)
+    for document in (b"", b"<html>", jwks({"kty": "oct", "k": "c2VjcmV0"})):
+        fetcher.document = document
+        clock.advance(FRESH)
+        assert find(keys) is first
+
+
+def test_a_key_that_the_issuer_dropped_is_gone(keys, fetcher, clock):
+    fetcher.document = SECOND
+    find(keys)
+    fetcher.document = FIRST
+    clock.advance(FRESH)
+    assert kids(find(keys)) == ["first"]
+
+
+def test_issuers_with_one_url_share_what_is_fetched(keys, fetcher):
+    find(keys, issuer=trusted(URL, name="a"))
+    find(keys, issuer=trusted(URL, name="b"))
+    assert fetcher.fetches == 1
+
+
+def test_what_is_not_configured_any_more_is_forgotten(keys, fetcher):
+    find(keys)
+    keys.forget_others([trusted(URL)])
+    find(keys)
+    assert fetcher.fetches == 1
+    keys.forget_others([])
+    find(keys)
+    assert fetcher.fetches == 2
+
+
+def test_keys_in_pem_are_as_configured(keys):
+    pem = trusted(KeysFromPem((public_pem(RSA), public_pem(ED))))
+    first = find(keys, "any", pem)
+    assert [min(key.algorithms) for key in first] == ["PS256", "EdDSA"]
+    assert find(keys, "other", pem) is first
+
+
+def test_a_private_key_in_pem_is_no_key(keys):
+    with pytest.raises(IssuerKeysUnavailable, match="private key") as caught:
+        find(keys, issuer=trusted(KeysFromPem((private_pem(EC),))))
+    assert private_pem(EC)[60:80] not in str(caught.value)
+
+
+def test_a_file_is_read_again_when_it_changed(keys, tmp_path, clock):
+    path = tmp_path / "jwks.json"
+    path.write_bytes(FIRST)
+    issuer = trusted(KeysFromFile(str(path)))
+    first = find(keys, issuer=issuer)
+    (tmp_path / "new").write_bytes(SECOND)
+    os.replace(tmp_path / "new", path)  # noqa: PTH105
+    assert find(keys, issuer=issuer) is first  # looked at once a second
+    clock.advance(1)
+    assert kids(find(keys, issuer=issuer)) == ["first", "second"]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{}", b"x" * (LARGEST_FILE + 1)])
+def test_a_file_that_breaks_leaves_the_keys_in_use(keys, tmp_path, clock, data, caplog):
+    path = tmp_path / "jwks.json"
+    path.write_bytes(FIRST)
+    issuer = trusted(KeysFromFile(str(path)))
+    first = find(keys, issuer=issuer)
+    if data is None:
+        path.unlink()
+    else:
+        path.write_bytes(data)
+    clock.advance(1)
+    assert find(keys, issuer=issuer) is first
+    assert "cannot be read" in caplog.text
+
+
+def test_a_file_that_was_never_there_is_no_key(keys, tmp_path):
+    with pytest.raises(IssuerKeysUnavailable, match="No such file"):
+        find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "none"))))
+
+
+def test_a_real_server_is_asked_once_by_many(clock):
+    with DocumentsServer() as server:
+        server.document = FIRST
+        keys = IssuerKeys(HttpsFetcher(), clock)
+        issuer = trusted(KeysFromUrl(server.url))
+
+        async def scenario():
+            for _ in range(3):
+                await asyncio.gather(*(keys.find(issuer, f"random {number}") for number in range(50)))
+
+        asyncio.run(scenario())
+        assert server.asked == ["/jwks"]
