@@ -2,9 +2,10 @@
 
 import pytest
 
+from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
-from simple_registry.http.challenges import BASIC, ChallengeMode, Challenger, scope_text
+from simple_registry.http.challenges import BASIC, Challenger, scope_text
 from simple_registry.http.messages import Request
 from simple_registry.http.origins import Origins
 from simple_registry.oci.errors import Unauthorized

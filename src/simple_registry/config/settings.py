@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from simple_registry.http.challenges import ChallengeMode
+from simple_registry.access.challenge_mode import ChallengeMode
 
 KIB = 1024
 MIB = 1024 * KIB

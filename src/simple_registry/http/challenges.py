@@ -6,8 +6,8 @@ challenge for the whole session; a refused resource offers `Bearer` first, and `
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 
+from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import PUSH, READ
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
@@ -17,14 +17,6 @@ from simple_registry.oci.errors import Unauthorized
 
 BASIC = 'Basic realm="simple-registry"'
 TOKEN_PATH = "/token"  # noqa: S105 (a path)
-
-
-class ChallengeMode(StrEnum):
-    """Which challenges are sent; both kinds of credentials are accepted in every mode."""
-
-    AUTO = "auto"
-    BASIC = "basic"
-    BEARER = "bearer"
 
 
 class Challenger:
