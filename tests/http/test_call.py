@@ -1,24 +1,28 @@
 """What a handler may ask of an authorised call."""
 
+from dataclasses import replace
+
 import pytest
 
+from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
+from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.policy import Allowed, Refused
+from simple_registry.access.policy import BindingPolicy
 from simple_registry.content import stream_of
 from simple_registry.http.bodies import RequestBody
 from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.messages import Request
 from simple_registry.oci.errors import Denied
+from support.access import binding
 
 
 @pytest.fixture
 def call(memory_front):
-    def decide(permission):
-        return Allowed("rule") if permission == Permission("GET", Resource.BLOBS, "a") else Refused("no")
-
     request = Request("GET", "/", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
-    return Call(request, NoTarget(), Identity("ada"), memory_front.application._rsgi._dispatcher._registry, decide)
+    caller = Caller(Identity("ada"), Proof(Source.PASSWORD))
+    policy = BindingPolicy([binding("ada", ("blobs", "GET"), "^a$")])
+    return Call(request, NoTarget(), caller, memory_front.application._rsgi._dispatcher._registry, policy)
 
 
 def test_a_further_permission_can_be_asked_for(call):
@@ -32,3 +36,11 @@ def test_a_further_permission_can_be_insisted_on(call):
     with pytest.raises(Denied) as refused:
         call.require("PUT", Resource.MANIFESTS, "a:v1")
     assert refused.value.facts == {"verb": "PUT", "resource": "manifests", "scope": "a:v1"}
+
+
+def test_another_caller_can_be_asked_about_and_its_limits_count(call):
+    pull = Permission("GET", Resource.BLOBS, "a")
+    assert call.may(replace(call.caller, limits=(parse_limit(["repository:^a$:pull"], exact=False),)), pull)
+    assert not call.may(replace(call.caller, limits=(parse_limit(["repository:^b$:pull"], exact=False),)), pull)
+    assert not call.may(replace(call.caller, limits=((),)), pull)
+    assert not call.may(replace(call.caller, identity=Identity("eve")), pull)

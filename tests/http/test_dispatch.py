@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from simple_registry.access.identity import ANONYMOUS
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
+from support.access import rules
 from support.documents import push_image
 from support.front import Front
 from support.stores import in_memory
@@ -103,15 +103,11 @@ def test_logging_in_needs_no_permission(make_front):
     assert make_front(policy=Rules()).get("/v2/").status == 200
 
 
-def test_who_is_anonymous_and_may_not_is_asked_who_they_are(memory_front, monkeypatch):
-    class Lenient:
-        async def authenticate(self, _header):
-            return ANONYMOUS
-
-    monkeypatch.setattr(memory_front.application._rsgi._dispatcher, "_authenticator", Lenient())
-    reply = memory_front.get("/v2/team/app/tags/list", user=None)
+def test_who_is_anonymous_and_may_not_is_asked_who_they_are(make_front):
+    front = make_front(rules=rules(users=["anonymous"]))
+    reply = front.get("/v2/team/app/tags/list", user=None)
     assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
-    assert reply.header("www-authenticate")
+    assert [challenge.partition(" ")[0] for challenge in reply.all("www-authenticate")] == ["Bearer", "Basic"]
 
 
 # ---------------------------------------------------------------- failures

@@ -15,16 +15,19 @@ ENDPOINTS = [
     ("GET", "/v2", Entry.LOGIN, None),
     ("GET", "/healthz", Entry.PUBLIC, None),
     ("GET", "/readyz", Entry.PUBLIC, None),
+    ("GET", "/token", Entry.ANYBODY, None),
+    ("POST", "/token", Entry.PUBLIC, None),
+    ("GET", "/api/v1/tokens", Entry.LOGIN, None),
+    ("POST", "/api/v1/tokens", Entry.LOGIN, None),
+    ("DELETE", "/api/v1/tokens/7", Entry.LOGIN, None),
     ("GET", "/v2/_catalog", Resource.CATALOG, ""),
     ("GET", f"/v2/a/b/blobs/{DIGEST}", Resource.BLOBS, "a/b"),
     ("HEAD", f"/v2/a/b/blobs/{DIGEST}", Resource.BLOBS, "a/b"),
     ("DELETE", f"/v2/a/b/blobs/{DIGEST}", Resource.BLOBS, "a/b"),
     ("POST", "/v2/a/b/blobs/uploads/", Resource.BLOBS, "a/b"),
     ("POST", "/v2/a/b/blobs/uploads", Resource.BLOBS, "a/b"),
-    ("GET", "/v2/a/b/blobs/uploads/7", Resource.BLOBS, "a/b"),
     ("PATCH", "/v2/a/b/blobs/uploads/7", Resource.BLOBS, "a/b"),
     ("PUT", "/v2/a/b/blobs/uploads/7", Resource.BLOBS, "a/b"),
-    ("DELETE", "/v2/a/b/blobs/uploads/7", Resource.BLOBS, "a/b"),
     ("GET", "/v2/a/b/manifests/v1", Resource.MANIFESTS, "a/b:v1"),
     ("HEAD", "/v2/a/b/manifests/v1", Resource.MANIFESTS, "a/b:v1"),
     ("PUT", "/v2/a/b/manifests/v1", Resource.MANIFESTS, "a/b:v1"),
@@ -40,6 +43,22 @@ def test_every_endpoint_declares_its_need_and_scope(method, path, needs, scope):
     matched = resolve(method, path)
     assert matched.needs == needs
     assert matched.permission == (None if scope is None else Permission(method, needs, scope))
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_who_may_begin_an_upload_may_look_at_it_and_give_it_up(method):
+    assert resolve(method, "/v2/a/b/blobs/uploads/7").permission == Permission("POST", Resource.BLOBS, "a/b")
+
+
+def test_only_sessions_go_on_after_a_credential_expired():
+    going_on = {
+        (method, route.pattern.pattern)
+        for route in ROUTES
+        for method, endpoint in route.endpoints.items()
+        if endpoint.continues
+    }
+    assert {method for method, _ in going_on} == {"GET", "PATCH", "PUT", "DELETE"}
+    assert {path for _, path in going_on} == {"/v2/(?P<name>.+)/blobs/uploads/(?P<session>[^/]+)"}
 
 
 @pytest.mark.parametrize(
