@@ -1,0 +1,116 @@
+"""Words of roles mean what the documentation says, and nothing that it does not."""
+
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.roles import (
+    ANCHORED_WITHOUT_TAGS,
+    METHODS,
+    RESOURCE_WORDS,
+    VERB_WORDS,
+    BoundRole,
+    Role,
+    User,
+    WordUnknown,
+    parse_resources,
+    parse_verbs,
+)
+from simple_registry.access.scopes import ScopePattern
+
+
+@pytest.mark.parametrize(
+    ("words", "methods"),
+    [
+        (["pull"], "GET HEAD"),
+        (["push"], "POST PUT PATCH"),
+        (["delete"], "DELETE"),
+        (["*"], "GET HEAD POST PUT PATCH DELETE"),
+        (["GET"], "GET HEAD"),
+        (["get"], "GET HEAD"),
+        (["HEAD"], "HEAD"),
+        (["Put", "PATCH"], "PUT PATCH"),
+        (["pull", "push"], "GET HEAD POST PUT PATCH"),
+        ([], ""),
+    ],
+)
+def test_verbs_are_methods_or_words_for_several(words, methods):
+    assert parse_verbs(words) == frozenset(methods.split())
+
+
+def test_resources_are_named_or_all_of_them():
+    assert parse_resources(["*"]) == frozenset(Resource)
+    assert parse_resources(["Blobs", "tags"]) == {Resource.BLOBS, Resource.TAGS}
+
+
+@pytest.mark.parametrize("word", ["", "gett", "OPTIONS", "TRACE", "pull,push", " get", "get\n", "blobs", "\u0131"])
+def test_an_unknown_verb_is_refused_and_the_known_ones_are_named(word):
+    with pytest.raises(WordUnknown, match="pull"):
+        parse_verbs(["GET", word])
+
+
+@pytest.mark.parametrize("word", ["", "blob", "images", "get", "**"])
+def test_an_unknown_resource_is_refused_and_the_known_ones_are_named(word):
+    with pytest.raises(WordUnknown, match="manifests"):
+        parse_resources([word])
+
+
+@given(st.lists(st.sampled_from(sorted(VERB_WORDS))), st.lists(st.sampled_from(sorted(VERB_WORDS))))
+def test_verbs_add_up_and_never_take_away(some, others):
+    assert parse_verbs(some + others) == parse_verbs(some) | parse_verbs(others)
+
+
+@given(st.text())
+def test_any_word_is_known_or_refused_and_nothing_worse(word):
+    for parse, table in ((parse_verbs, VERB_WORDS), (parse_resources, RESOURCE_WORDS)):
+        try:
+            parse([word])
+        except WordUnknown:
+            assert word.lower() not in table
+        else:
+            assert word.lower() in table
+
+
+def test_reading_manifests_covers_their_tags_and_referrers_but_not_their_blobs():
+    readonly = Role("readonly", frozenset({Resource.MANIFESTS}), parse_verbs(["pull"]))
+    covered = {(verb, each) for verb in METHODS for each in Resource if readonly.covers(verb, each)}
+    assert covered == {
+        (verb, each) for verb in ("GET", "HEAD") for each in (Resource.MANIFESTS, Resource.TAGS, Resource.REFERRERS)
+    }
+
+
+def test_reading_tags_covers_no_manifests():
+    lister = Role("lister", frozenset({Resource.TAGS}), parse_verbs(["pull"]))
+    assert lister.covers("GET", Resource.TAGS)
+    assert not lister.covers("GET", Resource.MANIFESTS)
+    assert not lister.covers("GET", Resource.REFERRERS)
+
+
+def test_pushing_is_not_reading():
+    pusher = Role("pusher", frozenset(Resource), parse_verbs(["push"]))
+    assert not any(pusher.covers(verb, each) for verb in ("GET", "HEAD", "DELETE") for each in Resource)
+
+
+def test_a_bound_role_needs_both_the_role_and_one_scope():
+    bound = BoundRole(
+        "b", Role("r", frozenset({Resource.BLOBS}), frozenset({"GET"})), (ScopePattern("^a$"), ScopePattern("^b$"))
+    )
+    assert bound.allows(Permission("GET", Resource.BLOBS, "b"))
+    assert not bound.allows(Permission("GET", Resource.BLOBS, "c"))
+    assert not bound.allows(Permission("PUT", Resource.BLOBS, "a"))
+
+
+@pytest.mark.parametrize("pattern", ["^team/app$", "^a$", r"^team\.x/app$"])
+def test_patterns_that_can_match_no_tag_are_known(pattern):
+    assert ANCHORED_WITHOUT_TAGS.matches(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^$", "^.*$", "^team/app", "team/app$", "^team/app(:.+)?$", "^team/[^/]+$", "^a/.*$"]
+)
+def test_patterns_that_can_are_not_warned_about(pattern):
+    assert not ANCHORED_WITHOUT_TAGS.matches(pattern)
+
+
+def test_a_user_does_not_show_its_hash():
+    assert "secret" not in repr(User("ada", password_hash="secret"))

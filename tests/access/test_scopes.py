@@ -1,0 +1,96 @@
+"""Patterns: RE2, unanchored, linear in time, and never a surprise."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.access.scopes import PatternInvalid, ScopePattern, escape
+
+utf8 = st.text(st.characters(codec="utf-8"), max_size=40)
+words = st.text("ab/:.-", max_size=8)
+common = st.recursive(
+    st.text("ab/:", min_size=1, max_size=3).map(re.escape) | st.sampled_from([".", "[a-b]", "[^/]", "a?", ".*", ".+"]),
+    lambda inner: (
+        st.tuples(inner, inner).map("".join) | st.tuples(inner, inner).map(lambda pair: f"({'|'.join(pair)})")
+    ),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "other"),
+    [
+        ("^$", [""], ["a", "a:v1"]),
+        ("^.+$", ["a", "a/b:v1"], [""]),
+        ("^.*$", ["", "a", "a/b:v1"], []),
+        ("", ["", "a", "a/b:v1"], []),
+        ("^library/.*$", ["library/x", "library/x/y:v1"], ["library", "my/library/x", ""]),
+        (
+            "^team1/project(:.+)?$",
+            ["team1/project", "team1/project:v1"],
+            ["team1/project2", "team1/project/x", "team1"],
+        ),
+        ("^team1/[^/]+$", ["team1/a", "team1/a:v1"], ["team1/a/b", "team1"]),
+        ("^team/app(:v.+)?$", ["team/app", "team/app:v1"], ["team/app:latest", "team/app:v"]),
+        ("team", ["team", "my/team/x:v1", "steam"], ["tea"]),
+        ("^team/app$", ["team/app"], ["team/app:v1"]),
+        (r"^\d$", ["1"], ["\u0661"]),
+        ("(?i)^TEAM$", ["team", "Team"], ["teams"]),
+    ],
+)
+def test_a_pattern_looks_for_itself_anywhere(pattern, matching, other):
+    compiled = ScopePattern(pattern)
+    assert [scope for scope in matching if not compiled.matches(scope)] == []
+    assert [scope for scope in other if compiled.matches(scope)] == []
+
+
+def test_a_line_end_is_not_an_end():
+    assert not ScopePattern("^team$").matches("team\n")
+    assert not ScopePattern("team").matches_wholly("team\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["(", "[", "a{2,1}", "*", r"(a)\1", "(?=a)", "(?<!a)b", r"\q", "a**", "a{1001}", "\ud800", "x" * 10_000_000]
+)
+def test_what_is_no_pattern_is_refused_with_a_reason(text):
+    with pytest.raises(PatternInvalid) as refusal:
+        ScopePattern(text)
+    assert str(refusal.value)
+
+
+def test_no_pattern_can_stall():
+    pattern = ScopePattern("(a*)*(a|aa)+(a+)+$")
+    started = time.monotonic()
+    assert not pattern.matches("a" * 5000 + "b")
+    assert time.monotonic() - started < 1
+
+
+@given(utf8, utf8)
+def test_an_escaped_text_matches_itself_alone(text, other):
+    pattern = ScopePattern(escape(text))
+    assert pattern.matches_wholly(text)
+    assert pattern.matches_wholly(other) == (text == other)
+    assert pattern.matches(f"{other}{text}{other}")
+
+
+@given(common, words)
+def test_what_both_know_means_what_it_means_to_other_engines(pattern, scope):
+    for text in (pattern, f"^{pattern}$", f"^(?:{pattern})"):
+        assert ScopePattern(text).matches(scope) == (re.search(text, scope) is not None)
+    assert ScopePattern(pattern).matches_wholly(scope) == (re.fullmatch(pattern, scope) is not None)
+
+
+@given(utf8)
+def test_any_text_is_a_pattern_or_refused_and_nothing_worse(text):
+    try:
+        pattern = ScopePattern(text)
+    except PatternInvalid:
+        return
+    assert pattern.matches("team/app:v1") in {True, False}
+
+
+def test_equal_texts_make_equal_patterns():
+    assert ScopePattern("a") == ScopePattern("a")
+    assert len({ScopePattern("a"), ScopePattern("a"), ScopePattern("b")}) == 2
