@@ -6,6 +6,7 @@ import pytest
 
 from simple_registry.access.passwords import hash_password, verify_password
 from simple_registry.cli.first_run import FILE_NAME, with_administrator
+from simple_registry.config.load import load_access
 from simple_registry.config.settings import Administrator, Secret, Settings
 from simple_registry.config.values import ConfigError
 
@@ -60,6 +61,31 @@ def test_a_configured_administrator_is_left_alone(tmp_path):
     assert settings is configured
     assert shown == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "kind: User\nmetadata: {name: bob}\n",
+        "kind: TokenIssuer\nmetadata: {name: ci}\nspec:\n  issuer: https://ci\n  audience: r\n  keys: {jwksFile: k}\n",
+    ],
+)
+def test_where_a_document_lets_somebody_in_there_is_no_other_administrator(tmp_path, document):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/a.yaml").write_text(document)
+    configured = Settings(config_dirs=(tmp_path / "rules",))
+    settings, shown = begin(tmp_path, configured)
+    assert settings is configured
+    assert shown == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["rules"]
+
+
+def test_the_administrator_of_the_first_start_gives_way_to_the_first_user(tmp_path):
+    (tmp_path / "rules").mkdir()
+    settings, _ = begin(tmp_path, Settings(config_dirs=(tmp_path / "rules",)))
+    assert set(load_access(settings.config_dirs, settings.administrator).users) == {"admin"}
+    (tmp_path / "rules/a.yaml").write_text("kind: User\nmetadata: {name: bob}\n")
+    assert set(load_access(settings.config_dirs, settings.administrator).users) == {"bob"}
 
 
 def test_a_damaged_hash_is_refused_and_left(tmp_path):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.config.load import LATER_KINDS, Given, document_files, load_settings
 from simple_registry.config.settings import AllowMissing, LogLevel, Secret, Settings, TcpAddress, Tls, UnixAddress, Web
 from simple_registry.config.values import ConfigError
-from simple_registry.http.challenges import ChallengeMode
 
 
 def flags(**options):

@@ -145,7 +145,7 @@ def test_the_url_of_a_host_is_read(text, url):
      "https://h:0", "https://h:65536", "https://h\n", 'https://h"', "https://[::g]", "HTTPS://h", "https://h//"],
 )  # fmt: skip
 def test_what_is_no_url_of_a_host_is_refused(text):
-    with pytest.raises(ConfigError, match="is not the URL of a host|is not an address"):
+    with pytest.raises(ConfigError, match=r"is not the URL of a host|is not an address"):
         parse_external_url(text)
 
 

@@ -1,7 +1,7 @@
 """The first start of a registry that nobody configured: an administrator with a password that is shown once.
 
 Only the hash is kept, in `<datadir>/admin.hash`, for its owner only. Later starts use it and say nothing. Who deletes
-the file is given a new password at the next start.
+the file is given a new password at the next start. As soon as a document names a user, this administrator is none.
 """
 
 import os
@@ -13,6 +13,7 @@ from typing import TextIO
 
 from simple_registry.access.passwords import hash_password, is_password_hash
 from simple_registry.config.administrator import DEFAULT_NAME
+from simple_registry.config.load import load_access
 from simple_registry.config.settings import Administrator, Secret, Settings
 from simple_registry.config.values import ConfigError
 
@@ -24,7 +25,8 @@ _ALPHABET = string.ascii_letters + string.digits
 
 def has_users(settings: Settings) -> bool:
     """Return whether anybody at all is configured to log in."""
-    return settings.administrator is not None
+    rules = load_access(settings.config_dirs, settings.administrator)
+    return bool(rules.users or rules.issuers)
 
 
 def with_administrator(settings: Settings, data_dir: Path, url: str, show: TextIO) -> Settings:
@@ -33,7 +35,7 @@ def with_administrator(settings: Settings, data_dir: Path, url: str, show: TextI
     When there is none yet, one is made, and `show` is told how to use it at `url`.
 
     Raises:
-        ConfigError: `admin.hash` cannot be read or written, or is no hash.
+        ConfigError: `admin.hash` cannot be read or written, or is no hash; or the documents do not load.
 
     """
     if has_users(settings):
@@ -46,7 +48,7 @@ def with_administrator(settings: Settings, data_dir: Path, url: str, show: TextI
         _keep(path, known)
         show.write(_welcome(password, url))
         show.flush()
-    return replace(settings, administrator=Administrator(DEFAULT_NAME, Secret(known)))
+    return replace(settings, administrator=Administrator(DEFAULT_NAME, Secret(known), provisional=True))
 
 
 def _kept_hash(path: Path) -> str | None:

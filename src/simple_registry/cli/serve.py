@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from simple_registry import app
 from simple_registry.cli.first_run import with_administrator
 from simple_registry.cli.options import CommandLine
-from simple_registry.config.load import load_settings
+from simple_registry.config.load import examine_access, load_settings
 from simple_registry.config.settings import TcpAddress
 from simple_registry.config.tls import load_certificate
 from simple_registry.server.listeners import Listeners, open_listeners
@@ -72,14 +72,22 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
 
 
 def _read(line: CommandLine) -> Configured:
-    """Read everything that flags, variables and files say; nothing changes by it."""
+    """Read everything that flags, variables and files say; nothing changes by it.
+
+    Every worker reads the access documents by itself; here they are only looked at, so that a set that does not load
+    stops a start or a reload, and so that warnings are said once.
+    """
     settings = load_settings(line.flags, line.environment, line.config_dirs)
-    return Configured(settings, load_certificate(settings.tls, datetime.now(UTC)) if settings.tls else None)
+    now = datetime.now(UTC)
+    access = examine_access(settings.config_dirs, settings.administrator, now=now.timestamp(), thorough=False)
+    settings = replace(settings, warnings=(*settings.warnings, *access.warnings))
+    return Configured(settings, load_certificate(settings.tls, now) if settings.tls else None)
 
 
 def warn(configured: Configured) -> None:
     """Say what works, but not as somebody would wish: a certificate that clients refuse, passwords in the clear."""
-    for warning in configured.certificate.warnings if configured.certificate else ():
+    certificate = configured.certificate.warnings if configured.certificate else ()
+    for warning in (*configured.settings.warnings, *certificate):
         _log.warning("%s", warning)
     addr = configured.settings.addr
     if configured.certificate is None and isinstance(addr, TcpAddress) and not _is_loopback(addr.host):

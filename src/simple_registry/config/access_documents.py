@@ -1,18 +1,19 @@
 """Documents about access: `User`, `Role`, `RoleBinding` and `Token`, read into one `AccessRules`.
 
-    documents ──► by kind ──► users, roles, issuers ──► bindings, tokens (which name them) ──► AccessRules
+    documents ──► by kind ──► users, roles, issuers ──► bindings, tokens (which name them) ──► Declared ──► AccessRules
+                                                                                                   └──────► warnings
 
 Every refusal names file, line and what would be right. Nothing is guessed: a binding of a user that no document names
 is a mistake, unless a trusted issuer's prefix says that such users come from outside.
 """
 
-import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from simple_registry.access.advice import Advice, Declared
 from simple_registry.access.identity import ANONYMOUS_NAME
 from simple_registry.access.limits import GrantInvalid, Limit, parse_limit
 from simple_registry.access.passwords import is_password_hash
@@ -29,13 +30,11 @@ from simple_registry.access.roles import (
 from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.access.tokens import StaticToken, token_hash
 from simple_registry.config.administrator import parse_user_name
-from simple_registry.config.documents import Document, Entry, nearest
+from simple_registry.config.documents import Document, Entry, Place, nearest
 from simple_registry.config.settings import Administrator
 from simple_registry.config.spec_fields import fields_of, pattern_of, role_of, texts_of
 from simple_registry.config.token_issuers import read_issuer
 from simple_registry.config.values import ConfigError
-
-logger = logging.getLogger("simple_registry")
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 SHORTEST_TOKEN = 16
@@ -57,23 +56,66 @@ def access_rules(kinds: Mapping[str, Sequence[Document]], administrator: Adminis
 
     Raises: ConfigError.
     """
+    return rules_of(read_declared(kinds, administrator))
+
+
+def rules_of(declared: Declared) -> AccessRules:
+    """Return the rules that declarations make together."""
+    return AccessRules(
+        users=declared.users,
+        policy=BindingPolicy(declared.bindings),
+        tokens={token.value_hash: token for token in declared.tokens},
+        issuers=declared.issuers,
+    )
+
+
+def read_declared(kinds: Mapping[str, Sequence[Document]], administrator: Administrator | None) -> Declared:
+    """Return what documents, by kind, and the administrator of the flags declare.
+
+    Raises: ConfigError.
+    """
     users = {document.name: _user(document) for document in kinds.get("User", ())}
     roles = {document.name: _role(document) for document in kinds.get("Role", ())}
     issuers = tuple(read_issuer(document, roles) for document in kinds.get("TokenIssuer", ()))
     bindings: list[Binding] = []
-    if administrator is not None:
+    if administrator is not None and not (administrator.provisional and users):
         _require_new(administrator.name, kinds.get("User", ()))
         users[administrator.name] = User(administrator.name, password_hash=administrator.password_hash.reveal())
         bindings.append(administrator_binding(administrator.name))
     named = _Named(users, roles, [issuer.user_prefix for issuer in issuers if issuer.user_prefix])
     bindings += [_binding(document, named) for document in kinds.get("RoleBinding", ())]
-    tokens = [_token(document, named) for document in kinds.get("Token", ())]
-    return AccessRules(
+    tokens = kinds.get("Token", ())
+    return Declared(
         users=users,
-        policy=BindingPolicy(bindings),
-        tokens=_by_hash(tokens),
+        roles=roles,
+        bindings=bindings,
+        tokens=_distinct((document, _token(document, named)) for document in tokens),
         issuers=issuers,
+        in_clear=frozenset(document.name for document in tokens if "value" in _spec(document)),
     )
+
+
+def located(advice: Iterable[Advice], kinds: Mapping[str, Sequence[Document]]) -> Sequence[str]:
+    """Return pieces of advice as lines that name file and line, in the order of these."""
+    found: list[tuple[Place, str]] = []
+    for each in advice:
+        for document in kinds.get(each.kind, ()):
+            if document.name == each.name:
+                place = _place(document, each.at)
+                found.append((place, f"{place}: the {each.kind} {each.name!r} {each.text}"))
+    return [line for _, line in sorted(found, key=lambda one: (str(one[0].file), one[0].line))]
+
+
+def _place(document: Document, at: Iterable[str | int]) -> Place:
+    entry = document.spec
+    for step in at:
+        if entry is not None:
+            entry = entry.items()[step] if isinstance(step, int) else entry.any_fields().get(step)
+    return document.place if entry is None else entry.place
+
+
+def _spec(document: Document) -> Mapping[str, Entry]:
+    return document.spec.any_fields() if document.spec is not None else {}
 
 
 def _require_new(name: str, documents: Sequence[Document]) -> None:
@@ -149,8 +191,6 @@ def _token(document: Document, named: _Named) -> StaticToken:
     if username not in named.users:
         raise fields["username"].error(f"names no User: {username!r}{nearest(username, tuple(named.users))}")
     expires = _moment(fields["expiresAt"]) if "expiresAt" in fields else None
-    if expires is None:
-        logger.warning("%s: the Token %r never expires; give it an expiresAt", document.place, document.name)
     limit = _limit(fields["scopes"]) if "scopes" in fields else None
     return StaticToken(document.name, username, _hash_of(document, fields), expires, limit)
 
@@ -190,10 +230,12 @@ def _moment(entry: Entry) -> float:
     return moment.timestamp()
 
 
-def _by_hash(tokens: Iterable[StaticToken]) -> Mapping[bytes, StaticToken]:
+def _distinct(tokens: Iterable[tuple[Document, StaticToken]]) -> Sequence[StaticToken]:
     known: dict[bytes, StaticToken] = {}
-    for token in tokens:
+    for document, token in tokens:
         other = known.setdefault(token.value_hash, token)
         if other is not token:
-            raise ConfigError(f"the Tokens {other.name!r} and {token.name!r} have the same value; give each its own")
-    return known
+            raise ConfigError(
+                f"{document.place}: the Tokens {other.name!r} and {token.name!r} have the same value; give each its own"
+            )
+    return list(known.values())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.config.settings import (
     AllowMissing,
     GarbageCollection,
@@ -34,7 +35,6 @@ from simple_registry.config.values import (
     token_timeout_remark,
     word_parser,
 )
-from simple_registry.http.challenges import ChallengeMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ Options arrive as text with the words the user knows them by (`-addr`, `SIMPLE_R
 are walked here. A setting comes whole from the last layer that names it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from simple_registry.access.advice import Declared, advise, advise_on_tokens
 from simple_registry.access.rules import AccessRules
-from simple_registry.config.access_documents import access_rules
+from simple_registry.config.access_documents import access_rules, located, read_declared
 from simple_registry.config.administrator import DEFAULT_NAME, administrator, parse_user_name, read_password_file
 from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, read_documents
 from simple_registry.config.fields import FIELDS, Field, settings_from
@@ -117,6 +118,29 @@ def load_access(directories: Iterable[Path], administrator: Administrator | None
 
     """
     return access_rules(_read_all(directories), administrator)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What documents declare about access, and what works there but not as somebody would wish."""
+
+    declared: Declared
+    warnings: Sequence[str]
+
+
+def examine_access(
+    directories: Iterable[Path], administrator: Administrator | None, *, now: float, thorough: bool
+) -> Examined:
+    """Return what `load_access` would make rules of, with warnings; without `thorough`, only those about tokens.
+
+    Raises:
+        ConfigError: anything in any document is not right.
+
+    """
+    kinds = _read_all(directories)
+    declared = read_declared(kinds, administrator)
+    advice = advise(declared, now) if thorough else advise_on_tokens(declared, now)
+    return Examined(declared, located(advice, kinds))
 
 
 def _read_all(directories: Iterable[Path]) -> Mapping[str, list[Document]]:

@@ -1,0 +1,120 @@
+from dataclasses import replace
+
+import pytest
+
+from simple_registry.access.advice import Declared, advise, advise_on_tokens
+from simple_registry.access.issuers import KeysFromPem, TemplateBinding, TrustedIssuer
+from simple_registry.access.permission import Resource
+from simple_registry.access.roles import Binding, BoundRole, Role, User
+from simple_registry.access.scopes import ScopePattern
+from simple_registry.access.tokens import StaticToken, token_hash
+
+NOW = 1_800_000_000.0
+READER = Role("reader", frozenset({Resource.MANIFESTS, Resource.BLOBS}), frozenset({"GET", "HEAD"}))
+BOB = User("bob", frozenset({"team"}), "$2b$...")
+ISSUER = TrustedIssuer("ci", "https://ci", ("r",), KeysFromPem(()), user_prefix="ci:")
+
+
+def binding(*scopes, role=READER, users=(), groups=("team",)):
+    bound = BoundRole("team-reads", role, tuple(ScopePattern(scope) for scope in scopes))
+    return Binding(bound, frozenset(users), frozenset(groups))
+
+
+def declared(*scopes, **changes):
+    made = Declared(users={"bob": BOB}, roles={"reader": READER}, bindings=[binding(*(scopes or ["^.*$"]))])
+    return replace(made, **changes)
+
+
+def texts(given):
+    return [(one.kind, one.name, one.at, one.text) for one in advise(given, NOW)]
+
+
+def test_documents_that_mean_what_they_say_get_no_advice():
+    assert texts(declared()) == []
+    assert texts(Declared()) == []
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        ["^team/app(:.+)?$"],
+        ["^team/app"],
+        ["^team/[^/]+$"],
+        ["^team/app:v.+$"],
+        ["^team/app$", "^team/app:v[0-9]+$"],
+        ["^$"],
+        ["^library/.*$"],
+        ["team"],
+        ["^(a|b)(:latest)?$"],
+    ],
+)
+def test_patterns_that_reach_tags_are_fine(scopes):
+    assert texts(declared(*scopes)) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "example", "better"),
+    [
+        ("^team/app$", "team/app", "^team/app(:.+)?$"),
+        ("^(team/a|team/b)$", "team/a", "^(team/a|team/b)(:.+)?$"),
+        ("^team/[a-z]+$", "team/example", "^team/[a-z]+(:.+)?$"),
+    ],
+)
+def test_a_pattern_that_can_match_no_tag_is_told_with_a_better_one(pattern, example, better):
+    (advice,) = texts(declared("^$", pattern))
+    assert advice == (
+        "RoleBinding",
+        "team-reads",
+        ("scopes", 1),
+        f"{pattern!r} matches {example}, but no tag of it; write {better!r}",
+    )
+
+
+def test_a_role_without_manifests_needs_no_tags():
+    blobs = Role("reader", frozenset({Resource.BLOBS}), frozenset({"GET"}))
+    assert texts(declared(bindings=[binding("^team/app$", role=blobs)])) == []
+
+
+def test_roles_that_nothing_binds_are_told():
+    other = Role("other", frozenset({Resource.BLOBS}), frozenset({"GET"}))
+    both = {"reader": READER, "other": other}
+    assert texts(declared(roles=both)) == [("Role", "other", (), "is bound by nothing")]
+    issuer = replace(ISSUER, bindings=(TemplateBinding(other, ("^ci/",)),))
+    assert texts(declared(roles=both, issuers=(issuer,))) == []
+
+
+def test_groups_without_members_are_told_unless_they_may_come_with_tokens():
+    both = [binding("^.*$", groups=("team", "taem"))]
+    (advice,) = texts(declared(bindings=both))
+    assert advice[:3] == ("RoleBinding", "team-reads", ("subjects",))
+    assert "'taem'" in advice[3]
+    assert texts(declared(bindings=both, issuers=(ISSUER,))) != []
+    assert texts(declared(bindings=both, issuers=(replace(ISSUER, groups_claim="groups"),))) == []
+
+
+def test_users_who_cannot_log_in_or_may_do_nothing_are_told():
+    eve, anonymous = User("eve"), User("anonymous", frozenset({"team"}))
+    found = texts(declared(users={"bob": BOB, "eve": eve, "anonymous": anonymous}))
+    assert [(name, text.split(":")[0].split(";")[0]) for _, name, _, text in found] == [
+        ("eve", "may do nothing"),
+        ("eve", "has no passwordHash and no Token"),
+    ]
+    token = StaticToken("t", "eve", token_hash("x"), NOW + 1)
+    assert len(texts(declared(users={"bob": BOB, "eve": eve}, tokens=[token]))) == 1
+    assert len(texts(declared(users={"bob": BOB, "eve": eve}, issuers=(replace(ISSUER, user_prefix=""),)))) == 1
+
+
+def test_tokens_that_never_expire_have_expired_or_stand_in_clear_are_told():
+    tokens = [
+        StaticToken("fine", "bob", token_hash("1"), NOW + 1),
+        StaticToken("ever", "bob", token_hash("2")),
+        StaticToken("late", "bob", token_hash("3"), NOW),
+        StaticToken("open", "bob", token_hash("4"), NOW + 1),
+    ]
+    given = declared(tokens=tokens, in_clear=frozenset({"open"}))
+    assert [(one.name, one.at, one.text.split(";")[0]) for one in advise_on_tokens(given, NOW)] == [
+        ("ever", (), "never expires"),
+        ("late", ("expiresAt",), "expired at 2027-01-15T08:00:00Z"),
+        ("open", ("value",), "stands here in clear"),
+    ]
+    assert list(advise_on_tokens(given, NOW)) == advise(given, NOW)
