@@ -123,6 +123,8 @@ class TokenSigner:
 
 def _claims(document: dict[str, Any]) -> SignedClaims:
     source, reference = document["src"]
+    if not (isinstance(document["iat"], int) and isinstance(document["exp"], int)):
+        raise TypeError("a time that is no whole number")
     return SignedClaims(
         subject=document["sub"],
         proof=Proof(Source(source), reference),

@@ -1,0 +1,186 @@
+"""Our own tokens: what was signed comes back, and nothing else is believed."""
+
+import base64
+import hashlib
+import hmac
+import json
+
+import jwt
+import pytest
+from hypothesis import given, strategies as st
+
+from simple_registry.access import signed
+from simple_registry.access.caller import Proof, Source
+from simple_registry.access.given_key import GivenKey
+from simple_registry.access.signed import SignedClaims, SignedTokenInvalid, SigningKey, TokenKind, TokenSigner
+
+KEYS = GivenKey(b"a secret of tests")
+KEY = KEYS.current()
+CLAIMS = SignedClaims(
+    "ada", Proof(Source.PASSWORD, "fingerprint"), 1_700_000_000, 1_700_000_300, "id", ("repository:a:pull",)
+)
+DOCUMENT = {
+    "iss": "simple-registry",
+    "aud": "simple-registry/access",
+    "sub": "ada",
+    "iat": 1_700_000_000,
+    "exp": 1_700_000_300,
+    "jti": "id",
+    "src": ["password", "fingerprint"],
+    "scp": ["repository:a:pull"],
+}
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def forged(document=DOCUMENT, *, secret=KEY.secret, text=None, **header):
+    """Return a token that is right but for what is given; `...` leaves a header out."""
+    head = {"alg": "HS256", "typ": "JWT", "kid": KEY.kid} | header
+    head = {name: value for name, value in head.items() if value is not ...}
+    body = json.dumps(document) if text is None else text
+    data = f"{encode(json.dumps(head).encode())}.{encode(body.encode())}"
+    return f"{data}.{encode(hmac.digest(secret, data.encode(), hashlib.sha256))}"
+
+
+def without(name):
+    return {key: value for key, value in DOCUMENT.items() if key != name}
+
+
+utf8 = st.text(st.characters(codec="utf-8"), max_size=30)
+
+
+@given(utf8, st.sampled_from(list(Source)), utf8, st.lists(utf8, max_size=3), st.integers(0, 2**40))
+def test_what_is_signed_comes_back(subject, source, reference, scopes, issued):
+    claims = SignedClaims(subject, Proof(source, reference), issued, issued + 300, "id", tuple(scopes))
+    for kind in TokenKind:
+        assert TokenSigner(KEYS).verify(TokenSigner(KEYS).sign(claims, kind), kind) == claims
+
+
+def test_the_forger_of_these_tests_can_make_a_right_one():
+    assert TokenSigner(KEYS).verify(forged(), TokenKind.ACCESS) == CLAIMS
+
+
+def test_one_kind_is_not_taken_for_the_other():
+    signer = TokenSigner(KEYS)
+    for kind, other in ((TokenKind.ACCESS, TokenKind.REFRESH), (TokenKind.REFRESH, TokenKind.ACCESS)):
+        token = signer.sign(CLAIMS, kind)
+        assert signer.verify(token, kind)
+        with pytest.raises(SignedTokenInvalid):
+            signer.verify(token, other)
+
+
+def test_expiry_is_told_and_not_judged():
+    assert TokenSigner(KEYS).verify(forged(DOCUMENT | {"exp": 1}), TokenKind.ACCESS).expires == 1
+
+
+WRONG = {
+    "another key": forged(secret=b"x" * 32),
+    "no key id": forged(kid=...),
+    "an unknown key id": forged(kid="other"),
+    "a number as key id": forged(kid=7),
+    "a path as key id": forged(kid="../../../dev/null"),
+    "no algorithm": forged(alg=...),
+    "none": forged(alg="none"),
+    "None": forged(alg="NONE"),
+    "another algorithm": forged(alg="HS512"),
+    "an asymmetric one": forged(alg="RS256"),
+    "a critical header": forged(crit=["x"]),
+    "unencoded": forged(b64=False, crit=["b64"]),
+    "no signature": forged().rpartition(".")[0] + ".",
+    "two parts": forged().rpartition(".")[0],
+    "four parts": forged() + ".x",
+    "another signature": forged()[:-4] + "AAAA",
+    "spaces": " " + forged(),
+    "not text of ASCII": forged() + "\u0661",
+    "nothing": "",
+    "dots": "..",
+    "an array": forged(text="[]"),
+    "no JSON": forged(text="{"),
+    "a foreign issuer": forged(DOCUMENT | {"iss": "other"}),
+    "no subject": forged(DOCUMENT | {"sub": None}),
+    "a number as subject": forged(DOCUMENT | {"sub": 7}),
+    "a foreign audience": forged(DOCUMENT | {"aud": "other"}),
+    "text as issue time": forged(DOCUMENT | {"iat": "x"}),
+    "text as expiry": forged(DOCUMENT | {"exp": "soon"}),
+    "an unknown source": forged(DOCUMENT | {"src": ["magic", ""]}),
+    "a source without reference": forged(DOCUMENT | {"src": ["password"]}),
+    "text as source": forged(DOCUMENT | {"src": "password"}),
+    "a number as scopes": forged(DOCUMENT | {"scp": 7}),
+    "nested deeply": forged(text="[" * 100_000),
+    "a huge number": forged(text='{"exp": ' + "9" * 5000 + "}"),
+    **{f"without {name}": forged(without(name)) for name in DOCUMENT},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_token_is_invalid_and_nothing_worse(name):
+    with pytest.raises(SignedTokenInvalid):
+        TokenSigner(KEYS).verify(WRONG[name], TokenKind.ACCESS)
+
+
+@given(st.text() | st.text("abcdef.-_=", max_size=60))
+def test_any_text_is_invalid_and_nothing_worse(text):
+    with pytest.raises(SignedTokenInvalid):
+        TokenSigner(KEYS).verify(text, TokenKind.ACCESS)
+
+
+@given(st.integers(0, len(forged()) - 1), st.characters(codec="ascii"))
+def test_one_other_character_anywhere_is_invalid(position, character):
+    token = forged()
+    changed = token[:position] + character + token[position + 1 :]
+    try:
+        claims = TokenSigner(KEYS).verify(changed, TokenKind.ACCESS)
+    except SignedTokenInvalid:
+        return
+    assert claims == CLAIMS  # the same token, or the bits that base64 leaves over
+
+
+def test_a_token_that_brings_its_own_key_is_not_believed():
+    own = b"k" * 32
+    jwk = {"kty": "oct", "k": encode(own), "kid": "mine"}
+    for header in (
+        {"jwk": jwk},
+        {"jku": "https://evil.example/keys"},
+        {"x5u": "https://evil.example/c"},
+        {"x5c": ["AAAA"]},
+    ):
+        with pytest.raises(SignedTokenInvalid):
+            TokenSigner(KEYS).verify(forged(secret=own, **header), TokenKind.ACCESS)
+
+
+def test_a_key_that_is_gone_verifies_nothing_new():
+    class Rotating:
+        keys = (SigningKey("one", b"1" * 32), SigningKey("two", b"2" * 32))
+
+        def current(self):
+            return self.keys[0]
+
+        def find(self, kid):
+            return next((key for key in self.keys if key.kid == kid), None)
+
+    rotating = Rotating()
+    token = TokenSigner(rotating).sign(CLAIMS, TokenKind.ACCESS)
+    rotating.keys = rotating.keys[::-1]
+    assert TokenSigner(rotating).verify(token, TokenKind.ACCESS) == CLAIMS
+    rotating.keys = rotating.keys[:1]
+    with pytest.raises(SignedTokenInvalid):
+        TokenSigner(rotating).verify(token, TokenKind.ACCESS)
+
+
+def test_a_token_is_verified_once_and_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(signed, "REMEMBERED", 2)
+    signer = TokenSigner(KEYS)
+    tokens = [forged(DOCUMENT | {"jti": str(number)}) for number in range(5)]
+    for token in tokens:
+        signer.verify(token, TokenKind.ACCESS)
+    assert len(signer._verified) == 2
+    monkeypatch.setattr(jwt, "decode", None)
+    assert signer.verify(tokens[-1], TokenKind.ACCESS).token_id == "4"
+
+
+def test_neither_keys_nor_proofs_are_shown():
+    assert "s3cret" not in repr(SigningKey("k", b"s3cret")) + repr(
+        SignedClaims("a", Proof(Source.PASSWORD, "s3cret"), 0, 1, "i")
+    )
