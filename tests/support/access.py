@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import bcrypt
+
 from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.policy import BindingPolicy
@@ -9,7 +11,10 @@ from simple_registry.access.roles import Binding, BoundRole, Role, User, parse_r
 from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.tokens import StaticToken, token_hash
-from support.front import ADMINISTRATOR, PASSWORD_HASH
+
+ADMINISTRATOR = "admin"
+PASSWORD = "open sesame"
+PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
 READONLY = ("catalog blobs manifests", "HEAD GET")
 READWRITE = ("catalog blobs manifests", "HEAD GET POST PUT PATCH")

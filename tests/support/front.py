@@ -9,7 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,13 +17,10 @@ from typing import Any, Self, TypeVar
 from unittest import mock
 from urllib.parse import unquote
 
-import bcrypt
-
 from simple_registry import app
 from simple_registry.access.given_key import GivenKey
-from simple_registry.access.policy import BindingPolicy, Policy
-from simple_registry.access.roles import User
-from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.access.policy import Policy
+from simple_registry.access.rules import AccessRules
 from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
 from simple_registry.http.external_tokens import ExternalTokens
@@ -31,15 +28,26 @@ from simple_registry.http.issuer_keys import IssuerKeys
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from simple_registry.upstream.protocols import UpstreamFault
+from support.access import ADMINISTRATOR, PASSWORD, PASSWORD_HASH, rules as rules_of
 from support.stores import Kept
 from support.time import SettableClock
 
-PASSWORD = "open sesame"
-PASSWORD_HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
-ADMINISTRATOR = "admin"
 CLIENT = "192.0.2.7"
 AUTHORITY = "registry.example:5000"
 SECRET = b"the signing key of every front"
+
+__all__ = [
+    "ADMINISTRATOR",
+    "AUTHORITY",
+    "CLIENT",
+    "PASSWORD",
+    "PASSWORD_HASH",
+    "SECRET",
+    "Exchange",
+    "Front",
+    "Reply",
+    "basic",
+]
 
 Body = bytes | Sequence[bytes] | AsyncIterator[bytes]
 """All at once, in chunks, or as a client that takes its time; the latter two announce no length by themselves."""
@@ -328,6 +336,5 @@ async def _chunks(body: Body) -> AsyncIterator[bytes]:
 
 
 def _simple_rules(users: Iterable[str], policy: Policy | None) -> AccessRules:
-    known = {name: User(name, password_hash=PASSWORD_HASH) for name in (ADMINISTRATOR, *users)}
-    everything = BindingPolicy([administrator_binding(ADMINISTRATOR)])
-    return AccessRules(users=known, policy=policy or everything)  # type: ignore[arg-type]
+    known = rules_of(users=users)
+    return known if policy is None else replace(known, policy=policy)  # type: ignore[arg-type]
