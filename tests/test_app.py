@@ -6,15 +6,15 @@ import logging
 import pytest
 
 from simple_registry import app
+from simple_registry.access.rules import AccessRules
 from simple_registry.config.settings import Administrator, GarbageCollection, Secret, Settings
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.garbage import Collected
+from simple_registry.storage.filesystem.key_file import KeyFile
 from support.front import PASSWORD_HASH, Front
 from support.stores import Kept, in_memory
 from support.time import SettableClock
-
-OFTEN = Settings(garbage_collection=GarbageCollection(interval=0.001, grace=60))
 
 
 @pytest.fixture
@@ -27,66 +27,87 @@ def kept(clock):
     return in_memory(clock)
 
 
-def test_a_registry_without_an_administrator_lets_nobody_in(kept, clock):
-    application = app.RegistryApplication(Settings(), kept.stores, clock, maintain=False)
-    with Front(kept, clock) as front:
-        front.run(front.application.stop())
-        front.application = application
+@pytest.fixture
+def keys(tmp_path, clock):
+    return KeyFile(str(tmp_path / "keys"), clock)
+
+
+def maintain(front, keys, until):
+    """Do maintenance over and over until an event is set."""
+    work = app.Maintenance(front.application.garbage, keys, front.clock, interval=0.001)
+
+    async def scenario():
+        front.application.background.append(work)
+        await front.application.start()
+        await asyncio.wait_for(until.wait(), 10)
+
+    front.run(scenario())
+
+
+def test_a_registry_without_users_lets_nobody_in(kept, clock):
+    with Front(kept, clock, rules=AccessRules()) as front:
         assert front.get("/v2/").status == 401
         assert front.get("/v2/", user="", password="").status == 401
         assert front.get("/healthz", user=None).status == 200
 
 
-def test_one_worker_collects_garbage_until_it_is_stopped(kept, clock, monkeypatch):
-    with Front(kept, clock) as front:
+def test_maintenance_collects_garbage(kept, clock, keys, monkeypatch):
+    removed = asyncio.Event()
+    monkeypatch.setattr(kept.stores.content, "remove", lambda _digest: removed.set())
+    with Front(kept, clock, Settings(garbage_collection=GarbageCollection(grace=60))) as front:
         digest = front.push_blob("a", b"x")
         front.delete(f"/v2/a/blobs/{digest}")
-    clock.advance(61)
-    application = app.RegistryApplication(OFTEN, kept.stores, clock, maintain=True)
-
-    async def scenario():
-        removed = asyncio.Event()
-        monkeypatch.setattr(kept.stores.content, "remove", lambda _digest: removed.set())
-        await application.start()
-        await removed.wait()
-        await application.stop()
-
-    asyncio.run(asyncio.wait_for(scenario(), 10))
+        clock.advance(61)
+        maintain(front, keys, removed)
 
 
-def test_the_other_workers_do_not(kept, clock, monkeypatch):
-    application = app.RegistryApplication(OFTEN, kept.stores, clock, maintain=False)
+def test_maintenance_renews_a_signing_key_in_time_and_keeps_the_old_one(kept, clock, keys, monkeypatch):
+    old = keys.current()
+    clock.advance(app.KEY_LIFE + 1)
+    renewed = asyncio.Event()
+    with Front(kept, clock) as front:
+        original = keys.rotate
+        loop = front.run(running_loop())
 
-    async def scenario():
-        monkeypatch.setattr(application.garbage, "collect", None)
-        await application.start()
-        await asyncio.sleep(0.01)
-        assert len(asyncio.all_tasks()) == 1
-        await application.stop()
+        def rotate(now, keep):
+            original(now, keep)
+            loop.call_soon_threadsafe(renewed.set)
 
-    asyncio.run(scenario())
+        monkeypatch.setattr(keys, "rotate", rotate)
+        maintain(front, keys, renewed)
+    assert keys.current() != old
+    assert keys.find(old.kid) == old
 
 
-def test_a_round_that_fails_is_logged_and_followed_by_another(kept, clock, monkeypatch, caplog):
-    application = app.RegistryApplication(OFTEN, kept.stores, clock, maintain=True)
+async def running_loop():
+    return asyncio.get_running_loop()
+
+
+@pytest.mark.parametrize("failure", [StorageFault("read rows", "broken"), ValueError("a defect")])
+def test_a_round_that_fails_is_logged_and_followed_by_another(kept, clock, keys, monkeypatch, caplog, failure):
+    failures = iter([failure])
     rounds = asyncio.Event()
-    failures = iter([StorageFault("read rows", "broken")])
 
     async def collect():
-        for failure in failures:
-            raise failure
+        for each in failures:
+            raise each
         rounds.set()
         return Collected(sessions=0, contents=0)
 
-    async def scenario():
-        monkeypatch.setattr(application.garbage, "collect", collect)
-        await application.start()
-        await rounds.wait()
-        await application.stop()
+    with Front(kept, clock) as front, caplog.at_level(logging.ERROR):
+        monkeypatch.setattr(front.application.garbage, "collect", collect)
+        maintain(front, keys, rounds)
+    assert "maintenance failed" in caplog.text
 
-    with caplog.at_level(logging.ERROR):
-        asyncio.run(asyncio.wait_for(scenario(), 10))
-    assert "garbage collection failed" in caplog.text
+
+def test_only_one_worker_does_maintenance(tmp_path):
+    settings = Settings(data_dir=tmp_path / "data")
+    claim = app.prepare(settings)
+    try:
+        kinds = [[type(work).__name__ for work in app.build(settings, worker).background] for worker in (0, 1)]
+    finally:
+        claim.release()
+    assert kinds == [["LiveAccess", "Maintenance"], ["LiveAccess"]]
 
 
 def test_what_a_worker_builds_serves_from_the_prepared_directory(tmp_path):

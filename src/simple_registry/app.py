@@ -17,7 +17,6 @@ from simple_registry.config.live_access import CurrentAccess, LiveAccess
 from simple_registry.config.load import load_access
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.config.watch import signature
-from simple_registry.faults import StorageFault
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.brake import LoginBrake
 from simple_registry.http.call import Registry
@@ -208,7 +207,7 @@ class Maintenance:
             await asyncio.sleep(self._interval)
             try:
                 await self._round()
-            except StorageFault:
+            except Exception:
                 logger.exception("maintenance failed; the next round tries again")
 
     async def _round(self) -> None:

@@ -14,6 +14,10 @@ class StorageFull(StorageFault):
     """The disk, a quota or a file size limit leaves no room; nothing was acknowledged and nothing is damaged."""
 
 
+class SessionBytesMissing(StorageFault):
+    """An upload session has fewer bytes than its row says: its upload cannot go on, a new one can."""
+
+
 class SessionBusy(Exception):
     """Another request is writing to this upload session right now."""
 

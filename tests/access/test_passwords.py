@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from simple_registry.access import passwords
-from simple_registry.access.passwords import UnusablePassword, hash_password, is_password_hash, verify_password
+from simple_registry.access.passwords import (
+    UnusablePassword,
+    cost_of,
+    hash_password,
+    is_password_hash,
+    verify_password,
+)
 
 FAST = 4
 # Of "secret". Written down, since it names tests: test runners need the same names in every process.
@@ -63,14 +69,16 @@ def test_every_refusal_spends_the_cost_of_one_verification(monkeypatch, password
     assert len(spent) == 1
 
 
-def test_the_hash_of_nobody_is_a_hash():
-    assert is_password_hash(passwords._NOBODY)
-    assert passwords._NOBODY.startswith(f"$2b${passwords.COST}$")
+@pytest.mark.parametrize("cost", [4, 10, 12])
+def test_an_unknown_user_costs_what_the_known_ones_do(monkeypatch, cost):
+    asked = []
+    monkeypatch.setattr(passwords.bcrypt, "checkpw", lambda _password, known: bool(asked.append(known.decode())))
+    assert not verify_password("secret", None, cost=cost)
+    assert is_password_hash(asked[0])
+    assert cost_of(asked[0]) == cost
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=80), st.one_of(st.none(), st.text(max_size=70), st.just(GO_HASH)))
 def test_verifying_never_raises(password, password_hash):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passwords, "_NOBODY", GO_HASH)
-        assert verify_password(password, password_hash) in (True, False)
+    assert verify_password(password, password_hash, cost=4) in (True, False)

@@ -5,9 +5,10 @@ import time
 import pytest
 
 from simple_registry.content import stream_of
-from simple_registry.faults import StorageFault
+from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
+    BlobUploadInvalid,
     BlobUploadUnknown,
     DigestInvalid,
     RangeInvalid,
@@ -111,7 +112,7 @@ def test_a_wrong_place_does_not_end_the_session(front, uploads, row):
     assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=0))).size == len(DATA)
 
 
-@pytest.mark.parametrize(("bad", "error"), [(chunk(b"other"), DigestInvalid), (chunk(DATA, start=1), RangeInvalid)])
+@pytest.mark.parametrize(("bad", "error"), [(chunk(b"other"), DigestInvalid), (chunk(DATA, start=1), BlobUploadInvalid)])
 def test_a_blob_in_one_request_leaves_nothing_when_it_fails(front, uploads, bad, error):
     with front.unchanged(), pytest.raises(error):
         front.run(uploads.put(A, "ada", digest_of(DATA), bad))
@@ -196,3 +197,29 @@ def test_bytes_that_no_session_owns_are_dropped(front, uploads):
     with front.unchanged():
         front.run(leave_bytes())
         assert front.run(uploads.expire(time.time() + 60)) == 1
+
+
+def test_a_session_whose_bytes_were_published_without_a_row_ends_instead_of_failing_for_ever(
+    front, uploads, row, monkeypatch
+):
+    digest = digest_of(DATA)
+    row = front.run(uploads.append(row, chunk(DATA)))
+
+    async def full(*_arguments, **_how):
+        raise StorageFull("add a blob", "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(front.kept.stores.metadata, "add_blob", full)
+        with pytest.raises(StorageFull):
+            front.run(uploads.finish(row, digest, chunk()))
+    with pytest.raises(BlobUploadUnknown):
+        front.run(uploads.finish(row, digest, chunk()))
+    with pytest.raises(BlobUploadUnknown):
+        uploads.get(A, "ada", row.session)
+    again = front.run(uploads.start(A, "ada"))
+    assert front.run(uploads.finish(again, digest, chunk(DATA))) == Blob(digest, len(DATA))
+
+
+def test_a_blob_in_one_request_begins_at_its_first_byte(front, uploads):
+    with front.unchanged(), pytest.raises(BlobUploadInvalid):
+        front.run(uploads.put(A, "ada", digest_of(DATA), chunk(DATA, start=5, size=len(DATA))))

@@ -14,8 +14,8 @@ LONGEST = 72
 
 # Cost, 128 bits of salt in 22 characters (the last carries two bits, so only four are possible), 184 bits of hash.
 _HASH = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
-# What a login of an unknown user is verified against. Nobody knows its password (32 random bytes, thrown away).
-_NOBODY = "$2b$12$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
+# What a login of an unknown user is verified against, at any cost. Nobody knows a password that has this hash.
+_NOBODY = "$2b${cost:02d}$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
 
 
 class UnusablePassword(ValueError):
@@ -37,13 +37,19 @@ def is_password_hash(text: str) -> bool:
     return _HASH.fullmatch(text) is not None
 
 
-def verify_password(password: str, password_hash: str | None) -> bool:
+def cost_of(password_hash: str) -> int:
+    """Return the cost of a hash: each step doubles the time that it takes."""
+    return int(password_hash.split("$")[2])
+
+
+def verify_password(password: str, password_hash: str | None, *, cost: int = COST) -> bool:
     """Return whether `password` has this hash; a false answer costs as much as a true one.
 
-    `None` stands for a user that does not exist or cannot log in by password. Never raises.
+    `None` stands for a user that does not exist or cannot log in by password; verifying it takes as long as a hash of
+    `cost`, which should be that of the users that do exist. Never raises.
     """
     well_formed = password_hash is not None and is_password_hash(password_hash)
-    known = password_hash if password_hash is not None and well_formed else _NOBODY
+    known = password_hash if password_hash is not None and well_formed else _NOBODY.format(cost=cost)
     try:
         candidate = _usable(password)
     except UnusablePassword:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from simple_registry.access.identity import ANONYMOUS_NAME, Identity
 from simple_registry.access.issuers import TrustedIssuer
+from simple_registry.access.passwords import COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
@@ -27,6 +28,12 @@ class AccessRules:
     policy: BindingPolicy = field(default_factory=lambda: BindingPolicy(()))
     tokens: Mapping[bytes, StaticToken] = field(default_factory=dict)
     issuers: tuple[TrustedIssuer, ...] = ()
+    password_cost: int = field(init=False, default=COST)
+    """The highest cost of the users' hashes: what an unknown user costs, so that nobody can tell one by time."""
+
+    def __post_init__(self) -> None:
+        costs = [cost_of(user.password_hash) for user in self.users.values() if user.password_hash]
+        object.__setattr__(self, "password_cost", max(costs, default=COST))
 
     def identity(self, name: str) -> Identity | None:
         """Return the identity of a user that exists."""

@@ -125,7 +125,7 @@ class Authenticator:
         stored = user.password_hash if user else None
         if not self._passwords.remembers(credentials, stored):
             self._brake.check(client, credentials.name)
-            if not await self._passwords.verify(credentials, stored):
+            if not await self._passwords.verify(credentials, stored, cost=rules.password_cost):
                 self._brake.failed(client, credentials.name)
                 raise Unauthorized(note=f"wrong password or unknown user {credentials.name[:64]!r}")
             self._brake.succeeded(client, credentials.name)

@@ -8,8 +8,9 @@ import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
+from typing import Protocol
 
 from simple_registry.clock import Clock
 from simple_registry.http.authorization import BasicCredentials
@@ -23,11 +24,19 @@ PENDING_LIMIT = 256
 """Most passwords that wait for the pool; more are asked to come back."""
 
 
+class Verify(Protocol):
+    """Verifies a password against a hash; without one it takes as long as a hash of `cost` would."""
+
+    def __call__(self, password: str, password_hash: str | None, *, cost: int) -> bool:
+        """Tell whether the password has the hash."""
+        ...
+
+
 class PasswordVerifier:
     """Verifies passwords."""
 
-    def __init__(self, *, verify: Callable[[str, str | None], bool], executor: Executor, clock: Clock) -> None:
-        """Verify with `verify(password, hash)`, which takes the same time when there is no hash."""
+    def __init__(self, *, verify: Verify, executor: Executor, clock: Clock) -> None:
+        """Verify with this function, off the event loop."""
         self._verify = verify
         self._executor = executor
         self._clock = clock
@@ -39,8 +48,10 @@ class PasswordVerifier:
         """Tell whether these credentials were right not long ago, against the same hash."""
         return self._verified.get(self._cache_key(credentials, stored), 0.0) > self._clock.monotonic()
 
-    async def verify(self, credentials: BasicCredentials, stored: str | None) -> bool:
+    async def verify(self, credentials: BasicCredentials, stored: str | None, *, cost: int) -> bool:
         """Tell whether the password has the hash; `None` stands for a user without one, or none at all.
+
+        That takes as long as a hash of `cost` does.
 
         Raises: TooManyRequests when too many wait already.
         """
@@ -50,7 +61,7 @@ class PasswordVerifier:
             if len(self._pending) >= PENDING_LIMIT:
                 raise TooManyRequests(reason="too many logins at once; try again in a moment", retryAfter=1)
             pending = asyncio.get_running_loop().run_in_executor(
-                self._executor, self._verify, credentials.password, stored
+                self._executor, partial(self._verify, credentials.password, stored, cost=cost)
             )
             self._pending[key] = pending
             pending.add_done_callback(lambda done: self._remember(key, done))

@@ -17,9 +17,10 @@ from typing import Protocol
 
 from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
-from simple_registry.faults import SessionBusy
+from simple_registry.faults import SessionBusy, SessionBytesMissing
 from simple_registry.oci.digests import CANONICAL, Digest
 from simple_registry.oci.errors import (
+    BlobUploadInvalid,
     BlobUploadUnknown,
     DigestInvalid,
     RangeInvalid,
@@ -128,8 +129,11 @@ class Uploads:
     async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> Blob:
         """Take a whole blob in one request; nothing stays when that fails.
 
-        Raises: DigestInvalid, SizeInvalid, and what the stream raises.
+        Raises: BlobUploadInvalid for a chunk that does not begin at 0, DigestInvalid, SizeInvalid, and what the
+        stream raises.
         """
+        if chunk.start:
+            raise BlobUploadInvalid(reason="a blob in one request begins at byte 0", start=chunk.start)
         row = self._new_row(repository, identity, expected.algorithm)
         try:
             async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
@@ -173,12 +177,19 @@ class Uploads:
 
     @asynccontextmanager
     async def _writer(self, row: SessionRow) -> AsyncIterator[tuple[SessionRow, UploadWriter]]:
-        """Hold the session's writer, with the row as it stands while it is held."""
+        """Hold the session's writer, with the row as it stands while it is held.
+
+        A session whose bytes went to the content store while its row could not be written (the disk was full, or the
+        power went) ends here: its client starts anew rather than being told for a day to try again.
+        """
         try:
             async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
                 yield self.get(row.repository, row.identity, row.session), writer
         except SessionBusy as busy:
             raise UploadBusy(session=row.session) from busy
+        except SessionBytesMissing as fault:
+            await self._end(row)
+            raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
 
     async def _extend(self, row: SessionRow, writer: UploadWriter, chunk: Chunk) -> SessionRow:
         """Append the chunk durably and return the row that says so; what goes wrong leaves the bytes as they were."""

@@ -127,7 +127,7 @@ class UploadWriter(Protocol):
         """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off.
 
         Cheap: the earlier bytes are read and hashed anew only by a following `append` or `sync`, and only when this
-        process no longer has their hash state. Raises: StorageFault when fewer bytes are there.
+        process no longer has their hash state. Raises: SessionBytesMissing when fewer bytes are there.
         """
         ...
 

@@ -7,7 +7,7 @@ in memory, whatever its size. The hash state always belongs to exactly the bytes
 from typing import TYPE_CHECKING
 
 from simple_registry.content import ByteStream
-from simple_registry.faults import StorageFault
+from simple_registry.faults import SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashState, HashStates
@@ -106,7 +106,9 @@ class FilesystemUploadWriter:
     def _resume(self, received: int) -> None:
         file = self._disk.stat_open(self._fd)
         if file.st_size < received:
-            raise StorageFault("resume an upload session", f"{self._session} has {file.st_size} bytes, not {received}")
+            raise SessionBytesMissing(
+                "resume an upload session", f"{self._session} has {file.st_size} bytes, not {received}"
+            )
         known = self._durable or self._states.find(self._session, self._algorithm, file)
         if file.st_size > received:
             self._disk.truncate(self._fd, received)

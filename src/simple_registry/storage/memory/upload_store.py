@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
-from simple_registry.faults import SessionBusy, StorageFault
+from simple_registry.faults import SessionBusy, SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.protocols import Blob
@@ -83,7 +83,7 @@ class MemoryUploadWriter:
     async def resume(self, received: int) -> None:
         """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off."""
         if len(self._data) < received:
-            raise StorageFault("resume an upload session", f"{len(self._data)} bytes are there, not {received}")
+            raise SessionBytesMissing("resume an upload session", f"{len(self._data)} bytes are there, not {received}")
         del self._data[received:]
 
     async def append(self, stream: ByteStream) -> int:
