@@ -39,10 +39,13 @@ class RequestBody:
         if self.announced is not None and self._received < self.announced:
             raise ContentInterrupted(self._received, self.announced)
 
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to read."""
+        return self._finished
+
     async def drain(self, *, size: int, timeout: float) -> None:  # noqa: ASYNC109 (a bound of its own, not the caller's)
         """Take and forget what the client still sends, up to `size` bytes for `timeout` seconds."""
-        if self._finished:
-            return
         limit = self._received + size
         try:
             async with asyncio.timeout(timeout):

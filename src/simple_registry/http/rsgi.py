@@ -120,7 +120,7 @@ class RsgiApplication:
         outcome = await self._dispatcher.dispatch(request)
         await send(protocol, request, outcome.response)
         log_access(request, outcome, seconds=self._clock.monotonic() - started)
-        if "expect" not in headers:
+        if "expect" not in headers and not body.finished:
             await body.drain(size=self._drain_size, timeout=self._drain_timeout)
 
 
