@@ -42,12 +42,16 @@ class ExternalTokens:
         self._keys = keys
         self._clock = clock
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._issuers: Sequence[TrustedIssuer] = ()
 
     async def verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> VerifiedToken:
         """Return what a token of one of the issuers says. That it expired is no reason to refuse here.
 
         Raises: InvalidToken.
         """
+        if issuers is not self._issuers:  # a reload
+            self._issuers = issuers
+            self._keys.forget_others(issuers)
         fingerprint = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
         known = self._verified.get(fingerprint)
         if known is not None and await self._still_holds(known, issuers):
@@ -62,6 +66,10 @@ class ExternalTokens:
         if len(self._verified) > REMEMBERED:
             self._verified.popitem(last=False)
         return VerifiedToken(verified.issuer, verified.told.claims, verified.told.expires)
+
+    async def close(self) -> None:
+        """Give up what is under way; called when the registry stops."""
+        await self._keys.close()
 
     async def _still_holds(self, known: _Verified, issuers: Sequence[TrustedIssuer]) -> bool:
         if known.issuer not in issuers or known.told.expires + EXPIRED_KEPT <= self._clock.now():
