@@ -1,127 +1,180 @@
-"""Who is calling: a wrong header is never anonymous, never a crash, and passwords are hashed no more than needed."""
+"""Who is calling: every credential in every place, forged, expired, revoked, and never mistaken for nobody's."""
 
 import asyncio
+import json
+import time
 from base64 import b64encode
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings as how, strategies as st
 
-from simple_registry.access.identity import Identity
-from simple_registry.http import authentication
-from simple_registry.http.authentication import (
-    VERIFIED_LIFE,
-    Authenticator,
-    BasicCredentials,
-    PasswordVerifier,
-    parse_basic,
-)
-from simple_registry.oci.errors import TooManyRequests, Unauthorized
+from simple_registry.access.caller import Proof, Source
+from simple_registry.access.given_key import GivenKey
+from simple_registry.access.roles import User
+from simple_registry.access.signed import SignedClaims, TokenKind, TokenSigner
+from simple_registry.config.settings import Settings, Web
+from simple_registry.http import password_verifier
+from simple_registry.http.brake import FREE_FAILURES
+from simple_registry.http.challenges import ChallengeMode
+from simple_registry.oci.digests import digest_of
+from support import issuing
+from support.access import ADMINS, READONLY, READWRITE, binding, rules, static_token
 from support.documents import push_image
-from support.front import ADMINISTRATOR, PASSWORD, basic
+from support.front import ADMINISTRATOR, PASSWORD, SECRET, Front, basic
+from support.headers import GARBAGE
+from support.stores import in_memory
+from support.time import SettableClock
 
-names = st.text(min_size=1).filter(lambda name: ":" not in name)
+BASIC = 'Basic realm="simple-registry"'
+STATIC = "a-static-token-of-ada"
+NARROW = "a-narrow-token-of-ada"
+SHORT = "a-short-token-of-ada"
+NOW = SettableClock().now()
+CI = "ci:repo:a/b"
 
 
-class Hashing:
-    """Stands for bcrypt: a password fits the hash `<password>#`; counts how often it is asked."""
-
-    def __init__(self):
-        self.asked = []
-
-    def __call__(self, password, stored):
-        self.asked.append((password, stored))
-        return stored == f"{password}#"
+def everybody(**changed):
+    """Return rules with ada (team/, by a group), eve (her own place), tokens, an issuer and anonymous pulls of lib/."""
+    given_rules = {
+        "users": {"ada": "devs", "eve": "", "anonymous": "public"},
+        "tokens": [
+            static_token(STATIC, "ada"),
+            static_token(NARROW, "ada", scopes=["repository:^team/app(:.+)?$:pull"]),
+            static_token(SHORT, "ada", expires=NOW + 60),
+        ],
+        "issuers": [issuing.trusted()],
+    }
+    bindings = [
+        binding("@devs", READWRITE, "^team/.*$", "^$"),
+        binding("@devs", ("blobs manifests", "delete"), "^team/.*$"),
+        binding("eve", ADMINS, "^eve/.*$"),
+        binding("@public", READONLY, "^lib/.*$", "^$"),
+        binding(CI, READWRITE, "^team/.*$"),
+    ]
+    return rules(*bindings, **(given_rules | changed))
 
 
 @pytest.fixture
-def executor():
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
+def world(make_front):
+    """An application with everybody in it, and something in two repositories."""
+    front = make_front(rules=everybody())
+    push_image(front, "team/app", "v1")
+    push_image(front, "lib/base", "v1")
+    return front
 
 
-@pytest.fixture
-def hashing():
-    return Hashing()
+def issued(front, user="ada", **document):
+    """Return the id and the secret of a token that the registry gives to a user."""
+    headers = {"content-type": "application/json"}
+    reply = front.post("/api/v1/tokens", user=user, headers=headers, body=json.dumps(document).encode())
+    assert reply.status == 201, reply
+    return reply.json["id"], reply.json["secret"]
 
 
-@pytest.fixture
-def users():
-    return {"ada": "lovelace#"}
+def access_token(front, scope="repository:team/app:pull,push", **credentials):
+    """Return a token of the token endpoint."""
+    reply = front.get(f"/token?scope={scope}", **credentials)
+    assert reply.status == 200, reply
+    return reply.json["token"]
 
 
-@pytest.fixture
-def verifier(users, hashing, executor, clock):
-    return PasswordVerifier(users, verify=hashing, executor=executor, clock=clock)
+def external(**changed):
+    return issuing.token(**changed)
 
 
-# ---------------------------------------------------------------- the header
+def may_pull(front, **credentials):
+    return front.get("/v2/team/app/manifests/v1", **credentials).status
 
 
-@given(names, st.text())
-def test_basic_credentials_are_read_as_they_were_written(name, password):
-    header = "Basic " + b64encode(f"{name}:{password}".encode()).decode()
-    assert parse_basic(header) == BasicCredentials(name, password)
+# ---------------------------------------------------------------- credentials that are right
 
 
-@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", " Basic"])
-def test_the_case_of_the_scheme_means_nothing(scheme):
-    assert parse_basic(f"{scheme} {b64encode(b'ada:x').decode()}") == BasicCredentials("ada", "x")
+def test_a_password_logs_in(world):
+    assert may_pull(world, user="ada") == 200
 
 
-def test_a_password_may_hold_colons():
-    assert parse_basic(basic("ada", "a:b:c")).password == "a:b:c"
+def test_a_static_token_is_a_bearer_token_and_a_password_of_its_user(world):
+    assert may_pull(world, token=STATIC) == 200
+    assert may_pull(world, user="ada", password=STATIC) == 200
+    assert may_pull(world, user="eve", password=STATIC) == 401
+    assert may_pull(world, user=ADMINISTRATOR, password=STATIC) == 401
 
 
-GARBAGE = [
-    "",
-    " ",
-    "Basic",
-    "Basic ",
-    "Basic !!!",
-    "Basic YWRh",  # no colon
-    "Basic OnNlY3JldA==",  # no name
-    "Basic YWRhOng",  # no padding
-    "Basic YWRh\nOng=",
-    "Basic YWRhOng= extra",
-    "Basic /////w==",
-    "Basic " + b64encode(b"ada:\xff").decode(),
-    "Bearer",
-    "Bearer abc.def.ghi",
-    "Digest username=ada",
-    "Negotiate",
-    "\u00e4",
-    "Basic \u0661\u0662",
-    "Basic " + "A" * 100_000,
-    "Basic YWRhOng=, Basic YWRhOng=",
-    "null",
-]
+def test_an_issued_token_is_a_bearer_token_and_a_password_of_its_owner(world):
+    _, secret = issued(world)
+    assert may_pull(world, token=secret) == 200
+    assert may_pull(world, user="ada", password=secret) == 200
+    assert may_pull(world, user="eve", password=secret) == 401
 
 
-@pytest.mark.parametrize("header", GARBAGE)
-def test_garbage_is_refused(header):
-    with pytest.raises(Unauthorized):
-        parse_basic(header)
+def test_an_external_token_is_a_bearer_token_and_a_password_of_any_name(world):
+    assert may_pull(world, token=external()) == 200
+    for name in ("ci", "oauth2", "<token>", "ada"):
+        assert may_pull(world, user=name, password=external()) == 200
 
 
-@given(st.text())
-def test_any_text_is_read_or_refused_and_nothing_worse(text):
-    for header in (text, "Basic " + text):
-        try:
-            credentials = parse_basic(header)
-        except Unauthorized:
-            continue
-        assert credentials.name
+def test_a_signed_token_is_a_bearer_token_and_a_password_of_its_user(world):
+    token = access_token(world, user="ada")
+    assert may_pull(world, token=token) == 200
+    assert may_pull(world, user="ada", password=token) == 200
+    assert may_pull(world, user="eve", password=token) == 401
 
 
-# ---------------------------------------------------------------- the whole application
+def test_a_token_of_nobodys_is_a_password_and_hashed_as_one(world):
+    assert world.get("/v2/", user="ada", password="a.b.c").status == 401
+    assert world.get("/v2/", user="ada", password="srt_unknown").status == 401
 
 
-@pytest.mark.parametrize("header", GARBAGE)
-def test_garbage_gets_the_challenge_and_is_never_taken_for_anonymous(memory_front, header):
-    reply = memory_front.get("/v2/", headers={"authorization": header})
+def test_a_password_that_looks_like_a_token_is_still_a_password(make_front, monkeypatch):
+    front = make_front(rules=everybody())
+    for password in ("a.b.c", "srt_not-a-token", issuing.token(issuing.OTHER_RSA)):
+        monkeypatch.setattr(
+            front.application._rsgi._dispatcher._authenticator._passwords, "_verify", lambda *_, **__: True
+        )
+        assert front.get("/v2/", user="ada", password=password).status == 200
+
+
+def test_without_credentials_one_is_anonymous_where_that_exists(world):
+    assert world.get("/v2/lib/base/manifests/v1", user=None).status == 200
+    world.access.rules = everybody(users=["ada"])
+    assert world.get("/v2/lib/base/manifests/v1", user=None).status == 401
+
+
+def test_every_mode_of_challenges_accepts_every_credential(clock):
+    for mode in ChallengeMode:
+        with Front(in_memory(clock), clock, Settings(web=Web(challenge=mode)), rules=everybody()) as front:
+            push_image(front, "team/app", "v1")
+            _, secret = issued(front)
+            for credentials in ({"user": "ada"}, *({"token": each} for each in (STATIC, secret, external()))):
+                assert may_pull(front, **credentials) == 200
+                assert may_pull(front, token=access_token(front, **credentials)) == 200
+
+
+# ---------------------------------------------------------------- credentials that are wrong
+
+
+def refused(reply):
+    """Tell that an answer is a proper 401."""
     assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
-    assert reply.header("www-authenticate") == 'Basic realm="simple-registry"'
+    assert reply.all("www-authenticate")
+    assert "traceback" not in reply.body.decode().lower()
+    return True
+
+
+@pytest.mark.parametrize("header", GARBAGE)
+@pytest.mark.parametrize("path", ["/v2/", "/v2/lib/base/manifests/v1", "/token", "/v2/_catalog", "/api/v1/tokens"])
+def test_garbage_is_refused_even_where_nobody_would_be_let_in(clock, header, path):
+    with Front(in_memory(clock), clock, rules=everybody()) as front:
+        assert refused(front.get(path, headers={"authorization": header}))
+
+
+@how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.text() | st.text("abcXYZ019._-=+/ ", max_size=60))
+def test_no_header_whatever_it_holds_is_anonymous_or_a_crash(memory_front, text):
+    memory_front.access.rules = everybody()
+    for header in (text, f"Basic {text}", f"Bearer {text}", f"Bearer srt_{text}", f"Bearer {text}.{text}.{text}"):
+        assert refused(memory_front.get("/v2/lib/base/tags/list", headers={"authorization": header}))
 
 
 @pytest.mark.parametrize(
@@ -129,151 +182,435 @@ def test_garbage_gets_the_challenge_and_is_never_taken_for_anonymous(memory_fron
     [
         basic(ADMINISTRATOR, "wrong"),
         basic("nobody", PASSWORD),
-        basic(ADMINISTRATOR, ""),
-        basic(ADMINISTRATOR, "x" * 80),
+        basic("Ada", PASSWORD),
+        basic("ada ", PASSWORD),
+        basic("ada", ""),
+        basic("ada", PASSWORD + " "),
+        basic("ada", "x" * 80),
+        basic("ada", PASSWORD + "\0"),
+        basic("anonymous", ""),
+        basic("anonymous", PASSWORD),
+        basic(CI, PASSWORD),
+        "Bearer " + b64encode(f"ada:{PASSWORD}".encode()).decode(),
+        f"Bearer {PASSWORD.replace(' ', '_')}",
     ],
 )
-def test_wrong_credentials_get_the_challenge(memory_front, header):
-    reply = memory_front.get("/v2/", headers={"authorization": header})
-    assert (reply.status, reply.header("www-authenticate")) == (401, 'Basic realm="simple-registry"')
+def test_wrong_credentials_are_refused_and_change_nothing(world, header):
+    with world.unchanged():
+        for path in ("/v2/", "/v2/lib/base/manifests/v1", "/token"):
+            assert refused(world.get(path, headers={"authorization": header}))
 
 
-def test_wrong_passwords_and_unknown_users_get_the_same_answer(memory_front):
-    wrong = memory_front.get("/v2/", headers={"authorization": basic(ADMINISTRATOR, "wrong")})
-    unknown = memory_front.get("/v2/", headers={"authorization": basic("nobody", "wrong")})
-    assert wrong.stable_headers == unknown.stable_headers
-    assert wrong.json["errors"] == unknown.json["errors"]
+def test_wrong_passwords_and_unknown_users_get_the_same_answer(world):
+    wrong, unknown, without = (world.get("/v2/", user=name, password="x") for name in ("ada", "nobody", "anonymous"))
+    assert wrong.stable_headers == unknown.stable_headers == without.stable_headers
+    assert wrong.json["errors"] == unknown.json["errors"] == without.json["errors"]
 
 
-def test_two_authorization_headers_are_garbage(memory_front):
-    twice = [("authorization", basic(ADMINISTRATOR, PASSWORD))] * 2
-    assert memory_front.get("/v2/", headers=twice).status == 401
+def test_two_authorization_headers_are_garbage(world):
+    for other in (basic("ada", PASSWORD), basic("eve", PASSWORD), f"Bearer {STATIC}", "", "x"):
+        for twice in ([basic("ada", PASSWORD), other], [f"Bearer {STATIC}", other]):
+            headers = [("authorization", each) for each in twice]
+            reply = world.get("/v2/lib/base/manifests/v1", headers=headers)
+            assert reply.status == 401, twice
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-def test_who_is_unknown_learns_nothing_and_changes_nothing(front, method):
-    data = push_image(front, "team/app", "v1")
-    with front.unchanged():
-        for path in ("/v2/team/app/manifests/v1", "/v2/team/app/manifests/none", "/v2/none/manifests/v1"):
-            reply = front.request(method, path, user=None, body=data if method == "PUT" else b"")
-            assert reply.status == 401
+def test_a_user_without_a_password_logs_in_with_tokens_alone(make_front):
+    known = everybody()
+    users = {**known.users, "ada": User("ada", frozenset({"devs"}))}
+    front = make_front(rules=replace(known, users=users))
+    assert front.get("/v2/", user="ada").status == 401
+    assert front.get("/v2/", user="ada", password="").status == 401
+    assert front.get("/v2/", user="ada", password=STATIC).status == 200
 
 
-# ---------------------------------------------------------------- hashing
+FORGED = {
+    "another key": issuing.token(issuing.OTHER_RSA),
+    "none": issuing.signed(issuing.RSA, json.dumps({"alg": "none"}), json.dumps(issuing.claims())),
+    "the public key as a secret": issuing.token(issuing.public_pem(issuing.RSA).encode(), alg="HS256"),
+    "its own key": issuing.token(issuing.OTHER_RSA, header={"jwk": issuing.jwk(issuing.OTHER_RSA)}),
+    "a key by URL": issuing.token(issuing.OTHER_RSA, header={"jku": "https://evil.example/jwks"}),
+    "a critical header": issuing.token(header={"crit": ["exp"]}),
+    "a number as kid": issuing.token(header={"kid": 7}),
+    "a long kid": issuing.token(header={"kid": "k" * 4000}),
+    "another type": issuing.token(header={"typ": "dpop+jwt"}),
+    "another issuer": issuing.token(iss="https://evil.example"),
+    "another audience": issuing.token(aud="other"),
+    "no audience": issuing.token(aud=...),
+    "no expiry": issuing.token(exp=...),
+    "text as expiry": issuing.token(exp="9999999999"),
+    "infinity as expiry": issuing.token(
+        payload=json.dumps(issuing.claims()).replace(str(int(issuing.NOW) + 300), "1e999")
+    ),
+    "not yet": issuing.token(nbf=int(issuing.NOW) + 120),
+    "from the future": issuing.token(iat=int(issuing.NOW) + 120),
+    "expired": issuing.token(iat=int(issuing.NOW) - 600, exp=int(issuing.NOW) - 61),
+    "no subject": issuing.token(sub=...),
+    "an array as subject": issuing.token(sub=["a"]),
+    "a space as subject": issuing.token(sub="a b"),
+    "a duplicate claim": issuing.token(payload=json.dumps(issuing.claims())[:-1] + ', "sub": "admin"}'),
+    "not JSON": issuing.token(payload="{"),
+    "an array": issuing.token(payload="[]"),
+    "nested deeply": issuing.token(payload="[" * 10_000),
+    "half a character": issuing.token(payload='{"sub": "\\ud800"}'),
+    "no UTF-8": issuing.signed(issuing.RSA, '{"alg":"RS256"}', b"\xff{}"),
+    "too long": issuing.token(padding="x" * 20_000),
+    "padding": issuing.token() + "=",
+    "four parts": issuing.token() + ".x",
+    "no signature": issuing.token().rpartition(".")[0] + ".",
+    "dots": "..",
+}
 
 
-def test_a_right_password_is_hashed_once_for_a_while(verifier, hashing, clock):
-    async def login():
-        return await verifier.verify(BasicCredentials("ada", "lovelace"))
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_external_token_is_refused_everywhere(clock, name):
+    with Front(in_memory(clock), clock, rules=everybody()) as front, front.unchanged():
+        for path in ("/v2/", "/v2/lib/base/tags/list", "/token"):
+            assert refused(front.get(path, token=FORGED[name]))
+        assert refused(front.get("/v2/", user="ci", password=FORGED[name]))
+
+
+def signed(kind=TokenKind.ACCESS, *, secret=SECRET, **changed):
+    """Return a token of ours, or one that somebody else signed."""
+    fields = {
+        "subject": "ada",
+        "proof": Proof(Source.STATIC_TOKEN, static_token(STATIC, "ada").value_hash.hex()),
+        "issued": int(NOW),
+        "expires": int(NOW) + 300,
+        "token_id": "id",
+        "scopes": ("repository:team/app:pull",),
+    }
+    return TokenSigner(GivenKey(secret)).sign(SignedClaims(**(fields | changed)), kind)
+
+
+def test_the_forger_of_these_tests_can_make_a_right_one(world):
+    assert may_pull(world, token=signed()) == 200
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(secret=b"another"),
+        signed(TokenKind.REFRESH),
+        signed(expires=int(NOW)),
+        signed(subject="eve"),
+        signed(subject="nobody"),
+        signed(proof=Proof(Source.STATIC_TOKEN, "00" * 32)),
+        signed(proof=Proof(Source.STATIC_TOKEN, "")),
+        signed(proof=Proof(Source.STATIC_TOKEN, "xyz")),
+        signed(proof=Proof(Source.PASSWORD, "")),
+        signed(proof=Proof(Source.PASSWORD, "0" * 32)),
+        signed(proof=Proof(Source.ISSUED_TOKEN, "unknown")),
+        signed(proof=Proof(Source.ANONYMOUS)),
+        signed(proof=Proof(Source.EXTERNAL, "a.b.c")),
+        signed(proof=Proof(Source.EXTERNAL, "")),
+        signed(proof=Proof(Source.EXTERNAL, issuing.token())),
+        signed(scopes=("garbage",)),
+    ],
+)
+def test_a_signed_token_whose_proof_does_not_hold_is_refused(clock, token):
+    with Front(in_memory(clock), clock, rules=everybody()) as front:
+        for path in ("/v2/", "/v2/team/app/tags/list", "/v2/lib/base/tags/list", "/token"):
+            assert refused(front.get(path, token=token))
+
+
+def test_a_refresh_token_is_good_for_nothing_but_refreshing(world):
+    token = world.get("/token?offline_token=true", user="ada").json["refresh_token"]
+    assert refused(world.get("/v2/", token=token))
+    assert refused(world.get("/v2/team/app/manifests/v1", token=token))
+    assert refused(world.get("/v2/", user="ada", password=token))
+    assert refused(world.get("/token", token=token))
+
+
+# ---------------------------------------------------------------- what limits a credential
+
+
+def status_of(front, method, path, **credentials):
+    body = b"{}" if method in {"PUT", "PATCH", "POST"} else b""
+    return front.request(method, path, body=body, **credentials)
+
+
+def test_a_token_that_is_too_narrow_is_told_so_and_what_would_do(world):
+    reply = world.put("/v2/team/app/manifests/v2", token=NARROW, body=b"{}")
+    assert refused(reply)
+    bearer = reply.all("www-authenticate")[0]
+    assert 'error="insufficient_scope"' in bearer
+    assert 'scope="repository:team/app:pull,push"' in bearer
+
+
+def test_what_the_user_may_not_is_a_403_for_every_credential(world):
+    _, secret = issued(world)
+    for credentials in (
+        {"user": "ada"},
+        {"token": STATIC},
+        {"token": NARROW},
+        {"token": secret},
+        {"token": external()},
+        {"token": access_token(world, user="ada")},
+    ):
+        reply = world.get("/v2/eve/app/manifests/v1", **credentials)
+        assert (reply.status, reply.codes) == (403, ["DENIED"])
+        assert set(reply.json["errors"][0]["detail"]) == {"verb", "resource", "scope"}
+
+
+def test_a_token_without_scopes_is_good_for_the_ping_alone(world):
+    token = world.get("/token", user="ada").json["token"]
+    assert world.get("/v2/", token=token).status == 200
+    assert "insufficient_scope" in world.get("/v2/team/app/manifests/v1", token=token).all("www-authenticate")[0]
+
+
+REQUESTS = [
+    (method, shape.format(name))
+    for name in ("team/app", "lib/base", "eve/app")
+    for method, shape in [
+        ("GET", "/v2/{}/manifests/v1"),
+        ("HEAD", "/v2/{}/manifests/v2"),
+        ("GET", "/v2/{}/tags/list"),
+        ("GET", "/v2/{}/blobs/sha256:" + "0" * 64),
+        ("GET", "/v2/{}/referrers/sha256:" + "0" * 64),
+        ("POST", "/v2/{}/blobs/uploads/"),
+        ("PUT", "/v2/{}/manifests/v1"),
+        ("DELETE", "/v2/{}/manifests/none"),
+    ]
+] + [("GET", "/v2/_catalog")]
+GRANTS = st.lists(
+    st.builds(
+        lambda name, actions: f"repository:{name}:{','.join(actions)}",
+        st.sampled_from(["team/app", "lib/base", "eve/app", "team", "nowhere"]),
+        st.lists(st.sampled_from(["pull", "push", "delete", "*"]), unique=True),
+    )
+    | st.just("registry:catalog:*"),
+    max_size=3,
+)
+
+
+@how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.sampled_from(REQUESTS), GRANTS, st.sampled_from(["ada", "eve"]))
+def test_a_limited_credential_never_does_more_than_its_user(memory_front, request_line, grants, user):
+    method, path = request_line
+    token, patterns = "a-limited-static-token", [grant.replace(":team", ":^team") for grant in grants]
+    memory_front.access.rules = everybody(tokens=[static_token(token, user, scopes=patterns)])
+    wide = status_of(memory_front, method, path, user=user).status
+    derived = access_token(memory_front, "%20".join(grants), user=user)
+    twice = access_token(memory_front, "%20".join(grants), token=token)
+    for narrow in (token, derived, twice):
+        status = status_of(memory_front, method, path, token=narrow).status
+        assert status in {wide, 401}
+        assert status == 401 or wide != 401
+        if wide == 403:
+            assert status == 403
+
+
+# ---------------------------------------------------------------- revoked, reloaded, expired
+
+
+DERIVED = {
+    "password": lambda front: {"user": "ada"},
+    "static": lambda front: {"token": STATIC},
+    "issued": lambda front: {"token": issued(front)[1]},
+    "external": lambda front: {"token": external()},
+}
+
+
+def derived_from(front, how_proved):
+    """Return an access and a refresh token of ada's, or of the CI's."""
+    credentials = DERIVED[how_proved](front)
+    reply = front.get("/token?scope=repository:team/app:pull,push&offline_token=true", **credentials)
+    return reply.json["token"], reply.json["refresh_token"]
+
+
+def refresh(front, token):
+    body = f"grant_type=refresh_token&refresh_token={token}&scope=repository:team/app:pull".encode()
+    return front.post("/token", user=None, body=body)
+
+
+ENDINGS = {
+    "a changed password": ("password", lambda: replace(everybody(), users=_with_hash("ada", "$2b$04$" + "a" * 53))),
+    "a removed password": ("password", lambda: replace(everybody(), users=_with_hash("ada", None))),
+    "a removed user": ("password", lambda: everybody(users=["anonymous"])),
+    "a removed token": ("static", lambda: everybody(tokens=[])),
+    "a token given to somebody else": ("static", lambda: everybody(tokens=[static_token(STATIC, "eve")])),
+    "the removed user of a token": ("static", lambda: everybody(users=["eve", "anonymous"])),
+    "the removed owner of an issued token": ("issued", lambda: everybody(users=["eve", "anonymous"])),
+    "a removed issuer": ("external", lambda: everybody(issuers=[])),
+    "an issuer with other keys": (
+        "external",
+        lambda: everybody(issuers=[issuing.trusted(issuing.KeysFromPem((issuing.public_pem(issuing.OTHER_RSA),)))]),
+    ),
+    "an issuer for another audience": ("external", lambda: everybody(issuers=[issuing.trusted(audiences=("other",))])),
+    "an issuer with another prefix": ("external", lambda: everybody(issuers=[issuing.trusted(user_prefix="x:")])),
+}
+
+
+def _with_hash(name, password_hash):
+    users = everybody().users
+    return {**users, name: replace(users[name], password_hash=password_hash)}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_what_ends_a_credential_ends_what_was_derived_from_it_at_the_next_request(world, name):
+    proved, after = ENDINGS[name]
+    access, refreshing = derived_from(world, proved)
+    assert may_pull(world, token=access) == 200
+    location = world.post("/v2/team/app/blobs/uploads/", token=access).location
+    world.access.rules = after()
+    with world.unchanged():
+        assert refused(world.get("/v2/team/app/manifests/v1", token=access))
+        assert refused(world.get("/v2/lib/base/manifests/v1", token=access))
+        assert refused(world.patch(location, token=access, body=b"x"))
+        assert refused(refresh(world, refreshing))
+
+
+def test_revoking_an_issued_token_ends_it_and_what_was_derived_from_it(world):
+    token_id, secret = issued(world)
+    access = access_token(world, token=secret)
+    location = world.post("/v2/team/app/blobs/uploads/", token=secret).location
+    assert world.delete(f"/api/v1/tokens/{token_id}", user="ada").status == 204
+    for token in (secret, access):
+        assert refused(world.get("/v2/team/app/manifests/v1", token=token))
+        assert refused(world.patch(location, token=token, body=b"x"))
+    assert refused(world.get("/v2/", user="ada", password=secret))
+
+
+def test_a_right_that_is_taken_away_is_gone_from_tokens_that_carry_it(world):
+    access = access_token(world, user="ada")
+    world.access.rules = rules(users=["ada"], tokens=everybody().tokens.values())
+    assert world.get("/v2/team/app/manifests/v1", token=access).status == 403
+
+
+def test_ending_anonymous_access_ends_anonymous_tokens(world):
+    token = world.get("/token?scope=repository:lib/base:pull", user=None).json["token"]
+    assert world.get("/v2/lib/base/manifests/v1", token=token).status == 200
+    world.access.rules = everybody(users=["ada", "eve"])
+    assert refused(world.get("/v2/lib/base/manifests/v1", token=token))
+
+
+def test_a_remembered_password_is_forgotten_with_its_hash(world):
+    assert may_pull(world, user="ada") == 200
+    world.access.rules = ENDINGS["a changed password"][1]()
+    assert may_pull(world, user="ada") == 401
+
+
+@pytest.mark.parametrize("proved", ["static", "signed", "external", "issued"])
+def test_an_expired_credential_finishes_its_own_upload_and_does_nothing_else(world, clock, proved):
+    if proved == "static":
+        token = SHORT
+    elif proved == "issued":
+        _, token = issued(world, expiresIn=60)
+    else:
+        token = external(exp=int(NOW) + 60) if proved == "external" else access_token(world, user="ada")
+    location = world.post("/v2/team/app/blobs/uploads/", token=token).location
+    other = world.post("/v2/team/app/blobs/uploads/", user=ADMINISTRATOR).location
+    clock.advance(400)
+    digest = digest_of(b"late bytes")
+    assert refused(world.get("/v2/", token=token))
+    world.run(world.application._tokens.settle())  # the use of an issued token is noted
+    with world.unchanged():
+        for path in ("/v2/", "/v2/team/app/manifests/v1", "/v2/lib/base/manifests/v1", "/token", "/v2/_catalog"):
+            assert refused(world.get(path, token=token))
+        assert refused(world.post("/v2/team/app/blobs/uploads/", token=token))
+        assert refused(world.post(f"/v2/team/app/blobs/uploads/?digest={digest}", token=token, body=b"late bytes"))
+        assert refused(world.put("/v2/team/app/manifests/v2", token=token, body=b"{}"))
+        assert refused(world.patch(other, token=token, body=b"x"))
+        assert refused(world.get("/v2/team/app/blobs/uploads/none", token=token))
+    assert world.patch(location, token=token, body=b"late ").status == 202
+    assert world.get(location, token=token).status == 204
+    assert world.put(f"{location}?digest={digest}", token=token, body=b"bytes").status == 201
+    assert refused(world.get(f"/v2/team/app/blobs/{digest}", token=token))
+
+
+def test_an_expired_token_whose_rights_went_too_finishes_nothing(world, clock):
+    location = world.post("/v2/team/app/blobs/uploads/", token=SHORT).location
+    clock.advance(61)
+    world.access.rules = rules(users=["ada"], tokens=everybody().tokens.values())
+    with world.unchanged():
+        assert world.patch(location, token=SHORT, body=b"x").status == 403
+
+
+def test_an_expired_credential_is_not_exchanged_for_a_fresh_one(world, clock):
+    access, refreshing = derived_from(world, "static")
+    short = world.get("/token?offline_token=true", token=SHORT).json["refresh_token"]
+    clock.advance(301)
+    assert refused(world.get("/token", token=access))
+    assert refused(world.get("/token", token=SHORT))
+    assert refused(refresh(world, short))
+    assert refresh(world, refreshing).status == 200
+
+
+# ---------------------------------------------------------------- passwords under attack
+
+
+@pytest.fixture
+def slow_hash(memory_front, monkeypatch):
+    """Passwords that take a while, and are counted."""
+    passwords = memory_front.application._rsgi._dispatcher._authenticator._passwords
+    verify, asked = passwords._verify, []
+
+    def slow(password, stored, **further):
+        asked.append(password)
+        time.sleep(0.02)
+        return verify(password, stored, **further)
+
+    monkeypatch.setattr(passwords, "_verify", slow)
+    memory_front.access.rules = everybody()
+    return asked
+
+
+def test_guessing_is_braked_and_says_when_to_come_back(memory_front, clock):
+    for _ in range(FREE_FAILURES):
+        assert memory_front.get("/v2/", password="wrong").status == 401
+    reply = memory_front.get("/v2/", password="wrong")
+    assert (reply.status, reply.codes) == (429, ["TOOMANYREQUESTS"])
+    assert int(reply.header("retry-after")) > 0
+    assert memory_front.get("/v2/").status == 429  # not even the right one, until the wait is over
+    assert memory_front.get("/v2/", client="198.51.100.9").status == 200
+    clock.advance(int(reply.header("retry-after")))
+    assert memory_front.get("/v2/").status == 200
+
+
+def test_who_logged_in_before_is_not_slowed_by_who_guesses(memory_front):
+    assert memory_front.get("/v2/").status == 200
+    statuses = [memory_front.get("/v2/", password="wrong").status for _ in range(FREE_FAILURES + 5)]
+    assert statuses[-1] == 429
+    assert memory_front.get("/v2/").status == 200
+
+
+def test_the_brake_counts_at_the_token_endpoint_too(memory_front):
+    form = b"grant_type=password&username=admin&password=wrong"
+    statuses = [memory_front.post("/token", user=None, body=form).status for _ in range(FREE_FAILURES + 2)]
+    assert (statuses[0], statuses[-1]) == (401, 429)
+
+
+def test_a_token_never_asks_for_a_hash(memory_front, slow_hash):
+    for _ in range(5):
+        assert memory_front.get("/v2/", token=STATIC).status == 200
+        assert memory_front.get("/v2/", user="ada", password=STATIC).status == 200
+        assert memory_front.get("/v2/", token=external()).status == 200
+    assert slow_hash == []
+
+
+def test_a_login_storm_leaves_anonymous_pulls_quick(memory_front, slow_hash, monkeypatch):
+    monkeypatch.setattr(password_verifier, "PENDING_LIMIT", 64)
+    push_image(memory_front, "lib/base", "v1")
+
+    async def pull():
+        started = time.monotonic()
+        reply = await memory_front.send("GET", "/v2/lib/base/manifests/v1", user=None)
+        return reply.status, time.monotonic() - started
 
     async def scenario():
-        assert await login()
-        assert await login()
-        clock.advance(VERIFIED_LIFE - 1)
-        assert await login()
-        assert len(hashing.asked) == 1
-        clock.advance(2)
-        assert await login()
-        assert len(hashing.asked) == 2
-
-    asyncio.run(scenario())
-
-
-def test_a_wrong_password_is_hashed_every_time(verifier, hashing):
-    async def scenario():
-        for _ in range(3):
-            assert not await verifier.verify(BasicCredentials("ada", "byron"))
-
-    asyncio.run(scenario())
-    assert len(hashing.asked) == 3
-
-
-def test_an_unknown_user_costs_a_hash_too(verifier, hashing):
-    assert not asyncio.run(verifier.verify(BasicCredentials("bob", "x")))
-    assert hashing.asked == [("x", None)]
-
-
-def test_a_changed_or_removed_hash_counts_at_once(verifier, users):
-    async def scenario():
-        assert await verifier.verify(BasicCredentials("ada", "lovelace"))
-        users["ada"] = "babbage#"
-        assert not await verifier.verify(BasicCredentials("ada", "lovelace"))
-        del users["ada"]
-        assert not await verifier.verify(BasicCredentials("ada", "babbage"))
-
-    asyncio.run(scenario())
-
-
-def test_equal_questions_that_come_together_are_hashed_once(verifier, hashing):
-    async def scenario():
-        return await asyncio.gather(*(verifier.verify(BasicCredentials("ada", "lovelace")) for _ in range(50)))
-
-    assert asyncio.run(scenario()) == [True] * 50
-    assert len(hashing.asked) == 1
-
-
-def test_one_client_that_goes_away_takes_the_answer_from_nobody_else(verifier):
-    async def scenario():
-        first = asyncio.ensure_future(verifier.verify(BasicCredentials("ada", "lovelace")))
-        second = asyncio.ensure_future(verifier.verify(BasicCredentials("ada", "lovelace")))
+        storm = [
+            asyncio.ensure_future(
+                memory_front.send("GET", "/v2/", user="ada", password=f"guess {number}", client=f"192.0.2.{number}")
+            )
+            for number in range(200)
+        ]
         await asyncio.sleep(0)
-        first.cancel()
-        return await second
+        pulls = [await pull() for _ in range(50)]
+        return pulls, [reply.status for reply in await asyncio.gather(*storm)]
 
-    assert asyncio.run(scenario())
-
-
-def test_names_and_passwords_cannot_be_shifted_into_each_other(users, hashing, verifier):
-    users["a"] = "bc#"
-
-    async def scenario():
-        assert await verifier.verify(BasicCredentials("a", "bc"))
-        assert not await verifier.verify(BasicCredentials("ab", "c"))
-
-    asyncio.run(scenario())
-    assert len(hashing.asked) == 2
-
-
-def test_more_logins_than_can_wait_are_asked_to_come_back(verifier, monkeypatch):
-    monkeypatch.setattr(authentication, "PENDING_LIMIT", 3)
-
-    async def scenario():
-        guesses = (verifier.verify(BasicCredentials("ada", str(guess))) for guess in range(10))
-        return await asyncio.gather(*guesses, return_exceptions=True)
-
-    answers = asyncio.run(scenario())
-    assert answers[:3] == [False] * 3
-    assert all(isinstance(answer, TooManyRequests) for answer in answers[3:])
-
-
-def test_remembered_logins_are_bounded(verifier, users, monkeypatch):
-    monkeypatch.setattr(authentication, "VERIFIED_LIMIT", 2)
-    users |= {f"u{number}": "x#" for number in range(5)}
-
-    async def scenario():
-        for number in range(5):
-            assert await verifier.verify(BasicCredentials(f"u{number}", "x"))
-
-    asyncio.run(scenario())
-    assert len(verifier._verified) == 2
-
-
-def test_a_failing_hash_is_not_a_login(users, executor, clock):
-    def broken(_password, _stored):
-        raise RuntimeError("no memory")
-
-    verifier = PasswordVerifier(users, verify=broken, executor=executor, clock=clock)
-    with pytest.raises(RuntimeError):
-        asyncio.run(verifier.verify(BasicCredentials("ada", "lovelace")))
-    assert not verifier._pending
-
-
-def test_a_verified_name_becomes_an_identity(verifier):
-    authenticator = Authenticator(verifier)
-    assert asyncio.run(authenticator.authenticate(basic("ada", "lovelace"))) == Identity("ada")
-
-
-@pytest.mark.parametrize("header", [None, basic("ada", "byron"), basic("bob", "lovelace"), "Bearer x"])
-def test_everybody_else_is_refused(verifier, header):
-    with pytest.raises(Unauthorized):
-        asyncio.run(Authenticator(verifier).authenticate(header))
+    pulls, storm = memory_front.run(scenario())
+    assert {status for status, _ in pulls} == {200}
+    assert sorted(seconds for _, seconds in pulls)[40] < 0.2
+    assert set(storm) == {401, 429}
+    assert len(slow_hash) <= 66

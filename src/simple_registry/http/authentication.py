@@ -222,7 +222,10 @@ def _by_password(rules: AccessRules, proof: Proof, subject: str) -> Caller:
 
 
 def _static(rules: AccessRules, proof: Proof) -> Caller:
-    token = rules.tokens.get(bytes.fromhex(proof.reference))
+    try:
+        token = rules.tokens.get(bytes.fromhex(proof.reference))
+    except ValueError:
+        token = None
     if token is None:
         raise InvalidToken(note="the token behind it is gone from the configuration")
     limits = () if token.limit is None else (token.limit,)
