@@ -4,16 +4,19 @@ They do not claim the directory: SQLite and the writers' lock let several proces
 seen by a running server at its next look, which for tokens is the next request.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.clock import SystemClock
+from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.tokens import Tokens
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import require_current
+
+_PAGE = 1000
 
 
 @asynccontextmanager
@@ -30,3 +33,31 @@ async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
         yield Tokens(rows, clock, new_secret=new_token, hash_secret=token_hash)
     finally:
         await rows.close()
+
+
+async def read_scopes(data_dir: Path) -> list[str]:
+    """Return every repository of a data directory, and every tag as `repository:tag`; nothing is written.
+
+    Raises: StorageFault when the directory or its database is not one that this program can use.
+    """
+    layout = DataDirectory.find(data_dir)
+    require_current(layout.database)
+    rows = SqliteMetadataStore(layout.database, SystemClock())
+    try:
+        return [scope for repository in _repositories(rows) for scope in (repository, *_tagged(rows, repository))]
+    finally:
+        await rows.close()
+
+
+def _repositories(rows: SqliteMetadataStore) -> Iterator[RepositoryName]:
+    last: str | None = None
+    while page := rows.page_repositories(last, _PAGE):
+        yield from page
+        last = page[-1]
+
+
+def _tagged(rows: SqliteMetadataStore, repository: RepositoryName) -> Iterator[str]:
+    last: str | None = None
+    while page := rows.page_tags(repository, last, _PAGE):
+        yield from (f"{repository}:{tag}" for tag in page)
+        last = page[-1]

@@ -27,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        if words and words[0] == "token":
-            return _token(words[1:])
+        if words and words[0] in _WITH_OWN_OPTIONS:
+            return _WITH_OWN_OPTIONS[words[0]](words[1:])
         line = parse_command_line(words, os.environ)
         return _COMMANDS[line.command](line)
     except _WRONG as error:
@@ -60,8 +60,23 @@ def _token(words: Sequence[str]) -> int:
     return token(words, os.environ, sys.stdout, sys.stderr)
 
 
-def _token_later(_: CommandLine) -> int:
-    raise UsageError("write the command first: simple-registry token create, list or revoke, then its options")
+def _can_i(words: Sequence[str]) -> int:
+    from simple_registry.cli.can_i import can_i  # noqa: PLC0415 (as above)
+
+    return can_i(words, os.environ, sys.stdout)
+
+
+def _policy(words: Sequence[str]) -> int:
+    from simple_registry.cli.policy import policy  # noqa: PLC0415 (as above)
+
+    return policy(words, os.environ, sys.stdout)
+
+
+_WITH_OWN_OPTIONS = {"token": _token, "can-i": _can_i, "policy": _policy}
+
+
+def _too_late(line: CommandLine) -> int:
+    raise UsageError(f"write the command first, then its options: simple-registry {line.command} ...")
 
 
 def _genhash(_: CommandLine) -> int:
@@ -83,7 +98,7 @@ def _help(_: CommandLine) -> int:
 
 _COMMANDS: dict[str, Callable[[CommandLine], int]] = {
     "serve": _serve,
-    "token": _token_later,
+    **dict.fromkeys(_WITH_OWN_OPTIONS, _too_late),
     "genhash": _genhash,
     "version": _version,
     "help": _help,

@@ -18,6 +18,8 @@ from simple_registry.config.load import Given
 COMMANDS = {
     "serve": "run the registry (the default)",
     "token": "create, list or revoke tokens; 'token -help' tells more",
+    "can-i": "tell whether somebody may do something, and why; 'can-i -help' tells more",
+    "policy": "check, test or compare documents about access; 'policy -help' tells more",
     "genhash": "ask for a password and print its bcrypt hash",
     "version": "print the version",
     "help": "print this text",

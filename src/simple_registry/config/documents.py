@@ -17,6 +17,7 @@ from simple_registry.config.values import ConfigError
 
 API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
 _TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp")}
+_TRUTH_TAG = "tag:yaml.org,2002:bool"
 _TAG_NAMES = {"null": "nothing", "bool": "true or false"}
 
 
@@ -48,6 +49,16 @@ class Entry:
         if isinstance(self.node, yaml.ScalarNode) and self.node.tag in _TEXT_TAGS:
             return str(self.node.value)
         raise self.error(f"must be text, not {self._what()}")
+
+    def word(self) -> str:
+        """Return the text of a scalar; `true` and `false` are words too."""
+        if isinstance(self.node, yaml.ScalarNode) and self.node.tag == _TRUTH_TAG:
+            return str(self.node.value).lower()
+        return self.text()
+
+    def is_list(self) -> bool:
+        """Tell whether this is a list."""
+        return isinstance(self.node, yaml.SequenceNode)
 
     def items(self) -> list["Entry"]:
         """Return the entries of a list."""
@@ -122,18 +133,35 @@ def read_documents(file: Path) -> list[Document]:
         ConfigError: the file cannot be read, is no YAML, or a document has not the common shape.
 
     """
+    return list(_documents(file, _content(file)))
+
+
+def read_roots(file: Path) -> list[Entry]:
+    """Return the root of each YAML document of a file that holds other things than documents of ours.
+
+    Raises:
+        ConfigError: the file cannot be read or is no YAML.
+
+    """
+    return list(_roots(file, _content(file)))
+
+
+def _content(file: Path) -> bytes:
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
-    return list(_documents(file, content))
 
 
 def _documents(file: Path, content: bytes) -> Iterator[Document]:
+    for entry in _roots(file, content):
+        yield _document(entry)
+
+
+def _roots(file: Path, content: bytes) -> Iterator[Entry]:
     for root in _compose(file, content):
-        entry = Entry(Place(file, root.start_mark.line + 1), "", root)
         if not (isinstance(root, yaml.ScalarNode) and not root.value):
-            yield _document(entry)
+            yield Entry(Place(file, root.start_mark.line + 1), "", root)
 
 
 def _compose(file: Path, content: bytes) -> list[yaml.Node]:

@@ -1,0 +1,168 @@
+"""`can-i`: whether somebody may do something under the documents of some directories, and why.
+
+    yes → 0     no → 1     a question that cannot be asked → 2
+
+The answer is one word on the first line; below it stands, for every permission that the question comes down to, the
+binding that gives it, or the nearest that does not.
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from simple_registry.access.caller import Caller, Proof, Source
+from simple_registry.access.external import ExternalTokenInvalid, read_token
+from simple_registry.access.limits import parse_limit
+from simple_registry.access.questions import QuestionInvalid, answers, parse_question
+from simple_registry.access.rules import AccessRules
+from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
+from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.config.administrator import read_password_file
+from simple_registry.config.documents import nearest
+from simple_registry.config.expectations import caller_named, caller_of_claims, caller_of_token
+from simple_registry.config.load import load_access
+from simple_registry.offline import open_tokens
+from simple_registry.operations.tokens import TokenRow
+from simple_registry.server.logging import printable
+
+_HELP = f"""\
+usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE [WHERE] -cfgdir DIRECTORY...
+
+  VERB                 pull, push, delete, or an HTTP method
+  RESOURCE             catalog, blobs, manifests, tags, referrers, or image: all that clients need for a whole one
+  WHERE                repository, repository:tag or repository@digest; nothing for the catalog
+
+  -as USER             a user of the documents
+  -token-file FILE     who holds the token on the one line of this file; for a JWT of a trusted issuer, its claims
+                       are believed and its signature is not checked
+  -anonymous           who sends no credentials
+  -cfgdir DIRECTORY    directory of YAML documents, or the variable {PREFIX}CFGDIR; may be given several times
+  -datadir DIRECTORY   the server's data directory, where tokens of 'token create' are looked up
+
+Prints yes (exit code 0) or no (1), and the binding that decided or the nearest that did not.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; '{self.prog} -help' tells more")
+
+
+def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
+    """Answer what the words after `can-i` ask; return the exit code.
+
+    Raises:
+        UsageError: they are no question.
+        ConfigError: the documents do not load.
+        StorageFault: the data directory cannot be used.
+
+    """
+    asked = _parser().parse_intermixed_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    try:
+        question = parse_question(asked.question)
+    except QuestionInvalid as error:
+        raise UsageError(str(error)) from None
+    rules = load_access(config_directories(asked.cfgdir, environment), None)
+    caller, problem = _caller(asked, rules)
+    if caller is None:
+        stdout.write(f"no\n  {printable(problem)}\n")
+        return 1
+    found = answers(question, caller, rules.policy)
+    allowed = all(answer.allowed for answer in found)
+    stdout.write("yes\n" if allowed else "no\n")
+    stdout.writelines(f"  {'yes' if answer.allowed else 'no':<3} {printable(str(answer))}\n" for answer in found)
+    return 0 if allowed else 1
+
+
+def config_directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
+    """Return the directories of `-cfgdir`, or else of its variable.
+
+    Raises: UsageError when there is none.
+    """
+    texts = given or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
+    directories = tuple(Path(text) for text in texts if text)
+    if not directories:
+        raise UsageError("which documents? give their directory with -cfgdir")
+    return directories
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="simple-registry can-i", add_help=False, allow_abbrev=False)
+    parser.add_argument("question", nargs="*")
+    for name in ("as", "token-file", "datadir"):
+        parser.add_argument(f"-{name}", f"--{name}", dest=name.replace("-", "_"))
+    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
+    for name in ("anonymous", "help"):
+        parser.add_argument(f"-{name}", f"--{name}", action="store_true")
+    parser.add_argument("-h", action="store_true", dest="help")
+    return parser
+
+
+def _caller(asked: argparse.Namespace, rules: AccessRules) -> tuple[Caller | None, str]:
+    """Return who calls, or `None` and why nobody does."""
+    user, token_file = getattr(asked, "as"), asked.token_file
+    if (user is not None) + (token_file is not None) + asked.anonymous != 1:
+        raise UsageError("who asks? give one of -as USER, -token-file FILE and -anonymous")
+    if token_file is not None:
+        return _of_token(read_password_file(Path(token_file)), asked.datadir, rules)
+    if asked.anonymous:
+        identity = rules.anonymous
+        problem = "there is no User 'anonymous': everybody needs credentials"
+        return (None if identity is None else Caller(identity, Proof(Source.ANONYMOUS))), problem
+    identity = caller_named(user, rules)
+    if identity is None:
+        raise UsageError(f"-as: no User document names {user!r}{nearest(user, tuple(rules.users))}")
+    return Caller(identity, Proof(Source.PASSWORD)), ""
+
+
+def _of_token(text: str, data_dir: str | None, rules: AccessRules) -> tuple[Caller | None, str]:
+    static = rules.tokens.get(token_hash(text))
+    if static is not None:
+        return _unless_expired(caller_of_token(static, rules))
+    if text.startswith(ISSUED_PREFIX):
+        if data_dir is None:
+            raise UsageError("this token was made with 'token create'; give the server's -datadir to look it up")
+        return _of_row(asyncio.run(_find(text, Path(data_dir))), rules)
+    return _of_claims(text, rules)
+
+
+async def _find(secret: str, data_dir: Path) -> TokenRow | None:
+    async with open_tokens(data_dir) as tokens:
+        return tokens.find(secret)
+
+
+def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, str]:
+    if row is None:
+        return None, "the token is unknown: it was revoked, or is of another registry"
+    identity = rules.identity(row.owner)
+    if identity is None:
+        return None, f"the token's owner {row.owner!r} is no User"
+    limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
+    return _unless_expired(Caller(identity, Proof(Source.ISSUED_TOKEN), limits, row.expires))
+
+
+def _of_claims(text: str, rules: AccessRules) -> tuple[Caller | None, str]:
+    try:
+        claims = read_token(text).claims
+    except ExternalTokenInvalid as error:
+        return None, f"no Token document has this value, and it is no JWT: {error}"
+    issuers = [issuer for issuer in rules.issuers if issuer.issuer == claims.get("iss")]
+    for issuer in issuers:
+        caller = caller_of_claims(issuer.name, claims, rules)
+        if caller is not None:
+            return caller, ""
+    refused = ", ".join(issuer.name for issuer in issuers)
+    return None, f"its claims do not meet what is asked for by {refused or 'any TokenIssuer'}"
+
+
+def _unless_expired(caller: Caller | None) -> tuple[Caller | None, str]:
+    if caller is not None and caller.expires is not None and caller.expires <= time.time():
+        return None, "the token has expired"
+    return caller, ""

@@ -1,0 +1,179 @@
+"""`policy`: check the documents of some directories, test them against expectations, or compare two sets.
+
+check   0 they load          1 they do not
+test    0 all expectations hold    1 some do not
+diff    0 always: a difference is what was asked for
+"""
+
+import argparse
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from simple_registry.access.comparison import Change, SubjectChanges, compare, example_scopes, words
+from simple_registry.access.questions import Answer, answers
+from simple_registry.cli.can_i import config_directories
+from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.config.expectations import Expectation, read_expectations
+from simple_registry.config.load import Examined, examine_access, load_access, load_settings
+from simple_registry.config.values import ConfigError
+from simple_registry.offline import read_scopes
+from simple_registry.server.logging import printable
+
+_SHOWN = 8
+"""Scopes that are named for one change; the rest is counted."""
+
+_HELP = f"""\
+usage: simple-registry policy check DIRECTORY...
+       simple-registry policy test FILE... -cfgdir DIRECTORY...
+       simple-registry policy diff OLD NEW [-datadir DIRECTORY]
+
+check: do the documents of these directories load together? Prints the mistake, or warnings, with file and line.
+test: does everybody get what YAML tables expect, and nothing else? Prints each line that does not hold:
+
+    - as: bob
+      can: [push image team/app:v1]
+      cannot: [delete manifests team/app]
+
+Instead of 'as', a row begins with 'anonymous: true', 'groups: [...]', 'token: NAME', or 'issuer: NAME' and 'claims'.
+diff: which rights does each user and group gain and lose, over what exists in the data directory (a server may run
+beside it), or else over names made up from the patterns of both?
+
+  -cfgdir DIRECTORY    directory of YAML documents, or the variable {PREFIX}CFGDIR; may be given several times
+  -datadir DIRECTORY   the server's data directory
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; '{self.prog} -help' tells more")
+
+
+def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
+    """Do what the words after `policy` say; return the exit code.
+
+    Raises:
+        UsageError: they cannot be done.
+        ConfigError: a file does not load.
+        StorageFault: the data directory cannot be used.
+
+    """
+    asked = _parser().parse_intermixed_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    paths = [Path(text) for text in asked.paths]
+    match asked.action:
+        case "check" if paths and not asked.cfgdir and not asked.datadir:
+            return _check(paths, stdout)
+        case "test" if paths and not asked.datadir:
+            return _test(paths, config_directories(asked.cfgdir, environment), stdout)
+        case "diff" if len(paths) == 2 and not asked.cfgdir:  # noqa: PLR2004
+            return _diff(paths[0], paths[1], Path(asked.datadir) if asked.datadir else None, stdout)
+        case _:
+            raise UsageError(
+                "write: policy check DIRECTORY..., policy test FILE... -cfgdir DIRECTORY, or policy diff OLD NEW "
+                "[-datadir DIRECTORY]; 'policy -help' tells more"
+            )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="simple-registry policy", add_help=False, allow_abbrev=False)
+    parser.add_argument("action", nargs="?")
+    parser.add_argument("paths", nargs="*")
+    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
+    parser.add_argument("-datadir", "--datadir")
+    parser.add_argument("-help", "--help", "-h", action="store_true")
+    return parser
+
+
+def _examine(directories: Sequence[Path]) -> Examined:
+    return examine_access(directories, None, now=time.time(), thorough=True)
+
+
+def _check(directories: Sequence[Path], stdout: TextIO) -> int:
+    try:
+        settings = load_settings({}, {}, directories)
+        examined = _examine(directories)
+    except ConfigError as error:
+        stdout.write(f"error: {printable(str(error))}\n")
+        return 1
+    warnings = (*settings.warnings, *examined.warnings)
+    stdout.writelines(f"warning: {printable(warning)}\n" for warning in warnings)
+    declared = examined.declared
+    counts = (
+        _count(len(declared.users), "user"),
+        _count(len(declared.roles), "role"),
+        _count(len(declared.bindings), "binding"),
+        _count(len(declared.tokens), "token"),
+        _count(len(declared.issuers), "issuer"),
+    )
+    stdout.write(f"the documents load: {', '.join(counts)}; {_count(len(warnings), 'warning')}\n")
+    return 0
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _test(files: Sequence[Path], directories: Sequence[Path], stdout: TextIO) -> int:
+    rules = load_access(directories, None)
+    expectations = [each for file in files for each in read_expectations(file, rules)]
+    if not expectations:
+        raise ConfigError(f"{files[0]}: expects nothing of anybody")
+    failures = 0
+    for each in expectations:
+        reason = _failure(each, answers(each.question, each.caller, rules.policy) if each.caller else ())
+        if reason is not None:
+            failures += 1
+            stdout.write(f"{printable(reason)}\n")
+    if failures:
+        stdout.write(f"{failures} of {_count(len(expectations), 'expectation')} failed\n")
+        return 1
+    stdout.write(f"{_count(len(expectations), 'expectation')} hold{'s' if len(expectations) == 1 else ''}\n")
+    return 0
+
+
+def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
+    """Return why an expectation does not hold. Without a caller nothing is answered, and nobody may do anything."""
+    missing = next((answer for answer in found if not answer.allowed), None)
+    allowed = bool(found) and missing is None
+    if allowed is expectation.allowed:
+        return None
+    what = f"{expectation.place}: {expectation.who} {'can' if allowed else 'cannot'} {expectation.question.text}"
+    if allowed:
+        return f"{what}, but should not: {found[-1].reason}"
+    return f"{what}: {missing if missing is not None else 'there is nobody whom such credentials prove'}"
+
+
+def _diff(old: Path, new: Path, data_dir: Path | None, stdout: TextIO) -> int:
+    before, after = _examine([old]).declared, _examine([new]).declared
+    if data_dir is not None:
+        scopes: Sequence[str] = asyncio.run(read_scopes(data_dir))
+        over = f"the repositories and tags of {data_dir}"
+    else:
+        scopes = example_scopes(before, after)
+        over = "names made up from the patterns"
+    found = compare(before, after, scopes)
+    stdout.write(f"compared over the catalog and {printable(over)} ({len(scopes)})\n")
+    for subject in found:
+        stdout.writelines(f"{line}\n" for line in _described(subject))
+    if not found:
+        stdout.write("nobody gains or loses anything there\n")
+    if before.issuers != after.issuers:
+        stdout.write("TokenIssuers differ too: what their tokens bring depends on claims; see 'policy test'\n")
+    return 0
+
+
+def _described(subject: SubjectChanges) -> Iterator[str]:
+    yield f"{subject.kind} {printable(subject.name)}"
+    for change in subject.changes:
+        yield f"  {'+' if change.gained else '-'} {words(change.rights)} on {_scopes(change)}"
+
+
+def _scopes(change: Change) -> str:
+    names = [scope or "the catalog" for scope in change.scopes]
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
