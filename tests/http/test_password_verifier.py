@@ -14,6 +14,7 @@ from support.time import SettableClock
 
 RIGHT = BasicCredentials("ada", "lovelace")
 HASH = "lovelace#"
+COST = 4
 
 
 class Hashing:
@@ -22,8 +23,8 @@ class Hashing:
     def __init__(self):
         self.asked = []
 
-    def __call__(self, password, stored):
-        self.asked.append((password, stored))
+    def __call__(self, password, stored, *, cost):
+        self.asked.append((password, stored, cost))
         return stored == f"{password}#"
 
 
@@ -45,7 +46,7 @@ def verifier(hashing, executor, clock):
 
 def test_a_right_password_is_remembered_for_a_while(verifier, clock):
     assert not verifier.remembers(RIGHT, HASH)
-    assert asyncio.run(verifier.verify(RIGHT, HASH))
+    assert asyncio.run(verifier.verify(RIGHT, HASH, cost=COST))
     clock.advance(VERIFIED_LIFE - 1)
     assert verifier.remembers(RIGHT, HASH)
     clock.advance(1)
@@ -55,18 +56,18 @@ def test_a_right_password_is_remembered_for_a_while(verifier, clock):
 def test_a_wrong_password_is_never_remembered(verifier, hashing):
     wrong = BasicCredentials("ada", "byron")
     for _ in range(3):
-        assert not asyncio.run(verifier.verify(wrong, HASH))
+        assert not asyncio.run(verifier.verify(wrong, HASH, cost=COST))
         assert not verifier.remembers(wrong, HASH)
     assert len(hashing.asked) == 3
 
 
 def test_an_unknown_user_costs_a_hash_too(verifier, hashing):
-    assert not asyncio.run(verifier.verify(BasicCredentials("bob", "x"), None))
-    assert hashing.asked == [("x", None)]
+    assert not asyncio.run(verifier.verify(BasicCredentials("bob", "x"), None, cost=COST))
+    assert hashing.asked == [("x", None, COST)]
 
 
 def test_a_changed_or_removed_hash_counts_at_once(verifier):
-    assert asyncio.run(verifier.verify(RIGHT, HASH))
+    assert asyncio.run(verifier.verify(RIGHT, HASH, cost=COST))
     assert not verifier.remembers(RIGHT, "babbage#")
     assert not verifier.remembers(RIGHT, None)
     assert verifier.remembers(RIGHT, HASH)
@@ -74,7 +75,7 @@ def test_a_changed_or_removed_hash_counts_at_once(verifier):
 
 def test_equal_questions_that_come_together_are_hashed_once(verifier, hashing):
     async def scenario():
-        return await asyncio.gather(*(verifier.verify(RIGHT, HASH) for _ in range(50)))
+        return await asyncio.gather(*(verifier.verify(RIGHT, HASH, cost=COST) for _ in range(50)))
 
     assert asyncio.run(scenario()) == [True] * 50
     assert len(hashing.asked) == 1
@@ -82,8 +83,8 @@ def test_equal_questions_that_come_together_are_hashed_once(verifier, hashing):
 
 def test_one_client_that_goes_away_takes_the_answer_from_nobody_else(verifier):
     async def scenario():
-        first = asyncio.ensure_future(verifier.verify(RIGHT, HASH))
-        second = asyncio.ensure_future(verifier.verify(RIGHT, HASH))
+        first = asyncio.ensure_future(verifier.verify(RIGHT, HASH, cost=COST))
+        second = asyncio.ensure_future(verifier.verify(RIGHT, HASH, cost=COST))
         await asyncio.sleep(0)
         first.cancel()
         return await second
@@ -108,7 +109,7 @@ def test_more_logins_than_can_wait_are_asked_to_come_back(verifier, monkeypatch)
     monkeypatch.setattr(password_verifier, "PENDING_LIMIT", 3)
 
     async def scenario():
-        guesses = (verifier.verify(BasicCredentials("ada", str(guess)), HASH) for guess in range(10))
+        guesses = (verifier.verify(BasicCredentials("ada", str(guess)), HASH, cost=COST) for guess in range(10))
         return await asyncio.gather(*guesses, return_exceptions=True)
 
     answers = asyncio.run(scenario())
@@ -119,16 +120,16 @@ def test_more_logins_than_can_wait_are_asked_to_come_back(verifier, monkeypatch)
 def test_remembered_logins_are_bounded(verifier, monkeypatch):
     monkeypatch.setattr(password_verifier, "VERIFIED_LIMIT", 2)
     for number in range(5):
-        assert asyncio.run(verifier.verify(BasicCredentials(f"u{number}", "x"), "x#"))
+        assert asyncio.run(verifier.verify(BasicCredentials(f"u{number}", "x"), "x#", cost=COST))
     assert len(verifier._verified) == 2
 
 
 def test_a_failing_hash_is_not_a_login(executor, clock):
-    def broken(_password, _stored):
+    def broken(_password, _stored, **_how):
         raise RuntimeError("no memory")
 
     verifier = PasswordVerifier(verify=broken, executor=executor, clock=clock)
     with pytest.raises(RuntimeError):
-        asyncio.run(verifier.verify(RIGHT, HASH))
+        asyncio.run(verifier.verify(RIGHT, HASH, cost=COST))
     assert not verifier._pending
     assert not verifier.remembers(RIGHT, HASH)
