@@ -32,13 +32,17 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. All `limits` apply together; `expired` credentials are good only for uploads that they began."""
+    """Who calls. All `limits` apply together; `expired` credentials are good only for uploads that they began.
+
+    `derived` callers sent an access token of ours, which never becomes anything that is wider or lives longer.
+    """
 
     identity: Identity
     proof: Proof
     limits: tuple[Limit, ...] = ()
     expires: float | None = None
     expired: bool = False
+    derived: bool = False
 
     def limited_to(self, permission: Permission) -> bool:
         """Tell whether every limit leaves room for a permission."""

@@ -162,7 +162,8 @@ class Authenticator:
         if proved.identity.name != claims.subject:
             raise InvalidToken(note="the token's user is no longer who proved it")
         limits = proved.limits if limit is None else (*proved.limits, limit)
-        return replace(proved, limits=limits, expires=min(claims.expires, proved.expires or claims.expires))
+        expires = min(claims.expires, proved.expires or claims.expires)
+        return replace(proved, limits=limits, expires=expires, derived=kind is TokenKind.ACCESS)
 
     def _prove(self, rules: AccessRules, proof: Proof, subject: str) -> Caller:
         """Return whom a proof of `subject` still proves, under the rules of this moment.

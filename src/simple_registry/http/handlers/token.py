@@ -97,7 +97,7 @@ def _reply(call: Call[NoTarget], caller: Caller, asked: Sequence[RequestedScope]
         "issued_at": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "scope": " ".join(granted),
     }
-    if refreshable and caller.proof.source is not Source.ANONYMOUS:
+    if refreshable and not caller.derived and caller.proof.source is not Source.ANONYMOUS:
         longest = REFRESH_LIFE if caller.expires is None else int(caller.expires) - now
         document["refresh_token"] = service.signer.sign(_claims(caller, now, longest, ()), TokenKind.REFRESH)
     return json_response(document, cache="no-store")
