@@ -9,6 +9,8 @@ from simple_registry.http.messages import Request
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+_MAPPED = "::ffff:"
+
 FALLBACK_HOST = "localhost"
 """Named to clients that say no host, or one that cannot stand in a header."""
 
@@ -55,9 +57,8 @@ class Origins:
 def _address(peer: str) -> str:
     """Return the address of `address:port`; an IPv4 client on an IPv6 socket has its IPv4 address."""
     address = peer.rpartition(":")[0].strip("[]") or peer
-    parsed = _parsed(address)
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return str(mapped) if mapped is not None else address
+    mapped = address.removeprefix(_MAPPED)
+    return mapped if "." in mapped else address
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
