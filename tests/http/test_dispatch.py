@@ -6,9 +6,11 @@ import logging
 import pytest
 
 from simple_registry.access.policy import Allowed, Refused
+from simple_registry.config.live_access import ReloadStatus
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
-from support.access import rules
+from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
+from support.access import READONLY, READWRITE, binding, rules
 from support.documents import push_image
 from support.front import Front
 from support.stores import in_memory
@@ -199,3 +201,214 @@ def test_every_error_is_the_json_of_the_specification(memory_front):
             assert error["code"].isupper()
             assert error["message"]
         assert document["requestId"] == reply.header("x-request-id")
+
+
+# ---------------------------------------------------------------- who sees what
+
+
+PEOPLE = rules(
+    binding("ada", READWRITE, "^team/.*$", "^$"),
+    binding("ada", ("manifests blobs", "delete"), "^team/.*$"),
+    binding("eve", ("catalog blobs manifests", "HEAD GET POST PUT PATCH DELETE"), "^eve/.*$", "^$"),
+    binding("vera", ("catalog blobs manifests", "*"), "^$", "^team/app(:v.+)?$"),
+    binding("tess", ("catalog manifests", "*"), "^$", "^team/app:v1$"),
+    binding("mute", ("blobs manifests", "push"), "^team/.*$"),
+    binding("anonymous", READONLY, "^lib/.*$", "^$"),
+    users=["ada", "eve", "vera", "tess", "mute", "anonymous"],
+)
+
+
+@pytest.fixture
+def people(make_front):
+    """An application with images in three repositories, one of them with tags of two kinds."""
+    front = make_front(rules=PEOPLE)
+    for repository in ("team/app", "team/other", "lib/base"):
+        push_image(front, repository, "v1")
+    data = push_image(front, "team/app", "v2")
+    front.push_manifest("team/app", "latest", data)
+    return front
+
+
+@pytest.mark.parametrize(
+    ("user", "repositories"),
+    [
+        ("admin", ["lib/base", "team/app", "team/other"]),
+        ("ada", ["team/app", "team/other"]),
+        ("eve", []),
+        ("vera", ["team/app"]),
+        ("tess", ["team/app"]),
+        (None, ["lib/base"]),
+    ],
+)
+def test_the_catalog_lists_what_the_caller_may_pull_something_of(people, user, repositories):
+    assert people.get("/v2/_catalog", user=user).json == {"repositories": repositories}
+
+
+def test_a_filtered_catalog_is_paged_without_gaps_and_without_names_of_others(people):
+    seen, target = [], "/v2/_catalog?n=1"
+    while target:
+        reply = people.get(target, user="ada")
+        seen += reply.json["repositories"]
+        link = reply.header("link")
+        assert "lib/base" not in (link or "")
+        target = link.partition("<")[2].partition(">")[0] if link else None
+    assert seen == ["team/app", "team/other"]
+
+
+def test_who_may_not_see_the_catalog_does_not(people):
+    assert people.get("/v2/_catalog", user="mute").status == 403
+
+
+def test_a_tag_list_holds_what_the_caller_may_pull(people):
+    assert people.get("/v2/team/app/tags/list", user="ada").json["tags"] == ["latest", "v1", "v2"]
+    assert people.get("/v2/team/app/tags/list", user="vera").json["tags"] == ["v1", "v2"]
+    assert people.get("/v2/team/app/tags/list", user="tess").status == 403
+
+
+@pytest.mark.parametrize(
+    ("user", "tag", "status"), [("vera", "v1", 200), ("vera", "latest", 403), ("tess", "v1", 200), ("tess", "v2", 403)]
+)
+def test_pulling_a_tag_needs_that_tag(people, user, tag, status):
+    assert people.get(f"/v2/team/app/manifests/{tag}", user=user).status == status
+
+
+def test_pushing_a_tag_needs_that_tag(people):
+    data = people.get("/v2/team/app/manifests/v1").body
+    put = {"body": data, "headers": {"content-type": OCI_IMAGE_MANIFEST}}
+    with people.unchanged():
+        assert people.put("/v2/team/app/manifests/latest", user="vera", **put).status == 403
+        assert (
+            people.put(f"/v2/team/app/manifests/{digest_of(data)}?tag=v7&tag=latest", user="vera", **put).status == 403
+        )
+        assert people.put("/v2/team/app/manifests/v7?tag=prod", user="vera", **put).status == 403
+    assert people.put(f"/v2/team/app/manifests/{digest_of(data)}?tag=v7&tag=v8", user="vera", **put).status == 201
+    assert people.get("/v2/team/app/tags/list").json["tags"] == ["latest", "v1", "v2", "v7", "v8"]
+
+
+def test_deleting_a_manifest_needs_every_tag_that_points_at_it(people):
+    digest = digest_of(people.get("/v2/team/app/manifests/v1").body)
+    with people.unchanged():
+        assert people.delete(f"/v2/team/app/manifests/{digest}", user="vera").status == 403
+    people.delete("/v2/team/app/manifests/latest")
+    assert people.delete(f"/v2/team/app/manifests/{digest}", user="vera").status == 202
+
+
+# ---------------------------------------------------------------- sessions and mounts
+
+
+def told(reply):
+    """An answer without what names this very request."""
+    return (
+        reply.status,
+        sorted(reply.stable_headers),
+        {name: value for name, value in reply.json.items() if name != "requestId"},
+    )
+
+
+@pytest.mark.parametrize("thief", ["admin", "mute"])
+@pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
+def test_a_session_of_somebody_else_does_not_exist(people, thief, method):
+    session = people.post("/v2/team/app/blobs/uploads/", user="ada").location
+    unknown = session[:-4] + "0000"
+    body = b"stolen" if method in {"PATCH", "PUT"} else b""
+    query = f"?digest={digest_of(b'stolen')}" if method == "PUT" else ""
+    with people.unchanged():
+        stolen, missing = (people.request(method, each + query, user=thief, body=body) for each in (session, unknown))
+        elsewhere = people.request(method, session.replace("team/app", "team/other") + query, user="ada", body=body)
+    assert {stolen.status, missing.status, elsewhere.status} == {404}
+    assert stolen.codes == missing.codes == elsewhere.codes == ["BLOB_UPLOAD_UNKNOWN"]
+    assert people.patch(session, user="ada", body=b"own").status == 202
+
+
+def test_a_session_goes_on_with_another_credential_of_the_same_identity(people):
+    location = people.post("/v2/team/app/blobs/uploads/", user="ada").location
+    token = people.get("/token?scope=repository:team/app:push", user="ada").json["token"]
+    assert people.patch(location, token=token, body=b"x").status == 202
+    read_only = people.get("/token?scope=repository:team/app:pull", user="ada").json["token"]
+    assert people.patch(location, token=read_only, body=b"x").status == 401
+
+
+@pytest.mark.parametrize("source", ["team/app", "nowhere", "UPPER", "lib/base", None])
+def test_a_mount_that_is_not_allowed_is_a_session_that_reveals_nothing(people, source):
+    secret = people.push_blob("team/app", b"secret")
+    absent = digest_of(b"absent")
+    query = "" if source is None else f"&from={source}"
+    answers = [people.post(f"/v2/eve/app/blobs/uploads/?mount={each}{query}", user="eve") for each in (secret, absent)]
+    assert [reply.status for reply in answers] == [202, 202]
+    assert {name for name, _ in answers[0].headers} == {name for name, _ in answers[1].headers}
+    assert answers[0].body == answers[1].body == b""
+    assert people.get(f"/v2/eve/app/blobs/{secret}", user="eve").status == 404
+
+
+def test_a_mount_needs_push_here_as_much_as_pull_there(people):
+    digest = people.push_blob("lib/base", b"public")
+    with people.unchanged():
+        assert people.post(f"/v2/lib/base/blobs/uploads/?mount={digest}&from=lib/base", user="eve").status == 403
+    assert people.post(f"/v2/eve/app/blobs/uploads/?mount={digest}&from=lib/base", user="eve").status == 202
+    mine = people.post(f"/v2/eve/app/blobs/uploads/?digest={digest_of(b'mine')}", user="eve", body=b"mine")
+    assert mine.status == 201
+    mounted = people.post(f"/v2/eve/other/blobs/uploads/?mount={digest_of(b'mine')}&from=eve/app", user="eve")
+    assert mounted.status == 201
+
+
+def test_the_limits_of_a_credential_hold_for_the_source_of_a_mount_too(people):
+    digest = people.push_blob("team/other", b"other")
+    mount = f"/v2/team/app/blobs/uploads/?mount={digest}&from=team/other"
+    narrow = people.get("/token?scope=repository:team/app:pull,push", user="ada").json["token"]
+    assert people.post(mount, token=narrow).status == 202
+    scopes = "repository:team/app:pull,push repository:team/other:pull".replace(" ", "%20")
+    wide = people.get(f"/token?scope={scopes}", user="ada").json["token"]
+    assert people.post(mount, token=wide).status == 201
+
+
+# ---------------------------------------------------------------- the same bytes
+
+
+@pytest.mark.parametrize("credentials", [{"user": "eve"}, {"user": None}, {"token": "unknown"}])
+def test_refused_and_missing_answer_with_the_same_bytes(people, credentials):
+    digest, absent = people.push_blob("team/app", b"secret"), digest_of(b"absent")
+    manifest = digest_of(people.get("/v2/team/app/manifests/v1").body)
+    pairs = [
+        ("GET", f"/v2/team/app/blobs/{digest}", f"/v2/team/app/blobs/{absent}"),
+        ("HEAD", f"/v2/team/app/blobs/{digest}", f"/v2/team/app/blobs/{absent}"),
+        ("DELETE", f"/v2/team/app/blobs/{digest}", f"/v2/team/app/blobs/{absent}"),
+        ("GET", f"/v2/team/app/manifests/{manifest}", f"/v2/team/app/manifests/{absent}"),
+        ("DELETE", f"/v2/team/app/manifests/{manifest}", f"/v2/team/app/manifests/{absent}"),
+        ("GET", f"/v2/team/app/referrers/{manifest}", f"/v2/team/app/referrers/{absent}"),
+    ]
+    for method, exists, missing in pairs:
+        one, other = (people.request(method, path, **credentials) for path in (exists, missing))
+        assert one.status == other.status
+        assert one.status in {401, 403}
+        assert one.stable_headers == other.stable_headers
+        if method != "HEAD":
+            assert told(one) == told(other)
+
+
+@pytest.mark.parametrize(
+    "path", ["tags/list", "manifests/v1", "referrers/sha256:" + "0" * 64, "blobs/sha256:" + "0" * 64]
+)
+def test_a_repository_that_is_hidden_answers_like_one_that_is_not_there(people, path):
+    hidden, absent = (people.get(f"/v2/{name}/{path}", user="eve") for name in ("team/app", "team/abc"))
+    assert hidden.status == absent.status == 403
+    assert repr(told(hidden)).replace("team/app", "") == repr(told(absent)).replace("team/abc", "")
+    assert hidden.json["errors"][0]["detail"].keys() == {"verb", "resource", "scope"}
+
+
+# ---------------------------------------------------------------- rules that do not load
+
+
+def test_readiness_says_whether_the_rules_are_those_on_disk(people):
+    assert people.get("/readyz", user=None).json["configuration"] == "current"
+    people.access.status = ReloadStatus("roles.yaml:3: secret words")
+    reply = people.get("/readyz", user=None)
+    assert (reply.status, reply.json["configuration"]) == (200, "stale")
+    assert b"secret" not in reply.body
+
+
+def test_rules_that_change_count_at_the_next_request(people):
+    assert people.get("/v2/team/app/manifests/v1", user="ada").status == 200
+    people.access.rules = rules(users=["ada"])
+    assert people.get("/v2/team/app/manifests/v1", user="ada").status == 403
+    people.access.rules = PEOPLE
+    assert people.get("/v2/team/app/manifests/v1", user="ada").status == 200
