@@ -10,10 +10,10 @@ is a mistake, unless a trusted issuer's prefix says that such users come from ou
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeVar
 
 from simple_registry.access.advice import Advice, Declared
+from simple_registry.access.expiry import ExpiryInvalid, parse_moment
 from simple_registry.access.identity import ANONYMOUS_NAME
 from simple_registry.access.limits import GrantInvalid, Limit, parse_limit
 from simple_registry.access.passwords import is_password_hash
@@ -106,8 +106,8 @@ def located(advice: Iterable[Advice], kinds: Mapping[str, Sequence[Document]]) -
     return [line for _, line in sorted(found, key=lambda one: (str(one[0].file), one[0].line))]
 
 
-def _place(document: Document, at: Iterable[str | int]) -> Place:
-    entry = document.spec
+def _place(document: Document, at: Sequence[str | int]) -> Place:
+    entry = document.spec if at else None
     for step in at:
         if entry is not None:
             entry = entry.items()[step] if isinstance(step, int) else entry.any_fields().get(step)
@@ -220,14 +220,10 @@ def _limit(entry: Entry) -> Limit:
 
 def _moment(entry: Entry) -> float:
     """Return the seconds since the epoch of an RFC 3339 time, which names its offset."""
-    text = entry.text()
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None or "T" not in text.upper():
-        raise entry.error(f"is {text!r}, not a time like 2027-01-31T12:00:00Z")
-    return moment.timestamp()
+        return parse_moment(entry.text())
+    except ExpiryInvalid:
+        raise entry.error(f"is {entry.text()!r}, not a time like 2027-01-31T12:00:00Z") from None
 
 
 def _distinct(tokens: Iterable[tuple[Document, StaticToken]]) -> Sequence[StaticToken]:
