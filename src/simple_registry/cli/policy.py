@@ -1,12 +1,14 @@
-"""`policy`: check the documents of some directories, test them against expectations, or compare two sets.
+"""`policy`: check the documents of some directories, test them against expectations, compare two sets, describe them.
 
 check   0 they load          1 they do not
 test    0 all expectations hold    1 some do not
 diff    0 always: a difference is what was asked for
+schema  0
 """
 
 import argparse
 import asyncio
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +20,7 @@ from simple_registry.cli.can_i import config_directories
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.expectations import Expectation, read_expectations
 from simple_registry.config.load import Examined, examine_access, load_access, load_settings
+from simple_registry.config.schema import json_schema
 from simple_registry.config.values import ConfigError
 from simple_registry.offline import read_scopes
 from simple_registry.server.logging import printable
@@ -29,6 +32,7 @@ _HELP = f"""\
 usage: simple-registry policy check DIRECTORY...
        simple-registry policy test FILE... -cfgdir DIRECTORY...
        simple-registry policy diff OLD NEW [-datadir DIRECTORY]
+       simple-registry policy schema
 
 check: do the documents of these directories load together? Prints the mistake, or warnings, with file and line.
 test: does everybody get what YAML tables expect, and nothing else? Prints each line that does not hold:
@@ -40,6 +44,7 @@ test: does everybody get what YAML tables expect, and nothing else? Prints each 
 Instead of 'as', a row begins with 'anonymous: true', 'groups: [...]', 'token: NAME', or 'issuer: NAME' and 'claims'.
 diff: which rights does each user and group gain and lose, over what exists in the data directory (a server may run
 beside it), or else over names made up from the patterns of both?
+schema: prints the JSON Schema of the documents, for editors.
 
   -cfgdir DIRECTORY    directory of YAML documents, or the variable {PREFIX}CFGDIR; may be given several times
   -datadir DIRECTORY   the server's data directory
@@ -72,10 +77,13 @@ def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: Tex
             return _test(paths, config_directories(asked.cfgdir, environment), stdout)
         case "diff" if len(paths) == 2 and not asked.cfgdir:  # noqa: PLR2004
             return _diff(paths[0], paths[1], Path(asked.datadir) if asked.datadir else None, stdout)
+        case "schema" if not paths and not asked.cfgdir and not asked.datadir:
+            stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+            return 0
         case _:
             raise UsageError(
-                "write: policy check DIRECTORY..., policy test FILE... -cfgdir DIRECTORY, or policy diff OLD NEW "
-                "[-datadir DIRECTORY]; 'policy -help' tells more"
+                "write: policy check DIRECTORY..., policy test FILE... -cfgdir DIRECTORY, policy diff OLD NEW "
+                "[-datadir DIRECTORY], or policy schema; 'policy -help' tells more"
             )
 
 

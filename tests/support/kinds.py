@@ -1,0 +1,109 @@
+"""One document of each kind that says everything it can, to change one thing at a time."""
+
+import copy
+from pathlib import Path
+
+import yaml
+
+EVERYTHING = """
+kind: User
+metadata: {name: alice, labels: {team: a}, annotations: {note: b}}
+spec:
+  passwordHash: $2b$12$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS
+  groups: [team]
+---
+kind: Role
+metadata: {name: push}
+spec:
+  resources: [manifests, blobs]
+  verbs: [pull, push]
+---
+kind: RoleBinding
+metadata: {name: team-push}
+spec:
+  subjects: [{kind: Group, name: team, apiGroup: rbac.authorization.k8s.io}]
+  roleRef: {name: push, kind: Role, apiGroup: rbac.authorization.k8s.io}
+  scopes: ["^team/.+$"]
+---
+kind: Token
+metadata: {name: deploy}
+spec:
+  username: alice
+  expiresAt: "2031-01-31T12:00:00Z"
+  valueHash: abababababababababababababababababababababababababababababababab
+  scopes: ["repository:^team/:pull", "registry:catalog:*"]
+---
+kind: TokenIssuer
+metadata: {name: ci}
+spec:
+  issuer: https://ci.example
+  audience: [registry.example]
+  keys: {jwksURL: https://ci.example/keys}
+  algorithms: [ES256]
+  userClaim: sub
+  userPrefix: "ci:"
+  groupsClaim: groups
+  conditions: {owner: team}
+  bindings: [{roleRef: {name: push, kind: Role, apiGroup: rbac.authorization.k8s.io}, scopes: ["^{owner}/"]}]
+---
+kind: Configuration
+metadata: {name: main}
+spec:
+  dataDir: data
+  web:
+    addr: 127.0.0.1:5000
+    certfile: c.pem
+    keyfile: k.pem
+    externalURL: https://registry.example
+    tokenSecret: 0123456789abcdef
+    tokenTimeout: 300
+    challenge: auto
+    trustedProxies: [10.0.0.0/8]
+  manifests: {allowMissing: none}
+  limits:
+    {headerTimeout: 30s, bodyTimeout: 60, manifestSize: 4MiB, sessionLife: 24h, sessions: 5, tagsPerPush: 5,
+     drainSize: 1000, drainTimeout: 30s}
+  garbageCollection: {interval: 10m, grace: 1h}
+  log: {level: info, format: auto}
+"""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads times as text, as editors and our readers do."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def documents_of(text):
+    """Return the documents of some YAML as plain values."""
+    return [document for document in yaml.load_all(text, Loader=_Loader) if document]
+
+
+def full_documents():
+    """Return the documents that say everything, by kind."""
+    return {document["kind"]: document for document in documents_of(EVERYTHING)}
+
+
+def write(directory: Path, documents):
+    """Write documents into a directory that can be loaded."""
+    (directory / "rules.yaml").write_text(yaml.safe_dump_all(documents))
+    return directory
+
+
+def at(spec, prefix):
+    """Return the mapping whose fields have this prefix: `bindings[].roleRef.`."""
+    for step in prefix.removesuffix(".").split(".") if prefix else ():
+        spec = spec[step.removesuffix("[]")]
+        spec = spec[0] if step.endswith("[]") else spec
+    return spec
+
+
+def changed(kind, prefix, change):
+    """Return all full documents, after `change` was made to one mapping of the one of a kind."""
+    documents = copy.deepcopy(full_documents())
+    change(at(documents[kind]["spec"], prefix))
+    return documents
