@@ -10,7 +10,7 @@ JOBS     ?= auto
 FAST     := not clients and not conformance and not slow
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance clients slow bench lock help
+.PHONY: run test lint format types conformance clients clients-table slow bench lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -32,8 +32,11 @@ types: $(VENV)/.dev ## mypy, strict
 conformance: $(VENV)/.dev ## the official OCI conformance suite against a server of its own
 	$(PY) -m pytest -s -m conformance $(ARGS) tests/e2e
 
-clients: $(VENV)/.dev ## docker, podman, skopeo, buildah, crane, oras, regctl, helm (those that are installed)
+clients: $(VENV)/.dev ## docker, podman, skopeo, buildah, crane, oras, regctl, helm, ctr (those that are installed)
 	$(PY) -m pytest -n 2 --dist loadfile -m clients $(ARGS) tests/e2e
+
+clients-table: $(VENV)/.dev ## write what each client achieves with each credential into docs/clients.md
+	E2E_WRITE_TABLE=1 $(PY) -m pytest -m clients $(ARGS) tests/e2e/test_handshakes.py
 
 slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
 	$(PY) -m pytest -m "slow and not clients and not conformance" $(ARGS) || [ $$? -eq 5 ]
@@ -51,7 +54,7 @@ lock: $(VENV)/.dev ## pin the newest allowed versions of all requirements, with 
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- the environment: made once, brought up to date when a lock file or pyproject.toml changes ---------------------
 

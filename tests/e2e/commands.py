@@ -21,6 +21,14 @@ TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of a command that may fail, and all that it printed."""
+
+    accepted: bool
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A program with its first arguments, working directory and whole environment."""
 
@@ -41,6 +49,11 @@ class Command:
         if not finished.returncode:
             pytest.fail(f"this was to fail\n{_transcript(finished)}", pytrace=True)
         return (finished.stdout + finished.stderr).decode(errors="replace")
+
+    def attempt(self, *arguments: str | Path, stdin: str | bytes = b"") -> Attempt:
+        """Run it and return what came of it."""
+        finished = self._run(arguments, stdin)
+        return Attempt(not finished.returncode, (finished.stdout + finished.stderr).decode(errors="replace"))
 
     def with_environment(self, **variables: str) -> "Command":
         """Return the same command with more environment variables."""

@@ -6,8 +6,25 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from e2e import clients_table
 from e2e.images import Layout, write_layout, write_single_layout
 from e2e.server import Registry, serve
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin a new record where this run writes the tables of docs/clients.md."""
+    if clients_table.writing() and not _is_worker(session):
+        clients_table.forget()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the tables."""
+    if clients_table.writing() and not _is_worker(session):
+        clients_table.write_document()
+
+
+def _is_worker(session: pytest.Session) -> bool:
+    return hasattr(session.config, "workerinput")
 
 
 @pytest.fixture(scope="module", params=["plain", "tls"])

@@ -84,10 +84,25 @@ def layer_archive(size: int = 20_000) -> bytes:
     return archive.getvalue()
 
 
+def chart_archive() -> bytes:
+    """Return a packaged helm chart, `demo` at version 1.0.0."""
+    files = {
+        "Chart.yaml": b"apiVersion: v2\nname: demo\nversion: 1.0.0\n",
+        "values.yaml": b"seed: " + os.urandom(8).hex().encode(),
+    }
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"demo/{name}")
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
 def _add_image(path: Path, architecture: str) -> Json:
     archives = [layer_archive(), layer_archive()]
     layers = [_add(path, LAYER, gzip.compress(archive, mtime=0)) for archive in archives]
-    diff_ids = [_digest(archive) for archive in archives]
+    diff_ids = [digest_of(archive) for archive in archives]
     config = _add(
         path,
         CONFIG,
@@ -99,7 +114,7 @@ def _add_image(path: Path, architecture: str) -> Json:
 def _add(path: Path, media_type: str, content: bytes | Json) -> Json:
     """Write a blob and return its descriptor."""
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    digest = _digest(data)
+    digest = digest_of(data)
     _blob_path(path, digest).write_bytes(data)
     return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
@@ -115,5 +130,6 @@ def _blob_path(path: Path, digest: str) -> Path:
     return path / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
-def _digest(data: bytes) -> str:
+def digest_of(data: bytes) -> str:
+    """Return the SHA-256 digest of bytes, as `sha256:…`."""
     return "sha256:" + hashlib.sha256(data).hexdigest()

@@ -89,11 +89,20 @@ class Registry:
         """Whether the server speaks TLS."""
         return self.authority is not None
 
-    def request(self, method: str, path: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:
-        """Send one request as the administrator; header names of the answer are in lower case."""
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        anonymous: bool = False,
+    ) -> Answer:
+        """Send one request as the administrator, or as nobody; header names of the answer are in lower case."""
         credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        proof = {} if anonymous else {"Authorization": f"Basic {credentials}"}
         with self._connect() as connection:
-            connection.request(method, path, body, {"Authorization": f"Basic {credentials}", **(headers or {})})
+            connection.request(method, path, body, {**proof, **(headers or {})})
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())

@@ -4,15 +4,10 @@ import json
 
 import pytest
 
-from e2e.commands import installed
+from e2e.clients import buildah_at
 from e2e.images import layer_archive
 
 pytestmark = pytest.mark.clients
-
-
-def client(home):
-    places = ("--root", str(home / "root"), "--runroot", str(home / "runroot"))
-    return installed("buildah", home, *places, "--storage-driver", "vfs")
 
 
 def login(registry):
@@ -26,7 +21,7 @@ def trust(registry):
 @pytest.fixture(scope="module")
 def buildah(registry, home):
     """Buildah, logged in."""
-    command = client(home)
+    command = buildah_at(home)
     command(*login(registry), stdin=registry.password)
     return command
 
@@ -45,7 +40,7 @@ def build(buildah, tmp_path):
 
 
 def test_wrong_password_is_refused(registry, tmp_path):
-    said = client(tmp_path).refused(*login(registry), stdin="wrong")
+    said = buildah_at(tmp_path).refused(*login(registry), stdin="wrong")
 
     assert "invalid username/password" in said
 

@@ -1,60 +1,16 @@
-"""docker: the command and a daemon of its own, started here over temporary folders, without networks or containers.
-
-The daemon runs in a mount namespace in which /etc/hosts and /etc/docker are ours: `registry.test` is `::1` there, an
-address that the daemon does not take for insecure as it takes 127.0.0.0/8, and the private authority is in certs.d.
-"""
+"""docker: the command and a daemon of its own; see `e2e.daemons`."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import time
 
 import pytest
 
-from e2e.commands import environment, installed, unavailable
+from e2e.commands import installed
+from e2e.daemons import dockerd
 from e2e.images import layer_archive
 from e2e.server import serve
 
 pytestmark = pytest.mark.clients
-
-START_SECONDS = 60
-NAMESPACE = 'mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/docker && shift 2 && exec dockerd "$@"'
-
-
-def dockerd(home, registry):
-    """Start a daemon and return its process; its log is `dockerd.log`."""
-    for program in ("dockerd", "unshare", "nsenter"):
-        if shutil.which(program, path=environment(home)["PATH"]) is None:
-            unavailable(f"{program} is not installed")
-    if os.geteuid() != 0:
-        unavailable("dockerd needs root")
-    (home / "hosts").write_text("127.0.0.1 localhost\n::1 registry.test\n")
-    (home / "etc").mkdir()
-    os.makedirs("/etc/docker", exist_ok=True)  # noqa: PTH103 - a place to mount on; it stays empty
-    if registry.tls:
-        folder = home / "etc" / "certs.d" / registry.host
-        shutil.copytree(registry.certificates, folder)
-    options = {
-        "data-root": home / "data",
-        "exec-root": home / "exec",
-        "pidfile": home / "pid",
-        "host": f"unix://{home / 'socket'}",
-        "bridge": "none",
-        "iptables": "false",
-        "ip6tables": "false",
-        "storage-driver": "vfs",
-    }
-    words = [f"--{name}={value}" for name, value in options.items()]
-    with (home / "dockerd.log").open("wb") as log:
-        return subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", NAMESPACE, "sh", home / "hosts", home / "etc", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=environment(home),
-        )
 
 
 @pytest.fixture(scope="module", params=["plain", "tls"])
@@ -72,17 +28,8 @@ def registry(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def daemon(registry, engine_home):
     """The home of a daemon that is ready."""
-    process, log = dockerd(engine_home, registry), engine_home / "dockerd.log"
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "API listen on" not in log.read_text():
-            assert process.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.1)
-        yield engine_home
-    finally:
-        process.terminate()
-        process.wait(60)
+    with dockerd(engine_home, registry) as home:
+        yield home
 
 
 def client(daemon, home):

@@ -5,19 +5,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from e2e.commands import installed
+from e2e.clients import podman_at
 from e2e.images import TAG, layer_archive
 
 pytestmark = pytest.mark.clients
-
-
-def client(home):
-    return installed(
-        "podman",
-        home,
-        *("--root", str(home / "root"), "--runroot", str(home / "runroot"), "--tmpdir", str(home / "libpod")),
-        *("--storage-driver", "vfs", "--events-backend", "none", "--cgroup-manager", "cgroupfs"),
-    )
 
 
 def login(registry):
@@ -31,7 +22,7 @@ def trust(registry):
 @pytest.fixture(scope="module")
 def podman(registry, engine_home):
     """Podman, logged in."""
-    command = client(engine_home)
+    command = podman_at(engine_home)
     command(*login(registry), stdin=registry.password)
     return command
 
@@ -52,13 +43,13 @@ def image(podman, tmp_path):
 
 
 def test_wrong_password_is_refused(registry, other_home):
-    said = client(other_home).refused(*login(registry), stdin="wrong")
+    said = podman_at(other_home).refused(*login(registry), stdin="wrong")
 
     assert "invalid username/password" in said
 
 
 def test_logout_ends_access(registry, other_home, repository):
-    command = client(other_home)
+    command = podman_at(other_home)
     command(*login(registry), stdin=registry.password)
     assert command("login", "--get-login", registry.host) == registry.username
 
