@@ -29,9 +29,18 @@ SPECIFIED = {
     "end-13": {"GET"},
     "end-14": {"DELETE"},
 }
-OWN = {"catalog", "healthz", "readyz"}
-PUBLIC = {"healthz", "readyz"}
-LOGIN = {"end-1"}
+OWN = {"catalog", "healthz", "readyz", "token", "tokens"}
+# By method and ids: what needs no resource.
+ENTRIES = {
+    ("GET", "healthz"): Entry.PUBLIC,
+    ("GET", "readyz"): Entry.PUBLIC,
+    ("POST", "token"): Entry.PUBLIC,  # the credentials stand in its form
+    ("GET", "token"): Entry.ANYBODY,
+    ("GET", "end-1"): Entry.LOGIN,
+    ("GET", "tokens"): Entry.LOGIN,
+    ("POST", "tokens"): Entry.LOGIN,
+    ("DELETE", "tokens"): Entry.LOGIN,
+}
 
 ENDPOINTS = [(method, endpoint) for route in ROUTES for method, endpoint in route.endpoints.items()]
 IDS = [f"{method} {endpoint.ids}" for method, endpoint in ENDPOINTS]
@@ -44,12 +53,11 @@ def test_an_endpoint_has_ids_that_are_known(method, endpoint):
 
 @pytest.mark.parametrize(("method", "endpoint"), ENDPOINTS, ids=IDS)
 def test_an_endpoint_needs_a_resource_unless_it_is_listed_here(method, endpoint):
-    if endpoint.ids in PUBLIC:
-        assert endpoint.needs is Entry.PUBLIC
-    elif endpoint.ids in LOGIN:
-        assert endpoint.needs is Entry.LOGIN
-    else:
+    entry = ENTRIES.get(("GET" if method == "HEAD" else method, endpoint.ids))
+    if entry is None:
         assert isinstance(endpoint.needs, Resource)
+    else:
+        assert endpoint.needs is entry
 
 
 @pytest.mark.parametrize(("method", "endpoint"), ENDPOINTS, ids=IDS)
@@ -65,7 +73,7 @@ def test_every_endpoint_of_the_specification_is_here_with_its_methods():
     assert {name: methods for name, methods in SPECIFIED.items() if not methods <= found.get(name, set())} == {}
 
 
-def test_whatever_can_be_got_can_be_asked_for_with_head_but_a_session():
+def test_whatever_can_be_got_can_be_asked_for_with_head_but_sessions_and_tokens():
     for route in ROUTES:
-        if "GET" in route.endpoints and route.endpoints["GET"].ids != "end-13":
+        if "GET" in route.endpoints and route.endpoints["GET"].ids not in {"end-13", "token"}:
             assert route.endpoints["HEAD"] is route.endpoints["GET"]

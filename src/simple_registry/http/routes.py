@@ -196,6 +196,7 @@ def _manifest_scope(target: ManifestTarget) -> str:
 _BASE = Endpoint("end-1", Entry.LOGIN, base.get_base)
 _CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
 _HEALTH = Endpoint("healthz", Entry.PUBLIC, base.get_health)
+_TOKENS = Endpoint("tokens", Entry.LOGIN, tokens.list_tokens)
 _READY = Endpoint("readyz", Entry.PUBLIC, base.get_readiness)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
 _GET_MANIFEST = Endpoint("end-3", Resource.MANIFESTS, manifests.get_manifest)
@@ -253,7 +254,8 @@ ROUTES: Sequence[AnyRoute] = (
         r"/api/v1/tokens",
         _nothing,
         _catalog_scope,
-        GET=Endpoint("tokens", Entry.LOGIN, tokens.list_tokens),
+        GET=_TOKENS,
+        HEAD=_TOKENS,
         POST=Endpoint("tokens", Entry.LOGIN, tokens.create_token),
     ),
     _route(

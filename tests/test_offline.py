@@ -1,0 +1,48 @@
+"""Work on a data directory beside its server: what is done there is seen by the server at once."""
+
+import asyncio
+
+import pytest
+
+from simple_registry import app
+from simple_registry.access.tokens import ISSUED_PREFIX
+from simple_registry.config.settings import Settings
+from simple_registry.faults import StorageFault
+from simple_registry.offline import open_tokens
+
+
+async def create(data_dir):
+    async with open_tokens(data_dir) as tokens:
+        return await tokens.create("ada", "by hand", expires=None, scopes=None)
+
+
+def test_a_token_is_created_while_a_server_holds_the_directory(tmp_path):
+    claim = app.prepare(Settings(data_dir=tmp_path / "data"))
+    try:
+        row, secret = asyncio.run(create(tmp_path / "data"))
+    finally:
+        claim.release()
+    assert secret.startswith(ISSUED_PREFIX)
+    assert row.owner == "ada"
+
+
+def test_what_was_created_is_found_the_next_time(tmp_path):
+    app.prepare(Settings(data_dir=tmp_path / "data")).release()
+    row, secret = asyncio.run(create(tmp_path / "data"))
+
+    async def find():
+        async with open_tokens(tmp_path / "data") as tokens:
+            return tokens.find(secret)
+
+    assert asyncio.run(find()).token_id == row.token_id
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_directory_that_is_not_ours_is_refused_and_left_alone(tmp_path, made):
+    directory = tmp_path / "other"
+    if made:
+        directory.mkdir()
+    with pytest.raises(StorageFault):
+        asyncio.run(create(directory))
+    assert directory.exists() is made
+    assert not made or not list(directory.iterdir())
