@@ -1,0 +1,69 @@
+import os
+
+from simple_registry.config.watch import signature
+
+
+def test_the_same_files_have_the_same_signature_and_nobody_reads_them(tmp_path):
+    (tmp_path / "a.yaml").write_text("a")
+    (tmp_path / "a.yaml").chmod(0)
+    assert signature([tmp_path]) == signature([tmp_path])
+
+
+def changes(directory, act):
+    before = signature([directory])
+    act()
+    return signature([directory]) != before
+
+
+def test_writing_adding_removing_and_renaming_are_seen(tmp_path):
+    file = tmp_path / "sub/a.yaml"
+    file.parent.mkdir()
+    assert changes(tmp_path, lambda: file.write_text("one"))
+    assert changes(tmp_path, lambda: file.write_text("four"))
+    assert changes(tmp_path, lambda: file.rename(tmp_path / "b.yaml"))
+    assert changes(tmp_path, (tmp_path / "b.yaml").unlink)
+    assert changes(tmp_path, file.parent.rmdir)
+
+
+def test_an_editor_that_writes_beside_and_renames_is_seen_even_with_the_old_size_and_time(tmp_path):
+    file, other = tmp_path / "a.yaml", tmp_path / "a.yaml~"
+    file.write_text("one")
+    status = file.stat()
+
+    def save():
+        other.write_text("two")
+        os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+        other.rename(file)
+
+    assert changes(tmp_path, save)
+
+
+def test_a_swapped_symbolic_link_to_a_folder_is_seen(tmp_path):
+    for name in ("..1", "..2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.yaml").write_text("same")
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+
+    def swap():
+        (tmp_path / "..new").symlink_to("..2")
+        (tmp_path / "..new").rename(tmp_path / "..data")
+
+    assert changes(tmp_path, swap)
+
+
+def test_a_removed_directory_and_links_that_lead_up_end_the_walk(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert signature([tmp_path])
+    assert signature([tmp_path / "absent"]) == ()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    assert signature([tmp_path])
+
+
+def test_several_directories_count_together(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    both = signature([tmp_path / "a", tmp_path / "b"])
+    assert both == signature([tmp_path / "b", tmp_path / "a", tmp_path / "a"])
+    (tmp_path / "b/x").touch()
+    assert signature([tmp_path / "a", tmp_path / "b"]) != both
