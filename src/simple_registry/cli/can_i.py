@@ -11,11 +11,13 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn, TextIO
 
 from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.external import ExternalTokenInvalid, read_token
+from simple_registry.access.external import ExternalTokenInvalid, check_claims, read_token
+from simple_registry.access.issuers import LEEWAY
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.questions import QuestionInvalid, answers, parse_question
 from simple_registry.access.rules import AccessRules
@@ -149,17 +151,25 @@ def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, st
 
 
 def _of_claims(text: str, rules: AccessRules) -> tuple[Caller | None, str]:
+    """Return whom the claims of a JWT prove to the first issuer's document that they suit."""
     try:
-        claims = read_token(text).claims
+        read = read_token(text)
     except ExternalTokenInvalid as error:
         return None, f"no Token document has this value, and it is no JWT: {error}"
-    issuers = [issuer for issuer in rules.issuers if issuer.issuer == claims.get("iss")]
-    for issuer in issuers:
-        caller = caller_of_claims(issuer.name, claims, rules)
+    problem = f"no TokenIssuer document names its issuer {read.issuer!r}"
+    for issuer in rules.issuers:
+        if issuer.issuer != read.issuer:
+            continue
+        try:
+            expires = check_claims(read, issuer, time.time()).expires + LEEWAY
+        except ExternalTokenInvalid as error:
+            problem = f"TokenIssuer {issuer.name}: {error}"
+            continue
+        caller = caller_of_claims(issuer.name, read.claims, rules)
         if caller is not None:
-            return caller, ""
-    refused = ", ".join(issuer.name for issuer in issuers)
-    return None, f"its claims do not meet what is asked for by {refused or 'any TokenIssuer'}"
+            return _unless_expired(replace(caller, expires=expires))
+        problem = f"TokenIssuer {issuer.name}: the claims do not meet its conditions, or name no user"
+    return None, problem
 
 
 def _unless_expired(caller: Caller | None) -> tuple[Caller | None, str]:
