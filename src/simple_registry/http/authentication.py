@@ -27,6 +27,7 @@ from simple_registry.clock import Clock
 from simple_registry.http.authorization import BasicCredentials, InvalidToken, parse_authorization
 from simple_registry.http.brake import LoginBrake
 from simple_registry.http.password_verifier import PasswordVerifier
+from simple_registry.http.recent_logins import RecentLogins
 from simple_registry.oci.errors import Unauthorized
 from simple_registry.operations.tokens import TokenRow, Tokens
 
@@ -71,6 +72,7 @@ class Authenticator:
         self._rules = rules
         self._passwords = passwords
         self._brake = brake
+        self._recent = RecentLogins(clock)
         self._tokens = tokens
         self._signer = signer
         self._external = external
@@ -81,22 +83,31 @@ class Authenticator:
 
         Raises: Unauthorized (InvalidToken for tokens), TooManyRequests.
         """
+        rules = self._rules()
         if header is None:
-            return self._anonymous(self._rules())
+            return self._anonymous(rules)
+        known = self._recent.find(header, rules)
+        if known is not None:
+            return known
         credentials = parse_authorization(header)
         if isinstance(credentials, BasicCredentials):
-            return await self.log_in(credentials, client)
-        caller = await self._of_token(self._rules(), credentials.token)
-        if caller is None:
+            caller = await self._log_in(rules, credentials, client)
+            if caller.proof.source is Source.PASSWORD and caller.expires is None:
+                self._recent.keep(header, rules, caller)
+            return caller
+        found = await self._of_token(rules, credentials.token)
+        if found is None:
             raise InvalidToken(note="an unknown bearer token")
-        return self._judged(caller)
+        return self._judged(found)
 
     async def log_in(self, credentials: BasicCredentials, client: str) -> Caller:
         """Return whom a name and a password, or a token in its place, prove.
 
         Raises: Unauthorized, TooManyRequests.
         """
-        rules = self._rules()
+        return await self._log_in(self._rules(), credentials, client)
+
+    async def _log_in(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
         try:
             caller = await self._of_token(rules, credentials.password)
         except InvalidToken:

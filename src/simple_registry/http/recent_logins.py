@@ -1,0 +1,46 @@
+"""Recognising a whole `Authorization` header that proved a password a moment ago.
+
+A push or a pull is dozens of requests with the same header; this spares all but the first of a minute the parsing, the
+look for tokens and the comparison of passwords. What is known is known under one set of rules: a reload forgets it all.
+Headers are kept as keyed hashes (BLAKE2b, with a key of this process), never as they are.
+"""
+
+import hashlib
+import secrets
+
+from simple_registry.access.caller import Caller
+from simple_registry.access.rules import AccessRules
+from simple_registry.clock import Clock
+
+LIFE = 60.0
+"""Seconds for which a header is recognised."""
+
+LIMIT = 10_000
+"""Most headers that are known; beyond, all are forgotten and learnt anew."""
+
+
+class RecentLogins:
+    """Callers by the headers that proved them."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Know nobody yet."""
+        self._clock = clock
+        self._key = secrets.token_bytes(32)
+        self._rules: AccessRules | None = None
+        self._known: dict[bytes, tuple[Caller, float]] = {}
+
+    def find(self, header: str, rules: AccessRules) -> Caller | None:
+        """Return who sent this header a moment ago, while these rules were in force."""
+        if rules is not self._rules:
+            return None
+        caller, until = self._known.get(self._mark(header), (None, 0.0))
+        return caller if until > self._clock.monotonic() else None
+
+    def keep(self, header: str, rules: AccessRules, caller: Caller) -> None:
+        """Remember who a header proved under these rules."""
+        if rules is not self._rules or len(self._known) >= LIMIT:
+            self._rules, self._known = rules, {}
+        self._known[self._mark(header)] = (caller, self._clock.monotonic() + LIFE)
+
+    def _mark(self, header: str) -> bytes:
+        return hashlib.blake2b(header.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest()
