@@ -150,7 +150,7 @@ def test_a_token_that_brings_its_own_key_is_not_believed():
             TokenSigner(KEYS).verify(forged(secret=own, **header), TokenKind.ACCESS)
 
 
-def test_a_key_that_is_gone_verifies_nothing_new():
+def test_a_key_that_is_gone_verifies_nothing_not_even_what_it_verified_before():
     class Rotating:
         keys = (SigningKey("one", b"1" * 32), SigningKey("two", b"2" * 32))
 
@@ -161,12 +161,18 @@ def test_a_key_that_is_gone_verifies_nothing_new():
             return next((key for key in self.keys if key.kid == kid), None)
 
     rotating = Rotating()
-    token = TokenSigner(rotating).sign(CLAIMS, TokenKind.ACCESS)
+    signer = TokenSigner(rotating)
+    token = signer.sign(CLAIMS, TokenKind.ACCESS)
     rotating.keys = rotating.keys[::-1]
-    assert TokenSigner(rotating).verify(token, TokenKind.ACCESS) == CLAIMS
+    assert signer.verify(token, TokenKind.ACCESS) == CLAIMS
+    rotating.keys = (rotating.keys[0], SigningKey("one", b"3" * 32))
+    for other in (signer, TokenSigner(rotating)):
+        with pytest.raises(SignedTokenInvalid):
+            other.verify(token, TokenKind.ACCESS)
     rotating.keys = rotating.keys[:1]
-    with pytest.raises(SignedTokenInvalid):
-        TokenSigner(rotating).verify(token, TokenKind.ACCESS)
+    for other in (signer, TokenSigner(rotating)):
+        with pytest.raises(SignedTokenInvalid):
+            other.verify(token, TokenKind.ACCESS)
 
 
 def test_a_token_is_verified_once_and_what_is_remembered_is_bounded(monkeypatch):

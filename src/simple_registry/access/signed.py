@@ -72,7 +72,7 @@ class TokenSigner:
     def __init__(self, keys: SigningKeys) -> None:
         """Use these keys."""
         self._keys = keys
-        self._verified: OrderedDict[tuple[str, TokenKind], SignedClaims] = OrderedDict()
+        self._verified: OrderedDict[tuple[str, TokenKind], tuple[SigningKey, SignedClaims]] = OrderedDict()
 
     def sign(self, claims: SignedClaims, kind: TokenKind) -> str:
         """Return a token that says `claims`."""
@@ -95,14 +95,17 @@ class TokenSigner:
         Raises: SignedTokenInvalid.
         """
         known = self._verified.get((token, kind))
-        if known is None:
-            known = self._verify(token, kind)
-            self._verified[token, kind] = known
-            if len(self._verified) > REMEMBERED:
-                self._verified.popitem(last=False)
-        return known
+        if known is not None and self._keys.find(known[0].kid) == known[0]:
+            return known[1]
+        self._verified.pop((token, kind), None)
+        verified = self._verify(token, kind)
+        self._verified[token, kind] = verified
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
+        return verified[1]
 
-    def _verify(self, token: str, kind: TokenKind) -> SignedClaims:
+    def _verify(self, token: str, kind: TokenKind) -> tuple[SigningKey, SignedClaims]:
+        """Return the key that signed a token, and what it says."""
         try:
             kid = jwt.get_unverified_header(token).get("kid")
             key = self._keys.find(kid) if isinstance(kid, str) else None
@@ -116,7 +119,7 @@ class TokenSigner:
                 issuer=ISSUER,
                 options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False},
             )
-            return _claims(document)
+            return key, _claims(document)
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             raise SignedTokenInvalid(f"{type(error).__name__}: {error}") from error
 
