@@ -36,7 +36,8 @@ def test_an_exact_grant_gives_its_actions_on_its_repository_and_tags_alone(name,
     expected = {(verb, resource) for verb in METHODS for resource in REPOSITORY if ACTION_OF[verb] in given_actions}
     assert allowed(grant, name) == allowed(grant, f"{name}:{tag}") == expected
     for other in (f"{name}x", f"x{name}", f"{name}/x", f"x/{name}", f"{name}/x:{tag}", "", f"x:{name}"):
-        assert allowed(grant, other) == set()
+        if other.partition(":")[0] != name:
+            assert allowed(grant, other) == set()
 
 
 @given(st.text(max_size=20).filter(lambda text: "\n" not in text), names)
