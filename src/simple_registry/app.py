@@ -14,7 +14,8 @@ from simple_registry.access.signed import SigningKeys, TokenSigner
 from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.clock import Clock, SystemClock
 from simple_registry.config.live_access import CurrentAccess, LiveAccess
-from simple_registry.config.load import load_access
+from simple_registry.config.load import load_documents
+from simple_registry.config.reload import Reloading
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.config.watch import signature
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
@@ -247,7 +248,7 @@ def build(settings: Settings, worker: int) -> Application:
     )
     secret = settings.web.token_secret
     key_file = KeyFile(layout.signing_keys, clock) if secret is None else None
-    access = live_access(settings)
+    access = live_access(settings, tell=worker == MAINTENANCE_WORKER)
     trust = Trust(
         access=access,
         signing_keys=key_file or GivenKey(secret.reveal().encode() if secret else b""),
@@ -261,11 +262,10 @@ def build(settings: Settings, worker: int) -> Application:
     return application
 
 
-def live_access(settings: Settings) -> LiveAccess:
-    """Return the rules of the documents, followed as they change.
+def live_access(settings: Settings, *, tell: bool) -> LiveAccess:
+    """Return the rules of the documents, followed as they change; one worker is to `tell` of settings that wait.
 
     Raises: ConfigError.
     """
-    return LiveAccess(
-        lambda: load_access(settings.config_dirs, settings.administrator), lambda: signature(settings.config_dirs)
-    )
+    load = Reloading(lambda: load_documents(settings.config_dirs, settings.administrator), tell=tell)
+    return LiveAccess(load, lambda: signature(settings.config_dirs))

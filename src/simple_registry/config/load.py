@@ -100,14 +100,19 @@ def _password(options: Options) -> str | None:
 
 def read_configuration(directories: Iterable[Path]) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return what the `Configuration` documents below `directories` set, by attribute of `Settings`, and warnings."""
+    merged = _merged(_read_all(directories))
+    values = {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
+    return values, tuple(remark for found in merged.values() for remark in found.remarks)
+
+
+def _merged(kinds: Mapping[str, Sequence[Document]]) -> Mapping[str, _Found]:
     merged: dict[str, _Found] = {}
-    for document in _read_all(directories).get("Configuration", []):
+    for document in kinds.get("Configuration", ()):
         for path, found in _configuration(document).items():
             other = merged.setdefault(path, found)
             if other.value != found.value:
                 raise ConfigError(f"{found.place}: {path} is set differently at {other.place}; keep one of them")
-    values = {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
-    return values, tuple(remark for found in merged.values() for remark in found.remarks)
+    return merged
 
 
 def load_access(directories: Iterable[Path], administrator: Administrator | None) -> AccessRules:
@@ -117,7 +122,27 @@ def load_access(directories: Iterable[Path], administrator: Administrator | None
         ConfigError: anything in any document is not right.
 
     """
-    return access_rules(_read_all(directories), administrator)
+    return load_documents(directories, administrator).rules
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Everything that documents say: rules, which take effect at once, and settings by their path in a file."""
+
+    rules: AccessRules
+    settings: Mapping[str, object]
+
+
+def load_documents(directories: Iterable[Path], administrator: Administrator | None) -> Loaded:
+    """Return all that the documents below `directories` say, with the administrator of the flags.
+
+    Raises:
+        ConfigError: anything in any document is not right.
+
+    """
+    kinds = _read_all(directories)
+    settings = {path: found.value for path, found in _merged(kinds).items()}
+    return Loaded(access_rules(kinds, administrator), settings)
 
 
 @dataclass(frozen=True, slots=True)
