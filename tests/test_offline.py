@@ -6,9 +6,13 @@ import pytest
 
 from simple_registry import app
 from simple_registry.access.tokens import ISSUED_PREFIX
+from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
 from simple_registry.faults import StorageFault
-from simple_registry.offline import open_tokens
+from simple_registry.oci.digests import digest_of
+from simple_registry.offline import open_tokens, read_scopes
+from simple_registry.storage.protocols import ManifestRow
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 
 async def create(data_dir):
@@ -46,3 +50,28 @@ def test_a_directory_that_is_not_ours_is_refused_and_left_alone(tmp_path, made):
         asyncio.run(create(directory))
     assert directory.exists() is made
     assert not made or not list(directory.iterdir())
+
+
+async def push(data_dir, repository, tags):
+    rows = SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
+    row = ManifestRow(digest_of(b"{}"), 2, "application/json", None, {}, None, ())
+    assert await rows.put_manifest(repository, row, tags=tags, required=(), present=lambda: True) == []
+    await rows.close()
+
+
+def test_every_repository_and_tag_is_read_beyond_one_page_while_a_server_holds_the_directory(tmp_path):
+    claim = app.prepare(Settings(data_dir=tmp_path / "data"))
+    many = [f"t{number:04}" for number in range(2001)]
+    try:
+        assert asyncio.run(read_scopes(tmp_path / "data")) == []
+        asyncio.run(push(tmp_path / "data", "b/many", many))
+        asyncio.run(push(tmp_path / "data", "a", []))
+        assert asyncio.run(read_scopes(tmp_path / "data")) == ["a", "b/many", *(f"b/many:{tag}" for tag in many)]
+    finally:
+        claim.release()
+
+
+def test_repositories_of_a_directory_that_is_not_ours_are_not_read(tmp_path):
+    with pytest.raises(StorageFault):
+        asyncio.run(read_scopes(tmp_path))
+    assert list(tmp_path.iterdir()) == []

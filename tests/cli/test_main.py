@@ -117,3 +117,15 @@ def test_output_that_nobody_reads_is_no_traceback():
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == b""
+
+
+def test_documents_that_do_not_load_start_nothing(tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/a.yaml").write_text(
+        "kind: Role\nmetadata: {name: x}\nspec: {resources: [layers], verbs: [pull]}\n"
+    )
+    line = refusal(
+        "-cfgdir", str(tmp_path / "rules"), "-datadir", str(tmp_path / "data"), "-addr", "127.0.0.1:0", *ADMIN
+    )
+    assert f"{tmp_path}/rules/a.yaml:3: spec.resources is wrong: 'layers' is not a resource" in line
+    assert not (tmp_path / "data").exists()

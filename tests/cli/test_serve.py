@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.cli.serve import _url, warn
+from simple_registry.cli.options import CommandLine
+from simple_registry.cli.serve import _read, _url, warn
 from simple_registry.config.settings import Settings, TcpAddress, UnixAddress
 from simple_registry.config.tls import Certificate
+from simple_registry.config.values import ConfigError
 from simple_registry.server.listeners import Listeners
 from simple_registry.server.worker import Configured
 
@@ -38,6 +40,26 @@ def test_what_is_odd_about_a_certificate_is_said(caplog):
     with caplog.at_level(logging.WARNING, "simple_registry"):
         warn(Configured(Settings(), Certificate(b"", b"", ("it expired",))))
     assert "it expired" in caplog.text
+
+
+def test_warnings_about_what_was_read_are_said_once(tmp_path, caplog):
+    (tmp_path / "a.yaml").write_text(
+        "kind: User\nmetadata: {name: bob}\n---\nkind: Token\nmetadata: {name: t}\n"
+        f"spec: {{username: bob, valueHash: '{'0' * 64}'}}\n---\n"
+        "kind: Configuration\nmetadata: {name: c}\nspec: {web: {tokenTimeout: 5s}}\n"
+    )
+    configured = _read(CommandLine(config_dirs=(tmp_path,)))
+    assert caplog.records == []
+    with caplog.at_level(logging.WARNING, "simple_registry"):
+        warn(configured)
+    assert caplog.text.count(f"{tmp_path}/a.yaml:4: the Token 't' never expires") == 1
+    assert caplog.text.count(f"{tmp_path}/a.yaml:10: spec.web.tokenTimeout is 5s") == 1
+
+
+def test_documents_that_do_not_load_are_not_read(tmp_path):
+    (tmp_path / "a.yaml").write_text("kind: User\nmetadata: {name: 'a:b'}\n")
+    with pytest.raises(ConfigError, match=r"a.yaml:1: 'a:b' is not a user name"):
+        _read(CommandLine(config_dirs=(tmp_path,)))
 
 
 @pytest.mark.parametrize(
