@@ -112,7 +112,9 @@ def test_a_wrong_place_does_not_end_the_session(front, uploads, row):
     assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=0))).size == len(DATA)
 
 
-@pytest.mark.parametrize(("bad", "error"), [(chunk(b"other"), DigestInvalid), (chunk(DATA, start=1), BlobUploadInvalid)])
+@pytest.mark.parametrize(
+    ("bad", "error"), [(chunk(b"other"), DigestInvalid), (chunk(DATA, start=1), BlobUploadInvalid)]
+)
 def test_a_blob_in_one_request_leaves_nothing_when_it_fails(front, uploads, bad, error):
     with front.unchanged(), pytest.raises(error):
         front.run(uploads.put(A, "ada", digest_of(DATA), bad))
