@@ -19,7 +19,7 @@ import pytest
 from simple_registry.access.passwords import hash_password
 from simple_registry.access.roles import User
 from simple_registry.access.rules import AccessRules
-from simple_registry.config.live_access import LiveAccess
+from simple_registry.config.live_access import LOOKS_TO_RETRY, LiveAccess
 from simple_registry.config.load import load_access
 from simple_registry.config.values import ConfigError
 from simple_registry.config.watch import signature
@@ -103,6 +103,29 @@ def test_a_broken_set_keeps_the_old_rules_says_why_once_and_recovers(caplog):
     files.become(NEW)
     look(live)
     assert (live.rules, live.status.ok) == (NEW, True)
+
+
+def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed(caplog):
+    files = Files()
+    live = files.live()
+    files.become(ConfigError("cannot read a.yaml: Too many open files"))
+    look(live)
+    files.content = NEW
+    look(live, LOOKS_TO_RETRY - 1)
+    assert (live.rules, files.loads) == (OLD, 2)
+    look(live)
+    assert (live.rules, live.status.ok, files.loads) == (NEW, True, 3)
+    look(live, 2 * LOOKS_TO_RETRY)
+    assert files.loads == 3
+
+
+def test_a_mistake_that_stays_is_logged_once(caplog):
+    files = Files()
+    live = files.live()
+    files.become(ConfigError("a.yaml:1: wrong"))
+    look(live, 3 * LOOKS_TO_RETRY)
+    assert files.loads == 4
+    assert len(caplog.records) == 1
 
 
 def test_a_defect_of_ours_keeps_the_old_rules_and_is_logged_with_its_traceback(caplog):

@@ -20,6 +20,9 @@ from simple_registry.config.values import ConfigError
 INTERVAL = 0.5
 """Seconds between two looks: with the time to load, a change is in force within one second."""
 
+LOOKS_TO_RETRY = 20
+"""Looks after which what did not load is tried again, unchanged: the mistake may have been that of the machine."""
+
 logger = logging.getLogger("simple_registry")
 
 
@@ -70,6 +73,7 @@ class LiveAccess:
         self._seen = signature()
         self.rules = load()
         self.status = ReloadStatus()
+        self._stale_looks = 0
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
@@ -80,9 +84,10 @@ class LiveAccess:
     async def look(self) -> None:
         """Look once, and take over what changed."""
         seen = await asyncio.to_thread(self._signature)
-        if seen == self._seen:
+        if seen == self._seen and not self._is_retry_due():
             return
         self._seen = seen
+        self._stale_looks = 0
         try:
             rules = await asyncio.to_thread(self._load)
         except ConfigError as error:
@@ -93,6 +98,10 @@ class LiveAccess:
         else:
             self.rules, self.status = rules, ReloadStatus()
             logger.info("access rules reloaded", extra={"fields": {"users": len(rules.users)}})
+
+    def _is_retry_due(self) -> bool:
+        self._stale_looks += not self.status.ok
+        return self._stale_looks >= LOOKS_TO_RETRY
 
     def _keep(self, problem: str) -> None:
         if problem != self.status.problem:
