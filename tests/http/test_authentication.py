@@ -18,6 +18,7 @@ from simple_registry.http import password_verifier
 from simple_registry.http.brake import FREE_FAILURES
 from simple_registry.http.challenges import ChallengeMode
 from simple_registry.oci.digests import digest_of
+from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from support import issuing
 from support.access import ADMINS, READONLY, READWRITE, binding, rules, static_token
 from support.documents import push_image
@@ -614,3 +615,40 @@ def test_a_login_storm_leaves_anonymous_pulls_quick(memory_front, slow_hash, mon
     assert sorted(seconds for _, seconds in pulls)[40] < 0.2
     assert set(storm) == {401, 429}
     assert len(slow_hash) <= 66
+
+
+# ---------------------------------------------------------------- permissions that a request touches besides
+
+
+def test_a_token_for_the_catalog_lists_what_its_user_may_pull(world):
+    token = access_token(world, "registry:catalog:*", user="ada")
+    assert world.get("/v2/_catalog", token=token).json == {"repositories": ["team/app"]}
+    assert may_pull(world, token=token) == 401
+
+
+def test_an_anonymous_token_that_will_not_do_is_told_so(world):
+    token = access_token(world, "repository:team/app:pull", user=None)
+    reply = world.post("/v2/team/app/blobs/uploads/", token=token)
+    assert reply.status == 401
+    assert 'error="insufficient_scope"' in reply.all("www-authenticate")[0]
+    assert "error=" not in world.post("/v2/team/app/blobs/uploads/", user=None).all("www-authenticate")[0]
+
+
+def test_further_tags_are_refused_as_the_first_one_would_be(make_front):
+    front = make_front(
+        rules=rules(
+            binding("ada", READWRITE, "^team/app$", "^team/app:dev"),
+            binding("anonymous", READWRITE, "^team/app$", "^team/app:dev"),
+            users=["ada", "anonymous"],
+            tokens=[static_token(NARROW, "admin", scopes=["repository:^team/app(:dev.*)?$:pull,push"])],
+        )
+    )
+    data = push_image(front, "team/app", "dev1")
+    path = f"/v2/team/app/manifests/{digest_of(data)}?tag=prod"
+    headers = {"content-type": OCI_IMAGE_MANIFEST}
+    with front.unchanged():
+        assert front.put(path, body=data, headers=headers, user="ada").status == 403
+        assert front.put(path, body=data, headers=headers, user=None).status == 401
+        narrow = front.put(path, body=data, headers=headers, token=NARROW)
+        assert narrow.status == 401
+        assert 'error="insufficient_scope"' in narrow.all("www-authenticate")[0]

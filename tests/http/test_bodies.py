@@ -112,3 +112,65 @@ def test_draining_a_body_that_was_read_takes_nothing():
         await body.drain(size=1000, timeout=1)
 
     asyncio.run(scenario())
+
+
+class Dribble:
+    """Sends a byte at a time, for ever, each well within the time-out."""
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        await asyncio.sleep(0.01)
+        return b"x"
+
+
+def test_a_client_that_dribbles_is_given_up_although_each_byte_is_in_time():
+    with pytest.raises(RequestTimeout):
+        read(RequestBody(Dribble(), announced=10**9, timeout=0.1))
+
+
+def test_only_waiting_counts_and_each_window_has_its_own_time(monkeypatch):
+    monkeypatch.setattr(bodies, "WINDOW", 2)
+
+    async def slow_reader():
+        body = RequestBody(Client(*[b"xx"] * 8), announced=16, timeout=0.05)
+        received = 0
+        async for chunk in body:
+            received += len(chunk)
+            await asyncio.sleep(0.02)  # our own work
+        return received
+
+    assert asyncio.run(slow_reader()) == 16
+
+
+class Reset:
+    """Is reset by its client: the server's future is cancelled, not the task that waits for it."""
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+
+def test_a_stream_that_its_client_resets_is_an_interruption_and_ends_a_drain():
+    with pytest.raises(ContentInterrupted):
+        read(RequestBody(Reset(), announced=None, timeout=1))
+    asyncio.run(RequestBody(Reset(), announced=None, timeout=1).drain(size=100, timeout=1))
+
+
+def test_a_task_that_is_cancelled_while_it_reads_stays_cancelled():
+    async def scenario():
+        reading = asyncio.ensure_future(
+            RequestBody(Client(stall=True), announced=5, timeout=60).drain(size=9, timeout=60)
+        )
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    asyncio.run(scenario())

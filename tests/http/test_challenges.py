@@ -64,3 +64,20 @@ def test_the_token_endpoint_never_sends_clients_to_itself(mode):
 )
 def test_a_scope_names_repository_and_actions(permission, scope):
     assert scope_text(permission) == scope
+
+
+@pytest.mark.parametrize(
+    ("query", "scope"),
+    [
+        ("mount=x&from=other/app", "repository:team/app:pull,push repository:other/app:pull"),
+        ("from=Not%20a%20name", "repository:team/app:pull,push"),
+        ('from=a"b', "repository:team/app:pull,push"),
+        ("", "repository:team/app:pull,push"),
+    ],
+)
+def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
+    request = Request("POST", "/v2/team/app/blobs/uploads/", query, {}, None, "id", host="r.example")
+    permission = Permission("POST", Resource.BLOBS, "team/app")
+    challenger = Challenger(ChallengeMode.BEARER, Origins())
+    (challenge,) = challenger.challenges(request, Unauthorized(), permission, anonymous=False)
+    assert f'scope="{scope}"' in challenge

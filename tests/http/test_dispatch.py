@@ -29,7 +29,7 @@ class Rules:
         for rule in self.allowed:
             if all(want in ("*", have) for want, have in zip(rule, question, strict=True)):
                 return Allowed("rule")
-        return Refused("no rule")
+        return Refused(lambda: "no rule")
 
 
 def test_an_unknown_path_needs_no_credentials_to_be_unknown(memory_front):

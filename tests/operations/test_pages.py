@@ -1,9 +1,19 @@
 """Filling a page past what may not be seen, as a property against the whole list."""
 
+import asyncio
+
 from hypothesis import given, strategies as st
 
 from simple_registry.operations import pages
-from simple_registry.operations.pages import fill_page
+from simple_registry.operations.pages import fill_page as fill
+
+
+def fill_page(query, visible, last, limit):
+    async def seen(item):
+        return visible(item)
+
+    return asyncio.run(fill(query, seen, last, limit))
+
 
 names = st.lists(st.text("abc", min_size=1, max_size=4), unique=True).map(sorted)
 
@@ -57,3 +67,24 @@ def test_hidden_items_are_passed_in_batches(monkeypatch):
     page = fill_page(query_of(items, asked), lambda item: item >= "0990", None, 3)
     assert page.items == ("0990", "0991", "0992")
     assert len(asked) <= 22
+
+
+def test_a_long_search_leaves_room_for_others(monkeypatch):
+    monkeypatch.setattr(pages, "BATCH", 10)
+    turns = []
+
+    async def other():
+        for turn in range(20):
+            turns.append(turn)
+            await asyncio.sleep(0)
+
+    async def nothing(_item):
+        return False
+
+    async def scenario():
+        beside = asyncio.ensure_future(other())
+        await fill(query_of([f"{number:03}" for number in range(100)]), nothing, None, 5)
+        assert len(turns) >= 5
+        await beside
+
+    asyncio.run(scenario())

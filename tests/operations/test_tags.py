@@ -1,5 +1,7 @@
 """The operations on tags."""
 
+import asyncio
+
 import pytest
 
 from simple_registry.oci.digests import digest_of
@@ -17,7 +19,7 @@ def tags(front):
 
 
 def everything(tags, **how):
-    return tags.page(A, **{"last": None, "limit": 100, "visible": lambda _: True} | how)
+    return asyncio.run(tags.page(A, **{"last": None, "limit": 100, "visible": lambda _: True} | how))
 
 
 def test_a_page_holds_visible_tags_in_order(front, tags):
@@ -45,3 +47,11 @@ def test_deleting_a_tag_leaves_the_others(front, tags):
     assert everything(tags).items == ("y",)
     with front.unchanged(), pytest.raises(ManifestUnknown):
         front.run(tags.delete(A, parse_tag("x")))
+
+
+def test_any_visible_tag_is_found_among_many(front, tags):
+    push_tags(front, "a", [f"t{number:03}" for number in range(30)] + ["z"])
+    asked = []
+    assert asyncio.run(tags.any(A, lambda tag: asked.append(tag) or tag == "z"))
+    assert len(asked) == 31
+    assert not asyncio.run(tags.any(A, lambda _tag: False))

@@ -7,7 +7,7 @@ for what no answer may do: come twice, or carry another length than it announces
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,7 +19,9 @@ from urllib.parse import unquote
 
 from simple_registry import app
 from simple_registry.access.given_key import GivenKey
-from simple_registry.access.policy import Policy
+from simple_registry.access.identity import Identity
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.policy import Allowed, Policy
 from simple_registry.access.rules import AccessRules
 from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
@@ -337,4 +339,14 @@ async def _chunks(body: Body) -> AsyncIterator[bytes]:
 
 def _simple_rules(users: Iterable[str], policy: Policy | None) -> AccessRules:
     known = rules_of(users=users)
-    return known if policy is None else replace(known, policy=policy)  # type: ignore[arg-type]
+    return known if policy is None else replace(known, policy=_Deciding(policy))  # type: ignore[arg-type]
+
+
+class _Deciding:
+    """A policy that only decides, with the question for listings asked of the same decision."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.decide = policy.decide
+
+    def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
+        return lambda scope: isinstance(self.decide(identity, Permission(verb, resource, scope)), Allowed)

@@ -3,13 +3,13 @@
 Any binding that gives a permission is enough; nothing takes one away; nothing at all is given by default.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Protocol
 
 from simple_registry.access.identity import Identity
-from simple_registry.access.permission import Permission
+from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import Binding, BoundRole
 
 REMEMBERED = 65_536
@@ -25,9 +25,14 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No, and why."""
+    """No; why is worked out only when somebody asks."""
 
-    reason: str
+    explain: Callable[[], str] = field(compare=False)
+
+    @property
+    def reason(self) -> str:
+        """Why not, in words."""
+        return self.explain()
 
 
 Decision = Allowed | Refused
@@ -38,6 +43,10 @@ class Policy(Protocol):
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
         """Tell whether `identity` has `permission`."""
+        ...
+
+    def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
+        """Return the same question for many scope strings; it is asked at once and remembered nowhere."""
         ...
 
 
@@ -57,7 +66,13 @@ class BindingPolicy:
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
         """Tell whether `identity` has `permission`, and which binding gives it."""
-        return self._remembered(identity, permission)
+        binding = self._remembered(identity, permission)
+        return Refused(partial(self.nearest, identity, permission)) if binding is None else Allowed(binding)
+
+    def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
+        """Return the question whether a scope string lies within what `identity` may; for listings, which ask often."""
+        bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
+        return lambda scope: any(bound.reaches(scope) for bound in bindings)
 
     def bindings_of(self, identity: Identity) -> Iterator[BoundRole]:
         """Yield every binding that speaks of an identity: its own, its groups', its credential's."""
@@ -83,8 +98,6 @@ class BindingPolicy:
                 )
         return f"no binding gives {identity.name} anything on {permission.resource} or on {scope}"
 
-    def _decide(self, identity: Identity, permission: Permission) -> Decision:
-        for bound in self.bindings_of(identity):
-            if bound.allows(permission):
-                return Allowed(bound.name)
-        return Refused(self.nearest(identity, permission))
+    def _decide(self, identity: Identity, permission: Permission) -> str | None:
+        """Return the name of the first binding that gives the permission."""
+        return next((bound.name for bound in self.bindings_of(identity) if bound.allows(permission)), None)

@@ -12,6 +12,10 @@ from simple_registry.content import ContentInterrupted
 from simple_registry.http.messages import Body
 from simple_registry.oci.errors import ManifestTooLarge, RequestTimeout
 
+WINDOW = 64 * 1024
+"""Bytes that must arrive within the time-out. Only waiting counts, so a slow disk of ours is never held against a
+client, and one that sends a byte now and then does not keep its connection for ever."""
+
 IDLE_DRAIN = 5.0
 """Seconds without a byte after which a refused client is taken to have stopped sending."""
 
@@ -20,10 +24,12 @@ class RequestBody:
     """The body of one request."""
 
     def __init__(self, source: AsyncIterator[bytes], *, announced: int | None, timeout: float) -> None:
-        """Read from `source`; `timeout` is the longest wait, in seconds, for the next chunk."""
+        """Read from `source`; `timeout` is the longest wait, in seconds, for the next `WINDOW` bytes."""
         self._source = source
         self._timeout = timeout
         self._received = 0
+        self._patience = timeout
+        self._window = WINDOW
         self._finished = announced == 0
         self.announced = announced
 
@@ -33,7 +39,7 @@ class RequestBody:
         Raises: RequestTimeout, ContentInterrupted.
         """
         while not self._finished:
-            chunk = await self._next(self._timeout)
+            chunk = await self._next(self._patience)
             if chunk:
                 yield chunk
         if self.announced is not None and self._received < self.announced:
@@ -51,19 +57,37 @@ class RequestBody:
             async with asyncio.timeout(timeout):
                 while not self._finished and self._received < limit:
                     await self._next(IDLE_DRAIN)
-        except (TimeoutError, RequestTimeout):
+        except (TimeoutError, RequestTimeout, ContentInterrupted):
             self._finished = True
 
     async def _next(self, wait: float) -> bytes:
         """Return the next chunk, empty at the end."""
+        started = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(wait):
-                chunk = await anext(self._source, b"")
+                chunk = await self._chunk()
         except TimeoutError as error:
-            raise RequestTimeout(seconds=int(wait)) from error
+            raise RequestTimeout(seconds=int(self._timeout)) from error
         self._finished = not chunk
         self._received += len(chunk)
+        self._patience -= asyncio.get_running_loop().time() - started
+        if self._received >= self._window:
+            self._window, self._patience = self._received + WINDOW, self._timeout
         return chunk
+
+    async def _chunk(self) -> bytes:
+        """Return what the server has next. Called as a method of the iterator: `anext` needs what its future lacks."""
+        try:
+            return await self._source.__anext__()
+        except StopAsyncIteration:
+            return b""
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            # Not we were cancelled, but the stream was: an HTTP/2 client reset it.
+            self._finished = True
+            raise ContentInterrupted(self._received, self.announced) from None
 
 
 async def read_bounded(body: Body, limit: int) -> bytes:

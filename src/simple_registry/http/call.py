@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from simple_registry.access.caller import Caller
+from simple_registry.access.caller import Caller, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy
+from simple_registry.http.authorization import InsufficientScope
 from simple_registry.http.messages import Request
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import Denied
+from simple_registry.oci.errors import Denied, Unauthorized
 from simple_registry.oci.names import Reference, RepositoryName
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.manifests import Manifests
@@ -103,10 +104,33 @@ class Call(Generic[Target]):
         """Tell whether this caller has a further permission."""
         return self.may(self.caller, Permission(verb, resource, scope))
 
+    def visible(self, verb: str, resource: Resource) -> Callable[[str], bool]:
+        """Return the question whether a scope string lies within this caller's reach, for listings."""
+        reach = self.policy.reach(self.identity, verb, resource)
+        if not self.caller.limits:
+            return reach
+        return lambda scope: reach(scope) and self.caller.limited_to(Permission(verb, resource, scope))
+
     def require(self, verb: str, resource: Resource, scope: str) -> None:
         """Insist on a further permission.
 
-        Raises: Denied.
+        Raises: as `require_permission`.
         """
-        if not self.can(verb, resource, scope):
-            raise Denied(verb=verb, resource=resource, scope=scope)
+        require_permission(self.policy, self.caller, Permission(verb, resource, scope))
+
+
+def require_permission(policy: Policy, caller: Caller, permission: Permission) -> None:
+    """Insist that the caller has a permission.
+
+    Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
+    """
+    decision = policy.decide(caller.identity, permission)
+    if isinstance(decision, Allowed):
+        if caller.limited_to(permission):
+            return
+        raise InsufficientScope(note="the token's scopes do not reach that far")
+    if caller.proof.source is Source.ANONYMOUS:
+        # Who sent a token is told what is wrong with it: docker takes a bare 401 for a passing one, and tries for long.
+        raise (InsufficientScope if caller.derived else Unauthorized)(note=decision.reason)
+    verb, resource, scope = permission
+    raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)

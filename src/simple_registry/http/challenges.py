@@ -13,7 +13,8 @@ from simple_registry.access.roles import PUSH, READ
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.messages import Request
 from simple_registry.http.origins import Origins
-from simple_registry.oci.errors import Unauthorized
+from simple_registry.oci.errors import RegistryError, Unauthorized
+from simple_registry.oci.names import parse_repository_name
 
 BASIC = 'Basic realm="simple-registry"'
 TOKEN_PATH = "/token"  # noqa: S105 (a path)
@@ -44,12 +45,22 @@ class Challenger:
         origin = self._origins.origin(request)
         fields = {"realm": f"{origin}{TOKEN_PATH}", "service": origin.partition("://")[2]}
         if permission is not None:
-            fields["scope"] = scope_text(permission)
+            fields["scope"] = " ".join([scope_text(permission), *_mount_source(request, permission)])
         if isinstance(error, InvalidToken):
             fields["error"] = "invalid_token"
         elif isinstance(error, InsufficientScope):
             fields["error"] = "insufficient_scope"
         return "Bearer " + ",".join(f'{name}="{value}"' for name, value in fields.items())
+
+
+def _mount_source(request: Request, permission: Permission) -> Sequence[str]:
+    """Return the scope that reading the source of a mount needs, so that one token serves the whole request."""
+    if permission.verb != "POST":
+        return []
+    try:
+        return [f"repository:{parse_repository_name(request.query().find('from') or '')}:pull"]
+    except RegistryError:
+        return []
 
 
 def scope_text(permission: Permission) -> str:

@@ -12,19 +12,17 @@ from dataclasses import dataclass
 
 from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
-from simple_registry.access.permission import Permission
-from simple_registry.access.policy import Allowed, Policy
 from simple_registry.access.rules import AccessRules
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.http.authentication import Authenticator
-from simple_registry.http.authorization import InsufficientScope, InvalidToken
-from simple_registry.http.call import Registry
+from simple_registry.http.authorization import InvalidToken
+from simple_registry.http.call import Registry, require_permission
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response
 from simple_registry.http.routes import Entry, Matched, resolve
-from simple_registry.oci.errors import Denied, RegistryError, SizeInvalid, StorageExhausted, Unauthorized, Unavailable
+from simple_registry.oci.errors import RegistryError, SizeInvalid, StorageExhausted, Unauthorized, Unavailable
 
 logger = logging.getLogger("simple_registry")
 
@@ -82,7 +80,7 @@ class Dispatcher:
             caller = await self._caller(request, matched)
             outcome.identity = caller.identity.name
             if matched.permission is not None:
-                _require(rules.policy, caller, matched.permission)
+                require_permission(rules.policy, caller, matched.permission)
             return await matched.answer(request, caller, self._registry, rules.policy)
         except Unauthorized as error:
             challenges = self._challenger.challenges(
@@ -101,22 +99,6 @@ class Dispatcher:
         if caller.expired and not matched.continues:
             raise InvalidToken(note="an expired token")
         return caller
-
-
-def _require(policy: Policy, caller: Caller, permission: Permission) -> None:
-    """Insist that the caller has a permission.
-
-    Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
-    """
-    decision = policy.decide(caller.identity, permission)
-    if isinstance(decision, Allowed):
-        if caller.limited_to(permission):
-            return
-        raise InsufficientScope(note="the token's scopes do not reach that far")
-    if caller.proof.source is Source.ANONYMOUS:
-        raise Unauthorized(note=decision.reason)
-    verb, resource, scope = permission
-    raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)
 
 
 NOBODY = Caller(Identity("-"), Proof(Source.ANONYMOUS))

@@ -1,10 +1,11 @@
 """Filling one page of a listing from a keyset query, past items that the caller may not see."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-BATCH = 1000
+BATCH = 250
 """Rows read at a time."""
 
 Item = TypeVar("Item", bound=str)
@@ -18,9 +19,9 @@ class Page(Generic[Item]):
     more: bool
 
 
-def fill_page(
+async def fill_page(
     query: Callable[[str | None, int], Sequence[Item]],
-    visible: Callable[[Item], bool],
+    visible: Callable[[Item], Awaitable[bool]],
     last: str | None,
     limit: int,
 ) -> Page[Item]:
@@ -35,7 +36,8 @@ def fill_page(
     size = min(BATCH, limit + 1)  # what a page takes when everything is visible; more are read once something is not
     while len(items) <= limit:
         rows = query(after, size)
-        items.extend(row for row in rows if visible(row))
+        items += [row for row in rows if await visible(row)]
+        await asyncio.sleep(0)  # a long search for the few that are visible leaves room for other requests
         if len(rows) < size:
             break
         after, size = rows[-1], BATCH

@@ -1,7 +1,8 @@
 """The catalog of repositories."""
 
+from collections.abc import Awaitable, Callable
+
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.blobs import Visible
 from simple_registry.operations.pages import Page, fill_page
 from simple_registry.storage.protocols import RepositoryRows
 
@@ -13,6 +14,8 @@ class Repositories:
         """Work on these rows."""
         self._rows = rows
 
-    def page(self, *, last: str | None, limit: int, visible: Visible) -> Page[RepositoryName]:
+    async def page(
+        self, *, last: str | None, limit: int, visible: Callable[[RepositoryName], Awaitable[bool]]
+    ) -> Page[RepositoryName]:
         """Return up to `limit` visible repositories that hold a manifest, in ASCII order, after `last`."""
-        return fill_page(self._rows.page_repositories, visible, last, limit)
+        return await fill_page(self._rows.page_repositories, visible, last, limit)

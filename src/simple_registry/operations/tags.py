@@ -1,11 +1,12 @@
 """Tags: listed in ASCII order, deleted one at a time."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.operations.pages import Page, fill_page
+from simple_registry.operations.pages import BATCH, Page, fill_page
 from simple_registry.storage.protocols import RepositoryRows, TagRows
 
 TAGS_ASKED = 10_000
@@ -23,7 +24,7 @@ class Tags:
         """Work on these rows."""
         self._rows = rows
 
-    def page(
+    async def page(
         self, repository: RepositoryName, *, last: str | None, limit: int, visible: Callable[[Tag], bool]
     ) -> Page[Tag]:
         """Return up to `limit` visible tags after `last`.
@@ -32,11 +33,24 @@ class Tags:
         """
         if not self._rows.has_repository(repository):
             raise NameUnknown(name=repository)
-        return fill_page(lambda after, size: self._rows.page_tags(repository, after, size), visible, last, limit)
 
-    def any(self, repository: RepositoryName, visible: Callable[[Tag], bool]) -> bool:
+        async def seen(tag: Tag) -> bool:
+            return visible(tag)
+
+        return await fill_page(lambda after, size: self._rows.page_tags(repository, after, size), seen, last, limit)
+
+    async def any(self, repository: RepositoryName, visible: Callable[[Tag], bool]) -> bool:
         """Tell whether any of the first `TAGS_ASKED` tags is visible."""
-        return any(visible(tag) for tag in self._rows.page_tags(repository, None, TAGS_ASKED))
+        after: Tag | None = None
+        for _ in range(TAGS_ASKED // BATCH):
+            tags = self._rows.page_tags(repository, after, BATCH)
+            if any(visible(tag) for tag in tags):
+                return True
+            if len(tags) < BATCH:
+                break
+            after = tags[-1]
+            await asyncio.sleep(0)
+        return False
 
     async def delete(self, repository: RepositoryName, tag: Tag) -> None:
         """Remove this tag; its manifest and other tags stay.

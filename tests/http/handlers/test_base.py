@@ -94,7 +94,7 @@ def test_the_catalog_shows_only_what_may_be_pulled_and_pages_stay_full(make_fron
     class Public:
         def decide(self, identity, permission):
             hidden = identity.name == "eve" and permission.scope.startswith("secret")
-            return Refused("hidden") if hidden else Allowed("yes")
+            return Refused(lambda: "hidden") if hidden else Allowed("yes")
 
     front = make_front(users=["eve"], policy=Public())
     for name in ("a", "secret", "secret/a", "z"):

@@ -130,7 +130,7 @@ def test_only_tags_that_may_be_pulled_are_listed_and_pages_stay_full(make_front)
     class OnlyVersions:
         def decide(self, identity, permission):
             hidden = identity.name == "eve" and ":" in permission.scope and ":v" not in permission.scope
-            return Refused("hidden") if hidden else Allowed("yes")
+            return Refused(lambda: "hidden") if hidden else Allowed("yes")
 
     front = make_front(users=["eve"], policy=OnlyVersions())
     push_tags(front, "team/app", TAGS)

@@ -187,7 +187,7 @@ def test_a_bad_tag_in_the_path_is_refused(parts):
 def test_a_tag_that_may_not_be_pushed_refuses_all_of_them(make_front):
     class OnlyVersions:
         def decide(self, _identity, permission):
-            return Refused("no") if permission.scope.endswith(":latest") else Allowed("yes")
+            return Refused(lambda: "no") if permission.scope.endswith(":latest") else Allowed("yes")
 
     front = make_front(policy=OnlyVersions())
     front.push_blob("team/app", CONFIG)

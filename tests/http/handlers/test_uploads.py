@@ -463,7 +463,7 @@ def test_a_source_that_may_not_be_read_looks_like_one_that_is_not_there(make_fro
     class Hidden:
         def decide(self, identity, permission):
             if identity.name == "eve" and permission.scope.startswith("team/hidden"):
-                return Refused("hidden")
+                return Refused(lambda: "hidden")
             return Allowed("yes")
 
     front = make_front(users=["eve"], policy=Hidden())
@@ -480,7 +480,7 @@ def test_an_anonymous_mount_finds_a_source_behind_hidden_ones(make_front):
     class Hidden:
         def decide(self, identity, permission):
             hidden = identity.name == "eve" and permission.scope.startswith("a/")
-            return Refused("hidden") if hidden else Allowed("yes")
+            return Refused(lambda: "hidden") if hidden else Allowed("yes")
 
     front = make_front(users=["eve"], policy=Hidden())
     for repository in ("a/1", "a/2", "b/1"):

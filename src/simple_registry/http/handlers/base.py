@@ -14,13 +14,19 @@ async def get_base(_call: Call[NoTarget]) -> Response:
 
 
 async def get_catalog(call: Call[NoTarget]) -> Response:
-    """catalog: list the repositories in which the caller may pull something."""
+    """catalog: list the repositories in which the caller may pull something.
+
+    What a token is limited to counts for the catalog itself; what it lists is what the token's user may pull.
+    """
     wanted = parse_page_request(call.request.query())
-    page = call.registry.repositories.page(
-        last=wanted.last,
-        limit=wanted.limit,
-        visible=lambda repository: _pulls_something(call, repository),
-    )
+    reach = call.policy.reach(call.identity, "GET", Resource.MANIFESTS)
+
+    async def pulls_something(repository: RepositoryName) -> bool:
+        if reach(scope_of(repository)):
+            return True
+        return await call.registry.tags.any(repository, lambda tag: reach(scope_of(repository, tag)))
+
+    page = await call.registry.repositories.page(last=wanted.last, limit=wanted.limit, visible=pulls_something)
     return json_response({"repositories": page.items}, link_headers(call.request, wanted, page))
 
 
@@ -35,12 +41,3 @@ async def get_readiness(call: Call[NoTarget]) -> Response:
     `dispatch` turns a failure of the stores into a 503.
     """
     return json_response({"status": "ready", **call.registry.readiness()})
-
-
-def _pulls_something(call: Call[NoTarget], repository: RepositoryName) -> bool:
-    """Tell whether the caller may pull manifests of a repository: by digest, or one of its tags."""
-    if call.can("GET", Resource.MANIFESTS, scope_of(repository)):
-        return True
-    return call.registry.tags.any(
-        repository, lambda tag: call.can("GET", Resource.MANIFESTS, scope_of(repository, tag))
-    )

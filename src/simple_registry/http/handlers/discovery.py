@@ -17,11 +17,9 @@ async def list_tags(call: Call[RepositoryTarget]) -> Response:
     """end-8a, end-8b: list the tags that the caller may pull."""
     repository = call.target.repository
     wanted = parse_page_request(call.request.query())
-    page = call.registry.tags.page(
-        repository,
-        last=wanted.last,
-        limit=wanted.limit,
-        visible=lambda tag: call.can("GET", Resource.MANIFESTS, scope_of(repository, tag)),
+    reach = call.visible("GET", Resource.MANIFESTS)
+    page = await call.registry.tags.page(
+        repository, last=wanted.last, limit=wanted.limit, visible=lambda tag: reach(scope_of(repository, tag))
     )
     return json_response({"name": repository, "tags": page.items}, link_headers(call.request, wanted, page))
 
