@@ -38,11 +38,6 @@ metadata: {name: robot}
 spec: {username: robot, value: static-token-of-robot-0123456789, expiresAt: "2999-12-31T23:59:59Z"}
 """
 
-# The suite asks for a token for the repository that it pushes to, as the challenge says, and mounts from another one.
-MOUNTS_BY_TOKEN = pytest.param(
-    Challenge.BEARER, marks=pytest.mark.xfail(reason="a token for the target alone mounts nothing, the suite skips it")
-)
-
 pytestmark = pytest.mark.conformance
 
 
@@ -61,7 +56,7 @@ def test_default_strictness_passes_all_but_sparse_manifests(tmp_path, version):
     assert outcome.complaints(at_least=WITHOUT_SPARSE, disabled={suite.SPARSE}) == []
 
 
-@pytest.mark.parametrize("challenge", [Challenge.BASIC, MOUNTS_BY_TOKEN, Challenge.AUTO])
+@pytest.mark.parametrize("challenge", [Challenge.BASIC, Challenge.BEARER, Challenge.AUTO])
 @pytest.mark.parametrize("credential", ["password", "static-token", "issued-token"])
 def test_every_challenge_and_credential_passes(tmp_path, challenge, credential):
     documents = ALLOW_MISSING + ACCESS.replace("CHALLENGE", challenge)

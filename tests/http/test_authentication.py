@@ -652,3 +652,31 @@ def test_further_tags_are_refused_as_the_first_one_would_be(make_front):
         narrow = front.put(path, body=data, headers=headers, token=NARROW)
         assert narrow.status == 401
         assert 'error="insufficient_scope"' in narrow.all("www-authenticate")[0]
+
+
+def test_a_token_that_does_not_reach_the_source_of_a_mount_is_told_what_would(world):
+    world.push_blob("team/source", b"layer")
+    path = f"/v2/team/app/blobs/uploads/?mount={digest_of(b'layer')}&from=team/source"
+    narrow = access_token(world, "repository:team/app:pull,push", user="ada")
+    refusal = world.post(path, token=narrow)
+    assert refusal.status == 401
+    challenge = refusal.all("www-authenticate")[0]
+    assert 'scope="repository:team/app:pull,push repository:team/source:pull",error="insufficient_scope"' in challenge
+    wide = access_token(world, "repository:team/app:pull,push%20repository:team/source:pull", user="ada")
+    assert world.post(path, token=wide).status == 201
+
+
+@pytest.mark.parametrize("source", ["eve/secret", "no/such"])
+def test_a_mount_from_what_the_user_may_not_read_is_a_plain_upload(world, source):
+    world.push_blob("eve/secret", b"layer")
+    token = access_token(world, "repository:team/app:pull,push", user="ada")
+    path = f"/v2/team/app/blobs/uploads/?mount={digest_of(b'layer')}&from={source}"
+    assert world.post(path, token=token).status == 202
+
+
+def test_a_token_that_was_made_narrow_mounts_nothing_but_pushes(make_front):
+    made = static_token(NARROW, "admin", scopes=["repository:^team/app(:.*)?$:pull,push"])
+    front = make_front(rules=rules(tokens=[made]))
+    front.push_blob("team/source", b"layer")
+    path = f"/v2/team/app/blobs/uploads/?mount={digest_of(b'layer')}&from=team/source"
+    assert front.post(path, token=NARROW).status == 202

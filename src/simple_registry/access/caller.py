@@ -44,6 +44,10 @@ class Caller:
     expired: bool = False
     derived: bool = False
 
+    def could_be_wider(self, permission: Permission) -> bool:
+        """Tell whether only the scopes that a token was asked for stand in the way: a new one could have more."""
+        return self.derived and all(within(limit, permission) for limit in self.limits[:-1])
+
     def limited_to(self, permission: Permission) -> bool:
         """Tell whether every limit leaves room for a permission."""
         return all(within(limit, permission) for limit in self.limits)

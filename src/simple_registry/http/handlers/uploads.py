@@ -1,7 +1,8 @@
 """Pushing blobs: sessions, chunks, single requests and mounts."""
 
-from simple_registry.access.permission import Resource, scope_of
-from simple_registry.http.authorization import InvalidToken
+from simple_registry.access.permission import Permission, Resource, scope_of
+from simple_registry.access.policy import Allowed
+from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.call import Call, RepositoryTarget, SessionTarget
 from simple_registry.http.messages import Query, Request, Response
 from simple_registry.http.ranges import parse_chunk_range, received_range
@@ -64,12 +65,25 @@ async def _mount(call: Call[RepositoryTarget], query: Query) -> Blob | None:
             source = parse_repository_name(query.find("from") or "")
         except NameInvalid:
             return None
+        _require_wide_token(call, Permission("GET", Resource.BLOBS, scope_of(source)))
     return await call.registry.blobs.mount(
         call.target.repository,
         digest,
         source=source,
         visible=lambda repository: call.can("GET", Resource.BLOBS, scope_of(repository)),
     )
+
+
+def _require_wide_token(call: Call[RepositoryTarget], permission: Permission) -> None:
+    """Ask for a token that reaches the source of a mount too, where its user does; clients fetch one and try again.
+
+    Raises: InsufficientScope.
+    """
+    caller = call.caller
+    if caller.limited_to(permission) or not caller.could_be_wider(permission):
+        return
+    if isinstance(call.policy.decide(caller.identity, permission), Allowed):
+        raise InsufficientScope(note="the token's scopes do not reach the source of the mount")
 
 
 def _row(call: Call[SessionTarget]) -> SessionRow:
