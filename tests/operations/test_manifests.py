@@ -59,6 +59,16 @@ def test_a_refused_push_changes_nothing(front, manifests):
     assert [type(error) for error in missing.value.errors] == [ManifestBlobUnknown] * 2
 
 
+def test_a_part_whose_content_is_gone_is_missing_until_it_is_pushed_again(front, manifests):
+    data = push_image(front, "a", "v1", b"layer")
+    front.kept.stores.content.remove(digest_of(b"layer"))
+    with front.unchanged(), pytest.raises(Several) as missing:
+        put(front, manifests, V2, data)
+    assert [error.facts["digest"] for error in missing.value.errors] == [str(digest_of(b"layer"))]
+    front.push_blob("a", b"layer")
+    assert put(front, manifests, V2, data).digest == digest_of(data)
+
+
 def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, manifests, monkeypatch):
     front.push_blob("a", CONFIG)
     content = front.kept.stores.content

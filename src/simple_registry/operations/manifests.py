@@ -1,5 +1,6 @@
 """Manifests: kept byte for byte, found by tag or digest, checked for their parts when they come."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,12 @@ from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, M
 
 CACHE_SIZE = 32 * 1024 * 1024
 """Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
+
+READ_AT_ONCE = 256 * 1024
+"""Bytes of the largest manifest that is read on the event loop; larger ones are read in a thread."""
+
+LISTED = 100
+"""Most missing parts that one refusal lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +90,16 @@ class Manifests:
     ) -> Pushed:
         """Store a manifest and point the reference (and `tags`) at it, or change nothing.
 
-        Raises: DigestInvalid, ManifestInvalid, ManifestBlobUnknown for each missing part (in Several).
+        Raises: DigestInvalid, ManifestInvalid, ManifestBlobUnknown for each missing part, up to `LISTED` (in Several).
         """
-        digest = digest_of(data, reference.algorithm if isinstance(reference, Digest) else CANONICAL)
-        if isinstance(reference, Digest):
-            if digest != reference:
-                raise DigestInvalid(expected=str(reference), actual=str(digest))
-        else:
+        if not isinstance(reference, Digest):
             tags = (reference, *tags)
-        manifest = parse_manifest(data, content_type)
-        await self._keep(repository, _row(digest, len(data), manifest), data, tags, self._required_parts(manifest))
-        return Pushed(digest, manifest.subject.digest if manifest.subject else None, tags)
+        if len(data) > READ_AT_ONCE:
+            row, required = await asyncio.to_thread(self._read, data, reference, content_type)
+        else:
+            row, required = self._read(data, reference, content_type)
+        await self._keep(repository, row, data, tags, required)
+        return Pushed(row.digest, row.subject, tags)
 
     def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that go when this manifest is deleted."""
@@ -115,7 +121,8 @@ class Manifests:
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
     ) -> None:
-        _refuse_missing(self._missing(repository, required))
+        # Before anything is written; `put_manifest` asks again in its transaction.
+        _refuse_missing(await self._rows.missing_parts(repository, required, present=self._content.present))
         blob = Blob(row.digest, row.size)
         for _attempt in range(PUBLISH_ATTEMPTS):
             await self._content.put(row.digest, data, known=self._rows.known(row.digest))
@@ -127,25 +134,26 @@ class Manifests:
                 return
         raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
 
+    def _read(
+        self, data: bytes, reference: Reference, content_type: str | None
+    ) -> tuple[ManifestRow, Sequence[tuple[Part, Digest]]]:
+        """Return what is to be kept of a manifest, and the parts it requires."""
+        digest = digest_of(data, reference.algorithm if isinstance(reference, Digest) else CANONICAL)
+        if isinstance(reference, Digest) and digest != reference:
+            raise DigestInvalid(expected=str(reference), actual=str(digest))
+        manifest = parse_manifest(data, content_type)
+        return _row(digest, len(data), manifest), self._required_parts(manifest)
+
     def _required_parts(self, manifest: Manifest) -> Sequence[tuple[Part, Digest]]:
         blobs = manifest.blobs if self._required.blobs else ()
         children = manifest.children if self._required.children else ()
         parts = [(Part.BLOB, blob.digest) for blob in blobs] + [(Part.CHILD, child.digest) for child in children]
         return tuple(dict.fromkeys(parts))
 
-    def _missing(self, repository: RepositoryName, required: Sequence[tuple[Part, Digest]]) -> Sequence[Digest]:
-        """Look before anything is written; `put_manifest` asks again in its transaction."""
-        return [
-            digest
-            for part, digest in required
-            if self._rows.find_blob(repository, digest) is None
-            and (part is Part.BLOB or self._rows.find_manifest(repository, digest) is None)
-        ]
-
 
 def _refuse_missing(missing: Sequence[Digest]) -> None:
     if missing:
-        raise Several([ManifestBlobUnknown(digest=str(digest)) for digest in missing])
+        raise Several([ManifestBlobUnknown(digest=str(digest)) for digest in missing[:LISTED]])
 
 
 def _row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:

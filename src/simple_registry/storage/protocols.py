@@ -224,6 +224,19 @@ class ManifestRows(Protocol):
         """Return the manifest if this repository holds it."""
         ...
 
+    async def missing_parts(
+        self,
+        repository: RepositoryName,
+        required: Sequence[tuple[Part, Digest]],
+        *,
+        present: Callable[[Blob], bool],
+    ) -> Sequence[Digest]:
+        """Return the parts that the repository lacks, or holds without their content, as `present` tells, in order.
+
+        Many parts are looked up beside the event loop; `present` is called there.
+        """
+        ...
+
     async def put_manifest(
         self,
         repository: RepositoryName,

@@ -177,6 +177,43 @@ def test_lacking_parts_are_named_and_nothing_changes(rows):
     assert not rows.known(digest_of(b"index"))
 
 
+def test_missing_parts_are_named_in_order_however_many_there_are(rows):
+    absent = [digest_of(b"%d" % number) for number in range(2500)]
+    required = [(Part.CHILD, digest) for digest in absent]
+    required[1200:1200] = [(Part.BLOB, BLOB.digest), (Part.CHILD, MANIFEST.digest), (Part.BLOB, MANIFEST.digest)]
+
+    async def scenario():
+        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        await put(rows, MANIFEST)
+        for wanted in (required, required[1190:1210]):
+            lacking = await rows.missing_parts(REPOSITORY, wanted, present=lambda _blob: True)
+            held = wanted.index((Part.BLOB, BLOB.digest))
+            assert lacking == [digest for _, digest in wanted[:held] + wanted[held + 2 :]]
+            assert await put(rows, manifest_of(b"index"), required=wanted) == lacking
+        assert await rows.missing_parts(OTHER, required[1200:1202], present=lambda _blob: True) == [
+            BLOB.digest,
+            MANIFEST.digest,
+        ]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("others", [0, 100])
+def test_parts_without_their_content_are_missing(rows, others):
+    required = [(Part.BLOB, BLOB.digest), (Part.CHILD, MANIFEST.digest)]
+    more = [blob_of(b"%d" % number) for number in range(others)]
+
+    async def scenario():
+        for blob in (BLOB, *more):
+            await rows.add_blob(REPOSITORY, blob, present=yes)
+        await put(rows, MANIFEST)
+        wanted = required + [(Part.BLOB, blob.digest) for blob in more]
+        assert await rows.missing_parts(REPOSITORY, wanted, present=lambda _blob: True) == []
+        assert await rows.missing_parts(REPOSITORY, wanted, present=lambda blob: blob != BLOB) == [BLOB.digest]
+
+    run(scenario())
+
+
 def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
     required = [(Part.CHILD, BLOB.digest), (Part.CHILD, MANIFEST.digest)]
 

@@ -14,7 +14,7 @@ def test_queries_follow_indexes(assert_indexed):
         manifest_rows._REMOVE,
         manifest_rows._ALL_REFERRERS,
         manifest_rows._REFERRERS_BY_TYPE,
-        *manifest_rows._HAS_PART.values(),
+        manifest_rows._FIND_PARTS,
     )
 
 

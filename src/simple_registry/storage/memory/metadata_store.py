@@ -90,6 +90,21 @@ class MemoryMetadataStore(MemoryTokenRows):
         """Return the manifest if this repository holds it."""
         return self._at(repository).manifests.get(digest)
 
+    async def missing_parts(
+        self,
+        repository: RepositoryName,
+        required: Sequence[tuple[Part, Digest]],
+        *,
+        present: Callable[[Blob], bool],
+    ) -> Sequence[Digest]:
+        """Return the parts that the repository lacks, or holds without their content, as `present` tells, in order."""
+        held = self._at(repository)
+        return [
+            digest
+            for part, digest in required
+            if not (held.has_part(part, digest) and present(Blob(digest, self._sizes[digest])))
+        ]
+
     async def put_manifest(
         self,
         repository: RepositoryName,

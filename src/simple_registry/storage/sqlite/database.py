@@ -7,6 +7,7 @@ What point reads found is remembered for as long as nobody, in any process, has 
 `data_version`, at a fraction of the cost of the reads.
 """
 
+import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
@@ -40,6 +41,7 @@ class Database:
             self._reader = open_connection(path, query_only=True)
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
+        self._path = path
         self._writer = Writer(path)
         self._closed = False
         self._version: Row | None = None
@@ -81,6 +83,23 @@ class Database:
         except KeyError:
             answer = self._answers[question] = read()
         return answer
+
+    async def apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
+        """Return what `read` reads on a connection of its own, in a thread: for what takes longer than a lookup.
+
+        Raises: StorageFault, and what `read` raises.
+        """
+        return await asyncio.to_thread(self._read_apart, read)
+
+    def _read_apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
+        try:
+            connection = open_connection(self._path, query_only=True)
+            try:
+                return read(connection)
+            finally:
+                connection.close()
+        except apsw.Error as error:
+            raise fault(_ACTION, error) from error
 
     async def write(self, apply: Callable[[apsw.Connection], _T], *, after: Callable[[], None] | None = None) -> _T:
         """Return what `apply` returns, once what it did is durable. See `Writer.write`."""

@@ -1,6 +1,7 @@
 """The manifests of repositories, and what refers to what."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 import apsw
 import msgspec
@@ -19,14 +20,20 @@ WHERE repository = ? AND digest = ?
 """
 _CHILDREN = "SELECT child FROM manifest_children WHERE repository = ? AND digest = ? ORDER BY position"
 
-_HAS_PART = {
-    Part.BLOB: "SELECT 1 FROM repository_blobs WHERE repository = ?1 AND digest = ?2",
-    Part.CHILD: """
-        SELECT 1 FROM repository_blobs WHERE repository = ?1 AND digest = ?2
-        UNION ALL
-        SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?2
-    """,
-}
+# The digests come as one JSON array, so that the statement is the same for any number of them.
+_FIND_PARTS = """
+SELECT digest, size, 1 FROM repository_blobs JOIN blobs USING (digest)
+WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+UNION ALL
+SELECT digest, size, 0 FROM manifests JOIN blobs USING (digest)
+WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+"""
+
+PARTS_ASKED = 1000
+"""Parts looked for in one query."""
+
+PARTS_AT_ONCE = 64
+"""Most parts that are looked for on the event loop; an image has fewer, an index may have many thousands."""
 
 _PUT = """
 INSERT INTO manifests (repository, digest, media_type, artifact_type, subject, annotations) VALUES (?, ?, ?, ?, ?, ?)
@@ -88,6 +95,20 @@ class SqliteManifestRows:
             children=tuple(parse_digest(str(child)) for (child,) in children),
         )
 
+    async def missing_parts(
+        self,
+        repository: RepositoryName,
+        required: Sequence[tuple[Part, Digest]],
+        *,
+        present: Callable[[Blob], bool],
+    ) -> Sequence[Digest]:
+        """Return the parts that the repository lacks, or holds without their content, as `present` tells, in order."""
+        if len(required) <= PARTS_AT_ONCE:
+            return _lacking(lambda sql, bindings: self._database.rows(sql, *bindings), repository, required, present)
+        return await self._database.apart(
+            lambda connection: _lacking(connection.execute, repository, required, present)
+        )
+
     async def put_manifest(
         self,
         repository: RepositoryName,
@@ -104,7 +125,7 @@ class SqliteManifestRows:
         """
 
         def put(connection: apsw.Connection) -> Sequence[Digest] | None:
-            lacking = [digest for part, digest in required if not _has_part(connection, repository, part, digest)]
+            lacking = _lacking(connection.execute, repository, required, present=lambda _blob: True)
             if lacking:
                 return lacking
             if not present():
@@ -145,8 +166,27 @@ class SqliteManifestRows:
         return [_referrer(row) for row in rows]
 
 
-def _has_part(connection: apsw.Connection, repository: str, part: Part, digest: Digest) -> bool:
-    return bool(connection.execute(_HAS_PART[part], (repository, str(digest))).fetchall())
+def _lacking(
+    query: Callable[[str, tuple[str, str]], Iterable[tuple[object, ...]]],
+    repository: str,
+    required: Sequence[tuple[Part, Digest]],
+    present: Callable[[Blob], bool],
+) -> list[Digest]:
+    """Return the required parts that are not held as what they are required as, or whose content is not present."""
+    lacking: list[Digest] = []
+    for start in range(0, len(required), PARTS_ASKED):
+        batch = required[start : start + PARTS_ASKED]
+        texts = msgspec.json.encode([str(digest) for _, digest in batch]).decode()
+        held: dict[Part, dict[object, int]] = {Part.BLOB: {}, Part.CHILD: {}}
+        for digest, size, as_blob in query(_FIND_PARTS, (repository, texts)):
+            held[Part.CHILD][digest] = cast("int", size)
+            if as_blob:
+                held[Part.BLOB][digest] = cast("int", size)
+        for part, digest in batch:
+            size = held[part].get(str(digest))
+            if size is None or not present(Blob(digest, size)):
+                lacking.append(digest)
+    return lacking
 
 
 def _keep(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
