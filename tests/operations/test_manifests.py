@@ -133,12 +133,23 @@ def test_what_was_read_is_at_hand_next_time(front, manifests):
 def test_cached_bytes_do_not_outlive_the_row(front, manifests):
     data = push_image(front, "a", "v1")
     front.run(manifests.read(manifests.get(A, V1)))
-    front.run(manifests.delete(A, digest_of(data)))
+    front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
     for reference in (V1, digest_of(data)):
         with pytest.raises(ManifestUnknown):
             manifests.get(A, reference)
     with front.unchanged(), pytest.raises(ManifestUnknown):
-        front.run(manifests.delete(A, digest_of(data)))
+        front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
+
+
+def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests, monkeypatch):
+    data = push_image(front, "a", "v1")
+
+    async def others(*_arguments, **_how):
+        return None
+
+    monkeypatch.setattr(front.kept.stores.metadata, "remove_manifest", others)
+    with front.unchanged(), pytest.raises(Unavailable):
+        front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
 
 
 def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():

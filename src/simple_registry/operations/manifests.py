@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from simple_registry.content import read_content
@@ -18,6 +18,9 @@ CACHE_SIZE = 32 * 1024 * 1024
 
 READ_AT_ONCE = 256 * 1024
 """Bytes of the largest manifest that is read on the event loop; larger ones are read in a thread."""
+
+DELETE_ATTEMPTS = 10
+"""How often the tags of a manifest may change while it is being deleted."""
 
 LISTED = 100
 """Most missing parts that one refusal lists."""
@@ -101,17 +104,23 @@ class Manifests:
         await self._keep(repository, row, data, tags, required)
         return Pushed(row.digest, row.subject, tags)
 
-    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
-        """Return the tags that go when this manifest is deleted."""
-        return self._rows.tags_of(repository, digest)
+    async def delete(self, repository: RepositoryName, digest: Digest, *, insist: Callable[[Tag], None]) -> None:
+        """Remove a manifest and the tags that point at it, each of which `insist` lets go, or raises.
 
-    async def delete(self, repository: RepositoryName, digest: Digest) -> None:
-        """Remove a manifest and the tags that point at it.
+        No tag goes that `insist` was not asked about: when one came in between, all are asked about again.
 
-        Raises: ManifestUnknown.
+        Raises: ManifestUnknown, Unavailable when tags come too fast, and what `insist` raises.
         """
-        if not await self._rows.remove_manifest(repository, digest):
-            raise ManifestUnknown(reference=str(digest))
+        for _attempt in range(DELETE_ATTEMPTS):
+            tags = self._rows.tags_of(repository, digest)
+            for tag in tags:
+                insist(tag)
+            removed = await self._rows.remove_manifest(repository, digest, tags=tags)
+            if removed is not None:
+                if not removed:
+                    raise ManifestUnknown(reference=str(digest))
+                return
+        raise Unavailable(note=f"tags of {digest} changed {DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(
         self,

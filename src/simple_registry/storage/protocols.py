@@ -253,8 +253,11 @@ class ManifestRows(Protocol):
         """
         ...
 
-    async def remove_manifest(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Remove the manifest from the repository, and every tag that points at it. Returns whether it was there."""
+    async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
+        """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment.
+
+        Returns whether it was there, or `None` when other tags point at it (then nothing was changed).
+        """
         ...
 
     def page_referrers(

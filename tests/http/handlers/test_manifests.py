@@ -447,3 +447,46 @@ def test_a_deleted_manifest_can_be_pushed_again(front):
     front.delete(f"/v2/team/app/manifests/{digest_of(data)}")
     push_image(front, "team/app", "v1")
     assert front.get("/v2/team/app/manifests/v1").body == data
+
+
+class _KeepsSecrets:
+    """Lets everybody do everything, except to a tag that is secret."""
+
+    def decide(self, _identity, permission):
+        return Refused(lambda: "no") if permission.scope.endswith(":secret-tag") else Allowed("yes")
+
+
+def test_a_manifest_with_a_tag_that_may_not_go_stays_and_the_tag_is_not_named(make_front):
+    everybody = make_front()
+    data = push_tags(everybody, "team/app", ["secret-tag", "v1"])
+    everybody.access.rules = make_front(policy=_KeepsSecrets()).access.rules
+    with everybody.unchanged():
+        reply = everybody.delete(f"/v2/team/app/manifests/{digest_of(data)}")
+    assert (reply.status, reply.codes) == (403, ["DENIED"])
+    assert reply.json["errors"][0]["detail"]["scope"] == "team/app"
+    assert b"secret" not in reply.body
+
+
+def test_a_tag_that_comes_while_its_manifest_is_deleted_is_asked_about_too(make_front, monkeypatch):
+    front = make_front()
+    data = push_tags(front, "team/app", ["v1"])
+    rows = front.kept.stores.metadata
+    remove, allowed, keeping = rows.remove_manifest, front.access.rules, make_front(policy=_KeepsSecrets())
+
+    async def push_then_remove(*arguments, **how):
+        front.access.rules = allowed
+        reply = await put_soon(front, "secret-tag", data)
+        assert reply.status == 201
+        front.access.rules = keeping.access.rules
+        return await remove(*arguments, **how)
+
+    monkeypatch.setattr(rows, "remove_manifest", push_then_remove)
+    front.access.rules = keeping.access.rules
+    assert front.delete(f"/v2/team/app/manifests/{digest_of(data)}").status == 403
+    front.access.rules = allowed
+    for tag in ("v1", "secret-tag"):
+        assert front.get(f"/v2/team/app/manifests/{tag}").body == data
+
+
+async def put_soon(front, reference, data):
+    return await front.send("PUT", f"/v2/team/app/manifests/{reference}", body=data, headers={"content-type": OCI})

@@ -38,7 +38,7 @@ STEPS = st.one_of(
     st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES),
     st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS),
     st.tuples(st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, PRESENT),
-    st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS),
+    st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2)),
     st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS),
     st.tuples(st.just("forget"), DIGESTS, st.integers(-2, 2)),
     st.tuples(st.just("add_token"), TOKENS),
@@ -56,6 +56,10 @@ async def take(store, step, clock):
     if name == "put_manifest":
         repository, manifest, tags, required, present = arguments
         return await store.put_manifest(repository, manifest, tags=tags, required=required, present=lambda: present)
+    if name == "remove_manifest":
+        repository, digest, tags = arguments
+        given = store.tags_of(repository, digest) if tags is None else tags
+        return await store.remove_manifest(repository, digest, tags=given)
     if name == "add_token":
         (row,) = arguments
         return store.find_token_by_id(row.token_id) is None and await store.add_token(row, limit=2)

@@ -241,13 +241,25 @@ def test_a_removed_manifest_takes_its_tags_along_and_no_others(rows):
         await put(rows, MANIFEST, "v1", "v2")
         await put(rows, manifest_of(b"n"), "v3")
         await put(rows, MANIFEST, "v1", repository=OTHER)
-        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest)
-        assert not await rows.remove_manifest(REPOSITORY, MANIFEST.digest)
+        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag("v2"), Tag("v1")])
+        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag("v2"), Tag("v1")]) is False
 
     run(scenario())
     assert rows.find_manifest(REPOSITORY, MANIFEST.digest) is None
     assert rows.page_tags(REPOSITORY, None, 9) == ["v3"]
     assert rows.page_tags(OTHER, None, 9) == ["v1"]
+
+
+@pytest.mark.parametrize("tags", [["v1"], [], ["v1", "v2", "v3"], ["v1", "other"]])
+def test_a_manifest_with_other_tags_than_were_named_stays_with_all_of_them(rows, tags):
+    async def scenario():
+        await put(rows, MANIFEST, "v1", "v2")
+        await put(rows, manifest_of(b"n"), "other")
+        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag(tag) for tag in tags]) is None
+
+    run(scenario())
+    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST
+    assert rows.page_tags(REPOSITORY, None, 9) == ["other", "v1", "v2"]
 
 
 def test_referrers_come_in_pages_by_digest_and_can_be_filtered(rows):
@@ -345,7 +357,7 @@ def test_repositories_with_a_manifest_are_listed_in_ascii_order(rows):
 def test_a_repository_stays_when_its_last_manifest_goes(rows):
     async def scenario():
         await put(rows, MANIFEST)
-        await rows.remove_manifest(REPOSITORY, MANIFEST.digest)
+        await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
 
     run(scenario())
     assert rows.has_repository(REPOSITORY)
@@ -411,7 +423,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_go(rows, clock):
     async def scenario():
         await put(rows, MANIFEST)
         await rows.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
-        await rows.remove_manifest(REPOSITORY, MANIFEST.digest)
+        await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
         assert rows.page_unheld(later, 9) == []
         await rows.remove_blob(OTHER, MANIFEST.digest)
         assert rows.page_unheld(later, 9) == [MANIFEST.digest]

@@ -11,6 +11,8 @@ def test_queries_follow_indexes(assert_indexed):
         manifest_rows._FIND,
         manifest_rows._CHILDREN,
         manifest_rows._DROP_CHILDREN,
+        manifest_rows._EXISTS,
+        manifest_rows._TAGS,
         manifest_rows._REMOVE,
         manifest_rows._ALL_REFERRERS,
         manifest_rows._REFERRERS_BY_TYPE,
@@ -33,6 +35,6 @@ def test_nothing_is_left_of_a_removed_manifest(store, look):
     manifest = manifest_of(b"m", children=(digest_of(b"a"), digest_of(b"b")))
     run(store.put_manifest(REPOSITORY, manifest, tags=[Tag("v1")], required=(), present=yes))
     assert len(look("SELECT * FROM manifest_children")) == 2
-    run(store.remove_manifest(REPOSITORY, manifest.digest))
+    run(store.remove_manifest(REPOSITORY, manifest.digest, tags=[Tag("v1")]))
     assert look("SELECT repository FROM manifests UNION SELECT repository FROM manifest_children") == []
     assert look("SELECT * FROM tags") == []

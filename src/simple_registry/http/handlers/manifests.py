@@ -1,6 +1,7 @@
 """Pulling, pushing and deleting manifests."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from simple_registry.access.permission import Resource, scope_of
 from simple_registry.http.bodies import read_bounded
@@ -9,7 +10,7 @@ from simple_registry.http.conditional import content_headers, not_modified
 from simple_registry.http.messages import Response, Unsent
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import UriTooLong
+from simple_registry.oci.errors import Denied, UriTooLong
 from simple_registry.oci.names import Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
@@ -41,12 +42,21 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     """end-9: delete a tag, or a manifest with every tag that points at it."""
     repository, reference = call.target.repository, call.target.reference
     if isinstance(reference, Digest):
-        for tag in call.registry.manifests.tags_of(repository, reference):
-            call.require("DELETE", Resource.MANIFESTS, scope_of(repository, tag))
-        await call.registry.manifests.delete(repository, reference)
+        await call.registry.manifests.delete(repository, reference, insist=partial(_let_go, call))
     else:
         await call.registry.tags.delete(repository, reference)
     return Response(202)
+
+
+def _let_go(call: Call[ManifestTarget], tag: Tag) -> None:
+    """Insist that a tag may go with its manifest; the refusal does not name it, since the caller may not know it."""
+    repository = call.target.repository
+    try:
+        call.require("DELETE", Resource.MANIFESTS, scope_of(repository, tag))
+    except Denied as refusal:
+        raise Denied(
+            note=refusal.note, verb="DELETE", resource=Resource.MANIFESTS, scope=scope_of(repository)
+        ) from refusal
 
 
 def _further_tags(call: Call[ManifestTarget]) -> Sequence[Tag]:

@@ -125,12 +125,15 @@ class MemoryMetadataStore(MemoryTokenRows):
         held.tags.update(dict.fromkeys(tags, manifest.digest))
         return []
 
-    async def remove_manifest(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Remove the manifest from the repository, and every tag that points at it. Returns whether it was there."""
+    async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
+        """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment."""
         held = self._at(repository)
-        if held.manifests.pop(digest, None) is None:
+        if digest not in held.manifests:
             return False
-        for tag in self.tags_of(repository, digest):
+        if set(self.tags_of(repository, digest)) != set(tags):
+            return None
+        del held.manifests[digest]
+        for tag in set(tags):
             del held.tags[tag]
         self._release(digest)
         return True

@@ -49,6 +49,8 @@ _POINT_TAG = """
 INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
 ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 """
+_EXISTS = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
+_TAGS = "SELECT tag FROM tags WHERE repository = ? AND digest = ?"
 # Its tags and children go with it: ON DELETE CASCADE.
 _REMOVE = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
 
@@ -136,13 +138,19 @@ class SqliteManifestRows:
 
         return await self._database.write(put)
 
-    async def remove_manifest(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Remove the manifest from the repository, and every tag that points at it. Returns whether it was there."""
+    async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
+        """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment.
 
-        def remove(connection: apsw.Connection) -> bool:
-            connection.execute(_REMOVE, (repository, str(digest)))
-            if connection.changes() == 0:
+        Returns whether it was there, or `None` when other tags point at it (then nothing was changed).
+        """
+
+        def remove(connection: apsw.Connection) -> bool | None:
+            names = (repository, str(digest))
+            if not connection.execute(_EXISTS, names).fetchall():
                 return False
+            if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
+                return None
+            connection.execute(_REMOVE, names)
             release(connection, digest, self._database.clock.now())
             return True
 
