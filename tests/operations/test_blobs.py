@@ -75,6 +75,16 @@ def test_a_mount_from_a_source_that_lacks_the_blob_is_nothing(front, blobs, visi
         assert front.run(blobs.mount(AB, DIGEST, source=A, visible=lambda _: visible)) is None
 
 
+@pytest.mark.parametrize("source", [C, None])
+def test_a_mount_of_a_blob_whose_content_is_gone_is_nothing_until_it_is_pushed_again(front, blobs, source):
+    front.push_blob("c", DATA)
+    front.kept.stores.content.remove(DIGEST)
+    with front.unchanged():
+        assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) is None
+    front.push_blob("a", DATA)
+    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) == Blob(DIGEST, len(DATA))
+
+
 def test_deleting_an_unheld_blob_is_an_error(front, blobs):
     front.push_blob("a", DATA)
     with front.unchanged(), pytest.raises(BlobUnknown):

@@ -54,11 +54,12 @@ class Blobs:
     ) -> Blob | None:
         """Make `repository` hold a blob that `source`, or any repository the caller may read, holds.
 
-        Returns `None` when that cannot be; the answer reveals nothing about repositories the caller may not read.
+        Returns `None` when that cannot be, also for lack of the file, so that the client uploads it; the answer reveals
+        nothing about repositories the caller may not read.
         """
         for holder in (source,) if source is not None else self._holders(digest):
             if visible(holder):
-                blob = await self._rows.mount_blob(repository, digest, holder)
+                blob = await self._rows.mount_blob(repository, digest, holder, present=self._content.present)
                 if blob is not None:
                     return blob
         return None

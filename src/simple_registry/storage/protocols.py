@@ -208,8 +208,14 @@ class BlobRows(Protocol):
         """
         ...
 
-    async def mount_blob(self, repository: RepositoryName, digest: Digest, source: RepositoryName) -> Blob | None:
-        """Make the repository hold a blob that `source` holds in the same moment; `None` when `source` does not."""
+    async def mount_blob(
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
+    ) -> Blob | None:
+        """Make the repository hold a blob that `source` holds in the same moment.
+
+        Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
+        that the content is gone.
+        """
         ...
 
     async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:

@@ -35,7 +35,7 @@ PRESENT = st.sampled_from([True, True, True, False])
 
 STEPS = st.one_of(
     st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, PRESENT),
-    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES),
+    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES, PRESENT),
     st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS),
     st.tuples(st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, PRESENT),
     st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2)),
@@ -53,6 +53,9 @@ async def take(store, step, clock):
     if name == "add_blob":
         repository, blob, present = arguments
         return await store.add_blob(repository, blob, present=lambda: present)
+    if name == "mount_blob":
+        repository, digest, source, present = arguments
+        return await store.mount_blob(repository, digest, source, present=lambda _blob: present)
     if name == "put_manifest":
         repository, manifest, tags, required, present = arguments
         return await store.put_manifest(repository, manifest, tags=tags, required=required, present=lambda: present)

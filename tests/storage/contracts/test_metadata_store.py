@@ -88,8 +88,8 @@ def test_what_present_raises_passes_through_and_changes_nothing(rows):
 def test_a_mount_takes_what_the_source_holds(rows):
     async def scenario():
         await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY) == BLOB
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY) == BLOB
+        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
+        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
 
     run(scenario())
     assert rows.find_blob(OTHER, BLOB.digest) == BLOB
@@ -98,7 +98,16 @@ def test_a_mount_takes_what_the_source_holds(rows):
 def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
     async def scenario():
         await rows.add_blob(RepositoryName("third"), BLOB, present=yes)
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
+        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) is None
+
+    run(scenario())
+    assert not rows.has_repository(OTHER)
+
+
+def test_a_mount_of_a_blob_whose_content_is_gone_changes_nothing(rows):
+    async def scenario():
+        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda _blob: False) is None
 
     run(scenario())
     assert not rows.has_repository(OTHER)

@@ -14,7 +14,7 @@ def test_another_process_sees_what_was_committed(path, store, clock):
     other: MetadataStore = SqliteMetadataStore(path, clock)
     run(store.add_blob(REPOSITORY, BLOB, present=yes))
     assert other.find_blob(REPOSITORY, BLOB.digest) == BLOB
-    run(other.mount_blob(OTHER, BLOB.digest, REPOSITORY))
+    run(other.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda _blob: True))
     assert store.find_blob(OTHER, BLOB.digest) == BLOB
     run(other.close())
 

@@ -68,11 +68,18 @@ class MemoryMetadataStore(MemoryTokenRows):
             self._sessions.pop(session, None)
         return True
 
-    async def mount_blob(self, repository: RepositoryName, digest: Digest, source: RepositoryName) -> Blob | None:
-        """Make the repository hold a blob that `source` holds in the same moment; `None` when `source` does not."""
+    async def mount_blob(
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
+    ) -> Blob | None:
+        """Make the repository hold a blob that `source` holds in the same moment.
+
+        Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
+        that the content is gone.
+        """
         blob = self.find_blob(source, digest)
-        if blob is not None:
-            self._hold(repository, blob).blobs.add(digest)
+        if blob is None or not present(blob):
+            return None
+        self._hold(repository, blob).blobs.add(digest)
         return blob
 
     async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:

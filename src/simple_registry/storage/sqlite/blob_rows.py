@@ -62,14 +62,22 @@ class SqliteBlobRows:
 
         return await self._database.write(add)
 
-    async def mount_blob(self, repository: RepositoryName, digest: Digest, source: RepositoryName) -> Blob | None:
-        """Make the repository hold a blob that `source` holds in the same moment; `None` when `source` does not."""
+    async def mount_blob(
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
+    ) -> Blob | None:
+        """Make the repository hold a blob that `source` holds in the same moment.
+
+        Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
+        that the content is gone.
+        """
 
         def mount(connection: apsw.Connection) -> Blob | None:
             rows = connection.execute(_FIND, (source, str(digest))).fetchall()
             if not rows:
                 return None
             blob = Blob(digest, int(rows[0][0] or 0))
+            if not present(blob):
+                return None
             hold(connection, repository, blob)
             connection.execute(_ADD, (repository, str(digest)))
             return blob
