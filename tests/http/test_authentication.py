@@ -15,8 +15,9 @@ from simple_registry.access.roles import User
 from simple_registry.access.signed import SignedClaims, TokenKind, TokenSigner
 from simple_registry.config.settings import Settings, Web
 from simple_registry.http import password_verifier
-from simple_registry.http.brake import FREE_FAILURES
+from simple_registry.http.brake import FREE_FAILURES, FREE_FAILURES_OF_ADDRESS
 from simple_registry.http.challenges import ChallengeMode
+from simple_registry.http.password_verifier import PENDING_LIMIT_OF_CLIENT
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from support import issuing
@@ -574,6 +575,65 @@ def test_who_logged_in_before_is_not_slowed_by_who_guesses(memory_front):
     statuses = [memory_front.get("/v2/", password="wrong").status for _ in range(FREE_FAILURES + 5)]
     assert statuses[-1] == 429
     assert memory_front.get("/v2/").status == 200
+
+
+def test_guesses_at_once_pass_the_brake_no_more_than_one_by_one(memory_front, slow_hash):
+    async def scenario():
+        guesses = (memory_front.send("GET", "/v2/", user="ada", password=f"guess {number}") for number in range(200))
+        return [reply.status for reply in await asyncio.gather(*guesses)]
+
+    statuses = memory_front.run(scenario())
+    assert (statuses.count(401), statuses.count(429)) == (FREE_FAILURES, 200 - FREE_FAILURES)
+    assert len(slow_hash) == FREE_FAILURES
+
+
+def test_the_same_right_password_many_times_at_once_is_one_attempt(memory_front, slow_hash):
+    async def scenario():
+        return [reply.status for reply in await asyncio.gather(*(memory_front.send("GET", "/v2/") for _ in range(50)))]
+
+    assert memory_front.run(scenario()) == [200] * 50
+    assert len(slow_hash) == 1
+
+
+def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(memory_front, slow_hash):
+    async def scenario():
+        for number in range(20):
+            guess = asyncio.ensure_future(memory_front.send("GET", "/v2/", user="ada", password=f"guess {number}"))
+            await asyncio.sleep(0.005)
+            guess.cancel()
+            await asyncio.gather(guess, return_exceptions=True)
+        await asyncio.sleep(0.2)
+
+    memory_front.run(scenario())
+    assert len(slow_hash) == FREE_FAILURES
+    assert memory_front.get("/v2/", user="ada").status == 429
+
+
+def test_one_address_that_guesses_users_leaves_the_others_room(memory_front, slow_hash):
+    async def scenario():
+        storm = [
+            asyncio.ensure_future(memory_front.send("GET", "/v2/", user=f"user{number}", password="x"))
+            for number in range(540)
+        ]
+        await asyncio.sleep(0)
+        other = await memory_front.send("GET", "/v2/", user="ada", client="198.51.100.9")
+        return other.status, [reply.status for reply in await asyncio.gather(*storm)]
+
+    other, storm = memory_front.run(scenario())
+    assert other == 200
+    assert storm.count(401) == PENDING_LIMIT_OF_CLIENT
+    assert storm.count(429) == 540 - PENDING_LIMIT_OF_CLIENT
+
+
+def test_an_address_that_fails_with_many_users_waits_but_for_who_is_known(memory_front):
+    assert memory_front.get("/v2/").status == 200
+    memory_front.access.rules = everybody()
+    statuses = [memory_front.get("/v2/", user=f"user{number}").status for number in range(FREE_FAILURES_OF_ADDRESS)]
+    assert set(statuses) == {401}
+    assert memory_front.get("/v2/", user="ada").status == 429
+    assert memory_front.get("/v2/", user="ada", client="198.51.100.9").status == 200
+    assert memory_front.get("/v2/").status == 200
+    assert memory_front.get("/v2/", user="ada", password=STATIC).status == 200
 
 
 def test_the_brake_counts_at_the_token_endpoint_too(memory_front):

@@ -11,6 +11,7 @@ password, a revoked token and an issuer that is no longer trusted end it at once
 `dispatch` for the one thing an expired credential is still good for.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -135,13 +136,40 @@ class Authenticator:
         user = rules.users.get(credentials.name)
         stored = user.password_hash if user else None
         if not self._passwords.remembers(credentials, stored):
-            self._brake.check(client, credentials.name)
-            if not await self._passwords.verify(credentials, stored, cost=rules.password_cost):
-                self._brake.failed(client, credentials.name)
+            # A guess that waits already is no further guess.
+            pending = self._passwords.pending(credentials, stored)
+            if pending is None:
+                pending = self._try_password(credentials, stored, cost=rules.password_cost, client=client)
+            if not await asyncio.shield(pending):
                 raise Unauthorized(note=f"wrong password or unknown user {credentials.name[:64]!r}")
-            self._brake.succeeded(client, credentials.name)
         proof = Proof(Source.PASSWORD, fingerprint(stored or ""))
         return Caller(_identity(rules, credentials.name), proof)
+
+    def _try_password(
+        self, credentials: BasicCredentials, stored: str | None, *, cost: int, client: str
+    ) -> asyncio.Future[bool]:
+        """Start a verification that the brake counts, even when the client does not wait for its end.
+
+        Raises: TooManyRequests.
+        """
+        name = credentials.name
+        self._brake.begin(client, name)
+        try:
+            pending = self._passwords.start(credentials, stored, cost=cost, client=client)
+        except BaseException:
+            self._brake.gave_up(client, name)
+            raise
+
+        def judge(done: asyncio.Future[bool]) -> None:
+            if done.cancelled() or done.exception() is not None:
+                self._brake.gave_up(client, name)
+            elif done.result():
+                self._brake.succeeded(client, name)
+            else:
+                self._brake.failed(client, name)
+
+        pending.add_done_callback(judge)
+        return pending
 
     async def _of_token(self, rules: AccessRules, text: str) -> Caller | None:
         """Return whom a token speaks of; `None` when it is none that anybody here could have given out."""
