@@ -1,6 +1,7 @@
 """The operations on upload sessions: what was acknowledged stays, what failed never was."""
 
 import time
+from functools import partial
 
 import pytest
 
@@ -171,6 +172,33 @@ def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock
 
     assert front.run(scenario()) == 0
     assert uploads.get(A, "ada", row.session)
+
+
+@pytest.mark.parametrize("damage", [b"SOME CONTENT", b""])
+def test_a_damaged_file_is_healed_by_whoever_pushes_it_again(front, uploads, damage):
+    front.push_blob("other", DATA)
+    front.run(front.kept.stores.content.put(digest_of(DATA), damage))
+    front.run(uploads.put(A, "ada", digest_of(DATA), chunk(DATA)))
+    for repository in ("other", "a"):
+        assert front.get(f"/v2/{repository}/blobs/{digest_of(DATA)}").body == DATA
+
+
+def test_content_that_is_being_replaced_cannot_be_collected(front, uploads, clock, monkeypatch):
+    digest, rows, store = front.push_blob("a", DATA), front.kept.stores.metadata, front.kept.stores.uploads
+    assert front.run(rows.remove_blob(A, digest))
+    publish, forgotten = store.publish, []
+
+    async def publish_then_collect(session, blob):
+        await publish(session, blob)
+        clock.advance(1)
+        remove = partial(front.kept.stores.content.remove, digest)
+        forgotten.append(await rows.forget(digest, before=clock.now(), remove=remove))
+
+    clock.advance(1)
+    monkeypatch.setattr(store, "publish", publish_then_collect)
+    front.run(uploads.put(A, "ada", digest, chunk(DATA)))
+    assert forgotten == [False]
+    assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
 def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, monkeypatch):

@@ -62,7 +62,7 @@ async def use(stores, acknowledge):
     acknowledge(OTHER, again.digest)
     data = b"manifest"
     manifest = manifest_of(data, children=(first.digest,))
-    await stores.content.put(manifest.digest, data, known=False)
+    await stores.content.put(manifest.digest, data)
     await stores.metadata.put_manifest(
         REPOSITORY,
         manifest,

@@ -113,7 +113,9 @@ async def push(stores: Stores, session: str, data: bytes, repository: Repository
         await writer.resume(0)
         await writer.append(stream_of(data[: len(data) // 2], data[len(data) // 2 :]))
         assert await writer.sync() == blob.digest
-        await stores.uploads.publish(session, blob, known=stores.metadata.known(blob.digest))
+        if stores.metadata.known(blob.digest):
+            await stores.metadata.add_blob(repository, blob, present=lambda: stores.content.present(blob))
+        await stores.uploads.publish(session, blob)
         assert await stores.metadata.add_blob(
             repository, blob, present=lambda: stores.content.present(blob), session=session
         )
@@ -125,7 +127,7 @@ async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName =
     """Push a manifest as `operations` does."""
     manifest = manifest_of(data, **values)
     blob = Blob(manifest.digest, manifest.size)
-    await stores.content.put(manifest.digest, data, known=stores.metadata.known(manifest.digest))
+    await stores.content.put(manifest.digest, data)
     lacking = await stores.metadata.put_manifest(
         repository, manifest, tags=(), required=(), present=lambda: stores.content.present(blob)
     )

@@ -10,7 +10,6 @@ from simple_registry.oci.digests import CANONICAL, Digest, digest_of
 from simple_registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, Several, Unavailable
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
-from simple_registry.operations.uploads import PUBLISH_ATTEMPTS
 from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, Part
 
 CACHE_SIZE = 32 * 1024 * 1024
@@ -18,6 +17,9 @@ CACHE_SIZE = 32 * 1024 * 1024
 
 READ_AT_ONCE = 256 * 1024
 """Bytes of the largest manifest that is read on the event loop; larger ones are read in a thread."""
+
+PUBLISH_ATTEMPTS = 3
+"""The collector can take a file between its name and its row once; more often means that something is wrong."""
 
 DELETE_ATTEMPTS = 10
 """How often the tags of a manifest may change while it is being deleted."""
@@ -134,7 +136,7 @@ class Manifests:
         _refuse_missing(await self._rows.missing_parts(repository, required, present=self._content.present))
         blob = Blob(row.digest, row.size)
         for _attempt in range(PUBLISH_ATTEMPTS):
-            await self._content.put(row.digest, data, known=self._rows.known(row.digest))
+            await self._content.put(row.digest, data)
             missing = await self._rows.put_manifest(
                 repository, row, tags=tags, required=required, present=lambda: self._content.present(blob)
             )

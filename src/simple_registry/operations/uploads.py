@@ -42,9 +42,6 @@ from simple_registry.storage.protocols import (
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 
-PUBLISH_ATTEMPTS = 3
-"""The collector can take a file between publishing and its row once; more often means that something is wrong."""
-
 
 class UploadRows(BlobRows, SessionRows, Protocol):
     """The rows that uploads need."""
@@ -214,14 +211,16 @@ class Uploads:
         if actual != expected:
             raise DigestInvalid(expected=str(expected), actual=str(actual))
         blob = Blob(expected, row.received)
-        for _attempt in range(PUBLISH_ATTEMPTS):
-            await self._uploads.publish(row.session, blob, known=self._rows.known(expected))
-            if await self._rows.add_blob(
-                row.repository, blob, present=lambda: self._content.present(blob), session=row.session
-            ):
-                await self._uploads.remove(row.session)
-                return blob
-        raise Unavailable(note=f"content of {expected} vanished {PUBLISH_ATTEMPTS} times")
+        if self._rows.known(expected):
+            # Held before its file is replaced: the collector, late for the old file, would remove the new one.
+            await self._rows.add_blob(row.repository, blob, present=lambda: self._content.present(blob))
+        await self._uploads.publish(row.session, blob)
+        if not await self._rows.add_blob(
+            row.repository, blob, present=lambda: self._content.present(blob), session=row.session
+        ):
+            raise Unavailable(note=f"content of {expected} vanished")
+        await self._uploads.remove(row.session)
+        return blob
 
     async def _end(self, row: SessionRow) -> None:
         await self._rows.remove_session(row.session)

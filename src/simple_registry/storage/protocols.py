@@ -1,6 +1,6 @@
 """What the registry asks of its stores; every adapter keeps these promises, and `tests/storage/contracts` checks them.
 
-    put / publish ──► the content store   bytes by digest, written once
+    put / publish ──► the content store   bytes by digest
     append        ──► the upload store    bytes of open sessions
     rows          ──► the metadata store  repositories, membership, manifests, tags, sessions, tokens
 
@@ -11,6 +11,7 @@ did survives a power cut.
 
 The order of a push, which makes "acknowledged" mean "kept":
 bytes durable → name durable → row durable. A row never stands without its file. When content goes, the row goes first.
+A push of content that has a row already holds it before it replaces the file, so that nobody removes the new one.
 A row that makes content reachable is written in the same transaction that asks `present()` whether the file is
 there, under the lock that `MetadataStore.forget` holds while it unlinks: nobody can take away what was just found.
 """
@@ -111,8 +112,8 @@ class ContentStore(Protocol):
         """Return the content, or `None` when it is not here. What was opened stays readable for the grace period."""
         ...
 
-    async def put(self, digest: Digest, data: bytes, *, known: bool) -> None:
-        """Keep small content durably. See `UploadStore.publish` for `known`."""
+    async def put(self, digest: Digest, data: bytes) -> None:
+        """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""
         ...
 
     def remove(self, digest: Digest) -> None:
@@ -158,12 +159,11 @@ class UploadStore(Protocol):
         """Read all bytes of a session and return their digest in `algorithm`."""
         ...
 
-    async def publish(self, session: str, blob: Blob, *, known: bool) -> None:
+    async def publish(self, session: str, blob: Blob) -> None:
         """Give a session's durable bytes, whose digest was verified, their final name in the content store, durably.
 
-        `known`: the metadata store has a row for this content, so a present file of the right size is durable and
-        can stay (the session's bytes stay too, for another try). Otherwise the session's bytes replace whatever is
-        there, which also heals a damaged file. Calling it twice is fine.
+        They replace whatever is there, which also heals a damaged file, and are the session's no more. Calling it
+        twice is fine.
         """
         ...
 

@@ -13,7 +13,7 @@ from storage.support import blob_of, run
 @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 300])
 def test_put_content_can_be_opened(stores, data, algorithm):
     async def scenario():
-        await stores.content.put(digest_of(data, algorithm), data, known=False)
+        await stores.content.put(digest_of(data, algorithm), data)
         assert await stores.read(digest_of(data, algorithm)) == data
         assert (await stores.content.open(digest_of(data, algorithm))).size == len(data)
 
@@ -26,45 +26,18 @@ def test_absent_content_is_none(stores):
 
 
 def test_present_asks_for_the_size_too(stores):
-    run(stores.content.put(digest_of(b"abc"), b"abc", known=False))
+    run(stores.content.put(digest_of(b"abc"), b"abc"))
     assert stores.content.present(Blob(digest_of(b"abc"), 3))
     assert not stores.content.present(Blob(digest_of(b"abc"), 4))
 
 
-def test_unknown_content_replaces_what_is_there(stores):
+@pytest.mark.parametrize("damaged", [b"wrong", b"", b"too long"])
+def test_content_replaces_what_is_there(stores, damaged):
     async def scenario():
         digest = digest_of(b"right")
-        await stores.content.put(digest, b"wrong", known=False)
-        await stores.content.put(digest, b"right", known=False)
+        await stores.content.put(digest, damaged)
+        await stores.content.put(digest, b"right")
         assert await stores.read(digest) == b"right"
-
-    run(scenario())
-
-
-def test_known_content_of_the_right_size_stays(stores):
-    async def scenario():
-        digest = digest_of(b"right")
-        await stores.content.put(digest, b"other", known=False)
-        await stores.content.put(digest, b"right", known=True)
-        assert await stores.read(digest) == b"other"
-
-    run(scenario())
-
-
-def test_known_content_of_another_size_is_healed(stores):
-    async def scenario():
-        digest = digest_of(b"right")
-        await stores.content.put(digest, b"", known=False)
-        await stores.content.put(digest, b"right", known=True)
-        assert await stores.read(digest) == b"right"
-
-    run(scenario())
-
-
-def test_known_content_that_is_gone_comes_back(stores):
-    async def scenario():
-        await stores.content.put(digest_of(b"right"), b"right", known=True)
-        assert await stores.read(digest_of(b"right")) == b"right"
 
     run(scenario())
 
@@ -72,7 +45,7 @@ def test_known_content_that_is_gone_comes_back(stores):
 def test_many_may_put_the_same_content_at_once(stores):
     async def scenario():
         digest = digest_of(b"same")
-        await asyncio.gather(*(stores.content.put(digest, b"same", known=False) for _ in range(30)))
+        await asyncio.gather(*(stores.content.put(digest, b"same") for _ in range(30)))
         assert await stores.read(digest) == b"same"
         assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
 
@@ -82,7 +55,7 @@ def test_many_may_put_the_same_content_at_once(stores):
 def test_removed_content_is_gone_and_removing_again_is_fine(stores):
     async def scenario():
         digest = digest_of(b"x")
-        await stores.content.put(digest, b"x", known=False)
+        await stores.content.put(digest, b"x")
         stores.content.remove(digest)
         stores.content.remove(digest)
         assert await stores.content.open(digest) is None

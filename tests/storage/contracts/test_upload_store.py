@@ -33,7 +33,7 @@ def test_what_was_appended_can_be_published(stores, step, algorithm):
         chunks = [DATA[start : start + step] for start in range(0, len(DATA), step)]
         digest = await upload(stores, "s", *chunks, algorithm=algorithm)
         assert digest == digest_of(DATA, algorithm)
-        await stores.uploads.publish("s", blob_of(DATA, algorithm), known=False)
+        await stores.uploads.publish("s", blob_of(DATA, algorithm))
         assert await stores.read(digest) == DATA
 
     run(scenario())
@@ -52,7 +52,7 @@ def test_resume_drops_later_bytes(stores):
     async def scenario():
         await upload(stores, "s", b"one two three")
         assert await upload(stores, "s", b"four", received=4) == digest_of(b"one four")
-        await stores.uploads.publish("s", blob_of(b"one four"), known=False)
+        await stores.uploads.publish("s", blob_of(b"one four"))
         assert await stores.read(digest_of(b"one four")) == b"one four"
 
     run(scenario())
@@ -158,7 +158,7 @@ def test_a_session_without_bytes_can_be_published(stores):
             await writer.resume(0)
             assert await writer.append(stream_of()) == 0
             assert await writer.sync() == digest_of(b"")
-            await stores.uploads.publish("s", blob_of(b""), known=False)
+            await stores.uploads.publish("s", blob_of(b""))
         assert await stores.read(digest_of(b"")) == b""
 
     run(scenario())
@@ -175,8 +175,8 @@ def test_a_session_that_never_got_a_byte_leaves_nothing(stores):
 def test_publishing_twice_is_fine(stores):
     async def scenario():
         await upload(stores, "s", b"data")
-        await stores.uploads.publish("s", blob_of(b"data"), known=False)
-        await stores.uploads.publish("s", blob_of(b"data"), known=False)
+        await stores.uploads.publish("s", blob_of(b"data"))
+        await stores.uploads.publish("s", blob_of(b"data"))
         assert await stores.read(digest_of(b"data")) == b"data"
 
     run(scenario())
@@ -184,7 +184,7 @@ def test_publishing_twice_is_fine(stores):
 
 def test_publishing_what_is_not_there_is_a_fault(stores):
     with pytest.raises(StorageFault):
-        run(stores.uploads.publish("s", blob_of(b"data"), known=True))
+        run(stores.uploads.publish("s", blob_of(b"data")))
     assert run(stores.content.open(digest_of(b"data"))) is None
 
 
@@ -192,30 +192,32 @@ def test_publishing_another_size_is_a_fault_and_names_nothing(stores):
     async def scenario():
         await upload(stores, "s", b"data and more")
         with pytest.raises(StorageFault):
-            await stores.uploads.publish("s", blob_of(b"data"), known=False)
+            await stores.uploads.publish("s", blob_of(b"data"))
         assert await stores.content.open(digest_of(b"data")) is None
         assert await stores.uploads.digest("s", "sha256") == digest_of(b"data and more")
 
     run(scenario())
 
 
-def test_known_content_stays_and_so_do_the_bytes_for_another_try(stores):
+def test_many_may_publish_the_same_content_at_once(stores):
+    async def push(session):
+        await upload(stores, session, b"data")
+        await stores.uploads.publish(session, blob_of(b"data"))
+
     async def scenario():
-        await stores.content.put(digest_of(b"data"), b"data", known=False)
-        await upload(stores, "s", b"data")
-        await stores.uploads.publish("s", blob_of(b"data"), known=True)
-        stores.content.remove(digest_of(b"data"))
-        await stores.uploads.publish("s", blob_of(b"data"), known=False)
+        await asyncio.gather(*(push(f"s{number}") for number in range(50)))
         assert await stores.read(digest_of(b"data")) == b"data"
+        assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
 
     run(scenario())
 
 
-def test_unknown_content_is_healed(stores):
+@pytest.mark.parametrize("damaged", [b"dat*", b"", b"data and more"])
+def test_damaged_content_is_healed(stores, damaged):
     async def scenario():
-        await stores.content.put(digest_of(b"data"), b"dat*", known=False)
+        await stores.content.put(digest_of(b"data"), damaged)
         await upload(stores, "s", b"data")
-        await stores.uploads.publish("s", blob_of(b"data"), known=False)
+        await stores.uploads.publish("s", blob_of(b"data"))
         assert await stores.read(digest_of(b"data")) == b"data"
 
     run(scenario())

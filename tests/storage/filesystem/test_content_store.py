@@ -33,7 +33,7 @@ def files(layout):
 def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
     disk = RecordingDisk()
     store = FilesystemContentStore(layout, disk, threads)
-    run(store.put(DIGEST, DATA, known=False))
+    run(store.put(DIGEST, DATA))
     assert disk.taken() == [
         "create <temporary>",
         "write <temporary>",
@@ -44,13 +44,14 @@ def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
         "rename <temporary>",
         f"fsync_directory {DIGEST.encoded[:2]}",
     ]
-    run(store.put(DIGEST, DATA, known=True))
-    assert disk.taken() == []
+    run(store.put(DIGEST, DATA))
+    assert disk.taken()[-2:] == ["rename <temporary>", f"fsync_directory {DIGEST.encoded[:2]}"]
+    assert files(layout) == [DIGEST.encoded]
 
 
 def test_content_is_a_read_only_file(layout, threads):
     store = FilesystemContentStore(layout, Disk(), threads)
-    run(store.put(DIGEST, DATA, known=False))
+    run(store.put(DIGEST, DATA))
     assert run(store.open(DIGEST)) == FileContent(layout.blob(DIGEST), len(DATA))
     assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444  # noqa: PTH116
 
@@ -59,15 +60,15 @@ def test_content_is_a_read_only_file(layout, threads):
 def test_a_full_disk_leaves_nothing(layout, threads, failing):
     store = FilesystemContentStore(layout, FullDisk(failing), threads)
     with pytest.raises(StorageFull):
-        run(store.put(DIGEST, DATA, known=False))
+        run(store.put(DIGEST, DATA))
     assert files(layout) == []
-    run(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA, known=False))
+    run(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA))
     assert files(layout) == [DIGEST.encoded]
 
 
 def test_a_cancelled_put_leaves_no_temporary_file(layout, threads):
     async def scenario():
-        task = asyncio.create_task(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA, known=False))
+        task = asyncio.create_task(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -80,7 +81,7 @@ def test_a_cancelled_put_leaves_no_temporary_file(layout, threads):
 def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
     store = FilesystemContentStore(layout, FullDisk("fsync_directory"), threads)
     with pytest.raises(StorageFault):
-        run(store.put(DIGEST, DATA, known=False))
+        run(store.put(DIGEST, DATA))
 
 
 def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):

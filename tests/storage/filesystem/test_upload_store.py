@@ -47,7 +47,7 @@ def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
     directory = BLOB.digest.encoded[:2]
     run(upload(store))
     assert disk.taken() == ["open_write s", "write s", "fsync s", "fsync_directory uploads"]
-    run(store.publish("s", BLOB, known=False))
+    run(store.publish("s", BLOB))
     assert disk.taken() == [
         f"make_directory {directory}",
         "fsync_directory sha256",
@@ -58,20 +58,20 @@ def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
     ]
 
 
-def test_publishing_what_is_known_touches_nothing(layout, threads):
+def test_publishing_again_replaces_the_file_in_the_same_order(layout, threads):
     disk = RecordingDisk()
     store = FilesystemUploadStore(layout, disk, threads)
 
     async def scenario():
         await upload(store)
-        await store.publish("s", BLOB, known=False)
+        await store.publish("s", BLOB)
         await upload(store)
         disk.taken()
-        await store.publish("s", BLOB, known=True)
+        await store.publish("s", BLOB)
 
     run(scenario())
-    assert disk.taken() == []
-    assert Path(layout.session("s")).read_bytes() == DATA
+    assert disk.taken() == ["fsync s", "make_read_only s", "rename s", f"fsync_directory {BLOB.digest.encoded[:2]}"]
+    assert os.listdir(layout.uploads) == []  # noqa: PTH208
 
 
 def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
@@ -80,9 +80,9 @@ def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
     async def scenario():
         await upload(FilesystemUploadStore(layout, Disk(), threads))
         with pytest.raises(StorageFull):
-            await FilesystemUploadStore(layout, FullDisk("rename"), threads).publish("s", BLOB, known=False)
-        await FilesystemUploadStore(layout, Disk(), threads).publish("s", BLOB, known=False)
-        await FilesystemUploadStore(layout, disk, threads).publish("s", BLOB, known=False)
+            await FilesystemUploadStore(layout, FullDisk("rename"), threads).publish("s", BLOB)
+        await FilesystemUploadStore(layout, Disk(), threads).publish("s", BLOB)
+        await FilesystemUploadStore(layout, disk, threads).publish("s", BLOB)
 
     run(scenario())
     assert disk.taken()[0] == "fsync <blob>"
@@ -94,7 +94,7 @@ def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store,
     async def scenario():
         await upload(store)
         with pytest.raises(StorageFull):
-            await FilesystemUploadStore(layout, FullDisk(failing), threads).publish("s", BLOB, known=False)
+            await FilesystemUploadStore(layout, FullDisk(failing), threads).publish("s", BLOB)
         assert await upload(store, b" and more", 4) == digest_of(b"data and more")
 
     run(scenario())

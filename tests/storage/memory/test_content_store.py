@@ -8,5 +8,5 @@ from storage.support import run
 
 def test_content_is_bytes():
     store = MemoryContentStore()
-    run(store.put(digest_of(b"x"), b"x", known=False))
+    run(store.put(digest_of(b"x"), b"x"))
     assert run(store.open(digest_of(b"x"))) == BytesContent(b"x")

@@ -1,4 +1,4 @@
-"""The content store as files: one per digest, written once, read-only, shared by all repositories."""
+"""The content store as files: one per digest, read-only under its name, shared by all repositories."""
 
 import stat
 import uuid
@@ -37,18 +37,16 @@ class FilesystemContentStore:
             return None
         return FileContent(path, found.st_size)
 
-    async def put(self, digest: Digest, data: bytes, *, known: bool) -> None:
-        """Keep small content durably. See `UploadStore.publish` for `known`."""
-        await self._threads.run(self._put, digest, data, known=known)
+    async def put(self, digest: Digest, data: bytes) -> None:
+        """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""
+        await self._threads.run(self._put, digest, data)
 
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
         self._disk.unlink(self._layout.blob(digest))
 
-    def _put(self, digest: Digest, data: bytes, *, known: bool) -> None:
+    def _put(self, digest: Digest, data: bytes) -> None:
         """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""
-        if known and self._placement.present(Blob(digest, len(data))):
-            return
         path = self._layout.session(f"put-{uuid.uuid4()}")
         fd = self._disk.create(path)
         try:

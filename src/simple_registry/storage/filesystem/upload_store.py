@@ -50,9 +50,9 @@ class FilesystemUploadStore:
         """Read all bytes of a session and return their digest in `algorithm`."""
         return await self._threads.run(self._digest, session, algorithm)
 
-    async def publish(self, session: str, blob: Blob, *, known: bool) -> None:
+    async def publish(self, session: str, blob: Blob) -> None:
         """Give a session's durable bytes their final name, durably. The caller holds the session's writer."""
-        await self._threads.run(self._publish, session, blob, known=known)
+        await self._threads.run(self._publish, session, blob)
 
     async def remove(self, session: str) -> None:
         """Remove what the session still has here. An absent session is fine."""
@@ -106,9 +106,7 @@ class FilesystemUploadStore:
         finally:
             self._disk.close(fd)
 
-    def _publish(self, session: str, blob: Blob, *, known: bool) -> None:
-        if known and self._placement.present(blob):
-            return
+    def _publish(self, session: str, blob: Blob) -> None:
         path = self._layout.session(session)
         fd = self._disk.open_read(path)
         if fd is None:

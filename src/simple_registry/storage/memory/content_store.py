@@ -22,10 +22,9 @@ class MemoryContentStore:
         data = self._contents.get(digest)
         return None if data is None else BytesContent(data)
 
-    async def put(self, digest: Digest, data: bytes, *, known: bool) -> None:
-        """Keep content. See `UploadStore.publish` for `known`."""
-        if not (known and self.present(Blob(digest, len(data)))):
-            self._contents[digest] = data
+    async def put(self, digest: Digest, data: bytes) -> None:
+        """Keep content, in the place of whatever is there."""
+        self._contents[digest] = data
 
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""

@@ -46,14 +46,14 @@ class MemoryUploadStore:
         """Return the digest of all bytes of a session in `algorithm`."""
         return digest_of(bytes(self._bytes_of(session)), algorithm)
 
-    async def publish(self, session: str, blob: Blob, *, known: bool) -> None:
+    async def publish(self, session: str, blob: Blob) -> None:
         """Move a session's bytes to the content store. The caller holds the session's writer."""
-        if self._content.present(blob) and (known or session not in self._sessions):
+        if self._content.present(blob) and session not in self._sessions:
             return
         data = self._bytes_of(session)
         if len(data) != blob.size:
             raise StorageFault("publish an upload session", f"{len(data)} bytes are there, not {blob.size}")
-        await self._content.put(blob.digest, bytes(data), known=False)
+        await self._content.put(blob.digest, bytes(data))
         await self.remove(session)
 
     async def remove(self, session: str) -> None:
