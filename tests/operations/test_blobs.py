@@ -7,6 +7,8 @@ from simple_registry.oci.errors import BlobUnknown
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import blobs as module
 from simple_registry.operations.blobs import Blob, Blobs
+from support.front import Front
+from support.stores import on_disk
 
 DATA = b"some content"
 DIGEST = digest_of(DATA)
@@ -89,3 +91,12 @@ def test_deleting_an_unheld_blob_is_an_error(front, blobs):
     front.push_blob("a", DATA)
     with front.unchanged(), pytest.raises(BlobUnknown):
         front.run(blobs.delete(C, DIGEST))
+
+
+def test_a_data_directory_that_is_gone_is_a_failure_and_no_unknown_blob(clock, tmp_path):
+    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock) as front:
+        front.push_blob("a", DATA)
+        (tmp_path / "data").rename(tmp_path / "aside")
+        assert front.get(f"/v2/a/blobs/{DIGEST}").status == 503
+        (tmp_path / "aside").rename(tmp_path / "data")
+        assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA

@@ -105,11 +105,17 @@ class ContentStore(Protocol):
     """Bytes by digest, shared by all repositories. That content is here proves nothing about who may read it."""
 
     def present(self, blob: Blob) -> bool:
-        """Tell at once whether content with this digest and this size has its final name."""
+        """Tell at once whether content with this digest and this size has its final name.
+
+        Raises: StorageFault when all content is out of reach, which is not the same as this one being absent.
+        """
         ...
 
     async def open(self, digest: Digest) -> Content | None:
-        """Return the content, or `None` when it is not here. What was opened stays readable for the grace period."""
+        """Return the content, or `None` when it is not here. What was opened stays readable for the grace period.
+
+        Raises: StorageFault as `present`.
+        """
         ...
 
     async def put(self, digest: Digest, data: bytes) -> None:
@@ -118,6 +124,10 @@ class ContentStore(Protocol):
 
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        ...
+
+    def check(self) -> None:
+        """Raise StorageFault unless content can be looked for. Used by `/readyz`."""
         ...
 
 

@@ -61,3 +61,7 @@ def test_removed_content_is_gone_and_removing_again_is_fine(stores):
         assert await stores.content.open(digest) is None
 
     run(scenario())
+
+
+def test_a_store_that_is_there_passes_its_check(stores):
+    stores.content.check()

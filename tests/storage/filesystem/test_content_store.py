@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,13 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.protocols import Blob
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import run
 
 DATA = b"manifest"
 DIGEST = digest_of(DATA)
+OTHER = digest_of(b"other")
 
 
 @pytest.fixture
@@ -87,3 +90,21 @@ def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
 def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):
     os.makedirs(layout.blob(DIGEST))  # noqa: PTH103
     assert run(FilesystemContentStore(layout, Disk(), threads).open(DIGEST)) is None
+
+
+@pytest.mark.parametrize("lost", ["root", "format", "blobs"])
+def test_a_data_directory_that_is_gone_is_a_fault_and_not_absence(layout, threads, lost):
+    store = FilesystemContentStore(layout, Disk(), threads)
+    run(store.put(DIGEST, DATA))
+    assert not store.present(Blob(OTHER, 1))
+    store.check()
+    path = Path(getattr(layout, lost))
+    aside = path.with_name(f"{path.name}.aside")
+    path.rename(aside)
+    for ask in (store.check, lambda: store.present(Blob(OTHER, 1)), lambda: run(store.open(OTHER))):
+        with pytest.raises(StorageFault, match="is gone"):
+            ask()
+    aside.rename(path)
+    store.check()
+    assert store.present(Blob(DIGEST, len(DATA)))
+    assert run(store.open(OTHER)) is None

@@ -4,6 +4,7 @@ import stat
 import uuid
 
 from simple_registry.content import Content, FileContent
+from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
@@ -23,17 +24,26 @@ class FilesystemContentStore:
         self._placement = Placement(layout, disk)
 
     def present(self, blob: Blob) -> bool:
-        """Tell at once whether content with this digest and this size has its final name."""
-        return self._placement.present(blob)
+        """Tell at once whether content with this digest and this size has its final name.
+
+        Raises: StorageFault when the data directory is gone.
+        """
+        present = self._placement.present(blob)
+        if not present:
+            self.check()
+        return present
 
     async def open(self, digest: Digest) -> Content | None:
         """Return the content, or `None` when it is not here.
 
         Done without a thread: it is one lookup in the kernel's cache of names, far shorter than changing threads.
+
+        Raises: StorageFault when the data directory is gone.
         """
         path = self._layout.blob(digest)
         found = self._disk.stat(path)
         if found is None or not stat.S_ISREG(found.st_mode):
+            self.check()
             return None
         return FileContent(path, found.st_size)
 
@@ -44,6 +54,15 @@ class FilesystemContentStore:
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
         self._disk.unlink(self._layout.blob(digest))
+
+    def check(self) -> None:
+        """Raise StorageFault unless the data directory is there.
+
+        One that is unmounted, or moved away, would look like one whose files somebody removed: clients would be told
+        that nothing is here, and would believe it.
+        """
+        if self._disk.stat(self._layout.format) is None or self._disk.stat(self._layout.blobs) is None:
+            raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
 
     def _put(self, digest: Digest, data: bytes) -> None:
         """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""

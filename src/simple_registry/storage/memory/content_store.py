@@ -29,3 +29,6 @@ class MemoryContentStore:
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
         self._contents.pop(digest, None)
+
+    def check(self) -> None:
+        """Do nothing: memory is always there."""
