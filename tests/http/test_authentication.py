@@ -123,14 +123,14 @@ def test_a_signed_token_is_a_bearer_token_and_a_password_of_its_user(world):
     assert may_pull(world, user="eve", password=token) == 401
 
 
-def test_a_token_of_nobodys_is_a_password_and_hashed_as_one(world):
+def test_a_token_of_nobodys_is_refused_as_a_wrong_password(world):
     assert world.get("/v2/", user="ada", password="a.b.c").status == 401
     assert world.get("/v2/", user="ada", password="srt_unknown").status == 401
 
 
 def test_a_password_that_looks_like_a_token_is_still_a_password(make_front, monkeypatch):
     front = make_front(rules=everybody())
-    for password in ("a.b.c", "srt_not-a-token", issuing.token(issuing.OTHER_RSA)):
+    for password in ("a.b.c", "eyJ.b.c"):
         monkeypatch.setattr(
             front.application._rsgi._dispatcher._authenticator._passwords, "_verify", lambda *_, **__: True
         )
@@ -575,6 +575,33 @@ def test_who_logged_in_before_is_not_slowed_by_who_guesses(memory_front):
     statuses = [memory_front.get("/v2/", password="wrong").status for _ in range(FREE_FAILURES + 5)]
     assert statuses[-1] == 429
     assert memory_front.get("/v2/").status == 200
+
+
+def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_brake_nobody(memory_front, slow_hash):
+    token_id, secret = issued(memory_front)
+    memory_front.delete(f"/api/v1/tokens/{token_id}", user="ada")
+    asked = len(slow_hash)
+    for client in ("192.0.2.7", "192.0.2.1"):
+        for _ in range(FREE_FAILURES + 1):
+            assert memory_front.get("/v2/", user="ada", password=secret, client=client).status == 401
+    assert len(slow_hash) == asked
+    assert memory_front.get("/v2/", user="ada", client="192.0.2.7").status == 200
+
+
+def test_bad_tokens_of_an_issuer_in_place_of_a_password_brake_nobody(memory_front, slow_hash):
+    for token in [issuing.token(issuing.OTHER_RSA), external(exp=int(NOW) - 100), *["eyJ.too.short"] * FREE_FAILURES]:
+        assert memory_front.get("/v2/", user="ada", password=token).status == 401
+    assert slow_hash == ["eyJ.too.short"] * FREE_FAILURES  # the others are longer than any password
+    assert memory_front.get("/v2/", user="ada").status == 200
+
+
+def test_a_name_of_unusual_length_is_refused_before_anything_else(memory_front, slow_hash):
+    for password in ("wrong", PASSWORD, STATIC, external()):
+        assert memory_front.get("/v2/", user="a" * 256, password=password).status == 401
+        form = f"grant_type=password&username={'a' * 256}&password={password}".encode()
+        assert memory_front.post("/token", user=None, body=form).status == 401
+    assert slow_hash == []
+    assert memory_front.get("/v2/", user="a" * 255, password=external()).status == 200
 
 
 def test_guesses_at_once_pass_the_brake_no_more_than_one_by_one(memory_front, slow_hash):

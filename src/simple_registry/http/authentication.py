@@ -13,6 +13,7 @@ password, a revoked token and an issuer that is no longer trusted end it at once
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -21,6 +22,7 @@ from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.issuers import LEEWAY, ClaimsRefused, TrustedIssuer
 from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.access.passwords import LONGEST as LONGEST_PASSWORD
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed import SignedTokenInvalid, TokenKind, TokenSigner
 from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
@@ -32,7 +34,12 @@ from simple_registry.http.recent_logins import RecentLogins
 from simple_registry.oci.errors import Unauthorized
 from simple_registry.operations.tokens import TokenRow, Tokens
 
+LONGEST_NAME = 255
+"""Characters of a name in Basic credentials; longer ones are nobody's."""
+
 _JWT_DOTS = 2
+_LIKE_JWT = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*", re.ASCII)
+"""Text that a client, not a person, sends: the header of every JWT begins so (`{"`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ class Authenticator:
         return await self._log_in(self._rules(), credentials, client)
 
     async def _log_in(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
+        if len(credentials.name) > LONGEST_NAME:
+            raise Unauthorized(note="a name of unusual length")
         try:
             caller = await self._of_token(rules, credentials.password)
         except InvalidToken:
@@ -135,6 +144,8 @@ class Authenticator:
     async def _of_password(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
         user = rules.users.get(credentials.name)
         stored = user.password_hash if user else None
+        if _is_token(credentials.password):
+            raise Unauthorized(note="an unknown or revoked token in the place of a password")
         if not self._passwords.remembers(credentials, stored):
             # A guess that waits already is no further guess.
             pending = self._passwords.pending(credentials, stored)
@@ -150,8 +161,12 @@ class Authenticator:
     ) -> asyncio.Future[bool]:
         """Start a verification that the brake counts, even when the client does not wait for its end.
 
+        A token that is no longer good is no guess: a robot that goes on sending one does not lock its user out.
+
         Raises: TooManyRequests.
         """
+        if _LIKE_JWT.fullmatch(credentials.password):
+            return self._passwords.start(credentials, stored, cost=cost, client=client)
         name = credentials.name
         self._brake.begin(client, name)
         try:
@@ -245,6 +260,11 @@ class Authenticator:
 def fingerprint(password_hash: str) -> str:
     """Return what identifies a stored hash without telling anything about it."""
     return hashlib.sha256(password_hash.encode()).hexdigest()[:32]
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether a text is a token, if only a bad one, and can be nobody's password; no hash is asked for it."""
+    return text.startswith(ISSUED_PREFIX) or (len(text) > LONGEST_PASSWORD and _LIKE_JWT.fullmatch(text) is not None)
 
 
 def _identity(rules: AccessRules, name: str) -> Identity:
