@@ -39,7 +39,7 @@ def test_hashes_of_every_form_verify(form):
 def test_what_bcrypt_would_cut_or_misread_is_refused(password, reason):
     with pytest.raises(UnusablePassword, match=reason):
         hash_password(password, FAST)
-    assert not verify_password(password, GO_HASH)
+    assert not verify_password(password, GO_HASH, cost=FAST)
 
 
 def test_72_bytes_are_hashed_whole():
@@ -60,12 +60,27 @@ def test_what_is_no_hash_is_not_taken_for_one(text):
 
 @pytest.mark.parametrize(
     ("password", "password_hash"),
-    [("secret", None), ("secret", "no hash"), ("x" * 73, GO_HASH), ("", GO_HASH), ("unusable", None)],
+    [("wrong", GO_HASH), ("secret", None), ("secret", "no hash"), ("x" * 73, GO_HASH), ("", GO_HASH)],
 )
-def test_every_refusal_spends_the_cost_of_one_verification(monkeypatch, password, password_hash):
+@pytest.mark.parametrize("cost", [4, 5, 12])
+def test_every_refusal_spends_the_cost_of_the_dearest_user(monkeypatch, password, password_hash, cost):
+    spent = []
+    monkeypatch.setattr(passwords.bcrypt, "checkpw", lambda _candidate, known: bool(spent.append(known.decode())))
+    assert not verify_password(password, password_hash, cost=cost)
+    assert all(is_password_hash(known) for known in spent)
+    assert sum(2 ** cost_of(known) for known in spent) == 2**cost
+
+
+def test_no_hash_but_the_users_own_makes_a_password_right(monkeypatch):
+    monkeypatch.setattr(passwords.bcrypt, "checkpw", lambda _candidate, known: known.decode() != GO_HASH)
+    assert not verify_password("secret", GO_HASH, cost=12)
+    assert not verify_password("secret", None, cost=12)
+
+
+def test_a_right_password_asks_once(monkeypatch):
     spent = []
     monkeypatch.setattr(passwords.bcrypt, "checkpw", lambda *given: spent.append(given) or True)
-    assert not verify_password(password, password_hash)
+    assert verify_password("secret", GO_HASH, cost=12)
     assert len(spent) == 1
 
 

@@ -1,5 +1,8 @@
 """Passwords and their bcrypt hashes: made, recognised and verified at a cost that tells nothing.
 
+Time tells which users exist when their hashes cost differently. So a wrong password always costs as much as the dearest
+hash there is: after a hash of cost c come others of cost c, c+1, … k-1, and 2^c + (2^c + … + 2^(k-1)) = 2^k.
+
 bcrypt reads at most 72 bytes of a password. What it would cut is refused here when a hash is made, and never matches
 when one is verified. Hashing and verifying take a quarter of a second at the default cost, on the thread that calls
 them: callers keep them off event loops.
@@ -43,10 +46,10 @@ def cost_of(password_hash: str) -> int:
 
 
 def verify_password(password: str, password_hash: str | None, *, cost: int = COST) -> bool:
-    """Return whether `password` has this hash; a false answer costs as much as a true one.
+    """Return whether `password` has this hash; a false answer takes as long as one hash of `cost`, for every user.
 
-    `None` stands for a user that does not exist or cannot log in by password; verifying it takes as long as a hash of
-    `cost`, which should be that of the users that do exist. Never raises.
+    `None` stands for a user that does not exist or cannot log in by password. `cost` should be the highest of the users
+    that do exist; a dearer hash takes its own time. A true answer takes as long as the hash does. Never raises.
     """
     well_formed = password_hash is not None and is_password_hash(password_hash)
     known = password_hash if password_hash is not None and well_formed else _NOBODY.format(cost=cost)
@@ -54,7 +57,11 @@ def verify_password(password: str, password_hash: str | None, *, cost: int = COS
         candidate = _usable(password)
     except UnusablePassword:
         candidate, well_formed = b"unusable", False
-    return bcrypt.checkpw(candidate, known.encode("ascii")) and well_formed
+    if bcrypt.checkpw(candidate, known.encode("ascii")) and well_formed:
+        return True
+    for further in range(cost_of(known), cost):
+        bcrypt.checkpw(candidate, _NOBODY.format(cost=further).encode("ascii"))
+    return False
 
 
 def _usable(password: str) -> bytes:
