@@ -186,6 +186,16 @@ def test_a_token_is_verified_once_and_what_is_remembered_is_bounded(monkeypatch)
     assert signer.verify(tokens[-1], TokenKind.ACCESS).token_id == "4"
 
 
+def test_what_is_remembered_of_a_token_is_short():
+    signer = TokenSigner(KEYS)
+    token = forged()
+    assert signer.verify(token, TokenKind.ACCESS) == CLAIMS
+    assert token not in repr(signer._verified)
+    long = forged(DOCUMENT | {"src": ["external", "x" * signed.LONGEST_REMEMBERED]})
+    assert len(signer.verify(long, TokenKind.ACCESS).proof.reference) == signed.LONGEST_REMEMBERED
+    assert len(signer._verified) == 1
+
+
 def test_neither_keys_nor_proofs_are_shown():
     assert "s3cret" not in repr(SigningKey("k", b"s3cret")) + repr(
         SignedClaims("a", Proof(Source.PASSWORD, "s3cret"), 0, 1, "i")
