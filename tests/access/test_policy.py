@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from simple_registry.access.identity import ANONYMOUS, Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, Refused
-from simple_registry.access.roles import METHODS, BoundRole
+from simple_registry.access.roles import EMBRACING, METHODS, BoundRole
 from simple_registry.access.scopes import ScopePattern
 from support.access import ADMINS, READONLY, READWRITE, binding, role
 
@@ -114,3 +114,21 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     for number in range(100):
         policy.decide(Identity(f"u{number}"), Permission("GET", Resource.BLOBS, "a"))
     assert policy._remembered.cache_info().currsize == 10
+
+
+@pytest.mark.parametrize("text", sorted(EMBRACING))
+def test_one_binding_of_everything_everywhere_is_everything(text):
+    policy = BindingPolicy([binding("ada", ADMINS, "^$", text), binding("@devs", ADMINS, text)])
+    assert policy.allows_everything(Identity("ada"))
+    assert policy.allows_everything(Identity("eve", frozenset({"devs"})))
+    assert not policy.allows_everything(Identity("eve", frozenset({"ada"})))
+    assert all(ScopePattern(text).matches(scope) for scope in ("", "a", "team/app", "team/app:v1.0"))
+
+
+def test_parts_of_everything_are_not_everything():
+    for scope in ("^$", ".", ".+", "^[a-z]", "^team/.*$"):
+        assert not BindingPolicy([binding("ada", ADMINS, scope)]).allows_everything(Identity("ada"))
+    parts = [binding("ada", READWRITE, ".*"), binding("ada", ("*", "delete"), ".*"), binding("ada", ("tags", "*"), "")]
+    assert not BindingPolicy(parts).allows_everything(Identity("ada"))
+    brought = Identity("ci", bindings=(BoundRole("b", role(ADMINS), (ScopePattern(".*"),)),))
+    assert BindingPolicy([]).allows_everything(brought)

@@ -49,6 +49,10 @@ class Policy(Protocol):
         """Return the same question for many scope strings; it is asked at once and remembered nowhere."""
         ...
 
+    def allows_everything(self, identity: Identity) -> bool:
+        """Tell whether a single binding lets `identity` do everything everywhere."""
+        ...
+
 
 class BindingPolicy:
     """The policy that role bindings make."""
@@ -73,6 +77,13 @@ class BindingPolicy:
         """Return the question whether a scope string lies within what `identity` may; for listings, which ask often."""
         bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
         return lambda scope: any(bound.reaches(scope) for bound in bindings)
+
+    def allows_everything(self, identity: Identity) -> bool:
+        """Tell whether one binding of `identity` has every verb on every resource, in every scope.
+
+        That is read from the texts of its scopes: no sample of names could show that a pattern matches all of them.
+        """
+        return any(bound.is_unbounded for bound in self.bindings_of(identity))
 
     def bindings_of(self, identity: Identity) -> Iterator[BoundRole]:
         """Yield every binding that speaks of an identity: its own, its groups', its credential's."""

@@ -36,6 +36,10 @@ ANCHORED_WITHOUT_TAGS = ScopePattern(r"^\^[a-z0-9/._\\-]*[a-z0-9]\$$")
 """Patterns such as `^team/app$`, which can match no tag of what they name."""
 
 
+EMBRACING = frozenset({"", "^", "$", ".*", "^.*", ".*$", "^.*$"})
+"""The texts of patterns that match every scope string."""
+
+
 class WordUnknown(ValueError):
     """A verb or resource that no role may hold."""
 
@@ -75,6 +79,12 @@ class BoundRole:
     def reaches(self, scope: str) -> bool:
         """Tell whether a scope string lies within the binding."""
         return any(pattern.matches(scope) for pattern in self.scopes)
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether this binding alone gives every permission there is."""
+        complete = self.role.verbs >= frozenset(METHODS) and self.role.resources >= frozenset(Resource)
+        return complete and any(pattern.text in EMBRACING for pattern in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ RULES = rules(
     binding("bob", READONLY, "^team/.*$"),
     binding("carol", ADMINS, "^team/.*$"),
     binding("root", ADMINS, "^.*$"),
+    binding("cata", ADMINS, "^$", "^team/.*$", name="the catalog"),
+    binding("cata", READWRITE, "^.*$", name="everywhere"),
     binding("anonymous", READONLY, "^.*$"),
-    users=["alice", "bob", "carol", "root", "anonymous"],
+    users=["alice", "bob", "carol", "root", "cata", "anonymous"],
     tokens=[
         static_token("wide", "alice"),
         static_token("narrow", "alice", scopes=["repository:^team/.+$:pull"]),
@@ -219,10 +221,17 @@ def test_everybody_sees_and_revokes_their_own_only(front):
 
 
 @pytest.mark.parametrize("owner", ["bob", "*", "nobody", "anonymous"])
-@pytest.mark.parametrize("user", ["alice", "carol"])
+@pytest.mark.parametrize("user", ["alice", "carol", "cata"])
 def test_only_who_may_everything_sees_others(front, user, owner):
     create(front, user="bob")
     assert front.get(f"{PATH}?owner={owner}", user=user).status == 403
+
+
+def test_every_right_over_the_catalog_alone_revokes_no_tokens_of_others(front):
+    of_alice, secret = create(front)
+    with front.unchanged():
+        assert front.delete(f"{PATH}/{of_alice}", user="cata").status == 404
+    assert front.get("/v2/", token=secret).status == 200
 
 
 @pytest.mark.parametrize("user", [ADMINISTRATOR, "root"])

@@ -14,8 +14,6 @@ import msgspec
 from simple_registry.access.caller import Source
 from simple_registry.access.expiry import ExpiryInvalid, parse_lifetime, parse_moment
 from simple_registry.access.limits import GrantInvalid, parse_limit
-from simple_registry.access.permission import CATALOG_SCOPE, Resource
-from simple_registry.access.roles import METHODS
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, NoTarget, Target
 from simple_registry.http.messages import Headers, Response
@@ -91,7 +89,7 @@ async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
     proof = call.caller.proof
     if (proof.source, proof.reference) != (Source.ISSUED_TOKEN, call.target.token_id):
         _require_unlimited(call)
-    owner = None if not call.caller.limits and _may_everything(call) else call.identity.name
+    owner = None if _may_everything(call) else call.identity.name
     await call.registry.tokens.revoke(call.target.token_id, owner)
     return Response(204, [("cache-control", "no-store")])
 
@@ -108,8 +106,8 @@ def _require_unlimited(call: Call[Target]) -> None:
 
 
 def _may_everything(call: Call[Target]) -> bool:
-    """Tell whether the caller may use every method on every resource, even where no repository is meant."""
-    return all(call.can(verb, resource, CATALOG_SCOPE) for verb in METHODS for resource in Resource)
+    """Tell whether the caller may do everything everywhere, by one binding, with a credential that is not limited."""
+    return not call.caller.limits and call.policy.allows_everything(call.identity)
 
 
 def _decode(body: bytes) -> TokenRequest:
