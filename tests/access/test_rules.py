@@ -1,12 +1,15 @@
 """Rules know who exists, and nobody exists without being named."""
 
+from dataclasses import replace
+
 import pytest
 
 from simple_registry.access.identity import Identity
+from simple_registry.access.issuers import KeysFromPem, TrustedIssuer
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, Refused
-from simple_registry.access.roles import METHODS, User
-from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
+from simple_registry.access.rules import ADMINISTRATOR_ROLE, AccessRules, administrator_binding, administrator_of
 
 SCOPES = ["", "a", "a/b:v1"]
 
@@ -40,3 +43,21 @@ def test_the_administrator_of_the_flags_may_do_everything_and_nobody_else_anythi
             assert isinstance(policy.decide(Identity("root"), permission), Allowed)
             for other in (Identity("Root"), Identity("root "), Identity("eve", frozenset({"root"}))):
                 assert isinstance(policy.decide(other, permission), Refused)
+
+
+def test_the_administrator_is_known_by_the_binding_and_not_by_words():
+    like = Role(ADMINISTRATOR_ROLE.name, ADMINISTRATOR_ROLE.resources, ADMINISTRATOR_ROLE.verbs)
+    impostor = Binding(BoundRole("-adminname eve", like, ()), frozenset({"eve"}), frozenset())
+    assert administrator_of([impostor]) is None
+    assert administrator_of([impostor, administrator_binding("root")]) == "root"
+
+
+def test_names_of_people_are_kept_from_issuers():
+    rules = AccessRules(users={"root": User("root"), "ci-ada": User("ci-ada")}, administrator="root")
+    mapped = TrustedIssuer("people", "https://people.example", ("registry",), KeysFromPem(()))
+    prefixed = replace(mapped, user_prefix="ci-")
+    assert rules.keeps_from(mapped, "root")
+    assert rules.keeps_from(prefixed, "root")
+    assert rules.keeps_from(prefixed, "ci-ada")
+    assert not rules.keeps_from(mapped, "ci-ada")
+    assert not rules.keeps_from(prefixed, "ci-bot")

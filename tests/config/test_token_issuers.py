@@ -74,6 +74,11 @@ def test_a_key_file_is_relative_to_the_document(load, tmp_path):
     assert issuer(load(keys="{pem: [one, two]}")).keys == KeysFromPem(("one", "two"))
 
 
+@pytest.mark.parametrize("prefix", ["", "ci:", "ci/", "ci.", "ci-", "ci_", "ci@", "ci+", ":"])
+def test_a_prefix_is_empty_or_ends_visibly(load, prefix):
+    assert issuer(load(userPrefix=f"'{prefix}'")).user_prefix == prefix
+
+
 @pytest.mark.parametrize("url", ["https://ci/keys", "http://localhost:1/k", "http://127.0.0.1/k", "'http://[::1]:1/k'"])
 def test_keys_come_over_https_or_from_this_machine(load, url):
     assert issuer(load(keys=f"{{jwksURL: {url}}}")).keys == KeysFromUrl(url.strip("'"))
@@ -101,6 +106,8 @@ def test_bindings_may_name_users_that_come_from_an_issuer(load):
         ({"issuer": "''"}, "8: spec.issuer is empty"),
         ({"audience": "[]"}, "9: spec.audience is empty"),
         ({"audience": "{}"}, "9: spec.audience must be a list"),
+        ({"userPrefix": "ci"}, "11: spec.userPrefix is 'ci', but must end with one of : / . - _ @ + or be empty"),
+        ({"userPrefix": "ci"}, "write 'ci:'"),
         ({"keys": "{}"}, "10: spec.keys needs one of jwksFile, jwksURL and pem"),
         ({"keys": "{jwksFile: a, pem: [b]}"}, "10: spec.keys needs one of"),
         ({"keys": "{jwksFile: ''}"}, "10: spec.keys.jwksFile is empty"),

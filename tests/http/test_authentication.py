@@ -324,6 +324,24 @@ def test_a_refresh_token_is_good_for_nothing_but_refreshing(world):
     assert refused(world.get("/token", token=token))
 
 
+def test_an_external_token_is_never_the_administrator_of_the_flags(world):
+    people = issuing.trusted(user_prefix="", groups_claim="groups")
+    world.access.rules = replace(everybody(issuers=[people]), administrator=ADMINISTRATOR)
+    token = external(sub=ADMINISTRATOR)
+    with world.unchanged():
+        assert refused(world.get("/v2/", token=token))
+        assert refused(world.get("/token", token=token))
+        assert refused(world.get("/v2/", user=ADMINISTRATOR, password=token))
+    assert may_pull(world, token=external(sub="ada")) == 200
+    assert may_pull(world, token=external(sub="eve", groups=["devs"])) == 200
+
+
+def test_an_external_token_with_a_prefix_is_never_a_local_user(world):
+    world.access.rules = everybody(issuers=[issuing.trusted(user_prefix="a.")], users=["a.da", "a.dam"])
+    assert refused(world.get("/v2/", token=external(sub="da")))
+    assert world.get("/v2/", token=external(sub="bel")).status == 200
+
+
 # ---------------------------------------------------------------- what limits a credential
 
 

@@ -3,7 +3,7 @@
 A reload makes a new one and puts it in the place of the old in one step; every request takes one and stays with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simple_registry.access.identity import ANONYMOUS_NAME, Identity
@@ -28,6 +28,8 @@ class AccessRules:
     policy: BindingPolicy = field(default_factory=lambda: BindingPolicy(()))
     tokens: Mapping[bytes, StaticToken] = field(default_factory=dict)
     issuers: tuple[TrustedIssuer, ...] = ()
+    administrator: str | None = None
+    """Who the flags say may do everything; there is no document of that user."""
     password_cost: int = field(init=False, default=COST)
     """The highest cost of the users' hashes: what an unknown user costs, so that nobody can tell one by time."""
 
@@ -40,6 +42,13 @@ class AccessRules:
         user = self.users.get(name)
         return None if user is None else Identity(user.name, user.groups)
 
+    def keeps_from(self, issuer: TrustedIssuer, name: str) -> bool:
+        """Tell whether a name is not for tokens of an issuer: it belongs to somebody whom no document maps onto them.
+
+        The empty prefix maps onto `User` documents, so their names are meant then; the administrator's never is.
+        """
+        return name == self.administrator or (bool(issuer.user_prefix) and name in self.users)
+
     @property
     def anonymous(self) -> Identity | None:
         """Who calls without credentials; `None` where nobody may."""
@@ -50,3 +59,8 @@ def administrator_binding(name: str) -> Binding:
     """Return the binding that lets the administrator of the flags do everything."""
     bound = BoundRole(f"-adminname {name}", ADMINISTRATOR_ROLE, (EVERYTHING,))
     return Binding(bound, users=frozenset({name}), groups=frozenset())
+
+
+def administrator_of(bindings: Iterable[Binding]) -> str | None:
+    """Return whom `administrator_binding` bound; no role of a document is that one, whatever it is called."""
+    return next((name for each in bindings if each.bound.role is ADMINISTRATOR_ROLE for name in each.users), None)

@@ -27,7 +27,7 @@ from simple_registry.access.roles import (
     parse_resources,
     parse_verbs,
 )
-from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.access.rules import AccessRules, administrator_binding, administrator_of
 from simple_registry.access.tokens import StaticToken, token_hash
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import Document, Entry, Place, nearest
@@ -66,6 +66,7 @@ def rules_of(declared: Declared) -> AccessRules:
         policy=BindingPolicy(declared.bindings),
         tokens={token.value_hash: token for token in declared.tokens},
         issuers=declared.issuers,
+        administrator=administrator_of(declared.bindings),
     )
 
 

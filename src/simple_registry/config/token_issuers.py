@@ -33,6 +33,7 @@ _FIELDS = (
     "conditions",
     "bindings",
 )
+_SEPARATORS = ":/.-_@+"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CLAIM = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*", re.ASCII)
 
@@ -50,7 +51,7 @@ def read_issuer(document: Document, roles: Mapping[str, Role]) -> TrustedIssuer:
         keys=_keys(document, fields["keys"]),
         algorithms=_algorithms(fields["algorithms"]) if "algorithms" in fields else DEFAULT_ALGORITHMS,
         user_claim=_claim(fields["userClaim"]) if "userClaim" in fields else "sub",
-        user_prefix=fields["userPrefix"].text() if "userPrefix" in fields else f"{document.name}:",
+        user_prefix=_prefix(fields["userPrefix"]) if "userPrefix" in fields else f"{document.name}:",
         groups_claim=_claim(fields["groupsClaim"]) if "groupsClaim" in fields else None,
         conditions=_conditions(fields["conditions"]) if "conditions" in fields else (),
         bindings=_bindings(fields["bindings"], roles) if "bindings" in fields else (),
@@ -75,6 +76,16 @@ def _claim(entry: Entry) -> str:
     text = entry.text()
     if _CLAIM.fullmatch(text) is None:
         raise entry.error(f"is {text!r}, which is no name of a claim")
+    return text
+
+
+def _prefix(entry: Entry) -> str:
+    """Return a prefix that ends visibly, so that no rest of a name makes it that of another issuer or of a user."""
+    text = entry.text()
+    if text and text[-1] not in _SEPARATORS:
+        raise entry.error(
+            f"is {text!r}, but must end with one of {' '.join(_SEPARATORS)} or be empty; write {text + ':'!r}"
+        )
     return text
 
 

@@ -247,6 +247,8 @@ class Authenticator:
             identity = issuer.identity(verified.claims, user.groups if user else frozenset())
         except ClaimsRefused as error:
             raise InvalidToken(note=str(error)) from error
+        if rules.keeps_from(issuer, identity.name):
+            raise InvalidToken(note=f"{identity.name[:64]!r} is no name for tokens of TokenIssuer {issuer.name}")
         if not issuer.user_prefix and user is None:
             raise InvalidToken(note=f"no User document for {identity.name[:64]!r}")
         return Caller(identity, Proof(Source.EXTERNAL, token), expires=verified.expires + LEEWAY)
