@@ -172,6 +172,7 @@ class RegistryApplication:
 
     def _readiness(self) -> Mapping[str, object]:
         self._stores.metadata.check()
+        self._stores.content.check()
         return {"configuration": "current" if self._access.status.ok else "stale"}
 
     async def start(self) -> None:

@@ -35,7 +35,7 @@ NEEDS_CREDENTIALS_FOR_BASIC = frozenset({"docker", "podman", "skopeo", "buildah"
 """Clients that give up at a Basic challenge when they have no credentials, though none would be needed."""
 
 READABLE = (
-    *("unauthorized", "authentication required", "credential", "username/password"),
+    *("unauthorized", "authentication required", "authorization failed", "credential", "username/password"),
     *("denied", "forbidden"),
     "too many requests",  # to those who go on trying with a token that was revoked
 )

@@ -144,22 +144,11 @@ def test_only_waiting_counts_and_each_window_has_its_own_time(monkeypatch):
     assert asyncio.run(slow_reader()) == 16
 
 
-class Reset:
-    """Is reset by its client: the server's future is cancelled, not the task that waits for it."""
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self):
-        future = asyncio.get_running_loop().create_future()
-        future.cancel()
-        await future
-
-
-def test_a_stream_that_its_client_resets_is_an_interruption_and_ends_a_drain():
-    with pytest.raises(ContentInterrupted):
-        read(RequestBody(Reset(), announced=None, timeout=1))
-    asyncio.run(RequestBody(Reset(), announced=None, timeout=1).drain(size=100, timeout=1))
+def test_an_abandoned_body_has_nothing_more_to_read():
+    body = RequestBody(Client(stall=True), announced=5, timeout=60)
+    body.abandon()
+    assert body.finished
+    asyncio.run(body.drain(size=9, timeout=60))
 
 
 def test_a_task_that_is_cancelled_while_it_reads_stays_cancelled():

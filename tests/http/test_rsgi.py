@@ -100,3 +100,29 @@ def test_a_file_that_turned_out_shorter_breaks_the_answer_off(memory_front, tmp_
     with pytest.raises(EOFError):
         memory_front.run(send(exchange, request, Response(206, [], parts)))
     assert exchange.body == b"headfour"
+
+
+async def stalled():
+    yield b"some"
+    await asyncio.Event().wait()
+
+
+async def given_up(front, method, path, **how):
+    """Send a request and reset its stream while its body is being read, as an HTTP/2 client does."""
+    request = asyncio.ensure_future(front.send(method, path, body=stalled(), **how))
+    await asyncio.sleep(0.05)
+    request.cancel()
+    return await request
+
+
+def test_a_refused_client_that_resets_its_stream_is_no_failure(memory_front):
+    path = "/v2/team/app/manifests/v1"
+    assert memory_front.run(given_up(memory_front, "PUT", path, user=None)).status == 401
+
+
+def test_a_client_that_gives_up_in_the_middle_leaves_nothing_but_a_line_in_the_log(front, caplog):
+    location = front.open_session("team/app")
+    with front.unchanged(), caplog.at_level("INFO", "simple_registry.access"):
+        with pytest.raises(AssertionError, match="never answered"):
+            front.run(given_up(front, "PATCH", location))
+    assert caplog.records[-1].fields["status"] == 499

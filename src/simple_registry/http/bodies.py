@@ -50,6 +50,10 @@ class RequestBody:
         """Whether nothing is left to read."""
         return self._finished
 
+    def abandon(self) -> None:
+        """Take it that nothing more will come."""
+        self._finished = True
+
     async def drain(self, *, size: int, timeout: float) -> None:  # noqa: ASYNC109 (a bound of its own, not the caller's)
         """Take and forget what the client still sends, up to `size` bytes for `timeout` seconds."""
         limit = self._received + size
@@ -57,7 +61,7 @@ class RequestBody:
             async with asyncio.timeout(timeout):
                 while not self._finished and self._received < limit:
                     await self._next(IDLE_DRAIN)
-        except (TimeoutError, RequestTimeout, ContentInterrupted):
+        except (TimeoutError, RequestTimeout):
             self._finished = True
 
     async def _next(self, wait: float) -> bytes:
@@ -81,13 +85,6 @@ class RequestBody:
             return await self._source.__anext__()
         except StopAsyncIteration:
             return b""
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            # Not we were cancelled, but the stream was: an HTTP/2 client reset it.
-            self._finished = True
-            raise ContentInterrupted(self._received, self.announced) from None
 
 
 async def read_bounded(body: Body, limit: int) -> bytes:

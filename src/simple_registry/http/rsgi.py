@@ -5,6 +5,7 @@ insists on sending first finds somebody who reads.
 """
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -13,11 +14,14 @@ from typing import Protocol
 from simple_registry.clock import Clock
 from simple_registry.http.access_log import log_access
 from simple_registry.http.bodies import RequestBody
-from simple_registry.http.dispatch import Dispatcher
+from simple_registry.http.dispatch import Dispatcher, Outcome
 from simple_registry.http.messages import FileSpan, Headers, Parts, Request, Response, Unsent
 from simple_registry.http.origins import Origins
 
 COMMON_HEADERS: Headers = [("docker-distribution-api-version", "registry/2.0")]
+
+CLIENT_GONE = Response(499)
+"""Stands in the log for the answer to a client that did not wait for one; the status is nginx's for this."""
 
 _PIECE = 256 * 1024
 """Bytes of a file read at a time where the server cannot send it by itself."""
@@ -117,11 +121,18 @@ class RsgiApplication:
             host=headers.get("host") or scope.authority or "",
             secure=scope.scheme == "https",
         )
-        outcome = await self._dispatcher.dispatch(request)
-        await send(protocol, request, outcome.response)
-        log_access(request, outcome, seconds=self._clock.monotonic() - started)
+        outcome = Outcome(CLIENT_GONE, note="the client gave up")
+        try:
+            outcome = await self._dispatcher.dispatch(request)
+            await send(protocol, request, outcome.response)
+        except asyncio.CancelledError:
+            # The server cancels us when an HTTP/2 client resets its stream: nobody is left to answer, nothing is wrong.
+            body.abandon()
+        finally:
+            log_access(request, outcome, seconds=self._clock.monotonic() - started)
         if "expect" not in headers and not body.finished:
-            await body.drain(size=self._drain_size, timeout=self._drain_timeout)
+            with contextlib.suppress(asyncio.CancelledError):  # likewise; this is the last thing that the task does
+                await body.drain(size=self._drain_size, timeout=self._drain_timeout)
 
 
 def _headers(items: list[tuple[str, str]]) -> Mapping[str, str]:
