@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.access.identity import Identity
-from simple_registry.access.issuers import ClaimsRefused, TemplateBinding, fill_template, template_claims
+from simple_registry.access.issuers import (
+    LONGEST_REMEMBERED,
+    ClaimsRefused,
+    TemplateBinding,
+    fill_template,
+    template_claims,
+)
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.scopes import ScopePattern
 from support.access import READWRITE, role
@@ -119,3 +125,15 @@ def test_numbers_and_truth_values_are_written_as_json_writes_them():
 
 def test_the_prefix_keeps_a_foreign_subject_from_being_a_user_of_ours():
     assert trusted().identity({"sub": "admin"}).name == "ci:admin"
+
+
+def test_a_filled_template_is_compiled_once_unless_it_is_long():
+    def pattern_of(repo):
+        (binding,) = bound("^{repo}/").identity({"sub": "x", "repo": repo}).bindings
+        return binding.scopes[0]
+
+    assert pattern_of("a") is pattern_of("a")
+    assert pattern_of("a") != pattern_of("b")
+    long = "x" * LONGEST_REMEMBERED
+    assert pattern_of(long) == pattern_of(long)
+    assert pattern_of(long) is not pattern_of(long)

@@ -5,6 +5,7 @@ from hypothesis import given, strategies as st
 
 from simple_registry.access.limits import (
     ACTIONS,
+    LONGEST_REMEMBERED,
     GrantInvalid,
     RequestedScope,
     parse_grant,
@@ -141,3 +142,16 @@ def test_a_limit_is_the_sum_of_its_grants(grants, name):
         permission = Permission(verb, Resource.BLOBS, name)
         expected = any(parse_grant(text, exact=True).allows(permission) for text in texts)
         assert within(parse_limit(texts, exact=True), permission) == expected
+
+
+def test_a_limit_is_compiled_once_unless_it_is_long():
+    short, long = ["repository:^team/:pull"], [f"repository:^{'x' * LONGEST_REMEMBERED}:pull"]
+    assert parse_limit(short, exact=False) is parse_limit(tuple(short), exact=False)
+    assert parse_limit(short, exact=True) != parse_limit(short, exact=False)
+    assert parse_limit(long, exact=False) is not parse_limit(long, exact=False)
+
+
+def test_a_wrong_limit_is_refused_every_time():
+    for _ in range(2):
+        with pytest.raises(GrantInvalid):
+            parse_limit(["repository:(:pull"], exact=False)

@@ -8,6 +8,7 @@ fills nothing and the binding falls away.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from simple_registry.access.identity import Identity
 from simple_registry.access.roles import BoundRole, Role
@@ -20,6 +21,12 @@ DEFAULT_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 
 LEEWAY = 60
 """Seconds by which the clocks of an issuer and ours may differ."""
+
+REMEMBERED = 1024
+"""Filled templates kept by each process: a token brings the same at every request, and compiling takes a while."""
+
+LONGEST_REMEMBERED = 4 * 1024
+"""Characters of a filled template that is kept."""
 
 _TEMPLATE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.:/-]*)\}", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,255}")
@@ -106,7 +113,7 @@ class TrustedIssuer:
         bound = []
         for number, binding in enumerate(self.bindings):
             texts = [fill_template(scope, claims) for scope in binding.scopes]
-            scopes = tuple(ScopePattern(text) for text in texts if text is not None)
+            scopes = tuple(_pattern(text) for text in texts if text is not None)
             if scopes:
                 bound.append(BoundRole(f"{self.name}/bindings[{number}]", binding.role, scopes))
         return tuple(bound)
@@ -123,6 +130,13 @@ def fill_template(template: str, claims: Mapping[str, object]) -> str | None:
 def template_claims(template: str) -> Sequence[str]:
     """Return the claims that a template names. `{2,3}`, a repetition, is none."""
     return _TEMPLATE.findall(template)
+
+
+def _pattern(text: str) -> ScopePattern:
+    return _remembered_pattern(text) if len(text) <= LONGEST_REMEMBERED else ScopePattern(text)
+
+
+_remembered_pattern = lru_cache(REMEMBERED)(ScopePattern)
 
 
 def _text(value: object) -> str | None:

@@ -7,6 +7,7 @@ actions are `pull`, `push`, `delete` and `*`.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import PUSH, READ
@@ -16,6 +17,13 @@ ACTIONS = ("pull", "push", "delete")
 
 _ACTION_OF = {**dict.fromkeys(READ, "pull"), **dict.fromkeys(PUSH, "push"), "DELETE": "delete"}
 _GRANT = re.compile(r"(repository|registry)(?:\([a-z]+\))?:(.+):([a-z*,]*)", re.ASCII)
+
+
+REMEMBERED = 1024
+"""Limits kept by each process: a token brings the same at every request, and compiling patterns takes a while."""
+
+LONGEST_REMEMBERED = 4 * 1024
+"""Characters of a limit that is kept."""
 
 
 class GrantInvalid(ValueError):
@@ -73,7 +81,16 @@ def parse_limit(texts: Iterable[str], *, exact: bool) -> Limit:
 
     Raises: GrantInvalid.
     """
+    spelt = tuple(texts)
+    parse = _remembered_limit if sum(map(len, spelt)) <= LONGEST_REMEMBERED else _parse_limit
+    return parse(spelt, exact)
+
+
+def _parse_limit(texts: tuple[str, ...], exact: bool) -> Limit:  # noqa: FBT001 (a key of the cache)
     return tuple(parse_grant(text, exact=exact) for text in texts)
+
+
+_remembered_limit = lru_cache(REMEMBERED)(_parse_limit)
 
 
 @dataclass(frozen=True, slots=True)
