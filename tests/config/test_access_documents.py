@@ -89,6 +89,8 @@ def test_the_administrator_of_the_flags_may_do_everything_beside_documents(tmp_p
     decision = rules.policy.decide(Identity("admin"), Permission("DELETE", Resource.MANIFESTS, "any/thing:1"))
     assert decision == Allowed("-adminname admin")
     assert "admin" in rules.users
+    assert rules.administrator == "admin"
+    assert load(tmp_path, RULES).administrator is None
     assert "the User 'bob' is the administrator of -adminname too" in refusal(
         tmp_path, RULES, Administrator("bob", Secret(HASH))
     )
