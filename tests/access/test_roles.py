@@ -5,7 +5,6 @@ from hypothesis import given, strategies as st
 
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import (
-    ANCHORED_WITHOUT_TAGS,
     METHODS,
     RESOURCE_WORDS,
     VERB_WORDS,
@@ -98,18 +97,6 @@ def test_a_bound_role_needs_both_the_role_and_one_scope():
     assert bound.allows(Permission("GET", Resource.BLOBS, "b"))
     assert not bound.allows(Permission("GET", Resource.BLOBS, "c"))
     assert not bound.allows(Permission("PUT", Resource.BLOBS, "a"))
-
-
-@pytest.mark.parametrize("pattern", ["^team/app$", "^a$", r"^team\.x/app$"])
-def test_patterns_that_can_match_no_tag_are_known(pattern):
-    assert ANCHORED_WITHOUT_TAGS.matches(pattern)
-
-
-@pytest.mark.parametrize(
-    "pattern", ["^$", "^.*$", "^team/app", "team/app$", "^team/app(:.+)?$", "^team/[^/]+$", "^a/.*$"]
-)
-def test_patterns_that_can_are_not_warned_about(pattern):
-    assert not ANCHORED_WITHOUT_TAGS.matches(pattern)
 
 
 def test_a_user_does_not_show_its_hash():

@@ -32,9 +32,6 @@ RESOURCE_WORDS: Mapping[str, frozenset[Resource]] = {
     **{resource.value: frozenset({resource}) for resource in Resource},
 }
 
-ANCHORED_WITHOUT_TAGS = ScopePattern(r"^\^[a-z0-9/._\\-]*[a-z0-9]\$$")
-"""Patterns such as `^team/app$`, which can match no tag of what they name."""
-
 
 EMBRACING = frozenset({"", "^", "$", ".*", "^.*", ".*$", "^.*$"})
 """The texts of patterns that match every scope string."""

@@ -80,10 +80,6 @@ class Manifests:
             self._cache.keep(row.digest, data)
         return data
 
-    def cached(self, row: ManifestRow) -> bytes | None:
-        """Return the bytes of a manifest if this process has them at hand."""
-        return self._cache.find(row.digest)
-
     async def put(
         self,
         repository: RepositoryName,
