@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simple_registry.access.identity import ANONYMOUS_NAME, Identity
-from simple_registry.access.issuers import TrustedIssuer
+from simple_registry.access.issuers import ClaimsRefused, TrustedIssuer
 from simple_registry.access.passwords import COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
@@ -48,6 +48,20 @@ class AccessRules:
         The empty prefix maps onto `User` documents, so their names are meant then; the administrator's never is.
         """
         return name == self.administrator or (bool(issuer.user_prefix) and name in self.users)
+
+    def identity_of_claims(self, issuer: TrustedIssuer, claims: Mapping[str, object]) -> Identity:
+        """Return who the claims of a verified token of an issuer speak of.
+
+        Raises: ClaimsRefused.
+        """
+        name = issuer.user_name(claims)
+        user = self.users.get(name)
+        identity = issuer.identity(claims, user.groups if user else frozenset())
+        if self.keeps_from(issuer, name):
+            raise ClaimsRefused(f"{name[:64]!r} is no name for tokens of TokenIssuer {issuer.name}")
+        if not issuer.user_prefix and user is None:
+            raise ClaimsRefused(f"no User document for {name[:64]!r}")
+        return identity
 
     @property
     def anonymous(self) -> Identity | None:

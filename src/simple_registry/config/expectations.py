@@ -140,13 +140,9 @@ def caller_of_claims(issuer_name: str, claims: Mapping[str, object], rules: Acce
     """Return whom a token with these claims proves; `None` when they do not meet its issuer's conditions."""
     issuer = next(each for each in rules.issuers if each.name == issuer_name)
     try:
-        user = rules.users.get(issuer.user_name(claims))
-        identity = issuer.identity(claims, user.groups if user else frozenset())
+        return Caller(rules.identity_of_claims(issuer, claims), Proof(Source.EXTERNAL))
     except ClaimsRefused:
         return None
-    if not issuer.user_prefix and user is None:
-        return None
-    return Caller(identity, Proof(Source.EXTERNAL))
 
 
 _CALLERS: Mapping[str, Callable[[Mapping[str, Entry], AccessRules], tuple[str, Caller | None]]] = {

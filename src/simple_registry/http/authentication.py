@@ -241,16 +241,10 @@ class Authenticator:
 
     async def _of_external(self, rules: AccessRules, token: str) -> Caller:
         verified = await self._external.verify(token, rules.issuers)
-        issuer = verified.issuer
         try:
-            user = rules.users.get(issuer.user_name(verified.claims))
-            identity = issuer.identity(verified.claims, user.groups if user else frozenset())
+            identity = rules.identity_of_claims(verified.issuer, verified.claims)
         except ClaimsRefused as error:
             raise InvalidToken(note=str(error)) from error
-        if rules.keeps_from(issuer, identity.name):
-            raise InvalidToken(note=f"{identity.name[:64]!r} is no name for tokens of TokenIssuer {issuer.name}")
-        if not issuer.user_prefix and user is None:
-            raise InvalidToken(note=f"no User document for {identity.name[:64]!r}")
         return Caller(identity, Proof(Source.EXTERNAL, token), expires=verified.expires + LEEWAY)
 
     def _judged(self, caller: Caller) -> Caller:
