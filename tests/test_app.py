@@ -132,3 +132,14 @@ def test_a_directory_is_prepared_for_one_server_at_a_time(tmp_path):
         app.prepare(settings)
     claim.release()
     app.prepare(settings).release()
+
+
+def test_stopping_gives_up_what_was_asked_of_issuers(kept, clock, monkeypatch):
+    closed = []
+    with Front(kept, clock) as front:
+
+        async def close():
+            closed.append(True)
+
+        monkeypatch.setattr(front.application._external, "close", close)
+    assert closed == [True]

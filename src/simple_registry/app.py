@@ -119,6 +119,7 @@ class RegistryApplication:
         """Put the layers together."""
         self._stores = stores
         self._access = trust.access
+        self._external = trust.external
         self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
         self._tokens = Tokens(stores.metadata, clock, new_secret=new_token, hash_secret=token_hash)
@@ -184,6 +185,7 @@ class RegistryApplication:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._external.close()
         await self._tokens.settle()
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self._stores.metadata.close()

@@ -199,10 +199,16 @@ TOKEN_ISSUER = Kind(
             Field(
                 "userPrefix",
                 Text(),
-                "stands before that name; the empty text maps onto `User` documents",
+                "stands before that name and ends with one of `: / . - _ @ +`; "
+                "the empty text maps onto `User` documents",
                 default="`<metadata.name>:`",
             ),
-            Field("groupsClaim", Text("claim"), "text or list of texts: groups of the user", default="no groups"),
+            Field(
+                "groupsClaim",
+                Text("claim"),
+                "text or list of texts: groups of the user, any that bindings name",
+                default="no groups",
+            ),
             Field(
                 "conditions",
                 MapOf(PATTERN, "claim"),

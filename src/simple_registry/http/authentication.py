@@ -61,6 +61,10 @@ class ExternalVerifier(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Give up what is under way."""
+        ...
+
 
 class Authenticator:
     """Turns headers into callers."""
