@@ -7,10 +7,10 @@ DATADIR  ?= ./data
 ADDR     ?= 0.0.0.0:5000
 ARGS     ?=
 JOBS     ?= auto
-FAST     := not clients and not conformance and not slow
+FAST     := not clients and not conformance and not slow and not faults
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance clients clients-table slow bench lock help
+.PHONY: run test lint format types conformance clients clients-table slow faults faults-full bench lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -40,6 +40,12 @@ clients-table: $(VENV)/.dev ## write what each client achieves with each credent
 
 slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
 	$(PY) -m pytest -m "slow and not clients and not conformance" $(ARGS) || [ $$? -eq 5 ]
+
+faults: $(VENV)/.dev ## break it in every way and count what is lost: under 8 minutes (docs/durability.md)
+	$(PY) -m pytest -s -n 2 --dist worksteal -m faults $(ARGS) tests/faults
+
+faults-full: $(VENV)/.dev ## the same for hours
+	FAULTS_SCALE=full $(PY) -m pytest -s -m faults $(ARGS) tests/faults
 
 bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
 	$(PY) bench/run.py $(ARGS)

@@ -25,11 +25,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from e2e.gotools import GoTool, ToolUnavailable, build  # noqa: E402
+from e2e.gotools import DISTRIBUTION, ToolUnavailable, build  # noqa: E402
 from e2e.images import MANIFEST, write_single_layout  # noqa: E402
 from e2e.server import serve  # noqa: E402
 
-DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
 REPOSITORY = "bench/image"
 MIB = 1024 * 1024
 PUSHERS = 4

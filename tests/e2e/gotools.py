@@ -41,6 +41,8 @@ CRANE = GoTool("crane", "github.com/google/go-containerregistry/cmd/crane", "v0.
 REGCTL = GoTool("regctl", "github.com/regclient/regclient/cmd/regctl", "v0.11.7")
 ORAS = GoTool("oras", "oras.land/oras/cmd/oras", "v1.3.6")
 HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", "v3.22.0")
+DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
+"""A peer, for comparisons; built where one is made, not with the clients."""
 TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM)}
 
 

@@ -1,0 +1,21 @@
+"""What the tests of campaigns share: every test below is marked `faults`, and prints what it measured."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from faults.scores import Scale
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.faults)
+
+
+@pytest.fixture(scope="session")
+def scale():
+    return Scale(os.environ.get("FAULTS_SCALE", Scale.QUICK))
