@@ -18,6 +18,7 @@ from simple_registry.config.load import load_documents
 from simple_registry.config.reload import Reloading
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.config.watch import signature
+from simple_registry.http import access_log
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.brake import LoginBrake
 from simple_registry.http.call import Registry
@@ -37,6 +38,7 @@ from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
+from simple_registry.server.logging import FieldLines
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
@@ -115,7 +117,14 @@ class Trust:
 class RegistryApplication:
     """A registry over some stores."""
 
-    def __init__(self, settings: Settings, stores: Stores, trust: Trust, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stores: Stores,
+        trust: Trust,
+        clock: Clock,
+        log: access_log.Write = access_log.write_record,
+    ) -> None:
         """Put the layers together."""
         self._stores = stores
         self._access = trust.access
@@ -166,6 +175,7 @@ class RegistryApplication:
             body_timeout=limits.body_timeout,
             drain_size=limits.drain_size,
             drain_timeout=limits.drain_timeout,
+            log=log,
         )
 
     def _rules(self) -> AccessRules:
@@ -257,7 +267,9 @@ def build(settings: Settings, worker: int) -> Application:
         signing_keys=key_file or GivenKey(secret.reveal().encode() if secret else b""),
         external=ExternalTokens(IssuerKeys(HttpsFetcher(), clock), clock),
     )
-    application = RegistryApplication(settings, stores, trust, clock)
+    application = RegistryApplication(
+        settings, stores, trust, clock, FieldLines(access_log.logger.name, access_log.MESSAGE)
+    )
     application.background.append(access)
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval

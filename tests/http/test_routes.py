@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.access.permission import Permission, Resource
+from simple_registry.http import routes
 from simple_registry.http.routes import ROUTES, Entry, MethodNotAllowed, resolve
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import DigestInvalid, ManifestUnknown, NameInvalid, NotFound, RegistryError, TagInvalid
@@ -167,3 +168,12 @@ def test_no_path_fits_two_routes():
         fitting = [route for route in ROUTES if route.pattern.fullmatch(path)]
         # The route of sessions comes before that of blobs, whose digest would have to be "uploads".
         assert len(fitting) == 1 or path.endswith("blobs/uploads"), path
+
+
+def test_only_paths_of_bounded_length_are_remembered():
+    routes._remembered.cache_clear()
+    resolve("GET", "/v2/a/manifests/v1")
+    assert resolve("GET", "/v2/a/manifests/v1") is resolve("GET", "/v2/a/manifests/v1")
+    session = "s" * routes.LONGEST_REMEMBERED
+    resolve("GET", f"/v2/a/blobs/uploads/{session}")
+    assert routes._remembered.cache_info().currsize == 1

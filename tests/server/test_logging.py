@@ -1,12 +1,14 @@
+import asyncio
 import io
 import json
 import logging
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.config.settings import LogFormat, LogLevel
-from simple_registry.server.logging import JsonFormatter, TextFormatter, configure_logging, printable
+from simple_registry.server.logging import FieldLines, JsonFormatter, TextFormatter, configure_logging, printable
 
 
 @pytest.fixture
@@ -38,9 +40,9 @@ def test_text_shows_message_and_fields():
 
 
 def test_json_is_one_object_with_fields_that_cannot_replace_ours():
-    line = json.loads(JsonFormatter().format(record("hello", {"status": 200, "message": "forged", "x": {1}})))
+    line = json.loads(JsonFormatter().format(record("hello", {"status": 200, "message": "forged", "x": Path("a")})))
     assert line["message"] == "hello"
-    assert (line["status"], line["level"], line["logger"], line["x"]) == (200, "info", "simple_registry.x", "{1}")
+    assert (line["status"], line["level"], line["logger"], line["x"]) == (200, "info", "simple_registry.x", "a")
 
 
 @given(st.text())
@@ -97,3 +99,78 @@ def test_a_log_that_nobody_reads_stops_nothing(configured):
 
     configured(LogLevel.INFO, LogFormat.TEXT, Broken())
     logging.getLogger("simple_registry").info("hello")
+
+
+class Writes(io.StringIO):
+    """Remembers each write."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def write(self, text):
+        self.seen.append(text)
+        return len(text)
+
+
+def field_lines(stream, *fields):
+    async def scenario():
+        lines = FieldLines("simple_registry.x", "hello")
+        for each in fields:
+            lines(each)
+        assert stream.seen == []
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"a": 1, "b": 2.5, "c": "d e"},
+        {"a": "\x7f\x1b\n\u2028é\ud800", "level": "forged"},
+        {"a": Path("b"), "logger": None},
+    ],
+)
+def test_lines_of_fields_look_as_those_of_logging(configured, form, fields):
+    slow, fast = io.StringIO(), Writes()
+    configured(LogLevel.INFO, form, slow)
+    logging.getLogger("simple_registry.x").info("hello", extra={"fields": fields})
+    configured(LogLevel.INFO, form, fast)
+    field_lines(fast, fields)
+    (line,) = fast.seen
+    start = slow.getvalue().index("Z")
+    assert line[start:] == slow.getvalue()[start:]
+    assert line[:-1].isprintable()
+
+
+def test_lines_of_one_turn_of_the_loop_share_a_write(configured):
+    stream = Writes()
+    configured(LogLevel.INFO, LogFormat.JSON, stream)
+    field_lines(stream, {"a": 1}, {"a": 2})
+    (written,) = stream.seen
+    assert [json.loads(line)["a"] for line in written.splitlines()] == [1, 2]
+
+
+def test_lines_of_fields_keep_the_level(configured):
+    stream = Writes()
+    configured(LogLevel.WARNING, LogFormat.JSON, stream)
+    field_lines(stream, {"a": 1})
+    assert stream.seen == []
+
+
+def test_lines_of_fields_go_through_logging_where_nothing_is_configured(caplog):
+    caplog.set_level(logging.INFO, logger="simple_registry.x")
+    field_lines(Writes(), {"a": 1})
+    assert [record.fields for record in caplog.records] == [{"a": 1}]
+
+
+def test_lines_of_fields_that_nobody_reads_stop_nothing(configured):
+    class Broken(Writes):
+        def write(self, _):
+            raise BrokenPipeError
+
+    stream = Broken()
+    configured(LogLevel.INFO, LogFormat.TEXT, stream)
+    field_lines(stream, {"a": 1})

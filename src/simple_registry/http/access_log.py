@@ -1,17 +1,26 @@
 """One structured line for every request; the server's formatter makes it text or JSON and escapes it."""
 
 import logging
+from collections.abc import Callable, Mapping
 
 from simple_registry.http.dispatch import Outcome
 from simple_registry.http.messages import Request
 
 logger = logging.getLogger("simple_registry.access")
 
+MESSAGE = "request"
 
-def log_access(request: Request, outcome: Outcome, *, seconds: float) -> None:
-    """Write the line. The query string stays out of it: tokens travel there in some clients."""
-    if not logger.isEnabledFor(logging.INFO):
-        return
+Write = Callable[[Mapping[str, object]], None]
+"""Writes the line of one request from its fields."""
+
+
+def write_record(fields: Mapping[str, object]) -> None:
+    """Write a line through `logging`."""
+    logger.info(MESSAGE, extra={"fields": fields})
+
+
+def access_fields(request: Request, outcome: Outcome, *, seconds: float) -> Mapping[str, object]:
+    """Return what the line says. The query string stays out of it: tokens travel there in some clients."""
     fields: dict[str, object] = {
         "method": request.method,
         "path": request.path,
@@ -25,4 +34,4 @@ def log_access(request: Request, outcome: Outcome, *, seconds: float) -> None:
     }
     if outcome.note:
         fields["note"] = outcome.note
-    logger.info("request", extra={"fields": fields})
+    return fields

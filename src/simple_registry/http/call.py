@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import msgspec
+
 from simple_registry.access.caller import Caller, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission, Resource
@@ -81,8 +83,7 @@ class SessionTarget:
 Target = TypeVar("Target")
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Target]):
+class Call(msgspec.Struct, Generic[Target], frozen=True):
     """A request that its caller may make, with the typed values of its path."""
 
     request: Request

@@ -1,9 +1,14 @@
-"""Requests and responses as this registry sees them, free of any server's types."""
+"""Requests and responses as this registry sees them, free of any server's types.
+
+What every request makes is a `msgspec.Struct`: a frozen dataclass takes several times as long to make.
+"""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from simple_registry.content import FileContent, Span
 from simple_registry.oci.errors import Unsupported
@@ -26,8 +31,7 @@ class Body(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One request. `headers` has lower-case names; a name that came several times has its values joined by commas.
 
     `client` is the address of who asks, `peer` that of the connection (they differ behind trusted proxies); `host` is
@@ -105,12 +109,11 @@ class Unsent:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """One response. `Content-Length` follows from the content; a HEAD response is its GET response unsent."""
 
     status: int
-    headers: Headers = field(default_factory=list)
+    headers: Headers = msgspec.field(default_factory=list)
     content: bytes | FileSpan | Parts | Unsent = b""
 
     @property

@@ -9,6 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Generic, Protocol
 
 from simple_registry.access.caller import Caller
@@ -29,6 +30,12 @@ from simple_registry.http.messages import Request, Response
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import ManifestUnknown, NotFound, TagInvalid, Unsupported
 from simple_registry.oci.names import parse_reference, parse_repository_name
+
+REMEMBERED = 4096
+"""Most paths whose endpoint is remembered, by each worker."""
+
+LONGEST_REMEMBERED = 512
+"""Characters of the longest path that is remembered: they are the client's choice, and memory is ours."""
 
 
 class Entry(StrEnum):
@@ -270,12 +277,19 @@ ROUTES: Sequence[AnyRoute] = (
 
 
 def resolve(method: str, path: str) -> Matched:
-    """Return the endpoint that a request means.
+    """Return the endpoint that a request means; what is asked for often is remembered.
 
     Raises: NotFound, and as `Route.matched`.
     """
+    return (_resolve if len(path) > LONGEST_REMEMBERED else _remembered)(method, path)
+
+
+def _resolve(method: str, path: str) -> Matched:
     for route in ROUTES:
         match = route.pattern.fullmatch(path)
         if match is not None:
             return route.matched(method, match)
     raise NotFound(path=path[:300])
+
+
+_remembered = lru_cache(REMEMBERED)(_resolve)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from simple_registry.clock import Clock
-from simple_registry.http.access_log import log_access
+from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.bodies import RequestBody
 from simple_registry.http.dispatch import Dispatcher, Outcome
 from simple_registry.http.messages import FileSpan, Headers, Parts, Request, Response, Unsent
@@ -93,9 +93,11 @@ class RsgiApplication:
         body_timeout: float,
         drain_size: int,
         drain_timeout: float,
+        log: Write = write_record,
     ) -> None:
         """Answer with `dispatcher`; sizes in bytes, times in seconds."""
         self._dispatcher = dispatcher
+        self._log = log
         self._origins = origins
         self._clock = clock
         self._body_timeout = body_timeout
@@ -129,7 +131,7 @@ class RsgiApplication:
             # The server cancels us when an HTTP/2 client resets its stream: nobody is left to answer, nothing is wrong.
             body.abandon()
         finally:
-            log_access(request, outcome, seconds=self._clock.monotonic() - started)
+            self._log(access_fields(request, outcome, seconds=self._clock.monotonic() - started))
         if "expect" not in headers and not body.finished:
             with contextlib.suppress(asyncio.CancelledError):  # likewise; this is the last thing that the task does
                 await body.drain(size=self._drain_size, timeout=self._drain_timeout)

@@ -60,8 +60,10 @@ class Manifests:
 
         Raises: ManifestUnknown.
         """
-        digest = reference if isinstance(reference, Digest) else self._rows.find_tag(repository, reference)
-        row = None if digest is None else self._rows.find_manifest(repository, digest)
+        if isinstance(reference, Digest):
+            row = self._rows.find_manifest(repository, reference)
+        else:
+            row = self._rows.find_tagged(repository, reference)
         if row is None:
             raise ManifestUnknown(reference=str(reference))
         return row

@@ -5,28 +5,42 @@ from a client stands in fields and may hold anything; both forms escape control 
 a line.
 """
 
+import asyncio
 import json
 import logging
 import re
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from functools import lru_cache
-from typing import TextIO
+from typing import TextIO, TypeGuard
+
+import msgspec
 
 from simple_registry.config.settings import LogFormat, LogLevel
 
 ROOT = "simple_registry"
 _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
+_FAST_ENCODER = msgspec.json.Encoder(enc_hook=str)
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
 
 
 class _Formatter(logging.Formatter):
-    """What both forms share: the time in UTC with milliseconds, and the fields of a record."""
+    """What both forms share: how a record becomes a line."""
 
-    def time(self, record: logging.LogRecord) -> str:
-        """Return the moment of the record, RFC 3339."""
-        return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of `record`."""
+        line = self.line(record.created, record.levelname, record.name, record.getMessage(), self.fields(record))
+        return self.with_traceback(line, self.traceback(record))
+
+    def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
+        """Return a line; `created` is in seconds since the epoch."""
+        raise NotImplementedError
+
+    def with_traceback(self, line: str, traceback: str) -> str:
+        """Return a line with a traceback, which may be empty."""
+        raise NotImplementedError
 
     def fields(self, record: logging.LogRecord) -> Mapping[str, object]:
         """Return the facts of the record."""
@@ -38,6 +52,12 @@ class _Formatter(logging.Formatter):
         return self.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
 
 
+def _moment(created: float) -> str:
+    """Return a moment, RFC 3339, in UTC with milliseconds."""
+    second = int(created)
+    return f"{_second(second)}.{int((created - second) * 1000):03d}Z"
+
+
 @lru_cache(maxsize=1)
 def _second(moment: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
@@ -46,39 +66,84 @@ def _second(moment: int) -> str:
 class TextFormatter(_Formatter):
     """`2026-01-31T12:00:00.000Z info    message key=value`; a traceback follows on indented lines."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of `record`."""
-        line = f"{self.time(record)} {record.levelname.lower():<7} {printable(record.getMessage())}"
-        for name, value in self.fields(record).items():
-            line += f" {name}={_text(value)}"
-        for below in self.traceback(record).splitlines():
-            line += f"\n    {printable(below)}"
-        return line
+    def line(self, created: float, level: str, _logger: str, message: str, fields: Mapping[str, object]) -> str:
+        """Return a line of text."""
+        facts = "".join(f" {name}={_text(value)}" for name, value in fields.items())
+        return f"{_moment(created)} {level.lower():<7} {printable(message)}{facts}"
+
+    def with_traceback(self, line: str, traceback: str) -> str:
+        """Return the line and, below it, the traceback."""
+        return line + "".join(f"\n    {printable(below)}" for below in traceback.splitlines())
 
 
 class JsonFormatter(_Formatter):
     """One JSON object a line: `time`, `level`, `logger`, `message`, the fields, and `traceback` when there is one."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of `record`."""
-        line: dict[str, object] = {
-            "time": self.time(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        for name, value in self.fields(record).items():
-            line.setdefault(name, value)
-        if traceback := self.traceback(record):
-            line["traceback"] = traceback
-        return _ENCODER.encode(line)
+    def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
+        """Return a line that holds one JSON object."""
+        ours = {"time": _moment(created), "level": level.lower(), "logger": logger, "message": message}
+        return _json({**ours, **fields, **ours} if not ours.keys().isdisjoint(fields) else {**ours, **fields})
+
+    def with_traceback(self, line: str, traceback: str) -> str:
+        """Return the object with its traceback."""
+        return f'{line[:-1]},"traceback":{_ENCODER.encode(traceback)}}}' if traceback else line
+
+
+def _json(document: Mapping[str, object]) -> str:
+    """Return JSON in ASCII without control characters; the slow encoder escapes what the fast one lets through."""
+    try:
+        encoded = _FAST_ENCODER.encode(document)
+    except (UnicodeEncodeError, ValueError, TypeError):  # half a surrogate pair, from a client
+        return _ENCODER.encode(document)
+    return encoded.decode("ascii") if encoded.isascii() and b"\x7f" not in encoded else _ENCODER.encode(document)
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):
     """Writes lines; a log that nobody reads any more does not stop the registry."""
 
+    def write(self, lines: str) -> None:
+        """Write whole lines."""
+        with self.lock or nullcontext(), suppress(OSError, ValueError):
+            self.stream.write(lines)
+            self.stream.flush()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (named by the standard library)
         """Drop the line."""
+
+
+def _is_ours(handler: logging.Handler) -> TypeGuard[_LineHandler]:
+    return isinstance(handler, _LineHandler)
+
+
+class FieldLines:
+    """Writes lines that differ in their fields only, past the machinery of `logging`, which costs more than a request.
+
+    Lines are gathered until the event loop's next turn, so that requests answered together share a system call.
+    """
+
+    def __init__(self, logger: str, message: str) -> None:
+        """Write `message` at level info in the name of `logger`, in the form and to the stream that were configured."""
+        self._logger = logging.getLogger(logger)
+        self._message = message
+        self._handler = next(filter(_is_ours, logging.getLogger().handlers), None)
+        self._gathered: list[str] = []
+
+    def __call__(self, fields: Mapping[str, object]) -> None:
+        """Write a line."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return
+        formatter = self._handler.formatter if self._handler is not None else None
+        if not isinstance(formatter, _Formatter):  # nothing of ours is configured
+            self._logger.info(self._message, extra={"fields": fields})
+            return
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._gathered.append(formatter.line(time.time(), "INFO", self._logger.name, self._message, fields))
+
+    def _write(self) -> None:
+        lines, self._gathered = "\n".join([*self._gathered, ""]), []
+        if self._handler is not None:
+            self._handler.write(lines)
 
 
 def printable(text: str) -> str:

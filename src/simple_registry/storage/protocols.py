@@ -240,6 +240,10 @@ class ManifestRows(Protocol):
         """Return the manifest if this repository holds it."""
         ...
 
+    def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+        """Return the manifest that the tag points at, as of one moment."""
+        ...
+
     async def missing_parts(
         self,
         repository: RepositoryName,
@@ -291,10 +295,6 @@ class ManifestRows(Protocol):
 
 class TagRows(Protocol):
     """The tags of repositories, in ASCII order."""
-
-    def find_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        """Return what the tag points at."""
-        ...
 
     def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""

@@ -164,7 +164,7 @@ def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
 
     run(scenario())
     assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == changed
-    assert rows.find_tag(REPOSITORY, Tag("v1")) == MANIFEST.digest
+    assert rows.find_tagged(REPOSITORY, Tag("v1")) == changed
 
 
 def test_lacking_parts_are_named_and_nothing_changes(rows):
@@ -182,7 +182,7 @@ def test_lacking_parts_are_named_and_nothing_changes(rows):
 
     assert run(scenario()) == [digest_of(b"1"), digest_of(b"2"), MANIFEST.digest]
     assert rows.find_manifest(REPOSITORY, digest_of(b"index")) is None
-    assert rows.find_tag(REPOSITORY, Tag("v1")) is None
+    assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
     assert not rows.known(digest_of(b"index"))
 
 
@@ -242,7 +242,7 @@ def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
 def test_a_manifest_whose_content_is_gone_changes_nothing(rows):
     assert run(rows.put_manifest(REPOSITORY, MANIFEST, tags=[Tag("v1")], required=(), present=no)) is None
     assert not rows.has_repository(REPOSITORY)
-    assert rows.find_tag(REPOSITORY, Tag("v1")) is None
+    assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
 
 
 def test_a_removed_manifest_takes_its_tags_along_and_no_others(rows):
@@ -319,10 +319,10 @@ def test_a_tag_moves_to_the_last_manifest(rows):
         await put(rows, manifest_of(b"n"), "latest")
 
     run(scenario())
-    assert rows.find_tag(REPOSITORY, Tag("latest")) == digest_of(b"n")
+    assert rows.find_tagged(REPOSITORY, Tag("latest")) == rows.find_manifest(REPOSITORY, digest_of(b"n"))
     assert rows.tags_of(REPOSITORY, MANIFEST.digest) == ["v1"]
-    assert rows.find_tag(REPOSITORY, Tag("none")) is None
-    assert rows.find_tag(OTHER, Tag("latest")) is None
+    assert rows.find_tagged(REPOSITORY, Tag("none")) is None
+    assert rows.find_tagged(OTHER, Tag("latest")) is None
 
 
 def test_tags_come_in_pages_in_ascii_order(rows):

@@ -165,9 +165,10 @@ class MemoryMetadataStore(MemoryTokenRows):
 
     # tags
 
-    def find_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        """Return what the tag points at."""
-        return self._at(repository).tags.get(tag)
+    def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+        """Return the manifest that the tag points at."""
+        digest = self._at(repository).tags.get(tag)
+        return None if digest is None else self.find_manifest(repository, digest)
 
     def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""

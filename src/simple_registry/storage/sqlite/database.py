@@ -44,7 +44,7 @@ class Database:
         self._path = path
         self._writer = Writer(path)
         self._closed = False
-        self._version: Row | None = None
+        self._version: Sequence[Row] = ()
         self._answers: dict[Hashable, Any] = {}
         self.clock = clock
 
@@ -75,7 +75,7 @@ class Database:
 
         Raises: StorageFault.
         """
-        version = self.row(_VERSION)
+        version = self.rows(_VERSION)
         if version != self._version or len(self._answers) >= REMEMBERED:
             self._version, self._answers = version, {}
         try:

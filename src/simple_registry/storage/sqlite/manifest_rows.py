@@ -18,6 +18,11 @@ SELECT media_type, size, artifact_type, annotations, subject
 FROM manifests JOIN blobs USING (digest)
 WHERE repository = ? AND digest = ?
 """
+_FIND_TAGGED = """
+SELECT media_type, size, artifact_type, annotations, subject, digest
+FROM tags JOIN manifests USING (repository, digest) JOIN blobs USING (digest)
+WHERE repository = ? AND tag = ?
+"""
 _CHILDREN = "SELECT child FROM manifest_children WHERE repository = ? AND digest = ? ORDER BY position"
 
 # The digests come as one JSON array, so that the statement is the same for any number of them.
@@ -82,10 +87,20 @@ class SqliteManifestRows:
             ("manifest", repository, digest), lambda: self._read_manifest(repository, digest)
         )
 
+    def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+        """Return the manifest that the tag points at, as of one moment."""
+        return self._database.remembered(("tagged", repository, tag), lambda: self._read_tagged(repository, tag))
+
     def _read_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
         row = self._database.row(_FIND, repository, str(digest))
-        if row is None:
-            return None
+        return None if row is None else self._manifest(repository, digest, row)
+
+    def _read_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+        row = self._database.row(_FIND_TAGGED, repository, tag)
+        return None if row is None else self._manifest(repository, parse_digest(str(row[5])), row)
+
+    def _manifest(self, repository: RepositoryName, digest: Digest, row: Row) -> ManifestRow:
+        """Return the manifest of a row; what it refers to follows from its digest, hence may be read a moment later."""
         children = self._database.rows(_CHILDREN, repository, str(digest))
         return ManifestRow(
             digest=digest,

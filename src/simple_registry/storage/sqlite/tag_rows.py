@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import apsw
 
-from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.sqlite.database import Database
 
-_FIND = "SELECT digest FROM tags WHERE repository = ? AND tag = ?"
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
 _PAGE = "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?"
 _REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
@@ -19,10 +18,6 @@ class SqliteTagRows:
 
     _database: Database
 
-    def find_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        """Return what the tag points at."""
-        return self._database.remembered(("tag", repository, tag), lambda: self._read_tag(repository, tag))
-
     def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_OF_MANIFEST, repository, str(digest))]
@@ -30,10 +25,6 @@ class SqliteTagRows:
     def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
-
-    def _read_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        row = self._database.row(_FIND, repository, tag)
-        return None if row is None else parse_digest(str(row[0]))
 
     async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
         """Remove this tag only. Returns whether it was there."""
