@@ -23,7 +23,7 @@ ALLOWED = {
     "operations": PROTOCOLS | {"operations"},
     "http": ACCESS | {"operations", "upstream.protocols", "http"},
     "config": ACCESS | {"config"},
-    "app": ACCESS | {"storage", "upstream", "operations", "http", "config"},
+    "app": ACCESS | {"storage", "upstream", "operations", "http", "config", "server.logging"},
     "offline": ACCESS | {"storage", "operations"},
     "server": VALUES | {"config", "server"},
     "cli": ACCESS | {"config", "server", "app", "offline", "operations", "storage.protocols", "cli"},
