@@ -201,6 +201,26 @@ def test_content_that_is_being_replaced_cannot_be_collected(front, uploads, cloc
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
+@pytest.mark.parametrize("way", ["one request", "a session"])
+def test_a_deletion_that_saw_a_push_arrive_is_not_undone_by_its_end(front, uploads, row, monkeypatch, way):
+    digest, rows, store = front.push_blob("a", DATA), front.kept.stores.metadata, front.kept.stores.uploads
+    assert front.run(rows.remove_blob(A, digest))
+    publish, deleted = store.publish, []
+
+    async def publish_then_delete(session, blob):
+        await publish(session, blob)
+        deleted.append(rows.find_blob(A, digest) is not None and await rows.remove_blob(A, digest))
+
+    monkeypatch.setattr(store, "publish", publish_then_delete)
+    if way == "one request":
+        front.run(uploads.put(A, "ada", digest, chunk(DATA)))
+    else:
+        front.run(uploads.finish(row, digest, chunk(DATA)))
+        assert rows.find_session(row.session) is None
+    assert deleted == [True]
+    assert front.get(f"/v2/a/blobs/{digest}").status == 404
+
+
 def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, monkeypatch):
     monkeypatch.setattr(front.kept.stores.content, "present", lambda _blob: False)
     with pytest.raises((Unavailable, StorageFault)):

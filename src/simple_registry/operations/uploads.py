@@ -211,11 +211,15 @@ class Uploads:
         if actual != expected:
             raise DigestInvalid(expected=str(expected), actual=str(actual))
         blob = Blob(expected, row.received)
+        held = False
         if self._rows.known(expected):
             # Held before its file is replaced: the collector, late for the old file, would remove the new one.
-            await self._rows.add_blob(row.repository, blob, present=lambda: self._content.present(blob))
+            held = await self._rows.add_blob(row.repository, blob, present=lambda: self._content.present(blob))
         await self._uploads.publish(row.session, blob)
-        if not await self._rows.add_blob(
+        if held:
+            # Never added twice: somebody who saw the blob may have deleted it since, and that came later.
+            await self._rows.remove_session(row.session)
+        elif not await self._rows.add_blob(
             row.repository, blob, present=lambda: self._content.present(blob), session=row.session
         ):
             raise Unavailable(note=f"content of {expected} vanished")
