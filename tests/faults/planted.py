@@ -4,11 +4,18 @@ Each bug is a function that replaces one thing before the program starts. They a
 data: what PITFALLS of others taught, one line each.
 """
 
+import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from simple_registry.cli.main import main
+from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.sqlite import commits, database
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 BUGS: dict[str, Callable[[], None]] = {}
 
@@ -33,6 +40,99 @@ def no_data_fsync() -> None:
 def no_directory_fsync() -> None:
     """Names are not on disk."""
     Disk.fsync_directory = _nothing
+
+
+@bug
+def synchronous_normal() -> None:
+    """Commits are in the log, and the log is not on disk."""
+    real = database.open_connection
+
+    def open_connection(*arguments: object, **options: object) -> object:
+        connection = real(*arguments, **options)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    database.open_connection = commits.open_connection = open_connection
+
+
+@bug
+def answer_before_commit() -> None:
+    """Clients hear of blobs and manifests before their rows are written."""
+    tasks = set()
+
+    def early(method: str, answer: object) -> None:
+        real = getattr(SqliteMetadataStore, method)
+
+        async def later(*arguments: object, **options: object) -> None:
+            await asyncio.sleep(0.005)
+            await real(*arguments, **options)
+
+        async def at_once(*arguments: object, **options: object) -> object:
+            task = asyncio.create_task(later(*arguments, **options))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            return answer
+
+        setattr(SqliteMetadataStore, method, at_once)
+
+    early("add_blob", True)
+    early("put_manifest", [])
+
+
+@bug
+def row_before_file() -> None:
+    """A blob has its row before its file has its name."""
+    publish, remove = FilesystemUploadStore.publish, FilesystemUploadStore.remove
+    waiting = {}
+
+    async def promise(_store: FilesystemUploadStore, session: str, blob: object) -> None:
+        waiting[session] = blob
+
+    async def keep(store: FilesystemUploadStore, session: str) -> None:
+        if session in waiting:
+            await publish(store, session, waiting.pop(session))
+        await remove(store, session)
+
+    FilesystemUploadStore.publish, FilesystemUploadStore.remove = promise, keep
+    FilesystemContentStore.present = lambda _store, _blob: True
+
+
+@bug
+def swallowed_enospc() -> None:
+    """Writes count as done when the disk is full."""
+    write = Disk.write
+
+    def swallow(disk: Disk, *arguments: object) -> None:
+        with suppress(StorageFull):
+            write(disk, *arguments)
+
+    Disk.write = swallow
+
+
+@bug
+def swallowed_fsync_error() -> None:
+    """Bytes count as durable when they could not be made so."""
+    fsync = Disk.fsync
+
+    def swallow(disk: Disk, fd: int) -> None:
+        with suppress(StorageFault):
+            fsync(disk, fd)
+
+    Disk.fsync = swallow
+
+
+@bug
+def retried_fsync() -> None:
+    """Bytes count as durable when a second attempt finds nothing left to write: the first one dropped them."""
+    fsync = Disk.fsync
+
+    def insist(disk: Disk, fd: int) -> None:
+        try:
+            fsync(disk, fd)
+        except StorageFault:
+            fsync(disk, fd)
+
+    Disk.fsync = insist
 
 
 if __name__ == "__main__":
