@@ -102,6 +102,41 @@ def test_a_file_that_turned_out_shorter_breaks_the_answer_off(memory_front, tmp_
     assert exchange.body == b"headfour"
 
 
+class Sent(Exchange):
+    """Tells how a file was sent."""
+
+    how = ""
+
+    def response_bytes(self, *answer):
+        self.how += "bytes"
+        super().response_bytes(*answer)
+
+    def response_file_range(self, *answer):
+        self.how += "file"
+        super().response_file_range(*answer)
+
+
+@pytest.mark.parametrize(("size", "how"), [(1, "bytes"), (64 * 1024, "bytes"), (64 * 1024 + 1, "file")])
+def test_small_parts_of_files_are_sent_as_bytes_and_large_ones_as_files(memory_front, tmp_path, size, how):
+    file = tmp_path / "content"
+    file.write_bytes(b"abc" * 30_000)
+    exchange = Sent(stream_of(), "GET")
+    request = Request("GET", "/", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    part = FileSpan(FileContent(str(file), 90_000), Span(1, size + 1))
+    memory_front.run(send(exchange, request, Response(206, [], part)))
+    assert (exchange.how, exchange.body) == (how, file.read_bytes()[1 : size + 1])
+
+
+def test_a_small_file_that_is_shorter_than_was_said_is_left_to_the_server(memory_front, tmp_path):
+    file = tmp_path / "content"
+    file.write_bytes(b"four")
+    exchange = Sent(stream_of(), "GET")
+    request = Request("GET", "/", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    part = FileSpan(FileContent(str(file), 10), Span(0, 10))
+    memory_front.run(send(exchange, request, Response(200, [], part)))
+    assert exchange.how == "file"
+
+
 async def stalled():
     yield b"some"
     await asyncio.Event().wait()

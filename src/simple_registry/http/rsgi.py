@@ -7,6 +7,7 @@ insists on sending first finds somebody who reads.
 import asyncio
 import contextlib
 import itertools
+import os
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
@@ -22,6 +23,12 @@ COMMON_HEADERS: Headers = [("docker-distribution-api-version", "registry/2.0")]
 
 CLIENT_GONE = Response(499)
 """Stands in the log for the answer to a client that did not wait for one; the status is nginx's for this."""
+
+_AT_ONCE = 64 * 1024
+"""Bytes of the largest part of a file that is read before it is sent; larger ones are faster without Python."""
+
+_IF_IN_MEMORY: int | None = getattr(os, "RWF_NOWAIT", None)
+"""Linux's flag for reads that take no longer than a copy."""
 
 _PIECE = 256 * 1024
 """Bytes of a file read at a time where the server cannot send it by itself."""
@@ -167,12 +174,32 @@ async def send(protocol: HTTPProtocol, request: Request, response: Response) -> 
         protocol.response_empty(response.status, headers)
     elif isinstance(content, bytes):
         protocol.response_bytes(response.status, headers, content)
+    elif isinstance(content, FileSpan) and (data := _at_once(content)) is not None:
+        protocol.response_bytes(response.status, headers, data)
     elif isinstance(content, FileSpan):
         headers.append(("content-length", str(content.span.size)))
         protocol.response_file_range(response.status, headers, content.file.path, content.span.start, content.span.stop)
     else:
         headers.append(("content-length", str(content.size)))
         await _send_parts(protocol.response_stream(response.status, headers), content)
+
+
+def _at_once(part: FileSpan) -> bytes | None:
+    """Return a small part of a file, if the kernel has it in memory: it need not wait for a disk, nor for a thread."""
+    if part.span.size > _AT_ONCE or _IF_IN_MEMORY is None:
+        return None
+    try:
+        fd = os.open(part.file.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        buffer = bytearray(part.span.size)
+        read = os.preadv(fd, [buffer], part.span.start, _IF_IN_MEMORY)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return bytes(buffer) if read == part.span.size else None
 
 
 async def _send_parts(transport: Transport, parts: Parts) -> None:

@@ -25,7 +25,7 @@ class Blobs:
         self._rows = rows
         self._content = content
 
-    def get(self, repository: RepositoryName, digest: Digest) -> Blob:
+    async def open(self, repository: RepositoryName, digest: Digest) -> Content:
         """Return what the repository holds under this digest.
 
         A blob whose file somebody removed or cut behind our back counts as absent, so that clients push it again.
@@ -35,18 +35,9 @@ class Blobs:
         blob = self._rows.find_blob(repository, digest)
         if blob is None:
             raise BlobUnknown(digest=str(digest))
-        if not self._content.present(blob):
+        content = await self._content.open(digest)
+        if content is None or content.size != blob.size:
             raise BlobUnknown(digest=str(digest), note="its row stands but its content is gone or damaged")
-        return blob
-
-    async def open(self, blob: Blob) -> Content:
-        """Return the content of a blob that `get` gave.
-
-        Raises: BlobUnknown when the blob went in between.
-        """
-        content = await self._content.open(blob.digest)
-        if content is None:
-            raise BlobUnknown(digest=str(blob.digest), note="its row stands but its content is gone")
         return content
 
     async def mount(

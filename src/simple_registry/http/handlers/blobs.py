@@ -13,21 +13,21 @@ from simple_registry.oci.media_types import OCTET_STREAM
 
 async def get_blob(call: Call[DigestTarget]) -> Response:
     """end-2: pull a blob, whole or in part; HEAD tells that it is there without touching its content."""
-    blob = call.registry.blobs.get(call.target.repository, call.target.digest)
-    headers = [*content_headers(blob.digest, immutable=True), ("accept-ranges", "bytes")]
-    if not_modified(call.request, blob.digest):
+    digest = call.target.digest
+    content = await call.registry.blobs.open(call.target.repository, digest)
+    headers = [*content_headers(digest, immutable=True), ("accept-ranges", "bytes")]
+    if not_modified(call.request, digest):
         return Response(304, headers)
     whole: Headers = [*headers, ("content-type", OCTET_STREAM)]
     if call.request.method == "HEAD":
-        return Response(200, whole, Unsent(blob.size))
-    content = await call.registry.blobs.open(blob)
+        return Response(200, whole, Unsent(content.size))
     spans = None
-    if range_applies(call.request, blob.digest):
-        spans = parse_range(call.request.headers.get("range"), blob.size)
+    if range_applies(call.request, digest):
+        spans = parse_range(call.request.headers.get("range"), content.size)
     if spans is None:
-        return Response(200, whole, _piece(content, Span(0, blob.size)))
+        return Response(200, whole, _piece(content, Span(0, content.size)))
     if len(spans) == 1:
-        partial = ("content-range", content_range(spans[0], blob.size))
+        partial = ("content-range", content_range(spans[0], content.size))
         return Response(206, [*whole, partial], _piece(content, spans[0]))
     return _multipart(content, spans, headers)
 

@@ -127,11 +127,12 @@ class Disk:
 
     def stat(self, path: str) -> os.stat_result | None:
         """Return what is known of a path, or `None` when nothing has it."""
-        with _faults("look at a file"):
-            try:
-                return os.stat(path, follow_symlinks=False)  # noqa: PTH116 (paths are plain strings here)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        try:  # without `_faults`, which would take longer than the call, and every pull makes it
+            return os.stat(path, follow_symlinks=False)  # noqa: PTH116 (paths are plain strings here)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _fault("look at a file", error) from error
 
     def stat_open(self, fd: int) -> os.stat_result:
         """Return what is known of an open file."""
@@ -150,4 +151,8 @@ def _faults(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise (StorageFull if error.errno in _FULL else StorageFault)(action, error) from error
+        raise _fault(action, error) from error
+
+
+def _fault(action: str, error: OSError) -> StorageFault:
+    return (StorageFull if error.errno in _FULL else StorageFault)(action, error)
