@@ -48,7 +48,7 @@ faults-full: $(VENV)/.dev ## the same for hours
 	FAULTS_SCALE=full $(PY) -m pytest -s -m faults $(ARGS) tests/faults
 
 bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
-	$(PY) bench/run.py $(ARGS)
+	PYTHONPATH=tests $(PY) -m bench $(ARGS)
 
 # An index or a wheel folder of the machine's own must leave no trace in the lock files.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \

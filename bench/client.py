@@ -1,0 +1,102 @@
+"""One connection over which large blobs are pushed and single requests sent.
+
+Python is not the limit here: bytes that are already in memory leave through it at the speed of the loopback (README.md
+has the figure).
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
+
+from bench.generators import LoadFailed, NotOffered
+from bench.plans import OCTETS, Way, digest_of
+
+CHUNK = 16 * 1024 * 1024
+"""What a client sends with one PATCH when it sends chunks."""
+
+
+class Client:
+    """A connection of somebody who may do everything."""
+
+    def __init__(self, connection: HTTPConnection, headers: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._headers = dict(headers)
+
+    def ask(
+        self, method: str, path: str, body: object = None, expect: int | None = None, **headers: str
+    ) -> HTTPResponse:
+        """Send a request and read its answer, whose body is dropped.
+
+        Raises:
+            LoadFailed: the status is not the expected one.
+        """
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection.request(method, path, body, self._headers | names)
+        response = self._connection.getresponse()
+        content = response.read()
+        if expect is not None and response.status != expect:
+            raise LoadFailed(f"{method} {path}: {response.status} {content[:300]!r}")
+        return response
+
+    def read(self, path: str) -> bytes:
+        """Return what a GET answers.
+
+        Raises:
+            LoadFailed: the answer is not 200.
+        """
+        self._connection.request("GET", path, headers=self._headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status != 200:
+            raise LoadFailed(f"GET {path}: {response.status} {content[:300]!r}")
+        return content
+
+    def push(self, repository: str, content: memoryview | bytes, digest: str, way: Way) -> float:
+        """Push a blob and return the seconds it took.
+
+        Raises:
+            LoadFailed
+            NotOffered: the registry does not take a blob in this way.
+        """
+        started = time.perf_counter()
+        uploads = f"/v2/{repository}/blobs/uploads/"
+        if way is Way.SINGLE:
+            response = self.ask("POST", f"{uploads}?digest={digest}", content, Content_Type=OCTETS)
+            if response.status == 202:
+                raise NotOffered(f"{digest} in one POST")
+            if response.status != 201:
+                raise LoadFailed(f"one POST: {response.status}")
+            return time.perf_counter() - started
+        session = _location(self.ask("POST", uploads, b"", 202))
+        if way is Way.PATCH:
+            session = _location(self.ask("PATCH", session, content, 202, Content_Type=OCTETS))
+        elif way is Way.CHUNKS:
+            for start in range(0, len(content), CHUNK):
+                piece = content[start : start + CHUNK]
+                span = f"{start}-{start + len(piece) - 1}"
+                session = _location(self.ask("PATCH", session, piece, 202, Content_Type=OCTETS, Content_Range=span))
+        rest = content if way is Way.PUT else b""
+        self.ask("PUT", f"{session}{'&' if '?' in session else '?'}digest={digest}", rest, 201, Content_Type=OCTETS)
+        return time.perf_counter() - started
+
+
+def _location(response: HTTPResponse) -> str:
+    location = response.headers["Location"]
+    return "/" + location.split("/", 3)[3] if "://" in location else location
+
+
+@contextmanager
+def connect(address: str, headers: Mapping[str, str]) -> Iterator[Client]:
+    """Open a connection for the length of the block."""
+    connection = HTTPConnection(address, timeout=300)
+    try:
+        yield Client(connection, headers)
+    finally:
+        connection.close()
+
+
+def push(address: str, headers: Mapping[str, str], repository: str, content: bytes, way: Way = Way.PATCH) -> float:
+    """Push one blob over a connection of its own and return the seconds it took. Raises: see `Client.push`."""
+    with connect(address, headers) as client:
+        return client.push(repository, memoryview(content), digest_of(content), way)

@@ -1,0 +1,122 @@
+"""The data that every subject holds: the same bytes, pushed in the same way, through HTTP; files for nginx."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import generators, plans
+from bench.client import connect
+from bench.plans import Step
+from bench.subjects import Target
+
+KIB, MIB = 1024, 1024 * 1024
+THREADS = 4
+IMAGE, TAGS, REFERRERS = "bench/image", "bench/tags", "bench/referrers"
+TAG = "v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is."""
+
+    tags: int
+    repositories: int
+    referrers: int
+    large: int
+    """Bytes of the largest blob."""
+
+
+QUICK = Size(tags=1000, repositories=1000, referrers=100, large=64 * MIB)
+FULL = Size(tags=10_000, repositories=10_000, referrers=1000, large=256 * MIB)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What was made to be loaded; `blobs` by their names in workloads."""
+
+    size: Size
+    blobs: dict[str, bytes]
+    manifest: str
+
+    def digest(self, blob: str) -> str:
+        return plans.digest_of(self.blobs[blob])
+
+    @property
+    def manifest_digest(self) -> str:
+        return plans.digest_of(self.manifest.encode())
+
+    @property
+    def small_manifest(self) -> str:
+        """What stands behind the tags of long lists, and what all referrers refer to."""
+        return plans.manifest((self.digest("1 KiB"), KIB), [])
+
+    def blob_path(self, blob: str) -> str:
+        return f"/v2/{IMAGE}/blobs/{self.digest(blob)}"
+
+
+def make(size: Size) -> Data:
+    """Make the data; the same in every run."""
+    source = random.Random(6)  # noqa: S311 (bytes that do not compress, not secrets)
+    sizes = {"1 KiB": KIB, "1 MiB": MIB, "large": size.large}
+    blobs = {name: source.randbytes(length) for name, length in sizes.items()}
+    described = {name: (plans.digest_of(content), len(content)) for name, content in blobs.items()}
+    return Data(size, blobs, plans.manifest(described["1 KiB"], [described["1 MiB"]]))
+
+
+def load(target: Target, data: Data, folder: Path) -> None:
+    """Put the data into a subject."""
+    if target.entrant.files:
+        _write_files(target.running.data, data)
+        return
+    with connect(target.address, target.headers) as client:
+        for content in data.blobs.values():
+            client.push(IMAGE, content, plans.digest_of(content), plans.Way.PATCH)
+        client.ask("PUT", f"/v2/{IMAGE}/manifests/{TAG}", data.manifest, 201, Content_Type=plans.MANIFEST)
+        config, small = data.digest("1 KiB"), data.small_manifest
+        for name in (TAGS, REFERRERS):
+            client.ask("POST", f"/v2/{name}/blobs/uploads/?mount={config}&from={IMAGE}", b"", 201)
+            client.ask("PUT", f"/v2/{name}/manifests/{TAG}", small, 201, Content_Type=plans.MANIFEST)
+    plans.write(folder / "load", THREADS, lambda thread: _lists(data, thread))
+    play(target, folder / "load", THREADS)
+
+
+def _lists(data: Data, thread: int) -> Iterator[Step]:
+    """Fill tags, repositories and referrers: this thread's share of each."""
+    config, small = data.digest("1 KiB"), data.small_manifest
+    for number in range(thread, data.size.tags, THREADS):
+        yield plans.manifest_push(TAGS, tag(number), small)
+    for number in range(thread, data.size.repositories, THREADS):
+        yield plans.mount(repository(number), config, IMAGE)
+        yield plans.manifest_push(repository(number), TAG, small)
+    subject = {"mediaType": plans.MANIFEST, "digest": plans.digest_of(small.encode()), "size": len(small)}
+    for number in range(thread, data.size.referrers, THREADS):
+        annotations = {"org.example.number": str(number)}
+        document = plans.manifest((config, KIB), [], subject=subject, annotations=annotations)
+        yield plans.manifest_push(REFERRERS, plans.digest_of(document.encode()), document)
+
+
+def tag(number: int) -> str:
+    return f"t{number:06}"
+
+
+def repository(number: int) -> str:
+    return f"catalog/r{number:06}"
+
+
+def play(target: Target, written: Path, threads: int) -> None:
+    """Send all that `plans.write` wrote."""
+    authorization = target.entrant.authorization
+    generators.play(target.address, written, threads, seconds=900, authorization=authorization)
+
+
+def _write_files(root: Path, data: Data) -> None:
+    for content in data.blobs.values():
+        _write(root / f"v2/{IMAGE}/blobs" / plans.digest_of(content), content)
+    for reference in (TAG, data.manifest_digest):
+        _write(root / f"v2/{IMAGE}/manifests" / reference, data.manifest.encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)

@@ -1,0 +1,64 @@
+"""What the figures were measured on."""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import apsw
+
+
+def describe(folder: Path) -> list[tuple[str, str]]:
+    """Return what a reader needs to judge the figures; `folder` is where the subjects keep their data."""
+    return [
+        ("CPU", f"{_cpu(Path('/proc/cpuinfo').read_text())}, {os.cpu_count()} cores, shared with the load generator"),
+        ("memory", f"{_memory(Path('/proc/meminfo').read_text()):.0f} GiB"),
+        ("kernel", f"{platform.system()} {platform.release()}"),
+        ("file system", _file_system(folder)),
+        ("Simple Registry", _ours()),
+        ("load", ", ".join(found for found in map(_version, _PROGRAMS) if found)),
+    ]
+
+
+_PROGRAMS: Sequence[tuple[str, Sequence[str], str]] = (
+    ("wrk", ["wrk", "--version"], r"wrk (\S+)"),
+    ("curl", ["curl", "--version"], r"curl (\S+)"),
+    ("h2load", ["h2load", "--version"], r"nghttp2/(\S+)"),
+    ("nginx", ["nginx", "-v"], r"nginx/(\S+)"),
+    ("docker-registry", ["docker-registry", "--version"], r"(\S+)\s*$"),
+)
+
+
+def _ours() -> str:
+    packages = [f"{name} {version(name)}" for name in ("granian", "apsw", "uvloop")]
+    base = [version("simple-registry"), f"Python {platform.python_version()}", f"SQLite {apsw.sqlitelibversion()}"]
+    return ", ".join([*base, *packages])
+
+
+def _cpu(cpuinfo: str) -> str:
+    found = re.search(r"^model name\s*: (.+)$", cpuinfo, re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def _memory(meminfo: str) -> float:
+    found = re.search(r"^MemTotal:\s+(\d+) kB", meminfo, re.MULTILINE)
+    return int(found[1]) / 1024**2 if found else 0.0
+
+
+def _file_system(folder: Path) -> str:
+    command = ["stat", "--file-system", "--format=%T", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _version(program: tuple[str, Sequence[str], str]) -> str:
+    name, command, pattern = program
+    if not shutil.which(command[0], path=os.environ.get("PATH", "") + ":/usr/sbin"):
+        return ""
+    environment = os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin"}
+    told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    found = re.search(pattern, told.stdout + told.stderr)
+    return f"{name} {found[1]}" if found else name

@@ -1,0 +1,40 @@
+"""What a server's processes cost, as the kernel counts it: CPU seconds and memory."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+_USER, _SYSTEM, _CHILDREN_USER, _CHILDREN_SYSTEM = range(11, 15)
+"""Where times stand among the fields of `/proc/<pid>/stat` that follow the name (proc(5), fields 14 to 17)."""
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """Return the CPU time of these processes and of their children that have ended, so far."""
+    total = 0.0
+    for pid in pids:
+        with suppress(OSError):
+            total += parse_cpu_seconds(Path(f"/proc/{pid}/stat").read_text())
+    return total
+
+
+def parse_cpu_seconds(stat: str) -> float:
+    """Return the CPU time that a `/proc/<pid>/stat` line tells; the name in it may hold spaces and parentheses."""
+    fields = stat.rpartition(")")[2].split()
+    return sum(int(fields[index]) for index in (_USER, _SYSTEM, _CHILDREN_USER, _CHILDREN_SYSTEM)) / TICKS
+
+
+def memory(pids: Iterable[int]) -> int:
+    """Return the bytes of memory that these processes use; a page that several share is divided among them."""
+    total = 0
+    for pid in pids:
+        with suppress(OSError):
+            total += parse_memory(Path(f"/proc/{pid}/smaps_rollup").read_text())
+    return total
+
+
+def parse_memory(rollup: str) -> int:
+    """Return the proportional set size, in bytes, that a `smaps_rollup` tells."""
+    (line,) = (line for line in rollup.splitlines() if line.startswith("Pss:"))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,131 @@
+"""Workloads that push: blobs of three sizes in every way, mounts, whole images."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from bench import client, generators, plans
+from bench.loading import IMAGE, KIB, MIB
+from bench.plans import Step, Way
+from bench.results import Sample
+from bench.workloads import Round, Workload, rate_of, spending
+
+CLIENTS = 4
+REPOSITORY = "bench/pushed"
+LAYERS = (64 * KIB, 16 * KIB, 4 * KIB)
+MOST = {KIB: 4000, MIB: 600}
+"""Pushes that one client can do in a second at most: plans are that long, and one that runs out is an error."""
+
+
+def blobs(size: int, way: Way) -> Callable[[Round], Sample]:
+    """Push new blobs over a few connections."""
+
+    def measure(round_: Round) -> Sample:
+        if way is Way.SINGLE:
+            _require_single(round_)
+        count = MOST[size] * round_.seconds
+
+        def steps(thread: int) -> Iterator[Step]:
+            for number in range(count):
+                text = f"{size}-{way.name}-{round_.number}-{thread}-{number}-"
+                yield from plans.blob_push(REPOSITORY, text, size, way)
+
+        return _replayed(round_, steps)
+
+    return measure
+
+
+def large(way: Way) -> Callable[[Round], Sample]:
+    """Push one large blob, MiB a second; CPU for each MiB."""
+
+    def measure(round_: Round) -> Sample:
+        target = round_.target
+        if way is Way.SINGLE:
+            _require_single(round_)
+        content, digest = _large(round_.data.size.large, f"{way.name} {round_.number}")
+        with client.connect(target.address, target.headers) as connection, spending(target) as spent:
+            seconds = connection.push(REPOSITORY, content, digest, way)
+        size = round_.data.size.large / MIB
+        return spent.sample(size / seconds, size)
+
+    return measure
+
+
+def images(round_: Round) -> Sample:
+    """Push whole images: three layers, a config and a manifest, all new."""
+
+    def steps(thread: int) -> Iterator[Step]:
+        for number in range(500 * round_.seconds):
+            yield from plans.image_push(f"bench/images-{thread}", f"i-{round_.number}-{thread}-{number}", LAYERS)
+
+    return _replayed(round_, steps)
+
+
+def mounts(round_: Round) -> Sample:
+    """Mount one blob into repositories that do not have it."""
+    digest = round_.data.digest("1 KiB")
+
+    def steps(thread: int) -> Iterator[Step]:
+        for number in range(MOST[KIB] * round_.seconds):
+            yield plans.mount(f"bench/mounts/{round_.number}-{thread}-{number}", digest, IMAGE)
+
+    return _replayed(round_, steps)
+
+
+def manifests(round_: Round) -> Sample:
+    """Move tags: push a manifest that is there already under a tag that is new."""
+
+    def steps(thread: int) -> Iterator[Step]:
+        for number in range(MOST[KIB] * round_.seconds):
+            yield plans.manifest_push(IMAGE, f"m-{round_.number}-{thread}-{number}", round_.data.manifest)
+
+    return _replayed(round_, steps)
+
+
+def _replayed(round_: Round, steps: Callable[[int], Iterator[Step]]) -> Sample:
+    written = round_.folder / "plan"
+    plans.write(written, CLIENTS, steps)
+    address, authorization = round_.target.address, round_.target.entrant.authorization
+    return rate_of(
+        round_,
+        lambda: generators.replay(address, written, CLIENTS, seconds=round_.seconds, authorization=authorization),
+    )
+
+
+def _require_single(round_: Round) -> None:
+    """Ask whether the subject takes a blob in one POST; the specification lets it answer 202 and want a PUT."""
+    content = f"single {round_.number}".encode()
+    client.push(round_.target.address, round_.target.headers, REPOSITORY, content, Way.SINGLE)
+
+
+@lru_cache(maxsize=1)
+def _large(size: int, seed: str) -> tuple[memoryview, str]:
+    """Return content that no other seed gives, and its digest; all subjects of a round get the same."""
+    content = bytearray(_block() * (size // MIB))
+    content[: len(seed)] = seed.encode()
+    return memoryview(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@lru_cache(maxsize=1)
+def _block() -> bytes:
+    return b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(MIB // 32))
+
+
+def _all() -> list[Workload]:
+    found = []
+    for way, (size, name) in itertools.product(Way, ((KIB, "1 KiB"), (MIB, "1 MiB"))):
+        title, measure = f"push {name}, {way}", blobs(size, way)
+        found.append(Workload(title, title, "pushes/s", measure, quick=way is Way.PUT, writes=True))
+    for way in Way:
+        title, quick = f"push {{large}}, {way}", way is Way.PATCH
+        found.append(Workload(f"push large, {way}", title, "MiB/s", large(way), quick=quick, writes=True))
+    return [
+        *found,
+        Workload("images", "whole images, 4 clients", "images/s", images, quick=True, writes=True),
+        Workload("mounts", "mounts into new repositories", "mounts/s", mounts, writes=True),
+        Workload("tag pushes", "manifest PUT under a new tag", "pushes/s", manifests, writes=True),
+    ]
+
+
+WORKLOADS = _all()

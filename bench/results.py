@@ -1,0 +1,49 @@
+"""What was measured, as values: samples of one workload on one subject, their median and spread, and ratios."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Better(StrEnum):
+    """Which way a figure is good."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One round: the figure in the workload's unit, and the server's CPU seconds for each operation."""
+
+    value: float
+    cpu: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """All rounds of one workload on one subject."""
+
+    median: float
+    low: float
+    high: float
+    cpu: float | None
+    """The median of the CPU seconds for each operation."""
+
+
+def figure(samples: Sequence[Sample]) -> Figure:
+    """Sum up rounds; there is at least one."""
+    values = [sample.value for sample in samples]
+    cpu = [sample.cpu for sample in samples if sample.cpu is not None]
+    return Figure(statistics.median(values), min(values), max(values), statistics.median(cpu) if cpu else None)
+
+
+Results = Mapping[str, Mapping[str, Figure]]
+"""Figures by the name of the workload, then of the subject. What a subject does not offer is not there."""
+
+
+def times_as_good(ours: float, theirs: float, better: Better) -> float:
+    """Return how many times as good ours is: 2 is twice the rate, or half the seconds."""
+    above, below = (ours, theirs) if better is Better.HIGHER else (theirs, ours)
+    return above / below if below else float("inf")

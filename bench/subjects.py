@@ -1,0 +1,162 @@
+"""What is compared: our registry as users run it, other registries, and nginx over plain files as the limit of GETs."""
+
+import base64
+import shlex
+import shutil
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from getpass import getuser
+from pathlib import Path
+
+import bcrypt
+
+from faults import subjects
+from faults.subjects import Command, Running, Subject
+
+HERE = Path(__file__).parent
+OURS = "simple-registry"
+DOCKER = "docker-registry 2.8"
+NGINX = "nginx files"
+USER, PASSWORD = "bench", "correct horse battery staple"
+ACCESS = """\
+kind: User
+metadata: {{name: anonymous}}
+---
+kind: User
+metadata: {{name: {user}}}
+spec: {{passwordHash: "{hash}"}}
+---
+kind: Role
+metadata: {{name: reader}}
+spec: {{resources: ["*"], verbs: [pull]}}
+---
+kind: Role
+metadata: {{name: owner}}
+spec: {{resources: ["*"], verbs: ["*"]}}
+---
+kind: RoleBinding
+metadata: {{name: everybody-reads}}
+spec: {{subjects: [{{kind: User, name: anonymous}}], roleRef: {{name: reader}}, scopes: ["^.*$"]}}
+---
+kind: RoleBinding
+metadata: {{name: the-user-owns}}
+spec: {{subjects: [{{kind: User, name: {user}}}], roleRef: {{name: owner}}, scopes: ["^.*$"]}}
+"""
+NGINX_CONFIGURATION = """\
+daemon off;
+user {user};
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+  uwsgi_temp_path {folder}; scgi_temp_path {folder};
+  sendfile on; tcp_nopush on; open_file_cache max=1000;
+  keepalive_requests 1000000000;
+  default_type application/octet-stream;
+  server {{ listen {address} reuseport; root {data}; }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A subject of the comparison.
+
+    `authorization` is what pushes need, "" for none; one of `files` serves what lies there and takes nothing.
+    """
+
+    subject: Subject
+    authorization: str = ""
+    files: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.subject.name
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An entrant that runs."""
+
+    entrant: Entrant
+    running: Running
+
+    @property
+    def name(self) -> str:
+        return self.entrant.name
+
+    @property
+    def address(self) -> str:
+        return self.running.address
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What a request carries that may do everything."""
+        authorization = self.entrant.authorization
+        return {"Authorization": authorization} if authorization else {}
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of an Authorization header."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def ours(name: str = OURS, *options: str) -> Entrant:
+    """Return our registry as users run it: a policy, an access log, a worker for each core. Everybody may read."""
+
+    def command(folder: Path, data: Path, address: str) -> Command:
+        documents = folder / "documents"
+        documents.mkdir(exist_ok=True)
+        hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt()).decode()
+        (documents / "access.yaml").write_text(ACCESS.format(user=USER, hash=hashed))
+        arguments = ["-datadir", str(data), "-addr", address, "-cfgdir", str(documents), *options]
+        return Command([sys.executable, "-m", "simple_registry", "serve", *arguments])
+
+    return Entrant(Subject(name, command, subjects.our_blob), basic(USER, PASSWORD))
+
+
+def nginx(program: str) -> Entrant:
+    """Return nginx, which serves files that lie where a registry's paths say."""
+
+    def command(folder: Path, data: Path, address: str) -> Command:
+        data.mkdir(exist_ok=True)
+        configuration = folder / "nginx.conf"
+        configuration.write_text(NGINX_CONFIGURATION.format(user=getuser(), folder=folder, data=data, address=address))
+        return Command([program, "-p", str(folder), "-c", str(configuration)])
+
+    return Entrant(Subject(NGINX, command, lambda data, digest: data / digest), files=True)
+
+
+def described(text: str) -> list[Entrant]:
+    """Return the peers that a TOML text (see peers.toml) describes, as far as their programs are installed."""
+    entrants = []
+    for peer in tomllib.loads(text)["peer"]:
+        words = shlex.split(peer["command"])
+        if program := shutil.which(words[0]):
+            command = _command([program, *words[1:]], peer.get("files", {}))
+            user = peer.get("user", "")
+            authorization = basic(*user.split(":", 1)) if user else ""
+            entrants.append(Entrant(Subject(peer["name"], command, lambda data, _: data), authorization))
+    return entrants
+
+
+def _command(words: Sequence[str], files: Mapping[str, str]) -> Callable[[Path, Path, str], Command]:
+    def command(folder: Path, data: Path, address: str) -> Command:
+        values = {"folder": folder, "data": data, "address": address, "port": address.rpartition(":")[2]}
+        for name, content in files.items():
+            (folder / name).write_text(content.format(**values))
+        return Command([word.format(**values) for word in words])
+
+    return command
+
+
+def entrants() -> list[Entrant]:
+    """Return all that can be started here, ours first."""
+    found = [ours(), *map(Entrant, subjects.peers()), *described((HERE / "peers.toml").read_text())]
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    return [*found, *([nginx(program)] if program else [])]
