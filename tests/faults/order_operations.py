@@ -196,11 +196,7 @@ def manifest(key: str, part: str = "") -> bytes:
     document = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
-            "digest": digest(config),
-            "size": len(config),
-        },
+        "config": described,
         "layers": [],
         "annotations": {"part": part},
     }
