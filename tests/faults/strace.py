@@ -18,7 +18,10 @@ WRITING = (
     "io_uring_enter"
 )
 SYNCING = "fsync,fdatasync,syncfs,sync,msync,sync_file_range"
-NAMING = "open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir"
+NAMING = (
+    "open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,"
+    "mkdir,mkdirat,rmdir"
+)
 ANSWERING = "sendto,sendmsg"
 OPTIONS = ("-f", "-yy", "-ttt", "-s", "32")
 """All threads and processes, what descriptors are open on, times, and enough of an answer to know it by."""

@@ -7,7 +7,7 @@ TRACE = r"""
 71 1795576431.200000 pwrite64(9</d/uploads/one>, "a, \"b\" <c> \n\0"..., 4096, 0 <unfinished ...>
 72 1795576431.300000 rename("/d/a", "/d/b") = -1 ENOSPC (No space left on device) (INJECTED)
 71 1795576431.400000 <... pwrite64 resumed>) = 4096
-72 1795576431.500000 writev(26<TCP:[127.0.0.1:5000->127.0.0.1:58976]>, [{iov_base="HTTP/1.1 201"..., iov_len=9}], 1) = 315
+72 1795576431.500000 writev(26<TCP:[127.0.0.1:5000->127.0.0.1:58976]>, [{iov_base="HTTP/1.1"..., iov_len=9}], 1) = 315
 72 1795576431.600000 close(8</d/registry.db-shm>(deleted)) = 0
 72 1795576431.650000 fdatasync(9</d/uploads/one> <unfinished ...>
 72 1795576431.660000 +++ killed by SIGKILL +++
