@@ -59,7 +59,11 @@ def make(size: Size) -> Data:
     """Make the data; the same in every run."""
     source = random.Random(6)  # noqa: S311 (bytes that do not compress, not secrets)
     sizes = {"1 KiB": KIB, "1 MiB": MIB, "large": size.large}
-    blobs = {name: source.randbytes(length) for name, length in sizes.items()}
+    # In pieces: Python makes less than 256 MiB at once.
+    blobs = {
+        name: b"".join(source.randbytes(min(MIB, length)) for _ in range(max(1, length // MIB)))
+        for name, length in sizes.items()
+    }
     described = {name: (plans.digest_of(content), len(content)) for name, content in blobs.items()}
     return Data(size, blobs, plans.manifest(described["1 KiB"], [described["1 MiB"]]))
 
