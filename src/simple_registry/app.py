@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,17 @@ from simple_registry.http.issuer_keys import IssuerKeys
 from simple_registry.http.origins import Origins
 from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.http.rsgi import HTTPProtocol, RsgiApplication, Scope
+from simple_registry.measuring import (
+    LAYOUT,
+    measure_access,
+    measure_cache,
+    measure_collection,
+    measure_database,
+    measure_logins,
+    measure_store,
+)
+from simple_registry.metrics.measures import Measures
+from simple_registry.metrics.processes import Processes
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.manifests import Manifests, Required
@@ -123,16 +135,19 @@ class RegistryApplication:
         stores: Stores,
         trust: Trust,
         clock: Clock,
+        *,
         log: access_log.Write = access_log.write_record,
+        measures: Measures | None = None,
     ) -> None:
-        """Put the layers together."""
+        """Put the layers together; without `measures`, they are measured for this process alone."""
+        self._measures = measures = measures or Measures(Processes(LAYOUT, 1))
         self._stores = stores
         self._access = trust.access
         self._external = trust.external
         self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
         self._tokens = Tokens(stores.metadata, clock, new_secret=new_token, hash_secret=token_hash)
-        self.background: list[Background] = []
+        self.background: list[Background] = [measures]
         """What `start` starts; filled before."""
         limits = settings.limits
         uploads = Uploads(stores.metadata, stores.uploads, stores.content, clock=clock, session_limit=limits.sessions)
@@ -154,10 +169,11 @@ class RegistryApplication:
             external=trust.external,
             clock=clock,
         )
+        manifests = Manifests(stores.metadata, stores.content, _REQUIRED[settings.allow_missing])
         registry = Registry(
             blobs=Blobs(stores.metadata, stores.content),
             uploads=uploads,
-            manifests=Manifests(stores.metadata, stores.content, _REQUIRED[settings.allow_missing]),
+            manifests=manifests,
             tags=Tags(stores.metadata),
             referrers=Referrers(stores.metadata),
             repositories=Repositories(stores.metadata),
@@ -166,17 +182,24 @@ class RegistryApplication:
             manifest_size=limits.manifest_size,
             tags_per_push=limits.tags_per_push,
             readiness=self._readiness,
+            metrics=measures.text,
         )
         origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
+        dispatcher = Dispatcher(registry, authenticator, Challenger(settings.web.challenge, origins), self._rules)
         self._rsgi = RsgiApplication(
-            Dispatcher(registry, authenticator, Challenger(settings.web.challenge, origins), self._rules),
+            dispatcher,
             origins=origins,
             clock=clock,
+            observe=measures.requests.observe,
             body_timeout=limits.body_timeout,
             drain_size=limits.drain_size,
             drain_timeout=limits.drain_timeout,
             log=log,
         )
+        measure_cache(measures, "logins", authenticator.recent)
+        measure_cache(measures, "manifests", manifests.cache)
+        measure_logins(measures, dispatcher)
+        measure_store(measures, stores.metadata.count_sessions, settings.data_dir)
 
     def _rules(self) -> AccessRules:
         return self._access.rules
@@ -192,6 +215,7 @@ class RegistryApplication:
 
     async def stop(self) -> None:
         """Finish writes under way and let go of the stores."""
+        self._measures.look()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -214,6 +238,8 @@ class Maintenance:
         self._keys = keys
         self._clock = clock
         self._interval = interval
+        self.collected = Counter({"sessions": 0, "contents": 0, "tokens": 0})
+        """What was removed so far."""
 
     async def run(self) -> None:
         """Do rounds until cancelled; a round that fails is repeated by the next."""
@@ -227,6 +253,7 @@ class Maintenance:
     async def _round(self) -> None:
         collected = await self._garbage.collect()
         fields = {"sessions": collected.sessions, "contents": collected.contents, "tokens": collected.tokens}
+        self.collected.update(fields)
         level = logging.INFO if any(fields.values()) else logging.DEBUG
         logger.log(level, "garbage collected", extra={"fields": fields})
         now = self._clock.now()
@@ -249,13 +276,14 @@ def prepare(settings: Settings) -> DataDirectory:
     return directory
 
 
-def build(settings: Settings, worker: int) -> Application:
-    """Return the registry that a worker serves from its prepared data directory."""
+def build(settings: Settings, worker: int, processes: Processes | None = None) -> Application:
+    """Return the registry that a worker serves from its prepared data directory, measured as one of `processes`."""
     clock = SystemClock()
     layout = Layout(settings.data_dir)
     disk, threads = Disk(), Threads()
+    metadata = SqliteMetadataStore(layout.database, clock=clock)
     stores = Stores(
-        metadata=SqliteMetadataStore(layout.database, clock=clock),
+        metadata=metadata,
         content=FilesystemContentStore(layout, disk, threads),
         uploads=FilesystemUploadStore(layout, disk, threads),
     )
@@ -267,13 +295,17 @@ def build(settings: Settings, worker: int) -> Application:
         signing_keys=key_file or GivenKey(secret.reveal().encode() if secret else b""),
         external=ExternalTokens(IssuerKeys(HttpsFetcher(), clock), clock),
     )
-    application = RegistryApplication(
-        settings, stores, trust, clock, FieldLines(access_log.logger.name, access_log.MESSAGE)
-    )
+    measures = Measures(processes or Processes(LAYOUT, 1))
+    measure_access(measures, access)
+    measure_database(measures, metadata.database)
+    log = FieldLines(access_log.logger.name, access_log.MESSAGE)
+    application = RegistryApplication(settings, stores, trust, clock, log=log, measures=measures)
     application.background.append(access)
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval
-        application.background.append(Maintenance(application.garbage, key_file, clock, interval=interval))
+        maintenance = Maintenance(application.garbage, key_file, clock, interval=interval)
+        measure_collection(measures, maintenance.collected)
+        application.background.append(maintenance)
     return application
 
 

@@ -20,7 +20,7 @@ names = st.from_regex(r"[a-z0-9]{1,6}([._-][a-z0-9]{1,4})?(/[a-z0-9]{1,6}){0,2}"
 tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,8}", fullmatch=True)
 actions = st.lists(st.sampled_from([*ACTIONS, "*"]), unique=True)
 
-REPOSITORY = [resource for resource in Resource if resource is not Resource.CATALOG]
+REPOSITORY = [resource for resource in Resource if resource not in {Resource.CATALOG, Resource.METRICS}]
 ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"}
 
 
@@ -64,6 +64,13 @@ def test_the_catalog_is_a_grant_of_its_own():
         (verb, resource) for verb in METHODS for resource in REPOSITORY
     }
     assert allowed(parse_grant("registry:other:*", exact=True), "") == set()
+
+
+def test_metrics_are_a_grant_of_their_own_and_no_pattern_of_repositories_reaches_them():
+    for exact in (True, False):
+        metrics = parse_grant("registry:metrics:*", exact=exact)
+        assert {resource for _, resource in allowed(metrics, "")} == {Resource.METRICS}
+    assert ("GET", Resource.METRICS) not in allowed(parse_grant("repository:.*:*", exact=False), "")
 
 
 @pytest.mark.parametrize(

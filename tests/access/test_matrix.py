@@ -20,7 +20,7 @@ from simple_registry.access.roles import Binding, BoundRole, Role, parse_resourc
 from simple_registry.access.scopes import ScopePattern
 
 VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-RESOURCES = ["catalog", "blobs", "manifests", "tags", "referrers"]
+RESOURCES = ["catalog", "blobs", "manifests", "tags", "referrers", "metrics"]
 
 USERS = {
     "admin": ["admins"],
@@ -39,6 +39,7 @@ ROLES = {
     "cleaner": (["manifests"], ["delete"]),
     "lister": (["tags"], ["get"]),
     "prober": (["manifests"], ["head"]),
+    "watcher": (["metrics"], ["get"]),
     "linker": (["referrers", "Tags"], ["Get", "post"]),
 }
 SCOPES = [
@@ -72,6 +73,7 @@ LIMITS = [
     ["repository:team:push", "repository:^library/:pull,delete"],
     ["repository:.*:*"],
     ["registry:catalog:*"],
+    ["registry:metrics:pull"],
 ]
 MINIMUM = 10_000
 
@@ -122,9 +124,9 @@ def within_limit(limit, verb, resource, scope):
         pattern, _, actions = rest.rpartition(":")
         if action not in actions.split(",") and actions != "*":
             continue
-        if kind == "registry" and resource == "catalog":
+        if kind == "registry" and resource == pattern:
             return True
-        if kind == "repository" and resource != "catalog" and re.search(pattern, scope):
+        if kind == "repository" and resource not in {"catalog", "metrics"} and re.search(pattern, scope):
             return True
     return False
 

@@ -27,7 +27,7 @@ def test_the_catalog_belongs_to_no_repository():
 
 
 def test_resources_are_the_words_that_roles_use():
-    assert {str(resource) for resource in Resource} == {"catalog", "blobs", "manifests", "tags", "referrers"}
+    assert {str(resource) for resource in Resource} == {"catalog", "blobs", "manifests", "tags", "referrers", "metrics"}
 
 
 def test_permissions_are_values():

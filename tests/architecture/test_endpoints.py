@@ -29,7 +29,7 @@ SPECIFIED = {
     "end-13": {"GET"},
     "end-14": {"DELETE"},
 }
-OWN = {"catalog", "healthz", "readyz", "token", "tokens"}
+OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens"}
 # By method and ids: what needs no resource.
 ENTRIES = {
     ("GET", "healthz"): Entry.PUBLIC,

@@ -14,6 +14,7 @@ ALLOWED = {
     "content": set(),
     "clock": set(),
     "faults": set(),
+    "metrics": {"metrics"},
     "access": ACCESS,
     "storage.protocols": VALUES,
     "upstream": VALUES | {"upstream"},
@@ -21,12 +22,14 @@ ALLOWED = {
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
     "storage.filesystem": PROTOCOLS | {"storage.filesystem", "access.signed"},
     "operations": PROTOCOLS | {"operations"},
-    "http": ACCESS | {"operations", "upstream.protocols", "http"},
+    "http": ACCESS | {"operations", "upstream.protocols", "metrics", "http"},
     "config": ACCESS | {"config"},
-    "app": ACCESS | {"storage", "upstream", "operations", "http", "config", "server.logging"},
+    "measuring": ACCESS | {"metrics", "http", "config"},
+    "app": ACCESS | {"metrics", "measuring", "storage", "upstream", "operations", "http", "config", "server.logging"},
     "offline": ACCESS | {"storage", "operations"},
-    "server": VALUES | {"config", "server"},
-    "cli": ACCESS | {"config", "server", "app", "offline", "operations", "storage.protocols", "cli"},
+    "server": VALUES | {"metrics", "config", "server"},
+    "cli": ACCESS
+    | {"metrics", "measuring", "config", "server", "app", "offline", "operations", "storage.protocols", "cli"},
     "__main__": {"cli"},
 }
 THIRD_PARTY = {

@@ -18,7 +18,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -145,9 +145,15 @@ class Registry:
 
 @contextmanager
 def serve(
-    folder: Path, *, tls: bool = False, configuration: str = "", address: str = "127.0.0.1:0", name: str = ""
+    folder: Path,
+    *,
+    tls: bool = False,
+    configuration: str = "",
+    address: str = "127.0.0.1:0",
+    name: str = "",
+    options: Sequence[str] = (),
 ) -> Iterator[Registry]:
-    """Run a server over a new data directory in `folder` for the length of the block.
+    """Run a server over a new data directory in `folder` for the length of the block, with further `options`.
 
     Clients are to call it `name`, if given, which the certificate holds; our own requests go to its address.
 
@@ -158,7 +164,7 @@ def serve(
     log, certificates = folder / "server.log", issue(folder) if tls else None
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            _command(folder, address, certificates, configuration),
+            [*_command(folder, address, certificates, configuration), *options],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

@@ -13,7 +13,7 @@ from simple_registry.oci.errors import (
     Unavailable,
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
-from simple_registry.operations.manifests import Manifests, Required, _BytesCache
+from simple_registry.operations.manifests import BytesCache, Manifests, Required
 from support.documents import CONFIG, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -153,7 +153,7 @@ def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests
 
 
 def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():
-    cache = _BytesCache(10)
+    cache = BytesCache(10)
     one, two, three, huge = (digest_of(data) for data in (b"1", b"2", b"3", b"4"))
     cache.keep(one, b"aaaa")
     cache.keep(two, b"bbbb")

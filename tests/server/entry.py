@@ -11,7 +11,7 @@ from simple_registry.faults import StorageFault
 
 
 class Application:
-    def __init__(self, settings, worker):
+    def __init__(self, settings, worker, processes):
         self._directory = settings.data_dir
         self._worker = worker
         self._sessions = settings.limits.sessions

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simple_registry.access.advice import Declared
 from simple_registry.access.identity import Identity
-from simple_registry.access.permission import CATALOG_SCOPE, Resource
+from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.roles import METHODS, PUSH, READ
 from simple_registry.access.samples import sample_scopes
@@ -18,6 +18,7 @@ Rights = frozenset[Right]
 
 _MEANINGFUL = {
     Resource.CATALOG: ("GET",),
+    Resource.METRICS: ("GET",),
     Resource.TAGS: ("GET",),
     Resource.REFERRERS: ("GET",),
     Resource.BLOBS: METHODS,
@@ -28,7 +29,7 @@ _WORDS = (("pull", READ), ("push", PUSH), ("delete", frozenset({"DELETE"})))
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Rights that a subject gains (or loses) within some scopes; an empty scope is the catalog."""
+    """Rights that a subject gains (or loses) within some scopes; an empty scope is the registry."""
 
     gained: bool
     rights: Rights
@@ -119,9 +120,9 @@ def _rights(policy: BindingPolicy, identity: Identity | None, scopes: Sequence[s
 
 
 def _has_meaning(right: Right, scope: str) -> bool:
-    """Tell whether any request needs a right there: the catalog belongs to no repository, a tag only to manifests."""
+    """Tell whether any request needs a right there: the catalog is in no repository, a tag only among manifests."""
     verb, resource = right
-    if verb not in _MEANINGFUL[resource] or (resource is Resource.CATALOG) != (scope == CATALOG_SCOPE):
+    if verb not in _MEANINGFUL[resource] or (resource in OF_REGISTRY) != (scope == CATALOG_SCOPE):
         return False
     return ":" not in scope or resource is Resource.MANIFESTS
 

@@ -1,7 +1,7 @@
 """What a scoped credential may do at most: a list of grants. It never adds to what its user may do.
 
-Written `repository:<name or pattern>:<actions>` and `registry:catalog:*`, the words of the Docker token protocol; the
-actions are `pull`, `push`, `delete` and `*`.
+Written `repository:<name or pattern>:<actions>`, `registry:catalog:*` and `registry:metrics:*`, the words of the Docker
+token protocol; the actions are `pull`, `push`, `delete` and `*`.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.permission import OF_REGISTRY, Permission
 from simple_registry.access.roles import PUSH, READ
 from simple_registry.access.scopes import PatternInvalid, ScopePattern, escape
 
@@ -40,9 +40,9 @@ class Grant:
 
     def allows(self, permission: Permission) -> bool:
         """Tell whether a permission lies within the grant."""
-        if (self.kind == "registry") != (permission.resource is Resource.CATALOG):
+        if (self.kind == "registry") != (permission.resource in OF_REGISTRY):
             return False
-        scope = "catalog" if self.kind == "registry" else permission.scope
+        scope = permission.resource.value if self.kind == "registry" else permission.scope
         return _ACTION_OF.get(permission.verb) in self.actions and self.pattern.matches(scope)
 
 

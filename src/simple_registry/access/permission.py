@@ -15,10 +15,14 @@ class Resource(StrEnum):
     MANIFESTS = "manifests"
     TAGS = "tags"
     REFERRERS = "referrers"
+    METRICS = "metrics"
 
 
 CATALOG_SCOPE = ""
-"""The scope string of the catalog, which belongs to no repository."""
+"""The scope string of the catalog, and of whatever else belongs to no repository."""
+
+OF_REGISTRY = frozenset({Resource.CATALOG, Resource.METRICS})
+"""The resources that belong to no repository."""
 
 
 class Permission(NamedTuple):

@@ -73,6 +73,12 @@ class BindingPolicy:
         binding = self._remembered(identity, permission)
         return Refused(partial(self.nearest, identity, permission)) if binding is None else Allowed(binding)
 
+    @property
+    def remembered(self) -> tuple[int, int]:
+        """How often a decision was remembered, and how often it was not."""
+        counts = self._remembered.cache_info()
+        return counts.hits, counts.misses
+
     def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
         """Return the question whether a scope string lies within what `identity` may; for listings, which ask often."""
         bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
@@ -94,7 +100,7 @@ class BindingPolicy:
 
     def nearest(self, identity: Identity, permission: Permission) -> str:
         """Return, in words, how close the identity comes to a permission that it does not have."""
-        scope = permission.scope or "the catalog"
+        scope = permission.scope or f"the {permission.resource}"
         for bound in self.bindings_of(identity):
             if bound.reaches(permission.scope):
                 return (

@@ -1,15 +1,15 @@
 """Questions as people ask them, `pull image team/app:v1`, and the permissions that they come down to.
 
 VERB        pull, push, delete, or an HTTP method
-RESOURCE    catalog, blobs, manifests, tags, referrers, or `image`: all that clients need for the whole of one
-WHERE       repository, repository:tag or repository@digest; nothing for the catalog
+RESOURCE    catalog, blobs, manifests, tags, referrers, metrics, or `image`: all that clients need for one
+WHERE       repository, repository:tag or repository@digest; nothing for the catalog and metrics
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simple_registry.access.caller import Caller
-from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource, scope_of
+from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Permission, Resource, scope_of
 from simple_registry.access.policy import Allowed, BindingPolicy
 from simple_registry.access.roles import METHODS
 from simple_registry.oci.digests import parse_digest
@@ -24,6 +24,7 @@ RESOURCES = (*(resource.value for resource in Resource), IMAGE)
 
 _METHODS = {
     ("pull", "catalog"): ("GET",),
+    ("pull", "metrics"): ("GET",),
     ("pull", "blobs"): ("GET",),
     ("pull", "manifests"): ("GET",),
     ("pull", "tags"): ("GET",),
@@ -94,10 +95,10 @@ def _answer(permission: Permission, caller: Caller, policy: BindingPolicy) -> An
 
 
 def _permissions(verb: str, resource: str, where: str | None) -> tuple[Permission, ...]:
-    if resource == Resource.CATALOG:
+    if resource in OF_REGISTRY:
         if where is not None:
-            raise QuestionInvalid("the catalog belongs to no repository; leave it out")
-        return _each(verb, Resource.CATALOG, CATALOG_SCOPE)
+            raise QuestionInvalid(f"the {resource} belongs to no repository; leave it out")
+        return _each(verb, Resource(resource), CATALOG_SCOPE)
     if where is None:
         raise QuestionInvalid(f"name a repository: {verb} {resource} REPOSITORY{_tag_of(resource)}")
     repository, scope = _scopes(where, resource)

@@ -35,8 +35,8 @@ _HELP = f"""\
 usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE [WHERE] -cfgdir DIRECTORY...
 
   VERB                 pull, push, delete, or an HTTP method
-  RESOURCE             catalog, blobs, manifests, tags, referrers, or image: all that clients need for a whole one
-  WHERE                repository, repository:tag or repository@digest; nothing for the catalog
+  RESOURCE             catalog, blobs, manifests, tags, referrers, metrics, or image: all that clients need for one
+  WHERE                repository, repository:tag or repository@digest; nothing for the catalog and metrics
 
   -as USER             a user of the documents
   -token-file FILE     who holds the token on the one line of this file; for a JWT of a trusted issuer, its claims

@@ -13,6 +13,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from simple_registry import app
 from simple_registry.cli.first_run import with_administrator
@@ -20,6 +21,8 @@ from simple_registry.cli.options import CommandLine
 from simple_registry.config.load import examine_access, load_settings
 from simple_registry.config.settings import TcpAddress
 from simple_registry.config.tls import load_certificate
+from simple_registry.measuring import LAYOUT
+from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listeners, open_listeners
 from simple_registry.server.logging import configure_logging
 from simple_registry.server.supervisor import Supervisor
@@ -66,7 +69,9 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
     warn(configured)
     _allow_many_connections()
     try:
-        return Supervisor(configured, listeners, build=app.build, reread=reread).run()
+        processes = Processes(LAYOUT, len(listeners.sockets))
+        build = partial(app.build, processes=processes)
+        return Supervisor(configured, listeners, build=build, reread=reread, processes=processes).run()
     finally:
         del claim
 

@@ -140,7 +140,7 @@ ROLE_BINDING = Kind(
             Field(
                 "scopes",
                 ListOf(PATTERN),
-                "searched in `repository`, `repository:tag`, or the empty text for the catalog; one is enough",
+                "searched in `repository`, `repository:tag`, or the empty text for catalog and metrics; one is enough",
                 required=True,
             ),
         )
@@ -160,7 +160,7 @@ TOKEN = Kind(
             Field(
                 "scopes",
                 ListOf(Text("scope", pattern=r"^(repository|registry)(\([a-z]+\))?:.+:[a-z*,]*$")),
-                "`repository:<RE2 pattern>:pull,push,delete` or `registry:catalog:*`: what the token is limited to",
+                "`repository:<RE2 pattern>:pull,push,delete`, `registry:catalog:*`, `registry:metrics:*`: its limits",
                 default="all that its user may",
             ),
         ),

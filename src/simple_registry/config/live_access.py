@@ -74,6 +74,8 @@ class LiveAccess:
         self.rules = load()
         self.status = ReloadStatus()
         self._stale_looks = 0
+        self.reloads = 0
+        self.failures = 0
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
@@ -97,6 +99,7 @@ class LiveAccess:
             self._keep("an unexpected failure; see the log")
         else:
             self.rules, self.status = rules, ReloadStatus()
+            self.reloads += 1
             logger.info("access rules reloaded", extra={"fields": {"users": len(rules.users)}})
 
     def _is_retry_due(self) -> bool:
@@ -107,3 +110,4 @@ class LiveAccess:
         if problem != self.status.problem:
             logger.error("access rules not reloaded, the old ones stay in force: %s", problem)
         self.status = ReloadStatus(problem)
+        self.failures += 1

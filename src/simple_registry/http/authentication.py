@@ -84,7 +84,7 @@ class Authenticator:
         self._rules = rules
         self._passwords = passwords
         self._brake = brake
-        self._recent = RecentLogins(clock)
+        self.recent = RecentLogins(clock)
         self._tokens = tokens
         self._signer = signer
         self._external = external
@@ -98,14 +98,14 @@ class Authenticator:
         rules = self._rules()
         if header is None:
             return self._anonymous(rules)
-        known = self._recent.find(header, rules)
+        known = self.recent.find(header, rules)
         if known is not None:
             return known
         credentials = parse_authorization(header)
         if isinstance(credentials, BasicCredentials):
             caller = await self._log_in(rules, credentials, client)
             if caller.proof.source is Source.PASSWORD and caller.expires is None:
-                self._recent.keep(header, rules, caller)
+                self.recent.keep(header, rules, caller)
             return caller
         found = await self._of_token(rules, credentials.token)
         if found is None:

@@ -50,6 +50,11 @@ class RequestBody:
         """Whether nothing is left to read."""
         return self._finished
 
+    @property
+    def received(self) -> int:
+        """Bytes read so far."""
+        return self._received
+
     def abandon(self) -> None:
         """Take it that nothing more will come."""
         self._finished = True

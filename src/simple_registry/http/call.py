@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """Every operation, the bounds that handlers keep, and whether the registry is ready (raises when it is not)."""
+    """Every operation, the bounds that handlers keep, whether it is ready (raises when it is not), and its metrics."""
 
     blobs: Blobs
     uploads: Uploads
@@ -42,6 +42,7 @@ class Registry:
     tokens: Tokens
     token_service: "TokenService"
     readiness: Callable[[], Mapping[str, object]]
+    metrics: Callable[[], bytes]
 
 
 @dataclass(frozen=True, slots=True)

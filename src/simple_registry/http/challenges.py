@@ -8,7 +8,7 @@ challenge for the whole session; a refused resource offers `Bearer` first, and `
 from collections.abc import Sequence
 
 from simple_registry.access.challenge_mode import ChallengeMode
-from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.permission import OF_REGISTRY, Permission
 from simple_registry.access.roles import PUSH, READ
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.messages import Request
@@ -65,8 +65,8 @@ def _mount_source(request: Request, permission: Permission) -> Sequence[str]:
 
 def scope_text(permission: Permission) -> str:
     """Return the scope that a token needs for a permission, in the words of the Docker token protocol."""
-    if permission.resource is Resource.CATALOG:
-        return "registry:catalog:*"
+    if permission.resource in OF_REGISTRY:
+        return f"registry:{permission.resource}:*"
     repository = permission.scope.partition(":")[0]
     if permission.verb in READ:
         return f"repository:{repository}:pull"

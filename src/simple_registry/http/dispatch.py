@@ -16,7 +16,7 @@ from simple_registry.access.rules import AccessRules
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.http.authentication import Authenticator
-from simple_registry.http.authorization import InvalidToken
+from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.call import Registry, require_permission
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
@@ -34,6 +34,7 @@ class Outcome:
     response: Response
     identity: str = "-"
     note: str | None = None
+    matched: Matched | None = None
 
 
 class Dispatcher:
@@ -51,6 +52,10 @@ class Dispatcher:
         self._authenticator = authenticator
         self._challenger = challenger
         self._rules = rules
+        self.failed_passwords = 0
+        """Requests with a wrong password, or of an unknown user."""
+        self.failed_tokens = 0
+        """Requests with a token that is no good."""
 
     async def dispatch(self, request: Request) -> Outcome:
         """Answer a request; never raises but for cancellation."""
@@ -75,6 +80,7 @@ class Dispatcher:
 
     async def _answer(self, request: Request, outcome: Outcome) -> Response:
         matched = resolve(request.method, request.path)
+        outcome.matched = matched
         rules = self._rules()
         try:
             caller = await self._caller(request, matched)
@@ -87,7 +93,17 @@ class Dispatcher:
                 request, error, matched.permission, anonymous=rules.anonymous is not None
             )
             outcome.note = error.note
+            self._count_failure(error, request, matched)
             return problem_response(request, error, challenges)
+
+    def _count_failure(self, error: Unauthorized, request: Request, matched: Matched) -> None:
+        """Count a 401 to somebody who did send credentials: in the header, or in the form of a token request."""
+        if isinstance(error, InvalidToken):
+            self.failed_tokens += 1
+        elif not isinstance(error, InsufficientScope) and (
+            "authorization" in request.headers or (request.method == "POST" and matched.needs is Entry.PUBLIC)
+        ):
+            self.failed_passwords += 1
 
     async def _caller(self, request: Request, matched: Matched) -> Caller:
         header = request.headers.get("authorization")

@@ -28,13 +28,18 @@ class RecentLogins:
         self._key = secrets.token_bytes(32)
         self._rules: AccessRules | None = None
         self._known: dict[bytes, tuple[Caller, float]] = {}
+        self.hits = 0
+        self.misses = 0
 
     def find(self, header: str, rules: AccessRules) -> Caller | None:
         """Return who sent this header a moment ago, while these rules were in force."""
-        if rules is not self._rules:
-            return None
-        caller, until = self._known.get(self._mark(header), (None, 0.0))
-        return caller if until > self._clock.monotonic() else None
+        if rules is self._rules:
+            caller, until = self._known.get(self._mark(header), (None, 0.0))
+            if until > self._clock.monotonic():
+                self.hits += 1
+                return caller
+        self.misses += 1
+        return None
 
     def keep(self, header: str, rules: AccessRules, caller: Caller) -> None:
         """Remember who a header proved under these rules."""

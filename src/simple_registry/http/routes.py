@@ -7,7 +7,7 @@ An endpoint that declares no need cannot be written down: `needs` has no default
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Generic, Protocol
@@ -27,6 +27,7 @@ from simple_registry.http.call import (
 )
 from simple_registry.http.handlers import base, blobs, discovery, manifests, token, tokens, uploads
 from simple_registry.http.messages import Request, Response
+from simple_registry.metrics.requests import counted
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import ManifestUnknown, NotFound, TagInvalid, Unsupported
 from simple_registry.oci.names import parse_reference, parse_repository_name
@@ -57,6 +58,11 @@ class Endpoint(Generic[Target]):
     """The verb of the permission, where it is not the method."""
     continues: bool = False
     """Whether a credential that expired meanwhile is still good here, for a session that it began."""
+    name: str = field(init=False)
+    """What metrics and the audit stream call it: the name of its handler."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.handle.__name__)
 
 
 Answer = Callable[[Request, Caller, Registry, Policy], Awaitable[Response]]
@@ -67,9 +73,11 @@ Answer = Callable[[Request, Caller, Registry, Policy], Awaitable[Response]]
 class Matched:
     """The endpoint of a request: what it needs, the permission for that (`None` for an `Entry`), and its answer.
 
-    `continues` as in `Endpoint`.
+    `counted` is what metrics call it, `continues` as in `Endpoint`.
     """
 
+    name: str
+    counted: str
     needs: Resource | Entry
     permission: Permission | None
     continues: bool
@@ -101,7 +109,7 @@ class Route(Generic[Target]):
         def answer(request: Request, caller: Caller, registry: Registry, policy: Policy) -> Awaitable[Response]:
             return endpoint.handle(Call(request, target, caller, registry, policy))
 
-        return Matched(needs, permission, endpoint.continues, answer)
+        return Matched(endpoint.name, counted(endpoint.name, method), needs, permission, endpoint.continues, answer)
 
 
 class AnyRoute(Protocol):
@@ -128,6 +136,11 @@ class AnyEndpoint(Protocol):
     @property
     def ids(self) -> str:
         """Ids of the specification, or a name of ours."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """See `Endpoint.name`."""
         ...
 
     @property
@@ -205,6 +218,7 @@ _CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
 _HEALTH = Endpoint("healthz", Entry.PUBLIC, base.get_health)
 _TOKENS = Endpoint("tokens", Entry.LOGIN, tokens.list_tokens)
 _READY = Endpoint("readyz", Entry.PUBLIC, base.get_readiness)
+_METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
 _GET_MANIFEST = Endpoint("end-3", Resource.MANIFESTS, manifests.get_manifest)
 _TAGS = Endpoint("end-8a, end-8b", Resource.TAGS, discovery.list_tags)
@@ -271,6 +285,7 @@ ROUTES: Sequence[AnyRoute] = (
         _no_scope,
         DELETE=Endpoint("tokens", Entry.LOGIN, tokens.revoke_token),
     ),
+    _route(r"/metrics", _nothing, _catalog_scope, GET=_METRICS, HEAD=_METRICS),
     _route(r"/healthz", _nothing, _catalog_scope, GET=_HEALTH, HEAD=_HEALTH),
     _route(r"/readyz", _nothing, _catalog_scope, GET=_READY, HEAD=_READY),
 )

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from simple_registry.clock import Clock
@@ -18,6 +18,7 @@ from simple_registry.http.bodies import RequestBody
 from simple_registry.http.dispatch import Dispatcher, Outcome
 from simple_registry.http.messages import FileSpan, Headers, Parts, Request, Response, Unsent
 from simple_registry.http.origins import Origins
+from simple_registry.metrics.requests import NOWHERE, counted
 
 COMMON_HEADERS: Headers = [("docker-distribution-api-version", "registry/2.0")]
 
@@ -32,6 +33,10 @@ _IF_IN_MEMORY: int | None = getattr(os, "RWF_NOWAIT", None)
 
 _PIECE = 256 * 1024
 """Bytes of a file read at a time where the server cannot send it by itself."""
+
+
+Observe = Callable[[str, int, float, int, int], None]
+"""Takes what `counted` calls the endpoint, status, seconds, and bytes received and sent of every request."""
 
 
 class Scope(Protocol):
@@ -97,16 +102,18 @@ class RsgiApplication:
         *,
         origins: Origins,
         clock: Clock,
+        observe: Observe,
         body_timeout: float,
         drain_size: int,
         drain_timeout: float,
         log: Write = write_record,
     ) -> None:
-        """Answer with `dispatcher`; sizes in bytes, times in seconds."""
+        """Answer with `dispatcher`, and let `observe` count each request; sizes in bytes, times in seconds."""
         self._dispatcher = dispatcher
         self._log = log
         self._origins = origins
         self._clock = clock
+        self._observe = observe
         self._body_timeout = body_timeout
         self._drain_size = drain_size
         self._drain_timeout = drain_timeout
@@ -138,7 +145,11 @@ class RsgiApplication:
             # The server cancels us when an HTTP/2 client resets its stream: nobody is left to answer, nothing is wrong.
             body.abandon()
         finally:
-            self._log(access_fields(request, outcome, seconds=self._clock.monotonic() - started))
+            seconds, response = self._clock.monotonic() - started, outcome.response
+            sent = 0 if scope.method == "HEAD" else response.size
+            name = outcome.matched.counted if outcome.matched else counted(NOWHERE, scope.method)
+            self._observe(name, response.status, seconds, body.received, sent)
+            self._log(access_fields(request, outcome, seconds=seconds))
         if "expect" not in headers and not body.finished:
             with contextlib.suppress(asyncio.CancelledError):  # likewise; this is the last thing that the task does
                 await body.drain(size=self._drain_size, timeout=self._drain_timeout)

@@ -53,7 +53,7 @@ class Manifests:
         self._rows = rows
         self._content = content
         self._required = required
-        self._cache = _BytesCache(CACHE_SIZE)
+        self.cache = BytesCache(CACHE_SIZE)
 
     def get(self, repository: RepositoryName, reference: Reference) -> ManifestRow:
         """Return the manifest that the tag points at, or that has the digest.
@@ -73,13 +73,13 @@ class Manifests:
 
         Raises: ManifestUnknown when it went in between.
         """
-        data = self._cache.find(row.digest)
+        data = self.cache.find(row.digest)
         if data is None:
             content = await self._content.open(row.digest)
             if content is None:
                 raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone")
             data = await read_content(content)
-            self._cache.keep(row.digest, data)
+            self.cache.keep(row.digest, data)
         return data
 
     async def put(
@@ -178,21 +178,29 @@ def _row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
     )
 
 
-class _BytesCache:
+class BytesCache:
     """Recently read manifests, bounded by bytes."""
 
     def __init__(self, capacity: int) -> None:
+        """Keep up to `capacity` bytes."""
         self._capacity = capacity
         self._size = 0
+        self.hits = 0
+        self.misses = 0
         self._entries: OrderedDict[Digest, bytes] = OrderedDict()
 
     def find(self, digest: Digest) -> bytes | None:
+        """Return a manifest that is kept."""
         data = self._entries.get(digest)
-        if data is not None:
-            self._entries.move_to_end(digest)
+        if data is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._entries.move_to_end(digest)
         return data
 
     def keep(self, digest: Digest, data: bytes) -> None:
+        """Keep a manifest, and drop those that were not asked for the longest."""
         if digest in self._entries or len(data) > self._capacity:
             return
         self._entries[digest] = data

@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from simple_registry.config.settings import Settings
 from simple_registry.config.values import ConfigError
+from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listeners
 from simple_registry.server.worker import GRACE, READY, Application, Configured, Post, serve
 
@@ -49,6 +50,8 @@ class _Worker:
     slot: "_Slot"
     report: int
     """The pipe on which it says that it is ready, or why it cannot be."""
+    row: int | None = None
+    """The number of its row for metrics."""
     said: bytes = b""
     ready: bool = False
     deadline: float | None = None
@@ -84,12 +87,17 @@ class Supervisor:
         *,
         build: Callable[[Settings, int], Application],
         reread: Callable[[], Configured],
+        processes: Processes,
     ) -> None:
-        """Supervise workers of `build` on `listeners`; `reread` loads everything again, or raises `ConfigError`."""
+        """Supervise workers of `build` on `listeners`; `reread` loads everything again, or raises `ConfigError`.
+
+        Each worker, and what becomes of them, is measured among `processes`.
+        """
         self._configured = configured
         self._listeners = listeners
         self._build = build
         self._reread = reread
+        self._processes = processes
         self._slots = [_Slot(number) for number in range(len(listeners.sockets))]
         self._workers: dict[int, _Worker] = {}
         self._to_roll: list[_Slot] = []
@@ -135,6 +143,7 @@ class Supervisor:
                     self._reload()
             self._reap()
             self._attend()
+            self._processes.serving(sum(slot.current is not None and slot.current.ready for slot in self._slots))
             if self._stopping and not self._workers:
                 return 0
 
@@ -189,12 +198,18 @@ class Supervisor:
         sys.stderr.flush()
         # A signal between fork and the reset below would be written to the parent's pipe by the child.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        pid = os.fork()
+        row = self._processes.begin()
+        try:
+            pid = os.fork()
+        except OSError:
+            self._processes.ended(row)
+            raise
         if pid == 0:
+            self._processes.become(row)
             self._become_worker(Post(slot.number, self._listeners.sockets[slot.number], report, self._life_line))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(report)
-        worker = _Worker(pid, slot, heard)
+        worker = _Worker(pid, slot, heard, row)
         self._workers[pid] = worker
         self._selector.register(heard, selectors.EVENT_READ, worker)
         return worker
@@ -261,6 +276,7 @@ class Supervisor:
                 while worker.report >= 0:  # its last words are still in the pipe
                     self._hear(worker)
                 del self._workers[pid]
+                self._processes.ended(worker.row)
                 self._ended(worker, os.waitstatus_to_exitcode(status))
 
     def _ended(self, worker: _Worker, code: int) -> None:
@@ -275,6 +291,7 @@ class Supervisor:
             _log.error("the reload is given up, a new worker cannot start: %s", reason, extra=_fields(worker))
             return
         _log.error("a worker died and is replaced: %s", reason, extra=_fields(worker))
+        self._processes.died()
         slot.died(time.monotonic())
 
     def _tell(self, worker: _Worker, deadline: float) -> None:
@@ -295,13 +312,9 @@ class Supervisor:
             self._tell(worker, time.monotonic() + GRACE)
 
     def _reload(self) -> None:
-        try:
-            reread = self._reread()
-        except ConfigError as error:
-            _log.error("not reloaded, everything stays as it was: %s", error)
-            return
-        except Exception:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
-            _log.exception("not reloaded, everything stays as it was")
+        reread = self._read_again()
+        self._processes.reloaded(done=reread is not None)
+        if reread is None:
             return
         before, after = self._configured.settings, reread.settings
         for name, option in _RESTART_ONLY.items():
@@ -311,6 +324,15 @@ class Supervisor:
         self._configured = replace(reread, settings=kept)
         self._to_roll = list(self._slots)
         _log.info("reloaded; workers are replaced one after another")
+
+    def _read_again(self) -> Configured | None:
+        try:
+            return self._reread()
+        except ConfigError as error:
+            _log.error("not reloaded, everything stays as it was: %s", error)
+        except Exception:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
+            _log.exception("not reloaded, everything stays as it was")
+        return None
 
     def _roll_next(self) -> None:
         """Start the next successor of a reload, when none is on its way."""

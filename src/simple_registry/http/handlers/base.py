@@ -5,6 +5,7 @@ from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.handlers.replies import json_response
 from simple_registry.http.messages import Response
 from simple_registry.http.pagination import link_headers, parse_page_request
+from simple_registry.metrics.exposition import CONTENT_TYPE
 from simple_registry.oci.names import RepositoryName
 
 
@@ -41,3 +42,8 @@ async def get_readiness(call: Call[NoTarget]) -> Response:
     `dispatch` turns a failure of the stores into a 503.
     """
     return json_response({"status": "ready", **call.registry.readiness()})
+
+
+async def get_metrics(call: Call[NoTarget]) -> Response:
+    """metrics: tell the numbers of all processes, as Prometheus reads them."""
+    return Response(200, [("content-type", CONTENT_TYPE), ("cache-control", "no-store")], call.registry.metrics())

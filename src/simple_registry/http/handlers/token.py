@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from simple_registry.access.caller import Caller, Source
 from simple_registry.access.limits import ACTIONS, RequestedScope, parse_requested_scope
-from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource
+from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Permission, Resource
 from simple_registry.access.signed import SignedClaims, TokenKind, TokenSigner
 from simple_registry.clock import Clock
 from simple_registry.http.authentication import Authenticator
@@ -117,7 +117,8 @@ def _claims(caller: Caller, now: int, life: int, scopes: tuple[str, ...]) -> Sig
 def _granted(call: Call[NoTarget], caller: Caller, scope: RequestedScope) -> Sequence[str]:
     """Return the actions of a scope that the caller has at least in part."""
     if scope.kind == "registry":
-        allowed = scope.name == "catalog" and call.may(caller, Permission("GET", Resource.CATALOG, CATALOG_SCOPE))
+        resource = next((each for each in OF_REGISTRY if each == scope.name), None)
+        allowed = resource is not None and call.may(caller, Permission("GET", resource, CATALOG_SCOPE))
         return ["*"] if allowed else []
     actions = ACTIONS if "*" in scope.actions else [action for action in ACTIONS if action in scope.actions]
     return [

@@ -46,7 +46,14 @@ class Database:
         self._closed = False
         self._version: Sequence[Row] = ()
         self._answers: dict[Hashable, Any] = {}
+        self.hits = 0
+        self.misses = 0
         self.clock = clock
+
+    @property
+    def commit_sizes(self) -> Sequence[int]:
+        """How many commits there were of each number of changes, from none on."""
+        return self._writer.sizes
 
     def rows(self, sql: str, *bindings: Value) -> Sequence[Row]:
         """Return all rows of a query.
@@ -81,7 +88,10 @@ class Database:
         try:
             answer: _T = self._answers[question]
         except KeyError:
+            self.misses += 1
             answer = self._answers[question] = read()
+        else:
+            self.hits += 1
         return answer
 
     async def apart(self, read: Callable[[apsw.Connection], _T]) -> _T:

@@ -32,7 +32,7 @@ class SqliteMetadataStore(
 
         Raises: StorageFault.
         """
-        self._database = Database(path, clock)
+        self.database = self._database = Database(path, clock)
 
     def check(self) -> None:
         """Raise StorageFault unless rows can be read."""

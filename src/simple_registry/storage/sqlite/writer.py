@@ -39,6 +39,8 @@ class Writer:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._closed = False
+        self.sizes = [0] * (BATCH + 1)
+        """How many commits there were of each number of changes, from none on."""
 
     async def write(self, apply: Callable[[apsw.Connection], _T], *, after: Callable[[], None] | None = None) -> _T:
         """Return what `apply` returns, once what it did is durable; see `Change`.
@@ -75,6 +77,7 @@ class Writer:
                 try:
                     commits = commits or Commits(self._path)
                     outcomes = commits.commit([job.change for job in jobs])
+                    self.sizes[len(jobs)] += 1
                 except StorageFault as error:
                     outcomes = [Outcome(error=error)] * len(jobs)
                 for job, outcome in zip(jobs, outcomes, strict=True):

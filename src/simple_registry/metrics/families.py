@@ -1,0 +1,138 @@
+"""Every metric there is: its name, kind, labels and meaning. `docs/operations.md` lists the same; a test compares."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a metric's numbers mean to Prometheus."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric. One that is `kept` is counted by each process in its row of the board; others are asked for."""
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+    """Upper bounds of a histogram's buckets, without the last one, which takes everything."""
+    series: tuple[tuple[str, ...], ...] = ((),)
+    """The values of the labels, where they are few and known."""
+
+
+def _each(*words: str) -> tuple[tuple[str, ...], ...]:
+    return tuple((word,) for word in words)
+
+
+REQUESTS = Family(
+    "simple_registry_requests_total",
+    Kind.COUNTER,
+    "Requests answered.",
+    ("endpoint", "method", "status"),
+    series=(),
+)
+REQUEST_SECONDS = Family(
+    "simple_registry_request_seconds",
+    Kind.HISTOGRAM,
+    "Seconds from the head of a request to its answer, upload included.",
+    ("endpoint", "method"),
+    bounds=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0),
+    series=(),
+)
+RECEIVED = Family(
+    "simple_registry_received_bytes_total",
+    Kind.COUNTER,
+    "Bytes of the bodies of requests.",
+    ("endpoint", "method"),
+    series=(),
+)
+SENT = Family(
+    "simple_registry_sent_bytes_total",
+    Kind.COUNTER,
+    "Bytes of the bodies of answers.",
+    ("endpoint", "method"),
+    series=(),
+)
+COMMITS = Family(
+    "simple_registry_commit_changes",
+    Kind.HISTOGRAM,
+    "Changes that shared one commit to the database.",
+    bounds=(1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0),
+)
+CACHES = _each("decisions", "logins", "manifests", "rows")
+CACHE_HITS = Family(
+    "simple_registry_cache_hits_total", Kind.COUNTER, "Answers found in a cache.", ("cache",), series=CACHES
+)
+CACHE_MISSES = Family(
+    "simple_registry_cache_misses_total", Kind.COUNTER, "Answers not found in a cache.", ("cache",), series=CACHES
+)
+LOGIN_FAILURES = Family(
+    "simple_registry_login_failures_total",
+    Kind.COUNTER,
+    "Requests with credentials that prove nobody.",
+    ("credential",),
+    series=_each("password", "token"),
+)
+ACCESS_RELOADS = Family(
+    "simple_registry_access_reloads_total",
+    Kind.COUNTER,
+    "Changes of the documents about access that a worker met.",
+    ("result",),
+    series=_each("done", "failed"),
+)
+ACCESS_STALE = Family(
+    "simple_registry_access_stale_workers",
+    Kind.GAUGE,
+    "Workers whose rules of access are older than the documents, because those do not load.",
+)
+COLLECTED = Family(
+    "simple_registry_collected_total",
+    Kind.COUNTER,
+    "What the collector removed.",
+    ("what",),
+    series=_each("contents", "sessions", "tokens"),
+)
+CPU = Family("simple_registry_cpu_seconds_total", Kind.COUNTER, "Processor time of the workers.")
+RESIDENT = Family("simple_registry_resident_bytes", Kind.GAUGE, "Memory of the workers, shared pages counted for each.")
+WORKERS = Family("simple_registry_workers", Kind.GAUGE, "Workers that serve.")
+WORKER_DEATHS = Family("simple_registry_worker_deaths_total", Kind.COUNTER, "Workers that died and were replaced.")
+RELOADS = Family(
+    "simple_registry_reloads_total",
+    Kind.COUNTER,
+    "SIGHUPs, by what came of them.",
+    ("result",),
+    series=_each("done", "failed"),
+)
+UPLOADS_OPEN = Family("simple_registry_uploads_open", Kind.GAUGE, "Upload sessions that are open.")
+DISK_FREE = Family(
+    "simple_registry_disk_free_bytes", Kind.GAUGE, "Bytes that the data directory's file system has left."
+)
+DISK_SIZE = Family("simple_registry_disk_size_bytes", Kind.GAUGE, "Bytes that it has in all.")
+START_TIME = Family("simple_registry_start_time_seconds", Kind.GAUGE, "When the server started, Unix time.")
+INFO = Family("simple_registry_info", Kind.GAUGE, "1; the labels tell what runs.", ("version",), series=())
+
+SAMPLED = (
+    CACHE_HITS,
+    CACHE_MISSES,
+    LOGIN_FAILURES,
+    ACCESS_RELOADS,
+    ACCESS_STALE,
+    COLLECTED,
+    CPU,
+    RESIDENT,
+    WORKERS,
+    WORKER_DEATHS,
+    RELOADS,
+)
+"""One number for each series, in the row of each process."""
+
+ASKED = (UPLOADS_OPEN, DISK_FREE, DISK_SIZE, START_TIME, INFO)
+"""Known to whoever answers."""
+
+FAMILIES = (REQUESTS, REQUEST_SECONDS, RECEIVED, SENT, COMMITS, *SAMPLED, *ASKED)

@@ -1,0 +1,40 @@
+"""Which number of a row is what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from simple_registry.metrics.board import Board
+from simple_registry.metrics.exposition import Histogram, Samples, Series
+from simple_registry.metrics.families import COMMITS, SAMPLED, Family, Kind
+from simple_registry.metrics.requests import Pair, RequestLayout, request_samples
+
+ROWS_OF_WORKER = 16
+"""Rows for each worker: it, its successor, and those before it that still finish uploads after a reload."""
+
+_COMMIT_BUCKETS = len(COMMITS.bounds) + 1
+
+
+class Layout:
+    """The places of all numbers in a row."""
+
+    def __init__(self, endpoints: Sequence[Pair]) -> None:
+        """Lay out the metrics, with requests to these endpoints by these methods."""
+        self.requests = RequestLayout(endpoints)
+        self.commits = self.requests.end
+        after = self.commits + _COMMIT_BUCKETS + 1
+        keys = [(family, series) for family in SAMPLED for series in family.series]
+        self.at: Mapping[tuple[Family, Series], int] = {key: after + number for number, key in enumerate(keys)}
+        self.gauges = tuple(at for (family, _), at in self.at.items() if family.kind is Kind.GAUGE)
+        """What belongs to a process that lives, and goes with it."""
+        self.width = after + len(keys)
+
+    def board(self, workers: int) -> Board:
+        """Return a board for the parent and so many workers."""
+        return Board(rows=1 + workers * ROWS_OF_WORKER, width=self.width)
+
+    def samples(self, totals: Sequence[float]) -> Iterator[Samples]:
+        """Yield what the sums of all rows say."""
+        yield from request_samples(self.requests, totals)
+        commits = totals[self.commits : self.commits + _COMMIT_BUCKETS]
+        yield Samples(COMMITS, {(): Histogram(commits, totals[self.commits + _COMMIT_BUCKETS])})
+        for family in SAMPLED:
+            yield Samples(family, {series: totals[self.at[family, series]] for series in family.series})

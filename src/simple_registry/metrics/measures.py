@@ -1,0 +1,102 @@
+"""What one process measures, and what any of them tells about all.
+
+Whatever counts on a hot path adds one to an attribute of its own and knows nothing of metrics; those totals are copied
+into the row of the process every second, when somebody asks it, and when it ends.
+"""
+
+import asyncio
+import os
+import resource
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+
+from simple_registry.metrics.exposition import Samples, Series, exposition
+from simple_registry.metrics.families import ASKED, COMMITS, CPU, RESIDENT, START_TIME, Family, Kind
+from simple_registry.metrics.processes import Processes
+from simple_registry.metrics.requests import RequestNumbers
+
+INTERVAL = 1.0
+"""Seconds between two looks: so old may the totals of other processes be."""
+
+Read = Callable[[], float]
+
+
+class Measures:
+    """The numbers of one process. Made after the fork, when its row is known."""
+
+    def __init__(self, processes: Processes) -> None:
+        """Measure into the row of this process."""
+        self._processes = processes
+        self._layout = processes.layout
+        self._row = processes.mine
+        self._before = self._row.tolist()
+        self._watched: list[tuple[int, Read, float]] = []
+        self._asked: dict[Family, Callable[[], Mapping[Series, float]]] = {}
+        self._commit_sizes: Callable[[], Sequence[int]] | None = None
+        self.requests = RequestNumbers(self._layout.requests, self._row)
+        self.watch(CPU, _cpu_seconds)
+        self.watch(RESIDENT, _resident_bytes)
+        self.ask(START_TIME, lambda: {(): processes.started})
+
+    def watch(self, family: Family, read: Read, *series: str) -> None:
+        """Copy what `read` returns: the total since this process began, or a gauge."""
+        at = self._layout.at[family, series]
+        self._watched.append((at, read, 0.0 if family.kind is Kind.GAUGE else self._before[at]))
+
+    def watch_commits(self, sizes: Callable[[], Sequence[int]]) -> None:
+        """Copy how many commits there were of each number of changes, from none on."""
+        self._commit_sizes = sizes
+
+    def ask(self, family: Family, read: Callable[[], Mapping[Series, float]]) -> None:
+        """Tell about a metric, when somebody wants to know, what `read` returns then."""
+        self._asked[family] = read
+
+    def look(self) -> None:
+        """Copy once."""
+        self.requests.copy()
+        for at, read, before in self._watched:
+            self._row[at] = before + read()
+        if self._commit_sizes is not None:
+            self._copy_commits(self._commit_sizes())
+
+    def _copy_commits(self, sizes: Sequence[int]) -> None:
+        counts = [0] * (len(COMMITS.bounds) + 1)
+        for size, count in enumerate(sizes):
+            if count:
+                counts[bisect_left(COMMITS.bounds, size)] += count
+        changes = sum(size * count for size, count in enumerate(sizes))
+        for at, value in enumerate((*counts, changes), self._layout.commits):
+            self._row[at] = self._before[at] + value
+
+    async def run(self) -> None:
+        """Copy every second until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(INTERVAL)
+
+    def text(self) -> bytes:
+        """Return the sums over all processes in Prometheus' format."""
+        self.look()
+        samples = list(self._layout.samples(self._processes.board.totals()))
+        samples += [Samples(family, self._values(family)) for family in ASKED]
+        return exposition(samples)
+
+    def _values(self, family: Family) -> Mapping[Series, float]:
+        """Return what is known only when asked; nothing, when it cannot be had: the rest is worth the more then."""
+        try:
+            return self._asked[family]() if family in self._asked else {}
+        except Exception:  # noqa: BLE001 (whatever fails here is told by the requests that meet it)
+            return {}
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _resident_bytes() -> float:
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (every second; a plain call is the cheaper one)
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0.0

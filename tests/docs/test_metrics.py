@@ -1,0 +1,60 @@
+"""The guide to metrics is the program's table, and its examples are what Prometheus can read."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from simple_registry.config.load import load_access
+from simple_registry.measuring import LAYOUT
+from simple_registry.metrics.families import FAMILIES, Kind
+
+NOTHING = "\N{EN DASH}"
+OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+SECTION = OPERATIONS.partition("\n## Metrics\n")[2].partition("\n## ")[0]
+
+
+def example(name):
+    return re.search(rf"<!-- example: {name} -->\n```yaml\n(.*?)```", SECTION, re.DOTALL)[1]
+
+
+def test_the_table_has_a_row_for_every_metric_and_no_other():
+    listed = [line for line in SECTION.splitlines() if line.startswith("| `simple_registry_")]
+    assert listed == [
+        f"| `{family.name}` | {family.kind} | {', '.join(f'`{each}`' for each in family.labels) or NOTHING} | "
+        f"{family.help.rstrip('.')} |"
+        for family in FAMILIES
+    ]
+
+
+def test_every_endpoint_is_named():
+    sentence = re.search(r"`endpoint` is one of:(.*?);", SECTION, re.DOTALL)[1]
+    assert re.findall(r"`(\w+)`", sentence) == sorted({endpoint for endpoint, _ in LAYOUT.requests.at} - {"none"})
+
+
+def test_the_rules_for_the_watcher_load(tmp_path):
+    (tmp_path / "watcher.yaml").write_text(re.search(r"```yaml\n(kind: Role\n.*?)```", SECTION, re.DOTALL)[1])
+    rules = load_access([tmp_path], None)
+    assert rules.identity("prometheus") is not None
+
+
+def test_the_scrape_configuration_is_one():
+    (job,) = yaml.safe_load(example("scrape"))["scrape_configs"]
+    assert set(job) <= {"job_name", "scheme", "static_configs", "authorization", "metrics_path"}
+
+
+ALERTS = yaml.safe_load(example("alerts"))["groups"][0]["rules"]
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
+def test_an_alert_asks_only_for_metrics_and_labels_that_exist(alert):
+    families = {family.name: family for family in FAMILIES}
+    asked = re.findall(r"(simple_registry_\w+)(?:\{(.*?)\})?", alert["expr"])
+    assert asked
+    for name, labels in asked:
+        family = families[name]
+        assert set(re.findall(r"(\w+)[=!]", labels)) <= set(family.labels)
+        # A rate of a gauge, or the bare value of a counter, is a mistake.
+        counted = re.search(rf"(?:rate|increase)\({name}", alert["expr"]) is not None
+        assert counted == (family.kind is Kind.COUNTER)

@@ -1,0 +1,111 @@
+"""What a process copies into its row, and what it tells about all."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from simple_registry.metrics import families, measures as module
+from simple_registry.metrics.layout import Layout
+from simple_registry.metrics.measures import Measures
+from simple_registry.metrics.processes import Processes
+from simple_registry.metrics.requests import counted
+from support.exposition import parse, value
+
+LAYOUT = Layout([("get_blob", "GET")])
+
+
+@pytest.fixture
+def processes():
+    return Processes(LAYOUT, 2)
+
+
+def next_process(processes):
+    """Return the measures of a worker that took a row just now, in this process for once."""
+    number = processes.begin()
+    processes.become(number)
+    return number, Measures(processes)
+
+
+def told(measures):
+    return parse(measures.text().decode())
+
+
+def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):
+    number, first = next_process(processes)
+    first.watch(families.COLLECTED, lambda: 7, "contents")
+    first.look()
+    first.look()
+    processes.ended(number)
+    _, second = next_process(processes)
+    second.watch(families.COLLECTED, lambda: 3, "contents")
+    assert value(told(second), families.COLLECTED.name, what="contents") == 10
+
+
+def test_a_gauge_is_that_of_the_processes_that_live(processes):
+    number, first = next_process(processes)
+    first.watch(families.ACCESS_STALE, lambda: True)
+    first.look()
+    _, second = next_process(processes)
+    second.watch(families.ACCESS_STALE, lambda: True)
+    assert value(told(second), families.ACCESS_STALE.name) == 2
+    processes.ended(number)
+    assert value(told(second), families.ACCESS_STALE.name) == 1
+
+
+def test_requests_of_all_processes_are_told_by_any(processes):
+    for _ in range(3):
+        _, measures = next_process(processes)
+        measures.requests.observe(counted("get_blob", "GET"), 200, 0.5, 0, 10)
+        measures.look()
+    assert value(told(measures), families.REQUESTS.name, status="200") == 3
+    assert value(told(measures), families.SENT.name) == 30
+
+
+def test_commits_are_told_by_how_much_they_held(processes):
+    number, first = next_process(processes)
+    first.watch_commits(lambda: [0, 5, 0, 2])
+    first.look()
+    processes.ended(number)
+    _, second = next_process(processes)
+    second.watch_commits(lambda: [0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+    metrics = told(second)
+    name = families.COMMITS.name
+    assert (value(metrics, name, "_count"), value(metrics, name, "_sum")) == (8, 5 + 6 + 9)
+    assert [value(metrics, name, "_bucket", le=bound) for bound in ("1", "2", "4", "8", "16")] == [5, 5, 7, 7, 8]
+
+
+def test_what_cannot_be_had_is_left_out_and_the_rest_is_told(processes):
+    _, measures = next_process(processes)
+
+    def broken():
+        raise OSError("the disk is gone")
+
+    measures.ask(families.DISK_FREE, broken)
+    measures.ask(families.DISK_SIZE, lambda: {(): 5})
+    metrics = told(measures)
+    assert metrics[families.DISK_FREE.name].samples == {}
+    assert value(metrics, families.DISK_SIZE.name) == 5
+    assert value(metrics, families.START_TIME.name) == int(processes.started * 1e6) / 1e6 or processes.started
+
+
+def test_a_process_knows_its_own_cost(processes):
+    _, measures = next_process(processes)
+    metrics = told(measures)
+    assert value(metrics, families.CPU.name) > 0
+    assert value(metrics, families.RESIDENT.name) > 1_000_000
+
+
+def test_totals_are_copied_again_and_again(processes, monkeypatch):
+    monkeypatch.setattr(module, "INTERVAL", 0.01)
+    _, measures = next_process(processes)
+    seen = []
+    measures.watch(families.COLLECTED, lambda: seen.append(1) or len(seen), "tokens")
+
+    async def run():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(measures.run(), 0.1)
+
+    asyncio.run(run())
+    assert len(seen) > 2
+    assert processes.mine[LAYOUT.at[families.COLLECTED, ("tokens",)]] == len(seen)

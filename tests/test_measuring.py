@@ -1,0 +1,180 @@
+"""What the application's parts count arrives in the metrics, asked through the front."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from simple_registry import app
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.config.settings import Administrator, Secret, Settings
+from simple_registry.http.routes import ROUTES
+from simple_registry.measuring import LAYOUT, Decisions
+from simple_registry.metrics.families import FAMILIES, SAMPLED
+from support.access import PASSWORD_HASH, binding, rules, static_token
+from support.documents import push_image
+from support.exposition import parse, value
+from support.front import Front
+from support.stores import Kept, in_memory
+from support.time import SettableClock
+
+WATCHER = ("metrics", "GET")
+
+
+def told(front, **how):
+    reply = front.get("/metrics", **how)
+    assert reply.status == 200, reply
+    assert reply.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
+    return parse(reply.body.decode())
+
+
+@pytest.fixture
+def make_front():
+    """Make applications over stores in memory."""
+    with ExitStack() as resources:
+        clock = SettableClock()
+        yield lambda **how: resources.enter_context(Front(in_memory(clock), clock, **how))
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A registry as a worker builds it."""
+    settings = Settings(data_dir=tmp_path / "data", administrator=Administrator("admin", Secret(PASSWORD_HASH)))
+    claim = app.prepare(settings)
+    application = app.build(settings, 0)
+    with Front(Kept(application._stores, lambda: None), SettableClock(), settings) as front:
+        front.application = application
+        yield front
+    claim.release()
+
+
+def test_every_metric_is_told_by_a_worker(served):
+    push_image(served, "a", "v1")
+    metrics = told(served)
+    assert set(metrics) == {family.name for family in FAMILIES}
+    assert {name for name, metric in metrics.items() if not metric.samples} == set()
+
+
+def test_every_number_of_a_worker_has_somebody_who_counts_it(served):
+    watched = {at for at, _, _ in served.application._measures._watched}
+    parents = {"simple_registry_workers", "simple_registry_worker_deaths_total", "simple_registry_reloads_total"}
+    assert {
+        family.name for family in SAMPLED for series in family.series if LAYOUT.at[family, series] not in watched
+    } == (parents)
+
+
+def test_a_push_and_a_pull_are_counted_with_their_bytes(served):
+    data = push_image(served, "team/app", "v1")
+    before = told(served)
+    for _ in range(3):
+        assert served.get("/v2/team/app/manifests/v1").body == data
+    assert served.head("/v2/team/app/manifests/v1").status == 200
+    assert served.get("/v2/team/app/manifests/v2").status == 404
+    after = told(served)
+
+    def grew(name, suffix="", **labels):
+        return value(after, name, suffix, **labels) - value(before, name, suffix, **labels)
+
+    pulls = {"endpoint": "get_manifest", "method": "GET"}
+    assert grew("simple_registry_requests_total", **pulls, status="200") == 3
+    assert grew("simple_registry_requests_total", **pulls, status="404") == 1
+    assert grew("simple_registry_requests_total", endpoint="get_manifest", method="HEAD", status="200") == 1
+    assert grew("simple_registry_request_seconds", "_count", **pulls) == 4
+    assert grew("simple_registry_sent_bytes_total", endpoint="get_manifest", method="HEAD") == 0
+    assert grew("simple_registry_sent_bytes_total", **pulls) > 3 * len(data)
+    assert value(before, "simple_registry_received_bytes_total", endpoint="put_manifest") == len(data)
+
+
+def test_commits_and_caches_are_counted(served):
+    push_image(served, "team/app", "v1")
+    for _ in range(5):
+        served.get("/v2/team/app/manifests/v1")
+    metrics = told(served)
+    assert value(metrics, "simple_registry_commit_changes", "_count") >= 2
+    for cache in ("decisions", "logins", "manifests", "rows"):
+        assert value(metrics, "simple_registry_cache_hits_total", cache=cache) >= 4, cache
+        assert value(metrics, "simple_registry_cache_misses_total", cache=cache) >= 1, cache
+
+
+def test_open_uploads_and_the_disk_are_told(served):
+    assert value(told(served), "simple_registry_uploads_open") == 0
+    served.open_session("team/app")
+    metrics = told(served)
+    assert value(metrics, "simple_registry_uploads_open") == 1
+    free, size = (value(metrics, f"simple_registry_disk_{what}_bytes") for what in ("free", "size"))
+    assert 0 < free < size
+
+
+def test_only_credentials_that_prove_nobody_are_login_failures(make_front):
+    front = make_front()
+    front.get("/v2/", user=None)
+    front.get("/v2/", password="wrong")
+    front.get("/v2/", token="wrong")
+    front.get("/v2/", headers={"authorization": "Basic ?"})
+    front.post("/token", user=None, body=b"grant_type=password&username=admin&password=wrong")
+    front.get("/v2/")
+    metrics = told(front)
+    assert value(metrics, "simple_registry_login_failures_total", credential="password") == 3
+    assert value(metrics, "simple_registry_login_failures_total", credential="token") == 1
+
+
+def test_paths_and_names_of_clients_are_in_no_label(make_front):
+    front = make_front()
+    for path in ("/secret", "/v2/secret/manifests/secret", "/v2/SECRET/tags/list"):
+        front.get(path)
+    front.request("SECRET", "/v2/")
+    assert b"secret" not in front.get("/metrics").body.lower()
+
+
+def test_metrics_are_for_those_who_may_read_them(make_front):
+    limited = static_token("limited", "watcher", scopes=["registry:metrics:*"])
+    other = static_token("other", "watcher", scopes=["repository:.*:*", "registry:catalog:*"])
+    access = rules(
+        binding("watcher", WATCHER, "^$"),
+        binding("reader", ("catalog blobs manifests tags referrers", "*"), "^.*$"),
+        users=["watcher", "reader"],
+        tokens=[limited, other],
+    )
+    front = make_front(rules=access)
+    assert front.get("/metrics", user=None).status == 401
+    assert front.get("/metrics", user="reader").status == 403
+    assert front.get("/metrics", token="other").status == 401
+    assert front.get("/v2/_catalog", user="watcher").status == 403
+    for how in ({"user": "watcher"}, {"user": "admin"}, {"token": "limited"}):
+        told(front, **how)
+    assert front.head("/metrics", user="watcher").body == b""
+
+
+def test_a_client_is_told_which_scope_reads_metrics_and_gets_a_token_for_it(make_front):
+    front = make_front(rules=rules(binding("watcher", WATCHER, "^$"), users={"watcher": "", "anonymous": ""}))
+    challenge = front.get("/metrics", user=None).all("www-authenticate")[0]
+    assert 'scope="registry:metrics:*"' in challenge
+    token = front.get("/token?scope=registry:metrics:*", user="watcher").json
+    assert token["scope"] == "registry:metrics:*"
+    told(front, token=token["token"])
+    assert front.get("/token?scope=registry:metrics:*", user="anonymous", password="").status == 401
+
+
+def test_endpoints_have_names_of_their_own():
+    names = {endpoint.name: endpoint for route in ROUTES for endpoint in route.endpoints.values()}
+    endpoints = {id(endpoint) for route in ROUTES for endpoint in route.endpoints.values()}
+    assert len(names) == len(endpoints)
+
+
+def test_decisions_are_counted_on_over_a_reload():
+    def policy():
+        return BindingPolicy([administrator_binding("admin")])
+
+    current = AccessRules(policy=policy())
+    decisions = Decisions(lambda: current.policy)
+    identity = rules().identity("admin")
+    asked = Permission("GET", Resource.BLOBS, "a")
+    for _ in range(4):
+        current.policy.decide(identity, asked)
+    assert (decisions.hits, decisions.misses) == (3, 1)
+    current = AccessRules(policy=policy())
+    assert (decisions.hits, decisions.misses) == (3, 1)
+    for _ in range(3):
+        current.policy.decide(identity, asked)
+    assert (decisions.hits, decisions.misses) == (5, 2)
