@@ -5,16 +5,21 @@ data: what PITFALLS of others taught, one line each.
 """
 
 import asyncio
+import random
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from simple_registry.cli.main import main
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
 from simple_registry.storage.sqlite import commits, database
+from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 BUGS: dict[str, Callable[[], None]] = {}
@@ -133,6 +138,49 @@ def retried_fsync() -> None:
             fsync(disk, fd)
 
     Disk.fsync = insist
+
+
+@bug
+def file_removed_before_rename() -> None:
+    """A file that is replaced is missing for a moment, as when the old one is removed before the new one is moved."""
+    rename = Disk.rename
+
+    def replace(self: Disk, source: str, target: str) -> None:
+        if self.unlink(target):
+            time.sleep(0.002)
+        rename(self, source, target)
+
+    Disk.rename = replace
+
+
+@bug
+def dropped_tag() -> None:
+    """One tag in fifty is acknowledged and not written."""
+    put = SqliteManifestRows.put_manifest
+
+    async def drop(self: Any, *values: Any, tags: Sequence[Any], **named: Any) -> Any:
+        return await put(self, *values, tags=[] if random.random() < 0.02 else tags, **named)
+
+    SqliteManifestRows.put_manifest = drop
+
+
+@bug
+def received_before_durable() -> None:
+    """An upload session is told how much was received before that is on disk; the closing PUT alone syncs."""
+    sync = FilesystemUploadWriter._sync
+
+    def skip(self: Any) -> Any:
+        disk, self._disk = self._disk, _Careless()
+        try:
+            return sync(self)
+        finally:
+            self._disk = disk
+
+    FilesystemUploadWriter._sync = skip
+
+
+class _Careless(Disk):
+    fsync = fsync_directory = _nothing
 
 
 if __name__ == "__main__":

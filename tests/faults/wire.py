@@ -68,7 +68,7 @@ class Wire:
         Raises: OSError.
         """
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self._address}"]
-        if body or method in {"POST", "PUT", "PATCH"}:
+        if (body or method in {"POST", "PUT", "PATCH"}) and "Transfer-Encoding" not in headers:
             lines.append(f"Content-Length: {len(body)}")
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode()

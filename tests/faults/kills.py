@@ -1,0 +1,133 @@
+"""The campaign of kills: workers, the parent, everything, at random moments while clients push.
+
+    a worker     the others serve on; it is replaced                clients go on, what is in question is verified
+    the parent   its workers finish what they have, and end         started again, verified
+    everything   as the kernel does when memory runs out            started again, verified
+
+Half of the kills strike in the moment of an acknowledgement. A registry of one process knows only the last kind.
+"""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from faults.scores import Scale, Score
+from faults.subjects import DidNotStart, Subject
+from faults.trial import Trial, did_not_start
+
+PROMPT = 10.0
+"""Seconds within which a client must be served again after a worker was killed."""
+END_SECONDS = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much of it."""
+
+    eras: int
+    """How often to begin with an empty directory."""
+    cycles: int
+    """Kills in each era."""
+    clients: int
+
+
+PLANS = {Scale.PROOF: Plan(1, 40, 4), Scale.QUICK: Plan(1, 200, 4), Scale.FULL: Plan(10, 200, 8)}
+
+
+@dataclass(slots=True)
+class _Count:
+    workers: int = 0
+    parents: int = 0
+    groups: int = 0
+    acknowledged: int = 0
+    checked: int = 0
+    gap: float = 0.0
+
+    def __str__(self) -> str:
+        kills = f"{self.workers + self.parents + self.groups} kills ({self.workers} of workers, {self.parents} of the"
+        kills += f" parent, {self.groups} of everything)"
+        return f"{kills}, {self.acknowledged:,} acknowledged, {self.checked:,} looked at, longest gap {self.gap:.1f} s"
+
+
+def kills(subject: Subject, folder: Path, scale: Scale) -> Score:
+    """Kill `subject` over and over; count what it lost."""
+    plan, count, faults = PLANS[scale], _Count(), []
+    for era in range(plan.eras):
+        with Trial(subject, folder / f"era{era}", seed=era + 1, clients=plan.clients) as trial:
+            try:
+                _era(trial, plan, count, Random(era), scale)
+            except DidNotStart as error:
+                trial.faults.append(did_not_start(error))
+            faults += trial.faults
+            count.acknowledged += trial.ledger.acknowledged
+            count.checked += trial.verifier.checked
+            count.gap = max(count.gap, trial.workload.longest_gap)
+    if count.gap > PROMPT:
+        faults.append(f"a client was not served for {count.gap:.1f} s while workers were replaced")
+    return Score("kills", subject.name, f"{count}, {len(faults)} faults", faults)
+
+
+def _era(trial: Trial, plan: Plan, count: _Count, random: Random, scale: Scale) -> None:
+    has_workers = len(trial.registry.processes()) > 1
+    for cycle in range(plan.cycles):
+        kind = random.choices(["worker", "parent", "group"], [8, 0.5, 1.5])[0] if has_workers else "group"
+        if kind == "worker":
+            _kill_worker(trial, random)
+            count.workers += 1
+        elif kind == "parent":
+            _kill_parent(trial, random)
+            count.parents += 1
+        else:
+            _strike(trial, trial.registry.kill, random)
+            trial.restart()
+            count.groups += 1
+        if kind != "worker" or cycle % 5 == 4:
+            trial.workload.pause()
+            trial.verify()
+            trial.workload.go_on()
+        if scale is Scale.PROOF and trial.faults:
+            return
+    trial.finish()
+
+
+def _strike(trial: Trial, action, random: Random) -> None:
+    """Let clients work for a moment, then act: at any time, or right after an acknowledgement."""
+    time.sleep(random.uniform(0.05, 0.25))
+    if random.random() < 0.5:
+        trial.workload.strike(action, after=random.randint(1, 5), seconds=5)
+    else:
+        action()
+
+
+def _kill_worker(trial: Trial, random: Random) -> None:
+    def kill() -> None:
+        workers = trial.registry.processes()[1:]
+        if workers:
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(workers), signal.SIGKILL)
+
+    _strike(trial, kill, random)
+
+
+def _kill_parent(trial: Trial, random: Random) -> None:
+    """Kill the parent and start again once its workers have ended, which they do by themselves."""
+    processes = trial.registry.processes()
+    _strike(trial, lambda: os.kill(processes[0], signal.SIGKILL), random)
+    deadline = time.monotonic() + END_SECONDS
+    while any(map(_lives, processes)):
+        if time.monotonic() > deadline:
+            trial.faults.append(f"workers live {END_SECONDS:.0f} s after their parent")
+            break
+        time.sleep(0.01)
+    trial.restart()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

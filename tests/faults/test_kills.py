@@ -1,0 +1,30 @@
+"""Nothing acknowledged is lost to kills; and the campaign that says so catches registries that lose it."""
+
+import re
+
+import pytest
+
+from faults.kills import kills
+from faults.scores import Scale
+from faults.subjects import OURS, ours
+
+
+def test_kills_lose_nothing_that_was_acknowledged(scale, tmp_path):
+    score = kills(OURS, tmp_path, scale)
+    print(f"\n{score}")
+    assert score.passed, score
+
+
+@pytest.mark.parametrize(
+    ("bug", "sign"),
+    [
+        ("answer-before-commit", "allowed"),
+        ("dropped-tag", "allowed"),
+        ("file-removed-before-rename", "HEAD|row without its file|not there|refused"),
+        ("row-before-file", "row without its file"),
+    ],
+)
+def test_a_planted_bug_is_caught_by_kills(bug, sign, tmp_path):
+    score = kills(ours(bug=bug), tmp_path, Scale.PROOF)
+    print(f"\n{score}")
+    assert any(re.search(sign, fault) for fault in score.faults), score
