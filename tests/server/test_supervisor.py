@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.server.supervisor import _Slot
+from simple_registry.server.supervisor import SERVED, _Slot
 
 
 def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
@@ -23,6 +23,26 @@ def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
         assert slot.refill_at - moment <= 5.0
     slot.died(1000.0)
     assert slot.refill_at == 1000.0
+
+
+def test_a_worker_that_served_is_replaced_at_once_however_many_died_before_it():
+    slot = _Slot(0)
+    for moment in (100.0, 101.0, 102.0, 103.0):
+        slot.died(moment)
+    slot.died(104.0, served=SERVED)
+    assert slot.refill_at == 104.0
+    slot.died(105.0)
+    assert slot.refill_at == 105.0
+
+
+def test_a_worker_killed_over_and_over_while_it_serves_is_replaced_each_time_at_once(start):
+    process = start("-workers", "1").ready()
+    for _ in range(6):
+        time.sleep(SERVED)
+        os.kill(int(process.get()[0]), signal.SIGKILL)
+    begun = time.monotonic()
+    process.get()
+    assert time.monotonic() - begun < 1.6  # it would be 0.1 * 2**4 s and the time of a start
 
 
 def test_all_workers_serve_and_stop_gently(start, stop_gently):

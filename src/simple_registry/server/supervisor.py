@@ -28,9 +28,12 @@ from simple_registry.server.worker import GRACE, READY, Application, Configured,
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 # A worker that a reload retired may finish long uploads; this only ends those that hang.
 _RETIREMENT = 900.0
-# A slot may die twice within this many seconds and be refilled at once; then it waits a little longer each time.
+# Twice within this many seconds a worker may die that hardly served, and its slot be refilled at once; then it waits a
+# little longer each time.
 _FLAPPING = 10.0
 _LONGEST_DELAY = 5.0
+SERVED = 0.25
+"""A worker that served for so many seconds is replaced at once, however many died: the next one costs less to start."""
 # Some send one order twice, to the process and to its group: within this many seconds it is the same order.
 _ECHO = 0.5
 _RESTART_ONLY = {"addr": "-addr", "data_dir": "-datadir", "workers": "-workers"}
@@ -54,6 +57,7 @@ class _Worker:
     """The number of its row for metrics."""
     said: bytes = b""
     ready: bool = False
+    serves_since: float | None = None
     deadline: float | None = None
     """When it is killed, once it was told to stop."""
 
@@ -69,9 +73,12 @@ class _Slot:
     deaths: list[float] = field(default_factory=list)
     refill_at: float | None = None
 
-    def died(self, now: float) -> None:
-        """Note a death and when the slot is to be filled again."""
+    def died(self, now: float, *, served: float = 0.0) -> None:
+        """Note the death of a worker that had `served` for so long, and when the slot is to be filled again."""
         self.current = None
+        if served >= SERVED:
+            self.deaths, self.refill_at = [], now
+            return
         self.deaths = [moment for moment in self.deaths if now - moment < _FLAPPING] + [now]
         again = len(self.deaths) - 2
         self.refill_at = now + (0.0 if again <= 0 else min(_LONGEST_DELAY, 0.1 * 2.0**again))
@@ -245,6 +252,7 @@ class Supervisor:
         worker.said += said
         if worker.said == READY:
             worker.ready = True
+            worker.serves_since = time.monotonic()
         if not said or worker.ready:
             self._deaf(worker)
         if worker.ready:
@@ -292,7 +300,8 @@ class Supervisor:
             return
         _log.error("a worker died and is replaced: %s", reason, extra=_fields(worker))
         self._processes.died()
-        slot.died(time.monotonic())
+        now = time.monotonic()
+        slot.died(now, served=0.0 if worker.serves_since is None else now - worker.serves_since)
 
     def _tell(self, worker: _Worker, deadline: float) -> None:
         """Ask a worker to finish and end."""
