@@ -16,12 +16,13 @@ from pathlib import Path
 from random import Random
 
 from faults.scores import Scale, Score
-from faults.subjects import DidNotStart, Subject
+from faults.subjects import DidNotStart, Subject, wait_for_the_end
 from faults.trial import Trial, did_not_start
 
 PROMPT = 10.0
 """Seconds within which a client must be served again after a worker was killed."""
 END_SECONDS = 40.0
+"""Seconds within which workers must end whose parent was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +118,6 @@ def _kill_parent(trial: Trial, random: Random) -> None:
     """Kill the parent and start again once its workers have ended, which they do by themselves."""
     processes = trial.registry.processes()
     _strike(trial, lambda: os.kill(processes[0], signal.SIGKILL), random)
-    deadline = time.monotonic() + END_SECONDS
-    while any(map(_lives, processes)):
-        if time.monotonic() > deadline:
-            trial.faults.append(f"workers live {END_SECONDS:.0f} s after their parent")
-            break
-        time.sleep(0.01)
+    if not wait_for_the_end(processes, END_SECONDS):
+        trial.faults.append(f"workers live {END_SECONDS:.0f} s after their parent")
     trial.restart()
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -150,10 +150,12 @@ class Running:
         return found
 
     def kill(self) -> None:
-        """End all of it at once, as the kernel does when memory runs out."""
+        """End all of it at once, as the kernel does when memory runs out; return once nothing of it runs any more."""
+        processes = self.processes()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        wait_for_the_end(processes)
 
     def stop(self) -> int:
         """Ask it to stop and return its exit code."""
@@ -215,6 +217,25 @@ def wait_until_ready(registry: Running, seconds: float = START_SECONDS) -> None:
             return
         time.sleep(0.02)
     raise DidNotStart(f"{registry.subject.name} did not become ready:\n{log_tail(registry.log)}")
+
+
+def wait_for_the_end(processes: Sequence[int], seconds: float = STOP_SECONDS) -> bool:
+    """Return once none of these runs, or `False` when some do for too long."""
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether any thread of a process is left; its first one may be a zombie while others still end."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z" or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+    except OSError:
+        return False
 
 
 def log_tail(log: Path, characters: int = 4000) -> str:

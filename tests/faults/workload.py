@@ -10,7 +10,7 @@ very moment in which some client has read its acknowledgement: no later pause hi
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from faults.ledger import Ledger
@@ -40,6 +40,7 @@ class Workload:
         line.close()
         ledger.on_acknowledge = self._acknowledged
         self._gate = Gate(clients)
+        self._blind = False
         self._strike: Callable[[], None] | None = None
         self._after = 0
         self._lock = threading.Lock()
@@ -57,7 +58,12 @@ class Workload:
         self._gate.close()
 
     def go_on(self) -> None:
+        self._blind = False
         self._gate.open()
+
+    def look_away(self) -> None:
+        """Until they go on, clients note nothing that they see: the registry works on a disk that fails."""
+        self._blind = True
 
     def stop(self) -> None:
         """End the clients, which are paused or not."""
@@ -114,11 +120,15 @@ class Workload:
         try:
             deed()
         except Surprise as surprise:
-            self.faults.append(f"refused: {surprise}")
+            self._note([f"refused: {surprise}"])
         except BrokenPromise as broken:
-            self.faults += broken.faults
+            self._note(broken.faults)
         except Unanswered:
             self._wait_for_answers(line, begun)
+
+    def _note(self, faults: Sequence[str]) -> None:
+        if not self._blind:
+            self.faults += faults
 
     def _wait_for_answers(self, line: Line, begun: float) -> None:
         """Try until the registry answers again, or somebody pauses us."""
