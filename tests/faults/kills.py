@@ -10,6 +10,7 @@ Half of the kills strike in the moment of an acknowledgement. A registry of one 
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,9 +35,17 @@ class Plan:
     cycles: int
     """Kills in each era."""
     clients: int
+    work: float
+    """Seconds, at most, for which clients work before a kill; half of that before one that needs no start."""
+    look: int
+    """After how many kills of workers, at the latest, everybody rests for a look at what is in question."""
 
 
-PLANS = {Scale.PROOF: Plan(1, 40, 4), Scale.QUICK: Plan(1, 200, 4), Scale.FULL: Plan(10, 200, 8)}
+PLANS = {
+    Scale.PROOF: Plan(eras=1, cycles=20, clients=4, work=1.5, look=2),
+    Scale.QUICK: Plan(eras=1, cycles=200, clients=4, work=0.5, look=5),
+    Scale.FULL: Plan(eras=10, cycles=200, clients=8, work=1.0, look=5),
+}
 
 
 @dataclass(slots=True)
@@ -77,16 +86,16 @@ def _era(trial: Trial, plan: Plan, count: _Count, random: Random, scale: Scale) 
     for cycle in range(plan.cycles):
         kind = random.choices(["worker", "parent", "group"], [8, 0.5, 1.5])[0] if has_workers else "group"
         if kind == "worker":
-            _kill_worker(trial, random)
+            _kill_worker(trial, random, plan.work / 2)
             count.workers += 1
         elif kind == "parent":
-            _kill_parent(trial, random)
+            _kill_parent(trial, random, plan.work)
             count.parents += 1
         else:
-            _strike(trial, trial.registry.kill, random)
+            _strike(trial, trial.registry.kill, random, plan.work)
             trial.restart()
             count.groups += 1
-        if kind != "worker" or cycle % 5 == 4:
+        if kind != "worker" or cycle % plan.look == 0:
             trial.workload.pause()
             trial.verify()
             trial.workload.go_on()
@@ -95,29 +104,29 @@ def _era(trial: Trial, plan: Plan, count: _Count, random: Random, scale: Scale) 
     trial.finish()
 
 
-def _strike(trial: Trial, action, random: Random) -> None:
-    """Let clients work for a moment, then act: at any time, or right after an acknowledgement."""
-    time.sleep(random.uniform(0.05, 0.25))
+def _strike(trial: Trial, action: Callable[[], None], random: Random, seconds: float) -> None:
+    """Let clients work for up to `seconds`, then act: at any time, or right after an acknowledgement."""
+    time.sleep(random.uniform(0.1, 1.0) * seconds)
     if random.random() < 0.5:
         trial.workload.strike(action, after=random.randint(1, 5), seconds=5)
     else:
         action()
 
 
-def _kill_worker(trial: Trial, random: Random) -> None:
+def _kill_worker(trial: Trial, random: Random, seconds: float) -> None:
     def kill() -> None:
         workers = trial.registry.processes()[1:]
         if workers:
             with suppress(ProcessLookupError):
                 os.kill(random.choice(workers), signal.SIGKILL)
 
-    _strike(trial, kill, random)
+    _strike(trial, kill, random, seconds)
 
 
-def _kill_parent(trial: Trial, random: Random) -> None:
+def _kill_parent(trial: Trial, random: Random, seconds: float) -> None:
     """Kill the parent and start again once its workers have ended, which they do by themselves."""
     processes = trial.registry.processes()
-    _strike(trial, lambda: os.kill(processes[0], signal.SIGKILL), random)
+    _strike(trial, lambda: os.kill(processes[0], signal.SIGKILL), random, seconds)
     if not wait_for_the_end(processes, END_SECONDS):
         trial.faults.append(f"workers live {END_SECONDS:.0f} s after their parent")
     trial.restart()

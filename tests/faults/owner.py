@@ -66,9 +66,9 @@ class Owner:
         yield self._push_image, 12
         yield self._push_index, 4
         yield self._push_artifact, 6
-        yield self._move_tag, 16
+        yield self._move_tag, 28
         yield self._continue_session, 18
-        yield self._read_back, 14
+        yield self._read_back, 20
         if self._abilities.delete_tag:
             yield self._delete_tag, 4
         if self._abilities.delete_manifest:

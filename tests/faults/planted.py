@@ -95,6 +95,7 @@ def row_before_file() -> None:
 
     async def keep(store: FilesystemUploadStore, session: str) -> None:
         if session in waiting:
+            await asyncio.sleep(0.005)
             await publish(store, session, waiting.pop(session))
         await remove(store, session)
 
