@@ -112,7 +112,7 @@ async def push(stores: Stores, session: str, data: bytes, repository: Repository
     async with stores.uploads.write(session, algorithm="sha256") as writer:
         await writer.resume(0)
         await writer.append(stream_of(data[: len(data) // 2], data[len(data) // 2 :]))
-        assert await writer.sync() == blob.digest
+        assert await writer.digest() == blob.digest
         if stores.metadata.known(blob.digest):
             await stores.metadata.add_blob(repository, blob, present=lambda: stores.content.present(blob))
         await stores.uploads.publish(session, blob)

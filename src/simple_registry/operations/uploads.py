@@ -105,6 +105,8 @@ class Uploads:
         """
         async with self._writer(row) as (current, writer):
             extended = await self._extend(current, writer, chunk)
+            if extended.received > current.received:
+                await writer.sync()
             if not await self._rows.update_session(extended):
                 raise BlobUploadUnknown(session=row.session)
             return extended
@@ -135,8 +137,9 @@ class Uploads:
         try:
             async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
                 return await self._complete(await self._extend(row, writer, chunk), expected)
-        finally:
+        except BaseException:
             await self._uploads.remove(row.session)
+            raise
 
     async def cancel(self, row: SessionRow) -> None:
         """End a session and drop its bytes.
@@ -189,7 +192,7 @@ class Uploads:
             raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
 
     async def _extend(self, row: SessionRow, writer: UploadWriter, chunk: Chunk) -> SessionRow:
-        """Append the chunk durably and return the row that says so; what goes wrong leaves the bytes as they were."""
+        """Append the chunk and return the row that will say so; what goes wrong leaves the bytes as they were."""
         if chunk.start is not None and chunk.start != row.received:
             raise RangeInvalid(received=row.received, start=chunk.start)
         await writer.resume(row.received)
@@ -200,11 +203,11 @@ class Uploads:
             raise
         digest = row.received_digest
         if size or digest is None:
-            digest = await writer.sync()
+            digest = await writer.digest()
         return replace(row, received=row.received + size, received_digest=digest, touched=self._clock.now())
 
     async def _complete(self, row: SessionRow, expected: Digest) -> Blob:
-        """Publish the session's durable bytes as a blob of its repository."""
+        """Publish the session's bytes as a blob of its repository."""
         actual = row.received_digest
         if actual is None or actual.algorithm != expected.algorithm:
             actual = await self._uploads.digest(row.session, expected.algorithm)
@@ -223,7 +226,6 @@ class Uploads:
             row.repository, blob, present=lambda: self._content.present(blob), session=row.session
         ):
             raise Unavailable(note=f"content of {expected} vanished")
-        await self._uploads.remove(row.session)
         return blob
 
     async def _end(self, row: SessionRow) -> None:

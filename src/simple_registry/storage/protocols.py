@@ -7,7 +7,7 @@
 Integrity stands in front: digests and order are checked by `operations`, so a store trusts what it is given. Absence
 is an answer (`None`, `False`); failure is a `StorageFault`. Reads of rows are plain functions, since they are point
 reads of microseconds; whatever waits for a disk is a coroutine. A coroutine that writes returns only when what it
-did survives a power cut.
+did survives a power cut, unless it says otherwise.
 
 The order of a push, which makes "acknowledged" mean "kept":
 bytes durable → name durable → row durable. A row never stands without its file. When content goes, the row goes first.
@@ -146,11 +146,16 @@ class UploadWriter(Protocol):
         """Write the stream at the end, hashing it on the way, and return how many bytes it held.
 
         What the stream raises passes through; `resume` then restores a defined state, or leaving the writer does.
+        The bytes are not durable before `sync`, or before the session is published.
         """
         ...
 
-    async def sync(self) -> Digest:
-        """Make every byte durable and return the digest of all of them, in the algorithm of the session."""
+    async def digest(self) -> Digest:
+        """Return the digest of all bytes, in the algorithm of the session."""
+        ...
+
+    async def sync(self) -> None:
+        """Make every byte durable."""
         ...
 
 
@@ -170,7 +175,7 @@ class UploadStore(Protocol):
         ...
 
     async def publish(self, session: str, blob: Blob) -> None:
-        """Give a session's durable bytes, whose digest was verified, their final name in the content store, durably.
+        """Make a session's bytes, whose digest was verified, durable under their final name in the content store.
 
         They replace whatever is there, which also heals a damaged file, and are the session's no more. Calling it
         twice is fine.
@@ -325,7 +330,7 @@ class SessionRows(Protocol):
     """Open upload sessions."""
 
     async def add_session(self, row: SessionRow) -> None:
-        """Keep a new session."""
+        """Keep a new session, which holds nothing yet: a power cut may take it back until the session is updated."""
         ...
 
     def find_session(self, session: str) -> SessionRow | None:
@@ -373,7 +378,10 @@ class TokenRows(Protocol):
         ...
 
     async def touch_token(self, token_id: str, when: float) -> None:
-        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine."""
+        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine.
+
+        A power cut may take the note back.
+        """
         ...
 
     async def remove_expired_tokens(self, before: float) -> int:

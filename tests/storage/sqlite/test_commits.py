@@ -127,3 +127,47 @@ def test_a_lock_file_that_cannot_be_opened_is_a_fault(path):
     os.mkdir(f"{path}.lock")  # noqa: PTH102
     with pytest.raises(StorageFault):
         Commits(path)
+
+
+class CountingFile(apsw.VFSFile):
+    def __init__(self, vfs, name, flags):
+        super().__init__("unix", name, flags)
+        self._vfs = vfs
+
+    def xSync(self, flags):  # noqa: N802
+        self._vfs.synced += 1
+        super().xSync(flags)
+
+
+class CountingVFS(apsw.VFS):
+    synced = 0
+
+    def __init__(self):
+        super().__init__("counting", base="unix", makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802
+        return CountingFile(self, name, flags)
+
+
+@pytest.fixture
+def counting():
+    vfs = CountingVFS()
+    yield vfs
+    vfs.unregister()
+
+
+def test_only_a_commit_with_a_durable_change_waits_for_the_disk(counting, path, look):
+    commits = Commits(path)
+    commits.commit([Change(insert("a"))])  # begins the log
+
+    def syncs(*changes):
+        before = counting.synced
+        commits.commit(changes)
+        return counting.synced - before
+
+    assert syncs(Change(insert("b"), durable=False)) == 0
+    assert syncs(Change(insert("c"), durable=False), Change(insert("d"))) == 1
+    assert syncs(Change(insert("e"), durable=False)) == 0
+    assert syncs(Change(insert("f"))) == 1
+    assert names(look) == list("abcdef")
+    commits.close()

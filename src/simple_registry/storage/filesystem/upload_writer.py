@@ -82,9 +82,13 @@ class FilesystemUploadWriter:
             await self._threads.run(self._write, batch)
         return size + gathered
 
-    async def sync(self) -> Digest:
-        """Make every byte durable and return the digest of all of them, in the algorithm of the session."""
-        return await self._threads.run(self._sync)
+    async def digest(self) -> Digest:
+        """Return the digest of all bytes, in the algorithm of the session."""
+        return self._digest() if self._hasher is not None else await self._threads.run(self._digest)
+
+    async def sync(self) -> None:
+        """Make every byte durable."""
+        await self._threads.run(self._sync)
 
     def close(self) -> None:
         """Let go of the session. Runs in the caller, never interrupted; leaves no file that never got a byte."""
@@ -124,14 +128,17 @@ class FilesystemUploadWriter:
         hasher.update(data)
         self._received = received + len(data)
 
-    def _sync(self) -> Digest:
+    def _digest(self) -> Digest:
+        hasher, _received = self._hashed()
+        return Digest(self._algorithm, hasher.hexdigest())
+
+    def _sync(self) -> None:
         hasher, received = self._hashed()
         self._disk.fsync(self._fd)
         if not self._named:
             self._disk.fsync_directory(self._layout.uploads)
             self._named = True
         self._durable = HashState(received, hasher.copy())
-        return Digest(self._algorithm, hasher.hexdigest())
 
     def _hashed(self) -> "tuple[Hasher, int]":
         """Return the hash state of the bytes received, and their number; reads them when the state is not known."""

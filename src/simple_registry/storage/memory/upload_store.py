@@ -1,6 +1,5 @@
 """The upload store in memory."""
 
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -93,6 +92,9 @@ class MemoryUploadWriter:
             self._data += chunk
         return len(self._data) - before
 
-    async def sync(self) -> Digest:
+    async def digest(self) -> Digest:
         """Return the digest of all bytes, in the algorithm of the session."""
-        return Digest(self._algorithm, hashlib.new(self._algorithm, self._data).hexdigest())
+        return digest_of(bytes(self._data), self._algorithm)
+
+    async def sync(self) -> None:
+        """Do nothing: nothing here survives anything."""

@@ -23,10 +23,15 @@ ACTION = "write rows"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to do to the rows. `after`, if any, is called once that is durable and if `apply` returned what is true."""
+    """What to do to the rows. `after`, if any, is called once that is durable and if `apply` returned what is true.
+
+    A change that need not be `durable` by itself is seen by all at once, and survives whatever befalls a process; only a
+    power cut takes it back, unless a durable change follows.
+    """
 
     apply: Callable[[apsw.Connection], object]
     after: Callable[[], None] | None = None
+    durable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class Commits:
             self._connection = open_connection(path)
         except apsw.Error as error:
             raise fault(ACTION, error) from error
+        self._synced = True
+        """Whether the connection waits for the disk at each commit, as every new one does."""
         try:
             self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -90,6 +97,7 @@ class Commits:
         Raises: StorageFault, when none of them happened.
         """
         try:
+            self._wait_for_the_disk(any(change.durable for change in changes))
             self._connection.execute("BEGIN IMMEDIATE")
             outcomes = [self._apply(change) for change in changes]
             self._connection.execute("COMMIT")
@@ -99,6 +107,12 @@ class Commits:
                 self._connection.execute("ROLLBACK")
             raise failure from error
         return outcomes
+
+    def _wait_for_the_disk(self, wait: bool) -> None:  # noqa: FBT001 (the one thing that it is about)
+        """Say whether the next commit is to be durable when it returns; the log stays in order either way."""
+        if wait is not self._synced:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wait else 'NORMAL'}")
+            self._synced = wait
 
     def _apply(self, change: Change) -> Outcome:
         """Try one change.

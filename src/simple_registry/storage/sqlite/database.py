@@ -111,9 +111,15 @@ class Database:
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
 
-    async def write(self, apply: Callable[[apsw.Connection], _T], *, after: Callable[[], None] | None = None) -> _T:
-        """Return what `apply` returns, once what it did is durable. See `Writer.write`."""
-        return await self._writer.write(apply, after=after)
+    async def write(
+        self,
+        apply: Callable[[apsw.Connection], _T],
+        *,
+        after: Callable[[], None] | None = None,
+        durable: bool = True,
+    ) -> _T:
+        """Return what `apply` returns, once what it did is committed. See `Writer.write`."""
+        return await self._writer.write(apply, after=after, durable=durable)
 
     async def close(self) -> None:
         """Finish the writes under way and let go."""

@@ -29,7 +29,7 @@ class SqliteSessionRows:
         def add(connection: apsw.Connection) -> None:
             connection.execute(_ADD, _values(row))
 
-        await self._database.write(add)
+        await self._database.write(add, durable=False)
 
     def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""

@@ -74,7 +74,7 @@ class SqliteTokenRows:
         def touch(connection: apsw.Connection) -> None:
             connection.execute(_TOUCH, (when, token_id))
 
-        await self._database.write(touch)
+        await self._database.write(touch, durable=False)
 
     async def remove_expired_tokens(self, before: float) -> int:
         """Remove the tokens that expired before this time. Returns how many."""

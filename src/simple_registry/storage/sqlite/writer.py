@@ -42,8 +42,14 @@ class Writer:
         self.sizes = [0] * (BATCH + 1)
         """How many commits there were of each number of changes, from none on."""
 
-    async def write(self, apply: Callable[[apsw.Connection], _T], *, after: Callable[[], None] | None = None) -> _T:
-        """Return what `apply` returns, once what it did is durable; see `Change`.
+    async def write(
+        self,
+        apply: Callable[[apsw.Connection], _T],
+        *,
+        after: Callable[[], None] | None = None,
+        durable: bool = True,
+    ) -> _T:
+        """Return what `apply` returns, once what it did is committed; see `Change`.
 
         A caller that is cancelled no longer learns what became of the change.
 
@@ -56,7 +62,7 @@ class Writer:
             self._thread = Thread(target=self._serve, name="rows", daemon=True)
             self._thread.start()
         waiting: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(Change(apply, after), waiting))
+        self._jobs.put(_Job(Change(apply, after, durable), waiting))
         return cast("_T", await waiting)
 
     async def close(self) -> None:
