@@ -49,3 +49,39 @@ def test_a_cancelled_caller_waits_for_its_thread(threads, broken):
         assert done
 
     run(scenario())
+
+
+def test_calls_share_as_many_threads_as_there_are_and_none_is_lost(threads):
+    async def scenario():
+        names = await asyncio.gather(*(threads.run(lambda: threading.current_thread().name) for _ in range(200)))
+        assert set(names) <= {"files_0", "files_1"}
+
+    run(scenario())
+    run(scenario())
+
+
+def test_a_thread_that_waits_is_taken_before_another_is_started(threads):
+    async def scenario():
+        return {await threads.run(threading.get_ident) for _ in range(20)}
+
+    assert len(run(scenario())) <= 2
+
+
+def test_calls_run_beside_each_other(threads):
+    barrier = threading.Barrier(2, timeout=10)
+
+    async def scenario():
+        await asyncio.gather(threads.run(barrier.wait), threads.run(barrier.wait))
+
+    run(scenario())
+
+
+def test_a_loop_that_closes_before_its_call_is_over_breaks_nothing(threads):
+    go_on = threading.Event()
+
+    async def leave():
+        threads.start(go_on.wait)
+
+    asyncio.run(leave())
+    go_on.set()
+    assert run(threads.run(lambda: "served")) == "served"

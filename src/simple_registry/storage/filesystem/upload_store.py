@@ -12,7 +12,7 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashStates
 from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import Placement, require_size
-from simple_registry.storage.filesystem.threads import Threads, finish
+from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter, hash_file
 from simple_registry.storage.protocols import Blob
 
@@ -36,9 +36,9 @@ class FilesystemUploadStore:
         """
         opening = self._threads.start(self._open, session, algorithm)
         try:
-            writer = await finish(opening)
+            writer = await opening.finish()
         except BaseException:
-            if opening.exception() is None:
+            if not opening.failed:
                 opening.result().close()
             raise
         try:

@@ -12,7 +12,7 @@ from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashState, HashStates
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.filesystem.threads import Threads, finish
+from simple_registry.storage.filesystem.threads import Threads
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hasher
@@ -56,7 +56,18 @@ class FilesystemUploadWriter:
 
     async def resume(self, received: int) -> None:
         """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off."""
-        await self._threads.run(self._resume, received)
+        file = self._disk.stat_open(self._fd)
+        if file.st_size < received:
+            raise SessionBytesMissing(
+                "resume an upload session", f"{self._session} has {file.st_size} bytes, not {received}"
+            )
+        known = self._durable or self._states.find(self._session, self._algorithm, file)
+        if file.st_size > received:
+            await self._threads.run(self._disk.truncate, self._fd, received)
+        self._durable = known if known is not None and known.received == received else None
+        self._hasher = None if self._durable is None else self._durable.hasher.copy()
+        self._named = received > 0  # those bytes were acknowledged, hence durable, name and all
+        self._received = received
 
     async def append(self, stream: ByteStream) -> int:
         """Write the stream at the end, hashing it on the way, and return how many bytes it held."""
@@ -70,14 +81,14 @@ class FilesystemUploadWriter:
                 gathered += len(chunk)
                 if gathered >= BATCH_BYTES or len(batch) >= BATCH_CHUNKS:
                     if writing is not None:
-                        await finish(writing)
+                        await writing.finish()
                     writing = self._threads.start(self._write, batch)
                     size += gathered
                     batch, gathered = [], 0
         finally:
             # However the stream ended, no thread writes any more when the caller goes on.
             if writing is not None:
-                await finish(writing)
+                await writing.finish()
         if batch:
             await self._threads.run(self._write, batch)
         return size + gathered
@@ -106,20 +117,6 @@ class FilesystemUploadWriter:
         named = self._disk.stat(path)
         if named is not None and named.st_ino == inode:
             self._disk.unlink(path)
-
-    def _resume(self, received: int) -> None:
-        file = self._disk.stat_open(self._fd)
-        if file.st_size < received:
-            raise SessionBytesMissing(
-                "resume an upload session", f"{self._session} has {file.st_size} bytes, not {received}"
-            )
-        known = self._durable or self._states.find(self._session, self._algorithm, file)
-        if file.st_size > received:
-            self._disk.truncate(self._fd, received)
-        self._durable = known if known is not None and known.received == received else None
-        self._hasher = None if self._durable is None else self._durable.hasher.copy()
-        self._named = received > 0  # those bytes were acknowledged, hence durable, name and all
-        self._received = received
 
     def _write(self, batch: list[bytes]) -> None:
         hasher, received = self._hashed()

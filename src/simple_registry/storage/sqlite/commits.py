@@ -25,7 +25,7 @@ ACTION = "write rows"
 class Change:
     """What to do to the rows. `after`, if any, is called once that is durable and if `apply` returned what is true.
 
-    A change that need not be `durable` by itself is seen by all at once, and survives whatever befalls a process; only a
+    A change that need not be `durable` by itself is seen by all at once, and survives the end of any process; only a
     power cut takes it back, unless a durable change follows.
     """
 
