@@ -21,10 +21,14 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """Content in a file that is never changed once it has its name."""
+    """Content in a file that is never changed once it has its name.
+
+    `version` tells the file from one that somebody put in its place, or wrote to, all the same.
+    """
 
     path: str
     size: int
+    version: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from simple_registry.content import FileContent
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
@@ -13,6 +14,7 @@ from simple_registry.oci.errors import (
     Unavailable,
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
+from simple_registry.operations import manifests as module
 from simple_registry.operations.manifests import BytesCache, Manifests, Required
 from support.documents import CONFIG, encode, image, index, push_image
 
@@ -122,12 +124,64 @@ def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
     assert front.run(manifests.read(manifests.get(A, V1))) == data
 
 
-def test_what_was_read_is_at_hand_next_time(front, manifests):
+def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
     row = manifests.get(A, V1)
     assert front.run(manifests.read(row)) == data
-    front.kept.stores.content.remove(row.digest)
+    monkeypatch.setattr(module, "read_content", None)
     assert front.run(manifests.read(row)) == data
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"", lambda data: data[:-1], lambda data: data + b" ", lambda data: b"[" + data[1:]]
+)
+def test_a_damaged_manifest_is_unknown_to_every_request_until_it_is_pushed_again(front, damage, warm):
+    data = push_image(front, "a", "v1")
+    digest = digest_of(data)
+    paths = ["/v2/a/manifests/v1", f"/v2/a/manifests/{digest}"]
+    if warm:
+        assert [front.get(path).status for path in paths] == [200, 200]
+    front.run(front.kept.stores.content.put(digest, damage(data)))
+    for path in paths:
+        assert front.get(path).codes == ["MANIFEST_UNKNOWN"]
+        assert front.head(path).status == 404
+        assert front.get(path, headers={"if-none-match": f'"{digest}"'}).status == 404
+    push_image(front, "a", "v1")
+    assert [front.get(path).body for path in paths] == [data, data]
+
+
+def test_a_manifest_that_cannot_be_read_is_unknown(front, manifests, monkeypatch):
+    push_image(front, "a", "v1")
+
+    async def fail(_content):
+        raise PermissionError
+
+    monkeypatch.setattr(module, "read_content", fail)
+    with pytest.raises(ManifestUnknown):
+        front.run(manifests.read(manifests.get(A, V1)))
+
+
+def test_moving_a_tag_writes_no_content_that_is_intact(front, monkeypatch):
+    data = push_image(front, "a", "v1")
+    monkeypatch.setattr(front.kept.stores.content, "put", None)
+    assert front.push_manifest("a", "v2", data) == digest_of(data)
+    assert front.get("/v2/a/manifests/v2").body == data
+
+
+def test_content_that_goes_while_a_tag_is_moved_to_it_is_kept_again(front, manifests, monkeypatch):
+    data = push_image(front, "a", "v1")
+    rows, content = front.kept.stores.metadata, front.kept.stores.content
+    put_rows = rows.put_manifest
+
+    async def lose_it_first(*arguments, **how):
+        monkeypatch.setattr(rows, "put_manifest", put_rows)
+        content.remove(digest_of(data))
+        return await put_rows(*arguments, **how)
+
+    monkeypatch.setattr(rows, "put_manifest", lose_it_first)
+    put(front, manifests, V2, data)
+    assert front.get("/v2/a/manifests/v2").body == data
 
 
 def test_cached_bytes_do_not_outlive_the_row(front, manifests):
@@ -155,12 +209,15 @@ def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests
 def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():
     cache = BytesCache(10)
     one, two, three, huge = (digest_of(data) for data in (b"1", b"2", b"3", b"4"))
-    cache.keep(one, b"aaaa")
-    cache.keep(two, b"bbbb")
-    cache.find(one)
-    cache.keep(three, b"cccc")
-    cache.keep(huge, b"x" * 11)
-    assert [cache.find(each) for each in (one, two, three, huge)] == [b"aaaa", None, b"cccc", None]
+    now, then = FileContent("file", 4, (1,)), FileContent("file", 4, (2,))
+    cache.keep(one, then, b"aaa")
+    cache.keep(one, now, b"aaaa")
+    cache.keep(two, now, b"bbbb")
+    assert cache.find(one, then) is None
+    cache.find(one, now)
+    cache.keep(three, now, b"cccc")
+    cache.keep(huge, now, b"x" * 11)
+    assert [cache.find(each, now) for each in (one, two, three, huge)] == [b"aaaa", None, b"cccc", None]
 
 
 @pytest.mark.parametrize(

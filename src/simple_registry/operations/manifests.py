@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simple_registry.content import read_content
+from simple_registry.content import Content, read_content
 from simple_registry.oci.digests import CANONICAL, Digest, digest_of
 from simple_registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, Several, Unavailable
 from simple_registry.oci.manifests import Manifest, parse_manifest
@@ -16,7 +16,7 @@ CACHE_SIZE = 32 * 1024 * 1024
 """Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
 
 READ_AT_ONCE = 256 * 1024
-"""Bytes of the largest manifest that is read on the event loop; larger ones are read in a thread."""
+"""Bytes of the largest manifest that is parsed or hashed on the event loop; larger ones are in a thread."""
 
 PUBLISH_ATTEMPTS = 3
 """The collector can take a file between its name and its row once; more often means that something is wrong."""
@@ -69,17 +69,20 @@ class Manifests:
         return row
 
     async def read(self, row: ManifestRow) -> bytes:
-        """Return the bytes of a manifest that `get` gave.
+        """Return the bytes of a manifest that `get` gave, which hash to its digest.
 
-        Raises: ManifestUnknown when it went in between.
+        A manifest whose file somebody removed or changed behind our back counts as absent, so that clients push it
+        again. The file is asked for every time: all processes give the same answer, whatever they remember.
+
+        Raises: ManifestUnknown, also when the manifest went in between.
         """
-        data = self.cache.find(row.digest)
+        content = await self._content.open(row.digest)
+        if content is None or content.size != row.size:
+            raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone or damaged")
+        data = self.cache.find(row.digest, content)
         if data is None:
-            content = await self._content.open(row.digest)
-            if content is None:
-                raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone")
-            data = await read_content(content)
-            self.cache.keep(row.digest, data)
+            data = await _read_intact(row, content)
+            self.cache.keep(row.digest, content, data)
         return data
 
     async def put(
@@ -133,8 +136,11 @@ class Manifests:
         # Before anything is written; `put_manifest` asks again in its transaction.
         _refuse_missing(await self._rows.missing_parts(repository, required, present=self._content.present))
         blob = Blob(row.digest, row.size)
+        kept = await self._stands(row)
         for _attempt in range(PUBLISH_ATTEMPTS):
-            await self._content.put(row.digest, data)
+            if not kept:
+                await self._content.put(row.digest, data)
+            kept = False
             missing = await self._rows.put_manifest(
                 repository, row, tags=tags, required=required, present=lambda: self._content.present(blob)
             )
@@ -142,6 +148,16 @@ class Manifests:
                 _refuse_missing(missing)
                 return
         raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
+
+    async def _stands(self, row: ManifestRow) -> bool:
+        """Tell whether the content is durable and intact already: then moving a tag needs no room on the disk."""
+        if not self._rows.known(row.digest):
+            return False
+        try:
+            await self.read(row)
+        except ManifestUnknown:
+            return False
+        return True
 
     def _read(
         self, data: bytes, reference: Reference, content_type: str | None
@@ -158,6 +174,24 @@ class Manifests:
         children = manifest.children if self._required.children else ()
         parts = [(Part.BLOB, blob.digest) for blob in blobs] + [(Part.CHILD, child.digest) for child in children]
         return tuple(dict.fromkeys(parts))
+
+
+async def _read_intact(row: ManifestRow, content: Content) -> bytes:
+    """Return the content of a manifest.
+
+    Raises: ManifestUnknown when it is damaged, or went while it was read.
+    """
+    try:
+        data = await read_content(content)
+    except OSError as error:
+        note = f"its row stands but its content cannot be read: {error}"
+        raise ManifestUnknown(reference=str(row.digest), note=note) from error
+    digest, algorithm = row.digest, row.digest.algorithm
+    large = len(data) > READ_AT_ONCE
+    actual = await asyncio.to_thread(digest_of, data, algorithm) if large else digest_of(data, algorithm)
+    if actual != digest:
+        raise ManifestUnknown(reference=str(digest), note="its row stands but its content is damaged")
+    return data
 
 
 def _refuse_missing(missing: Sequence[Digest]) -> None:
@@ -179,7 +213,7 @@ def _row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
 
 
 class BytesCache:
-    """Recently read manifests, bounded by bytes."""
+    """Manifests that were found intact, for as long as their content is the same file, bounded by bytes."""
 
     def __init__(self, capacity: int) -> None:
         """Keep up to `capacity` bytes."""
@@ -187,24 +221,25 @@ class BytesCache:
         self._size = 0
         self.hits = 0
         self.misses = 0
-        self._entries: OrderedDict[Digest, bytes] = OrderedDict()
+        self._entries: OrderedDict[Digest, tuple[Content, bytes]] = OrderedDict()
 
-    def find(self, digest: Digest) -> bytes | None:
-        """Return a manifest that is kept."""
-        data = self._entries.get(digest)
-        if data is None:
+    def find(self, digest: Digest, content: Content) -> bytes | None:
+        """Return a manifest that is kept, if it was read from this content."""
+        known, data = self._entries.get(digest, (None, None))
+        if known != content:
             self.misses += 1
             return None
         self.hits += 1
         self._entries.move_to_end(digest)
         return data
 
-    def keep(self, digest: Digest, data: bytes) -> None:
+    def keep(self, digest: Digest, content: Content, data: bytes) -> None:
         """Keep a manifest, and drop those that were not asked for the longest."""
-        if digest in self._entries or len(data) > self._capacity:
+        if len(data) > self._capacity:
             return
-        self._entries[digest] = data
-        self._size += len(data)
+        _known, earlier = self._entries.pop(digest, (None, b""))
+        self._entries[digest] = (content, data)
+        self._size += len(data) - len(earlier)
         while self._size > self._capacity:
-            _digest, dropped = self._entries.popitem(last=False)
+            _digest, (_content, dropped) = self._entries.popitem(last=False)
             self._size -= len(dropped)

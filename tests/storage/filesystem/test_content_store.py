@@ -55,7 +55,10 @@ def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
 def test_content_is_a_read_only_file(layout, threads):
     store = FilesystemContentStore(layout, Disk(), threads)
     run(store.put(DIGEST, DATA))
-    assert run(store.open(DIGEST)) == FileContent(layout.blob(DIGEST), len(DATA))
+    first = run(store.open(DIGEST))
+    assert first == FileContent(layout.blob(DIGEST), len(DATA), first.version)
+    run(store.put(DIGEST, DATA))
+    assert run(store.open(DIGEST)) != first
     assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444  # noqa: PTH116
 
 

@@ -53,6 +53,27 @@ def test_named_content_is_read_only(layout, disk):
     assert stat.S_IMODE(os.stat(layout.blob(BLOB.digest)).st_mode) == 0o444  # noqa: PTH116
 
 
+def test_a_directory_that_has_the_name_gives_way(layout, disk):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement)
+    path = Path(layout.blob(BLOB.digest))
+    path.unlink()
+    (path / "holiday").mkdir(parents=True)
+    assert not placement.present(BLOB)
+    name(layout, disk, placement)
+    assert path.read_bytes() == DATA
+    assert Path(f"{path}.displaced", "holiday").is_dir()
+
+
+def test_content_that_nobody_may_read_is_not_present(layout, disk):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement)
+    Path(layout.blob(BLOB.digest)).chmod(0)
+    assert not placement.present(BLOB)
+    name(layout, disk, placement)
+    assert placement.present(BLOB)
+
+
 def test_what_has_the_name_is_replaced(layout, disk):
     placement = Placement(layout, disk)
     name(layout, disk, placement, b"damaged")

@@ -1,6 +1,5 @@
 """The content store as files: one per digest, read-only under its name, shared by all repositories."""
 
-import stat
 import uuid
 
 from simple_registry.content import Content, FileContent
@@ -8,7 +7,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.filesystem.placement import Placement
+from simple_registry.storage.filesystem.placement import Placement, is_content
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.protocols import Blob
 
@@ -42,10 +41,10 @@ class FilesystemContentStore:
         """
         path = self._layout.blob(digest)
         found = self._disk.stat(path)
-        if found is None or not stat.S_ISREG(found.st_mode):
+        if found is None or not is_content(found):
             self.check()
             return None
-        return FileContent(path, found.st_size)
+        return FileContent(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
 
     async def put(self, digest: Digest, data: bytes) -> None:
         """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""

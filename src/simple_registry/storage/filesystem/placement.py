@@ -15,6 +15,8 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.protocols import Blob
 
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
+
 
 class Placement:
     """Names content."""
@@ -28,14 +30,18 @@ class Placement:
     def present(self, blob: Blob) -> bool:
         """Tell whether a file of this size has the final name."""
         found = self._disk.stat(self._layout.blob(blob.digest))
-        return found is not None and stat.S_ISREG(found.st_mode) and found.st_size == blob.size
+        return found is not None and is_content(found) and found.st_size == blob.size
 
     def give_name(self, fd: int, path: str, digest: Digest) -> None:
         """Move the file at `path`, open as `fd`, to the final name of `digest`, durably."""
         directory = self._directory(digest)
         self._disk.fsync(fd)
         self._disk.make_read_only(fd)  # after fsync, which would otherwise have to write the mode by itself
-        self._disk.rename(path, self._layout.blob(digest))
+        target = self._layout.blob(digest)
+        named = self._disk.stat(target)
+        if named is not None and stat.S_ISDIR(named.st_mode):
+            self._disk.rename(target, f"{target}.displaced")  # a file cannot take the place of a directory
+        self._disk.rename(path, target)
         self._disk.fsync_directory(directory)
 
     def confirm(self, blob: Blob) -> bool:
@@ -64,6 +70,11 @@ class Placement:
             self._disk.fsync_directory(os.path.dirname(directory))  # noqa: PTH120 (paths are plain strings here)
             self._durable_directories.add(directory)
         return directory
+
+
+def is_content(found: os.stat_result) -> bool:
+    """Tell whether what has a content's name can be content: a file that somebody may read."""
+    return stat.S_ISREG(found.st_mode) and found.st_mode & _READABLE != 0
 
 
 def require_size(actual: int, expected: int, what: str) -> None:
