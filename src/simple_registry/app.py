@@ -19,6 +19,7 @@ from simple_registry.config.load import load_documents
 from simple_registry.config.reload import Reloading
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.config.watch import signature
+from simple_registry.faults import StorageReadOnly
 from simple_registry.http import access_log
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.brake import LoginBrake
@@ -60,7 +61,8 @@ from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate
+from simple_registry.storage.sqlite.migrate import migrate, require_current
+from simple_registry.storage.sqlite.reserve import LOG_RESERVE
 from simple_registry.upstream.client import HttpsFetcher
 
 logger = logging.getLogger("simple_registry")
@@ -207,7 +209,10 @@ class RegistryApplication:
     def _readiness(self) -> Mapping[str, object]:
         self._stores.metadata.check()
         self._stores.content.check()
-        return {"configuration": "current" if self._access.status.ok else "stale"}
+        return {
+            "configuration": "current" if self._access.status.ok else "stale",
+            "storage": self._stores.uploads.condition(),
+        }
 
     async def start(self) -> None:
         """Start the background work of this worker."""
@@ -247,6 +252,8 @@ class Maintenance:
             await asyncio.sleep(self._interval)
             try:
                 await self._round()
+            except StorageReadOnly as fault:
+                logger.warning("maintenance waits, the storage is read-only: %s", fault)
             except Exception:
                 logger.exception("maintenance failed; the next round tries again")
 
@@ -270,7 +277,12 @@ def prepare(settings: Settings) -> DataDirectory:
     Raises: StorageFault, in one line that says what to do.
     """
     directory = DataDirectory.claim(settings.data_dir)
-    migrate(directory.layout.database)
+    database = directory.layout.database
+    if directory.read_only:
+        require_current(database)
+        logger.warning("the data directory is read-only: pulls are served, nothing can be pushed or deleted")
+    else:
+        migrate(database, traces=directory.traces, log_reserve=LOG_RESERVE)
     if settings.web.token_secret is None:
         KeyFile(directory.layout.signing_keys, SystemClock()).prepare()
     return directory
@@ -281,7 +293,7 @@ def build(settings: Settings, worker: int, processes: Processes | None = None) -
     clock = SystemClock()
     layout = Layout(settings.data_dir)
     disk, threads = Disk(), Threads()
-    metadata = SqliteMetadataStore(layout.database, clock=clock)
+    metadata = SqliteMetadataStore(layout.database, clock=clock, log_reserve=LOG_RESERVE)
     stores = Stores(
         metadata=metadata,
         content=FilesystemContentStore(layout, disk, threads),

@@ -14,6 +14,10 @@ class StorageFull(StorageFault):
     """The disk, a quota or a file size limit leaves no room; nothing was acknowledged and nothing is damaged."""
 
 
+class StorageReadOnly(StorageFault):
+    """The disk can be read but not written to, as it is meant to be or since it failed; what it holds is served."""
+
+
 class SessionBytesMissing(StorageFault):
     """An upload session has fewer bytes than its row says: its upload cannot go on, a new one can."""
 

@@ -237,7 +237,10 @@ def test_the_registry_starts_and_answers(desk):
     with desk.server(block(README, "start")) as running:
         assert running.run(block(README, "curl")) == "{}"
         assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
-        assert running.run(block(OPERATIONS, "ready")) == '{"status":"ready","configuration":"current"}'
+        assert (
+            running.run(block(OPERATIONS, "ready"))
+            == '{"status":"ready","configuration":"current","storage":"writable"}'
+        )
 
 
 def test_the_registry_starts_with_a_certificate_of_its_own(desk):

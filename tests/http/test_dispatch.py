@@ -7,7 +7,7 @@ import pytest
 
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.config.live_access import ReloadStatus
-from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from support.access import READONLY, READWRITE, binding, rules
@@ -155,6 +155,20 @@ def test_a_full_disk_is_a_507(broken):
     with front.unchanged():
         reply = push_into(front)
     assert (reply.status, reply.codes) == (507, ["UNKNOWN"])
+
+
+def test_a_read_only_disk_is_a_503_that_says_so(broken):
+    front = broken(StorageReadOnly("keep content", "read-only"))
+    with front.unchanged():
+        reply = push_into(front)
+    assert (reply.status, reply.codes) == (503, ["UNKNOWN"])
+    assert "read-only" in reply.json["errors"][0]["message"]
+
+
+def test_readiness_says_what_can_be_done_to_the_storage(memory_front, monkeypatch):
+    assert memory_front.get("/readyz").json["storage"] == "writable"
+    monkeypatch.setattr(memory_front.kept.stores.uploads, "condition", lambda: "read-only")
+    assert memory_front.get("/readyz").json["storage"] == "read-only"
 
 
 def test_a_bug_is_a_500_without_detail_and_its_traceback_is_in_the_log(broken, caplog):

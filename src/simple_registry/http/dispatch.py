@@ -14,7 +14,7 @@ from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.rules import AccessRules
 from simple_registry.content import ContentInterrupted
-from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.http.authentication import Authenticator
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.call import Registry, require_permission
@@ -22,7 +22,14 @@ from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response
 from simple_registry.http.routes import Entry, Matched, resolve
-from simple_registry.oci.errors import RegistryError, SizeInvalid, StorageExhausted, Unauthorized, Unavailable
+from simple_registry.oci.errors import (
+    RegistryError,
+    SizeInvalid,
+    StorageExhausted,
+    StorageNotWritable,
+    Unauthorized,
+    Unavailable,
+)
 
 logger = logging.getLogger("simple_registry")
 
@@ -70,6 +77,9 @@ class Dispatcher:
         except StorageFull as fault:
             logger.error("storage is full: %s", fault)  # noqa: TRY400 (the cause is the disk, not a line of code)
             outcome.response, outcome.note = problem_response(request, StorageExhausted()), str(fault)
+        except StorageReadOnly as fault:
+            logger.error("storage is read-only: %s", fault)  # noqa: TRY400 (as above)
+            outcome.response, outcome.note = problem_response(request, StorageNotWritable()), str(fault)
         except StorageFault as fault:
             logger.exception("request %s met a storage fault", request.id)
             outcome.response, outcome.note = problem_response(request, Unavailable()), str(fault)

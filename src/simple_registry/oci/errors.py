@@ -215,6 +215,12 @@ class Unavailable(RegistryError):
     status = 503
 
 
+class StorageNotWritable(Unavailable):
+    """Not in the table: the server's disk is read-only, so what it holds is served, and nothing can be changed."""
+
+    message = "the registry's storage is read-only: pulls are served, nothing can be pushed or deleted"
+
+
 class StorageExhausted(RegistryError):
     """Not in the table, which speaks of 4xx only: no room left on the server's disk."""
 

@@ -80,8 +80,9 @@ class Uploads:
     async def start(self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL) -> SessionRow:
         """Open a session.
 
-        Raises: TooManyRequests when too many are open.
+        Raises: TooManyRequests when too many are open, and StorageFull.
         """
+        self._uploads.require_room()
         if self._rows.count_sessions() >= self._session_limit:
             raise TooManyRequests(reason="too many upload sessions are open; finish or cancel some")
         row = self._new_row(repository, identity, algorithm)
@@ -133,6 +134,7 @@ class Uploads:
         """
         if chunk.start:
             raise BlobUploadInvalid(reason="a blob in one request begins at byte 0", start=chunk.start)
+        self._uploads.require_room()
         row = self._new_row(repository, identity, expected.algorithm)
         try:
             async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:

@@ -159,8 +159,24 @@ class UploadWriter(Protocol):
         ...
 
 
+class Condition(StrEnum):
+    """What can be done to a store besides reading it."""
+
+    WRITABLE = "writable"
+    FULL = "full"
+    READ_ONLY = "read-only"
+
+
 class UploadStore(Protocol):
     """Bytes of upload sessions. A session that never got a byte has nothing here."""
+
+    def condition(self) -> Condition:
+        """Tell whether bytes can be written, which is tried. Used by `/readyz`."""
+        ...
+
+    def require_room(self) -> None:
+        """Raise StorageFull, or StorageReadOnly, when it is plain, at a glance, that no upload can succeed."""
+        ...
 
     def write(self, session: str, *, algorithm: str) -> AbstractAsyncContextManager[UploadWriter]:
         """Open the session for one writer.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.faults import DataDirectoryRefused
+from simple_registry.faults import DataDirectoryRefused, StorageReadOnly
 from simple_registry.storage.filesystem.data_directory import FORMAT, DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
-from storage.filesystem.disks import FullDisk
+from storage.filesystem.disks import FullDisk, WatchedDisk
 
 
 def refused(path, disk=None):
@@ -114,6 +114,45 @@ sys.stdin.read()
         parent.stdin.close()
         parent.stdout.read()  # ends when the worker does
     DataDirectory.claim(path).release()
+
+
+class ReadOnlyDisk(WatchedDisk):
+    """Refuses every change."""
+
+    def watch(self, name, arguments):
+        raise StorageReadOnly(name, "read-only")
+
+    def touch(self, path):
+        raise StorageReadOnly("touch", path)
+
+
+def test_a_complete_directory_on_a_read_only_disk_is_claimed_and_left_as_it_is(tmp_path):
+    DataDirectory.claim(tmp_path / "data").release()
+    before = contents(tmp_path)
+    directory = DataDirectory.claim(tmp_path / "data", ReadOnlyDisk())
+    assert directory.read_only
+    assert "uses it" in refused(tmp_path / "data")
+    assert "uses it" in refused(tmp_path / "data", ReadOnlyDisk())
+    directory.release()
+    assert contents(tmp_path) == before
+    (tmp_path / "data" / "server.lock").unlink()  # a backup has none
+    DataDirectory.claim(tmp_path / "data", ReadOnlyDisk()).release()
+
+
+def test_a_new_directory_on_a_read_only_disk_is_refused(tmp_path):
+    assert "no server has used it" in refused(tmp_path, ReadOnlyDisk())
+
+
+@pytest.mark.parametrize("trace", ["blobs/sha256/aa/file", "blobs/sha512/00/file", "signing-keys.json"])
+def test_what_was_kept_is_a_trace_of_use(tmp_path, trace):
+    directory = DataDirectory.claim(tmp_path)
+    (tmp_path / "blobs/sha256/bb").mkdir()
+    assert directory.traces() is None
+    path = tmp_path / trace
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert directory.traces() in {"content in blobs/", "signing-keys.json"}
+    directory.release()
 
 
 def test_two_servers_that_start_at_once_are_told_apart(tmp_path):

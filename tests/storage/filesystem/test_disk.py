@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.faults import StorageFault, StorageFull
-from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
+from simple_registry.storage.filesystem.disk import Disk, fault_of
 
 DISK = Disk()
 
@@ -105,3 +105,30 @@ def test_other_failures_are_faults_that_name_the_action(tmp_path):
     assert not isinstance(caught.value, StorageFull)
     with pytest.raises(StorageFault, match="cannot create a file: "):
         DISK.create(f"{tmp_path}/none/x")
+
+
+def test_room_is_what_is_left_to_this_user(tmp_path, monkeypatch):
+    assert DISK.room(str(tmp_path)) > 0
+    found = os.statvfs_result((4096, 512, 100, 50, 40, 9, 9, 9, os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _path: found)
+    with pytest.raises(StorageReadOnly):
+        DISK.room(str(tmp_path))
+
+
+def test_touching_writes_the_time(tmp_path):
+    os.utime(tmp_path, (1, 1))
+    DISK.touch(str(tmp_path))
+    assert tmp_path.stat().st_mtime > 1
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    [
+        (errno.EROFS, StorageReadOnly),
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
+        (errno.EIO, StorageFault),
+    ],
+)
+def test_failures_have_their_names(number, fault):
+    assert fault_of(OSError(number, os.strerror(number))) is fault

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageReadOnly
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.key_file import KeyFile
 from storage.filesystem.disks import RecordingDisk
@@ -241,3 +241,13 @@ def test_several_processes_make_one_file_and_lose_no_rotation(path, clock):
     made = {kid for answer in answers for kid in answer[1:]}
     assert len(made) == 60
     assert {key["kid"] for key in written(path)} == made | {answers[0][0]}
+
+
+def test_missing_keys_on_a_read_only_disk_are_asked_for(tmp_path, clock):
+    class ReadOnlyDisk(Disk):
+        def open_write(self, path):
+            raise StorageReadOnly("open a file for writing", path)
+
+    keys = KeyFile(str(tmp_path / "signing-keys.json"), clock, ReadOnlyDisk())
+    with pytest.raises(DataDirectoryRefused, match=r"web\.tokenSecret"):
+        keys.prepare()

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from simple_registry.content import stream_of
-from simple_registry.faults import SessionBusy, StorageFull
+from simple_registry.faults import SessionBusy, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.filesystem.upload_store import LEAST_ROOM, FilesystemUploadStore
+from simple_registry.storage.protocols import Condition
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import blob_of, run
 
@@ -163,3 +164,19 @@ def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
     assert run(store.abandoned(time.time() - 60)) == ["put-6f1c"]
     run(store.remove("put-6f1c"))
     assert not left.exists()
+
+
+def test_the_condition_of_the_disk_is_told(store, monkeypatch):
+    assert store.condition() == Condition.WRITABLE
+    store.require_room()
+    monkeypatch.setattr(store._disk, "room", lambda _path: LEAST_ROOM - 1)
+    assert store.condition() == Condition.FULL
+    with pytest.raises(StorageFull):
+        store.require_room()
+    monkeypatch.undo()
+
+    def refuse(path):
+        raise StorageReadOnly("touch", path)
+
+    monkeypatch.setattr(store._disk, "touch", refuse)
+    assert store.condition() == Condition.READ_ONLY

@@ -1,5 +1,6 @@
 """New, current, newer and foreign databases."""
 
+import json
 from pathlib import Path
 
 import apsw
@@ -7,7 +8,7 @@ import pytest
 
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.storage.sqlite import migrate as module
-from simple_registry.storage.sqlite.migrate import APPLICATION_ID, migrate, migrations
+from simple_registry.storage.sqlite.migrate import APPLICATION_ID, migrate, migrations, require_current
 
 
 def refused(path):
@@ -52,6 +53,60 @@ def test_what_is_no_database_is_refused(tmp_path):
     path = str(tmp_path / "registry.db")
     Path(path).write_bytes(b"holiday " * 1000)
     assert "not a sound database" in refused(path)
+
+
+USED = "content in blobs/"
+
+
+@pytest.mark.parametrize("look_first", [migrate, require_current])
+@pytest.mark.parametrize("left", ["nothing", "no bytes", "no tables"])
+def test_a_database_that_is_lost_is_not_begun_anew(tmp_path, left, look_first):
+    path = tmp_path / "registry.db"
+    if left == "no bytes":
+        path.touch()
+    elif left == "no tables":
+        connection = apsw.Connection(str(path))
+        connection.execute("CREATE TABLE x (y); DROP TABLE x")
+        connection.close()
+    before = {entry: entry.read_bytes() for entry in tmp_path.iterdir()}
+    with pytest.raises(DataDirectoryRefused, match="restore it from a backup") as caught:
+        look_first(str(path), **({"traces": lambda: USED} if look_first is migrate else {}))
+    assert look_first is not migrate or USED in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert {entry: entry.read_bytes() for entry in tmp_path.iterdir()} == before
+
+
+def test_a_log_without_its_database_is_kept(tmp_path):
+    log = tmp_path / "registry.db-wal"
+    log.write_bytes(b"committed rows")
+    with pytest.raises(DataDirectoryRefused, match=r"registry\.db-wal shows that the registry was in use"):
+        migrate(str(tmp_path / "registry.db"))
+    assert log.read_bytes() == b"committed rows"
+
+
+def test_a_first_start_that_was_cut_off_is_continued(tmp_path):
+    path = tmp_path / "registry.db"
+    path.touch()
+    migrate(str(path), traces=lambda: None)
+    require_current(str(path))
+
+
+@pytest.mark.parametrize("look_first", [migrate, require_current])
+@pytest.mark.parametrize("size", [100, 4096, -4096])
+def test_a_database_that_was_cut_is_refused(path, size, look_first):
+    whole = Path(path).read_bytes()
+    cut = whole[:size]
+    Path(path).write_bytes(cut)
+    with pytest.raises(DataDirectoryRefused, match="restore it from a backup"):
+        look_first(path)
+    assert Path(path).read_bytes() == cut
+
+
+def test_a_database_behind_its_log_is_whole(path, look):
+    look("INSERT INTO repositories (name) SELECT value FROM json_each(?)", json.dumps([*range(10_000)]))
+    require_current(path)
+    migrate(path)
+    assert look("SELECT count(*) FROM repositories") == [(10_000,)]
 
 
 def test_a_place_that_cannot_hold_a_database_is_a_fault(tmp_path):

@@ -1,14 +1,15 @@
 """Claiming a data directory: it is ours, of a format we know, and no other server uses it.
 
 The claim is an `flock` on an open file that forked workers inherit, so it lasts until the last of them has ended,
-however that happens. A directory that is refused is left as it was.
+however that happens. A directory that is refused is left as it was. One on a disk that is read-only can be claimed when
+it is complete: what it holds can be served.
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageReadOnly
 from simple_registry.storage.filesystem.disk import PRIVATE_DIRECTORY, Disk
 from simple_registry.storage.filesystem.layout import Layout
 
@@ -22,11 +23,12 @@ _HARMLESS = frozenset({"server.lock", "format.new", "lost+found"})
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """A claimed data directory."""
+    """A claimed data directory. When it is `read_only`, nothing in it can be changed."""
 
     layout: Layout
+    read_only: bool
     _disk: Disk
-    _lock: int
+    _lock: int | None
 
     @classmethod
     def claim(cls, path: str | os.PathLike[str], disk: Disk | None = None) -> "DataDirectory":
@@ -36,8 +38,10 @@ class DataDirectory:
         """
         disk = disk or Disk()
         layout = Layout(path)
-        _require_directory(disk, layout)
+        read_only = _require_directory(disk, layout)
         _require_ours(layout)
+        if read_only:
+            return cls(layout, read_only, disk, _lock_read_only(disk, layout))
         try:
             lock = disk.open_write(layout.server_lock)
             try:
@@ -51,7 +55,7 @@ class DataDirectory:
             raise
         except StorageFault as fault:
             raise DataDirectoryRefused(layout.root, f"{fault}; make room or choose another directory") from fault
-        return cls(layout, disk, lock)
+        return cls(layout, read_only, disk, lock)
 
     @staticmethod
     def find(path: str | os.PathLike[str]) -> Layout:
@@ -65,13 +69,24 @@ class DataDirectory:
         _require_ours(layout)
         return layout
 
+    def traces(self) -> str | None:
+        """Return what shows that the registry was in use, wherever its database may be, or `None`."""
+        if self._disk.stat(self.layout.signing_keys) is not None:
+            return "signing-keys.json"
+        for algorithm in self.layout.algorithms():
+            for directory in self._disk.names(algorithm):
+                if self._disk.names(f"{algorithm}/{directory}"):
+                    return "content in blobs/"
+        return None
+
     def release(self) -> None:
         """Give up this process's part of the claim."""
-        self._disk.close(self._lock)
+        if self._lock is not None:
+            self._disk.close(self._lock)
 
 
-def _require_directory(disk: Disk, layout: Layout) -> None:
-    """See that there is a directory which we may read and write."""
+def _require_directory(disk: Disk, layout: Layout) -> bool:
+    """See that there is a directory which we may read and write. Returns whether its disk is read-only."""
     root = Path(layout.root)
     try:
         if not root.exists():
@@ -83,10 +98,28 @@ def _require_directory(disk: Disk, layout: Layout) -> None:
         ) from error
     if not root.is_dir():
         raise DataDirectoryRefused(layout.root, "it is not a directory; choose another path")
+    if _is_read_only(disk, layout):
+        if os.access(root, os.R_OK | os.X_OK) and Path(layout.format).exists():
+            return True
+        raise DataDirectoryRefused(
+            layout.root, "it is on a read-only file system and no server has used it; choose another directory"
+        )
     if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
         raise DataDirectoryRefused(
             layout.root, "it is not writable for this user; change its owner or choose another directory"
         )
+    return False
+
+
+def _is_read_only(disk: Disk, layout: Layout) -> bool:
+    """Tell whether the file system can only be read; one that failed says so only when it is to be written."""
+    try:
+        disk.touch(layout.root)
+    except StorageReadOnly:
+        return True
+    except StorageFault:
+        return False  # not ours to touch: what else we may do is asked next
+    return False
 
 
 def _require_ours(layout: Layout) -> None:
@@ -109,6 +142,15 @@ def _require_ours(layout: Layout) -> None:
         raise DataDirectoryRefused(
             layout.root, f"a newer version wrote it (format {written}, this one knows {FORMAT}); use that version"
         )
+
+
+def _lock_read_only(disk: Disk, layout: Layout) -> int | None:
+    """Keep servers that may write away, if there is a lock: where no server ever was, there is none to come."""
+    lock = disk.open_read(layout.server_lock)
+    if lock is not None and not disk.try_lock(lock):
+        disk.close(lock)
+        raise DataDirectoryRefused(layout.root, "another server uses it; stop it or choose another directory")
+    return lock
 
 
 def _lock(disk: Disk, layout: Layout, lock: int) -> None:

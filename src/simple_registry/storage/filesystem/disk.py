@@ -1,7 +1,8 @@
 """The few system calls that storage rests on, so that a test can count, fail or cut off each of them.
 
-Every `OSError` leaves as a `StorageFault` that names the action, or as a `StorageFull` when there is no room. Absence
-is an answer: where a file may be missing, the method returns `None` or `False`.
+Every `OSError` leaves as a `StorageFault` that names the action: a `StorageFull` when there is no room, a
+`StorageReadOnly` when nothing may be written. Absence is an answer: where a file may be missing, the method returns
+`None` or `False`.
 """
 
 import errno
@@ -10,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -139,6 +140,22 @@ class Disk:
         with _faults("look at a file"):
             return os.fstat(fd)
 
+    def room(self, path: str) -> int:
+        """Return how many bytes can still be written to the file system that holds a path, none when it is read-only.
+
+        Raises: StorageReadOnly when it was mounted so; one that became so by a failure is found by writing only.
+        """
+        with _faults("look for room"):
+            found = os.statvfs(path)
+            if found.f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            return found.f_bavail * found.f_frsize
+
+    def touch(self, path: str) -> None:
+        """Set the times of a path to now, which is the least that can be written."""
+        with _faults("write to the disk"):
+            os.utime(path)
+
     def names(self, path: str) -> Sequence[str]:
         """Return the names in a directory, in no order."""
         with _faults("list a directory"):
@@ -155,4 +172,11 @@ def _faults(action: str) -> Iterator[None]:
 
 
 def _fault(action: str, error: OSError) -> StorageFault:
-    return (StorageFull if error.errno in _FULL else StorageFault)(action, error)
+    return fault_of(error)(action, error)
+
+
+def fault_of(error: OSError) -> type[StorageFault]:
+    """Return what the registry calls a failure of a system call."""
+    if error.errno == errno.EROFS:
+        return StorageReadOnly
+    return StorageFull if error.errno in _FULL else StorageFault

@@ -21,7 +21,7 @@ import msgspec
 
 from simple_registry.access.signed import SigningKey
 from simple_registry.clock import Clock
-from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageReadOnly
 from simple_registry.storage.filesystem.disk import Disk
 
 logger = logging.getLogger("simple_registry")
@@ -133,7 +133,12 @@ class KeyFile:
         """
         mark = self._current_mark()
         if mark is None:
-            self._create()
+            try:
+                self._create()
+            except StorageReadOnly as fault:
+                raise DataDirectoryRefused(
+                    self._path, "it is missing, and the disk is read-only; restore it, or set web.tokenSecret"
+                ) from fault
             mark = self._current_mark()
         if mark != self._mark or not self._keys:
             self._mark = mark  # first: what cannot be read is complained of once

@@ -33,7 +33,11 @@ class Layout:
 
     def directories(self) -> list[str]:
         """Return the directories that always exist below the root, parents first."""
-        return [self.blobs, *(f"{self.blobs}/{algorithm}" for algorithm in ALGORITHMS), self.uploads]
+        return [self.blobs, *self.algorithms(), self.uploads]
+
+    def algorithms(self) -> list[str]:
+        """Return the directories that hold the content of one algorithm each."""
+        return [f"{self.blobs}/{algorithm}" for algorithm in ALGORITHMS]
 
     def blob(self, digest: Digest) -> str:
         """Return where content with this digest is kept.

@@ -6,7 +6,7 @@ The lock is `flock`'s, so it holds across processes and ends with the process th
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from simple_registry.faults import SessionBusy, StorageFault
+from simple_registry.faults import SessionBusy, StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashStates
@@ -14,7 +14,10 @@ from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import Placement, require_size
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter, hash_file
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.protocols import Blob, Condition
+
+LEAST_ROOM = 1024 * 1024
+"""Bytes below which no upload begins: clients that try again and again would use up the room that rows need."""
 
 
 class FilesystemUploadStore:
@@ -45,6 +48,23 @@ class FilesystemUploadStore:
             yield writer
         finally:
             writer.close()
+
+    def condition(self) -> Condition:
+        """Tell whether bytes can be written, which is tried: a disk that failed says that it is read-only only then."""
+        try:
+            self.require_room()
+            self._disk.touch(self._layout.uploads)
+        except StorageFull:
+            return Condition.FULL
+        except StorageReadOnly:
+            return Condition.READ_ONLY
+        return Condition.WRITABLE
+
+    def require_room(self) -> None:
+        """Raise StorageFull, or StorageReadOnly, when it is plain that no upload can succeed."""
+        room = self._disk.room(self._layout.uploads)
+        if room < LEAST_ROOM:
+            raise StorageFull("take an upload", f"{room} bytes are left on the disk")
 
     async def digest(self, session: str, algorithm: str) -> Digest:
         """Read all bytes of a session and return their digest in `algorithm`."""

@@ -8,7 +8,7 @@ from simple_registry.content import ByteStream
 from simple_registry.faults import SessionBusy, SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.protocols import Blob, Condition
 
 
 class MemoryUploadStore:
@@ -40,6 +40,13 @@ class MemoryUploadStore:
                 self._written[session] = self._clock.now()
             elif self._sessions.get(session) is data:
                 del self._sessions[session]
+
+    def condition(self) -> Condition:
+        """Tell that bytes can be written."""
+        return Condition.WRITABLE
+
+    def require_room(self) -> None:
+        """Do nothing: there is room."""
 
     async def digest(self, session: str, algorithm: str) -> Digest:
         """Return the digest of all bytes of a session in `algorithm`."""

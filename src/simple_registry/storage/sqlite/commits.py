@@ -10,13 +10,14 @@ a transaction, hence either before the row went or after the file has gone.
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import apsw
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.reserve import fold, keep_log, reserve_log
 
 ACTION = "write rows"
 
@@ -45,25 +46,33 @@ class Outcome:
 class Commits:
     """Writes to one database, from one thread."""
 
-    def __init__(self, path: str) -> None:
-        """Open the database at `path` and the lock file beside it.
+    def __init__(self, path: str, log_reserve: int = 0) -> None:
+        """Open the database at `path` and the lock file beside it, with room for `log_reserve` bytes of its log.
 
         Raises: StorageFault.
         """
-        try:
-            self._connection = open_connection(path)
-        except apsw.Error as error:
-            raise fault(ACTION, error) from error
+        self._path = path
+        self._log_reserve = log_reserve
+        self._reserved = log_reserve == 0
         self._synced = True
         """Whether the connection waits for the disk at each commit, as every new one does."""
         try:
             self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            self._connection.close()
-            raise StorageFault(ACTION, error) from error
+            raise fault(ACTION, error) from error
+        try:
+            self._connection = open_connection(path)
+            if log_reserve:
+                keep_log(self._connection)
+        except apsw.Error as error:
+            os.close(self._lock)
+            raise fault(ACTION, error) from error
 
     def close(self) -> None:
-        """Let go of both."""
+        """Let go of both; a log that stays is emptied."""
+        if self._log_reserve:
+            with suppress(StorageFault), self._turn():
+                fold(self._connection, self._path, self._log_reserve)
         self._connection.close()
         os.close(self._lock)
 
@@ -75,6 +84,8 @@ class Commits:
         try:
             with self._turn():
                 outcomes = self._transaction(changes)
+                # Room that was not there at the start may be there now; asked until it is.
+                self._reserved = self._reserved or reserve_log(self._path, self._log_reserve)
                 return [_finish(change, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
         except Exception as error:  # noqa: BLE001 (it goes to those who wait for the changes)
             return [Outcome(error=error)] * len(changes)

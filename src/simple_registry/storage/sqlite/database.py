@@ -16,6 +16,7 @@ import apsw
 from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.reserve import keep_log
 from simple_registry.storage.sqlite.writer import Writer
 
 Value = str | int | float | None
@@ -32,17 +33,19 @@ REMEMBERED = 20_000
 class Database:
     """Reads and writes rows. Built after the process was forked, in the thread that reads."""
 
-    def __init__(self, path: str, clock: Clock) -> None:
-        """Open the database at `path`, which `migrate` has brought up to date.
+    def __init__(self, path: str, clock: Clock, log_reserve: int = 0) -> None:
+        """Open the database at `path`, which `migrate` has brought up to date; see `reserve` for `log_reserve`.
 
         Raises: StorageFault.
         """
         try:
             self._reader = open_connection(path, query_only=True)
+            if log_reserve:
+                keep_log(self._reader)
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
         self._path = path
-        self._writer = Writer(path)
+        self._writer = Writer(path, log_reserve)
         self._closed = False
         self._version: Sequence[Row] = ()
         self._answers: dict[Hashable, Any] = {}

@@ -27,12 +27,12 @@ class SqliteMetadataStore(
 ):
     """All rows, in one database. Build one per process, after forking, in the thread of the event loop."""
 
-    def __init__(self, path: str, clock: Clock) -> None:
+    def __init__(self, path: str, clock: Clock, log_reserve: int = 0) -> None:
         """Open the database at `path`, which `migrate` has brought up to date; times come from `clock`.
 
         Raises: StorageFault.
         """
-        self.database = self._database = Database(path, clock)
+        self.database = self._database = Database(path, clock, log_reserve)
 
     def check(self) -> None:
         """Raise StorageFault unless rows can be read."""

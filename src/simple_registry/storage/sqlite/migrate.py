@@ -6,15 +6,19 @@ are written in the transaction of the file, so a crash leaves one version or the
 
 import os
 import re
+from collections.abc import Callable
 from importlib import resources
 
 import apsw
 
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.reserve import fold, keep_log
 
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
+
+_RESTORE = "restore it from a backup"
 
 _FILE = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql", re.ASCII)
 
@@ -28,18 +32,29 @@ def migrations() -> list[str]:
     return [entry.read_text("utf-8") for _, entry in numbered]
 
 
-def migrate(path: str) -> None:
+def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_reserve: int = 0) -> None:
     """Create the database at `path`, or bring it up to date. Called by one process, before it forks workers.
 
-    Raises: DataDirectoryRefused for a database that is newer or not ours; StorageFault.
+    `traces` tells what shows that the registry was in use before: then a database that is missing or empty is lost, and
+    none is begun anew.
+
+    Raises: DataDirectoryRefused for a database that is lost, damaged, newer or not ours; StorageFault.
     """
     connection = None
     try:
+        if not _size(path):
+            _require_unused(path, traces)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let others read it
         connection = open_connection(path, create=True)
+        if _version(connection, path) == 0:
+            _require_unused(path, traces)
+        if log_reserve:
+            keep_log(connection)
         _migrate(connection, path)
+        fold(connection, path, log_reserve)
+        _require_whole(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise DataDirectoryRefused(path, f"it is not a sound database ({error}); restore it from a backup") from error
+        raise DataDirectoryRefused(path, f"it is not a sound database ({error}); {_RESTORE}") from error
     except (apsw.Error, OSError) as error:
         raise fault(f"open the database {path}", error, connection) from error
     finally:
@@ -48,23 +63,65 @@ def migrate(path: str) -> None:
 
 
 def require_current(path: str) -> None:
-    """See that the database at `path` has the schema of this program, changing nothing.
+    """See that the database at `path` is there, sound at first sight, and has the schema of this program.
+
+    Changes nothing, and writes nothing: the disk may be read-only.
 
     Raises: DataDirectoryRefused, StorageFault.
     """
     connection = None
     try:
+        if not _size(path):
+            raise DataDirectoryRefused(path, f"it is missing or empty; {_RESTORE}")
         connection = open_connection(path, query_only=True)
         version = _version(connection, path)
+        _require_whole(connection, path)
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        raise DataDirectoryRefused(path, f"it is not a sound database ({error}); {_RESTORE}") from error
     except apsw.Error as error:
         raise fault(f"open the database {path}", error, connection) from error
     finally:
         if connection is not None:
             connection.close()
+    if version == 0:
+        raise DataDirectoryRefused(path, f"it holds nothing; {_RESTORE}")
     if version != len(migrations()):
         raise DataDirectoryRefused(
             path, f"its schema is {version}, this version's {len(migrations())}; start the server of this version first"
         )
+
+
+def _require_unused(path: str, traces: Callable[[], str | None]) -> None:
+    """Refuse to begin anew where something shows that there was a database."""
+    found = traces()
+    log = f"{path}-wal"
+    if found is None and not _size(path) and _size(log):
+        found = f"its log {log}"
+    if found is not None:
+        raise DataDirectoryRefused(
+            path,
+            f"it is missing or empty, although {found} shows that the registry was in use; {_RESTORE}, "
+            "or begin anew in another data directory",
+        )
+
+
+def _require_whole(connection: apsw.Connection, path: str) -> None:
+    """Refuse a database whose end is missing: SQLite would notice only when it looks for a page there.
+
+    Pages that are still in the log need not be in the file.
+    """
+    if _size(f"{path}-wal"):
+        return
+    size = _number(connection, "PRAGMA page_count") * _number(connection, "PRAGMA page_size")
+    if _size(path) < size:
+        raise DataDirectoryRefused(path, f"it has {_size(path)} bytes of {size}; {_RESTORE}")
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 (paths are plain strings here)
+    except FileNotFoundError:
+        return 0
 
 
 def _migrate(connection: apsw.Connection, path: str) -> None:

@@ -33,9 +33,10 @@ class _Job:
 class Writer:
     """Queues changes for the writing thread, which starts with the first."""
 
-    def __init__(self, path: str) -> None:
-        """Write to the database at `path`."""
+    def __init__(self, path: str, log_reserve: int = 0) -> None:
+        """Write to the database at `path`, with room for `log_reserve` bytes of its log."""
         self._path = path
+        self._log_reserve = log_reserve
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._closed = False
@@ -81,7 +82,7 @@ class Writer:
             batch, more = self._take()
             for jobs in _split(batch):
                 try:
-                    commits = commits or Commits(self._path)
+                    commits = commits or Commits(self._path, self._log_reserve)
                     outcomes = commits.commit([job.change for job in jobs])
                     self.sizes[len(jobs)] += 1
                 except StorageFault as error:
