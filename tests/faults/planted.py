@@ -5,6 +5,7 @@ data: what PITFALLS of others taught, one line each.
 """
 
 import asyncio
+import os
 import random
 import sys
 import time
@@ -12,12 +13,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+import apsw
+
 from simple_registry.cli.main import main
+from simple_registry.content import Content, FileContent, read_content
 from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.oci.digests import Digest
+from simple_registry.operations import manifests
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
+from simple_registry.storage.protocols import ManifestRow
 from simple_registry.storage.sqlite import commits, database
 from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
@@ -182,6 +190,61 @@ def received_before_durable() -> None:
 
 class _Careless(Disk):
     fsync = fsync_directory = _nothing
+
+
+# ---------------------------------------------------------------- damage
+
+
+@bug
+def no_size_check() -> None:
+    """Whatever has the name of content is content."""
+    FilesystemContentStore.present = lambda self, blob: os.path.exists(self._layout.blob(blob.digest))  # noqa: PTH110
+    FilesystemContentStore.open = _open_whatever_is_there
+
+
+async def _open_whatever_is_there(self: FilesystemContentStore, digest: Digest) -> FileContent | None:
+    path = self._layout.blob(digest)
+    rows = apsw.Connection(self._layout.database, flags=apsw.SQLITE_OPEN_READONLY)
+    found = rows.execute("SELECT size FROM blobs WHERE digest = ?", (str(digest),)).fetchall()
+    rows.close()
+    return FileContent(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240, PTH113
+
+
+@bug
+def manifests_unchecked() -> None:
+    """A manifest is not compared with its digest when it is read."""
+
+    async def read(_row: object, content: Content) -> bytes:
+        return await read_content(content)
+
+    manifests._read_intact = read
+
+
+@bug
+def manifests_from_memory() -> None:
+    """A manifest that was read once is served from memory, whatever became of its file."""
+    read, kept = manifests.Manifests.read, {}
+
+    async def read_once(self: manifests.Manifests, row: ManifestRow) -> bytes:
+        if row.digest not in kept:
+            kept[row.digest] = await read(self, row)
+        return kept[row.digest]
+
+    manifests.Manifests.read = read_once
+
+
+@bug
+def existing_content_is_kept() -> None:
+    """A push of content that has its name already leaves what is there."""
+    give_name = Placement.give_name
+
+    def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> None:
+        if os.path.exists(self._layout.blob(digest)):  # noqa: PTH110
+            self._disk.unlink(path)
+        else:
+            give_name(self, fd, path, digest)
+
+    Placement.give_name = give_new_name
 
 
 if __name__ == "__main__":
