@@ -43,6 +43,7 @@ from simple_registry.measuring import (
 )
 from simple_registry.metrics.measures import Measures
 from simple_registry.metrics.processes import Processes
+from simple_registry.operations.ageing import Ageing
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.manifests import Manifests, Required
@@ -157,7 +158,7 @@ class RegistryApplication:
             stores.metadata,
             stores.content,
             uploads,
-            clock=clock,
+            ageing=Ageing(clock),
             grace=settings.garbage_collection.grace,
             session_life=limits.session_life,
         )

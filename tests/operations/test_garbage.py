@@ -2,8 +2,10 @@
 
 import pytest
 
+from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import garbage as module
+from simple_registry.operations.garbage import Collected
 from simple_registry.storage.protocols import Blob
 from support.documents import CONFIG, encode, image, push_image
 
@@ -121,3 +123,64 @@ def test_content_that_was_touched_after_it_was_listed_stays(front, collect, cloc
     clock.advance(GRACE / 2)
     with front.unchanged():
         assert collect().contents == 0
+
+
+# ---------------------------------------------------------------- somebody sets the clock
+
+DAY = 24 * 3600.0
+
+
+@pytest.mark.parametrize("jump", [2 * GRACE, 3 * DAY, 50 * 365 * DAY])
+def test_a_clock_that_is_set_forward_ends_nothing_under_way(front, collect, clock, jump):
+    location = front.open_session("a")
+    front.patch(location, body=DATA)
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{DIGEST}")
+    front.run(_abandon(front, b"bytes of a request under way"))
+    clock.jump(jump)
+    assert collect() == Collected(0, 0, 0)
+    assert front.get(location).status == 204
+    assert kept(front, DATA)
+    clock.advance(2 * DAY)
+    assert collect().contents == 1
+    assert front.get(location).status == 404
+
+
+def test_a_clock_that_is_set_forward_takes_no_token(front, collect, clock):
+    token = front.run(front.application._tokens.create("ada", "", expires=clock.now() + DAY, scopes=None))[0]
+    clock.jump(10 * DAY)
+    collect()
+    assert front.kept.stores.metadata.find_token_by_id(token.token_id) is not None
+
+
+def test_what_a_clock_dated_in_the_future_gets_old_from_now_on(front, collect, clock):
+    clock.jump(3650 * DAY)
+    location = front.open_session("a")
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{DIGEST}")
+    clock.jump(-3650 * DAY)
+    assert collect() == Collected(0, 0, 0)
+    assert front.get(location).status == 204
+    clock.advance(2 * DAY)
+    assert collect().contents == 1
+    assert front.get(location).status == 404
+
+
+async def _abandon(front, data):
+    """Leave bytes that no session owns."""
+    async with front.kept.stores.uploads.write("nobody", algorithm="sha256") as writer:
+        await writer.resume(0)
+        await writer.append(stream_of(data))
+        await writer.sync()
+
+
+def test_bytes_that_are_being_written_are_not_abandoned(front, clock):
+    uploads = front.kept.stores.uploads
+    front.run(_abandon(front, b"bytes"))
+
+    async def expire_while_they_are_written():
+        async with uploads.write("nobody", algorithm="sha256"):
+            return await front.application.garbage._uploads.expire(4e9)
+
+    assert front.run(expire_while_they_are_written()) == 0
+    assert front.run(front.application.garbage._uploads.expire(4e9)) == 1

@@ -1,14 +1,15 @@
 """Giving room back: upload sessions nobody continues, content that no repository holds, tokens long expired.
 
 Content is removed only when no repository has held it for the grace period, which outlives every read that began
-while it was held. `GarbageRows.forget` asks once more under the lock that every push takes to write its row.
+while it was held. `GarbageRows.forget` asks once more under the lock that every push takes to write its row. Setting
+the machine's clock makes nothing older (`ageing`).
 """
 
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from simple_registry.clock import Clock
+from simple_registry.operations.ageing import LATER, Ageing
 from simple_registry.operations.tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.protocols import ContentStore, GarbageRows, TokenRows
@@ -39,7 +40,7 @@ class Garbage:
         content: ContentStore,
         uploads: Uploads,
         *,
-        clock: Clock,
+        ageing: Ageing,
         grace: float,
         session_life: float,
     ) -> None:
@@ -47,17 +48,20 @@ class Garbage:
         self._rows = rows
         self._content = content
         self._uploads = uploads
-        self._clock = clock
+        self._ageing = ageing
         self._grace = grace
         self._session_life = session_life
 
     async def collect(self) -> Collected:
         """Do one round."""
-        now = self._clock.now()
-        sessions = await self._uploads.expire(now - self._session_life)
+        future = self._ageing.future()
+        if self._rows.is_dated_after(future):
+            await self._rows.bring_back(future, to=future - LATER)
+        sessions = await self._uploads.expire(self._ageing.before(self._session_life))
         contents = 0
-        for digest in self._rows.page_unheld(now - self._grace, BATCH):
+        before = self._ageing.before(self._grace)
+        for digest in self._rows.page_unheld(before, BATCH):
             remove = partial(self._content.remove, digest)
-            contents += await self._rows.forget(digest, before=now - self._grace, remove=remove)
-        tokens = await self._rows.remove_expired_tokens(now - EXPIRED_KEPT)
+            contents += await self._rows.forget(digest, before=before, remove=remove)
+        tokens = await self._rows.remove_expired_tokens(self._ageing.before(EXPIRED_KEPT))
         return Collected(sessions, contents, tokens)

@@ -162,9 +162,17 @@ class Uploads:
             expired += 1
         for session in await self._uploads.abandoned(before):
             if self._rows.find_session(session) is None:
-                await self._uploads.remove(session)
-                expired += 1
+                expired += await self._drop(session)
         return expired
+
+    async def _drop(self, session: str) -> bool:
+        """Remove bytes without a row, unless somebody is writing them, whatever the clock says."""
+        try:
+            async with self._uploads.write(session, algorithm=CANONICAL):
+                await self._uploads.remove(session)
+        except SessionBusy:
+            return False
+        return True
 
     def _new_row(self, repository: RepositoryName, identity: str, algorithm: str) -> SessionRow:
         return SessionRow(

@@ -406,7 +406,15 @@ class TokenRows(Protocol):
 
 
 class GarbageRows(Protocol):
-    """Content that no repository holds any more."""
+    """Content that no repository holds any more, and the times by which things get old."""
+
+    def is_dated_after(self, future: float) -> bool:
+        """Tell whether content counts as unheld, or a session as touched, since later than this time."""
+        ...
+
+    async def bring_back(self, future: float, *, to: float) -> None:
+        """Date what `is_dated_after` finds `to` this time: the clock was wrong when it was written."""
+        ...
 
     def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
         """Return content that no repository has held, as blob or manifest, since before this time."""

@@ -68,6 +68,7 @@ class FilesystemContentStore:
         path = self._layout.session(f"put-{uuid.uuid4()}")
         fd = self._disk.create(path)
         try:
+            self._disk.try_lock(fd)  # as the writer of a session does: nobody takes it for abandoned
             self._disk.write(fd, data, 0)
             self._placement.give_name(fd, path, digest)
         except BaseException:

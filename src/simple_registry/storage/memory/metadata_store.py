@@ -5,7 +5,7 @@ is right for tests and trials and nothing larger.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from simple_registry.clock import Clock
@@ -223,6 +223,18 @@ class MemoryMetadataStore(MemoryTokenRows):
         return sorted(expired, key=lambda row: (row.touched, row.session))[:limit]
 
     # garbage
+
+    def is_dated_after(self, future: float) -> bool:
+        """Tell whether content counts as unheld, or a session as touched, since later than this time."""
+        times = [*self._unheld.values(), *(row.touched for row in self._sessions.values())]
+        return any(time > future for time in times)
+
+    async def bring_back(self, future: float, *, to: float) -> None:
+        """Date what `is_dated_after` finds `to` this time."""
+        self._unheld = {digest: to if time > future else time for digest, time in self._unheld.items()}
+        for session, row in self._sessions.items():
+            if row.touched > future:
+                self._sessions[session] = replace(row, touched=to)
 
     def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
         """Return content that no repository has held, as blob or manifest, since before this time."""

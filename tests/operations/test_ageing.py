@@ -1,0 +1,87 @@
+"""Nothing gets older because somebody set the clock, and nothing stays young for ever."""
+
+import pytest
+
+from simple_registry.operations.ageing import LATER, Ageing
+from support.time import SettableClock
+
+AGE = 3600.0
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def clock():
+    return SettableClock()
+
+
+def test_without_a_jump_the_wall_is_right(clock):
+    ageing = Ageing(clock)
+    for _ in range(3):
+        clock.advance(DAY)
+        assert ageing.before(AGE) == clock.now() - AGE
+
+
+@pytest.mark.parametrize("jump", [2 * AGE, DAY, 50 * 365 * DAY])
+def test_a_jump_forward_makes_nothing_older(clock, jump):
+    ageing = Ageing(clock)
+    clock.advance(DAY)
+    touched = clock.now()
+    clock.advance(AGE / 2)
+    clock.jump(jump)
+    assert touched >= ageing.before(AGE)
+    clock.advance(AGE / 2 - 1)
+    assert touched >= ageing.before(AGE)
+    clock.advance(2)
+    assert touched < ageing.before(AGE)
+
+
+def test_what_is_written_after_a_jump_is_old_after_its_time(clock):
+    ageing = Ageing(clock)
+    clock.jump(DAY)
+    ageing.before(AGE)
+    touched = clock.now()
+    clock.advance(AGE - 1)
+    assert touched >= ageing.before(AGE)
+    clock.advance(2)
+    assert touched < ageing.before(AGE)
+
+
+@pytest.mark.parametrize("jump", [-AGE, -DAY, -50 * 365 * DAY])
+def test_a_jump_back_makes_nothing_older(clock, jump):
+    ageing = Ageing(clock)
+    touched = clock.now()
+    clock.jump(jump)
+    clock.advance(AGE - 1)
+    assert touched >= ageing.before(AGE)
+    assert (touched > ageing.future()) == (jump < -LATER)
+
+
+def test_there_and_back_is_no_jump(clock):
+    ageing = Ageing(clock)
+    touched = clock.now()
+    clock.jump(DAY)
+    ageing.before(AGE)
+    clock.jump(-DAY)
+    clock.advance(AGE + 1)
+    assert touched < ageing.before(AGE)
+
+
+def test_two_jumps_add_up(clock):
+    ageing = Ageing(clock)
+    touched = clock.now()
+    for _ in range(2):
+        clock.jump(DAY)
+        clock.advance(AGE / 2 - 1)
+        assert touched >= ageing.before(AGE)
+
+
+def test_small_corrections_are_no_jump(clock):
+    ageing = Ageing(clock)
+    clock.jump(30)
+    assert ageing.before(AGE) == clock.now() - AGE
+
+
+def test_a_process_that_begins_later_knows_of_an_earlier_jump(clock):
+    touched = clock.now()
+    clock.jump(DAY)
+    assert touched >= Ageing(clock).before(AGE)
