@@ -7,10 +7,12 @@ has the figure).
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from ssl import create_default_context
 
 from bench.generators import LoadFailed, NotOffered
-from bench.plans import OCTETS, Way, digest_of
+from bench.plans import MANIFEST, OCTETS, Way
 
 CHUNK = 16 * 1024 * 1024
 """What a client sends with one PATCH when it sends chunks."""
@@ -45,7 +47,7 @@ class Client:
         Raises:
             LoadFailed: the answer is not 200.
         """
-        self._connection.request("GET", path, headers=self._headers)
+        self._connection.request("GET", path, headers={"Accept": f"{MANIFEST}, */*", **self._headers})
         response = self._connection.getresponse()
         content = response.read()
         if response.status != 200:
@@ -68,7 +70,7 @@ class Client:
             if response.status != 201:
                 raise LoadFailed(f"one POST: {response.status}")
             return time.perf_counter() - started
-        session = _location(self.ask("POST", uploads, b"", 202))
+        session = self.start(repository)
         if way is Way.PATCH:
             session = _location(self.ask("PATCH", session, content, 202, Content_Type=OCTETS))
         elif way is Way.CHUNKS:
@@ -76,9 +78,22 @@ class Client:
                 piece = content[start : start + CHUNK]
                 span = f"{start}-{start + len(piece) - 1}"
                 session = _location(self.ask("PATCH", session, piece, 202, Content_Type=OCTETS, Content_Range=span))
-        rest = content if way is Way.PUT else b""
-        self.ask("PUT", f"{session}{'&' if '?' in session else '?'}digest={digest}", rest, 201, Content_Type=OCTETS)
+        self.finish(session, content if way is Way.PUT else b"", digest)
         return time.perf_counter() - started
+
+    def start(self, repository: str) -> str:
+        """Open an upload session and return its path. Raises: LoadFailed."""
+        return _location(self.ask("POST", f"/v2/{repository}/blobs/uploads/", b"", 202))
+
+    def finish(self, session: str, content: object, digest: str, size: int | None = None) -> None:
+        """Send the rest of a blob and close its session; `size` is needed for content that has no length.
+
+        Raises:
+            LoadFailed
+        """
+        length = {} if size is None else {"Content_Length": str(size)}
+        path = f"{session}{'&' if '?' in session else '?'}digest={digest}"
+        self.ask("PUT", path, content, 201, Content_Type=OCTETS, **length)
 
 
 def _location(response: HTTPResponse) -> str:
@@ -87,16 +102,12 @@ def _location(response: HTTPResponse) -> str:
 
 
 @contextmanager
-def connect(address: str, headers: Mapping[str, str]) -> Iterator[Client]:
-    """Open a connection for the length of the block."""
+def connect(address: str, headers: Mapping[str, str], authority: Path | None = None) -> Iterator[Client]:
+    """Open a connection for the length of the block; over TLS with a certificate of this authority."""
     connection = HTTPConnection(address, timeout=300)
+    if authority is not None:
+        connection = HTTPSConnection(address, timeout=300, context=create_default_context(cafile=str(authority)))
     try:
         yield Client(connection, headers)
     finally:
         connection.close()
-
-
-def push(address: str, headers: Mapping[str, str], repository: str, content: bytes, way: Way = Way.PATCH) -> float:
-    """Push one blob over a connection of its own and return the seconds it took. Raises: see `Client.push`."""
-    with connect(address, headers) as client:
-        return client.push(repository, memoryview(content), digest_of(content), way)

@@ -5,21 +5,23 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import loading, pushes, reads, rounds, tables
+from bench import growth, loading, pushes, reads, resources, rounds, tables, transports
 from bench.goals import GOALS, judge
-from bench.loading import FULL, MIB, QUICK, Data
+from bench.loading import FULL, MIB, QUICK, Data, Size
 from bench.machine import describe
-from bench.results import Results
+from bench.results import Figure, Results
 from bench.rounds import Plan
-from bench.subjects import Entrant, Target, entrants
+from bench.subjects import OURS, Entrant, Target, entrants
 from bench.workloads import Workload
 from faults.subjects import running
 
-WORKLOADS = [*reads.WORKLOADS, *pushes.WORKLOADS]
+COMPARED = [*reads.WORKLOADS, *pushes.WORKLOADS, *resources.WORKLOADS]
+"""With other registries; the others are about ours alone."""
+WORKLOADS = [*COMPARED, *transports.WORKLOADS, *growth.WORKLOADS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,17 +42,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as temporary:
         results = run(subjects, workloads, options, Path(temporary))
-        print(report(workloads, results, subjects, options, Path(temporary)))
+        names = [entrant.name for entrant in subjects]
+        print(report(results, names, FULL if options.full else QUICK, Path(temporary)))
     return 0
 
 
 def run(
     subjects: Sequence[Entrant], workloads: Sequence[Workload], options: argparse.Namespace, folder: Path
 ) -> Results:
-    """Start and load the subjects, and measure."""
-    data = loading.make(FULL if options.full else QUICK)
-    with loaded(subjects, data, folder) as targets:
-        return rounds.measure(workloads, targets, Plan(data, folder, options.rounds, options.seconds), say)
+    """Start and load what the workloads are about, and measure."""
+    size = FULL if options.full else QUICK
+    results: dict[str, Mapping[str, Figure]] = {}
+
+    def measure(known: Sequence[Workload], targets: Sequence[Target], data: Data) -> None:
+        wanted = [workload for workload in workloads if workload in known]
+        results.update(rounds.measure(wanted, targets, Plan(data, folder, options.rounds, options.seconds), say))
+
+    if _any(workloads, COMPARED):
+        data = loading.make(size)
+        with loaded(subjects, data, folder) as targets:
+            measure([workload for workload in COMPARED if not workload.stopped], targets, data)
+        measure(resources.WORKLOADS, [target for target in targets if not target.entrant.files], data)
+    if _any(workloads, transports.WORKLOADS):
+        with transports.targets(folder, size) as (data, targets):
+            measure(transports.WORKLOADS, targets, data)
+    if _any(workloads, growth.WORKLOADS):
+        with growth.targets(folder) as (data, targets):
+            measure(growth.WORKLOADS, targets, data)
+    return results
+
+
+def _any(wanted: Sequence[Workload], known: Sequence[Workload]) -> bool:
+    return any(workload in known for workload in wanted)
 
 
 @contextmanager
@@ -65,18 +88,12 @@ def loaded(subjects: Sequence[Entrant], data: Data, folder: Path) -> Iterator[li
             loading.load(targets[-1], data, folder)
             say(f"loaded {entrant.name} in {time.monotonic() - started:.0f} s")
         yield targets
+        for target in targets:
+            target.running.stop()
 
 
-def report(
-    workloads: Sequence[Workload],
-    results: Results,
-    subjects: Sequence[Entrant],
-    options: argparse.Namespace,
-    folder: Path,
-) -> str:
+def report(results: Results, subjects: Sequence[str], size: Size, folder: Path) -> str:
     """Return the tables of a run."""
-    size = FULL if options.full else QUICK
-    names = [entrant.name for entrant in subjects]
 
     def titled(title: str) -> str:
         return title.format(
@@ -87,13 +104,20 @@ def report(
         )
 
     verdicts = [verdict for verdict in judge(GOALS, WORKLOADS, results) if verdict.measured is not None]
-    parts = [
-        tables.ratios(workloads, results, names, titled),
-        tables.figures(workloads, results, names, titled),
-        tables.goals(verdicts, titled),
-        tables.table(["", ""], describe(folder)),
+    sections = [
+        ("Beside other registries", COMPARED, subjects),
+        ("TLS and HTTP/2", transports.WORKLOADS, [OURS, transports.TLS]),
+        ("Small and large stores", growth.WORKLOADS, [growth.MANY, growth.FEW]),
     ]
-    return "\n".join(parts)
+    parts = [tables.section("Goals", tables.goals(verdicts, titled))] if verdicts else []
+    for title, workloads, names in sections:
+        measured = [workload for workload in workloads if results.get(workload.name)]
+        if measured:
+            parts += [
+                tables.section(title, tables.ratios(measured, results, names, titled)),
+                tables.section(f"{title}: figures", tables.figures(measured, results, names, titled)),
+            ]
+    return "\n".join([*parts, tables.section("Machine", tables.table(["", ""], describe(folder)))])
 
 
 def say(line: str) -> None:

@@ -3,10 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench import growth
 from bench.plans import Way
 from bench.results import Results, times_as_good
 from bench.subjects import DOCKER, NGINX, OURS
+from bench.transports import HTTP1, HTTP2, TLS
 from bench.workloads import Workload
+
+FLAT = 0.8
+"""What is left of a rate where it is taken to be the same: rounds differ by that much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,10 @@ def _goals() -> Iterator[Goal | Limit]:
     yield Goal("tags, deep page", "tags deep 100", 20, DOCKER)
     yield Goal("catalog, first page", "catalog first 100", 20, DOCKER)
     yield Goal("catalog, deep page", "catalog deep 100", 20, DOCKER)
+    yield Limit("start-up, seconds", "start-up", 1)
+    yield Goal("upload of {large} over TLS, HTTP/2", f"upload, {HTTP2}", 0.75, TLS, f"upload, {HTTP1}", TLS)
+    for workload in growth.WORKLOADS:
+        yield Goal(f"{growth.MANY}: {workload.title}", workload.name, FLAT, growth.FEW, subject=growth.MANY)
 
 
 GOALS: Sequence[Goal | Limit] = tuple(_goals())

@@ -1,17 +1,17 @@
 """The data that every subject holds: the same bytes, pushed in the same way, through HTTP; files for nginx."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import generators, plans
-from bench.client import connect
 from bench.plans import Step
 from bench.subjects import Target
 
 KIB, MIB = 1024, 1024 * 1024
 THREADS = 4
+BATCH = 50
 IMAGE, TAGS, REFERRERS = "bench/image", "bench/tags", "bench/referrers"
 TAG = "v1"
 
@@ -25,10 +25,12 @@ class Size:
     referrers: int
     large: int
     """Bytes of the largest blob."""
+    tags_each: int = 1
+    """Tags of each repository of the catalog, where a registry takes several at once; one elsewhere; 0: only a blob."""
 
 
-QUICK = Size(tags=1000, repositories=1000, referrers=100, large=64 * MIB)
-FULL = Size(tags=10_000, repositories=10_000, referrers=1000, large=256 * MIB)
+QUICK = Size(tags=1000, repositories=1000, referrers=100, large=64 * MIB, tags_each=10)
+FULL = Size(tags=10_000, repositories=10_000, referrers=1000, large=256 * MIB, tags_each=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def load(target: Target, data: Data, folder: Path) -> None:
     if target.entrant.files:
         _write_files(target.running.data, data)
         return
-    with connect(target.address, target.headers) as client:
+    with target.connect() as client:
         for content in data.blobs.values():
             client.push(IMAGE, content, plans.digest_of(content), plans.Way.PATCH)
         client.ask("PUT", f"/v2/{IMAGE}/manifests/{TAG}", data.manifest, 201, Content_Type=plans.MANIFEST)
@@ -81,23 +83,35 @@ def load(target: Target, data: Data, folder: Path) -> None:
         for name in (TAGS, REFERRERS):
             client.ask("POST", f"/v2/{name}/blobs/uploads/?mount={config}&from={IMAGE}", b"", 201)
             client.ask("PUT", f"/v2/{name}/manifests/{TAG}", small, 201, Content_Type=plans.MANIFEST)
-    plans.write(folder / "load", THREADS, lambda thread: _lists(data, thread))
+    plans.write(folder / "load", THREADS, lambda thread: _lists(target, data, thread))
     play(target, folder / "load", THREADS)
 
 
-def _lists(data: Data, thread: int) -> Iterator[Step]:
+def _lists(target: Target, data: Data, thread: int) -> Iterator[Step]:
     """Fill tags, repositories and referrers: this thread's share of each."""
     config, small = data.digest("1 KiB"), data.small_manifest
-    for number in range(thread, data.size.tags, THREADS):
-        yield plans.manifest_push(TAGS, tag(number), small)
+    at_once = BATCH if target.entrant.tags_at_once else 1
+    for first in range(thread * at_once, data.size.tags, THREADS * at_once):
+        names = [tag(number) for number in range(first, min(first + at_once, data.size.tags))]
+        yield _tagged(TAGS, names, small)
     for number in range(thread, data.size.repositories, THREADS):
         yield plans.mount(repository(number), config, IMAGE)
-        yield plans.manifest_push(repository(number), TAG, small)
+        if data.size.tags_each:
+            names = [tag(other) for other in range(data.size.tags_each)] if at_once > 1 else [tag(0)]
+            yield _tagged(repository(number), names, small)
     subject = {"mediaType": plans.MANIFEST, "digest": plans.digest_of(small.encode()), "size": len(small)}
     for number in range(thread, data.size.referrers, THREADS):
         annotations = {"org.example.number": str(number)}
         document = plans.manifest((config, KIB), [], subject=subject, annotations=annotations)
         yield plans.manifest_push(REFERRERS, plans.digest_of(document.encode()), document)
+
+
+def _tagged(repository: str, tags: Sequence[str], document: str) -> Step:
+    """Push a manifest under one tag, or under several."""
+    if len(tags) == 1:
+        return plans.manifest_push(repository, tags[0], document)
+    query = "&".join(f"tag={tag}" for tag in tags)
+    return plans.manifest_push(repository, f"{plans.digest_of(document.encode())}?{query}", document)
 
 
 def tag(number: int) -> str:

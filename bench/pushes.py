@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from bench import client, generators, plans
+from bench import generators, plans
 from bench.loading import IMAGE, KIB, MIB
 from bench.plans import Step, Way
 from bench.results import Sample
@@ -44,8 +44,8 @@ def large(way: Way) -> Callable[[Round], Sample]:
         if way is Way.SINGLE:
             _require_single(round_)
         content, digest = _large(round_.data.size.large, f"{way.name} {round_.number}")
-        with client.connect(target.address, target.headers) as connection, spending(target) as spent:
-            seconds = connection.push(REPOSITORY, content, digest, way)
+        with target.connect() as client, spending(target) as spent:
+            seconds = client.push(REPOSITORY, content, digest, way)
         size = round_.data.size.large / MIB
         return spent.sample(size / seconds, size)
 
@@ -96,15 +96,22 @@ def _replayed(round_: Round, steps: Callable[[int], Iterator[Step]]) -> Sample:
 def _require_single(round_: Round) -> None:
     """Ask whether the subject takes a blob in one POST; the specification lets it answer 202 and want a PUT."""
     content = f"single {round_.number}".encode()
-    client.push(round_.target.address, round_.target.headers, REPOSITORY, content, Way.SINGLE)
+    with round_.target.connect() as client:
+        client.push(REPOSITORY, content, plans.digest_of(content), Way.SINGLE)
 
 
 @lru_cache(maxsize=1)
 def _large(size: int, seed: str) -> tuple[memoryview, str]:
     """Return content that no other seed gives, and its digest; all subjects of a round get the same."""
+    content = large_content(size, seed)
+    return memoryview(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def large_content(size: int, seed: str) -> bytearray:
+    """Return content that no other seed gives."""
     content = bytearray(_block() * (size // MIB))
     content[: len(seed)] = seed.encode()
-    return memoryview(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return content
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from bench import generators
-from bench.client import connect
 from bench.loading import IMAGE, KIB, MIB, REFERRERS, TAG, TAGS, repository, tag
 from bench.plans import MANIFEST, digest_of
 from bench.results import Sample
@@ -29,7 +28,7 @@ def headers(round_: Round, credential: Credential) -> Mapping[str, str]:
         return {}
     if credential is Credential.BASIC:
         return round_.target.headers
-    with connect(round_.target.address, round_.target.headers) as client:
+    with round_.target.connect() as client:
         token = json.loads(client.read(f"/token?scope=repository:{IMAGE}:pull"))["token"]
     return {"Authorization": f"Bearer {token}"}
 
@@ -98,6 +97,7 @@ def _manifests() -> list[Workload]:
             measure=manifest_get(reference, credential),
             quick=by == "tag" or credential is Credential.ANONYMOUS,
             files=credential is Credential.ANONYMOUS,
+            beside=f"manifest by {by}",
         )
         for by, reference in references.items()
         for credential in Credential

@@ -5,6 +5,7 @@
 So a machine that gets slower for a minute is slow for all of them, and nobody always comes after the same neighbour.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from bench.generators import LoadFailed, NotOffered
 from bench.loading import Data
-from bench.results import Results, Sample, figure
+from bench.results import Figure, Results, Sample, figure
 from bench.subjects import Target
 from bench.workloads import Round, Workload
 
@@ -27,44 +28,58 @@ class Plan:
     seconds: int
 
 
-def rotated(items: Sequence[Target], by: int) -> Sequence[Target]:
-    """Return the items, beginning with another one each time."""
-    start = by % len(items) if items else 0
-    return [*items[start:], *items[:start]]
+@dataclass(frozen=True, slots=True, eq=False)
+class Turn:
+    """One workload on one subject."""
+
+    workload: Workload
+    target: Target
+
+
+def rotated(turns: Sequence[Turn], by: int) -> Sequence[Turn]:
+    """Return the turns, beginning with another one each time."""
+    start = by % len(turns) if turns else 0
+    return [*turns[start:], *turns[:start]]
 
 
 def measure(
     workloads: Sequence[Workload], targets: Sequence[Target], plan: Plan, say: Callable[[str], None]
 ) -> Results:
     """Measure every workload on every subject that offers it; `say` is told how far it is."""
-    results = {}
-    for number, workload in enumerate(workloads, 1):
-        able = [target for target in targets if workload.files or not target.entrant.files]
-        samples = _rounds(workload, able, plan, say)
-        results[workload.name] = {name: figure(found) for name, found in samples.items() if found}
-        figures = ", ".join(f"{name} {found.median:,.1f}" for name, found in results[workload.name].items())
-        say(f"{number}/{len(workloads)} {workload.name}: {figures} {workload.unit}")
+    results: dict[str, dict[str, Figure]] = {}
+    for _, group in itertools.groupby(workloads, lambda workload: workload.beside or workload.name):
+        members = list(group)
+        turns = [
+            Turn(workload, target)
+            for workload in members
+            for target in targets
+            if workload.files or not target.entrant.files
+        ]
+        samples = _rounds(turns, plan, say)
+        for workload in members:
+            own = [turn for turn in turns if turn.workload is workload and samples[turn]]
+            results[workload.name] = {turn.target.name: figure(samples[turn]) for turn in own}
+            medians = [f"{name} {found.median:,.1f}" for name, found in results[workload.name].items()]
+            say(f"{workload.name}: {', '.join(medians)} {workload.unit}")
     return results
 
 
-def _rounds(
-    workload: Workload, targets: Sequence[Target], plan: Plan, say: Callable[[str], None]
-) -> dict[str, list[Sample]]:
-    samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
+def _rounds(turns: Sequence[Turn], plan: Plan, say: Callable[[str], None]) -> dict[Turn, list[Sample]]:
+    samples: dict[Turn, list[Sample]] = {turn: [] for turn in turns}
     unable = set()
     for number in range(1, plan.rounds + 1):
-        for target in rotated(targets, number):
-            if target.name in unable:
+        for turn in rotated(turns, number):
+            if turn in unable or number > turn.workload.most_rounds:
                 continue
-            if workload.writes:
+            if turn.workload.writes:
                 os.sync()
             try:
-                sample = workload.measure(Round(target, plan.data, plan.folder, plan.seconds, number))
-                samples[target.name].append(sample)
+                sample = turn.workload.measure(Round(turn.target, plan.data, plan.folder, plan.seconds, number))
+                samples[turn].append(sample)
             except NotOffered:
-                unable.add(target.name)
+                unable.add(turn)
             except LoadFailed as failure:
-                say(f"{target.name} failed in {workload.name}: {failure}")
-                unable.add(target.name)
+                say(f"{turn.target.name} failed in {turn.workload.name}: {failure}")
+                unable.add(turn)
     # A subject that failed once has no figure: a median of what went well would hide it.
-    return {name: found for name, found in samples.items() if name not in unable}
+    return {turn: [] if turn in unable else found for turn, found in samples.items()}

@@ -6,12 +6,14 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
 import bcrypt
 
+from bench.client import Client, connect
 from faults import subjects
 from faults.subjects import Command, Running, Subject
 
@@ -73,6 +75,8 @@ class Entrant:
     subject: Subject
     authorization: str = ""
     files: bool = False
+    tags_at_once: bool = False
+    """Whether a push by digest may name tags (`?tag=`, of the specification's next version)."""
 
     @property
     def name(self) -> str:
@@ -85,6 +89,8 @@ class Target:
 
     entrant: Entrant
     running: Running
+    authority: Path | None = None
+    """Who has signed its certificate; `None` over plain HTTP."""
 
     @property
     def name(self) -> str:
@@ -93,6 +99,14 @@ class Target:
     @property
     def address(self) -> str:
         return self.running.address
+
+    @property
+    def scheme(self) -> str:
+        return "http" if self.authority is None else "https"
+
+    def connect(self) -> AbstractContextManager[Client]:
+        """Open a connection of somebody who may do everything."""
+        return connect(self.address, self.headers, self.authority)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -117,7 +131,7 @@ def ours(name: str = OURS, *options: str) -> Entrant:
         arguments = ["-datadir", str(data), "-addr", address, "-cfgdir", str(documents), *options]
         return Command([sys.executable, "-m", "simple_registry", "serve", *arguments])
 
-    return Entrant(Subject(name, command, subjects.our_blob), basic(USER, PASSWORD))
+    return Entrant(Subject(name, command, subjects.our_blob), basic(USER, PASSWORD), tags_at_once=True)
 
 
 def nginx(program: str) -> Entrant:

@@ -48,6 +48,11 @@ def goals(verdicts: Sequence[Verdict], titled: Titled) -> str:
     return table(["goal", "beside", "wanted", "measured", ""], rows)
 
 
+def section(title: str, text: str) -> str:
+    """Return a text under a heading."""
+    return f"## {title}\n\n{text}"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; the first column is text, the others are aligned to the right."""
     lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]

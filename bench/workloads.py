@@ -38,6 +38,11 @@ class Workload:
     """Whether plain files can be asked for it."""
     writes: bool = False
     """Whether it leaves work for the disk, which must not fall on whoever comes next."""
+    stopped: bool = False
+    """Whether it starts the subject itself."""
+    beside: str = ""
+    """Workloads of one `beside` are compared with each other, so their rounds are interleaved too."""
+    most_rounds: int = 1000
 
 
 @dataclass(slots=True)
