@@ -4,19 +4,31 @@ They do not claim the directory: SQLite and the writers' lock let several proces
 seen by a running server at its next look, which for tokens is the next request.
 """
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.clock import SystemClock
+from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.names import RepositoryName
+from simple_registry.operations.fsck import Fsck, Mode, Required
 from simple_registry.operations.tokens import Tokens
 from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.inventory import FilesystemInventory
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import require_current
+from simple_registry.storage.sqlite.soundness import trouble
 
 _PAGE = 1000
+
+READERS = 2
+"""Threads that read content: enough to keep a disk busy, few enough to leave the processor to the server."""
 
 
 @asynccontextmanager
@@ -47,6 +59,41 @@ async def read_scopes(data_dir: Path) -> list[str]:
         return [scope for repository in _repositories(rows) for scope in (repository, *_tagged(rows, repository))]
     finally:
         await rows.close()
+
+
+def database_trouble(data_dir: Path) -> str | None:
+    """Return why the database of a data directory is none at all, or `None`.
+
+    Raises: StorageFault when the directory is not one that this program can use.
+    """
+    return trouble(DataDirectory.find(data_dir).database)
+
+
+@asynccontextmanager
+async def open_fsck(data_dir: Path, *, required: Required, mode: Mode) -> AsyncIterator[Fsck]:
+    """Lend a check of a data directory.
+
+    Raises: StorageFault when the directory or its database is not one that this program can use, or repair.
+    """
+    layout = DataDirectory.find(data_dir)
+    if mode.repair:
+        _require_owner(layout)
+    require_current(layout.database)
+    clock, threads = SystemClock(), Threads(READERS)
+    rows = SqliteInventory(layout.database, clock)
+    try:
+        files = FilesystemInventory(layout, Disk(), threads)
+        yield Fsck(rows, files, clock=clock, required=required, mode=mode)
+    finally:
+        await rows.close()
+        threads.close()
+
+
+def _require_owner(layout: Layout) -> None:
+    """See that what a repair makes will belong to the one who runs the server."""
+    owner = os.stat(layout.root).st_uid  # noqa: PTH116 (paths are plain strings in storage)
+    if owner != os.geteuid():
+        raise DataDirectoryRefused(layout.root, f"it belongs to the user with id {owner}; run the repair as that user")
 
 
 def _repositories(rows: SqliteMetadataStore) -> Iterator[RepositoryName]:

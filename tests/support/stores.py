@@ -38,7 +38,7 @@ def in_memory(clock: Clock) -> Kept:
 
     def snapshot() -> object:
         kept = {name: value for name, value in vars(rows).items() if name != "_clock"}
-        return deepcopy((kept, content._contents, uploads._sessions))
+        return deepcopy((kept, content.contents, uploads.sessions))
 
     return Kept(Stores(metadata=rows, content=content, uploads=uploads), snapshot)
 

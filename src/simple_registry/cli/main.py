@@ -72,7 +72,13 @@ def _policy(words: Sequence[str]) -> int:
     return policy(words, os.environ, sys.stdout)
 
 
-_WITH_OWN_OPTIONS = {"token": _token, "can-i": _can_i, "policy": _policy}
+def _fsck(words: Sequence[str]) -> int:
+    from simple_registry.cli.fsck import fsck  # noqa: PLC0415 (as above)
+
+    return fsck(words, os.environ, sys.stdout, sys.stderr)
+
+
+_WITH_OWN_OPTIONS = {"token": _token, "can-i": _can_i, "policy": _policy, "fsck": _fsck}
 
 
 def _too_late(line: CommandLine) -> int:

@@ -20,6 +20,7 @@ COMMANDS = {
     "token": "create, list or revoke tokens; 'token -help' tells more",
     "can-i": "tell whether somebody may do something, and why; 'can-i -help' tells more",
     "policy": "check, test or compare documents about access; 'policy -help' tells more",
+    "fsck": "check the data directory, beside a running server too; 'fsck -help' tells more",
     "genhash": "ask for a password and print its bcrypt hash",
     "version": "print the version",
     "help": "print this text",

@@ -167,7 +167,7 @@ class Manifests:
         if isinstance(reference, Digest) and digest != reference:
             raise DigestInvalid(expected=str(reference), actual=str(digest))
         manifest = parse_manifest(data, content_type)
-        return _row(digest, len(data), manifest), self._required_parts(manifest)
+        return manifest_row(digest, len(data), manifest), self._required_parts(manifest)
 
     def _required_parts(self, manifest: Manifest) -> Sequence[tuple[Part, Digest]]:
         blobs = manifest.blobs if self._required.blobs else ()
@@ -199,7 +199,8 @@ def _refuse_missing(missing: Sequence[Digest]) -> None:
         raise Several([ManifestBlobUnknown(digest=str(digest)) for digest in missing[:LISTED]])
 
 
-def _row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
+def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
+    """Return what is kept of a manifest."""
     parts = (*manifest.blobs, *manifest.optional, *manifest.children)
     return ManifestRow(
         digest=digest,

@@ -89,6 +89,11 @@ class Disk:
         with _faults("make a file read-only"):
             os.fchmod(fd, NAMED_FILE)
 
+    def make_path_read_only(self, path: str) -> None:
+        """Give a file that cannot even be opened the mode of named content."""
+        with _faults("make a file read-only"):
+            os.chmod(path, NAMED_FILE)  # noqa: PTH101 (paths are plain strings here)
+
     def fsync(self, fd: int) -> None:
         """Return once the file's bytes, size and mode would survive a power cut."""
         with _faults("make a file durable"):
@@ -116,6 +121,15 @@ class Disk:
         """Give a file another name, in one step, replacing what had it."""
         with _faults("rename a file"):
             os.rename(source, target)  # noqa: PTH104 (paths are plain strings here)
+
+    def put_back(self, source: str, target: str) -> None:
+        """Give a file another name, unless something has that by now: then it keeps the one it has."""
+        with _faults("rename a file"):
+            try:
+                os.link(source, target, follow_symlinks=False)
+            except FileExistsError:
+                return
+            os.unlink(source)  # noqa: PTH108 (paths are plain strings here)
 
     def unlink(self, path: str) -> bool:
         """Remove a file. Returns whether it was there."""
@@ -155,6 +169,18 @@ class Disk:
         """Set the times of a path to now, which is the least that can be written."""
         with _faults("write to the disk"):
             os.utime(path)
+
+    def in_memory(self, fd: int) -> bool:
+        """Tell whether the beginning of an open file can be read without the disk; `False` where nobody can tell."""
+        try:
+            return os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT) > 0
+        except OSError:
+            return False
+
+    def drop_from_memory(self, fd: int) -> None:
+        """Ask the kernel to forget what it keeps in memory of an open file; what is not on disk yet stays."""
+        with _faults("read a file"):
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def names(self, path: str) -> Sequence[str]:
         """Return the names in a directory, in no order."""

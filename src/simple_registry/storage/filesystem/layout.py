@@ -7,6 +7,7 @@
 <root>/signing-keys.json                keys that sign tokens (with a .lock beside it)
 <root>/blobs/<algorithm>/<2 hex>/<hex>  content
 <root>/uploads/<session>                bytes of open upload sessions
+<root>/quarantine/<name>.<number>       what `fsck` moved out of the way
 """
 
 import os
@@ -15,7 +16,12 @@ import re
 from simple_registry.oci.digests import ALGORITHMS, Digest
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_.:-]", re.ASCII)
+_SHARD = re.compile(r"[0-9a-f]{2}", re.ASCII)
 _ENCODED = re.compile(r"[0-9a-f]{64,128}", re.ASCII)
+
+NAME_KEPT = 200
+"""Characters of a name that the quarantine keeps; the longest digest has 135."""
 
 
 class Layout:
@@ -30,6 +36,7 @@ class Layout:
         self.signing_keys = f"{self.root}/signing-keys.json"
         self.blobs = f"{self.root}/blobs"
         self.uploads = f"{self.root}/uploads"
+        self.quarantine = f"{self.root}/quarantine"
 
     def directories(self) -> list[str]:
         """Return the directories that always exist below the root, parents first."""
@@ -54,6 +61,27 @@ class Layout:
         if digest.algorithm not in ALGORITHMS or _ENCODED.fullmatch(digest.encoded) is None:
             raise ValueError("no path is built from a digest that was not parsed")
         return f"{self.blobs}/{digest.algorithm}/{digest.encoded[:2]}"
+
+    def shard(self, algorithm: str, shard: str) -> str:
+        """Return the directory of all content whose digest begins with these two digits.
+
+        Raises: ValueError for other words.
+        """
+        if algorithm not in ALGORITHMS or _SHARD.fullmatch(shard) is None:
+            raise ValueError("no path is built from what begins no digest")
+        return f"{self.blobs}/{algorithm}/{shard}"
+
+    def quarantined(self, name: str, number: int) -> str:
+        """Return a place in the quarantine; `name` may be anything, and is kept as far as it can stand in a path."""
+        return f"{self.quarantine}/{_UNUSUAL.sub('_', name)[:NAME_KEPT]}.{number}"
+
+    def relative(self, path: str) -> str:
+        """Return a path of this directory as seen from its root."""
+        return path.removeprefix(f"{self.root}/")
+
+    def absolute(self, place: str) -> str:
+        """Return the path of what `relative` gave."""
+        return f"{self.root}/{place}"
 
     def session(self, session: str) -> str:
         """Return where the bytes of a session are kept.

@@ -10,25 +10,25 @@ class MemoryContentStore:
 
     def __init__(self) -> None:
         """Begin empty."""
-        self._contents: dict[Digest, bytes] = {}
+        self.contents: dict[Digest, bytes] = {}
 
     def present(self, blob: Blob) -> bool:
         """Tell whether content with this digest and this size is here."""
-        data = self._contents.get(blob.digest)
+        data = self.contents.get(blob.digest)
         return data is not None and len(data) == blob.size
 
     async def open(self, digest: Digest) -> Content | None:
         """Return the content, or `None` when it is not here."""
-        data = self._contents.get(digest)
+        data = self.contents.get(digest)
         return None if data is None else BytesContent(data)
 
     async def put(self, digest: Digest, data: bytes) -> None:
         """Keep content, in the place of whatever is there."""
-        self._contents[digest] = data
+        self.contents[digest] = data
 
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
-        self._contents.pop(digest, None)
+        self.contents.pop(digest, None)
 
     def check(self) -> None:
         """Do nothing: memory is always there."""

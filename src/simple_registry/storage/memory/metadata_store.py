@@ -12,6 +12,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.protocols import Blob, ManifestRow, Part, SessionRow
 
@@ -19,7 +20,7 @@ _Name = TypeVar("_Name", bound=str)
 
 
 @dataclass(slots=True)
-class _Repository:
+class MemoryRepository:
     """What one repository holds."""
 
     blobs: set[Digest] = field(default_factory=set)
@@ -31,14 +32,14 @@ class _Repository:
         return digest in self.blobs or (part is Part.CHILD and digest in self.manifests)
 
 
-class MemoryMetadataStore(MemoryTokenRows):
+class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin empty; times come from `clock`."""
         super().__init__()
         self._clock = clock
-        self._repositories: dict[RepositoryName, _Repository] = {}
+        self._repositories: dict[RepositoryName, MemoryRepository] = {}
         self._sizes: dict[Digest, int] = {}
         self._unheld: dict[Digest, float] = {}
         self._sessions: dict[str, SessionRow] = {}
@@ -256,15 +257,15 @@ class MemoryMetadataStore(MemoryTokenRows):
     async def close(self) -> None:
         """Do nothing: there is nothing to finish."""
 
-    def _at(self, repository: RepositoryName) -> _Repository:
+    def _at(self, repository: RepositoryName) -> MemoryRepository:
         """Return what the repository holds, which is nothing when it does not exist."""
-        return self._repositories.get(repository) or _Repository()
+        return self._repositories.get(repository) or MemoryRepository()
 
-    def _hold(self, repository: RepositoryName, blob: Blob) -> _Repository:
+    def _hold(self, repository: RepositoryName, blob: Blob) -> MemoryRepository:
         """Note that the repository exists and the content is held; the caller adds the holder."""
         self._sizes[blob.digest] = blob.size
         self._unheld.pop(blob.digest, None)
-        return self._repositories.setdefault(repository, _Repository())
+        return self._repositories.setdefault(repository, MemoryRepository())
 
     def _release(self, digest: Digest) -> None:
         """Note that the content is unheld from now on, if it is."""

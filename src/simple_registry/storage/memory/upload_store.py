@@ -18,9 +18,9 @@ class MemoryUploadStore:
         """Publish into `content`; the times of writes come from `clock`."""
         self._content = content
         self._clock = clock
-        self._sessions: dict[str, bytearray] = {}
+        self.sessions: dict[str, bytearray] = {}
         self._written: dict[str, float] = {}
-        self._busy: set[str] = set()
+        self.busy: set[str] = set()
 
     @asynccontextmanager
     async def write(self, session: str, *, algorithm: str) -> AsyncIterator["MemoryUploadWriter"]:
@@ -28,18 +28,18 @@ class MemoryUploadStore:
 
         Raises: SessionBusy at once when another writer has it open.
         """
-        if session in self._busy:
+        if session in self.busy:
             raise SessionBusy(session)
-        self._busy.add(session)
-        data = self._sessions.setdefault(session, bytearray())
+        self.busy.add(session)
+        data = self.sessions.setdefault(session, bytearray())
         try:
             yield MemoryUploadWriter(data, algorithm)
         finally:
-            self._busy.remove(session)
+            self.busy.remove(session)
             if data:
                 self._written[session] = self._clock.now()
-            elif self._sessions.get(session) is data:
-                del self._sessions[session]
+            elif self.sessions.get(session) is data:
+                del self.sessions[session]
 
     def condition(self) -> Condition:
         """Tell that bytes can be written."""
@@ -54,7 +54,7 @@ class MemoryUploadStore:
 
     async def publish(self, session: str, blob: Blob) -> None:
         """Move a session's bytes to the content store. The caller holds the session's writer."""
-        if self._content.present(blob) and session not in self._sessions:
+        if self._content.present(blob) and session not in self.sessions:
             return
         data = self._bytes_of(session)
         if len(data) != blob.size:
@@ -64,15 +64,15 @@ class MemoryUploadStore:
 
     async def remove(self, session: str) -> None:
         """Remove what the session still has here. An absent session is fine."""
-        self._sessions.pop(session, None)
+        self.sessions.pop(session, None)
         self._written.pop(session, None)
 
     async def abandoned(self, before: float) -> Sequence[str]:
         """Return sessions whose bytes were last written before this time; the caller knows which are still open."""
-        return [session for session in self._sessions if self._written.get(session, before) < before]
+        return [session for session in self.sessions if self._written.get(session, before) < before]
 
     def _bytes_of(self, session: str) -> bytearray:
-        data = self._sessions.get(session)
+        data = self.sessions.get(session)
         if data is None:
             raise StorageFault("read an upload session", f"{session} has no bytes here")
         return data

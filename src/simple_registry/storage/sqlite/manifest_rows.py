@@ -147,7 +147,7 @@ class SqliteManifestRows:
                 return lacking
             if not present():
                 return None
-            _keep(connection, repository, manifest)
+            keep_manifest(connection, repository, manifest)
             connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
             return []
 
@@ -212,7 +212,7 @@ def _lacking(
     return lacking
 
 
-def _keep(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
+def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
     """Write the manifest's row and those of its children."""
     digest = str(manifest.digest)
     hold(connection, repository, Blob(manifest.digest, manifest.size))

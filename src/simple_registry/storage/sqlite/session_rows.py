@@ -8,6 +8,7 @@ from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.protocols import SessionRow
 from simple_registry.storage.sqlite.database import Database, Row, Value
+from simple_registry.storage.sqlite.defects import well_formed
 
 _COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched"
 _ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
@@ -16,6 +17,11 @@ _UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHER
 _REMOVE = "DELETE FROM upload_sessions WHERE session = ?"
 _COUNT = "SELECT count(*) FROM upload_sessions"
 _EXPIRED = f"SELECT {_COLUMNS} FROM upload_sessions WHERE touched < ? ORDER BY touched, session LIMIT ?"  # noqa: S608
+_PAGE = f"""
+SELECT {_COLUMNS} FROM upload_sessions
+WHERE session > ? AND (received_digest IS NULL OR {well_formed("received_digest")})
+ORDER BY session LIMIT ?
+"""  # noqa: S608 (our own words)
 
 
 class SqliteSessionRows:
@@ -61,6 +67,10 @@ class SqliteSessionRows:
     def page_expired(self, before: float, limit: int) -> Sequence[SessionRow]:
         """Return sessions last touched before this time."""
         return [_session(row) for row in self._database.rows(_EXPIRED, before, limit)]
+
+    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+        """Return open sessions in order of their ids, beginning after `after`, but for rows that hold no digest."""
+        return [_session(row) for row in self._database.rows(_PAGE, after, limit)]
 
 
 def _values(row: SessionRow) -> tuple[Value, ...]:

@@ -1,0 +1,120 @@
+"""`fsck`: check a data directory, beside a running server or without one, and mend what can be mended.
+
+    0  nothing is wrong, or all of it was repaired     1  something remains     2  the check cannot be done
+
+Standard output carries the findings, one a line, and then the summary; progress goes to standard error.
+"""
+
+import argparse
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, TextReport
+from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.config.load import Given, load_settings
+from simple_registry.config.settings import AllowMissing, Settings
+from simple_registry.offline import database_trouble, open_fsck
+from simple_registry.operations.fsck import Mode, Progress, Required, Summary, broken_database
+
+_HELP = f"""\
+usage: simple-registry fsck [-datadir DIRECTORY] [--deep] [--repair] [--json]
+
+Checks whether rows and files fit together. A server may run, and be busy, meanwhile.
+
+  -deep                also read every byte, and see that it hashes to its digest
+  -repair              mend what can be mended: damaged files are moved to quarantine/, so that clients are told they
+                       are absent and push them again; whole files without a row are left to the collector; nothing
+                       is removed that could be needed
+  -json                one JSON object for each finding, and one for the summary
+  -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
+  -cfgdir DIRECTORY    directory of YAML documents: says where the data is, and which parts of manifests may be missing
+
+Exit code: 0 nothing is wrong or all was repaired, 1 something remains, 2 the check cannot be done.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; '{self.prog} -help' tells more")
+
+
+def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    """Do what the words after `fsck` say; return the exit code.
+
+    Raises:
+        UsageError: they cannot be done.
+        ConfigError: a configuration is wrong.
+        StorageFault: the data directory cannot be used.
+
+    """
+    asked = _parser().parse_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    settings = _settings(asked, environment)
+    mode = Mode(deep=asked.deep, repair=asked.repair)
+    report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
+    return asyncio.run(_check(settings, mode, report, ProgressLine(stderr, deep=mode.deep)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="simple-registry fsck", add_help=False, allow_abbrev=False)
+    for name in ("deep", "repair", "json"):
+        parser.add_argument(f"-{name}", f"--{name}", action="store_true")
+    parser.add_argument("-datadir", "--datadir")
+    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
+    parser.add_argument("-help", "--help", "-h", action="store_true")
+    return parser
+
+
+def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+    texts = asked.cfgdir or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
+    data_dir = asked.datadir or environment.get(f"{PREFIX}DATADIR")
+    options = {"datadir": Given(data_dir, "-datadir")} if data_dir else {}
+    return load_settings(options, {}, tuple(Path(text) for text in texts if text))
+
+
+async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:
+    began = time.monotonic()
+    trouble = database_trouble(settings.data_dir)
+    if trouble is not None:
+        finding, summary, progress = broken_database(trouble), Summary(), Progress()
+        summary.count(finding)
+        report.finding(finding)
+    else:
+        async with open_fsck(settings.data_dir, required=_required(settings), mode=mode) as check:
+            summary, progress = check.summary, check.progress
+            async with _shown(line, progress):
+                async for finding in check.run():
+                    line.clear()
+                    report.finding(finding)
+    report.summary(summary, progress, mode, time.monotonic() - began)
+    return 1 if summary.remaining else 0
+
+
+def _required(settings: Settings) -> Required:
+    allowed = settings.allow_missing
+    return Required(blobs=allowed is not AllowMissing.ALL, children=allowed is AllowMissing.NONE)
+
+
+@asynccontextmanager
+async def _shown(line: ProgressLine, progress: Progress) -> AsyncIterator[None]:
+    """Show progress from time to time, beside the check."""
+
+    async def show() -> None:
+        while True:
+            await asyncio.sleep(line.interval)
+            line.show(progress)
+
+    showing = asyncio.create_task(show())
+    try:
+        yield
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        line.clear()

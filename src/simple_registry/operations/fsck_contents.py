@@ -1,0 +1,233 @@
+"""Content for `fsck`: each row against its file.
+
+    look ──► a suspicion ──► look again while nobody writes rows ──► a finding, and with repair its mending
+                 ▲                          │
+                 └── something changed ─────┘
+
+The collector removes the row before the file, so a file is missing only when its row still stands under the lock. A
+push replaces a file by good bytes at any moment; a file is damaged only when it is still the one that was looked at.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from simple_registry.oci.digests import ALGORITHMS, Digest
+from simple_registry.operations.findings import Finding, Kind, Mode, Progress
+from simple_registry.operations.fsck_orphans import OrphanCheck
+from simple_registry.storage.inventory import ContentRow, ContentUnreadable, FileStore, Look, RowStore
+from simple_registry.storage.protocols import Blob
+
+PAGE = 1000
+"""Rows read at once."""
+
+READ_AT_ONCE = 32
+"""Contents handed to the reading threads at once; they queue there."""
+
+LISTED = 20
+"""Most repositories, and most tags, that a finding names."""
+
+ATTEMPTS = 20
+"""How often something may change while it is looked at, before it is left to the next check."""
+
+CHECK_AGAIN = "it changed meanwhile; check again"
+PUSH_AGAIN = "push it again, to any repository: that heals it in all of them"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What seems to be wrong. `sound` when the bytes hash to the digest all the same: then the row is wrong."""
+
+    kind: Kind
+    look: Look | None
+    detail: str
+    sound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A suspicion that stands: whether a repository holds the content, and where its file was moved to."""
+
+    held: bool
+    moved: str | None = None
+
+
+class _Changed(Exception):
+    """What was looked at is another thing by now; the row as it is."""
+
+    def __init__(self, row: ContentRow) -> None:
+        super().__init__()
+        self.row = row
+
+
+def compare(row: ContentRow, look: Look | None, actual: Digest | None = None) -> Suspicion | None:
+    """Return what is wrong with a file that should be what the row says; `actual` is what its bytes hash to."""
+    if look is None:
+        return Suspicion(Kind.MISSING, None, "its row stands, its file does not")
+    if not look.regular:
+        return Suspicion(Kind.NOT_A_FILE, look, "something that is no file has its name")
+    if look.size != row.size:
+        kind = Kind.SHORT if look.size < row.size else Kind.LONG
+        sound = actual == row.digest
+        note = "; its bytes are whole, so the row is wrong" if sound else ""
+        return Suspicion(kind, look, f"it has {look.size} bytes, its row says {row.size}{note}", sound)
+    if not look.readable:
+        return Suspicion(Kind.UNREADABLE, look, "its mode lets nobody read it")
+    if actual not in (None, row.digest):
+        return Suspicion(Kind.FLIPPED, look, f"its bytes hash to {actual}")
+    return None if look.read_only else Suspicion(Kind.MODE, look, "its mode is not that of content, 0444")
+
+
+class ContentCheck:
+    """Compares rows with files, and files with rows."""
+
+    def __init__(self, rows: RowStore, files: FileStore, mode: Mode, progress: Progress, orphans: OrphanCheck) -> None:
+        """Compare these stores, and tell `progress`; leave files without a row to `orphans`."""
+        self._rows = rows
+        self._files = files
+        self._mode = mode
+        self._progress = progress
+        self._orphans = orphans
+
+    async def run(self) -> AsyncIterator[Finding]:
+        """Yield what is wrong, a small part of all digests at a time, in order."""
+        for beginning in beginnings():
+            unknown = set(self._files.contents(beginning))
+            after: Digest | None = None
+            while page := self._rows.page_contents(beginning, after, PAGE):
+                unknown.difference_update(row.digest for row in page)
+                after = page[-1].digest
+                async for finding in self._page(page):
+                    yield finding
+            for digest in sorted(unknown):
+                if orphan := await self._orphans.check(digest):
+                    yield orphan
+            await asyncio.sleep(0)  # others on this loop, such as the one who shows progress, get their turn
+
+    async def _page(self, page: Sequence[ContentRow]) -> AsyncIterator[Finding]:
+        for start in range(0, len(page), READ_AT_ONCE):
+            for finding in await asyncio.gather(*map(self._check, page[start : start + READ_AT_ONCE])):
+                if finding is not None:
+                    yield finding
+            self._progress.contents_checked += len(page[start : start + READ_AT_ONCE])
+
+    async def _check(self, row: ContentRow) -> Finding | None:
+        for _attempt in range(ATTEMPTS):
+            suspicion = await self._suspect(row)
+            if suspicion is None:
+                return None
+            try:
+                settled = await self._settle(row, suspicion)
+            except _Changed as changed:
+                row = changed.row
+            else:
+                return None if settled is None else await self._finding(row, suspicion, settled)
+        return None
+
+    async def _suspect(self, row: ContentRow) -> Suspicion | None:
+        """Compare a row with its file, without any lock."""
+        place = self._files.place(row.digest)
+        look = self._files.look(place)
+        suspicion = compare(row, look)
+        if look is None or not look.regular or not look.readable or not self._must_read(suspicion):
+            return suspicion
+        try:
+            hashed = await self._files.digest(place, row.digest.algorithm, self._progress.read)
+        except ContentUnreadable as fault:
+            return Suspicion(Kind.UNREADABLE, look, str(fault))
+        if hashed is None:
+            return compare(row, self._files.look(place))
+        return compare(row, hashed.look, hashed.digest)
+
+    def _must_read(self, suspicion: Suspicion | None) -> bool:
+        """Tell whether bytes decide: always in a deep check, and before a file of a wrong size is moved."""
+        wrong_size = suspicion is not None and suspicion.kind in (Kind.SHORT, Kind.LONG)
+        return self._mode.deep or (self._mode.repair and wrong_size)
+
+    async def _settle(self, row: ContentRow, suspicion: Suspicion) -> _Settled | None:
+        """Look again while nobody writes rows, and mend the file there; `None` when the row has gone.
+
+        Raises: _Changed.
+        """
+
+        def judge(current: ContentRow | None, held: bool) -> _Settled | None:  # noqa: FBT001 (the protocol's form)
+            if current is None:
+                return None
+            if current.size != row.size or self._files.look(self._files.place(row.digest)) != suspicion.look:
+                raise _Changed(current)
+            return _Settled(held, self._mend_file(row, suspicion) if self._mode.repair else None)
+
+        return await self._rows.settle(row.digest, judge)
+
+    def _mend_file(self, row: ContentRow, suspicion: Suspicion) -> str | None:
+        """Make a file readable, or move it out of the way of the push that heals it; return where it is then."""
+        place = self._files.place(row.digest)
+        if suspicion.look is None or suspicion.sound:
+            return None
+        if _protects(suspicion):
+            self._files.protect(place)
+            return None
+        moved = self._files.set_aside(place, suspicion.look, str(row.digest))
+        if moved is None:
+            raise _Changed(row)
+        return moved
+
+    async def _finding(self, row: ContentRow, suspicion: Suspicion, settled: _Settled) -> Finding:
+        """Finish the mending, with what it needs besides the file, and say all."""
+        done, advice = await self._outcome(row, suspicion, settled)
+        uses = await self._rows.uses(row.digest, LISTED)
+        return Finding(
+            kind=suspicion.kind,
+            detail=suspicion.detail,
+            done=done,
+            advice=advice,
+            digest=str(row.digest),
+            place=self._files.place(row.digest),
+            repositories=uses.repositories,
+            tags=uses.tags,
+        )
+
+    async def _outcome(self, row: ContentRow, suspicion: Suspicion, settled: _Settled) -> tuple[str, str]:
+        """Return what was done, and what is to be done."""
+        look = suspicion.look
+        if not self._mode.repair:
+            return "", _advice(suspicion, held=settled.held)
+        if suspicion.sound and look is not None:
+            return ("its row got the right size", "") if await self._adopt(row, look) else ("", CHECK_AGAIN)
+        if _protects(suspicion):
+            return "it was given the mode of content", ""
+        moved = f"moved to {settled.moved}" if settled.moved else ""
+        if settled.held:
+            return moved, PUSH_AGAIN
+        if not await self._rows.forget(row.digest, before=math.inf, remove=lambda: None):
+            return moved, CHECK_AGAIN
+        return f"{moved}{', ' if moved else ''}its row was removed, for nobody holds it", ""
+
+    async def _adopt(self, row: ContentRow, look: Look) -> bool:
+        place = self._files.place(row.digest)
+        return await self._rows.adopt(Blob(row.digest, look.size), present=lambda: self._files.look(place) == look)
+
+
+def _protects(suspicion: Suspicion) -> bool:
+    """Tell whether a mode is all that is wrong, as far as anybody can see."""
+    unreadable = suspicion.kind is Kind.UNREADABLE and suspicion.look is not None and not suspicion.look.readable
+    return suspicion.kind is Kind.MODE or unreadable
+
+
+def _advice(suspicion: Suspicion, *, held: bool) -> str:
+    """Return what to do about something that was not repaired."""
+    if suspicion.sound:
+        return "fsck --repair corrects the row"
+    if _protects(suspicion):
+        return "fsck --repair corrects it"
+    if not held:
+        return "nobody holds it; fsck --repair removes its row"
+    if suspicion.look is None:
+        return PUSH_AGAIN
+    return f"{PUSH_AGAIN}; fsck --repair moves it aside, so that clients do"
+
+
+def beginnings() -> list[str]:
+    """Return what all digests begin with, cut so finely that those of one beginning fit into memory."""
+    return [f"{algorithm}:{shard:02x}" for algorithm in sorted(ALGORITHMS) for shard in range(256)]

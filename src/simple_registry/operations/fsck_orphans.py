@@ -1,0 +1,121 @@
+"""Files without a row, for `fsck`: nobody can read them, they only take room.
+
+A push names its file and then writes the row, so a file counts only when it is no longer young, and when there is
+still no row while nobody writes. A whole one is taken over as content that nobody holds: the collector removes it after
+its grace, unless somebody pushes it meanwhile. Anything else goes to the quarantine.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Set as AbstractSet
+from dataclasses import dataclass
+from functools import partial
+
+from simple_registry.clock import Clock
+from simple_registry.oci.digests import Digest
+from simple_registry.operations.findings import Finding, Kind, Mode, Progress
+from simple_registry.storage.inventory import ContentRow, ContentUnreadable, FileStore, Look, RowStore
+from simple_registry.storage.protocols import Blob
+
+YOUNG = 60.0
+"""Seconds that a push may take from the name of a file to its row."""
+
+ADOPTED = "taken over as content that nobody holds; the collector removes it after its grace"
+REPAIR = "fsck --repair hands it to the collector, or moves it aside when its bytes are wrong"
+NEEDED = "a manifest lacks it: push it again to that manifest's repository"
+
+
+@dataclass(frozen=True, slots=True)
+class _Orphan:
+    """A file without a row as it looked; `whole` tells whether its bytes hash to its digest, where they were read."""
+
+    look: Look
+    whole: bool | None
+
+
+class OrphanCheck:
+    """Judges files without a row, and what has no name of ours."""
+
+    def __init__(self, rows: RowStore, files: FileStore, clock: Clock, mode: Mode, progress: Progress) -> None:
+        """Compare these stores, and tell `progress`."""
+        self._rows = rows
+        self._files = files
+        self._clock = clock
+        self._mode = mode
+        self._progress = progress
+        self.needed: AbstractSet[Digest] = frozenset()
+        """Parts that manifests lack: their bytes are left where they are, since the next push may want them."""
+
+    def old(self, look: Look) -> bool:
+        """Tell whether no push can be about to write its row."""
+        return abs(self._clock.now() - look.changed) >= YOUNG
+
+    async def check(self, digest: Digest) -> Finding | None:
+        """Return what there is to say of a file that had no row a moment ago."""
+        place = self._files.place(digest)
+        orphan = await self._look(digest, place)
+        if orphan is None:
+            return None
+        blob = Blob(digest, orphan.look.size)
+        adopting = self._mode.repair and orphan.whole is True and digest not in self.needed
+        if adopting and not await asyncio.to_thread(self._files.confirm, blob):
+            return None
+        stands, moved = await self._settle(digest, place, orphan)
+        if not stands:
+            return None
+        adopted = adopting and await self._rows.adopt(blob, present=lambda: self._files.look(place) == orphan.look)
+        whole = {True: "its bytes are whole", False: "its bytes are not those of its name", None: "it was not read"}
+        advice = NEEDED if digest in self.needed else REPAIR
+        return Finding(
+            kind=Kind.ORPHAN,
+            detail=f"a file of {orphan.look.size} bytes without a row; {whole[orphan.whole]}",
+            done=ADOPTED if adopted else _moved(moved),
+            advice="" if adopted or moved else advice,
+            digest=str(digest),
+            place=place,
+        )
+
+    async def strays(self) -> AsyncIterator[Finding]:
+        """Yield what has no name of ours, in the trees of content and uploads."""
+        for place in self._files.strays():
+            look = self._files.look(place)
+            if look is None or not self.old(look):
+                continue
+            aside = partial(self._files.set_aside, place, look, place.rpartition("/")[2])
+            moved = await self._rows.alone(aside) if self._mode.repair else None
+            yield Finding(
+                kind=Kind.STRAY,
+                detail="it has no name of ours",
+                done=_moved(moved),
+                advice="" if moved else "fsck --repair moves it aside",
+                place=place,
+            )
+
+    async def _look(self, digest: Digest, place: str) -> _Orphan | None:
+        look = self._files.look(place)
+        if look is None or not self.old(look):
+            return None
+        if not (self._mode.deep or self._mode.repair) or not look.regular:
+            return _Orphan(look, None if look.regular else False)
+        try:
+            hashed = await self._files.digest(place, digest.algorithm, self._progress.read)
+        except ContentUnreadable:
+            return _Orphan(look, whole=False)
+        return None if hashed is None else _Orphan(hashed.look, hashed.digest == digest)
+
+    async def _settle(self, digest: Digest, place: str, orphan: _Orphan) -> tuple[bool, str | None]:
+        """Return whether it is an orphan while nobody writes rows, and where it was moved to."""
+
+        def judge(current: ContentRow | None, held: bool) -> tuple[bool, str | None]:  # noqa: FBT001 (the protocol's form)
+            # Held without a row of its own: that is told of with the rows, and is no orphan.
+            if current is not None or held or self._files.look(place) != orphan.look:
+                return False, None
+            if not self._mode.repair or orphan.whole:
+                return True, None
+            moved = self._files.set_aside(place, orphan.look, str(digest))
+            return moved is not None, moved
+
+        return await self._rows.settle(digest, judge)
+
+
+def _moved(place: str | None) -> str:
+    return f"moved to {place}" if place else ""

@@ -1,0 +1,110 @@
+"""Upload sessions for `fsck`: bytes without a session, and sessions without bytes that were acknowledged.
+
+    row ──► file ──► bytes ──► the file becomes content ──► the row goes
+
+A session gets its row before its file, so a file seen before all rows were read has its row among them, or none any
+more. An upload in one request never has a row; it holds its file locked. While a session is being finished its file
+has gone and its row stands: such a row is looked at again a little later, and when its content is in its place the
+session is merely over.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from simple_registry.clock import Clock
+from simple_registry.operations.findings import Finding, Kind, Mode
+from simple_registry.storage.inventory import FileStore, Look, RowStore
+from simple_registry.storage.protocols import SessionRow
+
+PAGE = 1000
+
+UNTOUCHED = 600.0
+"""Seconds for which bytes without a session may be those of a manifest that is being written."""
+
+FINISHING = 2.0
+"""Seconds after which a session that is being finished has gone, unless its content tells that it is over."""
+
+
+class UploadCheck:
+    """Compares sessions with their bytes."""
+
+    def __init__(
+        self,
+        rows: RowStore,
+        files: FileStore,
+        clock: Clock,
+        mode: Mode,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Compare these stores."""
+        self._rows = rows
+        self._files = files
+        self._clock = clock
+        self._mode = mode
+        self._pause = pause
+
+    async def run(self) -> AsyncIterator[Finding]:
+        """Yield what is wrong with uploads."""
+        files = self._files.sessions()
+        known: set[str] = set()
+        suspects: list[SessionRow] = []
+        after = ""
+        while page := self._rows.page_sessions(after, PAGE):
+            after = page[-1].session
+            known.update(row.session for row in page)
+            suspects += [row for row in page if self._cut(row)]
+        for session in files:
+            if session not in known and (finding := await self._leftover(session)):
+                yield finding
+        if suspects:
+            await self._pause(FINISHING)
+        for row in suspects:
+            if self._rows.find_session(row.session) == row and self._cut(row):
+                yield await self._cut_finding(row)
+
+    def _cut(self, row: SessionRow) -> bool:
+        """Tell whether bytes are missing that the session's client was told are here."""
+        look = self._files.look(self._files.session_place(row.session))
+        if row.received == 0 or (look is not None and look.size >= row.received):
+            return False
+        if row.received_digest is None:
+            return True
+        content = self._files.look(self._files.place(row.received_digest))
+        return content is None or content.size != row.received
+
+    async def _leftover(self, session: str) -> Finding | None:
+        place = self._files.session_place(session)
+        look = self._files.look(place)
+        if look is None or abs(self._clock.now() - look.changed) < UNTOUCHED:
+            return None
+        if look.regular and look.readable and self._files.busy(session):
+            return None
+        moved = await self._set_aside(session, look)
+        return Finding(
+            kind=Kind.LEFTOVER,
+            detail=f"{look.size} bytes of an upload that has no session any more",
+            done=f"moved to {moved}" if moved else "",
+            advice="" if moved else "leave it to the collector, or let fsck --repair move it aside",
+            place=place,
+        )
+
+    async def _cut_finding(self, row: SessionRow) -> Finding:
+        place = self._files.session_place(row.session)
+        look = self._files.look(place)
+        ended = self._mode.repair and await self._rows.remove_session(row.session)
+        moved = None if look is None or not ended else await self._set_aside(row.session, look)
+        done = f"ended, so that its client begins again{f'; moved to {moved}' if moved else ''}"
+        return Finding(
+            kind=Kind.CUT_UPLOAD,
+            detail=f"{0 if look is None else look.size} bytes are there of {row.received} that were acknowledged",
+            done=done if ended else "",
+            advice="" if ended else "fsck --repair ends it, so that its client begins again",
+            place=place,
+            repository=str(row.repository),
+        )
+
+    async def _set_aside(self, session: str, look: Look) -> str | None:
+        if not self._mode.repair:
+            return None
+        place = self._files.session_place(session)
+        return await self._rows.alone(lambda: self._files.set_aside(place, look, session))

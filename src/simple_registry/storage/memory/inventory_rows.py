@@ -1,0 +1,135 @@
+"""Rows in memory for `fsck`. Plain code keeps their rules, so of the defects of rows few can come about here."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from simple_registry.clock import Clock
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.inventory import ContentRow, Defect, RowDefect, Uses
+from simple_registry.storage.protocols import Blob, ManifestRow, SessionRow
+
+if TYPE_CHECKING:
+    from simple_registry.storage.memory.metadata_store import MemoryRepository
+
+_T = TypeVar("_T")
+
+
+class MemoryInventoryRows:
+    """All rows as they stand, and what mends them; a part of the store in memory."""
+
+    _clock: Clock
+    _repositories: "dict[RepositoryName, MemoryRepository]"
+    _sizes: dict[Digest, int]
+    _unheld: dict[Digest, float]
+    _sessions: dict[str, SessionRow]
+
+    async def check_database(self, *, thorough: bool) -> Sequence[str]:  # noqa: ARG002 (there is nothing to go through)
+        """Return nothing: memory is sound."""
+        return []
+
+    def totals(self) -> tuple[int, int]:
+        """Return how many contents there are, and their bytes."""
+        return len(self._sizes), sum(self._sizes.values())
+
+    def has_repositories(self) -> bool:
+        """Tell whether there is any repository."""
+        return bool(self._repositories)
+
+    def page_contents(self, beginning: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
+        """Return contents whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
+        found = sorted(digest for digest in self._sizes if str(digest).startswith(beginning))
+        return [self._content(digest) for digest in found if after is None or digest > after][:limit]
+
+    async def uses(self, digest: Digest, limit: int) -> Uses:
+        """Return who would miss this content, up to `limit` of each."""
+        holders = sorted(name for name in self._repositories if self._holds(name, digest))[:limit]
+        tags = [f"{name}:{tag}" for name in holders for tag in sorted(self._tags_needing(name, digest))]
+        return Uses(tuple(holders), tuple(tags[:limit]))
+
+    async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
+        """Return defects of one kind, in order, beginning after `after`."""
+        keys = sorted(self._defects(defect))
+        later = [key for key in keys if after is None or key > after.key]
+        return [RowDefect(defect, *key, key=key) for key in later[:limit]]
+
+    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+        """Return open upload sessions in order of their ids, beginning after `after`."""
+        return [self._sessions[session] for session in sorted(self._sessions) if session > after][:limit]
+
+    async def settle(self, digest: Digest, judge: Callable[[ContentRow | None, bool], _T]) -> _T:
+        """Return what `judge` says of the row of content, and whether a repository holds it, while nobody writes."""
+        row = self._content(digest) if digest in self._sizes else None
+        return judge(row, any(self._holds(name, digest) for name in self._repositories))
+
+    async def alone(self, act: Callable[[], _T]) -> _T:
+        """Return what `act` returns; it is called while nobody writes rows."""
+        return act()
+
+    async def adopt(self, blob: Blob, *, present: Callable[[], bool]) -> bool:
+        """Give content its row, or that row its size; content that nobody holds counts as unheld from now on."""
+        if not present():
+            return False
+        if blob.digest not in self._sizes and not any(self._holds(name, blob.digest) for name in self._repositories):
+            self._unheld[blob.digest] = self._clock.now()
+        self._sizes[blob.digest] = blob.size
+        return True
+
+    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, *, present: Callable[[], bool]) -> bool:
+        """Make a repository hold the manifest that a tag of it points at, if that tag still stands without it."""
+        if tagged.key not in set(self._defects(Defect.TAG_WITHOUT_MANIFEST)) or not present():
+            return False
+        self._sizes[manifest.digest] = manifest.size
+        self._unheld.pop(manifest.digest, None)
+        self._repositories[RepositoryName(tagged.repository)].manifests[manifest.digest] = manifest
+        return True
+
+    async def mend(self, defect: RowDefect) -> bool:
+        """Mend a defect that rows alone can tell how to mend, if it still stands. Returns whether it did."""
+        for digest in list(self._sizes):
+            if str(digest) == defect.digest and defect.key in set(self._defects(defect.defect)):
+                match defect.defect:
+                    case Defect.HELD_AS_UNHELD:
+                        del self._unheld[digest]
+                        return True
+                    case Defect.UNHELD_AS_HELD:
+                        self._unheld[digest] = self._clock.now()
+                        return True
+        return False
+
+    def _content(self, digest: Digest) -> ContentRow:
+        return ContentRow(digest, self._sizes[digest], self._unheld.get(digest))
+
+    def _holds(self, name: RepositoryName, digest: Digest) -> bool:
+        held = self._repositories[name]
+        return digest in held.blobs or digest in held.manifests
+
+    def _tags_needing(self, name: RepositoryName, digest: Digest) -> Iterator[str]:
+        """Yield the tags of a repository from which this content is reached."""
+        held = self._repositories[name]
+        needing, found = {digest}, True
+        while found:
+            more = {each for each, row in held.manifests.items() if needing & set(row.children)} - needing
+            needing |= more
+            found = bool(more)
+        yield from (tag for tag, pointed in held.tags.items() if pointed in needing)
+
+    def _defects(self, defect: Defect) -> Iterator[tuple[str, str, str]]:
+        """Yield repository, digest and name of each defect of one kind."""
+        held = {digest for digest in self._sizes if any(self._holds(name, digest) for name in self._repositories)}
+        match defect:
+            case Defect.HELD_AS_UNHELD:
+                yield from (("", str(digest), "") for digest in held & self._unheld.keys())
+            case Defect.UNHELD_AS_HELD:
+                yield from (("", str(digest), "") for digest in self._sizes.keys() - held - self._unheld.keys())
+        for name, at in self._repositories.items():
+            match defect:
+                case Defect.TAG_WITHOUT_MANIFEST:
+                    yield from ((name, str(to), tag) for tag, to in at.tags.items() if to not in at.manifests)
+                case Defect.BLOB_WITHOUT_CONTENT:
+                    yield from ((name, str(digest), "") for digest in at.blobs if digest not in self._sizes)
+                case Defect.MANIFEST_WITHOUT_CONTENT:
+                    yield from ((name, str(digest), "") for digest in at.manifests if digest not in self._sizes)
+                case Defect.PART_MISSING:
+                    parts = ((digest, part) for digest, row in at.manifests.items() for part in row.children)
+                    yield from ((name, str(digest), str(part)) for digest, part in parts if not self._holds(name, part))
