@@ -45,3 +45,10 @@ def memory_front(clock) -> Iterator[Front]:
     """An application over empty stores in memory, where the stores do not matter."""
     with Front(in_memory(clock), clock) as made:
         yield made
+
+
+@pytest.fixture
+def disk_front(tmp_path, clock) -> Iterator[Front]:
+    """An application over empty stores on disk, where files or tables matter."""
+    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock) as made:
+        yield made

@@ -1,5 +1,6 @@
 """Stores to run the application on, each with a snapshot of everything it keeps, so that "unchanged" can be checked."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -10,24 +11,35 @@ import apsw
 
 from simple_registry.app import Stores
 from simple_registry.clock import Clock
+from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.inventory import FilesystemInventory
+from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.inventory import FileStore, RowStore
 from simple_registry.storage.memory.content_store import MemoryContentStore
+from simple_registry.storage.memory.file_store import MemoryFileStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
+from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Stores, and what they hold at the moment as a value that can be compared."""
+    """Stores, what they hold at the moment as a value that can be compared, and what `fsck` sees of them."""
 
     stores: Stores
     snapshot: Callable[[], object]
+    rows: RowStore
+    files: FileStore
+    write: Callable[[Digest, bytes | None], None]
+    """Puts bytes in the place of content behind everybody's back, or takes them away."""
+    layout: Layout | None = None
 
 
 def in_memory(clock: Clock) -> Kept:
@@ -40,7 +52,13 @@ def in_memory(clock: Clock) -> Kept:
         kept = {name: value for name, value in vars(rows).items() if name != "_clock"}
         return deepcopy((kept, content.contents, uploads.sessions))
 
-    return Kept(Stores(metadata=rows, content=content, uploads=uploads), snapshot)
+    def write(digest: Digest, data: bytes | None) -> None:
+        content.contents.pop(digest, None)
+        if data is not None:
+            content.contents[digest] = data
+
+    files = MemoryFileStore(content, uploads)
+    return Kept(Stores(metadata=rows, content=content, uploads=uploads), snapshot, rows, files, write)
 
 
 @contextmanager
@@ -60,9 +78,19 @@ def on_disk(directory: Path, clock: Clock) -> Iterator[Kept]:
         files = {str(path): path.stat().st_size for tree in trees for path in tree.rglob("*") if path.is_file()}
         return files, _rows(layout.database)
 
+    def write(digest: Digest, data: bytes | None) -> None:
+        path = Path(layout.blob(digest))
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+        if data is not None:
+            path.write_bytes(data)
+            path.chmod(0o444)
+
+    rows = SqliteInventory(layout.database, clock)
     try:
-        yield Kept(stores, snapshot)
+        yield Kept(stores, snapshot, rows, FilesystemInventory(layout, disk, threads), write, layout)
     finally:
+        asyncio.run(rows.close())
         threads.close()
         claim.release()
 

@@ -1,0 +1,161 @@
+"""Rows that point at nothing, or note what is wrong: found, and mended where nothing can be lost by it."""
+
+import pytest
+
+from simple_registry.oci import media_types
+from simple_registry.oci.digests import digest_of
+from simple_registry.operations.fsck import Required
+from support.checking import check, execute
+from support.documents import encode, image, index, push_image
+
+LAYER = b"a layer"
+DIGEST = str(digest_of(LAYER))
+
+
+@pytest.fixture
+def manifest(disk_front):
+    data = push_image(disk_front, "a", "v1", LAYER)
+    return str(digest_of(data))
+
+
+def facts(findings):
+    return [(finding.kind, finding.repository, finding.tag, finding.digest, finding.repaired) for finding in findings]
+
+
+def test_a_tag_whose_manifest_is_gone_gets_it_back_from_its_bytes(disk_front, manifest):
+    before = disk_front.kept.snapshot()
+    execute(disk_front, "DELETE FROM manifest_children WHERE repository = 'a'")
+    execute(disk_front, "DELETE FROM manifests WHERE repository = 'a'")
+    found = facts(check(disk_front))
+    assert ("dangling", "a", "v1", manifest, False) in found
+    assert disk_front.get("/v2/a/manifests/v1").status == 404
+    assert facts(check(disk_front, repair=True)) == [("dangling", "a", "v1", manifest, True)]
+    assert disk_front.kept.snapshot() == before
+    assert disk_front.get("/v2/a/manifests/v1").status == 200
+
+
+def test_a_tag_whose_manifest_has_no_bytes_either_stays_for_the_push_that_heals_it(disk_front, manifest):
+    data = disk_front.get("/v2/a/manifests/v1").body
+    execute(disk_front, "DELETE FROM manifests WHERE repository = 'a'")
+    execute(disk_front, "DELETE FROM manifest_children WHERE repository = 'a'")
+    execute(disk_front, "DELETE FROM blobs WHERE digest = ?", manifest)
+    disk_front.kept.write(digest_of(data), None)
+    assert facts(check(disk_front, repair=True)) == [("dangling", "a", "v1", manifest, False)]
+    disk_front.push_manifest("a", manifest, data)
+    assert disk_front.get("/v2/a/manifests/v1").body == data
+    assert check(disk_front, deep=True) == []
+
+
+def test_a_missing_part_is_told_with_the_tags_that_need_it_and_healed_by_a_push(disk_front, manifest):
+    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    (finding,) = check(disk_front, repair=True)
+    assert facts([finding]) == [("dangling", "a", None, manifest, False)]
+    assert finding.tags == ("a:v1",)
+    assert DIGEST in finding.detail
+    disk_front.push_blob("a", LAYER)
+    assert check(disk_front) == []
+
+
+def test_content_of_another_repository_is_no_part(disk_front, manifest):
+    disk_front.push_blob("other", LAYER)
+    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    assert len(check(disk_front, repair=True)) == 1
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("required", "blobs", "children"),
+    [(Required(), 1, 1), (Required(children=False), 1, 0), (Required(blobs=False, children=False), 0, 0)],
+)
+def test_parts_may_be_missing_where_the_configuration_lets_them(disk_front, manifest, required, blobs, children):
+    data = disk_front.get("/v2/a/manifests/v1").body
+    disk_front.push_manifest("a", "all", encode(index(data)), media_types.OCI_IMAGE_INDEX)
+    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    assert len(check(disk_front, required=required)) == blobs
+    disk_front.push_blob("a", LAYER)
+    disk_front.delete("/v2/a/manifests/v1")
+    disk_front.delete(f"/v2/a/manifests/{manifest}")
+    assert len(check(disk_front, required=required)) == children
+
+
+def test_foreign_layers_may_be_missing(disk_front):
+    foreign = {"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "digest": DIGEST, "size": 7}
+    disk_front.push_blob("a", b"{}")
+    disk_front.push_manifest("a", "v1", encode(image(layers=[foreign])))
+    assert check(disk_front, deep=True) == []
+
+
+def test_held_content_without_its_row_gets_it_back_from_its_file(disk_front, manifest):
+    before = disk_front.kept.snapshot()
+    execute(disk_front, "DELETE FROM blobs")
+    findings = check(disk_front)
+    assert {(finding.kind, finding.repository) for finding in findings} == {("dangling", "a")}
+    assert len(findings) == 3
+    assert all(finding.repaired for finding in check(disk_front, repair=True))
+    assert disk_front.kept.snapshot() == before
+
+
+def test_held_content_without_row_and_file_waits_for_its_push(disk_front, manifest):
+    execute(disk_front, "DELETE FROM blobs WHERE digest = ?", DIGEST)
+    disk_front.kept.write(digest_of(LAYER), b"damaged")
+    assert facts(check(disk_front, repair=True)) == [("dangling", "a", None, DIGEST, False)]
+    disk_front.push_blob("b", LAYER)
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == LAYER
+    assert check(disk_front, deep=True) == []
+
+
+def test_a_repository_without_a_row_gets_it_back(disk_front, manifest):
+    execute(disk_front, "DELETE FROM repositories")
+    assert facts(check(disk_front)) == [("dangling", "a", None, None, False)]
+    assert facts(check(disk_front, repair=True)) == [("dangling", "a", None, None, True)]
+    assert check(disk_front) == []
+    assert disk_front.get("/v2/_catalog").json["repositories"] == ["a"]
+
+
+def test_parts_of_a_manifest_that_is_no_more_are_removed(disk_front, manifest):
+    execute(disk_front, "INSERT INTO manifest_children VALUES ('b', ?, 0, ?)", manifest, DIGEST)
+    assert facts(check(disk_front)) == [("dangling", "b", None, manifest, False)]
+    assert facts(check(disk_front, repair=True)) == [("dangling", "b", None, manifest, True)]
+    assert check(disk_front) == []
+
+
+def test_held_content_that_is_noted_as_unheld_is_kept_from_the_collector(disk_front, manifest, clock):
+    execute(disk_front, "UPDATE blobs SET unheld_since = 1 WHERE digest = ?", DIGEST)
+    assert facts(check(disk_front)) == [("miscounted", None, None, DIGEST, False)]
+    assert facts(check(disk_front, repair=True)) == [("miscounted", None, None, DIGEST, True)]
+    clock.advance(10_000)
+    assert disk_front.run(disk_front.application.garbage.collect()).contents == 0
+    assert check(disk_front) == []
+
+
+def test_unheld_content_that_is_not_noted_as_such_is_left_to_the_collector(disk_front, manifest, clock):
+    disk_front.push_blob("b", b"unheld")
+    execute(disk_front, "DELETE FROM repository_blobs WHERE repository = 'b'")
+    digest = str(digest_of(b"unheld"))
+    assert facts(check(disk_front, repair=True)) == [("miscounted", None, None, digest, True)]
+    clock.advance(3599)
+    assert disk_front.run(disk_front.application.garbage.collect()).contents == 0
+    clock.advance(2)
+    assert disk_front.run(disk_front.application.garbage.collect()).contents == 1
+
+
+def test_unheld_content_that_a_manifest_lacks_is_not_left_to_the_collector(disk_front, manifest, clock):
+    execute(disk_front, "DELETE FROM repository_blobs WHERE digest = ?", DIGEST)
+    found = check(disk_front, repair=True)
+    assert [(finding.kind, finding.repaired) for finding in found] == [("dangling", False), ("miscounted", False)]
+    clock.advance(10_000)
+    assert disk_front.run(disk_front.application.garbage.collect()).contents == 0
+
+
+def test_a_tag_that_points_at_no_digest_goes(disk_front, manifest):
+    execute(disk_front, "INSERT INTO tags VALUES ('a', 'v2', 'sha256:zz')")
+    assert facts(check(disk_front)) == [("malformed", "a", "v2", None, False)]
+    assert facts(check(disk_front, repair=True)) == [("malformed", "a", "v2", None, True)]
+    assert disk_front.get("/v2/a/tags/list").json["tags"] == ["v1"]
+
+
+def test_a_row_that_holds_no_digest_is_told_of(disk_front, manifest):
+    execute(disk_front, "INSERT INTO blobs (digest, size, unheld_since) VALUES ('sha256:ABC', 1, 1)")
+    (finding,) = check(disk_front, repair=True)
+    assert facts([finding]) == [("malformed", None, None, None, False)]
+    assert "'sha256:ABC'" in finding.detail

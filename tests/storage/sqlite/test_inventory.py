@@ -1,0 +1,63 @@
+"""The rows of one database for a check; what it promises stands in the contracts."""
+
+from pathlib import Path
+
+import pytest
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.storage.inventory import Defect, RowDefect
+from simple_registry.storage.sqlite import inventory as module
+from simple_registry.storage.sqlite.inventory import SqliteInventory
+from storage.support import REPOSITORY, blob_of, run, yes
+
+
+@pytest.fixture
+def rows(path, clock):
+    rows = SqliteInventory(path, clock)
+    yield rows
+    run(rows.close())
+
+
+def test_the_questions_of_each_content_use_indexes(path, assert_indexed):
+    assert_indexed(module._CONTENTS, module._CONTENT, module._LACKING)
+
+
+def test_a_damaged_page_is_told_of(store, path, clock):
+    for number in range(2000):
+        run(store.add_blob(REPOSITORY, blob_of(str(number).encode()), present=yes))
+    run(store.close())
+    with Path(path).open("r+b") as file:
+        file.seek(4096 * 20 + 8)
+        file.write(b"\xff" * 64)
+    rows = SqliteInventory(path, clock)
+    assert run(rows.check_database(thorough=False))
+    assert run(rows.check_database(thorough=True))
+    run(rows.close())
+
+
+def test_rows_that_hold_no_digest_are_left_to_their_defect(rows, look):
+    look("INSERT INTO blobs (digest, size) VALUES ('sha256:abc', 1)")
+    look("INSERT INTO upload_sessions VALUES ('s', 'a', 'ada', 'sha256', 1, 'sha256:abc', 1)")
+    assert rows.page_contents("sha256:ab", None, 5) == []
+    assert rows.page_sessions("", 5) == []
+    found = run(rows.page_defects(Defect.MALFORMED, None, 5))
+    assert [(each.repository, each.digest) for each in found] == [
+        ("blobs", "sha256:abc"),
+        ("upload_sessions", "sha256:abc"),
+    ]
+
+
+def test_a_defect_that_stands_no_more_is_not_mended(rows, store):
+    blob = blob_of(b"held")
+    run(store.add_blob(REPOSITORY, blob, present=yes))
+    for defect in (Defect.UNHELD_AS_HELD, Defect.HELD_AS_UNHELD, Defect.PARTS_WITHOUT_MANIFEST):
+        assert not run(rows.mend(RowDefect(defect, REPOSITORY, str(blob.digest), "", ())))
+    assert store.find_blob(REPOSITORY, blob.digest) == blob
+
+
+def test_a_manifest_is_restored_only_where_its_tag_stands(rows, store):
+    from storage.support import manifest_of
+
+    tagged = RowDefect(Defect.TAG_WITHOUT_MANIFEST, REPOSITORY, str(digest_of(b"m")), "v1", ())
+    assert not run(rows.restore_manifest(tagged, manifest_of(b"m"), present=yes))
+    assert store.find_manifest(REPOSITORY, digest_of(b"m")) is None
