@@ -6,7 +6,7 @@ from support.sources import PACKAGE, imports, modules
 
 VALUES = {"oci", "content", "clock", "faults"}
 ACCESS = VALUES | {"access"}
-PROTOCOLS = VALUES | {"storage.protocols"}
+PROTOCOLS = VALUES | {"storage.protocols", "storage.inventory"}
 ADAPTERS = ("filesystem", "sqlite", "memory")
 
 ALLOWED = {
@@ -17,6 +17,7 @@ ALLOWED = {
     "metrics": {"metrics"},
     "access": ACCESS,
     "storage.protocols": VALUES,
+    "storage.inventory": VALUES | {"storage.protocols"},
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.

@@ -39,7 +39,7 @@ API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-lists",
 RUN = {
     *((README, name) for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
-    *((OPERATIONS, name) for name in ("ready", "backup")),
+    *((OPERATIONS, name) for name in ("ready", "backup", "fsck")),
     *((API, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -266,7 +266,9 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
     with desk.server(block(README, "start")) as running:
         said = running.run(*all_of(API, API_NAMES))
         running.run(block(OPERATIONS, "backup"))
+        checked = running.run(block(OPERATIONS, "fsck"))
 
+    assert checked.endswith(": nothing is wrong\n")
     assert said.startswith("{}ell{")
     assert '"tags":["latest"]' in said
     assert '"repositories":["demo/hello"]' in said

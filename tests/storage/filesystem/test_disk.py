@@ -132,3 +132,13 @@ def test_touching_writes_the_time(tmp_path):
 )
 def test_failures_have_their_names(number, fault):
     assert fault_of(OSError(number, os.strerror(number))) is fault
+
+
+def test_what_is_put_back_takes_no_name_from_others(tmp_path):
+    moved, place = tmp_path / "moved", tmp_path / "place"
+    moved.write_bytes(b"ours")
+    Disk().put_back(str(moved), str(place))
+    assert (moved.exists(), place.read_bytes()) == (False, b"ours")
+    moved.write_bytes(b"late")
+    Disk().put_back(str(moved), str(place))
+    assert (moved.read_bytes(), place.read_bytes()) == (b"late", b"ours")

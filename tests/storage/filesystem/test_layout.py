@@ -53,3 +53,17 @@ def test_a_session_lies_directly_below_the_uploads_or_has_no_path(session):
 @pytest.mark.parametrize("session", ["", ".", "..", "a/b", "a\n", "a b", "é", "x" * 129, "٣"])
 def test_these_are_no_sessions(session):
     assert not is_session(session)
+
+
+def test_the_quarantine_takes_any_name_and_stays_below_the_root(layout):
+    assert layout.relative(layout.quarantined("sha256:ab", 3)) == "quarantine/sha256:ab.3"
+    assert layout.relative(layout.quarantined("../../etc/\udcff", 1)) == "quarantine/.._.._etc__.1"
+    assert layout.absolute("quarantine/x") == f"{layout.root}/quarantine/x"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "shard"), [("sha1", "ab"), ("sha256", ".."), ("sha256", "abc"), ("sha256", "AB")]
+)
+def test_no_shard_is_built_from_other_words(layout, algorithm, shard):
+    with pytest.raises(ValueError):
+        layout.shard(algorithm, shard)
