@@ -8,9 +8,10 @@ from simple_registry import app
 from simple_registry.access.tokens import ISSUED_PREFIX
 from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
-from simple_registry.faults import StorageFault
+from simple_registry.faults import DatabaseLost, StorageFault
 from simple_registry.oci.digests import digest_of
-from simple_registry.offline import open_tokens, read_scopes
+from simple_registry.offline import open_fsck, open_tokens, read_scopes
+from simple_registry.operations.fsck import Mode, Required
 from simple_registry.storage.protocols import ManifestRow
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
@@ -75,3 +76,19 @@ def test_repositories_of_a_directory_that_is_not_ours_are_not_read(tmp_path):
     with pytest.raises(StorageFault):
         asyncio.run(read_scopes(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_checked_while_a_server_holds_the_directory(tmp_path):
+    claim = app.prepare(Settings(data_dir=tmp_path / "data"))
+
+    async def check():
+        async with open_fsck(tmp_path / "data", required=Required(), mode=Mode(deep=True)) as fsck:
+            return [finding async for finding in fsck.run()]
+
+    try:
+        assert asyncio.run(check()) == []
+        (tmp_path / "data" / "registry.db").write_bytes(b"")
+        with pytest.raises(DatabaseLost):
+            asyncio.run(check())
+    finally:
+        claim.release()

@@ -32,3 +32,12 @@ class DataDirectoryRefused(StorageFault):
     def __init__(self, path: str, reason: str) -> None:
         """Name the directory or file and why it is refused, with what to do about it."""
         super().__init__(f"use {path}", reason)
+
+
+class DatabaseLost(DataDirectoryRefused):
+    """There is no database any more, or none that can be read: only a backup helps; `reason` says what is wrong."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        """Name the database and what is wrong with it."""
+        super().__init__(path, f"{reason}; restore it from a backup")
+        self.reason = reason

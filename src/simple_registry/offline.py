@@ -23,7 +23,6 @@ from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import require_current
-from simple_registry.storage.sqlite.soundness import trouble
 
 _PAGE = 1000
 
@@ -61,19 +60,12 @@ async def read_scopes(data_dir: Path) -> list[str]:
         await rows.close()
 
 
-def database_trouble(data_dir: Path) -> str | None:
-    """Return why the database of a data directory is none at all, or `None`.
-
-    Raises: StorageFault when the directory is not one that this program can use.
-    """
-    return trouble(DataDirectory.find(data_dir).database)
-
-
 @asynccontextmanager
 async def open_fsck(data_dir: Path, *, required: Required, mode: Mode) -> AsyncIterator[Fsck]:
     """Lend a check of a data directory.
 
-    Raises: StorageFault when the directory or its database is not one that this program can use, or repair.
+    Raises: DatabaseLost, which is a finding of its own; StorageFault when the directory or its database is not one that
+    this program can use, or repair.
     """
     layout = DataDirectory.find(data_dir)
     if mode.repair:

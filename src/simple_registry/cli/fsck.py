@@ -18,7 +18,8 @@ from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, Te
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.load import Given, load_settings
 from simple_registry.config.settings import AllowMissing, Settings
-from simple_registry.offline import database_trouble, open_fsck
+from simple_registry.faults import DatabaseLost
+from simple_registry.offline import open_fsck
 from simple_registry.operations.fsck import Mode, Progress, Required, Summary, broken_database
 
 _HELP = f"""\
@@ -81,18 +82,18 @@ def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> Sett
 
 async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:
     began = time.monotonic()
-    trouble = database_trouble(settings.data_dir)
-    if trouble is not None:
-        finding, summary, progress = broken_database(trouble), Summary(), Progress()
-        summary.count(finding)
-        report.finding(finding)
-    else:
+    summary, progress = Summary(), Progress()
+    try:
         async with open_fsck(settings.data_dir, required=_required(settings), mode=mode) as check:
             summary, progress = check.summary, check.progress
             async with _shown(line, progress):
                 async for finding in check.run():
                     line.clear()
                     report.finding(finding)
+    except DatabaseLost as lost:
+        finding = broken_database(lost.reason)
+        summary.count(finding)
+        report.finding(finding)
     report.summary(summary, progress, mode, time.monotonic() - began)
     return 1 if summary.remaining else 0
 

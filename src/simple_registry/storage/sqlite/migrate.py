@@ -11,14 +11,12 @@ from importlib import resources
 
 import apsw
 
-from simple_registry.faults import DataDirectoryRefused
+from simple_registry.faults import DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.connections import fault, open_connection
 from simple_registry.storage.sqlite.reserve import fold, keep_log
 
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
-
-_RESTORE = "restore it from a backup"
 
 _FILE = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql", re.ASCII)
 
@@ -54,7 +52,7 @@ def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_r
         fold(connection, path, log_reserve)
         _require_whole(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise DataDirectoryRefused(path, f"it is not a sound database ({error}); {_RESTORE}") from error
+        raise DatabaseLost(path, f"it is not a sound database ({error})") from error
     except (apsw.Error, OSError) as error:
         raise fault(f"open the database {path}", error, connection) from error
     finally:
@@ -72,19 +70,19 @@ def require_current(path: str) -> None:
     connection = None
     try:
         if not _size(path):
-            raise DataDirectoryRefused(path, f"it is missing or empty; {_RESTORE}")
+            raise DatabaseLost(path, "it is missing or empty")
         connection = open_connection(path, query_only=True)
         version = _version(connection, path)
         _require_whole(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
-        raise DataDirectoryRefused(path, f"it is not a sound database ({error}); {_RESTORE}") from error
+        raise DatabaseLost(path, f"it is not a sound database ({error})") from error
     except apsw.Error as error:
         raise fault(f"open the database {path}", error, connection) from error
     finally:
         if connection is not None:
             connection.close()
     if version == 0:
-        raise DataDirectoryRefused(path, f"it holds nothing; {_RESTORE}")
+        raise DatabaseLost(path, "it holds nothing")
     if version != len(migrations()):
         raise DataDirectoryRefused(
             path, f"its schema is {version}, this version's {len(migrations())}; start the server of this version first"
@@ -100,7 +98,7 @@ def _require_unused(path: str, traces: Callable[[], str | None]) -> None:
     if found is not None:
         raise DataDirectoryRefused(
             path,
-            f"it is missing or empty, although {found} shows that the registry was in use; {_RESTORE}, "
+            f"it is missing or empty, although {found} shows that the registry was in use; restore it from a backup, "
             "or begin anew in another data directory",
         )
 
@@ -114,7 +112,7 @@ def _require_whole(connection: apsw.Connection, path: str) -> None:
         return
     size = _number(connection, "PRAGMA page_count") * _number(connection, "PRAGMA page_size")
     if _size(path) < size:
-        raise DataDirectoryRefused(path, f"it has {_size(path)} bytes of {size}; {_RESTORE}")
+        raise DatabaseLost(path, f"it has {_size(path)} bytes of {size}")
 
 
 def _size(path: str) -> int:
