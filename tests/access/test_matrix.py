@@ -181,7 +181,7 @@ def test_every_decision_is_what_the_guide_says():
             assert decided == oracle(bindings, user, verb, resource, scope), (bindings, user, permission)
             asked, allowed = asked + 1, allowed + decided
     assert asked > 5 * MINIMUM
-    assert 0.1 < allowed / asked < 0.6  # a matrix that is nearly all yes, or all no, would prove little
+    assert 0.05 < allowed / asked < 0.6  # a matrix that is nearly all yes, or all no, would prove little
 
 
 def test_the_binding_that_a_decision_names_gives_it_alone():

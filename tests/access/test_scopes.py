@@ -4,9 +4,10 @@ import re
 import time
 
 import pytest
+import re2
 from hypothesis import given, strategies as st
 
-from simple_registry.access.scopes import PatternInvalid, ScopePattern, escape
+from simple_registry.access.scopes import LARGEST_SET, PatternInvalid, ScopePattern, escape
 
 utf8 = st.text(st.characters(codec="utf-8"), max_size=40)
 words = st.text("ab/:.-", max_size=8)
@@ -65,6 +66,19 @@ def test_no_pattern_can_stall():
     started = time.monotonic()
     assert not pattern.matches("a" * 5000 + "b")
     assert time.monotonic() - started < 1
+
+
+@given(common, words)
+def test_a_pattern_occurs_where_a_search_finds_it(pattern, scope):
+    compiled = ScopePattern(pattern)
+    assert compiled.matches(scope) == (re2.search(pattern, scope) is not None)
+
+
+def test_a_large_pattern_is_found_too():
+    pattern = ScopePattern("|".join(f"{letter}{{900}}" for letter in "abcdefg"))
+    assert re2.compile(pattern.text).programsize > LARGEST_SET
+    assert pattern.matches("x" + "f" * 900)
+    assert not pattern.matches("f" * 899 + "a" * 899)
 
 
 @given(utf8, utf8)

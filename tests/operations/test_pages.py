@@ -9,8 +9,8 @@ from simple_registry.operations.pages import fill_page as fill
 
 
 def fill_page(query, visible, last, limit):
-    async def seen(item):
-        return visible(item)
+    async def seen(items):
+        return [item for item in items if visible(item)]
 
     return asyncio.run(fill(query, seen, last, limit))
 
@@ -78,8 +78,8 @@ def test_a_long_search_leaves_room_for_others(monkeypatch):
             turns.append(turn)
             await asyncio.sleep(0)
 
-    async def nothing(_item):
-        return False
+    async def nothing(_items):
+        return ()
 
     async def scenario():
         beside = asyncio.ensure_future(other())

@@ -54,6 +54,10 @@ class Policy(Protocol):
         ...
 
 
+def _everywhere(_scope: str) -> bool:
+    return True
+
+
 class BindingPolicy:
     """The policy that role bindings make."""
 
@@ -82,6 +86,8 @@ class BindingPolicy:
     def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
         """Return the question whether a scope string lies within what `identity` may; for listings, which ask often."""
         bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
+        if any(bound.reaches_everything for bound in bindings):
+            return _everywhere
         return lambda scope: any(bound.reaches(scope) for bound in bindings)
 
     def allows_everything(self, identity: Identity) -> bool:

@@ -78,10 +78,15 @@ class BoundRole:
         return any(pattern.matches(scope) for pattern in self.scopes)
 
     @property
+    def reaches_everything(self) -> bool:
+        """Whether a pattern, by its text, matches every scope string."""
+        return any(pattern.text in EMBRACING for pattern in self.scopes)
+
+    @property
     def is_unbounded(self) -> bool:
         """Whether this binding alone gives every permission there is."""
         complete = self.role.verbs >= frozenset(METHODS) and self.role.resources >= frozenset(Resource)
-        return complete and any(pattern.text in EMBRACING for pattern in self.scopes)
+        return complete and self.reaches_everything
 
 
 @dataclass(frozen=True, slots=True)

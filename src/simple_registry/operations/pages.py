@@ -21,11 +21,13 @@ class Page(Generic[Item]):
 
 async def fill_page(
     query: Callable[[str | None, int], Sequence[Item]],
-    visible: Callable[[Item], Awaitable[bool]],
+    visible: Callable[[Sequence[Item]], Awaitable[Sequence[Item]]],
     last: str | None,
     limit: int,
 ) -> Page[Item]:
     """Return up to `limit` visible items after `last`; `query(after, size)` reads the next rows in order.
+
+    `visible` returns those of some rows that the caller may see, in their order.
 
     One item more than the page is looked for, so that `more` is true only when something follows.
     """
@@ -36,7 +38,7 @@ async def fill_page(
     size = min(BATCH, limit + 1)  # what a page takes when everything is visible; more are read once something is not
     while len(items) <= limit:
         rows = query(after, size)
-        items += [row for row in rows if await visible(row)]
+        items += await visible(rows)
         await asyncio.sleep(0)  # a long search for the few that are visible leaves room for other requests
         if len(rows) < size:
             break

@@ -1,6 +1,6 @@
 """The catalog of repositories."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.pages import Page, fill_page
@@ -18,4 +18,8 @@ class Repositories:
         self, *, last: str | None, limit: int, visible: Callable[[RepositoryName], Awaitable[bool]]
     ) -> Page[RepositoryName]:
         """Return up to `limit` visible repositories that hold a manifest, in ASCII order, after `last`."""
-        return await fill_page(self._rows.page_repositories, visible, last, limit)
+
+        async def seen(repositories: Sequence[RepositoryName]) -> Sequence[RepositoryName]:
+            return [repository for repository in repositories if await visible(repository)]
+
+        return await fill_page(self._rows.page_repositories, seen, last, limit)

@@ -1,7 +1,7 @@
 """Tags: listed in ASCII order, deleted one at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown
@@ -34,8 +34,8 @@ class Tags:
         if not self._rows.has_repository(repository):
             raise NameUnknown(name=repository)
 
-        async def seen(tag: Tag) -> bool:
-            return visible(tag)
+        async def seen(tags: Sequence[Tag]) -> Sequence[Tag]:
+            return list(filter(visible, tags))
 
         return await fill_page(lambda after, size: self._rows.page_tags(repository, after, size), seen, last, limit)
 
