@@ -8,8 +8,10 @@ the trace too.
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +28,7 @@ ANSWERING = "sendto,sendmsg"
 OPTIONS = ("-f", "-yy", "-ttt", "-s", "32")
 """All threads and processes, what descriptors are open on, times, and enough of an answer to know it by."""
 
-_LINE = re.compile(r"(?P<thread>\d+) +(?P<time>\d+\.\d+) (?P<text>.*)")
+_LINE = re.compile(r"(?:(?P<thread>\d+) +)?(?P<time>\d+\.\d+) (?P<text>.*)")
 _WHOLE = re.compile(r"(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>\S+)(?P<rest>.*)")
 _BEGUN = re.compile(r"(?P<name>\w+)\((?P<arguments>.*) ?<unfinished \.\.\.>")
 _RESUMED = re.compile(r"<\.\.\. \w+ resumed>(?P<arguments>.*)\) += (?P<result>\S+)(?P<rest>.*)")
@@ -74,14 +76,14 @@ def text(argument: str) -> str:
 
 
 def read_trace(lines: Iterable[str]) -> list[Call]:
-    """Return the calls of a trace, in order of their entries."""
+    """Return the calls of a trace, in order of their entries. A trace of a single thread does not say its number."""
     calls: list[Call] = []
     unfinished: dict[int, Call] = {}
     for step, line in enumerate(lines):
         parts = _LINE.match(line)
         if parts is None:
             continue  # cut off when the tracer was killed
-        thread, content = int(parts["thread"]), parts["text"]
+        thread, content = int(parts["thread"] or 0), parts["text"]
         if match := _RESUMED.match(content):
             call = unfinished.pop(thread, None)
             if call is not None:
@@ -126,3 +128,32 @@ def why_not() -> str | None:
     trial = ["strace", "-f", "--seccomp-bpf", "-o", os.devnull, "true"]
     tried = subprocess.run(trial, capture_output=True, text=True, timeout=30, check=False)
     return None if tried.returncode == 0 else f"strace cannot trace here: {tried.stderr.strip()[:200]}"
+
+
+@contextmanager
+def attached(
+    thread: int, trace: Path, *, follow: bool, traced: str, injection: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Trace a running thread (and, to `follow`, all of its process) for the length of the block."""
+    options = [*OPTIONS[1:], "-o", str(trace), "-e", f"trace={traced}", *(["-e", injection] if injection else [])]
+    tracer = subprocess.Popen(
+        ["strace", *(["-f"] if follow else []), *options, "-p", str(thread)], stderr=subprocess.PIPE
+    )
+    assert tracer.stderr is not None
+    try:
+        said = tracer.stderr.readline()  # when it begins
+        if b"attached" not in said:
+            raise CannotTrace(said.decode(errors="replace").strip())
+        yield tracer
+    finally:
+        tracer.send_signal(signal.SIGINT)  # lets go of the thread
+        try:
+            tracer.wait(10)
+        except subprocess.TimeoutExpired:
+            tracer.kill()
+            tracer.wait()
+        tracer.stderr.close()
+
+
+class CannotTrace(AssertionError):
+    """strace did not attach; the message is what it said."""
