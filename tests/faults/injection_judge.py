@@ -1,8 +1,8 @@
 """What a trace with failures in it must not show: that bytes of a failed sync were believed.
 
-After a failed `fsync` the kernel may have dropped the bytes and marked their pages clean: a second `fsync` returns 0 and
-nothing is on disk. So a sync of a file that failed is believed only once all those bytes were written again, cut off, or
-left without a name. Of a log it is enough that what lies before its new end was: nothing reads beyond.
+After a failed `fsync` the kernel may have dropped the bytes and marked their pages clean: a second `fsync` returns 0
+and nothing is on disk. So a sync of a file that failed is believed only once all those bytes were written again, cut
+off, or left without a name. Of a log it is enough that what lies before its new end was: nothing reads beyond.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,9 +42,8 @@ def believed(calls: Iterable[Call], root: str) -> Iterator[str]:
                 _written(file, call, arguments)
             elif call.name == "ftruncate" and call.succeeded:
                 _cut(file, int(arguments[1]))
-            elif call.name in ("fsync", "fdatasync"):
-                if _synced(file, call, log=path.endswith(LOG)):
-                    yield f"a failed sync was tried again and believed: {call}".replace(f"{root}/", "")
+            elif call.name in ("fsync", "fdatasync") and _synced(file, call, log=path.endswith(LOG)):
+                yield f"a failed sync was tried again and believed: {call}".replace(f"{root}/", "")
 
 
 def _written(file: Bytes, call: Call, arguments: list[str]) -> None:

@@ -270,6 +270,39 @@ def test_a_session_whose_bytes_were_published_without_a_row_ends_instead_of_fail
     assert front.run(uploads.finish(again, digest, chunk(DATA))) == Blob(digest, len(DATA))
 
 
+class Unremovable:
+    """An upload store that removes nothing."""
+
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def remove(self, _session):
+        raise StorageFault("remove a file", "the disk does not answer")
+
+
+@pytest.mark.parametrize("way", ["put", "finish", "cancel", "refuse"])
+def test_bytes_that_cannot_be_removed_change_no_answer(front, uploads, row, monkeypatch, way):
+    """They are the collector's then: a push that is done is not called a failure, nor a wrong digest."""
+    digest = digest_of(DATA)
+    monkeypatch.setattr(uploads, "_uploads", Unremovable(front.kept.stores.uploads))
+    match way:
+        case "put":
+            assert front.run(uploads.put(A, "ada", digest, chunk(DATA))) == Blob(digest, len(DATA))
+        case "finish":
+            assert front.run(uploads.finish(row, digest, chunk(DATA))) == Blob(digest, len(DATA))
+        case "cancel":
+            front.run(uploads.cancel(row))
+        case "refuse":
+            with pytest.raises(DigestInvalid):
+                front.run(uploads.finish(row, digest, chunk(b"other")))
+    if way != "put":
+        with pytest.raises(BlobUploadUnknown):
+            uploads.get(A, "ada", row.session)
+
+
 def test_a_blob_in_one_request_begins_at_its_first_byte(front, uploads):
     with front.unchanged(), pytest.raises(BlobUploadInvalid):
         front.run(uploads.put(A, "ada", digest_of(DATA), chunk(DATA, start=5, size=len(DATA))))

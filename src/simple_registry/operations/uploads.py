@@ -11,13 +11,13 @@ its row is read anew once the writer is held, since the row tells where the sess
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
-from simple_registry.faults import SessionBusy, SessionBytesMissing
+from simple_registry.faults import SessionBusy, SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import CANONICAL, Digest
 from simple_registry.oci.errors import (
     BlobUploadInvalid,
@@ -140,7 +140,7 @@ class Uploads:
             async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
                 return await self._complete(await self._extend(row, writer, chunk), expected)
         except BaseException:
-            await self._uploads.remove(row.session)
+            await self._let_go(row.session)
             raise
 
     async def cancel(self, row: SessionRow) -> None:
@@ -240,7 +240,15 @@ class Uploads:
 
     async def _end(self, row: SessionRow) -> None:
         await self._rows.remove_session(row.session)
-        await self._uploads.remove(row.session)
+        await self._let_go(row.session)
+
+    async def _let_go(self, session: str) -> None:
+        """Remove the bytes of a session that has no row any more; what is done, or refused, stays so when that fails.
+
+        The collector finds them then, as it finds what a crash leaves.
+        """
+        with suppress(StorageFault):
+            await self._uploads.remove(session)
 
 
 async def _append(writer: UploadWriter, chunk: Chunk) -> int:

@@ -217,6 +217,28 @@ def test_bytes_that_are_not_durable_are_not_acknowledged(layout, threads):
             run(append(FilesystemUploadStore(layout, FullDisk(failing), threads), b"data", 0))
 
 
+@pytest.mark.parametrize("failing", ["stat_open", "close"])
+def test_a_disk_that_fails_when_a_writer_lets_go_undoes_nothing(layout, threads, failing, monkeypatch):
+    disk = Disk()
+    real = getattr(disk, failing)
+
+    def fail(fd):
+        if failing == "close":
+            real(fd)  # closed all the same, as the kernel does it
+        raise StorageFault(failing, "the disk does not answer")
+
+    async def scenario():
+        async with FilesystemUploadStore(layout, disk, threads).write("s", algorithm="sha256") as writer:
+            await writer.resume(0)
+            await writer.append(stream_of(b"data"))
+            await writer.sync()
+            digest = await writer.digest()
+            monkeypatch.setattr(disk, failing, fail)
+        return digest
+
+    assert run(scenario()) == digest_of(b"data")
+
+
 def test_a_writer_must_know_where_it_stands(layout, threads):
     async def scenario():
         async with FilesystemUploadStore(layout, Disk(), threads).write("s", algorithm="sha256") as writer:

@@ -1,5 +1,6 @@
 """Several changes in one commit: each succeeds or fails alone, and a commit that fails takes all with it."""
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -171,3 +172,34 @@ def test_only_a_commit_with_a_durable_change_waits_for_the_disk(counting, path, 
     assert syncs(Change(insert("f"))) == 1
     assert names(look) == list("abcdef")
     commits.close()
+
+
+class Interrupted:
+    """A connection of which the first commits are interrupted."""
+
+    system_errno = errno.EINTR
+
+    def __init__(self, connection, times):
+        self._connection = connection
+        self._left = times
+
+    def execute(self, sql, *bindings):
+        if sql == "COMMIT" and self._left:
+            self._left -= 1
+            raise apsw.IOError("disk I/O error")
+        return self._connection.execute(sql, *bindings)
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+
+def test_a_commit_that_a_signal_interrupted_is_done_again(commits, look):
+    commits._connection = Interrupted(commits._connection, times=2)
+    assert [outcome.result for outcome in commits.commit([Change(insert("a")), Change(insert("b"))])] == ["a", "b"]
+    assert names(look) == ["a", "b"]
+
+
+def test_a_commit_that_is_interrupted_without_end_is_a_fault(commits, look):
+    commits._connection = Interrupted(commits._connection, times=100)
+    assert isinstance(commits.commit([Change(insert("a"))])[0].error, StorageFault)
+    assert names(look) == []

@@ -4,6 +4,7 @@ Bytes are handed to the thread in batches. While one is written the next is gath
 in memory, whatever its size. The hash state always belongs to exactly the bytes written so far.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simple_registry.content import ByteStream
@@ -102,15 +103,21 @@ class FilesystemUploadWriter:
         await self._threads.run(self._sync)
 
     def close(self) -> None:
-        """Let go of the session. Runs in the caller, never interrupted; leaves no file that never got a byte."""
-        try:
-            file = self._disk.stat_open(self._fd)
-            if file.st_size == 0:
-                self._remove_if_ours(file.st_ino)
-            elif self._durable is not None and self._durable.received == file.st_size:
-                self._states.keep(self._session, self._algorithm, file, self._durable)
-        finally:
+        """Let go of the session. Runs in the caller, never interrupted; leaves no file that never got a byte.
+
+        What was acknowledged is durable by now: that a disk fails here makes nothing undone.
+        """
+        with suppress(StorageFault):
+            self._tidy()
+        with suppress(StorageFault):
             self._disk.close(self._fd)
+
+    def _tidy(self) -> None:
+        file = self._disk.stat_open(self._fd)
+        if file.st_size == 0:
+            self._remove_if_ours(file.st_ino)
+        elif self._durable is not None and self._durable.received == file.st_size:
+            self._states.keep(self._session, self._algorithm, file, self._durable)
 
     def _remove_if_ours(self, inode: int) -> None:
         path = self._layout.session(self._session)

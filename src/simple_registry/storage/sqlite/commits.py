@@ -7,6 +7,7 @@ process starve the others. The lock also covers `after`, which is how content is
 a transaction, hence either before the row went or after the file has gone.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +18,13 @@ import apsw
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.recovery import begin_doubt, bury, in_doubt, roll_back, settle
 from simple_registry.storage.sqlite.reserve import fold, keep_log, reserve_log
 
 ACTION = "write rows"
+
+ATTEMPTS = 5
+"""How often a commit that signals interrupt is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Commits:
         self._reserved = log_reserve == 0
         self._synced = True
         """Whether the connection waits for the disk at each commit, as every new one does."""
+        self._doubtful = False
         try:
             self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -105,19 +111,52 @@ class Commits:
     def _transaction(self, changes: Sequence[Change]) -> list[Outcome]:
         """Return what became of each change, once all are durable.
 
+        SQLite takes a sync that a signal interrupted for a failure; it is none, so all is done again.
+
         Raises: StorageFault, when none of them happened.
         """
+        connection = self._connection
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                self._resolve_doubt()
+                self._wait_for_the_disk(any(change.durable for change in changes))
+                connection.execute("BEGIN IMMEDIATE")
+                outcomes = [self._apply(change) for change in changes]
+                connection.execute("COMMIT")
+            except (apsw.Error, OSError) as error:
+                failure = fault(ACTION, error, connection)
+                interrupted = isinstance(error, apsw.IOError) and connection.system_errno == errno.EINTR
+                roll_back(connection)
+                if not interrupted or attempt == ATTEMPTS:
+                    self._doubt_after(error)
+                    raise failure from error
+            else:
+                return outcomes
+
+    def _resolve_doubt(self) -> None:
+        """See that the log may be relied on.
+
+        Raises: apsw.Error, OSError, StorageFault when it may not.
+        """
+        if self._doubtful or in_doubt(self._lock):
+            self._doubtful = True
+            self._synced = True  # as settling leaves it
+            settle(self._connection, self._lock)
+            self._doubtful = False
+
+    def _doubt_after(self, error: Exception) -> None:
+        """Doubt the log after a failure that may have been one of its syncs, and settle that, if the disk lets us."""
+        if not isinstance(error, apsw.IOError):
+            return
+        self._doubtful = True
+        begin_doubt(self._lock)
         try:
-            self._wait_for_the_disk(any(change.durable for change in changes))
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._apply(change) for change in changes]
-            self._connection.execute("COMMIT")
-        except apsw.Error as error:
-            failure = fault(ACTION, error, self._connection)
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise failure from error
-        return outcomes
+            self._resolve_doubt()
+        except (apsw.Error, OSError, StorageFault):
+            roll_back(self._connection)
+            bury(self._connection)
 
     def _wait_for_the_disk(self, wait: bool) -> None:  # noqa: FBT001 (the one thing that it is about)
         """Say whether the next commit is to be durable when it returns; the log stays in order either way."""

@@ -1,0 +1,142 @@
+"""What a failed sync left in the log is never believed: not after a crash, and no commit follows it."""
+
+import os
+import shutil
+
+import apsw
+import pytest
+
+from simple_registry.faults import StorageFault
+from simple_registry.storage.sqlite.commits import Change, Commits
+from simple_registry.storage.sqlite.recovery import begin_doubt, in_doubt
+
+
+class FailingFile(apsw.VFSFile):
+    """Its syncs fail while `failing` of the file system says so; the bytes are written all the same."""
+
+    def __init__(self, vfs, name, flags):
+        super().__init__("unix", name, flags)
+        self._vfs = vfs
+
+    def xSync(self, flags):  # noqa: N802
+        if self._vfs.failing:
+            self._vfs.failing -= 1
+            raise apsw.IOError("the disk does not answer")
+        super().xSync(flags)
+
+
+class FailingVFS(apsw.VFS):
+    failing = 0
+
+    def __init__(self):
+        super().__init__("failing", base="unix", makedefault=True)
+
+    def xOpen(self, name, flags):  # noqa: N802
+        return FailingFile(self, name, flags)
+
+
+@pytest.fixture
+def disk():
+    vfs = FailingVFS()
+    yield vfs
+    vfs.unregister()
+
+
+@pytest.fixture
+def commits(disk, path):
+    commits = Commits(path)
+    yield commits
+    disk.failing = 0
+    commits.close()
+
+
+def put(commits, name, *, durable=True):
+    def insert(connection):
+        connection.execute("INSERT INTO repositories (name) VALUES (?)", (name,))
+        return name
+
+    return commits.commit([Change(insert, durable=durable)])[0]
+
+
+def names(path):
+    connection = apsw.Connection(path)
+    try:
+        return [name for (name,) in connection.execute("SELECT name FROM repositories ORDER BY name")]
+    finally:
+        connection.close()
+
+
+def crashed(path, tmp_path):
+    """Return what a process finds that opens the database after all others were killed."""
+    copy = str(tmp_path / "crashed.db")
+    for ending in ("", "-wal"):
+        shutil.copy(path + ending, copy + ending)
+    return copy
+
+
+@pytest.mark.parametrize("failures", [1, 100])
+def test_a_commit_that_the_disk_did_not_confirm_does_not_come_back_after_a_crash(
+    commits, disk, path, tmp_path, failures
+):
+    assert put(commits, "kept").result == "kept"
+    disk.failing = failures
+    assert isinstance(put(commits, "refused").error, StorageFault)
+    disk.failing = 0
+    assert names(path) == ["kept"]
+    assert names(crashed(path, tmp_path)) == ["kept"]
+
+
+def test_no_commit_follows_what_was_not_synced_in_the_log(commits, disk, path, tmp_path):
+    """The kernel may have dropped it: it goes into the database, and the log begins anew."""
+    put(commits, "unsynced", durable=False)
+    disk.failing = 1
+    put(commits, "refused")
+    assert put(commits, "kept").result == "kept"
+    found = crashed(path, tmp_path)
+    os.unlink(f"{found}-wal")  # noqa: PTH108
+    assert names(found) == ["unsynced"]
+
+
+def test_nothing_is_committed_while_the_log_cannot_be_settled(commits, disk, path):
+    disk.failing = 100
+    put(commits, "refused")
+    assert isinstance(put(commits, "refused too").error, StorageFault)
+    disk.failing = 0
+    assert put(commits, "kept").result == "kept"
+    assert names(path) == ["kept"]
+
+
+def test_doubt_reaches_other_processes_and_ends_when_it_is_settled(commits, disk, path, tmp_path):
+    put(commits, "unsynced", durable=False)
+    disk.failing = 100
+    put(commits, "refused")
+    disk.failing = 0
+    assert in_doubt(commits._lock)
+    other = Commits(path)
+    assert put(other, "kept").result == "kept"
+    other.close()
+    assert not in_doubt(commits._lock)
+    found = crashed(path, tmp_path)
+    os.unlink(f"{found}-wal")  # noqa: PTH108
+    assert "unsynced" in names(found)
+
+
+def test_a_log_that_a_reader_keeps_stays_in_doubt(commits, path, monkeypatch):
+    commits._connection.set_busy_timeout(10)
+    put(commits, "a")
+    reader = apsw.Connection(path)
+    reader.execute("BEGIN; SELECT 1 FROM repositories").fetchall()
+    begin_doubt(commits._lock)
+    assert "a reader keeps it" in str(put(commits, "b").error)
+    reader.close()
+    assert put(commits, "b").result == "b"
+    assert not in_doubt(commits._lock)
+
+
+def test_a_full_disk_is_no_doubt(commits, path):
+    def give_up(connection):
+        connection.execute("ROLLBACK")
+        raise apsw.FullError("database or disk is full")
+
+    commits.commit([Change(give_up)])
+    assert not in_doubt(commits._lock)
