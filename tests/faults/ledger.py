@@ -120,6 +120,11 @@ class Ledger:
     def __init__(self) -> None:
         self.on_acknowledge: Callable[[], None] = lambda: None
         """Called by the client's thread at once after each acknowledgement."""
+        self.power = True
+        """When the power is gone, nobody hears answers any more: what comes until `restarted` acknowledges nothing.
+
+        (A kernel whose file system is shut down may let an fsync succeed whose transaction it is just dropping.)
+        """
         self.begun = 0
         self.acknowledged = 0
         self.documents: dict[str, Document] = {}
@@ -145,6 +150,7 @@ class Ledger:
     def end(self, operation: Operation, *, acknowledged: bool) -> None:
         with self._lock:
             self._now += 1
+            acknowledged = acknowledged and self.power
             self.acknowledged += acknowledged
             for effect in operation.effects:
                 self._change(
@@ -161,6 +167,7 @@ class Ledger:
     def restarted(self) -> None:
         """Nothing of before can still happen: every process of the registry was killed."""
         with self._lock:
+            self.power = True
             self._now += 1
             for key in self._in_question:
                 self._writes[key] = [

@@ -71,6 +71,7 @@ def power(subject: Subject, folder: Path, scale: Scale) -> Score:
 def _era(trial: Trial, disk: Ext4, cycles: int, count: _Count, random: Random, scale: Scale) -> None:
     def cut() -> None:
         trial.workload.look_away()
+        trial.ledger.power = False
         disk.cut()
         trial.registry.kill()
 

@@ -59,6 +59,17 @@ def test_what_nobody_saw_end_may_happen_until_everything_was_restarted(ledger):
     assert ledger.allowed(TAG) == {"three"}
 
 
+def test_an_answer_that_comes_after_the_power_went_acknowledges_nothing(ledger):
+    cut = point(ledger, "one")
+    ledger.power = False
+    cut.acknowledge()
+    assert ledger.allowed(TAG) == {"one", None}
+    ledger.restarted()
+    point(ledger, "two").acknowledge()
+    assert ledger.allowed(TAG) == {"two"}
+    assert ledger.acknowledged == 1
+
+
 def test_what_was_refused_did_not_happen(ledger):
     point(ledger, "one").acknowledge()
     point(ledger, "two").refuse()
