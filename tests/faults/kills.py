@@ -18,7 +18,7 @@ from random import Random
 
 from faults.scores import Scale, Score
 from faults.subjects import DidNotStart, Subject, wait_for_the_end
-from faults.trial import Trial, did_not_start
+from faults.trial import Trial, did_not_start, told
 
 PROMPT = 10.0
 """Seconds within which a client must be served again after a worker was killed."""
@@ -78,7 +78,7 @@ def kills(subject: Subject, folder: Path, scale: Scale) -> Score:
             count.gap = max(count.gap, trial.workload.longest_gap)
     if count.gap > PROMPT:
         faults.append(f"a client was not served for {count.gap:.1f} s while workers were replaced")
-    return Score("kills", subject.name, f"{count}, {len(faults)} faults", faults)
+    return Score("kills", subject.name, f"{count}, {told(faults)}", faults)
 
 
 def _era(trial: Trial, plan: Plan, count: _Count, random: Random, scale: Scale) -> None:

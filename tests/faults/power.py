@@ -14,7 +14,7 @@ from random import Random
 from faults.ext4 import Ext4
 from faults.scores import Scale, Score
 from faults.subjects import DidNotStart, Subject
-from faults.trial import Trial, did_not_start
+from faults.trial import Trial, did_not_start, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def power(subject: Subject, folder: Path, scale: Scale) -> Score:
             count.acknowledged += trial.ledger.acknowledged
             count.checked += trial.verifier.checked
     figures = f"{count.cuts} cuts, {count.acknowledged:,} acknowledged, {count.checked:,} looked at"
-    return Score("power cuts", subject.name, f"{figures}, {len(faults)} faults", faults)
+    return Score("power cuts", subject.name, f"{figures}, {told(faults)}", faults)
 
 
 def _era(trial: Trial, disk: Ext4, cycles: int, count: _Count, random: Random, scale: Scale) -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from faults.kills import kills
 from faults.scores import Scale
-from faults.subjects import OURS, ours
+from faults.subjects import ours
+from faults.trial import EAGER
 
 
 def test_kills_lose_nothing_that_was_acknowledged(scale, tmp_path):
-    score = kills(OURS, tmp_path, scale)
+    score = kills(EAGER, tmp_path, scale)
     print(f"\n{score}")
     assert score.passed, score
 

@@ -6,7 +6,7 @@ with Trial(subject, folder, seed=1, clients=4) as trial:
     trial.verify()
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
@@ -14,9 +14,18 @@ from typing import Self
 from faults.inside import check_files, check_with_fsck
 from faults.ledger import Ledger
 from faults.line import Line, Unanswered
-from faults.subjects import DidNotStart, Running, Subject, running
-from faults.verifier import Verifier
+from faults.subjects import DidNotStart, Running, Subject, ours, running
+from faults.verifier import LOST, Verifier
 from faults.workload import Workload
+
+EAGER = ours(
+    configuration="""\
+kind: Configuration
+metadata: {name: eager}
+spec: {garbageCollection: {interval: 1s, grace: 1s}}
+"""
+)
+"""Our registry, collecting what is deleted all the time: a push may meet the collector anywhere."""
 
 
 class Trial:
@@ -80,6 +89,12 @@ class Trial:
         stack = ExitStack()
         self.registry: Running = stack.enter_context(running(self._subject, self._folder, data=self._data))
         self._stack = stack
+
+
+def told(faults: Sequence[str]) -> str:
+    """Return how many of these are losses, in words."""
+    lost = sum(fault.startswith(LOST) for fault in faults)
+    return f"{lost} lost, {len(faults) - lost} other faults"
 
 
 def did_not_start(error: DidNotStart) -> str:

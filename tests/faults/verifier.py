@@ -15,6 +15,8 @@ from faults.owner import attempt, blob_key, shown
 from faults.pushing import Abilities, Begin, Surprise
 from faults.reading import Reader, received
 
+LOST = "lost: "
+"""How faults begin that say that something is not as it was acknowledged."""
 CONTINUED = 0.5
 """The share of open upload sessions that a verification carries on to their end."""
 
@@ -52,7 +54,7 @@ class Verifier:
         state = reader.state(key, location)
         faults = reader.faults[before:]
         if state not in allowed and not faults:
-            faults.append(f"{key}: allowed {shown(allowed)}, found {shown([state])}")
+            faults.append(f"{LOST}{key}: allowed {shown(allowed)}, found {shown([state])}")
         if key.kind is not Kind.SESSION or len(allowed) == 1:
             self._ledger.observe(key, state)
         return faults
