@@ -13,7 +13,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.operations.garbage import Collected
 from simple_registry.storage.filesystem.key_file import KeyFile
 from support.front import PASSWORD_HASH, Front
-from support.stores import Kept, in_memory
+from support.stores import behind, in_memory
 from support.time import SettableClock
 
 
@@ -117,7 +117,7 @@ def test_what_a_worker_builds_serves_from_the_prepared_directory(tmp_path):
         for worker in (0, 1):
             application = app.build(settings, worker)
             clock = SettableClock()
-            with Front(Kept(application._stores, lambda: None), clock, settings) as front:
+            with Front(behind(application._stores), clock, settings) as front:
                 if worker == 0:
                     front.push_blob("a", b"kept")
                 assert front.get(f"/v2/a/blobs/{digest_of(b'kept')}").body == b"kept"

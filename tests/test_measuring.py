@@ -16,7 +16,7 @@ from support.access import PASSWORD_HASH, binding, rules, static_token
 from support.documents import push_image
 from support.exposition import parse, value
 from support.front import Front
-from support.stores import Kept, in_memory
+from support.stores import behind, in_memory
 from support.time import SettableClock
 
 WATCHER = ("metrics", "GET")
@@ -40,10 +40,11 @@ def make_front():
 @pytest.fixture
 def served(tmp_path):
     """A registry as a worker builds it."""
-    settings = Settings(data_dir=tmp_path / "data", administrator=Administrator("admin", Secret(PASSWORD_HASH)))
+    administrator = Administrator("admin", Secret(PASSWORD_HASH))
+    settings = Settings(data_dir=tmp_path / "data", administrator=administrator, audit=tmp_path / "audit")
     claim = app.prepare(settings)
     application = app.build(settings, 0)
-    with Front(Kept(application._stores, lambda: None), SettableClock(), settings) as front:
+    with Front(behind(application._stores), SettableClock(), settings) as front:
         front.application = application
         yield front
     claim.release()

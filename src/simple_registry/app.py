@@ -21,6 +21,7 @@ from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.config.watch import signature
 from simple_registry.faults import StorageReadOnly
 from simple_registry.http import access_log
+from simple_registry.http.audit import Audit, Write
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.brake import LoginBrake
 from simple_registry.http.call import Registry
@@ -35,6 +36,7 @@ from simple_registry.http.rsgi import HTTPProtocol, RsgiApplication, Scope
 from simple_registry.measuring import (
     LAYOUT,
     measure_access,
+    measure_audit,
     measure_cache,
     measure_collection,
     measure_database,
@@ -52,6 +54,7 @@ from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
+from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import FieldLines
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
@@ -141,6 +144,7 @@ class RegistryApplication:
         *,
         log: access_log.Write = access_log.write_record,
         measures: Measures | None = None,
+        audit: Write | None = None,
     ) -> None:
         """Put the layers together; without `measures`, they are measured for this process alone."""
         self._measures = measures = measures or Measures(Processes(LAYOUT, 1))
@@ -198,6 +202,7 @@ class RegistryApplication:
             drain_size=limits.drain_size,
             drain_timeout=limits.drain_timeout,
             log=log,
+            audit=Audit(audit) if audit is not None else None,
         )
         measure_cache(measures, "logins", authenticator.recent)
         measure_cache(measures, "manifests", manifests.cache)
@@ -312,7 +317,12 @@ def build(settings: Settings, worker: int, processes: Processes | None = None) -
     measure_access(measures, access)
     measure_database(measures, metadata.database)
     log = FieldLines(access_log.logger.name, access_log.MESSAGE)
-    application = RegistryApplication(settings, stores, trust, clock, log=log, measures=measures)
+    audit_file = None if settings.audit is None else AuditFile(settings.audit)
+    if audit_file is not None:
+        measure_audit(measures, audit_file)
+    application = RegistryApplication(
+        settings, stores, trust, clock, log=log, measures=measures, audit=audit_file.write if audit_file else None
+    )
     application.background.append(access)
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval

@@ -96,6 +96,26 @@ def measure_database(measures: Measures, database: Writes) -> None:
     measure_cache(measures, "rows", database)
 
 
+class Lines(Protocol):
+    """A stream of lines."""
+
+    @property
+    def lines(self) -> int:
+        """How many were written."""
+        ...
+
+    @property
+    def failures(self) -> int:
+        """How many were lost."""
+        ...
+
+
+def measure_audit(measures: Measures, stream: Lines) -> None:
+    """Tell how the audit stream does."""
+    measures.watch(families.AUDIT_LINES, lambda: stream.lines)
+    measures.watch(families.AUDIT_FAILURES, lambda: stream.failures)
+
+
 def measure_collection(measures: Measures, collected: Mapping[str, int]) -> None:
     """Tell what the collector removed."""
     for what in collected:

@@ -26,7 +26,18 @@ ALLOWED = {
     "http": ACCESS | {"operations", "upstream.protocols", "metrics", "http"},
     "config": ACCESS | {"config"},
     "measuring": ACCESS | {"metrics", "http", "config"},
-    "app": ACCESS | {"metrics", "measuring", "storage", "upstream", "operations", "http", "config", "server.logging"},
+    "app": ACCESS
+    | {
+        "metrics",
+        "measuring",
+        "storage",
+        "upstream",
+        "operations",
+        "http",
+        "config",
+        "server.audit_file",
+        "server.logging",
+    },
     "offline": ACCESS | {"storage", "operations"},
     "server": VALUES | {"metrics", "config", "server"},
     "cli": ACCESS

@@ -200,10 +200,11 @@ class Front:
         policy: Policy | None = None,
         rules: AccessRules | None = None,
         sessions: Iterator[str] | None = None,
+        audit: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
         """Serve `kept`; `rules` say who may what: without them the administrator everything, or what `policy` says.
 
-        Further `users` have the administrator's password; `sessions` gives ids to uploads.
+        Further `users` have the administrator's password; `sessions` gives ids to uploads; `audit` takes lines.
         """
         self.kept = kept
         self.clock = clock
@@ -216,7 +217,7 @@ class Front:
                 composition.enter_context(
                     mock.patch.object(app, "Uploads", partial(app.Uploads, new_session=lambda: next(sessions)))
                 )
-            self.application = app.RegistryApplication(settings or Settings(), kept.stores, trust, clock)
+            self.application = app.RegistryApplication(settings or Settings(), kept.stores, trust, clock, audit=audit)
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -40,6 +41,16 @@ class Kept:
     write: Callable[[Digest, bytes | None], None]
     """Puts bytes in the place of content behind everybody's back, or takes them away."""
     layout: Layout | None = None
+
+
+def behind(stores: Stores) -> Kept:
+    """Return the stores of an application that was built elsewhere, for a front that only asks it."""
+
+    def nobody(*_: object) -> None:
+        raise AssertionError("nobody looks behind these stores")
+
+    nothing: Any = None
+    return Kept(stores, nobody, nothing, nothing, nobody)
 
 
 def in_memory(clock: Clock) -> Kept:

@@ -43,6 +43,8 @@ class Caller:
     expires: float | None = None
     expired: bool = False
     derived: bool = False
+    credential: str = ""
+    """What a token that proved it is called, by its document, its id or its issuer: no secret, for people to read."""
 
     def could_be_wider(self, permission: Permission) -> bool:
         """Tell whether only the scopes that a token was asked for stand in the way: a new one could have more."""

@@ -62,6 +62,7 @@ OPTIONS = (
     Option("workers", "NUMBER", "worker processes (default: one per core)"),
     Option("log-level", "LEVEL", "debug, info, warning or error (default: info)"),
     Option("log-format", "FORMAT", "text, json, or auto: text on a terminal (default: auto)"),
+    Option("audit-log", "FILE", "file of the audit stream, or - for standard output (default: none)"),
 )
 SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "help"}
 """Options without a value that stand for a command."""

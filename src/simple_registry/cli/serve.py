@@ -23,6 +23,7 @@ from simple_registry.config.settings import TcpAddress
 from simple_registry.config.tls import load_certificate
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
+from simple_registry.server.audit_file import check_audit_file
 from simple_registry.server.listeners import Listeners, open_listeners
 from simple_registry.server.logging import configure_logging
 from simple_registry.server.supervisor import Supervisor
@@ -44,6 +45,7 @@ def serve(line: CommandLine) -> int:
     configured = _read(line)
     settings = configured.settings
     configure_logging(settings.log_level, settings.log_format)
+    check_audit_file(settings.audit)
     listeners = open_listeners(settings.addr, settings.workers or _cores())
     try:
         claim = app.prepare(settings)
@@ -61,6 +63,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
 
     def reread() -> Configured:
         read = with_users(_read(line))
+        check_audit_file(read.settings.audit)
         configure_logging(read.settings.log_level, read.settings.log_format)
         warn(read)
         return read

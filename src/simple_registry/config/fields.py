@@ -23,6 +23,7 @@ from simple_registry.config.settings import (
 from simple_registry.config.values import (
     ConfigError,
     parse_address,
+    parse_audit,
     parse_count,
     parse_duration,
     parse_external_url,
@@ -76,6 +77,7 @@ FIELDS = (
     Field("garbage_collection.grace", parse_duration, "garbageCollection.grace"),
     Field("log_level", word_parser(LogLevel), "log.level", "log-level"),
     Field("log_format", word_parser(LogFormat), "log.format", "log-format"),
+    Field("audit", parse_audit, "log.audit", "audit-log"),
 )
 
 _SECTIONS: Mapping[str, type] = {"tls": Tls, "limits": Limits, "garbage_collection": GarbageCollection, "web": Web}

@@ -248,6 +248,7 @@ _CONFIGURATION: Mapping[str, tuple[Text | ListOf, str]] = {
     "garbageCollection.grace": (DURATION, "for which unheld content is kept"),
     "log.level": (Text("word", _words(LogLevel)), "the least severe lines that are written"),
     "log.format": (Text("word", _words(LogFormat)), "how lines look"),
+    "log.audit": (PATH, "where the audit stream goes; `-` is standard output"),
 }
 """What a `Configuration` sets, by path; `config.fields` reads them."""
 

@@ -40,6 +40,12 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class StandardOutput(StrEnum):
+    """Where the audit stream goes when that is no file."""
+
+    STDOUT = "-"
+
+
 class Secret:
     """Text that must not be shown: its `repr` is `***`."""
 
@@ -148,5 +154,7 @@ class Settings:
     garbage_collection: GarbageCollection = field(default_factory=GarbageCollection)
     log_level: LogLevel = LogLevel.INFO
     log_format: LogFormat = LogFormat.AUTO
+    audit: Path | StandardOutput | None = None
+    """Where the audit stream goes; `None`: nowhere."""
     warnings: tuple[str, ...] = ()
     """What was read and works, but not as somebody would wish; the parent says it once."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from simple_registry.config.settings import Secret, TcpAddress, UnixAddress
+from simple_registry.config.settings import Secret, StandardOutput, TcpAddress, UnixAddress
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -92,6 +92,11 @@ def parse_path(text: str) -> Path:
     if not text or "\0" in text:
         raise ConfigError(f"{text!r} is not a path")
     return Path(text)
+
+
+def parse_audit(text: str) -> Path | StandardOutput:
+    """Return where the audit stream goes: a path, or `-` for standard output."""
+    return StandardOutput.STDOUT if text == StandardOutput.STDOUT else parse_path(text)
 
 
 def parse_address(text: str) -> TcpAddress | UnixAddress:

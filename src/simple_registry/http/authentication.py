@@ -249,7 +249,8 @@ class Authenticator:
             identity = rules.identity_of_claims(verified.issuer, verified.claims)
         except ClaimsRefused as error:
             raise InvalidToken(note=str(error)) from error
-        return Caller(identity, Proof(Source.EXTERNAL, token), expires=verified.expires + LEEWAY)
+        proof, name = Proof(Source.EXTERNAL, token), verified.issuer.name
+        return Caller(identity, proof, expires=verified.expires + LEEWAY, credential=name)
 
     def _judged(self, caller: Caller) -> Caller:
         if caller.expires is not None and caller.expires <= self._clock.now():
@@ -289,9 +290,10 @@ def _static(rules: AccessRules, proof: Proof) -> Caller:
     if token is None:
         raise InvalidToken(note="the token behind it is gone from the configuration")
     limits = () if token.limit is None else (token.limit,)
-    return Caller(_identity(rules, token.username), proof, limits, token.expires_at)
+    return Caller(_identity(rules, token.username), proof, limits, token.expires_at, credential=token.name)
 
 
 def _issued(rules: AccessRules, row: TokenRow) -> Caller:
     limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
-    return Caller(_identity(rules, row.owner), Proof(Source.ISSUED_TOKEN, row.token_id), limits, row.expires)
+    proof = Proof(Source.ISSUED_TOKEN, row.token_id)
+    return Caller(_identity(rules, row.owner), proof, limits, row.expires, credential=row.token_id)

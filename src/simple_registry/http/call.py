@@ -121,15 +121,15 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         require_permission(self.policy, self.caller, Permission(verb, resource, scope))
 
 
-def require_permission(policy: Policy, caller: Caller, permission: Permission) -> None:
-    """Insist that the caller has a permission.
+def require_permission(policy: Policy, caller: Caller, permission: Permission) -> str:
+    """Insist that the caller has a permission; return the binding that gives it.
 
     Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
     """
     decision = policy.decide(caller.identity, permission)
     if isinstance(decision, Allowed):
         if caller.limited_to(permission):
-            return
+            return decision.binding
         raise InsufficientScope(note="the token's scopes do not reach that far")
     if caller.proof.source is Source.ANONYMOUS:
         # Who sent a token is told what is wrong with it: docker takes a bare 401 for a passing one, and tries for long.

@@ -22,6 +22,7 @@ from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response
 from simple_registry.http.routes import Entry, Matched, resolve
+from simple_registry.metrics.requests import NOWHERE
 from simple_registry.oci.errors import (
     RegistryError,
     SizeInvalid,
@@ -42,6 +43,23 @@ class Outcome:
     identity: str = "-"
     note: str | None = None
     matched: Matched | None = None
+    caller: Caller | None = None
+    allowed: bool = False
+    """Whether its handler was called."""
+    binding: str | None = None
+    """The binding that allowed it, where one had to."""
+    error: RegistryError | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The name of the endpoint."""
+        return self.matched.name if self.matched else NOWHERE
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was refused, or what failed."""
+        stated = self.error.facts.get("reason") if self.error else None
+        return self.note or (str(stated) if stated else None)
 
 
 class Dispatcher:
@@ -64,13 +82,13 @@ class Dispatcher:
         self.failed_tokens = 0
         """Requests with a token that is no good."""
 
-    async def dispatch(self, request: Request) -> Outcome:
-        """Answer a request; never raises but for cancellation."""
-        outcome = Outcome(_NO_RESPONSE)
+    async def dispatch(self, request: Request, outcome: Outcome) -> None:
+        """Answer a request in its `outcome`; never raises but for cancellation, which leaves the response as it was."""
+        note, outcome.note = outcome.note, None
         try:
             outcome.response = await self._answer(request, outcome)
         except RegistryError as error:
-            outcome.response, outcome.note = problem_response(request, error), error.note
+            outcome.response, outcome.note, outcome.error = problem_response(request, error), error.note, error
         except ContentInterrupted as error:
             refusal = SizeInvalid(received=error.received, announced=error.announced)
             outcome.response = problem_response(request, refusal)
@@ -86,7 +104,9 @@ class Dispatcher:
         except Exception as error:
             logger.exception("request %s failed", request.id)
             outcome.response, outcome.note = failure_response(request), type(error).__name__
-        return outcome
+        except BaseException:
+            outcome.note = note
+            raise
 
     async def _answer(self, request: Request, outcome: Outcome) -> Response:
         matched = resolve(request.method, request.path)
@@ -94,15 +114,16 @@ class Dispatcher:
         rules = self._rules()
         try:
             caller = await self._caller(request, matched)
-            outcome.identity = caller.identity.name
+            outcome.caller, outcome.identity = caller, caller.identity.name
             if matched.permission is not None:
-                require_permission(rules.policy, caller, matched.permission)
+                outcome.binding = require_permission(rules.policy, caller, matched.permission)
+            outcome.allowed = True
             return await matched.answer(request, caller, self._registry, rules.policy)
         except Unauthorized as error:
             challenges = self._challenger.challenges(
                 request, error, matched.permission, anonymous=rules.anonymous is not None
             )
-            outcome.note = error.note
+            outcome.note, outcome.error = error.note, error
             self._count_failure(error, request, matched)
             return problem_response(request, error, challenges)
 
@@ -129,5 +150,3 @@ class Dispatcher:
 
 NOBODY = Caller(Identity("-"), Proof(Source.ANONYMOUS))
 """The caller of endpoints that need nobody; no binding can name it."""
-
-_NO_RESPONSE = Response(500)

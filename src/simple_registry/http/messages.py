@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from simple_registry.content import FileContent, Span
+from simple_registry.http.events import Event
 from simple_registry.oci.errors import Unsupported
 
 Headers = list[tuple[str, str]]
@@ -115,6 +116,8 @@ class Response(msgspec.Struct, frozen=True):
     status: int
     headers: Headers = msgspec.field(default_factory=list)
     content: bytes | FileSpan | Parts | Unsent = b""
+    events: Sequence[Event] = ()
+    """What was changed before this could be said."""
 
     @property
     def size(self) -> int:

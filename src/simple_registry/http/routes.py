@@ -78,6 +78,7 @@ class Matched:
 
     name: str
     counted: str
+    target: object
     needs: Resource | Entry
     permission: Permission | None
     continues: bool
@@ -109,7 +110,9 @@ class Route(Generic[Target]):
         def answer(request: Request, caller: Caller, registry: Registry, policy: Policy) -> Awaitable[Response]:
             return endpoint.handle(Call(request, target, caller, registry, policy))
 
-        return Matched(endpoint.name, counted(endpoint.name, method), needs, permission, endpoint.continues, answer)
+        return Matched(
+            endpoint.name, counted(endpoint.name, method), target, needs, permission, endpoint.continues, answer
+        )
 
 
 class AnyRoute(Protocol):

@@ -107,10 +107,12 @@ class RsgiApplication:
         drain_size: int,
         drain_timeout: float,
         log: Write = write_record,
+        audit: Callable[[Request, Outcome], None] | None = None,
     ) -> None:
         """Answer with `dispatcher`, and let `observe` count each request; sizes in bytes, times in seconds."""
         self._dispatcher = dispatcher
         self._log = log
+        self._audit = audit
         self._origins = origins
         self._clock = clock
         self._observe = observe
@@ -139,11 +141,15 @@ class RsgiApplication:
         )
         outcome = Outcome(CLIENT_GONE, note="the client gave up")
         try:
-            outcome = await self._dispatcher.dispatch(request)
+            await self._dispatcher.dispatch(request, outcome)
+            if self._audit is not None:
+                self._audit(request, outcome)
             await send(protocol, request, outcome.response)
         except asyncio.CancelledError:
             # The server cancels us when an HTTP/2 client resets its stream: nobody is left to answer, nothing is wrong.
             body.abandon()
+            if self._audit is not None and outcome.response is CLIENT_GONE:
+                self._audit(request, outcome)
         finally:
             seconds, response = self._clock.monotonic() - started, outcome.response
             sent = 0 if scope.method == "HEAD" else response.size

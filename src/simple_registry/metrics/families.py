@@ -98,6 +98,10 @@ COLLECTED = Family(
     ("what",),
     series=_each("contents", "sessions", "tokens"),
 )
+AUDIT_LINES = Family("simple_registry_audit_lines_total", Kind.COUNTER, "Lines of the audit stream.")
+AUDIT_FAILURES = Family(
+    "simple_registry_audit_failures_total", Kind.COUNTER, "Lines that the audit stream lost, because of a fault."
+)
 CPU = Family("simple_registry_cpu_seconds_total", Kind.COUNTER, "Processor time of the workers.")
 RESIDENT = Family("simple_registry_resident_bytes", Kind.GAUGE, "Memory of the workers, shared pages counted for each.")
 WORKERS = Family("simple_registry_workers", Kind.GAUGE, "Workers that serve.")
@@ -124,6 +128,8 @@ SAMPLED = (
     ACCESS_RELOADS,
     ACCESS_STALE,
     COLLECTED,
+    AUDIT_LINES,
+    AUDIT_FAILURES,
     CPU,
     RESIDENT,
     WORKERS,

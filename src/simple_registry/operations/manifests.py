@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simple_registry.content import Content, read_content
@@ -41,8 +41,10 @@ class Pushed:
     """What a push stored."""
 
     digest: Digest
+    size: int
     subject: Digest | None
-    tags: Sequence[Tag]
+    tags: Mapping[Tag, Digest | None]
+    """The tags that were set, with what each pointed at before."""
 
 
 class Manifests:
@@ -104,11 +106,13 @@ class Manifests:
             row, required = await asyncio.to_thread(self._read, data, reference, content_type)
         else:
             row, required = self._read(data, reference, content_type)
-        await self._keep(repository, row, data, tags, required)
-        return Pushed(row.digest, row.subject, tags)
+        moved = await self._keep(repository, row, data, tags, required)
+        return Pushed(row.digest, row.size, row.subject, moved)
 
-    async def delete(self, repository: RepositoryName, digest: Digest, *, insist: Callable[[Tag], None]) -> None:
-        """Remove a manifest and the tags that point at it, each of which `insist` lets go, or raises.
+    async def delete(
+        self, repository: RepositoryName, digest: Digest, *, insist: Callable[[Tag], None]
+    ) -> Sequence[Tag]:
+        """Remove a manifest and the tags that point at it, each of which `insist` lets go, or raises. Returns the tags.
 
         No tag goes that `insist` was not asked about: when one came in between, all are asked about again.
 
@@ -122,7 +126,7 @@ class Manifests:
             if removed is not None:
                 if not removed:
                     raise ManifestUnknown(reference=str(digest))
-                return
+                return tags
         raise Unavailable(note=f"tags of {digest} changed {DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(
@@ -132,7 +136,9 @@ class Manifests:
         data: bytes,
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
-    ) -> None:
+    ) -> Mapping[Tag, Digest | None]:
+        """Keep a manifest, and return what its tags pointed at before."""
+        moved: dict[Tag, Digest | None] = {}
         # Before anything is written; `put_manifest` asks again in its transaction.
         _refuse_missing(await self._rows.missing_parts(repository, required, present=self._content.present))
         blob = Blob(row.digest, row.size)
@@ -142,11 +148,16 @@ class Manifests:
                 await self._content.put(row.digest, data)
             kept = False
             missing = await self._rows.put_manifest(
-                repository, row, tags=tags, required=required, present=lambda: self._content.present(blob)
+                repository,
+                row,
+                tags=tags,
+                required=required,
+                present=lambda: self._content.present(blob),
+                moved=moved.__setitem__,
             )
             if missing is not None:
                 _refuse_missing(missing)
-                return
+                return moved
         raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
 
     async def _stands(self, row: ManifestRow) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.pages import BATCH, Page, fill_page
@@ -52,10 +53,12 @@ class Tags:
             await asyncio.sleep(0)
         return False
 
-    async def delete(self, repository: RepositoryName, tag: Tag) -> None:
-        """Remove this tag; its manifest and other tags stay.
+    async def delete(self, repository: RepositoryName, tag: Tag) -> Digest:
+        """Remove this tag; its manifest and other tags stay. Returns what it pointed at.
 
         Raises: ManifestUnknown.
         """
-        if not await self._rows.remove_tag(repository, tag):
+        digest = await self._rows.remove_tag(repository, tag)
+        if digest is None:
             raise ManifestUnknown(reference=tag)
+        return digest

@@ -52,7 +52,7 @@ class _Formatter(logging.Formatter):
         return self.formatException(record.exc_info) if record.exc_info and record.exc_info[0] else ""
 
 
-def _moment(created: float) -> str:
+def moment(created: float) -> str:
     """Return a moment, RFC 3339, in UTC with milliseconds."""
     second = int(created)
     return f"{_second(second)}.{int((created - second) * 1000):03d}Z"
@@ -69,7 +69,7 @@ class TextFormatter(_Formatter):
     def line(self, created: float, level: str, _logger: str, message: str, fields: Mapping[str, object]) -> str:
         """Return a line of text."""
         facts = "".join(f" {name}={_text(value)}" for name, value in fields.items())
-        return f"{_moment(created)} {level.lower():<7} {printable(message)}{facts}"
+        return f"{moment(created)} {level.lower():<7} {printable(message)}{facts}"
 
     def with_traceback(self, line: str, traceback: str) -> str:
         """Return the line and, below it, the traceback."""
@@ -81,15 +81,15 @@ class JsonFormatter(_Formatter):
 
     def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """Return a line that holds one JSON object."""
-        ours = {"time": _moment(created), "level": level.lower(), "logger": logger, "message": message}
-        return _json({**ours, **fields, **ours} if not ours.keys().isdisjoint(fields) else {**ours, **fields})
+        ours = {"time": moment(created), "level": level.lower(), "logger": logger, "message": message}
+        return json_line({**ours, **fields, **ours} if not ours.keys().isdisjoint(fields) else {**ours, **fields})
 
     def with_traceback(self, line: str, traceback: str) -> str:
         """Return the object with its traceback."""
         return f'{line[:-1]},"traceback":{_ENCODER.encode(traceback)}}}' if traceback else line
 
 
-def _json(document: Mapping[str, object]) -> str:
+def json_line(document: Mapping[str, object]) -> str:
     """Return JSON in ASCII without control characters; the slow encoder escapes what the fast one lets through."""
     try:
         encoded = _FAST_ENCODER.encode(document)

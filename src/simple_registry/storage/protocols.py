@@ -254,6 +254,14 @@ class BlobRows(Protocol):
         ...
 
 
+Moved = Callable[[Tag, Digest | None], None]
+"""Takes a tag that a push sets, and what it pointed at before; `None` for one that was not there."""
+
+
+def forget_moved(_tag: Tag, _before: Digest | None) -> None:
+    """Take no note of it."""
+
+
 class ManifestRows(Protocol):
     """The manifests of repositories, and what refers to what."""
 
@@ -286,8 +294,11 @@ class ManifestRows(Protocol):
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
         present: Callable[[], bool],
+        moved: Moved = forget_moved,
     ) -> Sequence[Digest] | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
+
+        Tells `moved` of each tag what it pointed at in that moment; that counts only when this returns that it is done.
 
         Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
         done), or `None` when `present()` says that the manifest's own content is gone (nothing was changed).
@@ -325,8 +336,8 @@ class TagRows(Protocol):
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         ...
 
-    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
-        """Remove this tag only. Returns whether it was there."""
+    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
+        """Remove this tag only. Returns what it pointed at, `None` when it was not there."""
         ...
 
 

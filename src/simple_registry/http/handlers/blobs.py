@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from simple_registry.content import BytesContent, Content, Span
 from simple_registry.http.call import Call, DigestTarget
 from simple_registry.http.conditional import content_headers, not_modified, range_applies
+from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import FileSpan, Headers, Parts, Response, Unsent
 from simple_registry.http.ranges import content_range, parse_range
 from simple_registry.oci.media_types import OCTET_STREAM
@@ -34,8 +35,9 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
 
 async def delete_blob(call: Call[DigestTarget]) -> Response:
     """end-10: delete a blob from one repository."""
-    await call.registry.blobs.delete(call.target.repository, call.target.digest)
-    return Response(202)
+    repository, digest = call.target.repository, call.target.digest
+    await call.registry.blobs.delete(repository, digest)
+    return Response(202, events=(Event(EventName.BLOB_DELETE, repository, digest=digest),))
 
 
 def _piece(content: Content, span: Span) -> bytes | FileSpan:

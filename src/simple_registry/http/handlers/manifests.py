@@ -7,11 +7,12 @@ from simple_registry.access.permission import Resource, scope_of
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, ManifestTarget
 from simple_registry.http.conditional import content_headers, not_modified
+from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Response, Unsent
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Denied, UriTooLong
-from simple_registry.oci.names import Tag, parse_tag
+from simple_registry.oci.names import RepositoryName, Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
 
@@ -36,17 +37,19 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
     pushed = await call.registry.manifests.put(
         repository, call.target.reference, data, content_type=call.request.headers.get("content-type"), tags=tags
     )
-    return Response(201, [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)])
+    headers = [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)]
+    return Response(201, headers, events=_push_events(repository, pushed))
 
 
 async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     """end-9: delete a tag, or a manifest with every tag that points at it."""
     repository, reference = call.target.repository, call.target.reference
     if isinstance(reference, Digest):
-        await call.registry.manifests.delete(repository, reference, insist=partial(_let_go, call))
-    else:
-        await call.registry.tags.delete(repository, reference)
-    return Response(202)
+        tags = await call.registry.manifests.delete(repository, reference, insist=partial(_let_go, call))
+        gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
+        return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))
+    pointed_at = await call.registry.tags.delete(repository, reference)
+    return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
 
 
 def _let_go(call: Call[ManifestTarget], tag: Tag) -> None:
@@ -69,6 +72,16 @@ def _further_tags(call: Call[ManifestTarget]) -> Sequence[Tag]:
     for tag in tags:
         call.require("PUT", Resource.MANIFESTS, scope_of(call.target.repository, tag))
     return tags
+
+
+def _push_events(repository: RepositoryName, pushed: Pushed) -> Sequence[Event]:
+    return (
+        Event(EventName.MANIFEST_PUSH, repository, digest=pushed.digest, size=pushed.size),
+        *(
+            Event(EventName.TAG_SET, repository, tag, pushed.digest, previous=previous)
+            for tag, previous in pushed.tags.items()
+        ),
+    )
 
 
 def _push_headers(pushed: Pushed, further: Sequence[Tag]) -> list[tuple[str, str]]:

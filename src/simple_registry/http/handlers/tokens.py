@@ -16,6 +16,7 @@ from simple_registry.access.expiry import ExpiryInvalid, parse_lifetime, parse_m
 from simple_registry.access.limits import GrantInvalid, parse_limit
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, NoTarget, Target
+from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Headers, Response
 from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.urls import next_page_link
@@ -81,7 +82,8 @@ async def create_token(call: Call[NoTarget]) -> Response:
     row, secret = await tokens.create(
         call.identity.name, asked.description, expires=_expires(asked, tokens.now()), scopes=_scopes(asked)
     )
-    return _reply(201, {**_described(row), "secret": secret})
+    event = Event(EventName.TOKEN_CREATE, token=row.token_id)
+    return _reply(201, {**_described(row), "secret": secret}, events=(event,))
 
 
 async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
@@ -91,7 +93,8 @@ async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
         _require_unlimited(call)
     owner = None if _may_everything(call) else call.identity.name
     await call.registry.tokens.revoke(call.target.token_id, owner)
-    return Response(204, [("cache-control", "no-store")])
+    event = Event(EventName.TOKEN_REVOKE, token=call.target.token_id)
+    return Response(204, [("cache-control", "no-store")], events=(event,))
 
 
 def _require_unlimited(call: Call[Target]) -> None:
@@ -152,6 +155,8 @@ def _moment(when: float | None) -> str | None:
     return None if when is None else datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _reply(status: int, document: dict[str, object], headers: Headers | None = None) -> Response:
+def _reply(
+    status: int, document: dict[str, object], headers: Headers | None = None, events: Sequence[Event] = ()
+) -> Response:
     fixed: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
-    return Response(status, fixed + (headers or []), msgspec.json.encode(document))
+    return Response(status, fixed + (headers or []), msgspec.json.encode(document), events)

@@ -4,6 +4,7 @@ from simple_registry.access.permission import Permission, Resource, scope_of
 from simple_registry.access.policy import Allowed
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.call import Call, RepositoryTarget, SessionTarget
+from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Query, Request, Response
 from simple_registry.http.ranges import parse_chunk_range, received_range
 from simple_registry.http.urls import blob_url, upload_url
@@ -21,11 +22,11 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
     if query.find("mount") is not None:
         mounted = await _mount(call, query)
         if mounted is not None:
-            return _created(repository, mounted)
+            return mounted
     elif query.find("digest") is not None:
         expected = parse_digest(query.find("digest") or "")
         blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call.request))
-        return _created(repository, blob)
+        return _created(repository, blob, EventName.BLOB_PUSH)
     algorithm = parse_algorithm(query.find("digest-algorithm") or CANONICAL)
     return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm))
 
@@ -42,7 +43,7 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
         raise DigestInvalid(reason="the closing PUT needs the query parameter digest")
     row = _row(call)
     blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call.request))
-    return _created(call.target.repository, blob)
+    return _created(call.target.repository, blob, EventName.BLOB_PUSH)
 
 
 async def get_upload(call: Call[SessionTarget]) -> Response:
@@ -56,7 +57,7 @@ async def cancel_upload(call: Call[SessionTarget]) -> Response:
     return Response(204)
 
 
-async def _mount(call: Call[RepositoryTarget], query: Query) -> Blob | None:
+async def _mount(call: Call[RepositoryTarget], query: Query) -> Response | None:
     """Mount what `mount` and `from` name, where the caller may read it; else `None`, which says nothing."""
     digest = parse_digest(query.find("mount") or "")
     source: RepositoryName | None = None
@@ -66,12 +67,13 @@ async def _mount(call: Call[RepositoryTarget], query: Query) -> Blob | None:
         except NameInvalid:
             return None
         _require_wide_token(call, Permission("GET", Resource.BLOBS, scope_of(source)))
-    return await call.registry.blobs.mount(
+    blob = await call.registry.blobs.mount(
         call.target.repository,
         digest,
         source=source,
         visible=lambda repository: call.can("GET", Resource.BLOBS, scope_of(repository)),
     )
+    return None if blob is None else _created(call.target.repository, blob, EventName.BLOB_MOUNT, source)
 
 
 def _require_wide_token(call: Call[RepositoryTarget], permission: Permission) -> None:
@@ -118,5 +120,6 @@ def _session(status: int, row: SessionRow) -> Response:
     )
 
 
-def _created(repository: RepositoryName, blob: Blob) -> Response:
-    return Response(201, [("location", blob_url(repository, blob.digest)), ("docker-content-digest", str(blob.digest))])
+def _created(repository: RepositoryName, blob: Blob, name: EventName, source: RepositoryName | None = None) -> Response:
+    headers = [("location", blob_url(repository, blob.digest)), ("docker-content-digest", str(blob.digest))]
+    return Response(201, headers, events=(Event(name, repository, digest=blob.digest, size=blob.size, source=source),))

@@ -14,7 +14,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
-from simple_registry.storage.protocols import Blob, ManifestRow, Part, SessionRow
+from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, SessionRow, forget_moved
 
 _Name = TypeVar("_Name", bound=str)
 
@@ -121,6 +121,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
         present: Callable[[], bool],
+        moved: Moved = forget_moved,
     ) -> Sequence[Digest] | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
         lacking = [digest for part, digest in required if not self._at(repository).has_part(part, digest)]
@@ -130,6 +131,8 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
             return None
         held = self._hold(repository, Blob(manifest.digest, manifest.size))
         held.manifests[manifest.digest] = manifest
+        for tag in tags:
+            moved(tag, held.tags.get(tag))
         held.tags.update(dict.fromkeys(tags, manifest.digest))
         return []
 
@@ -179,9 +182,9 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return _page(self._at(repository).tags, after, limit)
 
-    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
-        """Remove this tag only. Returns whether it was there."""
-        return self._at(repository).tags.pop(tag, None) is not None
+    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
+        """Remove this tag only. Returns what it pointed at."""
+        return self._at(repository).tags.pop(tag, None)
 
     # repositories
 

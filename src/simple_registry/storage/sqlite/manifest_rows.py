@@ -9,7 +9,7 @@ import msgspec
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.protocols import Blob, ManifestRow, Part
+from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, forget_moved
 from simple_registry.storage.sqlite.database import Database, Row
 from simple_registry.storage.sqlite.holding import hold, release
 
@@ -54,6 +54,7 @@ _POINT_TAG = """
 INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
 ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 """
+_POINTED_AT = "SELECT digest FROM tags WHERE repository = ? AND tag = ?"
 _EXISTS = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
 _TAGS = "SELECT tag FROM tags WHERE repository = ? AND digest = ?"
 # Its tags and children go with it: ON DELETE CASCADE.
@@ -134,6 +135,7 @@ class SqliteManifestRows:
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
         present: Callable[[], bool],
+        moved: Moved = forget_moved,
     ) -> Sequence[Digest] | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
@@ -148,6 +150,9 @@ class SqliteManifestRows:
             if not present():
                 return None
             keep_manifest(connection, repository, manifest)
+            for tag in tags:
+                before = connection.execute(_POINTED_AT, (repository, tag)).fetchall()
+                moved(tag, parse_digest(str(before[0][0])) if before else None)
             connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
             return []
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import apsw
 
-from simple_registry.oci.digests import Digest
+from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.sqlite.database import Database
 
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
 _PAGE = "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?"
-_REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
+_REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ? RETURNING digest"
 
 
 class SqliteTagRows:
@@ -26,11 +26,11 @@ class SqliteTagRows:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
 
-    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> bool:
-        """Remove this tag only. Returns whether it was there."""
+    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
+        """Remove this tag only. Returns what it pointed at."""
 
-        def remove(connection: apsw.Connection) -> bool:
-            connection.execute(_REMOVE, (repository, tag))
-            return connection.changes() > 0
+        def remove(connection: apsw.Connection) -> Digest | None:
+            removed = connection.execute(_REMOVE, (repository, tag)).fetchall()
+            return parse_digest(str(removed[0][0])) if removed else None
 
         return await self._database.write(remove)

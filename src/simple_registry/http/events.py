@@ -1,0 +1,37 @@
+"""What a request changed, as a value that its response carries to the audit stream."""
+
+from enum import StrEnum
+
+import msgspec
+
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.names import RepositoryName, Tag
+
+
+class EventName(StrEnum):
+    """Every kind of line of the audit stream."""
+
+    BLOB_PUSH = "blob.push"
+    BLOB_MOUNT = "blob.mount"
+    BLOB_DELETE = "blob.delete"
+    MANIFEST_PUSH = "manifest.push"
+    MANIFEST_DELETE = "manifest.delete"
+    TAG_SET = "tag.set"
+    TAG_DELETE = "tag.delete"
+    TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105 (likewise)
+    REFUSED = "request.refused"
+    UNCERTAIN = "request.uncertain"
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One change. `previous` is what a tag pointed at before; `token` is the id of an issued token, not its secret."""
+
+    name: EventName
+    repository: RepositoryName | None = None
+    reference: Tag | None = None
+    digest: Digest | None = None
+    size: int | None = None
+    previous: Digest | None = None
+    source: RepositoryName | None = None
+    token: str | None = None

@@ -1,0 +1,301 @@
+"""The audit stream: a line for each change and each refusal, with who, what and why, and never a secret."""
+
+import asyncio
+import json
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from simple_registry.access.roles import METHODS
+from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.http.audit import LONGEST, WRITES
+from simple_registry.http.events import EventName
+from simple_registry.http.routes import ROUTES
+from simple_registry.oci.digests import digest_of
+from support.access import READONLY, READWRITE, binding, rules, static_token
+from support.documents import push_image
+from support.front import CLIENT, PASSWORD, Exchange, basic
+
+ACCESS = rules(
+    binding("ada", READWRITE, "^team/", name="team-writes"),
+    binding("ada", ("*", "delete"), "^team/", name="team-deletes"),
+    binding("eve", READONLY, "^team/", name="team-reads"),
+    binding("anonymous", READONLY, "^public/", name="public-reads"),
+    users=["ada", "eve", "anonymous"],
+    tokens=[static_token("robot-secret", "ada"), static_token("narrow-secret", "ada", scopes=["repository:^x$:pull"])],
+)
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def front(make_front, told):
+    return make_front(rules=ACCESS, audit=told.append)
+
+
+def of(told, *names):
+    """Return these fields of all lines."""
+    return [tuple(line.get(name) for name in names) for line in told]
+
+
+def test_a_push_of_an_image_is_told_blob_by_blob_and_then_the_tag(front, told):
+    data = push_image(front, "team/app", "v1")
+    digest = str(digest_of(data))
+    assert of(told, "event", "repository")[-2:] == [("manifest.push", "team/app"), ("tag.set", "team/app")]
+    assert {event for (event,) in of(told[:-2], "event")} == {"blob.push"}
+    manifest, tag = told[-2:]
+    assert (manifest["digest"], manifest["size"]) == (digest, len(data))
+    assert (tag["reference"], tag["digest"], tag.get("previous")) == ("v1", digest, None)
+    assert manifest["request"] == tag["request"]
+
+
+def test_a_line_says_who_and_how_from_where_by_which_binding(front, told):
+    digest = digest_of(b"x")
+    path = f"/v2/team/app/blobs/uploads/?digest={digest}"
+    reply = front.post(path, body=b"x", user="ada", headers={"user-agent": "docker/27"})
+    assert told == [
+        {
+            "event": "blob.push",
+            "request": reply.header("x-request-id"),
+            "decision": "allowed",
+            "identity": "ada",
+            "proof": "password",
+            "address": CLIENT,
+            "method": "POST",
+            "path": "/v2/team/app/blobs/uploads/",
+            "endpoint": "start_upload",
+            "repository": "team/app",
+            "digest": str(digest),
+            "size": 1,
+            "binding": "team-writes",
+            "status": 201,
+            "agent": "docker/27",
+        }
+    ]
+
+
+def test_a_tag_that_moves_is_told_with_what_it_pointed_at(front, told):
+    one = digest_of(push_image(front, "team/app", "v1"))
+    two = digest_of(push_image(front, "team/app", "v1", b"another"))
+    assert told[-1]["previous"] == str(one)
+    assert told[-1]["digest"] == str(two)
+
+
+def test_every_tag_of_one_push_is_told(front, told):
+    data = push_image(front, "team/app", "v1")
+    told.clear()
+    reply = front.put(
+        f"/v2/team/app/manifests/{digest_of(data)}?tag=v1&tag=v2",
+        body=data,
+        headers={"content-type": "application/vnd.oci.image.manifest.v1+json"},
+    )
+    assert reply.status == 201
+    assert of(told, "event", "reference", "previous") == [
+        ("manifest.push", None, None),
+        ("tag.set", "v1", str(digest_of(data))),
+        ("tag.set", "v2", None),
+    ]
+
+
+def test_deletions_are_told_with_what_went(front, told):
+    digest = str(digest_of(push_image(front, "team/app", "v1")))
+    front.push_manifest("team/app", "v2", front.get("/v2/team/app/manifests/v1").body)
+    front.push_manifest("team/app", "v3", front.get("/v2/team/app/manifests/v1").body)
+    blob = front.push_blob("team/app", b"lonely")
+    told.clear()
+    front.delete("/v2/team/app/manifests/v3", user="ada")
+    front.delete(f"/v2/team/app/manifests/{digest}", user="ada")
+    front.delete(f"/v2/team/app/blobs/{blob}", user="ada")
+    assert of(told, "event", "reference", "digest", "previous") == [
+        ("tag.delete", "v3", None, digest),
+        ("manifest.delete", None, digest, None),
+        ("tag.delete", "v1", digest, digest),
+        ("tag.delete", "v2", digest, digest),
+        ("blob.delete", None, str(blob), None),
+    ]
+
+
+def test_every_way_to_upload_a_blob_is_told_once(front, told):
+    digest = digest_of(b"blob")
+    location = front.open_session("team/a")
+    front.patch(location, body=b"blob")
+    assert told == []
+    front.put(f"{location}?digest={digest}")
+    front.post(f"/v2/team/b/blobs/uploads/?digest={digest}", body=b"blob")
+    front.post(f"/v2/team/c/blobs/uploads/?mount={digest}&from=team/a")
+    front.post(f"/v2/team/d/blobs/uploads/?mount={digest}")
+    assert of(told, "event", "repository", "source", "size") == [
+        ("blob.push", "team/a", None, 4),
+        ("blob.push", "team/b", None, 4),
+        ("blob.mount", "team/c", "team/a", 4),
+        ("blob.mount", "team/d", None, 4),
+    ]
+
+
+def test_tokens_are_told_by_their_ids_and_never_with_their_secrets(front, told):
+    made = front.post("/api/v1/tokens", body=b'{"description": "x"}', headers={"content-type": "application/json"}).json
+    front.delete(f"/api/v1/tokens/{made['id']}", token=made["secret"])
+    assert of(told, "event", "token", "proof", "credential") == [
+        ("token.create", made["id"], "password", None),
+        ("token.revoke", made["id"], "issued", made["id"]),
+    ]
+    assert made["secret"] not in json.dumps(told)
+
+
+def test_how_somebody_was_proved_is_told_by_name(front, told):
+    derived = front.get("/token?scope=repository:team/app:push", user="ada").json["token"]
+    for how in ({"token": "robot-secret"}, {"user": "ada", "password": "robot-secret"}, {"token": derived}):
+        assert front.post(f"/v2/team/app/blobs/uploads/?digest={digest_of(b'')}", body=b"", **how).status == 201
+    assert of(told, "identity", "proof", "credential", "derived") == [
+        ("ada", "token", "ada-token", None),
+        ("ada", "token", "ada-token", None),
+        ("ada", "password", None, True),
+    ]
+
+
+def test_who_may_not_is_told_with_the_reason(front, told):
+    with front.unchanged():
+        assert front.put("/v2/team/app/manifests/v1", body=b"{}", user="eve").status == 403
+        assert front.get(f"/v2/other/blobs/{digest_of(b'')}", user="eve").status == 403
+    assert of(told, "event", "decision", "identity", "endpoint", "repository", "reference", "status") == [
+        ("request.refused", "refused", "eve", "put_manifest", "team/app", "v1", 403),
+        ("request.refused", "refused", "eve", "get_blob", "other", None, 403),
+    ]
+    assert "'team-reads'" in told[0]["reason"]
+    assert "binding" not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ({"user": "ada", "password": "wrong"}, "wrong password or unknown user 'ada'"),
+        ({"user": "nobody"}, "wrong password or unknown user 'nobody'"),
+        ({"token": "no-token"}, "an unknown bearer token"),
+        ({"token": "narrow-secret"}, "the token's scopes do not reach that far"),
+        ({"headers": {"authorization": "Basic ?"}}, None),
+    ],
+)
+def test_credentials_that_are_no_good_are_told(front, told, how, reason):
+    assert front.get("/v2/team/app/tags/list", **how).status == 401
+    (line,) = told
+    assert (line["event"], line["status"], line["address"]) == ("request.refused", 401, CLIENT)
+    if reason:
+        assert line["reason"] == reason
+
+
+def test_a_login_by_form_that_fails_is_told(front, told):
+    assert front.post("/token", user=None, body=b"grant_type=password&username=ada&password=wrong").status == 401
+    assert of(told, "event", "endpoint") == [("request.refused", "post_token")]
+
+
+def test_a_client_that_only_asks_who_must_call_is_not_told(front, told):
+    assert front.get("/v2/team/app/tags/list", user=None).status == 401
+    assert front.get("/v2/", user=None).status == 401
+    assert told == []
+
+
+def test_reads_and_mistakes_are_not_told(front, told):
+    data = push_image(front, "team/app", "v1")
+    told.clear()
+    front.get("/v2/team/app/manifests/v1")
+    front.get("/v2/team/app/manifests/none")
+    front.put("/v2/team/app/manifests/v2", body=b"no manifest")
+    front.put(f"/v2/team/app/manifests/{digest_of(b'other')}", body=data)
+    front.post(f"/v2/team/app/blobs/uploads/?digest={digest_of(b'x')}", body=b"y")
+    front.delete("/v2/team/app/manifests/none")
+    front.get("/nowhere")
+    assert told == []
+
+
+def test_a_braked_login_is_told(front, told):
+    for _ in range(6):
+        last = front.get("/v2/", user="ada", password="wrong")
+    assert last.status == 429
+    assert of(told, "status") == [(401,)] * 5 + [(429,)]
+    assert told[-1]["reason"].startswith("braked: 5 failed logins of 'ada'")
+
+
+@pytest.mark.parametrize(("error", "status"), [(StorageFault("sync", "EIO"), 503), (StorageFull("write", "full"), 507)])
+def test_a_write_that_storage_failed_under_is_told_as_uncertain(make_front, told, monkeypatch, error, status):
+    front = make_front(rules=ACCESS, audit=told.append)
+
+    async def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(front.kept.stores.metadata, "remove_tag", fails)
+    assert front.delete("/v2/team/app/manifests/v1", user="ada").status == status
+    assert of(told, "event", "decision", "identity", "repository", "reference", "status", "binding") == [
+        ("request.uncertain", "allowed", "ada", "team/app", "v1", status, "team-deletes")
+    ]
+    assert told[0]["reason"]
+
+
+def test_a_write_whose_client_left_is_told_as_uncertain(front, told, monkeypatch):
+    async def stuck(*_, **__):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(front.kept.stores.metadata, "remove_tag", stuck)
+
+    async def given_up():
+        request = asyncio.ensure_future(front.send("DELETE", "/v2/team/app/manifests/v1", user="ada"))
+        await asyncio.sleep(0.2)
+        request.cancel()
+        with pytest.raises(AssertionError, match="never answered"):
+            await request
+
+    front.run(given_up())
+    assert of(told, "event", "identity", "reference", "status") == [("request.uncertain", "ada", "v1", 499)]
+
+
+def test_the_line_is_there_before_the_answer(front, told, monkeypatch):
+    begin, at_answer = Exchange._begin, []
+
+    def answered(exchange, status, headers):
+        at_answer.append(len(told))
+        begin(exchange, status, headers)
+
+    monkeypatch.setattr(Exchange, "_begin", answered)
+    front.push_blob("team/app", b"x")
+    front.delete(f"/v2/team/app/blobs/{digest_of(b'x')}", user="eve")
+    assert at_answer == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer s3cret", "s3cret", basic("ada", "s3cret"), f"Basic {b64encode(b's3cret').decode()}"]
+)
+def test_no_secret_is_told(front, told, header):
+    front.get("/v2/team/app/tags/list?token=s3cret", headers={"authorization": header})
+    front.put("/v2/team/app/manifests/v1?password=s3cret", body=b"s3cret", user="eve")
+    front.put("/v2/team/app/manifests/v1", body=b"s3cret", user="eve", headers={"cookie": "s3cret"})
+    assert len(told) == 3
+    assert "s3cret" not in repr(told)
+    assert PASSWORD not in repr(told)
+
+
+def test_what_a_client_writes_at_length_is_cut(front, told):
+    long = "x" * 20_000
+    front.get(f"/v2/team/app/manifests/{'y' * 100}", user="eve", password="wrong", headers={"user-agent": long})
+    front.get(f"/v2/{'a' * 200}/manifests/{'y' * 100}", user="eve")
+    assert all(len(json.dumps(line)) < 3000 for line in told)
+    assert told[0]["agent"] == long[:LONGEST]
+
+
+def test_every_endpoint_that_writes_is_known_as_one():
+    """Whoever adds an endpoint that writes has to decide here what the audit stream says of it."""
+    reading = {"post_token", "append_chunk", "cancel_upload"}
+    writing = {
+        endpoint.name
+        for route in ROUTES
+        for method, endpoint in route.endpoints.items()
+        if method in set(METHODS) - {"GET", "HEAD"}
+    }
+    assert writing == WRITES | reading
+
+
+def test_every_kind_of_line_is_asked_for_in_these_tests():
+    text = Path(__file__).read_text("utf-8")
+    assert [name for name in EventName if f'"{name.value}"' not in text] == []

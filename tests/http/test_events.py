@@ -1,0 +1,13 @@
+"""The words of the audit stream."""
+
+from simple_registry.http.events import Event, EventName
+from simple_registry.oci.names import RepositoryName
+
+
+def test_names_say_what_and_then_what_became_of_it():
+    assert all(name.value.count(".") == 1 for name in EventName)
+
+
+def test_an_event_knows_nothing_that_it_was_not_told():
+    event = Event(EventName.BLOB_DELETE, RepositoryName("a"))
+    assert [getattr(event, name) for name in event.__struct_fields__[2:]] == [None] * 6

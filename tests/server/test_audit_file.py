@@ -1,0 +1,127 @@
+"""The file of the audit stream: whole lines from many processes, and no fault that stops anybody."""
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from simple_registry.config.settings import StandardOutput
+from simple_registry.config.values import ConfigError
+from simple_registry.server.audit_file import AuditFile, check_audit_file
+
+FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "audit.jsonl"
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_line_has_the_time_and_then_its_fields(path):
+    AuditFile(path).write({"event": "blob.push", "size": 3})
+    (line,) = lines(path)
+    assert list(line) == ["time", "event", "size"]
+    assert line["time"].endswith("Z")
+
+
+def test_only_the_owner_reads_it(path):
+    AuditFile(path).write({})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_is_there_stays(path):
+    path.write_text('{"event":"old"}\n')
+    AuditFile(path).write({"event": "new"})
+    assert [line["event"] for line in lines(path)] == ["old", "new"]
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\u2028", "\x00\x7f\x9b", "\ud800", "ü" * 100])
+def test_a_client_cannot_forge_or_break_a_line(path, text):
+    AuditFile(path).write({"agent": text})
+    data = path.read_bytes()
+    assert data.isascii()
+    assert data.count(b"\n") == 1
+    assert json.loads(data)["agent"] == text
+
+
+def test_lines_of_many_processes_are_never_torn(path):
+    children = []
+    for number in range(4):
+        pid = os.fork()
+        if pid == 0:
+            file = AuditFile(path)
+            for count in range(500):
+                file.write({"from": number, "count": count, "agent": str(number) * (count * 7 % 3000)})
+            os._exit(0)
+        children.append(pid)
+    for pid in children:
+        os.waitpid(pid, 0)
+    found = lines(path)
+    assert len(found) == 2000
+    for number in range(4):
+        assert [line["count"] for line in found if line["from"] == number] == list(range(500))
+
+
+def test_a_full_disk_loses_no_line_silently_and_stops_nothing(caplog):
+    file = AuditFile(FULL)
+    file.write({"event": "tag.set", "reference": "v1"})
+    file.write({"event": "tag.set", "reference": "v2"})
+    assert (file.lines, file.failures) == (0, 2)
+    first, second = caplog.records
+    assert "No space left" in first.getMessage()
+    assert first.levelname == "ERROR"
+    assert [record.fields["reference"] for record in (first, second)] == ["v1", "v2"]
+
+
+def test_writing_goes_on_when_the_fault_is_over(path, caplog):
+    path.mkdir()
+    file = AuditFile(path)
+    file.write({"event": "lost"})
+    path.rmdir()
+    file.write({"event": "written"})
+    assert [line["event"] for line in lines(path)] == ["written"]
+    assert (file.lines, file.failures) == (1, 1)
+
+
+def test_after_a_line_that_was_cut_short_the_next_has_a_line_of_its_own(path, monkeypatch, caplog):
+    file, write = AuditFile(path), os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))
+    file.write({"event": "lost"})
+    monkeypatch.setattr(os, "write", write)
+    file.write({"event": "written"})
+    cut, whole = path.read_text().splitlines()
+    assert len(cut) == 20
+    assert json.loads(whole)["event"] == "written"
+    assert file.failures == 1
+
+
+def test_a_rotated_file_is_left_when_it_is_opened_anew(path):
+    first = AuditFile(path)
+    first.write({"event": "one"})
+    path.rename(path.with_suffix(".1"))
+    first.write({"event": "two"})
+    AuditFile(path).write({"event": "three"})
+    first.close()
+    assert [line["event"] for line in lines(path.with_suffix(".1"))] == ["one", "two"]
+    assert [line["event"] for line in lines(path)] == ["three"]
+
+
+def test_standard_output_is_a_file_like_others(capfd):
+    AuditFile(StandardOutput.STDOUT).write({"event": "blob.push"})
+    assert json.loads(capfd.readouterr().out)["event"] == "blob.push"
+
+
+def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot write the audit stream to .*No such file or directory"):
+        check_audit_file(tmp_path / "missing" / "audit.jsonl")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        check_audit_file(tmp_path)
+    check_audit_file(tmp_path / "audit.jsonl")
+    check_audit_file(StandardOutput.STDOUT)
+    check_audit_file(None)
