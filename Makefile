@@ -10,7 +10,7 @@ JOBS     ?= auto
 FAST     := not clients and not conformance and not slow and not faults
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance clients clients-table slow faults faults-full bench lock help
+.PHONY: run test lint format types conformance clients clients-table slow faults faults-full faults-table bench lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -46,6 +46,9 @@ faults: $(VENV)/.dev ## break it in every way and count what is lost: under 8 mi
 
 faults-full: $(VENV)/.dev ## the same for hours
 	FAULTS_SCALE=full $(PY) -m pytest -s -m faults $(ARGS) tests/faults
+
+faults-table: $(VENV)/.dev ## write what each campaign found in each registry into docs/durability.md
+	PYTHONPATH=tests $(PY) -m faults.scorecard --write $(ARGS)
 
 bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
 	PYTHONPATH=tests $(PY) -m bench $(ARGS)

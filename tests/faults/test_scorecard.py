@@ -1,0 +1,45 @@
+"""The tables say what the scores say."""
+
+import pytest
+
+from faults import planted
+from faults.scorecard import BEGIN, END, ENTRIES, catch_table, table, write
+from faults.scores import Score
+
+FOUND = [
+    Score("kills", "ours", "200 kills, 0 lost", []),
+    Score("kills", "theirs", "20 kills", ["lost <a>|b\nsecond line", "more"]),
+    Score("fsck", "ours", "12 found", []),
+]
+
+
+def test_a_table_has_a_row_for_each_campaign_and_a_column_for_each_registry():
+    assert table(FOUND).splitlines() == [
+        "| campaign | ours | theirs |",
+        "|---|---|---|",
+        r"| kills | **passed**: 200 kills, 0 lost | 2 faults: 20 kills. First: lost &lt;a>\|b |",
+        "| fsck | **passed**: 12 found | not asked |",
+    ]
+
+
+def test_a_bug_that_was_not_caught_is_shown():
+    text = catch_table([("a-bug", Score("kills", "x", "", [])), ("b-bug", Score("kills", "x", "", ["seen"]))])
+    assert "| `a-bug` | kills | **not caught** |" in text
+    assert "| `b-bug` | kills | seen |" in text
+
+
+def test_tables_replace_what_stands_between_the_markers(tmp_path):
+    document = tmp_path / "durability.md"
+    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    write("new", document)
+    assert document.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
+
+
+@pytest.mark.parametrize("bug", sorted(planted.BUGS))
+def test_every_planted_bug_has_a_campaign_that_is_to_catch_it(bug):
+    assert any(bug in entry.bugs for entry in ENTRIES.values())
+
+
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_every_campaign_names_only_bugs_that_exist(name):
+    assert set(ENTRIES[name].bugs) <= planted.BUGS.keys()
