@@ -9,7 +9,8 @@ What an answer stands for is told without knowing what a registry calls its file
 * A database with a log beside it keeps its promises by the log. Its pages may be dirty while the log stands; when the
   log is begun anew, cut or removed before they are on disk, they are lost.
 * The last commit to such a log comes after all that it vouches for: what else the operation wrote is on disk before the
-  commit begins. Otherwise a power cut can leave a row without its file.
+  commit begins. Otherwise a power cut can leave a row without its file. A file that takes the place of a durable one
+  may come later: the row has its file all the while.
 * No answer is given in advance: something came to disk before it, and the operation writes nothing after it.
 """
 
@@ -66,7 +67,7 @@ def _given_in_advance(cache: PageCache, since: int) -> Iterator[str]:
 def _out_of_turn(cache: PageCache, since: int) -> Iterator[str]:
     if not cache.commits or cache.commits[-1] < since:
         return
-    for step, what in cache.durable(since):
+    for step, what in cache.durable(since, replacements=False):
         if step > cache.commits[-1] and not what.endswith(LOG):
             yield f"{what} came to disk only after the last commit began"
 

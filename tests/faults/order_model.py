@@ -31,6 +31,8 @@ class File:
     last_clean: int = -1
     by: str = ""
     """The last write."""
+    replaces: bool = False
+    """Whether its name stood for a durable file before: what vouches for it does not wait for this one."""
 
 
 @dataclass(slots=True)
@@ -56,6 +58,8 @@ class PageCache:
     makings: list[tuple[int, str]] = field(default_factory=list)
     commits: list[int] = field(default_factory=list)
     """When each commit to a log of a database began."""
+    logging: bool = False
+    """Whether the last thing written below the root was a log."""
     torn: list[tuple[int, str]] = field(default_factory=list)
     """Logs that ended before the pages they hold were on disk."""
 
@@ -89,13 +93,14 @@ class PageCache:
             yield f"{what} {self.short(path)} is not on disk: {self.short(name.by)}"
         yield from (self.short(why) for step, why in self.torn if step >= since)
 
-    def durable(self, since: int) -> Iterator[tuple[int, str]]:
-        """Tell what came to disk since a step, and when."""
+    def durable(self, since: int, *, replacements: bool = True) -> Iterator[tuple[int, str]]:
+        """Tell what came to disk since a step, and when; with or without what took the place of a durable file."""
         for path, file in self.files.items():
-            if file.last_clean >= since and not self._rests_on_log(path):
+            if file.last_clean >= since and not self._rests_on_log(path) and (replacements or not file.replaces):
                 yield file.last_clean, self.short(path)
         for (directory, entry), step in self.named.items():
-            if step >= since:
+            file = self.files.get(f"{directory}/{entry}", File())
+            if step >= since and (replacements or not file.replaces):
                 yield step, f"the name of {self.short(f'{directory}/{entry}')}"
 
     def done(self, since: int) -> Iterator[str]:
@@ -133,6 +138,8 @@ class PageCache:
     def _written(self, call: Call) -> str | None:
         """Return the path below the root that a call writes to; a shared map may be written to at any time."""
         arguments = call.split()
+        if call.name == "fallocate" and "KEEP_SIZE" in arguments[1]:
+            return None  # room, not bytes
         if call.name == "mmap" and not ("MAP_SHARED" in arguments[3] and "PROT_WRITE" in arguments[2]):
             return None
         position = _TARGET.get(call.name, 0)
@@ -142,11 +149,14 @@ class PageCache:
     def _dirty(self, path: str, step: int, call: Call) -> None:
         file = self.files.setdefault(path, File())
         if path.endswith(LOG):
-            if not file.dirty:
+            # A commit that did not wait for the disk leaves the log dirty; the next one begins after other writes.
+            if not file.dirty or not self.logging:
                 self.commits.append(step)
             if call.name == "ftruncate" or (call.name == "pwrite64" and call.split()[-1] == "0"):
                 self._log_ends(path, step, call)
         file.dirty, file.last_write, file.by = True, step, str(call)
+        if not self._rests_on_log(path):
+            self.logging = path.endswith(LOG)
 
     def _log_ends(self, log: str, step: int, call: Call) -> None:
         database = self.files.get(log.removesuffix(LOG))
@@ -210,12 +220,14 @@ class PageCache:
             self.names[_key(path)] = Name(step, made=False, existed=True, by=str(call))
 
     def _rename(self, source: str, target: str, step: int, call: Call) -> None:
+        replaces = target in self.files and not self.files[target].dirty and _key(target) not in self.names
         moved = {path: file for path, file in self.files.items() if path == source or path.startswith(f"{source}/")}
         inside = {key: name for key, name in self.names.items() if f"{key[0]}/".startswith(f"{source}/")}
         self._remove(source, step, call)
         for path, file in moved.items():
             self.files.pop(path, None)
             self.files[target + path.removeprefix(source)] = file
+            file.replaces = replaces
         for (directory, entry), name in inside.items():
             self.names.pop((directory, entry), None)
             self.names[target + directory.removeprefix(source), entry] = name

@@ -90,19 +90,20 @@ def answer_before_commit() -> None:
 @bug
 def row_before_file() -> None:
     """A blob has its row before its file has its name."""
-    publish, remove = FilesystemUploadStore.publish, FilesystemUploadStore.remove
+    publish, add = FilesystemUploadStore.publish, SqliteMetadataStore.add_blob
     waiting = {}
 
-    async def promise(_store: FilesystemUploadStore, session: str, blob: object) -> None:
-        waiting[session] = blob
+    async def promise(store: FilesystemUploadStore, session: str, blob: object) -> None:
+        waiting[session] = publish(store, session, blob)
 
-    async def keep(store: FilesystemUploadStore, session: str) -> None:
+    async def keep(rows: SqliteMetadataStore, *what: object, session: str | None = None, **options: Any) -> bool:
+        added = await add(rows, *what, session=session, **options)
         if session in waiting:
             await asyncio.sleep(0.005)
-            await publish(store, session, waiting.pop(session))
-        await remove(store, session)
+            await waiting.pop(session)
+        return added
 
-    FilesystemUploadStore.publish, FilesystemUploadStore.remove = promise, keep
+    FilesystemUploadStore.publish, SqliteMetadataStore.add_blob = promise, keep
     FilesystemContentStore.present = lambda _store, _blob: True
 
 

@@ -109,3 +109,21 @@ def test_an_answer_in_advance_is_seen():
     assert "after the answer: pwrite64(6<r.db-wal>" in verdict(*PUSH, ANSWER, *COMMIT)[0]
     assert verdict(ANSWER) == ["nothing came to disk before the answer"]
     assert verdict(*PUSH, ANSWER.replace("4000", "4001")) == ["its answer is not in the trace"]
+
+
+def test_a_commit_that_waits_for_the_next_does_not_count_as_its_beginning():
+    early = COMMIT[0].replace("32", "0")
+    assert verdict(early, *PUSH, *COMMIT, ANSWER) == []
+    assert (
+        "only after the last commit began" in verdict(early, CREATE, WRITE, COMMIT[0], *PUSH[2:], COMMIT[1], ANSWER)[0]
+    )
+
+
+def test_a_durable_file_may_be_replaced_after_the_row_that_it_stands_for():
+    replace = RENAME.replace("/d/blobs/x", "/d/old")
+    assert verdict(CREATE, WRITE, *COMMIT, SYNC, replace, "fsync(4</d>) = 0", ANSWER) == []
+    assert verdict(CREATE, WRITE, *COMMIT, SYNC, RENAME, SYNC_BLOBS, ANSWER) != []
+
+
+def test_room_that_is_reserved_holds_no_bytes():
+    assert verdict(*PUSH, *COMMIT, "fallocate(6</d/r.db-wal>, FALLOC_FL_KEEP_SIZE, 0, 8388608) = 0", ANSWER) == []
