@@ -1,12 +1,12 @@
 """Whether our own data directory holds what its rows say, seen from outside the server.
 
     check_files(data)          every row of content has its file, of its size, read-only; `deep`: of its digest too
-    check_with_fsck(data)      `simple-registry fsck --deep` finds nothing
+    check_with_fsck(data)      `simple-registry fsck --deep` finds nothing but what a crash leaves, and mends that
 
 Both are for a registry that is at rest or running; other registries have no such directory, and nothing is asked then.
 """
 
-import importlib.util
+import json
 import stat
 import subprocess
 import sys
@@ -18,6 +18,8 @@ from faults.contents import digest_of
 from faults.subjects import our_blob
 
 FSCK_SECONDS = 600.0
+CRASHES_LEAVE = {"orphan", "leftover", "cut-upload"}
+"""A file without its row, bytes without their session, and a session whose bytes have become a file without its row."""
 
 
 def check_files(data: Path, *, deep: bool = False) -> list[str]:
@@ -56,9 +58,18 @@ def _check_file(file: Path, digest: str, size: int, *, deep: bool) -> list[str]:
 
 
 def check_with_fsck(data: Path) -> list[str]:
-    """Return what `fsck --deep` says, when there is a data directory of ours and that command."""
-    if not (data / "registry.db").exists() or importlib.util.find_spec("simple_registry.cli.fsck") is None:
+    """Return what `fsck --deep` finds that no crash may leave, and whether anything is left once it was repaired."""
+    if not (data / "registry.db").exists():
         return []
-    command = [sys.executable, "-m", "simple_registry", "fsck", "-datadir", str(data), "--deep"]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FSCK_SECONDS)
-    return [f"fsck: exit code {told.returncode}: {(told.stdout + told.stderr)[-1500:]}"] if told.returncode else []
+    findings = [json.loads(line) for line in _fsck(data, "--repair", "--json").stdout.splitlines()]
+    found = [finding for finding in findings if finding.get("finding", "orphan") not in CRASHES_LEAVE]
+    faults = [f"fsck: {finding['finding']}: {finding['detail']}" for finding in found if not finding["remark"]]
+    again = _fsck(data)
+    if again.returncode:
+        faults.append(f"fsck after a repair: exit code {again.returncode}: {(again.stdout + again.stderr)[-1500:]}")
+    return faults
+
+
+def _fsck(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "simple_registry", "fsck", "-datadir", str(data), "--deep", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=FSCK_SECONDS)

@@ -194,7 +194,7 @@ class Ledger:
         with self._lock:
             self._in_question.difference_update(keys)
 
-    def keys(self) -> list[Key]:
+    def all_keys(self) -> list[Key]:
         with self._lock:
             return sorted(self._writes)
 

@@ -4,7 +4,7 @@ import apsw
 import pytest
 
 from faults.contents import Content, image
-from faults.inside import check_files
+from faults.inside import check_files, check_with_fsck
 from faults.ledger import PRESENT, Effect, Key, Kind, Ledger, Upload
 from faults.line import Line
 from faults.owner import attempt, blob_key
@@ -66,6 +66,7 @@ def rows(registry, sql, *values):
 def test_what_is_as_it_was_acknowledged_has_no_faults(ledger, line, registry):
     assert verify(ledger, line) == []
     assert check_files(registry.data, deep=True) == []
+    assert check_with_fsck(registry.data) == []
 
 
 def test_a_session_is_carried_on_to_its_blob(ledger, line):
@@ -130,6 +131,9 @@ def test_a_file_that_is_gone_or_short_or_writable_is_seen_from_inside(ledger, li
     assert check_files(registry.data) == [f"a file of 5 bytes, not {BLOBS[2].size}: {BLOBS[2].digest}"]
     file.unlink()
     assert check_files(registry.data) == [f"a row without its file: {BLOBS[2].digest}"]
+    [missing, again] = check_with_fsck(registry.data)
+    assert missing.startswith("fsck: missing:")
+    assert again.startswith("fsck after a repair: exit code 1:")
     assert any("found absent" in fault for fault in verify(ledger, line))
 
 

@@ -33,7 +33,7 @@ class Verifier:
 
     def verify(self, *, all_keys: bool = False) -> list[str]:
         """Return what is wrong, in a line each."""
-        keys = self._ledger.keys() if all_keys else self._ledger.in_question()
+        keys = self._ledger.all_keys() if all_keys else self._ledger.in_question()
         faults: list[str] = []
         reader = Reader(self._line)
         for key in keys:
