@@ -131,6 +131,8 @@ class Ledger:
         """Every manifest that anybody tried to push."""
         self.uploads: dict[Key, Upload] = {}
         """Every upload session that a client left open."""
+        self.seen: dict[Key, State] = {}
+        """What `observe` was told last of each key."""
         self._now = 0
         self._writes: dict[Key, list[Write]] = defaultdict(lambda: [Write(None, -1, -1, acknowledged=True)])
         self._keys: dict[tuple[Kind, str], set[Key]] = defaultdict(set)
@@ -182,6 +184,7 @@ class Ledger:
         """Somebody saw this state while nobody wrote: it stays until something changes it, or what is late happens."""
         with self._lock:
             self._now += 1
+            self.seen[key] = state
             late = [write for write in self._writes[key] if write.ended is None]
             self._writes[key] = [Write(state, self._now, self._now, acknowledged=True), *late]
 

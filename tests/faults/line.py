@@ -1,6 +1,8 @@
 """A client's line to a registry that may be gone at any moment, and come back at another address.
 
-Line(lambda: registry.address).ask("GET", "/v2/")  →  Answer, or Unanswered: it may have happened, or not
+    Line(lambda: registry.address).ask("GET", "/v2/")  →  Answer, or Unanswered: it may have happened, or not
+
+Nothing is sent twice; who goes on after `Unanswered` gets a new connection.
 """
 
 from collections.abc import Callable, Mapping

@@ -27,10 +27,6 @@ class Reader:
         self._seen: dict[str, bool] = {}
         """Parts of manifests, by path, whether they were there."""
 
-    def forget(self) -> None:
-        """Ask anew for parts of manifests: they may have changed."""
-        self._seen.clear()
-
     def state(self, key: Key, location: str = "") -> State:
         """Return the state of a key; of a session, that of the upload at `location`."""
         if key.kind is Kind.SESSION:

@@ -1,9 +1,11 @@
 """What campaigns share that break a registry while it is used: start, clients, break, start again, verify, count.
 
-with Trial(subject, folder, seed=1, clients=4) as trial:
-    trial.registry.kill()
-    trial.restart()
-    trial.verify()
+    with Trial(subject, folder, seed=1, clients=4) as trial:
+        trial.registry.kill()
+        trial.restart()
+        trial.verify()
+
+Clients are at work from the beginning; they rest from a restart until they are told to go on.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +45,11 @@ class Trial:
 
     def __enter__(self) -> Self:
         self._start()
-        self.workload = Workload(lambda: self.registry.address, self.ledger, seed=self._seed, clients=self._clients)
+        try:
+            self.workload = Workload(lambda: self.registry.address, self.ledger, seed=self._seed, clients=self._clients)
+        except BaseException:
+            self._stack.close()
+            raise
         self._line = Line(lambda: self.registry.address)
         self.verifier = Verifier(self.ledger, self._line, self.workload.abilities, self._seed)
         self.workload.start()

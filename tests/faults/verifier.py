@@ -77,7 +77,7 @@ class Verifier:
     def _present(self, kind: Kind, repository: str) -> set[str]:
         """Return the names of what the last look at each key found there."""
         keys = self._ledger.keys_of(kind, repository)
-        return {key.name for key in keys if self._ledger.allowed(key) != {None}}
+        return {key.name for key in keys if self._ledger.seen.get(key) is not None}
 
     def _continue(self, reader: Reader, key: Key) -> list[str]:
         """Carry an upload on from where it stands, to its blob."""
