@@ -32,6 +32,8 @@ class Answer:
             return None
 
     def __str__(self) -> str:
+        if self.codes:
+            return f"{self.status} {self.codes[0]}"
         return f"{self.status} {self.body[:120].decode(errors='replace')}".strip()
 
 

@@ -52,7 +52,7 @@ class Ext4:
         self.path.mkdir(parents=True)
         with self._image.open("wb") as file:
             file.truncate(self._size)
-        _run("mkfs.ext4", "-q", "-E", "lazy_itable_init=1,lazy_journal_init=1", str(self._image))
+        _run("mkfs.ext4", "-q", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1", str(self._image))
         try:
             self._loop = _run("losetup", "--find", "--show", str(self._image))
             self._mount()

@@ -15,11 +15,14 @@ from typing import Any
 
 import apsw
 
+from simple_registry import app
 from simple_registry.cli.main import main
 from simple_registry.content import Content, FileContent, read_content
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import Digest
 from simple_registry.operations import manifests
+from simple_registry.operations.ageing import Ageing
+from simple_registry.storage.filesystem import disk
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.placement import Placement
@@ -27,7 +30,7 @@ from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
 from simple_registry.storage.protocols import ManifestRow
-from simple_registry.storage.sqlite import commits
+from simple_registry.storage.sqlite import commits, connections, migrate
 from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
@@ -188,7 +191,60 @@ class _Careless(Disk):
     fsync = fsync_directory = _nothing
 
 
+# ---------------------------------------------------------------- full disks
+
+
+@bug
+def no_room_for_the_log() -> None:
+    """The database's log takes room only when it needs some."""
+    app.LOG_RESERVE = 0
+
+
+@bug
+def refused_bytes_are_kept() -> None:
+    """What arrived of an upload before the disk was full stays."""
+    Disk.truncate = _nothing
+
+
+# ---------------------------------------------------------------- read-only disks
+
+
+@bug
+def the_log_is_overlooked() -> None:
+    """Where nothing can be written, the database is read without the rows in its log."""
+    connections._size = lambda _path: 0
+    connect = apsw.Connection
+
+    def refuse(path: str, **how: Any) -> apsw.Connection:
+        if how["flags"] & apsw.SQLITE_OPEN_READWRITE and connections.is_read_only(path):
+            raise apsw.CantOpenError
+        return connect(path, **how)
+
+    connections.apsw.Connection = refuse
+
+
+@bug
+def read_only_is_any_fault() -> None:
+    """A disk that is read-only fails like any other."""
+    disk.fault_of = lambda _error: StorageFault
+
+
+# ---------------------------------------------------------------- clocks
+
+
+@bug
+def ages_by_the_wall() -> None:
+    """How old something is, is what the clock on the wall says."""
+    Ageing.before = lambda self, age: self._clock.now() - age
+
+
 # ---------------------------------------------------------------- damage
+
+
+@bug
+def begun_anew() -> None:
+    """Where there is no database, one is made, whatever else is there."""
+    migrate._require_unused = _nothing
 
 
 @bug

@@ -1,6 +1,7 @@
 """Who may use a data directory, and what a refusal says. A directory that is refused stays as it was."""
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -93,6 +94,15 @@ def test_a_directory_in_use_is_refused_and_the_user_is_named(tmp_path):
     directory.release()
 
 
+def test_a_full_disk_keeps_nobody_from_a_complete_directory(tmp_path):
+    DataDirectory.claim(tmp_path / "data").release()
+    (tmp_path / "data" / "server.lock").write_text("123456789\n")
+    for failing in ("write", "truncate"):
+        DataDirectory.claim(tmp_path / "data", FullDisk(failing)).release()
+    DataDirectory.claim(tmp_path / "data").release()
+    assert (tmp_path / "data" / "server.lock").read_text() == f"{os.getpid()}\n"
+
+
 def test_a_claim_lives_until_the_last_worker_ends(tmp_path):
     program = """
 import os, sys
@@ -153,6 +163,17 @@ def test_what_was_kept_is_a_trace_of_use(tmp_path, trace):
     path.touch()
     assert directory.traces() in {"content in blobs/", "signing-keys.json"}
     directory.release()
+
+
+def test_content_that_is_missing_as_a_whole_is_not_begun_anew(tmp_path):
+    DataDirectory.claim(tmp_path / "data").release()
+    shutil.rmtree(tmp_path / "data" / "blobs")
+    (tmp_path / "data" / "registry.db").touch()
+    DataDirectory.claim(tmp_path / "data").release()  # a first start that was cut off
+    shutil.rmtree(tmp_path / "data" / "blobs")
+    (tmp_path / "data" / "registry.db").write_bytes(b"rows")
+    assert "blobs: it is missing" in refused(tmp_path / "data")
+    assert not (tmp_path / "data" / "blobs").exists()
 
 
 def test_two_servers_that_start_at_once_are_told_apart(tmp_path):

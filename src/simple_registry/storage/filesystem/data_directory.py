@@ -6,10 +6,11 @@ it is complete: what it holds can be served.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageReadOnly
+from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageFull, StorageReadOnly
 from simple_registry.storage.filesystem.disk import PRIVATE_DIRECTORY, Disk
 from simple_registry.storage.filesystem.layout import Layout
 
@@ -161,12 +162,22 @@ def _lock(disk: Disk, layout: Layout, lock: int) -> None:
             layout.root,
             f"the server with process id {owner}, or a worker of it, uses it; stop it or choose another directory",
         )
-    disk.truncate(lock, 0)
-    disk.write(lock, f"{os.getpid()}\n".encode(), 0)
+    owner_line = f"{os.getpid()}\n".encode()
+    with suppress(StorageFull):  # it only helps to understand a refusal: no reason not to serve what is there
+        disk.write(lock, owner_line, 0)  # over what is there, which takes no room
+        disk.truncate(lock, len(owner_line))
 
 
 def _prepare(disk: Disk, layout: Layout) -> None:
-    """Make what is missing: the marker first, so that a start that is cut off leaves a directory that is ours."""
+    """Make what is missing: the marker first, so that a start that is cut off leaves a directory that is ours.
+
+    The database comes after the directories, so where it is, they were.
+    """
+    database = disk.stat(layout.database)
+    if database is not None and database.st_size > 0 and disk.stat(layout.blobs) is None:
+        raise DataDirectoryRefused(
+            layout.blobs, "it is missing, although registry.db is there; mount it, or restore it from a backup"
+        )
     if disk.stat(layout.format) is None:
         _write_marker(disk, layout)
     for directory in layout.directories():
