@@ -118,6 +118,10 @@ class Application(Protocol):
         """Finish writes under way and let go of the stores."""
         ...
 
+    def metrics(self) -> bytes:
+        """Return the metrics of all workers."""
+        ...
+
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request."""
         ...
@@ -234,6 +238,10 @@ class RegistryApplication:
         await self._tokens.settle()
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self._stores.metadata.close()
+
+    def metrics(self) -> bytes:
+        """Return the metrics of all workers."""
+        return self._measures.text()
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """Answer one request."""

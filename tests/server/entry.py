@@ -25,6 +25,9 @@ class Application:
     async def stop(self):
         (self._directory / f"stopped-{os.getpid()}").touch()
 
+    def metrics(self):
+        return f"worker_pid {os.getpid()}\n".encode()
+
     async def __rsgi__(self, scope, protocol):
         if scope.path == "/slow":
             (self._directory / "slow-begun").touch()

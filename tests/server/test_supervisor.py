@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.server.supervisor import SERVED, _Slot
+from simple_registry.metrics.layout import Layout
+from simple_registry.metrics.processes import Processes
+from simple_registry.server.listeners import Listeners
+from simple_registry.server.supervisor import SERVED, Supervisor, _Slot
 
 
 def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
@@ -236,3 +240,20 @@ def test_hundreds_of_idle_connections_do_not_keep_a_new_one_out(start):
         begun = time.monotonic()
         process.get()
         assert time.monotonic() - begun < 5.0
+
+
+def test_a_fork_that_fails_leaves_signals_and_descriptors_as_they_were(monkeypatch):
+    def fails():
+        raise OSError(errno.EAGAIN, "no room for a process")
+
+    processes = Processes(Layout([]), 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        supervisor = Supervisor(None, Listeners((listener,), ""), build=None, reread=None, processes=processes)
+        monkeypatch.setattr(os, "fork", fails)
+        before = set(Path("/proc/self/fd").iterdir())
+        for _ in range(20):
+            with pytest.raises(OSError, match="no room"):
+                supervisor._fork(_Slot(0))
+        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+        assert len(set(Path("/proc/self/fd").iterdir())) == len(before)
+        assert processes.begin() == 1

@@ -56,6 +56,7 @@ OPTIONS = (
     ),
     Option("datadir", "DIRECTORY", "where everything is kept (default: ./data)"),
     Option("addr", "ADDRESS", "where to listen: host:port, [::1]:5000, :5000 or unix:/path (default: 0.0.0.0:5000)"),
+    Option("metrics-addr", "ADDRESS", "where to tell metrics, without a login; written as -addr (default: none)"),
     Option("cert", "FILE", "TLS certificate chain, PEM, the server's own certificate first", ("certfile",)),
     Option("key", "FILE", "private key of the certificate, PEM", ("keyfile",)),
     Option("cfgdir", "DIRECTORY", "directory of YAML documents; may be given several times", repeatable=True),

@@ -19,12 +19,12 @@ from simple_registry import app
 from simple_registry.cli.first_run import with_administrator
 from simple_registry.cli.options import CommandLine
 from simple_registry.config.load import examine_access, load_settings
-from simple_registry.config.settings import TcpAddress
+from simple_registry.config.settings import Settings, TcpAddress
 from simple_registry.config.tls import load_certificate
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.audit_file import check_audit_file
-from simple_registry.server.listeners import Listeners, open_listeners
+from simple_registry.server.listeners import Listeners, ListenFault, open_listeners
 from simple_registry.server.logging import configure_logging
 from simple_registry.server.supervisor import Supervisor
 from simple_registry.server.worker import Configured
@@ -46,12 +46,24 @@ def serve(line: CommandLine) -> int:
     settings = configured.settings
     configure_logging(settings.log_level, settings.log_format)
     check_audit_file(settings.audit)
-    listeners = open_listeners(settings.addr, settings.workers or _cores())
+    listeners = _open(settings)
     try:
         claim = app.prepare(settings)
         return _run(line, configured, listeners, claim)
     finally:
         listeners.close()
+
+
+def _open(settings: Settings) -> Listeners:
+    """Open everything that is listened on."""
+    listeners = open_listeners(settings.addr, settings.workers or _cores())
+    if settings.metrics_addr is None:
+        return listeners
+    try:
+        return replace(listeners, metrics=open_listeners(settings.metrics_addr, 1))
+    except ListenFault as fault:
+        listeners.close()
+        raise fault.about("-metrics-addr") from None
 
 
 def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim: object) -> int:
@@ -103,6 +115,9 @@ def warn(configured: Configured) -> None:
             "passwords and content travel unencrypted: there is no TLS and the address is not a loopback one; "
             "give -cert and -key, or listen on 127.0.0.1 behind a proxy that does TLS"
         )
+    metrics = configured.settings.metrics_addr
+    if isinstance(metrics, TcpAddress) and not _is_loopback(metrics.host):
+        _log.warning("whoever reaches the address of -metrics-addr reads the metrics; there is no login")
 
 
 def _is_loopback(host: str) -> bool:

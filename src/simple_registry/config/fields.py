@@ -56,6 +56,7 @@ class Field:
 FIELDS = (
     Field("data_dir", parse_path, "dataDir", "datadir"),
     Field("addr", parse_address, "web.addr", "addr"),
+    Field("metrics_addr", parse_address, "metrics.addr", "metrics-addr"),
     Field("tls.certificate", parse_path, "web.certfile", "cert"),
     Field("tls.key", parse_path, "web.keyfile", "key"),
     Field("web.external_url", parse_external_url, "web.externalURL"),

@@ -235,6 +235,7 @@ _CONFIGURATION: Mapping[str, tuple[Text | ListOf, str]] = {
     "web.tokenTimeout": (DURATION, "how long such a token lives"),
     "web.challenge": (Text("word", _words(ChallengeMode)), "what a 401 asks for"),
     "web.trustedProxies": (ListOf(Text("network"), empty=True), "whose `X-Forwarded-*` headers are believed"),
+    "metrics.addr": (Text("address"), "where metrics are told, without a login"),
     "manifests.allowMissing": (Text("word", _words(AllowMissing)), "which parts of a pushed manifest may be absent"),
     "limits.headerTimeout": (DURATION, "for the head of a request"),
     "limits.bodyTimeout": (DURATION, "for a pause within a body"),

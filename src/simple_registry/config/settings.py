@@ -143,6 +143,8 @@ class Settings:
 
     data_dir: Path = Path("./data")
     addr: TcpAddress | UnixAddress = field(default_factory=lambda: TcpAddress("0.0.0.0", 5000))  # noqa: S104 (documented default)
+    metrics_addr: TcpAddress | UnixAddress | None = None
+    """Where the metrics are told without a login; `None`: nowhere."""
     tls: Tls | None = None
     web: Web = field(default_factory=Web)
     workers: int = 0

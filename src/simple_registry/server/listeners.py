@@ -39,6 +39,12 @@ class ListenFault(Exception):
         reason = cause if isinstance(cause, str) else _ADVICE.get(cause.errno or 0, cause.strerror or str(cause))
         super().__init__(f"cannot listen on {where}: {reason}")
 
+    def about(self, option: str) -> "ListenFault":
+        """Return the same fault of an address that was given with another option."""
+        fault = ListenFault("", "")
+        fault.args = (str(self).replace("-addr", option),)
+        return fault
+
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
@@ -49,6 +55,8 @@ class Listeners:
     """What a client writes: `127.0.0.1:5000`, `[::1]:5000` or `unix:/run/registry.sock`."""
     path: Path | None = None
     """The file of a unix socket."""
+    metrics: "Listeners | None" = None
+    """What all workers together tell metrics on."""
 
     def url(self, *, tls: bool) -> str:
         """Return the address as people write it."""
@@ -62,6 +70,8 @@ class Listeners:
         if self.path and is_open:  # once closed, the file of this name may be another server's
             with suppress(OSError):
                 self.path.unlink()
+        if self.metrics is not None:
+            self.metrics.close()
 
 
 def open_listeners(addr: TcpAddress | UnixAddress, count: int) -> Listeners:

@@ -36,7 +36,7 @@ SERVED = 0.25
 """A worker that served for so many seconds is replaced at once, however many died: the next one costs less to start."""
 # Some send one order twice, to the process and to its group: within this many seconds it is the same order.
 _ECHO = 0.5
-_RESTART_ONLY = {"addr": "-addr", "data_dir": "-datadir", "workers": "-workers"}
+_RESTART_ONLY = {"addr": "-addr", "metrics_addr": "-metrics-addr", "data_dir": "-datadir", "workers": "-workers"}
 
 _log = logging.getLogger(__name__)
 
@@ -209,11 +209,16 @@ class Supervisor:
         try:
             pid = os.fork()
         except OSError:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            os.close(heard)
+            os.close(report)
             self._processes.ended(row)
             raise
         if pid == 0:
             self._processes.become(row)
-            self._become_worker(Post(slot.number, self._listeners.sockets[slot.number], report, self._life_line))
+            metrics = self._listeners.metrics.sockets[0] if self._listeners.metrics else None
+            listener = self._listeners.sockets[slot.number]
+            self._become_worker(Post(slot.number, listener, report, self._life_line, metrics))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(report)
         worker = _Worker(pid, slot, heard, row)
@@ -274,6 +279,8 @@ class Supervisor:
         if not self._serving and all(slot.current and slot.current.ready for slot in self._slots):
             self._serving = True
             url = self._listeners.url(tls=self._configured.certificate is not None)
+            if self._listeners.metrics is not None:
+                _log.info("metrics on %s/metrics", self._listeners.metrics.url(tls=False))
             _log.info("listening on %s", url, extra={"fields": {"workers": len(self._slots)}})
 
     def _reap(self) -> None:
@@ -329,7 +336,7 @@ class Supervisor:
         for name, option in _RESTART_ONLY.items():
             if getattr(before, name) != getattr(after, name):
                 _log.warning("a changed %s takes effect only after a restart", option)
-        kept = replace(after, addr=before.addr, data_dir=before.data_dir, workers=before.workers)
+        kept = replace(after, **{name: getattr(before, name) for name in _RESTART_ONLY})
         self._configured = replace(reread, settings=kept)
         self._to_roll = list(self._slots)
         _log.info("reloaded; workers are replaced one after another")

@@ -28,6 +28,7 @@ from granian.server.embed import Server
 from simple_registry.config.settings import Limits, Settings
 from simple_registry.config.tls import Certificate
 from simple_registry.faults import StorageFault
+from simple_registry.server.exporter import Exporter
 from simple_registry.server.listeners import BACKLOG
 from simple_registry.server.silence import watch_for_silence
 
@@ -55,6 +56,9 @@ class Application(Protocol):
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
 
+    def metrics(self) -> bytes:
+        """Return the metrics of all workers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -74,6 +78,8 @@ class Post:
     """Written once: `READY`, or the reason why this worker cannot start."""
     life_line: int
     """Ends when the parent does."""
+    metrics: socket.socket | None = None
+    """The socket of the metrics, which all workers share."""
 
 
 def serve(configured: Configured, post: Post, build: Callable[[Settings, int], Application]) -> int:
@@ -88,10 +94,13 @@ async def _serve(configured: Configured, post: Post, build: Callable[[Settings, 
     except StorageFault as fault:
         _report(post, str(fault))
         return 1
-    stopped = False
+    stopped, exporter = False, Exporter(application.metrics)
     try:
+        if post.metrics is not None:
+            await exporter.start(post.metrics)
         stopped = await _accept(configured, post, application)
     finally:
+        exporter.stop()
         await application.stop()
     return 0 if stopped else 1
 
