@@ -69,7 +69,7 @@ def _goals() -> Iterator[Goal | Limit]:
     yield Goal("catalog, first page", "catalog first 100", 20, DOCKER)
     yield Goal("catalog, deep page", "catalog deep 100", 20, DOCKER)
     yield Limit("start-up, seconds", "start-up", 1)
-    yield Goal("upload of {large} over TLS, HTTP/2", f"upload, {HTTP2}", 0.75, TLS, f"upload, {HTTP1}", TLS)
+    yield Goal("upload of {large} over TLS, HTTP/2", f"upload, go, {HTTP2}", 0.75, TLS, f"upload, go, {HTTP1}", TLS)
     for workload in growth.WORKLOADS:
         yield Goal(f"{growth.MANY}: {workload.title}", workload.name, FLAT, growth.FEW, subject=growth.MANY)
 

@@ -2,15 +2,20 @@
 
     HTTP/1.1 ◄── cost of TLS ──► HTTP/1.1 over TLS ◄── cost of HTTP/2 ──► HTTP/2 over TLS
 
-curl decrypts on the same cores, so the server's CPU time for each MiB says more than the rate.
+The clients are Go's HTTP stack, which container clients are built on, and curl. They send HTTP/2 in other pieces: Go
+fills the frames that we allow, curl sends 16 KiB at a time. They encrypt on the same cores, so the server's CPU time
+for each MiB says more than the rate.
 """
 
 import hashlib
+import itertools
+import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from bench import loading
@@ -22,11 +27,16 @@ from bench.results import Sample
 from bench.subjects import Target, ours
 from bench.workloads import Round, Workload, rate_of, spending
 from e2e.certificates import issue
+from e2e.gotools import CACHE, ToolUnavailable, go_command
 from faults.subjects import DidNotStart, running
 
 TLS = "simple-registry, TLS"
 HTTP1, HTTP2 = "HTTP/1.1", "HTTP/2"
+HERE = Path(__file__).parent
 START_SECONDS = 30
+
+Sender = Callable[[Target, str, str, str, Path | None], float]
+"""Makes one request: target, version of HTTP, method, path, file to send; returns the seconds it took."""
 
 
 @contextmanager
@@ -61,12 +71,13 @@ def _wait(target: Target) -> None:
     raise DidNotStart(f"{target.name} did not become ready")
 
 
-def upload(version: str) -> Callable[[Round], Sample]:
+def upload(sender: Sender, version: str) -> Callable[[Round], Sample]:
     """PUT one new large blob, MiB a second; CPU for each MiB."""
 
     def measure(round_: Round) -> Sample:
         target = round_.target
-        content = large_content(round_.data.size.large, f"{target.name} {version} {round_.number}")
+        _require(target, version)
+        content = large_content(round_.data.size.large, f"{target.name} {sender.__name__} {version} {round_.number}")
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         file = round_.folder / "upload"
         file.write_bytes(content)
@@ -74,57 +85,81 @@ def upload(version: str) -> Callable[[Round], Sample]:
             session = client.start(REPOSITORY)
         path = f"{session}{'&' if '?' in session else '?'}digest={digest}"
         with spending(target) as spent:
-            seconds = _curl(target, version, path, 201, "-T", str(file), "-HExpect:", f"-HContent-Type: {OCTETS}")
+            seconds = sender(target, version, "PUT", path, file)
         size = len(content) / MIB
         return spent.sample(size / seconds, size)
 
     return measure
 
 
-def download(version: str) -> Callable[[Round], Sample]:
+def download(sender: Sender, version: str) -> Callable[[Round], Sample]:
     """GET the large blob, MiB a second; CPU for each MiB."""
 
     def measure(round_: Round) -> Sample:
+        _require(round_.target, version)
         with spending(round_.target) as spent:
-            seconds = _curl(round_.target, version, round_.data.blob_path("large"), 200)
+            seconds = sender(round_.target, version, "GET", round_.data.blob_path("large"), None)
         size = round_.data.size.large / MIB
         return spent.sample(size / seconds, size)
 
     return measure
 
 
-def _curl(target: Target, version: str, path: str, status: int, *options: str) -> float:
-    """Make one request and return the seconds it took.
-
-    Raises:
-        NotOffered: HTTP/2 without TLS.
-        LoadFailed: the status or the protocol is another one.
-    """
+def _require(target: Target, version: str) -> None:
     if version == HTTP2 and target.authority is None:
         raise NotOffered("HTTP/2 without TLS")
-    trust = [] if target.authority is None else ["--cacert", str(target.authority)]
-    told = "%{http_code} %{http_version} %{time_total}"
-    command = ["curl", "-sS", "-o", "/dev/null", "-w", told, "--http2" if version == HTTP2 else "--http1.1", *trust]
+
+
+def curl(target: Target, version: str, method: str, path: str, file: Path | None) -> float:
+    """Make one request with curl and return the seconds it took. Raises: LoadFailed."""
+    options = ["-sS", "-o", "/dev/null", "-w", "%{http_code} HTTP/%{http_version} %{time_total}"]
+    options.append("--http2" if version == HTTP2 else "--http1.1")
+    if target.authority is not None:
+        options += ["--cacert", str(target.authority)]
+    if file is not None:
+        options += ["-T", str(file), "-HExpect:", f"-HContent-Type: {OCTETS}"]
     headers = [f"-H{name}: {value}" for name, value in target.headers.items()]
+    return _seconds(["curl", *options, *headers, f"{target.scheme}://{target.address}{path}"], version, method)
+
+
+def go(target: Target, version: str, method: str, path: str, file: Path | None) -> float:
+    """Make one request with Go's HTTP stack and return the seconds it took. Raises: LoadFailed."""
+    words = [method, f"{target.scheme}://{target.address}{path}", str(target.authority or "")]
+    words += [target.entrant.authorization, str(file or "")]
+    only = {} if version == HTTP2 else {"GODEBUG": "http2client=0"}
+    return _seconds([_go_program(), *words], version, method, os.environ | only)
+
+
+def _seconds(command: Sequence[str], version: str, method: str, environment: Mapping[str, str] | None = None) -> float:
     finished = subprocess.run(
-        [*command, *headers, *options, f"{target.scheme}://{target.address}{path}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE * 5,
+        command, capture_output=True, text=True, check=False, timeout=PATIENCE * 5, env=environment
     )
-    wanted = f"{status} {version.removeprefix('HTTP/')} "
-    if finished.returncode or not finished.stdout.startswith(wanted):
-        raise LoadFailed(f"curl {path}: {finished.stdout} {finished.stderr}")
-    return float(finished.stdout.split()[2])
+    status, protocol, seconds = (*finished.stdout.split(), "", "", "")[:3]
+    if status != {"PUT": "201", "GET": "200"}[method] or protocol.removesuffix(".0") != version:
+        raise LoadFailed(f"{command[0]}: {finished.stdout} {finished.stderr}")
+    return float(seconds)
+
+
+@cache
+def _go_program() -> str:
+    """Build `transfer/main.go` and return the path of the program. Raises: LoadFailed."""
+    program = CACHE / "tools" / "transfer"
+    try:
+        command = [go_command(), "build", "-o", str(program), str(HERE / "transfer" / "main.go")]
+    except ToolUnavailable as error:
+        raise LoadFailed(str(error)) from error
+    environment = os.environ | {"CGO_ENABLED": "0", "GO111MODULE": "off"}
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if finished.returncode:
+        raise LoadFailed(finished.stderr)
+    return str(program)
 
 
 def rate(version: str, path: Callable[[Round], str]) -> Callable[[Round], Sample]:
     """GET something small over and over, 16 connections."""
 
     def measure(round_: Round) -> Sample:
-        if version == HTTP2 and round_.target.authority is None:
-            raise NotOffered("HTTP/2 without TLS")
+        _require(round_.target, version)
         url = f"{round_.target.scheme}://{round_.target.address}{path(round_)}"
         options = ["--h1"] if version == HTTP1 else []
         return rate_of(round_, lambda: _h2load([*options, f"-D{round_.seconds}", "-c16", "-t1", url]))
@@ -153,13 +188,17 @@ def parse_h2load(output: str) -> Load:
 
 def _all() -> list[Workload]:
     found = []
-    for version in (HTTP1, HTTP2):
-        up, down, small = upload(version), download(version), rate(version, lambda _: f"/v2/{IMAGE}/manifests/{TAG}")
+    for version, sender in itertools.product((HTTP1, HTTP2), (go, curl)):
+        up, down, by = upload(sender, version), download(sender, version), f"{sender.__name__}, {version}"
         found += [
-            Workload(f"upload, {version}", f"PUT of {{large}}, {version}", "MiB/s", up, beside="upload", writes=True),
-            Workload(f"download, {version}", f"GET of {{large}}, {version}", "MiB/s", down, beside="download"),
-            Workload(f"manifest, {version}", f"manifest GET, {version}", "requests/s", small, beside="manifest, TLS"),
+            Workload(f"upload, {by}", f"PUT of {{large}} by {by}", "MiB/s", up, beside="upload", writes=True),
+            Workload(f"download, {by}", f"GET of {{large}} by {by}", "MiB/s", down, beside="download"),
         ]
+    for version in (HTTP1, HTTP2):
+        small = rate(version, lambda _: f"/v2/{IMAGE}/manifests/{TAG}")
+        found.append(
+            Workload(f"manifest, {version}", f"manifest GET, {version}", "requests/s", small, beside="manifest, TLS")
+        )
     return sorted(found, key=lambda workload: workload.beside)
 
 

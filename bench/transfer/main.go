@@ -1,0 +1,63 @@
+// One request with the HTTP stack of Go, which docker, podman, containerd, skopeo, crane and the others are built on:
+//
+//	transfer METHOD URL AUTHORITY-FILE AUTHORIZATION BODY-FILE
+//
+// An empty AUTHORITY-FILE means plain HTTP, an empty BODY-FILE no body. GODEBUG=http2client=0 keeps it to HTTP/1.1.
+// It prints the status, the protocol, and the seconds from the request to the end of the answer.
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	method, url, authority, authorization, body := os.Args[1], os.Args[2], os.Args[3], os.Args[4], os.Args[5]
+	request, err := http.NewRequest(method, url, nil)
+	check(err)
+	if body != "" {
+		file, err := os.Open(body)
+		check(err)
+		about, err := file.Stat()
+		check(err)
+		request.Body, request.ContentLength = file, about.Size()
+		request.Header.Set("Content-Type", "application/octet-stream")
+	}
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if authority != "" {
+		pem, err := os.ReadFile(authority)
+		check(err)
+		trusted := x509.NewCertPool()
+		trusted.AppendCertsFromPEM(pem)
+		transport.TLSClientConfig = &tls.Config{RootCAs: trusted}
+	}
+	// Clients have spoken with the registry before they send a blob, and know by now how large its frames may be.
+	first, err := http.NewRequest("GET", request.URL.Scheme+"://"+request.URL.Host+"/v2/", nil)
+	check(err)
+	greeting, err := transport.RoundTrip(first)
+	check(err)
+	_, err = io.Copy(io.Discard, greeting.Body)
+	check(err)
+	greeting.Body.Close()
+	started := time.Now()
+	response, err := transport.RoundTrip(request)
+	check(err)
+	_, err = io.Copy(io.Discard, response.Body)
+	check(err)
+	fmt.Printf("%d %s %.6f\n", response.StatusCode, response.Proto, time.Since(started).Seconds())
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
