@@ -10,7 +10,7 @@ JOBS     ?= auto
 FAST     := not clients and not conformance and not slow and not faults
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance clients clients-table slow faults faults-full faults-table bench lock help
+.PHONY: run test lint format types conformance clients clients-table slow faults faults-full faults-table bench bench-docs lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -52,6 +52,9 @@ faults-table: $(VENV)/.dev ## write what each campaign found in each registry in
 
 bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
 	PYTHONPATH=tests $(PY) -m bench $(ARGS)
+
+bench-docs: $(VENV)/.dev ## measure everything and write it into docs/performance.md: 20 minutes on a quiet machine
+	PYTHONPATH=tests $(PY) -m bench --write $(ARGS)
 
 # An index or a wheel folder of the machine's own must leave no trace in the lock files.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \

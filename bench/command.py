@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import growth, loading, pushes, reads, resources, rounds, tables, transports
+from bench import document, growth, loading, pushes, reads, resources, rounds, tables, transports
 from bench.goals import GOALS, judge
 from bench.loading import FULL, MIB, QUICK, Data, Size
 from bench.machine import describe
@@ -21,6 +21,7 @@ from faults.subjects import running
 
 COMPARED = [*reads.WORKLOADS, *pushes.WORKLOADS, *resources.WORKLOADS]
 """With other registries; the others are about ours alone."""
+_USUAL = {"rounds": 3, "seconds": 1}
 WORKLOADS = [*COMPARED, *transports.WORKLOADS, *growth.WORKLOADS]
 
 
@@ -43,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as temporary:
         results = run(subjects, workloads, options, Path(temporary))
         names = [entrant.name for entrant in subjects]
-        print(report(results, names, FULL if options.full else QUICK, Path(temporary)))
+        text = report(results, names, FULL if options.full else QUICK, Path(temporary), _command(options))
+    print(text)
+    if options.write:
+        document.write(text)
     return 0
 
 
@@ -92,7 +96,7 @@ def loaded(subjects: Sequence[Entrant], data: Data, folder: Path) -> Iterator[li
             target.running.stop()
 
 
-def report(results: Results, subjects: Sequence[str], size: Size, folder: Path) -> str:
+def report(results: Results, subjects: Sequence[str], size: Size, folder: Path, command: str) -> str:
     """Return the tables of a run."""
 
     def titled(title: str) -> str:
@@ -117,7 +121,8 @@ def report(results: Results, subjects: Sequence[str], size: Size, folder: Path) 
                 tables.section(title, tables.ratios(measured, results, names, titled)),
                 tables.section(f"{title}: figures", tables.figures(measured, results, names, titled)),
             ]
-    return "\n".join([*parts, tables.section("Machine", tables.table(["", ""], describe(folder)))])
+    facts = [("date", time.strftime("%d %B %Y")), ("command", f"`{command}`"), *describe(folder)]
+    return "\n".join([*parts, tables.section("Machine", tables.table(["", ""], facts, numbers=False))])
 
 
 def say(line: str) -> None:
@@ -134,8 +139,23 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--full", action="store_true", help="all workloads, with as much data as the goals speak of")
     parser.add_argument("--workloads", nargs="+", default=[], metavar="PART", help="those whose names hold a PART")
     parser.add_argument("--subjects", nargs="+", default=[], metavar="PART", help="likewise")
-    parser.add_argument("--rounds", type=int, default=3, help="(default: 3)")
-    parser.add_argument("--seconds", type=int, default=1, help="length of a round (default: 1)")
+    parser.add_argument("--rounds", type=int, default=_USUAL["rounds"], help="(default: %(default)s)")
+    parser.add_argument("--seconds", type=int, default=_USUAL["seconds"], help="of a round (default: %(default)s)")
     parser.add_argument("--folder", help="where data is kept while it runs (default: the system's temporary folder)")
+    parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md; implies --full")
     parser.add_argument("--list", action="store_true", help="print what there is, and stop")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.full |= options.write
+    return options
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return how to repeat the run."""
+    chosen = [f"--{name} {getattr(options, name)}" for name, usual in _USUAL.items() if getattr(options, name) != usual]
+    chosen += [
+        f"--{name} {' '.join(getattr(options, name))}" for name in ("workloads", "subjects") if getattr(options, name)
+    ]
+    if options.full and not options.write:
+        chosen.insert(0, "--full")
+    target = "make bench-docs" if options.write else "make bench"
+    return f'{target} ARGS="{" ".join(chosen)}"' if chosen else target

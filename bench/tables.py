@@ -53,9 +53,9 @@ def section(title: str, text: str) -> str:
     return f"## {title}\n\n{text}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; the first column is text, the others are aligned to the right."""
-    lines = [head, ["---", *(["---:"] * (len(head) - 1))], *rows]
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
+    """Return a Markdown table; the first column is text, the others are aligned to the right when they are numbers."""
+    lines = [head, ["---", *(["---:" if numbers else "---"] * (len(head) - 1))], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

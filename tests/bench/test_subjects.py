@@ -1,0 +1,38 @@
+import sys
+
+from bench.subjects import basic, described, entrants
+
+PEERS = f"""
+[[peer]]
+name = "one"
+command = "{sys.executable} -c pass {{address}} {{folder}}/config {{data}}"
+user = "me:secret:word"
+[peer.files]
+"config" = "port = {{port}}, data = {{data}}, {{{{}}}}"
+
+[[peer]]
+name = "not installed"
+command = "no-such-program-anywhere"
+"""
+
+
+def test_a_peer_is_started_by_the_command_and_the_files_of_its_description(tmp_path):
+    (peer,) = described(PEERS)
+    command = peer.subject.command(tmp_path, tmp_path / "data", "127.0.0.1:1234")
+
+    assert list(command.arguments)[3:] == ["127.0.0.1:1234", f"{tmp_path}/config", f"{tmp_path}/data"]
+    assert (tmp_path / "config").read_text() == f"port = 1234, data = {tmp_path}/data, {{}}"
+
+
+def test_a_peer_that_wants_credentials_gets_them():
+    assert described(PEERS)[0].authorization == basic("me", "secret:word")
+
+
+def test_a_peer_that_is_not_installed_is_left_out():
+    assert [peer.name for peer in described(PEERS)] == ["one"]
+
+
+def test_the_described_peers_can_be_read_and_ours_comes_first(monkeypatch):
+    monkeypatch.setattr("faults.subjects.peers", list)
+
+    assert entrants()[0].name == "simple-registry"
