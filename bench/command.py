@@ -131,14 +131,16 @@ def say(line: str) -> None:
 
 
 def _chosen(name: str, wanted: Sequence[str]) -> bool:
-    return not wanted or any(part in name for part in wanted)
+    return not wanted or any(name.startswith(part) for part in wanted)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--full", action="store_true", help="all workloads, with as much data as the goals speak of")
-    parser.add_argument("--workloads", nargs="+", default=[], metavar="PART", help="those whose names hold a PART")
-    parser.add_argument("--subjects", nargs="+", default=[], metavar="PART", help="likewise")
+    parser.add_argument(
+        "--workloads", nargs="+", default=[], metavar="START", help="those whose names begin with a START"
+    )
+    parser.add_argument("--subjects", nargs="+", default=[], metavar="START", help="likewise")
     parser.add_argument("--rounds", type=int, default=_USUAL["rounds"], help="(default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=_USUAL["seconds"], help="of a round (default: %(default)s)")
     parser.add_argument("--folder", help="where data is kept while it runs (default: the system's temporary folder)")
