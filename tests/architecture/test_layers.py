@@ -4,7 +4,7 @@ import pytest
 
 from support.sources import PACKAGE, imports, modules
 
-VALUES = {"oci", "content", "clock", "faults"}
+VALUES = {"oci", "content", "clock", "faults", "current"}
 ACCESS = VALUES | {"access"}
 PROTOCOLS = VALUES | {"storage.protocols", "storage.inventory"}
 ADAPTERS = ("filesystem", "sqlite", "memory")
@@ -14,6 +14,7 @@ ALLOWED = {
     "content": set(),
     "clock": set(),
     "faults": set(),
+    "current": set(),
     "metrics": {"metrics"},
     "access": ACCESS,
     "storage.protocols": VALUES,

@@ -6,6 +6,7 @@ import pytest
 
 from simple_registry.config.settings import Limits, Settings
 from simple_registry.content import FileContent, Span, stream_of
+from simple_registry.current import REQUEST
 from simple_registry.http.bodies import RequestBody
 from simple_registry.http.messages import FileSpan, Parts, Request, Response
 from simple_registry.http.rsgi import send
@@ -161,3 +162,17 @@ def test_a_client_that_gives_up_in_the_middle_leaves_nothing_but_a_line_in_the_l
     with front.unchanged(), caplog.at_level("INFO", "simple_registry.access"), never_answered:
         front.run(given_up(front, "PATCH", location))
     assert caplog.records[-1].fields["status"] == 499
+
+
+def test_an_id_that_a_client_chooses_is_not_taken_over(memory_front):
+    reply = memory_front.get("/v2/", headers={"x-request-id": "forged"})
+    assert "forged" not in reply.header("x-request-id")
+
+
+def test_lines_that_are_written_during_a_request_can_name_it(memory_front, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        memory_front.application._stores.metadata, "check", lambda: seen.append(REQUEST.get()), raising=False
+    )
+    replies = [memory_front.get("/readyz") for _ in range(3)]
+    assert seen == [reply.header("x-request-id") for reply in replies]

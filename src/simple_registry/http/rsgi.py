@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from simple_registry.clock import Clock
+from simple_registry.current import REQUEST
 from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.bodies import RequestBody
 from simple_registry.http.dispatch import Dispatcher, Outcome
@@ -139,6 +140,7 @@ class RsgiApplication:
             host=headers.get("host") or scope.authority or "",
             secure=scope.scheme == "https",
         )
+        REQUEST.set(request.id)
         outcome = Outcome(CLIENT_GONE, note="the client gave up")
         try:
             await self._dispatcher.dispatch(request, outcome)

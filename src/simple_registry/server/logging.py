@@ -19,6 +19,7 @@ from typing import TextIO, TypeGuard
 import msgspec
 
 from simple_registry.config.settings import LogFormat, LogLevel
+from simple_registry.current import REQUEST
 
 ROOT = "simple_registry"
 _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
@@ -43,9 +44,11 @@ class _Formatter(logging.Formatter):
         raise NotImplementedError
 
     def fields(self, record: logging.LogRecord) -> Mapping[str, object]:
-        """Return the facts of the record."""
+        """Return the facts of the record, and the request during which it was written."""
         fields = getattr(record, "fields", None)
-        return fields if isinstance(fields, Mapping) else {}
+        fields = fields if isinstance(fields, Mapping) else {}
+        request = REQUEST.get()
+        return fields if request is None or "request" in fields else {**fields, "request": request}
 
     def traceback(self, record: logging.LogRecord) -> str:
         """Return the traceback of the record, or nothing."""

@@ -1,0 +1,56 @@
+"""Request ids of a real server: in each answer, in each line of that request, and in no other's."""
+
+import base64
+import contextlib
+import json
+import socket
+import threading
+
+import pytest
+
+from e2e.server import serve
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with serve(tmp_path, options=["-workers", "1"]) as served:
+        yield served
+
+
+def lines(registry, message):
+    found = (json.loads(line) for line in registry.log.read_text().splitlines() if line.startswith("{"))
+    return [line for line in found if line["message"] == message]
+
+
+def test_a_line_that_is_written_deep_inside_has_the_id_of_its_own_request(registry):
+    wrong = base64.b64encode(b"guesser:wrong").decode()
+    busy = threading.Thread(target=lambda: [registry.request("GET", "/v2/") for _ in range(100)])
+    busy.start()
+    refused = [
+        registry.request("GET", "/v2/", headers={"Authorization": f"Basic {wrong}"}, anonymous=True) for _ in range(5)
+    ]
+    busy.join()
+    assert [answer.status for answer in refused] == [401] * 5
+    (braked,) = lines(registry, "logins are braked")
+    assert braked["request"] == refused[-1].headers["x-request-id"]
+    ids = [line["request"] for line in lines(registry, "request")]
+    assert len(set(ids)) == len(ids) == 105
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: x\r\n" % number for number in range(200)) + b"\r\n", 431),
+    ],
+)
+def test_what_is_no_http_is_answered_without_a_word(registry, head, status):
+    host, _, port = registry.endpoint.rpartition(":")
+    with contextlib.closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
+        connection.sendall(head)
+        answer = connection.recv(4096)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"content-length: 0\r\n" in answer
+    assert b"x-request-id" not in answer
+    assert lines(registry, "request") == []
