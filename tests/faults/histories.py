@@ -12,7 +12,7 @@ import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,14 +36,14 @@ class Load:
     processes: int
     clients: int
     requests: int
-    kill_seconds: float = 0.0
-    """How long a worker lives before it is killed; 0 means that none is."""
+    kill: bool = False
+    """Whether a worker is killed in each round. More kills would leave more open than can be decided."""
 
 
 LOADS = {
     Scale.PROOF: Load(rounds=1, processes=2, clients=8, requests=300),
     Scale.QUICK: Load(rounds=21, processes=2, clients=8, requests=320),
-    Scale.FULL: Load(rounds=400, processes=2, clients=8, requests=320, kill_seconds=3.0),
+    Scale.FULL: Load(rounds=400, processes=2, clients=8, requests=320, kill=True),
 }
 
 
@@ -55,7 +55,6 @@ def histories(subject: Subject, folder: Path, scale: Scale) -> Score:
     with (
         running(subject, folder) as registry,
         ProcessPoolExecutor(load.processes, get_context("spawn")) as pool,
-        _killing_workers(registry, load.kill_seconds, total),
     ):
         for number in range(load.rounds):
             logs = _round(registry, pool, load, number)
@@ -68,7 +67,7 @@ def histories(subject: Subject, folder: Path, scale: Scale) -> Score:
                 total.broken += log.broken
                 total.unexpected += log.unexpected
                 total.unsupported += log.unsupported
-    if not load.kill_seconds:
+    if not load.kill:
         faults += [f"{count} times: {what}" for what, count in total.unexpected.most_common()]
     return Score(CAMPAIGN, subject.name, str(total), faults)
 
@@ -81,7 +80,6 @@ class Totals:
     operations: int = 0
     registers: int = 0
     broken: int = 0
-    kills: int = 0
     unexpected: Counter[str] = field(default_factory=Counter)
     unsupported: Counter[str] = field(default_factory=Counter)
 
@@ -89,8 +87,8 @@ class Totals:
         figures = [
             f"{self.requests:,} requests, {self.operations:,} operations on {self.registers:,} registers checked"
         ]
-        if self.kills:
-            figures.append(f"{self.kills} workers killed, {self.broken} connections broken")
+        if self.broken:
+            figures.append(f"{self.broken} connections broken by killed workers")
         figures += [f"not offered: {what}" for what in self.unsupported]
         return "; ".join(figures)
 
@@ -136,7 +134,8 @@ def _round(registry: Running, pool: ProcessPoolExecutor, load: Load, number: int
             pool.submit(crowd, registry.address, f"{number} {process}", repositories, load)
             for process in range(load.processes)
         ]
-        logs = [log for each in work for log in each.result()]
+        with _killing_a_worker(registry, Random(number)) if load.kill else nullcontext():
+            logs = [log for each in work for log in each.result()]
         client.look_at_everything()
     return [log, *logs]
 
@@ -155,22 +154,19 @@ def crowd(address: str, name: str, repositories: tuple[str, str], load: Load) ->
 
 
 @contextmanager
-def _killing_workers(registry: Running, seconds: float, total: Totals) -> Iterator[None]:
-    """Kill one worker about every so many seconds, while the block lasts."""
-    over, random = Event(), Random(CAMPAIGN)
+def _killing_a_worker(registry: Running, random: Random) -> Iterator[None]:
+    """Kill one worker, of those that there are, somewhere in the first seconds of the block."""
+    over = Event()
 
     def kill() -> None:
-        while not over.wait(seconds * random.uniform(0.5, 1.5)):
-            if workers := registry.processes()[1:]:
-                os.kill(random.choice(workers), signal.SIGKILL)
-                total.kills += 1
+        over.wait(random.uniform(0.1, 1.5))
+        if workers := registry.processes()[1:]:
+            os.kill(random.choice(workers), signal.SIGKILL)
 
     killer = Thread(target=kill)
-    if seconds:
-        killer.start()
+    killer.start()
     try:
         yield
     finally:
         over.set()
-        if seconds:
-            killer.join()
+        killer.join()

@@ -29,6 +29,9 @@ NEVER = math.inf
 MOST = 100_000
 """Configurations beyond which a history is given up as undecided."""
 
+SHOWN = 3
+"""Most values, and most operations, that a violation shows."""
+
 Value = Hashable | None
 """What a register holds; `None` when it holds nothing."""
 
@@ -80,9 +83,14 @@ class Violation:
     """What was under way meanwhile, in order of their calls."""
 
     def __str__(self) -> str:
-        held = ", ".join(sorted(map(str, self.values)))
-        meanwhile = "; ".join(map(str, self.around)) or "nothing"
+        held = _some(", ", sorted(map(str, self.values)))
+        meanwhile = _some("; ", list(map(str, self.around))) or "nothing"
         return f"{self.operation} cannot be when it held {held}; meanwhile: {meanwhile}"
+
+
+def _some(separator: str, texts: Sequence[str]) -> str:
+    """Join the first few, so that one line stays readable."""
+    return separator.join([*texts[:SHOWN], "…"] if len(texts) > SHOWN else texts)
 
 
 class Undecided(Exception):

@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from faults.planted_races import RACES
 from simple_registry import app
 from simple_registry.cli.main import main
 from simple_registry.content import Content, FileContent, read_content
@@ -302,6 +303,10 @@ def existing_content_is_kept() -> None:
 def one_file_thread() -> None:
     """No bug: the calls of an operation come from the same threads in the same order every time."""
     Threads.__init__.__defaults__ = (1,)
+
+
+for race in RACES:
+    bug(race)
 
 
 if __name__ == "__main__":
