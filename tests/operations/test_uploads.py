@@ -16,6 +16,7 @@ from simple_registry.oci.errors import (
     SizeInvalid,
     TooManyRequests,
     Unavailable,
+    UploadBusy,
 )
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations.blobs import Blob
@@ -61,6 +62,30 @@ def test_a_session_is_found_only_by_who_owns_it_where_it_is(uploads, row):
     for repository, identity, session in ((B, "ada", row.session), (A, "eve", row.session), (A, "ada", "session-99")):
         with pytest.raises(BlobUploadUnknown):
             uploads.get(repository, identity, session)
+
+
+def test_a_session_whose_bytes_are_here_can_be_looked_at(front, uploads, row):
+    assert uploads.look(row) == row
+    row = front.run(uploads.append(row, chunk(DATA)))
+    assert uploads.look(row) == row
+
+
+@pytest.mark.parametrize("other", ["cancel", "append"])
+def test_nobody_else_gets_at_a_session_between_its_publish_and_its_row(front, uploads, row, monkeypatch, other):
+    store, busy = front.kept.stores.uploads, []
+    publish = store.publish
+
+    async def publish_beside(session, blob):
+        await publish(session, blob)
+        with pytest.raises(UploadBusy):
+            await (uploads.cancel(row) if other == "cancel" else uploads.append(row, chunk(b"more")))
+        busy.append(True)
+
+    monkeypatch.setattr(store, "publish", publish_beside)
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA))) == Blob(digest_of(DATA), len(DATA))
+    assert busy == [True]
+    with pytest.raises(BlobUploadUnknown):
+        front.run(uploads.cancel(row))
 
 
 def test_a_chunk_moves_the_session_on(front, uploads, row, clock):
@@ -262,6 +287,8 @@ def test_a_session_whose_bytes_were_published_without_a_row_ends_instead_of_fail
         patch.setattr(front.kept.stores.metadata, "add_blob", full)
         with pytest.raises(StorageFull):
             front.run(uploads.finish(row, digest, chunk()))
+    with pytest.raises(BlobUploadUnknown):
+        uploads.look(row)
     with pytest.raises(BlobUploadUnknown):
         front.run(uploads.finish(row, digest, chunk()))
     with pytest.raises(BlobUploadUnknown):

@@ -99,6 +99,18 @@ class Uploads:
             raise BlobUploadUnknown(session=session[:64])
         return row
 
+    def look(self, row: SessionRow) -> SessionRow:
+        """Return a session whose bytes are here, as its row says.
+
+        They are not when a crash came between their getting a name and the row of the blob: what could not be gone on
+        with is not claimed.
+
+        Raises: BlobUploadUnknown.
+        """
+        if not self._uploads.has(row.session, row.received):
+            raise BlobUploadUnknown(session=row.session, note="its row stands but its bytes are gone")
+        return row
+
     async def append(self, row: SessionRow, chunk: Chunk) -> SessionRow:
         """Add a chunk to the session, durably, or leave the session as it was.
 

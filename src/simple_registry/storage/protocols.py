@@ -181,9 +181,14 @@ class UploadStore(Protocol):
     def write(self, session: str, *, algorithm: str) -> AbstractAsyncContextManager[UploadWriter]:
         """Open the session for one writer.
 
-        Raises (on entering): SessionBusy at once when another writer, in any process, has it open.
+        Raises (on entering): SessionBusy at once when another writer, in any process, has it open; one that published
+        its bytes has it open until it leaves.
         The session's row must be read again after entering: it may have moved on while nobody held the writer.
         """
+        ...
+
+    def has(self, session: str, received: int) -> bool:
+        """Tell whether at least `received` bytes of the session are here."""
         ...
 
     async def digest(self, session: str, algorithm: str) -> Digest:

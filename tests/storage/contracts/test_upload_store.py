@@ -138,6 +138,33 @@ def test_a_second_writer_is_refused_at_once(stores):
     run(scenario())
 
 
+def test_a_published_session_is_held_until_its_writer_lets_go(stores):
+    async def scenario():
+        async with stores.uploads.write("s", algorithm="sha256") as writer:
+            await writer.resume(0)
+            await writer.append(stream_of(b"data"))
+            await writer.sync()
+            await stores.uploads.publish("s", blob_of(b"data"))
+            with pytest.raises(SessionBusy):
+                await upload(stores, "s", b"second")
+        assert await upload(stores, "s", b"third") == digest_of(b"third")
+
+    run(scenario())
+
+
+def test_the_bytes_of_a_session_can_be_asked_for(stores):
+    async def scenario():
+        assert stores.uploads.has("s", 0)
+        assert not stores.uploads.has("s", 1)
+        await upload(stores, "s", b"data")
+        assert stores.uploads.has("s", 4)
+        assert not stores.uploads.has("s", 5)
+        await stores.uploads.publish("s", blob_of(b"data"))
+        assert not stores.uploads.has("s", 4)
+
+    run(scenario())
+
+
 def test_of_many_writers_one_wins_and_nothing_interleaves(stores):
     async def attempt(number):
         data = str(number).encode() * 400_000

@@ -104,15 +104,22 @@ def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store,
 
 
 def test_a_session_has_one_writer_over_all_processes(layout, store):
-    program = f"""
-import sys, fcntl
-file = open({layout.session("s")!r}, "a")
-fcntl.flock(file, fcntl.LOCK_EX)
-print("locked", flush=True)
-sys.stdin.read()
+    program = """
+import asyncio, sys
+from simple_registry.storage.filesystem import disk, layout, threads, upload_store
+
+async def hold():
+    store = upload_store.FilesystemUploadStore(layout.Layout(sys.argv[1]), disk.Disk(), threads.Threads(1))
+    async with store.write("s", algorithm="sha256"):
+        print("held", flush=True)
+        sys.stdin.read()
+
+asyncio.run(hold())
 """
 
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, layout.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
         other.stdout.readline()
         with pytest.raises(SessionBusy):
             run(upload(store))
@@ -120,25 +127,16 @@ sys.stdin.read()
     assert run(upload(store)) == BLOB.digest
 
 
-def test_the_file_that_was_opened_is_the_one_that_has_the_name(layout, threads):
-    """Between opening and locking, another writer may have published the file; ours must be a new one."""
+@pytest.mark.parametrize("failing", ["open_write", "open_locked"])
+def test_opening_that_fails_leaves_no_lock(layout, threads, store, monkeypatch, failing):
+    def fail(*_arguments):
+        raise StorageFull(failing, "no room")
 
-    class RacingDisk(Disk):
-        def __init__(self):
-            self.opened = 0
-
-        def open_write(self, path):
-            fd = super().open_write(path)
-            self.opened += 1
-            if self.opened == 1:
-                os.rename(path, layout.blob_directory(BLOB.digest))  # noqa: PTH104
-            return fd
-
-    disk = RacingDisk()
-    assert run(upload(FilesystemUploadStore(layout, disk, threads))) == BLOB.digest
-    assert disk.opened == 2
-    assert Path(layout.blob_directory(BLOB.digest)).read_bytes() == b""
-    assert Path(layout.session("s")).read_bytes() == DATA
+    with monkeypatch.context() as patch:
+        patch.setattr(Disk, failing, fail)
+        with pytest.raises(StorageFull):
+            run(upload(store))
+    assert run(upload(FilesystemUploadStore(layout, Disk(), threads))) == BLOB.digest
 
 
 def test_opening_that_is_cancelled_leaves_no_lock(layout, threads, store):

@@ -48,7 +48,7 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
 
 async def get_upload(call: Call[SessionTarget]) -> Response:
     """end-13: tell where a session stands."""
-    return _session(204, _row(call))
+    return _session(204, call.registry.uploads.look(_row(call)))
 
 
 async def cancel_upload(call: Call[SessionTarget]) -> Response:

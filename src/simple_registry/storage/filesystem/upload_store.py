@@ -1,8 +1,10 @@
-"""The upload store as files: one per session, locked by its one writer, renamed into the content tree when done.
+"""The upload store as files: one per session, written by one writer, renamed into the content tree when done.
 
-The lock is `flock`'s, so it holds across processes and ends with the process that has it, however it ends.
+A writer holds the lock of the byte of `uploads.lock` that its session's name leads to. So it has the session until it
+lets go, also when the session's file has its final name already, and its lock ends with its process, however that ends.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -66,6 +68,13 @@ class FilesystemUploadStore:
         if room < LEAST_ROOM:
             raise StorageFull("take an upload", f"{room} bytes are left on the disk")
 
+    def has(self, session: str, received: int) -> bool:
+        """Tell whether at least `received` bytes of the session are here."""
+        if received == 0:
+            return True
+        file = self._disk.stat(self._layout.session(session))
+        return file is not None and file.st_size >= received
+
     async def digest(self, session: str, algorithm: str) -> Digest:
         """Read all bytes of a session and return their digest in `algorithm`."""
         return await self._threads.run(self._digest, session, algorithm)
@@ -84,37 +93,27 @@ class FilesystemUploadStore:
         return await self._threads.run(self._abandoned, before)
 
     def _open(self, session: str, algorithm: str) -> FilesystemUploadWriter:
-        """Open and lock the file that has the session's name.
-
-        Between opening and locking, the writer before us may have renamed or removed the file: then we hold the lock
-        of something else, and look again.
-        """
+        """Lock the session, then open its file. The file itself is no lock: a publish gives its name away."""
         path = self._layout.session(session)
-        while True:
-            fd = self._disk.open_write(path)
-            try:
-                ours = self._lock(session, fd, path)
-            except BaseException:
-                self._disk.close(fd)
-                raise
-            if ours:
-                return FilesystemUploadWriter(
-                    session,
-                    algorithm,
-                    fd,
-                    layout=self._layout,
-                    disk=self._disk,
-                    threads=self._threads,
-                    states=self._states,
-                )
-            self._disk.close(fd)
-
-    def _lock(self, session: str, fd: int, path: str) -> bool:
-        """Lock an open file. Returns whether it still has the session's name."""
-        if not self._disk.try_lock(fd):
+        lock = self._disk.open_locked(self._layout.uploads_lock, _byte_of(session))
+        if lock is None:
             raise SessionBusy(session)
-        named = self._disk.stat(path)
-        return named is not None and named.st_ino == self._disk.stat_open(fd).st_ino
+        try:
+            fd = self._disk.open_write(path)
+            self._disk.try_lock(fd)  # for `fsck`, which asks the files that it finds whether somebody writes to them
+        except BaseException:
+            self._disk.close(lock)
+            raise
+        return FilesystemUploadWriter(
+            session,
+            algorithm,
+            fd,
+            lock,
+            layout=self._layout,
+            disk=self._disk,
+            threads=self._threads,
+            states=self._states,
+        )
 
     def _digest(self, session: str, algorithm: str) -> Digest:
         fd = self._disk.open_read(self._layout.session(session))
@@ -148,3 +147,8 @@ class FilesystemUploadStore:
     def _written_before(self, session: str, before: float) -> bool:
         file = self._disk.stat(self._layout.session(session))
         return file is not None and file.st_mtime < before
+
+
+def _byte_of(session: str) -> int:
+    """Return which byte stands for a session: of so many that two sessions never meet at one."""
+    return int.from_bytes(hashlib.blake2b(session.encode(), digest_size=7).digest())

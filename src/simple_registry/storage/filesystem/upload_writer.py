@@ -26,23 +26,25 @@ READ_BYTES = 1024 * 1024
 
 
 class FilesystemUploadWriter:
-    """The one writer of a session; it has the session's file open and locked as `fd`."""
+    """The one writer of a session; it has the session's file open as `fd`, and the session locked by `lock`."""
 
     def __init__(
         self,
         session: str,
         algorithm: str,
         fd: int,
+        lock: int,
         *,
         layout: Layout,
         disk: Disk,
         threads: Threads,
         states: HashStates,
     ) -> None:
-        """Write to `fd`."""
+        """Write to `fd`; both descriptors are closed by `close`."""
         self._session = session
         self._algorithm = algorithm
         self._fd = fd
+        self._lock = lock
         self._layout = layout
         self._disk = disk
         self._threads = threads
@@ -111,6 +113,8 @@ class FilesystemUploadWriter:
             self._tidy()
         with suppress(StorageFault):
             self._disk.close(self._fd)
+        with suppress(StorageFault):
+            self._disk.close(self._lock)  # last: until here nobody else looks at the session
 
     def _tidy(self) -> None:
         file = self._disk.stat_open(self._fd)

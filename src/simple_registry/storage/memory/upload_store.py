@@ -48,6 +48,10 @@ class MemoryUploadStore:
     def require_room(self) -> None:
         """Do nothing: there is room."""
 
+    def has(self, session: str, received: int) -> bool:
+        """Tell whether at least `received` bytes of the session are here."""
+        return len(self._sessions.get(session, b"")) >= received
+
     async def digest(self, session: str, algorithm: str) -> Digest:
         """Return the digest of all bytes of a session in `algorithm`."""
         return digest_of(bytes(self._bytes_of(session)), algorithm)
