@@ -19,6 +19,7 @@ from faults.subjects import Running
 TIMEOUT = 60.0
 PROBES = 48
 """Connections after which a process that none has met does not exist: of four, one stays unmet once in a million."""
+CONTINUE = 100
 _PIECE = 65536
 _NONE: Mapping[str, str] = {}
 
@@ -95,6 +96,19 @@ class Wire:
             self.close()
         return Answer(status, headers, body)
 
+    def begun(self) -> bool:
+        """Wait until the registry reads the body of a request that was sent with `Expect: 100-continue`.
+
+        Returns whether it does; when it answered instead, that answer is gone, and the connection too.
+
+        Raises: OSError.
+        """
+        with self._closing_when_broken():
+            status, _headers = self._head()
+        if status != CONTINUE:
+            self.close()
+        return status == CONTINUE
+
     def open(self) -> socket.socket:
         """Return the socket, connected."""
         if self._socket is None:
@@ -103,6 +117,10 @@ class Wire:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._unread = b""
         return self._socket
+
+    def another(self) -> "Wire":
+        """Return another connection to the same address."""
+        return Wire(self._address, timeout=self._timeout)
 
     def close(self) -> None:
         """End the connection; the next request opens another."""
