@@ -50,7 +50,7 @@ class MemoryUploadStore:
 
     def has(self, session: str, received: int) -> bool:
         """Tell whether at least `received` bytes of the session are here."""
-        return len(self._sessions.get(session, b"")) >= received
+        return len(self.sessions.get(session, b"")) >= received
 
     async def digest(self, session: str, algorithm: str) -> Digest:
         """Return the digest of all bytes of a session in `algorithm`."""
