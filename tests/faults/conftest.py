@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faults import strace
 from faults.scores import Scale
 
 HERE = Path(__file__).parent
@@ -19,3 +20,13 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def scale():
     return Scale(os.environ.get("FAULTS_SCALE", Scale.QUICK))
+
+
+@pytest.fixture(scope="session")
+def tracing():
+    """For tests that need strace: they are skipped where it is missing, and fail there in CI."""
+    missing = strace.why_not()
+    if missing is not None and os.environ.get("CI") == "true":
+        pytest.fail(f"{missing}, and these tests count in CI")
+    if missing is not None:
+        pytest.skip(missing)

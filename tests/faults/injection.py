@@ -8,11 +8,12 @@ again from time to time, and at once when a commit could not be made durable: wh
 import dataclasses
 import json
 import os
+import random
 import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,9 +32,7 @@ READ_NOTHING = ("rows", "files")
 """Roles of threads that no GET needs, so that one can be asked while the tracer is there."""
 SHOTS_A_LIFE = 40
 """Shots after which the server is killed and started again, and all that was done since is asked for."""
-REPLACED_A_LIFE = 2
-"""Killed workers that a server replaces before it is started anew."""
-SECONDS = {Scale.PROOF: 30.0, Scale.QUICK: 150.0, Scale.FULL: 3 * 3600.0}
+SECONDS = {Scale.PROOF: 60.0, Scale.QUICK: 100.0, Scale.FULL: 3 * 3600.0}
 """After which what is left is left out, and the score says so."""
 PROOF = ("blob by POST, PATCH and PUT", "manifest by tag")
 
@@ -44,10 +43,9 @@ def injection(subject: Subject, folder: Path, scale: Scale) -> Score:
     target = Target(calm(subject) if is_ours else subject, folder, by_role=is_ours)
     range_ = _Range(target, time.monotonic() + SECONDS[scale])
     try:
-        for operation in OPERATIONS:
-            if scale is not Scale.PROOF or operation.name in PROOF:
-                range_.shoot_at(operation, scale)
-        range_.end_life()
+        range_.shoot(
+            [operation for operation in OPERATIONS if scale is not Scale.PROOF or operation.name in PROOF], scale
+        )
         range_.faults += [f"in the end: {what}" for what in rows_without_files(target.registry.data)]
     finally:
         target.close()
@@ -117,38 +115,30 @@ class _Range:
     done: list[_Shooting] = field(default_factory=list)
     """What was done in this life of the server."""
     number: int = 0
-    kills: int = 0
 
-    def shoot_at(self, operation: Operation, scale: Scale) -> None:
-        """Let each call of an operation fail."""
-        try:
-            planned = self._record(operation, scale)
-        except Unsupported:
-            return
-        for shot in planned:
+    def shoot(self, operations: Sequence[Operation], scale: Scale) -> None:
+        """Let each call of these operations fail, in no order, so that what time is left out is a bit of everything."""
+        planned: list[tuple[Operation, Shot]] = []
+        for operation in operations:
+            with suppress(Unsupported):
+                planned += [(operation, shot) for shot in self._record(operation, scale)]
+        random.Random(0).shuffle(planned)
+        for place, (operation, shot) in enumerate(planned):
             if time.monotonic() > self.deadline:
-                self.left_out += 1
-                continue
+                self.left_out = len(planned) - place
+                break
             self._shoot(operation, shot)
             if len(self.done) >= SHOTS_A_LIFE:
                 self.end_life()
+        self.end_life()
 
     def end_life(self) -> None:
         """Kill the server, start it again, and ask for all that was done before."""
         self.target.restart()
         self.lives += 1
-        self.kills = 0
         for shooting in self.done:
             shooting.require(self.target.client, shooting.operation.after(shooting.key), "after a restart")
         self.done = []
-
-    def _after_kill(self) -> None:
-        """See that it serves again: a parent replaces its child, but waits longer each time."""
-        self.kills += 1
-        if self.kills % (REPLACED_A_LIFE + 1) == 0:
-            self.end_life()
-        else:
-            self.target.recover()
 
     def _record(self, operation: Operation, scale: Scale) -> Sequence[Shot]:
         key = self._key()
@@ -177,7 +167,7 @@ class _Range:
         if shot.fault == KILL:
             self._hit(shot, hit=reply.status == 0)
             if reply.status == 0:
-                self._after_kill()
+                self.target.recover()
         else:
             self._hit(shot, hit=any(call.injected for call in calls))
             self._judge(shooting, calls, existing, (since, until) if reply.succeeded else None)

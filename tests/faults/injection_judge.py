@@ -39,17 +39,19 @@ def believed(calls: Iterable[Call], root: str) -> Iterator[str]:
         elif path.startswith(f"{root}/"):
             file = files.setdefault(path, Bytes())
             if call.name in ("pwrite64", "write") and call.succeeded:
-                _written(file, call, arguments)
+                _written(file, call, arguments, log=path.endswith(LOG))
             elif call.name == "ftruncate" and call.succeeded:
                 _cut(file, int(arguments[1]))
             elif call.name in ("fsync", "fdatasync") and _synced(file, call, log=path.endswith(LOG)):
                 yield f"a failed sync was tried again and believed: {call}".replace(f"{root}/", "")
 
 
-def _written(file: Bytes, call: Call, arguments: list[str]) -> None:
+def _written(file: Bytes, call: Call, arguments: list[str], *, log: bool) -> None:
     size = int(call.result)
     start = int(arguments[3]) if call.name == "pwrite64" else 0
     stop = start + size if call.name == "pwrite64" else UNKNOWN
+    if log and start == 0:
+        file.dropped = []  # it was begun anew
     file.dirty.append((start, stop))
     file.end = max(file.end, stop)
     file.dropped = [part for span in file.dropped for part in _without(span, start, stop)]
@@ -75,10 +77,10 @@ def _synced(file: Bytes, call: Call, *, log: bool) -> bool:
         file.dropped += file.dirty
         file.dirty, file.end = [], 0
         return False
-    if log:
-        _cut(file, file.end)
-    wrong = bool(file.dropped)
-    file.dirty, file.dropped = [], []
+    wrong = any(start < file.end for start, _ in file.dropped) if log else bool(file.dropped)
+    file.dirty = []
+    if wrong or not log:
+        file.dropped = []
     return wrong
 
 

@@ -64,7 +64,10 @@ KILLED_AT = frozenset(
         "ftruncate",
     ]
 )
-"""Where a kill tells something new; only the full scale kills everywhere."""
+"""Calls that change something; only the full scale kills at all others, and lets more than the first of them fail."""
+
+PROVEN_AT = frozenset(["write", "pwrite64", "fsync", "fdatasync"])
+"""Calls that the planted bugs are about."""
 
 _MADE_UP = re.compile(r"[0-9a-f]{8,}[0-9a-f-]*|(?<=sha256/)[0-9a-f]{2}(?=/|$)")
 
@@ -123,7 +126,7 @@ def shots(calls: Iterable[Call], root: str, named: Mapping[int, str], scale: Sca
         number = counts[call.thread, call.name] = counts.get((call.thread, call.name), 0) + 1
         what = touched(call, root)
         role = named.get(call.thread)
-        if what is None or role is None or call.name not in FAULTS:
+        if what is None or role is None or call.name not in (PROVEN_AT if scale is Scale.PROOF else FAULTS):
             continue
         candidates.setdefault((role, call.name, what), []).append(number)
         if "O_CREAT" in call.arguments:
@@ -132,14 +135,24 @@ def shots(calls: Iterable[Call], root: str, named: Mapping[int, str], scale: Sca
             harmless.add((role, call.name, number))
     planned = []
     for (role, name, what), numbers in candidates.items():
-        for number in _chosen(numbers, scale):
+        for number in _chosen(name, numbers, scale):
             faults = list(FAULTS[name]) if (role, name, number) not in harmless else []
             faults += [CREATING] if (role, name, number) in creating else []
-            faults += [KILL] if scale is Scale.FULL or (name in KILLED_AT and number == numbers[0]) else []
+            if scale is Scale.PROOF:
+                faults = [fault for fault in faults if fault in ("EIO", "ENOSPC")]
+            faults += [KILL] if _kills(name, scale, first=number == numbers[0]) else []
+            if number != numbers[0]:
+                faults = [fault for fault in faults if not fault.endswith(FOREVER)]
             planned += [Shot(role, name, number, what, fault) for fault in faults]
     return planned
 
 
-def _chosen(numbers: Sequence[int], scale: Scale) -> Sequence[int]:
-    """Return which of the same calls on the same path are shot at: all, or the ends."""
-    return numbers if scale is Scale.FULL else sorted({numbers[0], numbers[-1]})
+def _chosen(name: str, numbers: Sequence[int], scale: Scale) -> Sequence[int]:
+    """Return which of the same calls on the same path are shot at: all, or the first, or the last too."""
+    if scale is Scale.FULL:
+        return numbers
+    return sorted({numbers[0], numbers[-1]}) if name in KILLED_AT else numbers[:1]
+
+
+def _kills(name: str, scale: Scale, *, first: bool) -> bool:
+    return scale is Scale.FULL or (scale is Scale.QUICK and name in KILLED_AT and first)

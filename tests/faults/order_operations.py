@@ -135,16 +135,25 @@ def push_blob(client: Client, repository: str, data: bytes) -> Reply:
     return client.ask("PUT", with_digest(started.headers["location"], data), data, "application/octet-stream")
 
 
-def push_in_chunks(client: Client, repository: str, chunks: Sequence[bytes]) -> Reply:
-    """Push in a POST, a PATCH for each chunk, and an empty PUT."""
+def push_in_chunks(client: Client, repository: str, chunks: Sequence[bytes], *, attempts: int = 1) -> Reply:
+    """Push in a POST, a PATCH for each chunk, and an empty PUT. Each is tried again in the same session if it fails."""
     reply = start(client, repository)
     for chunk in chunks:
         if reply.status != 202:
             return reply
-        reply = client.ask("PATCH", reply.headers["location"], chunk, "application/octet-stream")
+        reply = _insist(client, attempts, "PATCH", reply.headers["location"], chunk)
     if reply.status != 202:
         return reply
-    return client.ask("PUT", with_digest(reply.headers["location"], b"".join(chunks)))
+    return _insist(client, attempts, "PUT", with_digest(reply.headers["location"], b"".join(chunks)), None)
+
+
+def _insist(client: Client, attempts: int, method: str, url: str, body: bytes | None) -> Reply:
+    """Ask up to so many times; return the answer that was good, or the first."""
+    media_type = "application/octet-stream" if body is not None else None
+    replies = []
+    while len(replies) < attempts and not (replies and replies[-1].status < 500):
+        replies.append(client.ask(method, url, body, media_type))
+    return replies[-1] if replies[-1].succeeded else replies[0]
 
 
 def push_at_once(client: Client, repository: str, data: bytes) -> Reply:
@@ -256,7 +265,7 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "blob by chunks",
-        lambda client, key: push_in_chunks(client, key, _thirds(content(key))),
+        lambda client, key: push_in_chunks(client, key, _thirds(content(key)), attempts=2),
         _blob(),
         before=_no_blob(),
     ),

@@ -150,6 +150,12 @@ def retried_fsync() -> None:
 
 
 @bug
+def log_never_in_doubt() -> None:
+    """Commits go on behind one whose sync failed, and it stays in the log."""
+    commits.Commits._doubt_after = _nothing
+
+
+@bug
 def file_removed_before_rename() -> None:
     """A file that is replaced is missing for a moment, as when the old one is removed before the new one is moved."""
     rename = Disk.rename

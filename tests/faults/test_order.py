@@ -3,23 +3,13 @@
 Under strace; see `faults.order_judge` for the rule, and `faults.order_operations` for the operations.
 """
 
-import os
-
 import pytest
 
-from faults import strace
 from faults.order import order
 from faults.scores import Scale
 from faults.subjects import OURS, ours
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _tracing():
-    missing = strace.why_not()
-    if missing is not None and os.environ.get("CI") == "true":
-        pytest.fail(f"{missing}, and this test counts in CI")
-    if missing is not None:
-        pytest.skip(missing)
+pytestmark = pytest.mark.usefixtures("tracing")
 
 
 def test_all_that_an_answer_stands_for_is_on_disk_before_it(scale, tmp_path):
