@@ -12,13 +12,13 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from faults.injection_judge import acknowledged, believed
-from faults.injection_shots import FOREVER, KILL, Shot, shots
+from faults.injection_shots import FOREVER, KILL, Shot, shots, touched
 from faults.injection_target import Target
 from faults.order_operations import OPERATIONS, Client, Operation, Reply, State, Unsupported
 from faults.scores import Scale, Score
@@ -52,9 +52,10 @@ def injection(subject: Subject, folder: Path, scale: Scale) -> Score:
     hits = ", ".join(f"{count} {fault}" for fault, count in sorted(range_.hits.items()))
     figures = (
         f"{range_.hits.total()} calls failed ({hits}), {range_.refused} operations refused, {range_.lives} restarts, "
-        f"{range_.missed} shots missed, {range_.left_out} left out"
+        f"{range_.missed} shots missed, {range_.left_out} left out: {len(range_.faults)} unsafe, "
+        f"{len(range_.unclear)} unclear answers"
     )
-    return Score("failing system calls", subject.name, figures, range_.faults)
+    return Score("failing system calls", subject.name, figures, [*range_.faults, *range_.unclear])
 
 
 def calm(subject: Subject) -> Subject:
@@ -86,9 +87,13 @@ class _Shooting:
     key: str
     shot: Shot
     faults: list[str]
+    sound: bool = True
 
     def fault(self, what: str) -> None:
-        self.faults.append(f"{self.operation.name}: {self.shot}: {what}")
+        """Note the first thing that went wrong; what follows may follow from it."""
+        if self.sound:
+            self.sound = False
+            self.faults.append(f"{self.operation.name}: {self.shot}: {what}")
 
     def require(self, client: Client, state: State, when: str) -> None:
         """Note what does not hold."""
@@ -112,6 +117,8 @@ class _Range:
     refused: int = 0
     lives: int = 0
     faults: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    """Refusals that do not tell the client what is the matter."""
     done: list[_Shooting] = field(default_factory=list)
     """What was done in this life of the server."""
     number: int = 0
@@ -164,12 +171,16 @@ class _Range:
                 self._settle(shooting, reply)
                 self._again(shooting, reply)
         calls = self.target.calls()
-        if shot.fault == KILL:
-            self._hit(shot, hit=reply.status == 0)
-            if reply.status == 0:
-                self.target.recover()
-        else:
-            self._hit(shot, hit=any(call.injected for call in calls))
+        ended = reply.status == 0 and not self.target.alive()
+        if ended:
+            self.target.recover()
+        if not (ended if shot.fault == KILL else _hit(calls, self.target.root)):
+            self.missed += 1  # the call was another one this time
+            return
+        self.hits[shot.fault.removesuffix(FOREVER)] += 1
+        if ended and shot.fault != KILL:
+            shooting.fault("the server ended")
+        if shot.fault != KILL:
             self._judge(shooting, calls, existing, (since, until) if reply.succeeded else None)
         if _comes_back(shot):
             self._settle(shooting, reply)
@@ -179,12 +190,6 @@ class _Range:
             self._settle(shooting, reply)
             self._again(shooting, reply)
         self.done.append(shooting)
-
-    def _hit(self, shot: Shot, *, hit: bool) -> None:
-        if hit:
-            self.hits[shot.fault.removesuffix(FOREVER)] += 1
-        else:
-            self.missed += 1
 
     def _settle(self, shooting: _Shooting, reply: Reply) -> None:
         """See that the answer was the right one, and the state is the one that it tells of."""
@@ -200,7 +205,7 @@ class _Range:
         self.refused += 1
         wrong = wrong_refusal(shooting.shot, reply)
         if wrong:
-            shooting.fault(wrong)
+            self.unclear.append(f"{operation.name}: {shooting.shot}: {wrong}")
         shooting.require(client, before, f"after {reply.status}")
 
     def _again(self, shooting: _Shooting, reply: Reply) -> None:
@@ -223,8 +228,9 @@ class _Range:
         self, shooting: _Shooting, calls: list[Call], existing: Sequence[str], done: tuple[float, float] | None
     ) -> None:
         root = self.target.root
-        for wrong in believed(calls, root):
-            shooting.fault(wrong)
+        if done is not None or shooting.shot.role in READ_NOTHING:  # else nothing was acknowledged in this trace
+            for wrong in believed(calls, root):
+                shooting.fault(wrong)
         if done is not None:
             for lost in acknowledged(calls, root, existing, *done):
                 shooting.fault(f"acknowledged: {lost}")
@@ -244,6 +250,12 @@ def wrong_refusal(shot: Shot, reply: Reply) -> str | None:
     except (ValueError, LookupError, TypeError):
         return f"answered {reply.status} without an error document"
     return None
+
+
+def _hit(calls: Iterable[Call], root: str) -> bool:
+    """Tell whether calls failed, and only such as are about the data; threads of other registries share their work."""
+    failed = [call for call in calls if call.injected]
+    return bool(failed) and all(touched(call, root) for call in failed)
 
 
 def _comes_back(shot: Shot) -> bool:

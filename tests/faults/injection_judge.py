@@ -5,12 +5,13 @@ and nothing is on disk. So a sync of a file that failed is believed only once al
 off, or left without a name. Of a log it is enough that what lies before its new end was: nothing reads beyond.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from faults.order_model import LOG, PageCache
 from faults.strace import Call, open_on, steps, text
 
+_SYNCS = ("fsync", "fdatasync")
 UNKNOWN = 1 << 62
 """The end of a write that does not say where it went."""
 
@@ -42,7 +43,7 @@ def believed(calls: Iterable[Call], root: str) -> Iterator[str]:
                 _written(file, call, arguments, log=path.endswith(LOG))
             elif call.name == "ftruncate" and call.succeeded:
                 _cut(file, int(arguments[1]))
-            elif call.name in ("fsync", "fdatasync") and _synced(file, call, log=path.endswith(LOG)):
+            elif call.name in _SYNCS and _synced(file, call, log=path.endswith(LOG)):
                 yield f"a failed sync was tried again and believed: {call}".replace(f"{root}/", "")
 
 
@@ -84,8 +85,20 @@ def _synced(file: Bytes, call: Call, *, log: bool) -> bool:
     return wrong
 
 
-def acknowledged(calls: list[Call], root: str, existing: Iterable[str], since: float, until: float) -> list[str]:
-    """Return what an operation in that time left off the disk, of what the traced threads did for it."""
+def acknowledged(calls: list[Call], root: str, existing: Sequence[str], since: float, until: float) -> list[str]:
+    """Return what an operation in that time left off the disk because a sync failed, of what was traced."""
+    forgiven = [
+        replace(call, error=None, result="0") if call.injected and call.name in _SYNCS else call for call in calls
+    ]
+    missing = _lost(forgiven, root, existing, since, until)
+    return [what for what in _lost(calls, root, existing, since, until) if what not in missing]
+
+
+def _forgive(call: Call) -> Call:
+    return replace(call, error=None, result="0") if call.injected and call.name in _SYNCS else call
+
+
+def _lost(calls: list[Call], root: str, existing: Sequence[str], since: float, until: float) -> list[str]:
     cache = PageCache(root, existing)
     first = next((call.entered for call in calls if call.time >= since), 0)
     for step, call, returned in steps(calls):

@@ -13,6 +13,7 @@ from faults.subjects import Running, Subject, running, wait_until_ready
 TRACED = ",".join(sorted({*f"{strace.WRITING},{strace.SYNCING},{strace.NAMING}".split(","), *FAULTS}))
 ANY = "all"
 """The role of all threads of a server whose threads have none of their own."""
+GONE_SECONDS = 0.5
 REPLACED_SECONDS = 10.0
 
 
@@ -42,6 +43,15 @@ class Target:
     def close(self) -> None:
         """Kill all of it."""
         self._running.__exit__(None, None, None)
+
+    def alive(self) -> bool:
+        """Tell whether the process that served still does; one that was just killed may take a moment to go."""
+        deadline = time.monotonic() + GONE_SECONDS
+        while time.monotonic() < deadline:
+            if self.registry.process.poll() is not None or self._serving() != self._process:
+                return False
+            time.sleep(0.01)
+        return True
 
     def recover(self) -> None:
         """See that it serves again after a shot that killed the process that serves."""

@@ -131,20 +131,24 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def attached(
-    thread: int, trace: Path, *, follow: bool, traced: str, injection: str | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Trace a running thread (and, to `follow`, all of its process) for the length of the block."""
+def attached(thread: int, trace: Path, *, follow: bool, traced: str, injection: str | None = None) -> Iterator[None]:
+    """Trace a running thread (and, to `follow`, all of its process) for the length of the block.
+
+    Raises:
+        CannotTrace: strace did not attach.
+    """
     options = [*OPTIONS[1:], "-o", str(trace), "-e", f"trace={traced}", *(["-e", injection] if injection else [])]
-    tracer = subprocess.Popen(
-        ["strace", *(["-f"] if follow else []), *options, "-p", str(thread)], stderr=subprocess.PIPE
-    )
+    arguments = ["strace", *(["-f"] if follow else []), *options, "-p", str(thread)]
+    tracer = subprocess.Popen(arguments, stderr=subprocess.PIPE)
     assert tracer.stderr is not None
+    said = b""
     try:
-        said = tracer.stderr.readline()  # when it begins
-        if b"attached" not in said:
-            raise CannotTrace(said.decode(errors="replace").strip())
-        yield tracer
+        while b" attached" not in said:  # after complaints about threads that ended meanwhile
+            line = tracer.stderr.readline()
+            if not line:
+                raise CannotTrace(said.decode(errors="replace").strip())
+            said += line
+        yield
     finally:
         tracer.send_signal(signal.SIGINT)  # lets go of the thread
         try:
@@ -156,4 +160,4 @@ def attached(
 
 
 class CannotTrace(AssertionError):
-    """strace did not attach; the message is what it said."""
+    """The message is what strace said."""
