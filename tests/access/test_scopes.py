@@ -72,6 +72,7 @@ def test_no_pattern_can_stall():
 def test_a_pattern_occurs_where_a_search_finds_it(pattern, scope):
     compiled = ScopePattern(pattern)
     assert compiled.matches(scope) == (re2.search(pattern, scope) is not None)
+    assert compiled.matches_wholly(scope) == (re2.fullmatch(pattern, scope) is not None)
 
 
 def test_a_large_pattern_is_found_too():

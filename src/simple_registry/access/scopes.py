@@ -14,7 +14,7 @@ _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 8 * 1024 * 1024
 
 LARGEST_SET = 5_000
-"""Instructions of the largest pattern that is looked for as a set of one, which is several times faster than `search`,
+"""Instructions of the largest pattern that is looked for as a set of one, which is several times faster than a search,
 since that also tells where. A set has no other way when its automaton outgrows its memory; this size leaves it room."""
 
 
@@ -28,15 +28,16 @@ class ScopePattern:
 
     text: str
     _occurs: object = field(init=False, repr=False, compare=False)
-    _fullmatch: object = field(init=False, repr=False, compare=False)
+    _describes: object = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
             compiled = re2.compile(self.text, options=_OPTIONS)
         except (re2.error, UnicodeError) as error:
             raise PatternInvalid(_reason(error)) from None
-        object.__setattr__(self, "_occurs", _search_of(self.text, compiled))
-        object.__setattr__(self, "_fullmatch", compiled.fullmatch)
+        small = compiled.programsize <= LARGEST_SET
+        object.__setattr__(self, "_occurs", _alone(re2.Set.SearchSet, self.text) if small else compiled.search)
+        object.__setattr__(self, "_describes", _alone(re2.Set.FullMatchSet, self.text) if small else compiled.fullmatch)
 
     def matches(self, scope: str) -> bool:
         """Tell whether the pattern occurs anywhere in `scope`; anchors are the pattern's own business."""
@@ -44,17 +45,15 @@ class ScopePattern:
 
     def matches_wholly(self, text: str) -> bool:
         """Tell whether the pattern describes all of `text`."""
-        return self._fullmatch(text) is not None  # type: ignore[operator]
+        return self._describes(text) is not None  # type: ignore[operator]
 
 
-def _search_of(text: str, compiled: Any) -> object:
-    """Return what finds the pattern in a text, or returns `None`."""
-    if compiled.programsize > LARGEST_SET:
-        return compiled.search
-    alone = re2.Set.SearchSet(_OPTIONS)
-    alone.Add(text)
-    alone.Compile()
-    return alone.Match
+def _alone(kind: Any, text: str) -> object:
+    """Return what finds a pattern as the only one of a set, or returns `None`."""
+    patterns = kind(_OPTIONS)
+    patterns.Add(text)
+    patterns.Compile()
+    return patterns.Match
 
 
 def escape(text: str) -> str:
