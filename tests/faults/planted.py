@@ -55,6 +55,61 @@ def no_data_fsync() -> None:
 
 
 @bug
+def blind_fsck() -> None:
+    """A check never tells of a missing file."""
+    from simple_registry.operations import fsck_contents
+
+    compare = fsck_contents.compare
+    fsck_contents.compare = lambda row, look, actual=None: None if look is None else compare(row, look, actual)
+
+
+@bug
+def trusting_fsck() -> None:
+    """A deep check believes what the size says."""
+    from simple_registry.operations.fsck_contents import ContentCheck
+
+    ContentCheck._must_read = lambda *_: False
+
+
+@bug
+def removing_fsck() -> None:
+    """A repair removes what it should move aside."""
+    import shutil
+
+    from simple_registry.storage.filesystem.inventory import FilesystemInventory
+
+    set_aside = FilesystemInventory.set_aside
+
+    def remove(self: FilesystemInventory, *what: Any) -> str | None:
+        moved = set_aside(self, *what)
+        if moved is not None:
+            shutil.rmtree(self._layout.quarantine)
+        return moved
+
+    FilesystemInventory.set_aside = remove
+
+
+@bug
+def hasty_fsck() -> None:
+    """A check believes its first look at a row, and at the file somewhat later, as it may be on a slow disk."""
+    from simple_registry.operations.fsck_contents import ContentCheck, _Settled
+
+    suspect = ContentCheck._suspect
+
+    async def slowly(self: ContentCheck, row: Any) -> Any:
+        if row.unheld_since is not None:
+            await asyncio.sleep(0.4)
+        return await suspect(self, row)
+
+    async def believe(*_: object) -> _Settled:
+        return _Settled(held=True)
+
+    ContentCheck._first_sight = lambda *_: True
+    ContentCheck._suspect = slowly
+    ContentCheck._settle = believe
+
+
+@bug
 def no_directory_fsync() -> None:
     """Names are not on disk."""
     Disk.fsync_directory = _nothing

@@ -107,10 +107,15 @@ class ContentCheck:
 
     async def _page(self, page: Sequence[ContentRow]) -> AsyncIterator[Finding]:
         for start in range(0, len(page), READ_AT_ONCE):
-            for finding in await asyncio.gather(*map(self._check, page[start : start + READ_AT_ONCE])):
+            batch = page[start : start + READ_AT_ONCE]
+            doubtful = batch if self._mode.deep else [row for row in batch if self._first_sight(row) is not None]
+            for finding in await asyncio.gather(*map(self._check, doubtful)):
                 if finding is not None:
                     yield finding
-            self._progress.contents_checked += len(page[start : start + READ_AT_ONCE])
+            self._progress.contents_checked += len(batch)
+
+    def _first_sight(self, row: ContentRow) -> Suspicion | None:
+        return compare(row, self._files.look(self._files.place(row.digest)))
 
     async def _check(self, row: ContentRow) -> Finding | None:
         for _attempt in range(ATTEMPTS):

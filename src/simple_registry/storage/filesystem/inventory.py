@@ -6,12 +6,12 @@ caller holds the writers' lock, so no push is acknowledged in between.
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 
 from simple_registry.faults import StorageFault
-from simple_registry.oci.digests import ALGORITHMS, Digest, parse_digest
-from simple_registry.oci.errors import DigestInvalid
+from simple_registry.oci.digests import ALGORITHMS, Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.file_reader import FileReader
 from simple_registry.storage.filesystem.layout import Layout, is_session
@@ -44,8 +44,8 @@ class FilesystemInventory:
     def contents(self, beginning: str) -> Sequence[Digest]:
         """Return the digests that begin with `algorithm:xx` and whose name something has, in order."""
         algorithm, _, shard = beginning.partition(":")
-        names = self._names(self._layout.shard(algorithm, shard))
-        return sorted(digest for name in names if (digest := _digest(algorithm, shard, name)) is not None)
+        names = filter(_namer(algorithm, shard), self._names(self._layout.shard(algorithm, shard)))
+        return [Digest(algorithm, name) for name in sorted(names)]
 
     def place(self, digest: Digest) -> str:
         """Return where content of this digest belongs."""
@@ -66,8 +66,7 @@ class FilesystemInventory:
             parent = f"{self._layout.blobs}/{algorithm}"
             yield from self._foreign(parent, _SHARDS.__contains__)
             for shard in sorted(_SHARDS):
-                ours = _namer(algorithm, shard)
-                yield from self._foreign(self._layout.shard(algorithm, shard), ours)
+                yield from self._foreign(self._layout.shard(algorithm, shard), _namer(algorithm, shard))
         yield from self._foreign(self._layout.uploads, is_session)
 
     def look(self, place: str) -> Look | None:
@@ -123,7 +122,7 @@ class FilesystemInventory:
         found = self._disk.stat(directory)
         return self._disk.names(directory) if found is not None and stat.S_ISDIR(found.st_mode) else ()
 
-    def _foreign(self, directory: str, ours: Callable[[str], bool]) -> Iterator[str]:
+    def _foreign(self, directory: str, ours: Callable[[str], object]) -> Iterator[str]:
         """Yield what is not ours in a directory, or the directory itself when it is something else."""
         found = self._disk.stat(directory)
         if found is not None and not stat.S_ISDIR(found.st_mode):
@@ -140,13 +139,6 @@ class FilesystemInventory:
         return path
 
 
-def _digest(algorithm: str, shard: str, name: str) -> Digest | None:
-    """Return the digest that a file of this name, in this directory, has."""
-    try:
-        return parse_digest(f"{algorithm}:{name}") if name.startswith(shard) else None
-    except DigestInvalid:
-        return None
-
-
-def _namer(algorithm: str, shard: str) -> Callable[[str], bool]:
-    return lambda name: _digest(algorithm, shard, name) is not None
+def _namer(algorithm: str, shard: str) -> Callable[[str], object]:
+    """Return what tells whether a name in this directory is that of content."""
+    return re.compile(f"{shard}[0-9a-f]{{{ALGORITHMS[algorithm] - len(shard)}}}", re.ASCII).fullmatch
