@@ -24,6 +24,8 @@ from faults.wire import Answer, Wire
 Key = tuple[str, str, str]
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+ACCEPT = {"Accept": MANIFEST_TYPE}
+"""Without it, registries of the `distribution` family answer 404 for what is there."""
 CONFIG = b"{}"
 TAGS = tuple(f"t{number}" for number in range(4))
 BLOBS = tuple(f"blob {number}".encode() for number in range(3))
@@ -225,7 +227,7 @@ class Client:
     # ------------------------------------------------------------ how they do it
 
     def _look_at_tag(self, method: str, tag: str) -> None:
-        told = self._ask(method, f"/v2/{self._repository}/manifests/{tag}")
+        told = self._ask(method, f"/v2/{self._repository}/manifests/{tag}", headers=ACCEPT)
         key = ("tag", self._repository, tag)
         if told.status == 404:
             self._note(key, Act.READ, None, told)
@@ -238,7 +240,7 @@ class Client:
             self._seen[tag] = digest
 
     def _look_at_digest(self, method: str, kind: str, repository: str, digest: str) -> None:
-        told = self._ask(method, f"/v2/{repository}/{kind}s/{digest}")
+        told = self._ask(method, f"/v2/{repository}/{kind}s/{digest}", headers=ACCEPT if kind == "manifest" else None)
         if told.status == 404:
             self._note((kind, repository, digest), Act.READ, None, told)
         elif self._done(told, 200) and told.answer is not None and not told.unknown:

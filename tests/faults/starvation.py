@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faults.histories_clients import CONFIG, MANIFEST_TYPE, digest_of, manifest
+from faults.histories_clients import ACCEPT, CONFIG, MANIFEST_TYPE, digest_of, manifest
 from faults.scores import Scale, Score
 from faults.subjects import Subject, running
 from faults.wire import Wire, wires_to_each
@@ -88,7 +88,7 @@ def push(wire: Wire, pusher: int) -> Callable[[int], int]:
 
 def read(wire: Wire) -> Callable[[int], int]:
     """Return what pulls a manifest."""
-    return lambda _number: wire.ask("GET", "/v2/starve/manifests/read").status
+    return lambda _number: wire.ask("GET", "/v2/starve/manifests/read", headers=ACCEPT).status
 
 
 def slowest_share(pushes: Sequence[Waits]) -> float:
