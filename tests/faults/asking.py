@@ -57,6 +57,10 @@ def _descriptor(media_type: str, data: bytes) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest_of(data), "size": len(data)}
 
 
+_ACCEPT = {"accept": f"{IMAGE}, */*"}
+"""Without it, some registries have no image manifests."""
+
+
 class Client:
     """Asks one registry."""
 
@@ -71,7 +75,7 @@ class Client:
         try:
             # An answer that comes before the body was taken is an answer all the same.
             with suppress(BrokenPipeError, ConnectionResetError):
-                connection.request(method, path, body, dict(headers or {}))
+                connection.request(method, path, body, _ACCEPT | dict(headers or {}))
             response = connection.getresponse()
             body = response.read()
             return Answer(response.status, body, {name.lower(): value for name, value in response.headers.items()})

@@ -79,12 +79,13 @@ def _fold(database: Path) -> None:
     connection.close()
 
 
-def lost_database(subject: Subject, folder: Path, _scale: Scale) -> Score:
+def lost_database(subject: Subject, folder: Path, scale: Scale) -> Score:
     """Lose the database of a registry, after a stop and after a kill, and start it over what is left."""
+    ends = (True,) if scale is Scale.PROOF else (False, True)
     faults: list[str] = []
     starts = 0
     for name, lose in LOSSES.items():
-        for killed in (False, True):
+        for killed in ends:
             starts += 1
             place = folder / f"{starts}"
             data = place / "data"

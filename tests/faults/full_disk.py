@@ -143,7 +143,7 @@ def look(client: Client, diary: Diary, number: int, moves: int) -> None:
     diary.expect("a mount on a full disk", client.mount(f"full/mounted{number}", layer, "full/disk"), 201)
     gone = f"/v2/full/disk/manifests/v{number}-{IMAGES - 1}"
     digest = digest_of(diary.kept[gone])
-    diary.expect("deleting a tag on a full disk", client.ask("DELETE", gone), 202)
+    diary.expect("deleting a tag on a full disk", client.ask("DELETE", gone), 202, 400, 405)
     by_digest = f"/v2/full/disk/manifests/{digest}"
     diary.expect("deleting a manifest on a full disk", client.ask("DELETE", by_digest), 202)
     blob = f"/v2/full/disk/blobs/{digest_of(f'layer {number} {IMAGES - 1}'.encode().ljust(LAYER, b'.'))}"

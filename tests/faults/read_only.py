@@ -22,7 +22,7 @@ from faults.subjects import DidNotStart, Running, Subject, running, wait_until_r
 MIB = 1 << 20
 DISK = 96 * MIB
 IMAGES = 5
-ROUNDS = {Scale.PROOF: 1, Scale.QUICK: 2, Scale.FULL: 30}
+ROUNDS = {Scale.PROOF: 1, Scale.QUICK: 1, Scale.FULL: 30}
 
 
 @dataclass
