@@ -23,6 +23,9 @@ from simple_registry.metrics.requests import NOWHERE, counted
 
 COMMON_HEADERS: Headers = [("docker-distribution-api-version", "registry/2.0")]
 
+BAD_REQUEST = 400
+"""The audit stream has nothing to say of most answers up to this one; asking it would cost as much as counting."""
+
 CLIENT_GONE = Response(499)
 """Stands in the log for the answer to a client that did not wait for one; the status is nginx's for this."""
 
@@ -144,9 +147,10 @@ class RsgiApplication:
         outcome = Outcome(CLIENT_GONE, note="the client gave up")
         try:
             await self._dispatcher.dispatch(request, outcome)
-            if self._audit is not None:
+            response = outcome.response
+            if self._audit is not None and (response.events or response.status > BAD_REQUEST):
                 self._audit(request, outcome)
-            await send(protocol, request, outcome.response)
+            await send(protocol, request, response)
         except asyncio.CancelledError:
             # The server cancels us when an HTTP/2 client resets its stream: nobody is left to answer, nothing is wrong.
             body.abandon()
