@@ -6,7 +6,7 @@ import pytest
 from faults.contents import Content, image
 from faults.inside import check_files, check_with_fsck
 from faults.ledger import PRESENT, Effect, Key, Kind, Ledger, Upload
-from faults.line import Line
+from faults.line import Line, Unanswered
 from faults.owner import attempt, blob_key
 from faults.pushing import append, finish, in_one_put, learn, put_manifest, start
 from faults.subjects import OURS, running
@@ -155,3 +155,15 @@ def test_a_session_that_ended_elsewhere_is_missed(ledger, line):
     finish(line, ledger.uploads[SESSION].location, content.digest, content.data()[10:])
     [fault] = verify(ledger, line)
     assert fault == f"lost: {SESSION}: allowed 10, found absent"
+
+
+def test_a_registry_that_fails_to_answer_for_one_key_is_asked_for_the_others(ledger, line, registry, monkeypatch):
+    ask = Line.ask
+
+    def fail(self, method, path, *others, **named):
+        if path.endswith(BLOBS[2].digest):
+            raise Unanswered("500")
+        return ask(self, method, path, *others, **named)
+
+    monkeypatch.setattr(Line, "ask", fail)
+    assert verify(ledger, line) == [f"lost: blob {REPOSITORY} {BLOBS[2].digest}: not answered at rest: 500"]

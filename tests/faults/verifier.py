@@ -10,13 +10,15 @@ from random import Random
 
 from faults import pushing
 from faults.ledger import PRESENT, Effect, Key, Kind, Ledger, State
-from faults.line import Line
+from faults.line import Line, Unanswered
 from faults.owner import attempt, blob_key, shown
 from faults.pushing import Abilities, Begin, Surprise
 from faults.reading import Reader, received
 
 LOST = "lost: "
 """How faults begin that say that something is not as it was acknowledged."""
+PATIENCE = 20
+"""How many keys may get no answer before it is given up: a registry that is gone would cost a time-out for each."""
 CONTINUED = 0.5
 """The share of open upload sessions that a verification carries on to their end."""
 
@@ -26,6 +28,7 @@ class Verifier:
 
     def __init__(self, ledger: Ledger, line: Line, abilities: Abilities, seed: int) -> None:
         self.checked = 0
+        self._patience = PATIENCE
         self._ledger = ledger
         self._line = line
         self._abilities = abilities
@@ -51,7 +54,13 @@ class Verifier:
             return []
         location = self._ledger.uploads[key].location if key.kind is Kind.SESSION else ""
         before = len(reader.faults)
-        state = reader.state(key, location)
+        try:
+            state = reader.state(key, location)
+        except Unanswered as error:
+            self._patience -= 1
+            if self._patience < 0:
+                raise
+            return [f"{'' if None in allowed else LOST}{key}: not answered at rest: {error}"]
         faults = reader.faults[before:]
         if state not in allowed and not faults:
             faults.append(f"{LOST}{key}: allowed {shown(allowed)}, found {shown([state])}")
