@@ -92,6 +92,16 @@ class Upload:
     content: Content
     location: str
 
+    def may_stand_at(self, state: State, states: frozenset[State]) -> bool:
+        """Tell whether it can have this state when the ledger allows `states`.
+
+        A request that was cut may have left any part of its bytes; what was acknowledged before it stays.
+        """
+        if state in states or not isinstance(state, int) or len(states) == 1:
+            return state in states
+        known = [each for each in states if isinstance(each, int)]
+        return bool(known) and min(known) <= state <= self.content.size
+
 
 class Operation:
     """One operation under way."""

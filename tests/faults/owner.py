@@ -194,8 +194,9 @@ class Owner:
         upload = self._ledger.uploads[key]
         answer = self._line.ask("GET", with_query(upload.location, ""))
         state = received(answer)
-        if state not in self._ledger.allowed(key):
-            raise Surprise(f"{key}: allowed {self._ledger.allowed(key)}, but Range gives {state}", answer)
+        states = self._ledger.allowed(key)
+        if not upload.may_stand_at(state, states):
+            raise Surprise(f"{key}: allowed {shown(states)}, but Range gives {shown([state])}", answer)
         upload.location = answer.headers.get("location", upload.location)
         self._ledger.observe(key, state)
         return state

@@ -2,7 +2,8 @@
 
 import pytest
 
-from faults.ledger import PRESENT, Effect, Key, Kind, Ledger, Write, allowed
+from faults.contents import Content
+from faults.ledger import PRESENT, Effect, Key, Kind, Ledger, Upload, Write, allowed
 
 TAG = Key(Kind.TAG, "a/b", "latest")
 MANIFEST = Key(Kind.MANIFEST, "a/b", "one")
@@ -138,3 +139,18 @@ def test_a_conditional_write_cannot_happen_after_its_state_was_over():
         Write(None, 5, 6, acknowledged=True, only_from="one"),
     ]
     assert allowed(history) == {"two"}
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "may"),
+    [
+        ({5}, 5, True),
+        ({5}, 6, False),
+        ({5, 9}, 7, True),
+        ({5, None}, 4, False),
+        ({5, None}, 8, True),
+        ({5}, None, False),
+    ],
+)
+def test_a_request_that_was_cut_may_leave_part_of_its_bytes(states, state, may):
+    assert Upload(Content(1, 1), "/location").may_stand_at(state, frozenset(states)) is may

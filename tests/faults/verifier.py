@@ -29,6 +29,7 @@ class Verifier:
     def __init__(self, ledger: Ledger, line: Line, abilities: Abilities, seed: int) -> None:
         self.checked = 0
         self._patience = PATIENCE
+        self._told: set[str] = set()
         self._ledger = ledger
         self._line = line
         self._abilities = abilities
@@ -62,7 +63,9 @@ class Verifier:
                 raise
             return [f"{'' if None in allowed else LOST}{key}: not answered at rest: {error}"]
         faults = reader.faults[before:]
-        if state not in allowed and not faults:
+        upload = self._ledger.uploads.get(key)
+        fine = upload.may_stand_at(state, allowed) if upload else state in allowed
+        if not fine and not faults:
             faults.append(f"{LOST}{key}: allowed {shown(allowed)}, found {shown([state])}")
         if key.kind is not Kind.SESSION or len(allowed) == 1:
             self._ledger.observe(key, state)
@@ -70,7 +73,7 @@ class Verifier:
 
     def _check_listings(self, reader: Reader, repository: str) -> list[str]:
         listed, tags = reader.tags(repository), self._present(Kind.TAG, repository)
-        faults = _differences(f"the tag list of {repository}", listed, tags)
+        faults = self._differences(f"the tag list of {repository}", listed, tags)
         if self._abilities.referrers:
             manifests = self._present(Kind.MANIFEST, repository)
             documents = [self._ledger.documents[digest] for digest in manifests]
@@ -80,7 +83,7 @@ class Verifier:
                     referrers.setdefault(document.subject, set()).add(document.digest)
             for subject, expected in sorted(referrers.items()):
                 listed = reader.referrers(repository, subject)
-                faults += _differences(f"the referrers of {repository} {subject}", listed, expected)
+                faults += self._differences(f"the referrers of {repository} {subject}", listed, expected)
         return faults
 
     def _present(self, kind: Kind, repository: str) -> set[str]:
@@ -116,7 +119,10 @@ class Verifier:
             return [f"{key}: cannot go on at {at}: {surprise}"]
         return self._check(reader, blob)
 
-
-def _differences(what: str, listed: Iterable[str], expected: Iterable[str]) -> list[str]:
-    lacking, more = sorted(set(expected) - set(listed)), sorted(set(listed) - set(expected))
-    return [f"{what} lacks {each}" for each in lacking] + [f"{what} has {each}" for each in more]
+    def _differences(self, what: str, listed: Iterable[str], expected: Iterable[str]) -> list[str]:
+        """Return in what a listing differs that was not told before: a wrong entry stays wrong."""
+        lacking, more = sorted(set(expected) - set(listed)), sorted(set(listed) - set(expected))
+        found = [f"{what} lacks {each}" for each in lacking] + [f"{what} has {each}" for each in more]
+        new = [fault for fault in found if fault not in self._told]
+        self._told.update(new)
+        return new
