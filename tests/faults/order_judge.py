@@ -4,7 +4,8 @@ What an answer stands for is told without knowing what a registry calls its file
 
 * Every byte that the operation wrote to a file that still has a name, and every name that it gave; also those that
   were written before, and that it mounts or points at. `sync_file_range` does not count as a sync: it leaves out
-  metadata and the disk's own cache. A new directory is a name in its parent.
+  metadata and the disk's own cache. A new directory is a name in its parent. A file that was opened and never written
+  to holds nothing: it is there to be locked.
 * That a name is gone only where a deletion is answered. The name of a finished upload may come back: nobody reads it.
 * A database with a log beside it keeps its promises by the log. Its pages may be dirty while the log stands; when the
   log is begun anew, cut or removed before they are on disk, they are lost.

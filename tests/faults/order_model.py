@@ -87,7 +87,12 @@ class PageCache:
                 yield f"bytes of {self.short(path)} are not on disk: {self.short(file.by)}"
         for (directory, entry), name in self.names.items():
             path = f"{directory}/{entry}"
-            if name.step < since or path.endswith(INDEX) or not (name.made or removals):
+            if (
+                name.step < since
+                or path.endswith(INDEX)
+                or not (name.made or removals)
+                or self._holds_nothing(path, name)
+            ):
                 continue
             what = "the name of" if name.made else "the removal of"
             yield f"{what} {self.short(path)} is not on disk: {self.short(name.by)}"
@@ -117,6 +122,11 @@ class PageCache:
     def _rests_on_log(self, path: str) -> bool:
         """Tell whether a log holds what this file does: a database, or the index of the log."""
         return path.endswith(INDEX) or f"{path}{LOG}" in self.files
+
+    def _holds_nothing(self, path: str, name: Name) -> bool:
+        """Tell whether a file was opened and never written to, as one that is there to be locked."""
+        file = self.files.get(path)
+        return name.by.startswith(("open", "creat")) and file is not None and file.last_write < 0
 
     def _below(self, path: str) -> bool:
         return path.startswith(f"{self.root}/")
@@ -168,7 +178,8 @@ class PageCache:
         if file is not None and file.dirty and file.writing == 0 and file.last_write < call.entered:
             file.dirty, file.last_clean = False, step
         for key in [key for key, name in self.names.items() if key[0] == path and name.step < call.entered]:
-            if self.names.pop(key).made:
+            name = self.names.pop(key)
+            if name.made and not self._holds_nothing("/".join(key), name):
                 self.named[key] = step
 
     # ---------------------------------------------------------------- names

@@ -77,6 +77,12 @@ def test_a_file_that_is_gone_again_owes_nothing():
     assert verdict(CREATE, WRITE, 'unlink("/d/up/x") = 0', *COMMIT, ANSWER) == []
 
 
+def test_a_file_that_is_only_locked_holds_nothing_but_an_empty_one_that_was_named_does():
+    assert verdict(CREATE, *COMMIT, ANSWER) == []
+    assert verdict(CREATE, *COMMIT, "fsync(4</d/up>) = 0", ANSWER) == []
+    assert "the name of blobs/x is not on disk" in verdict(CREATE, SYNC, RENAME, *COMMIT, ANSWER)[0]
+
+
 def test_a_removed_name_counts_only_when_a_deletion_is_answered():
     gone = ('unlinkat(4</d>, "old", 0) = 0', *COMMIT)
     assert verdict(*gone, ANSWER) == []
