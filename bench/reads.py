@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from bench import generators
+from bench.generators import Load, LoadFailed, NotOffered
 from bench.loading import IMAGE, KIB, MIB, REFERRERS, TAG, TAGS, repository, tag
 from bench.plans import MANIFEST, digest_of
 from bench.results import Sample
@@ -12,6 +13,8 @@ from bench.workloads import Round, Workload, rate_of, spending
 
 PATIENT = 4
 """Connections for transfers, where bytes are the load."""
+LONGEST_PAGE = 15
+"""Seconds."""
 
 
 class Credential(StrEnum):
@@ -77,10 +80,22 @@ def page(path: Callable[[Round], str]) -> Callable[[Round], Sample]:
     """GET one page of a list."""
 
     def measure(round_: Round) -> Sample:
-        address = round_.target.address
-        return rate_of(round_, lambda: generators.get(address, path(round_), seconds=round_.seconds))
+        with round_.target.connect() as client:
+            if client.ask("GET", path(round_)).status == 404:
+                raise NotOffered(path(round_))
+        return rate_of(round_, lambda: _patiently(round_, path(round_)))
 
     return measure
+
+
+def _patiently(round_: Round, path: str) -> Load:
+    """GET for longer where not even one answer comes within a round: a page may take seconds."""
+    load = generators.get(round_.target.address, path, seconds=round_.seconds)
+    if not load.operations:
+        load = generators.get(round_.target.address, path, seconds=LONGEST_PAGE)
+    if not load.operations:
+        raise LoadFailed(f"GET {path}: no answer in {LONGEST_PAGE} s")
+    return load
 
 
 def _deep(count: int, name: Callable[[int], str]) -> str:
