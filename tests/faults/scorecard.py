@@ -11,17 +11,27 @@ import platform
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from faults.clocks import EVERY_SECOND, clocks
 from faults.damage import damage
+from faults.damage_database import lost_database
+from faults.fsck_damage import fsck_campaign
+from faults.fsck_online import collecting, fsck_online
+from faults.full_disk import full_disk
 from faults.histories import histories
+from faults.injection import injection
 from faults.kills import kills
 from faults.order import order
 from faults.power import power
+from faults.read_only import read_only
 from faults.scores import Campaign, Scale, Score
+from faults.sessions import sessions
+from faults.starvation import starvation
 from faults.subjects import OURS, Subject, ours, peers
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "durability.md"
@@ -32,36 +42,42 @@ LONGEST = 160
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A campaign, what it asks, and the planted bugs that it is to catch."""
+    """A campaign, and the planted bugs that it is to catch.
+
+    `like_ours` makes our registry as the campaign wants it; `others` says whether it can judge other registries, too.
+    """
 
     campaign: Campaign
-    asks: str
     bugs: Sequence[str]
-    ours_only: bool = False
+    like_ours: Callable[..., Subject] = ours
+    others: bool = True
 
 
 ENTRIES = {
-    "kills": Entry(
-        kills,
-        "SIGKILL of workers, of the parent, of all, under load",
-        ("answer-before-commit", "dropped-tag", "file-removed-before-rename", "row-before-file"),
-    ),
-    "power": Entry(
-        power,
-        "power cuts of the disk, under load",
-        ("no-data-fsync", "no-directory-fsync", "synchronous-normal", "received-before-durable"),
-    ),
+    "kills": Entry(kills, ("answer-before-commit", "dropped-tag", "file-removed-before-rename", "row-before-file")),
+    "power": Entry(power, ("no-data-fsync", "no-directory-fsync", "synchronous-normal", "received-before-durable")),
     "order": Entry(
-        order,
-        "is all that an answer stands for on disk before its first byte",
-        ("no-data-fsync", "no-directory-fsync", "synchronous-normal", "answer-before-commit", "row-before-file"),
+        order, ("no-data-fsync", "no-directory-fsync", "synchronous-normal", "answer-before-commit", "row-before-file")
     ),
+    "injection": Entry(injection, ("swallowed-enospc", "swallowed-fsync-error", "retried-fsync", "log-never-in-doubt")),
+    "full-disk": Entry(full_disk, ("no-room-for-the-log", "swallowed-enospc", "refused-bytes-are-kept")),
+    "read-only": Entry(read_only, ("the-log-is-overlooked", "read-only-is-any-fault")),
     "damage": Entry(
-        damage,
-        "content damaged behind the registry's back",
-        ("no-size-check", "manifests-unchecked", "manifests-from-memory", "existing-content-is-kept"),
+        damage, ("no-size-check", "manifests-unchecked", "manifests-from-memory", "existing-content-is-kept")
     ),
-    "histories": Entry(histories, "is there an order that explains every answer to concurrent clients", ()),
+    "lost-database": Entry(lost_database, ("begun-anew",), others=False),
+    "fsck": Entry(fsck_campaign, ("blind-fsck", "trusting-fsck", "removing-fsck"), others=False),
+    "fsck-online": Entry(fsck_online, ("hasty-fsck",), like_ours=collecting, others=False),
+    "clocks": Entry(clocks, ("ages-by-the-wall",), like_ours=partial(ours, configuration=EVERY_SECOND)),
+    "histories": Entry(
+        histories,
+        (
+            *("stale-cache", "lost-tag-update", "deletion-of-nothing"),
+            *("mount-of-anything", "undone-deletion", "short-listing"),
+        ),
+    ),
+    "sessions": Entry(sessions, ("no-session-lock", "resume-trusts-client")),
+    "starvation": Entry(starvation, ("sleeping-writers",), like_ours=partial(ours, workers=4)),
 }
 
 
@@ -69,15 +85,16 @@ def scores(names: Iterable[str], folder: Path) -> Iterable[Score]:
     """Run the campaigns of these names on ours and on the others."""
     for name in names:
         entry = ENTRIES[name]
-        for subject in [OURS, *([] if entry.ours_only else peers())]:
-            yield run(name, subject, folder, Scale.QUICK if subject is OURS else Scale.PROOF)
+        yield run(name, entry.like_ours(), folder, Scale.QUICK)
+        for subject in peers() if entry.others else ():
+            yield run(name, subject, folder, Scale.PROOF)
 
 
 def catches(names: Iterable[str], folder: Path) -> Iterable[tuple[str, Score]]:
     """Run the campaigns of these names on ours with each bug that they are to catch."""
     for name in names:
         for bug in ENTRIES[name].bugs:
-            yield bug, run(name, ours(bug=bug), folder, Scale.PROOF)
+            yield bug, run(name, ENTRIES[name].like_ours(bug=bug), folder, Scale.PROOF)
 
 
 def run(name: str, subject: Subject, folder: Path, scale: Scale) -> Score:
