@@ -1,6 +1,8 @@
 """The settings that durability rests on, and what failures are called."""
 
 import errno
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import apsw
@@ -8,7 +10,7 @@ import pytest
 
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.storage.sqlite import connections as module
-from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.connections import fault, open_connection, open_lock
 
 
 @pytest.mark.parametrize("query_only", [False, True])
@@ -98,3 +100,13 @@ def test_no_room_is_told_apart():
     assert name(OSError(errno.EROFS, "read-only")) is StorageReadOnly
     assert name(OSError(errno.ENOSPC, "full")) is StorageFull
     assert str(fault("write rows", apsw.BusyError("locked"))) == "cannot write rows: locked"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files for others")
+def test_the_lock_file_that_root_makes_belongs_to_whom_the_database_belongs_to(path):
+    lock = Path(f"{path}.lock")
+    assert not lock.exists()
+    os.chown(path, 4711, 4712)
+    os.close(open_lock(path))
+    made = lock.stat()
+    assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (4711, 4712, 0o600)

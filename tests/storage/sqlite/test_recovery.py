@@ -8,6 +8,7 @@ import pytest
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.commits import Change, Commits
+from simple_registry.storage.sqlite.migrate import migrate
 from simple_registry.storage.sqlite.recovery import begin_doubt, in_doubt
 
 
@@ -131,6 +132,64 @@ def test_a_log_that_a_reader_keeps_stays_in_doubt(commits, path, monkeypatch):
     reader.close()
     assert put(commits, "b").result == "b"
     assert not in_doubt(commits._lock)
+
+
+def grow_log(commits, *, durable=True):
+    """Commit more than what makes the log move into the database."""
+
+    def insert(connection):
+        connection.executemany("INSERT INTO repositories (name) VALUES (?)", [(f"{n:04}" * 500,) for n in range(1500)])
+
+    return commits.commit([Change(insert, durable=durable)])[0]
+
+
+def test_a_sync_that_fails_while_the_log_is_moved_raises_doubt_too(commits, disk, path):
+    """It covers commits that did not wait for the disk; one that does must not follow them in this log."""
+    put(commits, "a")
+    reader = apsw.Connection(path)  # keeps a part of the log from being moved
+    reader.execute("BEGIN; SELECT 1 FROM repositories").fetchall()
+    commits._connection.set_busy_timeout(10)
+    disk.failing = 1
+    assert grow_log(commits, durable=False).error is None
+    assert in_doubt(commits._lock)
+    assert "a reader keeps it" in str(put(commits, "b").error)
+    reader.close()
+    assert put(commits, "b").result == "b"
+    assert not in_doubt(commits._lock)
+
+
+def test_the_log_is_moved_into_the_database_as_it_grows(commits, path, tmp_path):
+    for _ in range(3):
+        assert grow_log(commits).error is None
+        commits.commit([Change(lambda connection: connection.execute("DELETE FROM repositories"))])
+    put(commits, "a")
+    assert os.stat(f"{path}-wal").st_size < 24 * 1024 * 1024  # noqa: PTH116
+    found = crashed(path, tmp_path)
+    os.unlink(f"{found}-wal")  # noqa: PTH108
+    assert names(found) != []
+
+
+def test_a_sync_that_fails_at_the_end_leaves_doubt_for_the_next_start(disk, path):
+    commits = Commits(path, log_reserve=1024 * 1024)
+    put(commits, "unsynced", durable=False)
+    disk.failing = 1
+    commits.close()
+    other = Commits(path)
+    assert in_doubt(other._lock)
+    assert put(other, "kept").result == "kept"
+    assert not in_doubt(other._lock)
+    other.close()
+
+
+def test_a_sync_that_fails_at_the_start_leaves_doubt_for_the_workers(disk, path, monkeypatch):
+    commits = Commits(path, log_reserve=1024 * 1024)
+    put(commits, "unsynced", durable=False)
+    monkeypatch.setattr("simple_registry.storage.sqlite.commits.fold", lambda *_: None)
+    disk.failing = 1
+    migrate(path, log_reserve=1024 * 1024)
+    assert in_doubt(commits._lock)
+    assert put(commits, "kept").result == "kept"
+    commits.close()
 
 
 def test_a_full_disk_is_no_doubt(commits, path):

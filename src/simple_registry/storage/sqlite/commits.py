@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import apsw
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.connections import fault, open_connection, open_lock
 from simple_registry.storage.sqlite.recovery import begin_doubt, bury, in_doubt, roll_back, settle
 from simple_registry.storage.sqlite.reserve import fold, keep_log, reserve_log
 
@@ -25,6 +25,9 @@ ACTION = "write rows"
 
 ATTEMPTS = 5
 """How often a commit that signals interrupt is tried."""
+
+LOG_PAGES = 1000
+"""Pages in the log from which on each commit tries to move them into the database, as SQLite would by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,14 @@ class Commits:
         self._synced = True
         """Whether the connection waits for the disk at each commit, as every new one does."""
         self._doubtful = False
+        self._log_pages = 0
         try:
-            self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._lock = open_lock(path)
         except OSError as error:
             raise fault(ACTION, error) from error
         try:
             self._connection = open_connection(path)
+            self._connection.set_wal_hook(self._note_log)
             if log_reserve:
                 keep_log(self._connection)
         except apsw.Error as error:
@@ -78,7 +83,10 @@ class Commits:
         """Let go of both; a log that stays is emptied."""
         if self._log_reserve:
             with suppress(StorageFault), self._turn():
-                fold(self._connection, self._path, self._log_reserve)
+                try:
+                    fold(self._connection, self._path, self._log_reserve)
+                except apsw.IOError:
+                    begin_doubt(self._lock)
         self._connection.close()
         os.close(self._lock)
 
@@ -90,6 +98,7 @@ class Commits:
         try:
             with self._turn():
                 outcomes = self._transaction(changes)
+                self._shorten_log()
                 # Room that was not there at the start may be there now; asked until it is.
                 self._reserved = self._reserved or reserve_log(self._path, self._log_reserve)
                 return [_finish(change, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
@@ -134,6 +143,24 @@ class Commits:
                     raise failure from error
             else:
                 return outcomes
+
+    def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        """Take from SQLite how long the log is after a commit; with this, it moves nothing by itself."""
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def _shorten_log(self) -> None:
+        """Move what the log holds into the database, once that is much, as far as readers let us.
+
+        SQLite would do it as well, but say nothing of a sync of the log that fails meanwhile, although that sync is the
+        first one for commits that did not wait for it. The commit just made is what it was: nothing is undone.
+        """
+        if self._log_pages < LOG_PAGES:
+            return
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            self._doubt_after(error)
 
     def _resolve_doubt(self) -> None:
         """See that the log may be relied on.

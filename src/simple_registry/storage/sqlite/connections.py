@@ -38,6 +38,26 @@ def open_connection(path: str, *, query_only: bool = False, create: bool = False
         return _set_up(apsw.Connection(f"file:{quote(path)}?{how}", flags=flags), query_only=True)
 
 
+def open_lock(path: str) -> int:
+    """Return a descriptor of the file beside the database at `path` on which writers queue.
+
+    Made by root, as by a command on a restored backup, it belongs to whom the database belongs to: the server must be
+    able to open it.
+
+    Raises: OSError.
+    """
+    lock = f"{path}.lock"
+    flags = os.O_RDWR | os.O_CLOEXEC
+    try:
+        return os.open(lock, flags)
+    except FileNotFoundError:
+        fd = os.open(lock, flags | os.O_CREAT, 0o600)
+    if os.geteuid() == 0:
+        owner = os.stat(path)  # noqa: PTH116 (paths are plain strings here)
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+    return fd
+
+
 def is_read_only(path: str) -> bool:
     """Tell whether the file at `path` cannot be written to for the reason that its whole file system cannot."""
     try:

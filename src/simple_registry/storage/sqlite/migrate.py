@@ -12,7 +12,8 @@ from importlib import resources
 import apsw
 
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused
-from simple_registry.storage.sqlite.connections import fault, open_connection
+from simple_registry.storage.sqlite.connections import fault, open_connection, open_lock
+from simple_registry.storage.sqlite.recovery import begin_doubt
 from simple_registry.storage.sqlite.reserve import fold, keep_log
 
 APPLICATION_ID = 0x53524547
@@ -49,7 +50,7 @@ def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_r
         if log_reserve:
             keep_log(connection)
         _migrate(connection, path)
-        fold(connection, path, log_reserve)
+        _fold(connection, path, log_reserve)
         _require_whole(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise DatabaseLost(path, f"it is not a sound database ({error})") from error
@@ -120,6 +121,16 @@ def _size(path: str) -> int:
         return os.stat(path).st_size  # noqa: PTH116 (paths are plain strings here)
     except FileNotFoundError:
         return 0
+
+
+def _fold(connection: apsw.Connection, path: str, log_reserve: int) -> None:
+    """Empty the log; when the disk fails, what is left in it is not to be relied on by those who commit next."""
+    try:
+        fold(connection, path, log_reserve)
+    except apsw.IOError:
+        lock = open_lock(path)
+        begin_doubt(lock)
+        os.close(lock)
 
 
 def _migrate(connection: apsw.Connection, path: str) -> None:

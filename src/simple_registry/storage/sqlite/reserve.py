@@ -11,7 +11,6 @@ stopped server leaves is the database alone, and a log that could be taken for t
 
 import ctypes
 import os
-from contextlib import suppress
 
 import apsw
 
@@ -52,10 +51,17 @@ def fold(connection: apsw.Connection, path: str, size: int) -> None:
 
     Emptying gives the room back for a moment; on a disk that is nearly full, somebody else would take it, so there the
     log keeps its rows. Called with the writers' turn; not being able to is fine.
+
+    Raises: apsw.IOError when the disk fails, perhaps in a sync of the log.
     """
-    with suppress(apsw.Error, OSError):
+    try:
         found = os.statvfs(path)
         if found.f_bavail * found.f_frsize >= size:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    if size:
-        reserve_log(path, size)
+    except apsw.IOError:
+        raise
+    except (apsw.Error, OSError):
+        return
+    finally:
+        if size:
+            reserve_log(path, size)
