@@ -1,5 +1,7 @@
 """The operations on upload sessions: what was acknowledged stays, what failed never was."""
 
+import asyncio
+import threading
 import time
 from functools import partial
 
@@ -260,6 +262,36 @@ def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, r
     monkeypatch.setattr(front.kept.stores.metadata, "update_session", gone)
     with pytest.raises(BlobUploadUnknown):
         front.run(uploads.append(row, chunk(DATA)))
+
+
+def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_front):
+    """Otherwise the row, written late, would vouch with its digest for the bytes of the next request."""
+    stores = disk_front.kept.stores
+    uploads = Uploads(stores.metadata, stores.uploads, stores.content, clock=disk_front.clock, session_limit=10)
+    writing, go_on = threading.Event(), threading.Event()
+
+    def hold_up(_connection):
+        writing.set()
+        go_on.wait(10)
+
+    async def scenario():
+        row = await uploads.start(A, "ada")
+        other = asyncio.create_task(stores.metadata.database.write(hold_up))
+        await asyncio.to_thread(writing.wait)
+        cancelled = asyncio.create_task(uploads.append(row, chunk(b"good")))
+        await asyncio.sleep(0.2)  # its bytes are written, its row waits
+        cancelled.cancel()
+        await asyncio.sleep(0.1)
+        with pytest.raises(UploadBusy):
+            await uploads.append(row, chunk(b"evil"))
+        go_on.set()
+        await asyncio.wait([other, cancelled])
+        assert cancelled.cancelled()
+        assert uploads.get(A, "ada", row.session).received == 4
+        await uploads.finish(uploads.get(A, "ada", row.session), digest_of(b"good"), chunk())
+
+    disk_front.run(scenario())
+    assert disk_front.get(f"/v2/a/blobs/{digest_of(b'good')}").body == b"good"
 
 
 def test_bytes_that_no_session_owns_are_dropped(front, uploads):

@@ -121,6 +121,24 @@ def test_a_cancelled_caller_does_not_disturb_the_others(path, look):
     assert look("SELECT count(*) FROM repositories") == [(2,)]
 
 
+def test_a_cancelled_caller_waits_for_the_end_of_its_change(path, look):
+    """It may hold what the change is about; whoever holds that next must not be overtaken by the change."""
+    found = []
+
+    async def impatient(writer):
+        task = asyncio.create_task(writer.write(insert("cancelled")))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        await asyncio.wait([task])
+        found.append(look("SELECT name FROM repositories"))
+
+    scenario(path, impatient)
+    assert found == [[("cancelled",)]]
+
+
 def test_closing_finishes_what_was_queued_and_refuses_more(path, look):
     async def body():
         writer = Writer(path)
@@ -148,15 +166,16 @@ def test_a_loop_that_is_gone_does_not_disturb_the_thread(path, look):
         started.set()
         go_on.wait()
 
-    async def leave():
-        task = asyncio.create_task(writer.write(hold_up))
-        await asyncio.to_thread(started.wait)
-        task.cancel()
-
-    run(leave())
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(writer.write(hold_up))
+    loop.run_until_complete(asyncio.sleep(0))
+    started.wait()
+    loop.close()
     go_on.set()
     assert run(writer.write(insert("a"))) == "a"
     run(writer.close())
+    task._log_destroy_pending = False
+    task.get_coro().close()
 
 
 def test_a_database_that_cannot_be_opened_is_a_fault_each_time(tmp_path):

@@ -22,12 +22,28 @@ BATCH = 128
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
-    """A change and who waits for it."""
+    """A change, who waits for it, and what became of it."""
 
     change: Change
-    waiting: asyncio.Future[object]
+    waiting: asyncio.Future[None]
+    outcome: Outcome | None = None
+
+    async def finish(self) -> object:
+        """Return what the change returned, or raise; a cancellation is passed on, but not before the change is over."""
+        cancelled: asyncio.CancelledError | None = None
+        while self.outcome is None:
+            try:
+                await self.waiting
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self.waiting = self.waiting.get_loop().create_future()
+        if cancelled is not None:
+            raise cancelled
+        if self.outcome.error is not None:
+            raise self.outcome.error
+        return self.outcome.result
 
 
 class Writer:
@@ -52,7 +68,8 @@ class Writer:
     ) -> _T:
         """Return what `apply` returns, once what it did is committed; see `Change`.
 
-        A caller that is cancelled no longer learns what became of the change.
+        A caller that is cancelled is so only when the change is over, one way or the other: it may hold what the change
+        is about, such as an upload session, and the next one to hold that must not be overtaken by it.
 
         Raises: StorageFault, and what `apply` or `after` raises.
         """
@@ -62,9 +79,9 @@ class Writer:
             # A daemon: a process that ends without close() must not hang, and a commit cut short is no commit.
             self._thread = Thread(target=self._serve, name="rows", daemon=True)
             self._thread.start()
-        waiting: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(Change(apply, after, durable), waiting))
-        return cast("_T", await waiting)
+        job = _Job(Change(apply, after, durable), asyncio.get_running_loop().create_future())
+        self._jobs.put(job)
+        return cast("_T", await job.finish())
 
     async def close(self) -> None:
         """Finish the changes queued so far and end the thread."""
@@ -123,15 +140,12 @@ def _split(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
 def _answer(job: _Job, outcome: Outcome) -> None:
     """Tell the one who waits, on its own event loop."""
     try:
-        job.waiting.get_loop().call_soon_threadsafe(_settle, job.waiting, outcome)
+        job.waiting.get_loop().call_soon_threadsafe(_settle, job, outcome)
     except RuntimeError:
         return  # the loop was closed: nobody waits any more
 
 
-def _settle(waiting: asyncio.Future[object], outcome: Outcome) -> None:
-    if waiting.done():
-        return  # cancelled
-    if outcome.error is not None:
-        waiting.set_exception(outcome.error)
-    else:
-        waiting.set_result(outcome.result)
+def _settle(job: _Job, outcome: Outcome) -> None:
+    job.outcome = outcome
+    if not job.waiting.done():
+        job.waiting.set_result(None)
