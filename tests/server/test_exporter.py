@@ -69,6 +69,33 @@ def test_who_dawdles_or_goes_on_for_ever_is_told_nothing(listener, monkeypatch):
     assert answers[2].endswith(b"up 1\n")
 
 
+def test_who_does_not_take_the_answer_is_cut_off(listener, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    size = 16 * 1024 * 1024
+
+    async def run():
+        exporter = Exporter(lambda: b"x" * size)
+        await exporter.start(listener)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(listener.getsockname())
+            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            await asyncio.sleep(1)
+            client.settimeout(0.5)
+            received = await asyncio.to_thread(everything, client)
+        exporter.stop()
+        return received
+
+    def everything(client):
+        received = 0
+        with contextlib.suppress(ConnectionResetError, TimeoutError):
+            while data := client.recv(65536):
+                received += len(data)
+        return received
+
+    assert asyncio.run(run()) < size
+
+
 def test_too_many_at_once_are_sent_away(listener, monkeypatch):
     monkeypatch.setattr(module, "CONNECTIONS", 2)
 

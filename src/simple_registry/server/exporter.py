@@ -53,9 +53,13 @@ class Exporter:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(PATIENCE):
             head = await reader.readuntil(b"\r\n\r\n")
+        writer.transport.set_write_buffer_limits(0)  # `drain` waits for the last byte
         writer.write(self._answer(head))
-        async with asyncio.timeout(PATIENCE):
-            await writer.drain()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await writer.drain()
+        except TimeoutError:
+            writer.transport.abort()  # closing would wait for as long as the client likes
 
     def _answer(self, head: bytes) -> bytes:
         method, _, rest = head.partition(b"\r\n")[0].partition(b" ")
