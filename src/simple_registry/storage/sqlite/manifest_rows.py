@@ -74,6 +74,9 @@ WHERE repository = ? AND subject = ? AND artifact_type = ? AND digest > ?
 ORDER BY digest LIMIT ?
 """
 
+WEIGHT = 2048
+"""Bytes of a manifest, hence of its annotations and parts, that weigh as much as a small answer."""
+
 _ANNOTATIONS = msgspec.json.Decoder(dict[str, str])
 
 
@@ -85,12 +88,14 @@ class SqliteManifestRows:
     def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
         """Return the manifest if this repository holds it."""
         return self._database.remembered(
-            ("manifest", repository, digest), lambda: self._read_manifest(repository, digest)
+            ("manifest", repository, digest), lambda: self._read_manifest(repository, digest), _weight
         )
 
     def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
         """Return the manifest that the tag points at, as of one moment."""
-        return self._database.remembered(("tagged", repository, tag), lambda: self._read_tagged(repository, tag))
+        return self._database.remembered(
+            ("tagged", repository, tag), lambda: self._read_tagged(repository, tag), _weight
+        )
 
     def _read_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
         row = self._database.row(_FIND, repository, str(digest))
@@ -215,6 +220,11 @@ def _lacking(
             if size is None or not present(Blob(digest, size)):
                 lacking.append(digest)
     return lacking
+
+
+def _weight(row: ManifestRow | None) -> int:
+    """Return what it weighs to remember a row: most of it is what the client wrote into its manifest."""
+    return 1 if row is None else 1 + row.size // WEIGHT
 
 
 def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
