@@ -2,6 +2,7 @@ import asyncio
 import io
 import json
 import logging
+import select
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,18 @@ def field_lines(stream, *fields):
         await asyncio.sleep(0)
 
     asyncio.run(scenario())
+
+
+def test_no_line_is_torn_where_workers_write_to_one_pipe(configured):
+    """What is longer than `PIPE_BUF` may be mixed with what others write meanwhile."""
+    stream = Writes()
+    configured(LogLevel.INFO, LogFormat.TEXT, stream)
+    field_lines(stream, *({"number": number, "agent": "é" * 300} for number in range(50)))
+    assert all(len(piece.encode()) <= select.PIPE_BUF and piece.endswith("\n") for piece in stream.seen)
+    assert [f" number={number} " in line for number, line in enumerate("".join(stream.seen).splitlines())] == [
+        True
+    ] * 50
+    assert len(stream.seen) < 25
 
 
 @pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])

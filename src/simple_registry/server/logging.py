@@ -9,9 +9,10 @@ import asyncio
 import json
 import logging
 import re
+import select
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from functools import lru_cache
 from typing import TextIO, TypeGuard
@@ -121,7 +122,7 @@ def _is_ours(handler: logging.Handler) -> TypeGuard[_LineHandler]:
 class FieldLines:
     """Writes lines that differ in their fields only, past the machinery of `logging`, which costs more than a request.
 
-    Lines are gathered until the event loop's next turn, so that requests answered together share a system call.
+    Lines are gathered until the event loop's next turn, so that requests answered together share system calls.
     """
 
     def __init__(self, logger: str, message: str) -> None:
@@ -144,9 +145,23 @@ class FieldLines:
         self._gathered.append(formatter.line(time.time(), "INFO", self._logger.name, self._message, fields))
 
     def _write(self) -> None:
-        lines, self._gathered = "\n".join([*self._gathered, ""]), []
+        lines, self._gathered = self._gathered, []
         if self._handler is not None:
-            self._handler.write(lines)
+            for piece in _pieces(lines):
+                self._handler.write(piece)
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines together, as many as a pipe takes in one piece: all workers write to the same one."""
+    piece, size = "", 0
+    for line in lines:
+        length = 1 + (len(line) if line.isascii() else len(line.encode(errors="surrogatepass")))
+        if piece and size + length > select.PIPE_BUF:
+            yield piece
+            piece, size = "", 0
+        piece += f"{line}\n"
+        size += length
+    yield piece
 
 
 def printable(text: str) -> str:
