@@ -35,6 +35,9 @@ _AT_ONCE = 64 * 1024
 _IF_IN_MEMORY: int | None = getattr(os, "RWF_NOWAIT", None)
 """Linux's flag for reads that take no longer than a copy."""
 
+_NOTHING_ELSE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""Opens what may have taken a file's name since it was looked at: no link is followed, and no pipe is waited for."""
+
 _PIECE = 256 * 1024
 """Bytes of a file read at a time where the server cannot send it by itself."""
 
@@ -212,7 +215,7 @@ def _at_once(part: FileSpan) -> bytes | None:
     if part.span.size > _AT_ONCE or _IF_IN_MEMORY is None:
         return None
     try:
-        fd = os.open(part.file.path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(part.file.path, _NOTHING_ELSE)
     except OSError:
         return None
     try:

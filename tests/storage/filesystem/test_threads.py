@@ -85,3 +85,22 @@ def test_a_loop_that_closes_before_its_call_is_over_breaks_nothing(threads):
     asyncio.run(leave())
     go_on.set()
     assert run(threads.run(lambda: "served")) == "served"
+
+
+def test_calls_share_the_threads_there_are_when_the_machine_has_no_room_for_more(monkeypatch):
+    pool = Threads(4)
+    start, begun = threading.Thread.start, []
+
+    def refuse(thread):
+        if thread.name.startswith("files_") and begun:
+            raise RuntimeError("can't start new thread")
+        begun.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    async def calls():
+        return await asyncio.gather(*(pool.run(lambda number=number: number) for number in range(20)))
+
+    assert asyncio.run(calls()) == list(range(20))
+    pool.close()

@@ -94,6 +94,7 @@ class FilesystemInventory:
         moved = self._disk.stat(target)
         if moved is None or not same_file(moved, seen):
             self._disk.put_back(target, path)
+            self._disk.fsync_directory(os.path.dirname(path))  # noqa: PTH120 (paths are plain strings here)
             return None
         self._disk.fsync_directory(self._layout.quarantine)
         self._disk.fsync_directory(os.path.dirname(path))  # noqa: PTH120 (paths are plain strings here)

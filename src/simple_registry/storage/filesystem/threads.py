@@ -94,8 +94,14 @@ class Threads:
                 self._idle += 1
                 # A daemon: a process that ends without close() must not hang on a disk that does.
                 thread = Thread(target=self._serve, name=f"files_{len(self._threads)}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+                try:
+                    thread.start()
+                except RuntimeError:  # the machine has no room for another
+                    if not self._threads:
+                        raise
+                    self._idle -= 1
+                else:
+                    self._threads.append(thread)
         self._started.put(started)  # type: ignore[arg-type]
         return started
 
