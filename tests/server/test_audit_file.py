@@ -125,3 +125,18 @@ def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
     check_audit_file(tmp_path / "audit.jsonl")
     check_audit_file(StandardOutput.STDOUT)
     check_audit_file(None)
+
+
+def test_a_pipe_that_nobody_reads_stops_nobody(path):
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="cannot write the audit stream"):
+        check_audit_file(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    check_audit_file(path)
+    file = AuditFile(path)
+    for _ in range(500):
+        file.write({"agent": "x" * 500})
+    assert file.lines > 0
+    assert file.failures > 0
+    file.close()
+    os.close(reader)

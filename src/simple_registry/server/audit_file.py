@@ -15,7 +15,8 @@ from simple_registry.config.settings import StandardOutput
 from simple_registry.config.values import ConfigError
 from simple_registry.server.logging import json_line, moment
 
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+"""The last one is about pipes: nobody waits for a reader, neither at the start nor with a line."""
 
 _log = logging.getLogger("simple_registry")
 
