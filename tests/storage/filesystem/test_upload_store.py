@@ -35,8 +35,8 @@ def store(layout, threads):
     return FilesystemUploadStore(layout, Disk(), threads)
 
 
-async def upload(store, data=DATA, received=0):
-    async with store.write("s", algorithm="sha256") as writer:
+async def upload(store, data=DATA, received=0, session="s"):
+    async with store.write(session, algorithm="sha256") as writer:
         await writer.resume(received)
         await writer.append(stream_of(data))
         await writer.sync()
@@ -152,6 +152,20 @@ def test_opening_that_is_cancelled_leaves_no_lock(layout, threads, store):
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     run(scenario())
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_a_manifest_that_is_being_written_is_nobodys_to_drop(layout, store):
+    """Its file is locked by whoever writes it, as `FilesystemContentStore.put` does, whatever its age may be."""
+    disk = Disk()
+    fd = disk.create(layout.session("put-1"))
+    assert disk.try_lock(fd)
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(3):
+        with pytest.raises(SessionBusy):
+            run(upload(store, session="put-1"))
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert disk.stat(layout.session("put-1")) is not None
+    disk.close(fd)
 
 
 def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):

@@ -94,13 +94,11 @@ class FilesystemUploadStore:
 
     def _open(self, session: str, algorithm: str) -> FilesystemUploadWriter:
         """Lock the session, then open its file. The file itself is no lock: a publish gives its name away."""
-        path = self._layout.session(session)
         lock = self._disk.open_locked(self._layout.uploads_lock, _byte_of(session))
         if lock is None:
             raise SessionBusy(session)
         try:
-            fd = self._disk.open_write(path)
-            self._disk.try_lock(fd)  # for `fsck`, which asks the files that it finds whether somebody writes to them
+            fd = self._open_file(session)
         except BaseException:
             self._disk.close(lock)
             raise
@@ -114,6 +112,22 @@ class FilesystemUploadStore:
             threads=self._threads,
             states=self._states,
         )
+
+    def _open_file(self, session: str) -> int:
+        """Open and lock a session's file.
+
+        The lock tells `fsck` that somebody writes to it, and us that this is no session, but a manifest being written.
+        """
+        fd = self._disk.open_write(self._layout.session(session))
+        try:
+            ours = self._disk.try_lock(fd)
+        except BaseException:
+            self._disk.close(fd)
+            raise
+        if not ours:
+            self._disk.close(fd)
+            raise SessionBusy(session)
+        return fd
 
     def _digest(self, session: str, algorithm: str) -> Digest:
         fd = self._disk.open_read(self._layout.session(session))
