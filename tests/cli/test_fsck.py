@@ -27,7 +27,7 @@ DIGEST = digest_of(LAYER)
 
 async def hold(layout, data):
     rows = SqliteMetadataStore(layout.database, SystemClock())
-    await rows.add_blob("team/app", Blob(digest_of(data), len(data)), present=lambda: True)
+    await rows.add_blob("team/app", Blob(digest_of(data), len(data)), present=lambda _known: True)
     await rows.close()
 
 
@@ -154,7 +154,7 @@ def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run)
         threads.close()
         rows = SqliteMetadataStore(layout.database, SystemClock())
         row = manifest_row(digest_of(manifest), len(manifest), parse_manifest(manifest, None))
-        await rows.put_manifest("team/app", row, tags=["v1"], required=(), present=lambda: True)
+        await rows.put_manifest("team/app", row, tags=["v1"], required=(), present=lambda _known: True)
         await rows.close()
 
     asyncio.run(put())

@@ -176,7 +176,7 @@ def data_dir(tmp_path):
         for repository in ("team/app", "team/tool", "other"):
             row = ManifestRow(digest, 2, "application/json", None, {}, None, ())
             tags = [f"{letter}{number}" for letter in "dv" for number in range(10)]
-            assert await rows.put_manifest(repository, row, tags=tags, required=(), present=lambda: True) == []
+            assert await rows.put_manifest(repository, row, tags=tags, required=(), present=lambda _known: True) == []
         await rows.close()
 
     asyncio.run(fill())

@@ -72,7 +72,7 @@ def undone_deletion() -> None:
     async def complete_twice(self, row, expected):
         blob = await complete(self, row, expected)
         await asyncio.sleep(0.01)
-        await self._rows.add_blob(row.repository, blob, present=lambda: True)
+        await self._rows.add_blob(row.repository, blob, present=lambda _known: True)
         return blob
 
     Uploads._complete = complete_twice

@@ -249,7 +249,7 @@ def test_a_deletion_that_saw_a_push_arrive_is_not_undone_by_its_end(front, uploa
 
 
 def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, monkeypatch):
-    monkeypatch.setattr(front.kept.stores.content, "present", lambda _blob: False)
+    monkeypatch.setattr(front.kept.stores.content, "vouch", lambda *_: False)
     with pytest.raises((Unavailable, StorageFault)):
         front.run(uploads.finish(row, digest_of(DATA), chunk(DATA)))
     assert front.kept.stores.metadata.find_blob(A, digest_of(DATA)) is None

@@ -68,7 +68,7 @@ async def use(stores, acknowledge):
         manifest,
         tags=[Tag("v1")],
         required=(),
-        present=lambda: stores.content.present(Blob(manifest.digest, manifest.size)),
+        present=lambda _known: stores.content.present(Blob(manifest.digest, manifest.size)),
     )
     acknowledge(REPOSITORY, manifest.digest)
     doomed = await push(stores, "c", b"doomed")

@@ -64,7 +64,8 @@ spec:
     {headerTimeout: 30s, bodyTimeout: 60, manifestSize: 4MiB, sessionLife: 24h, sessions: 5, tagsPerPush: 5,
      drainSize: 1000, drainTimeout: 30s}
   garbageCollection: {interval: 10m, grace: 1h}
-  log: {level: info, format: auto}
+  log: {level: info, format: auto, audit: "-"}
+  metrics: {addr: "127.0.0.1:9000"}
 """
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from simple_registry.content import Content, read_content
 from simple_registry.oci.digests import CANONICAL, Digest, digest_of
@@ -144,15 +145,14 @@ class Manifests:
         blob = Blob(row.digest, row.size)
         kept = await self._stands(row)
         for _attempt in range(PUBLISH_ATTEMPTS):
-            if not kept:
-                await self._content.put(row.digest, data)
+            placed = None if kept else await self._content.put(row.digest, data)
             kept = False
             missing = await self._rows.put_manifest(
                 repository,
                 row,
                 tags=tags,
                 required=required,
-                present=lambda: self._content.present(blob),
+                present=partial(self._content.vouch, blob, placed),
                 moved=moved.__setitem__,
             )
             if missing is not None:

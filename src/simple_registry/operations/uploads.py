@@ -13,6 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from simple_registry.clock import Clock
@@ -239,13 +240,13 @@ class Uploads:
         held = False
         if self._rows.known(expected):
             # Held before its file is replaced: the collector, late for the old file, would remove the new one.
-            held = await self._rows.add_blob(row.repository, blob, present=lambda: self._content.present(blob))
-        await self._uploads.publish(row.session, blob)
+            held = await self._rows.add_blob(row.repository, blob, present=partial(self._content.vouch, blob, None))
+        placed = await self._uploads.publish(row.session, blob)
         if held:
             # Never added twice: somebody who saw the blob may have deleted it since, and that came later.
             await self._rows.remove_session(row.session)
         elif not await self._rows.add_blob(
-            row.repository, blob, present=lambda: self._content.present(blob), session=row.session
+            row.repository, blob, present=partial(self._content.vouch, blob, placed), session=row.session
         ):
             raise Unavailable(note=f"content of {expected} vanished")
         return blob

@@ -14,13 +14,15 @@ bytes durable → name durable → row durable. A row never stands without its f
 A push of content that has a row already holds it before it replaces the file, so that nobody removes the new one.
 A row that makes content reachable is written in the same transaction that asks `present()` whether the file is
 there, under the lock that `MetadataStore.forget` holds while it unlinks: nobody can take away what was just found.
+Where no row vouches for the content yet, being there is not enough, since another push may just have named its file and
+not yet made the name durable: then `ContentStore.vouch` sees to it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NewType, Protocol
 
 from simple_registry.content import ByteStream, Content
 from simple_registry.oci.descriptors import ReferrerDescriptor
@@ -91,6 +93,10 @@ class TokenRow:
     last_used: float | None = None
 
 
+Placed = NewType("Placed", tuple[int, ...])
+"""Tells what a store named, durably, from what took its place since."""
+
+
 class Part(StrEnum):
     """Where a manifest's part must be found in its repository."""
 
@@ -118,7 +124,14 @@ class ContentStore(Protocol):
         """
         ...
 
-    async def put(self, digest: Digest, data: bytes) -> None:
+    def vouch(self, blob: Blob, placed: Placed | None, known: bool) -> bool:  # noqa: FBT001 (`present` of row stores)
+        """Tell whether the content is there, and durable; called in a transaction that is to say so.
+
+        It is durable where a row vouches for it (`known`) and where it is what the caller `placed`; else it is made so.
+        """
+        ...
+
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""
         ...
 
@@ -195,7 +208,7 @@ class UploadStore(Protocol):
         """Read all bytes of a session and return their digest in `algorithm`."""
         ...
 
-    async def publish(self, session: str, blob: Blob) -> None:
+    async def publish(self, session: str, blob: Blob) -> Placed:
         """Make a session's bytes, whose digest was verified, durable under their final name in the content store.
 
         They replace whatever is there, which also heals a damaged file, and are the session's no more. Calling it
@@ -235,12 +248,13 @@ class BlobRows(Protocol):
         repository: RepositoryName,
         blob: Blob,
         *,
-        present: Callable[[], bool],
+        present: Callable[[bool], bool],
         session: str | None = None,
     ) -> bool:
         """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
 
-        Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
+        `present` is told in the transaction whether a row vouches for the content already; when it says that the
+        content is gone, `False` is returned and nothing was changed.
         """
         ...
 
@@ -298,7 +312,7 @@ class ManifestRows(Protocol):
         *,
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
-        present: Callable[[], bool],
+        present: Callable[[bool], bool],
         moved: Moved = forget_moved,
     ) -> Sequence[Digest] | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
@@ -306,7 +320,8 @@ class ManifestRows(Protocol):
         Tells `moved` of each tag what it pointed at in that moment; that counts only when this returns that it is done.
 
         Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
-        done), or `None` when `present()` says that the manifest's own content is gone (nothing was changed).
+        done), or `None` when `present` says that the manifest's own content is gone (nothing was changed); it is told
+        whether a row vouches for that already.
         """
         ...
 

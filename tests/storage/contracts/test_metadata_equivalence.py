@@ -52,13 +52,15 @@ async def take(store, step, clock):
     name, *arguments = step
     if name == "add_blob":
         repository, blob, present = arguments
-        return await store.add_blob(repository, blob, present=lambda: present)
+        return await store.add_blob(repository, blob, present=lambda _known: present)
     if name == "mount_blob":
         repository, digest, source, present = arguments
         return await store.mount_blob(repository, digest, source, present=lambda _blob: present)
     if name == "put_manifest":
         repository, manifest, tags, required, present = arguments
-        return await store.put_manifest(repository, manifest, tags=tags, required=required, present=lambda: present)
+        return await store.put_manifest(
+            repository, manifest, tags=tags, required=required, present=lambda _known: present
+        )
     if name == "remove_manifest":
         repository, digest, tags = arguments
         given = store.tags_of(repository, digest) if tags is None else tags

@@ -20,7 +20,7 @@ def rows(stores):
     return stores.metadata
 
 
-def no():
+def no(_known):
     return False
 
 
@@ -77,7 +77,7 @@ def test_adding_a_blob_ends_its_session(rows):
 
 
 def test_what_present_raises_passes_through_and_changes_nothing(rows):
-    def broken():
+    def broken(*_):
         raise StorageFault("look at a file", "broken disk")
 
     with pytest.raises(StorageFault):
@@ -501,7 +501,7 @@ def test_content_unheld_too_short_or_unknown_is_not_forgotten(rows, clock):
 
 
 def test_what_remove_raises_passes_through_and_the_row_is_gone(rows, clock):
-    def broken():
+    def broken(*_):
         raise StorageFault("remove a file", "broken disk")
 
     async def scenario():
@@ -529,7 +529,7 @@ def test_many_repositories_may_take_one_blob_at_once(rows):
 
 
 def test_what_fails_leaves_its_neighbours_be(rows):
-    def broken():
+    def broken(*_):
         raise StorageFault("look at a file", "broken disk")
 
     async def scenario():

@@ -52,6 +52,22 @@ def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
     assert files(layout) == [DIGEST.encoded]
 
 
+def test_content_is_vouched_for_by_a_row_by_who_placed_it_or_by_making_it_durable(layout, threads):
+    disk = RecordingDisk()
+    store, blob = FilesystemContentStore(layout, disk, threads), Blob(DIGEST, len(DATA))
+    placed = run(store.put(DIGEST, DATA))
+    disk.taken()
+    assert store.vouch(blob, placed, False)
+    assert store.vouch(blob, None, True)
+    assert disk.taken() == []
+    run(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA))  # by a process of which we know nothing
+    assert store.vouch(blob, placed, False)
+    assert [step.split()[0] for step in disk.taken()] == ["fsync", "fsync_directory"]
+    store.remove(DIGEST)
+    assert not store.vouch(blob, placed, True)
+    assert not store.vouch(blob, placed, False)
+
+
 def test_content_is_a_read_only_file(layout, threads):
     store = FilesystemContentStore(layout, Disk(), threads)
     run(store.put(DIGEST, DATA))

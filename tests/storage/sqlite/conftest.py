@@ -52,7 +52,10 @@ def assert_indexed(plan):
             steps = plan(sql)
             assert any(step.startswith("SEARCH") for step in steps)
             # json_each is no table: it is what the statement was given.
-            scans = [step for step in steps if step.startswith("SCAN") and not step.startswith("SCAN json_each ")]
+            # Nor is `holders`: it grows by one search for each row of a page.
+            scans = [
+                step for step in steps if step.startswith("SCAN") and step.split()[1] not in {"json_each", "holders"}
+            ]
             assert not scans
             assert not [step for step in steps if "TEMP B-TREE" in step]
 

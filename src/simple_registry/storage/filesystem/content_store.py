@@ -9,7 +9,7 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.placement import Placement, is_content
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.protocols import Blob, Placed
 
 
 class FilesystemContentStore:
@@ -32,6 +32,20 @@ class FilesystemContentStore:
             self.check()
         return present
 
+    def vouch(self, blob: Blob, placed: Placed | None, known: bool) -> bool:  # noqa: FBT001 (see the protocol)
+        """Tell whether the content is there, and durable.
+
+        Another push may have put its own file in the place of ours and not have come to make the name durable: after a
+        power cut there would be neither, if the collector took ours before.
+
+        Raises: StorageFault.
+        """
+        found = self._placement.placed(blob)
+        if found is None:
+            self.check()
+            return False
+        return known or found == placed or self._placement.confirm(blob) is not None
+
     async def open(self, digest: Digest) -> Content | None:
         """Return the content, or `None` when it is not here.
 
@@ -46,9 +60,9 @@ class FilesystemContentStore:
             return None
         return FileContent(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
 
-    async def put(self, digest: Digest, data: bytes) -> None:
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""
-        await self._threads.run(self._put, digest, data)
+        return await self._threads.run(self._put, digest, data)
 
     def remove(self, digest: Digest) -> None:
         """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
@@ -63,14 +77,14 @@ class FilesystemContentStore:
         if self._disk.stat(self._layout.format) is None or self._disk.stat(self._layout.blobs) is None:
             raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
 
-    def _put(self, digest: Digest, data: bytes) -> None:
+    def _put(self, digest: Digest, data: bytes) -> Placed:
         """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""
         path = self._layout.session(f"put-{uuid.uuid4()}")
         fd = self._disk.create(path)
         try:
             self._disk.try_lock(fd)  # as the writer of a session does: nobody takes it for abandoned
             self._disk.write(fd, data, 0)
-            self._placement.give_name(fd, path, digest)
+            return self._placement.give_name(fd, path, digest)
         except BaseException:
             self._disk.unlink(path)
             raise

@@ -112,7 +112,7 @@ class FilesystemInventory:
 
     def confirm(self, blob: Blob) -> bool:
         """Make content durable that has its name, and its name too. Returns whether it has."""
-        return self._placement.confirm(blob)
+        return self._placement.confirm(blob) is not None
 
     def protect(self, place: str) -> None:
         """Give a file the mode of content."""

@@ -13,7 +13,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.protocols import Blob, Placed
 
 _READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
@@ -29,10 +29,14 @@ class Placement:
 
     def present(self, blob: Blob) -> bool:
         """Tell whether a file of this size has the final name."""
-        found = self._disk.stat(self._layout.blob(blob.digest))
-        return found is not None and is_content(found) and found.st_size == blob.size
+        return self.placed(blob) is not None
 
-    def give_name(self, fd: int, path: str, digest: Digest) -> None:
+    def placed(self, blob: Blob) -> Placed | None:
+        """Return what has the final name, if it is a file of this size."""
+        found = self._disk.stat(self._layout.blob(blob.digest))
+        return _placed(found) if found is not None and is_content(found) and found.st_size == blob.size else None
+
+    def give_name(self, fd: int, path: str, digest: Digest) -> Placed:
         """Move the file at `path`, open as `fd`, to the final name of `digest`, durably."""
         directory = self._directory(digest)
         self._disk.fsync(fd)
@@ -42,22 +46,22 @@ class Placement:
         if named is not None and stat.S_ISDIR(named.st_mode):
             self._disk.rename(target, f"{target}.displaced")  # a file cannot take the place of a directory
         self._disk.rename(path, target)
+        placed = _placed(self._disk.stat_open(fd))
         self._disk.fsync_directory(directory)
+        return placed
 
-    def confirm(self, blob: Blob) -> bool:
-        """Make content durable that already has its final name. Returns whether it has."""
-        if not self.present(blob):
-            return False
-        path = self._layout.blob(blob.digest)
-        fd = self._disk.open_read(path)
+    def confirm(self, blob: Blob) -> Placed | None:
+        """Make content durable that already has its final name, and return what that is; `None` if it has not."""
+        fd = self._disk.open_read(self._layout.blob(blob.digest)) if self.present(blob) else None
         if fd is None:
-            return False
+            return None
         try:
             self._disk.fsync(fd)
+            placed = _placed(self._disk.stat_open(fd))
         finally:
             self._disk.close(fd)
         self._disk.fsync_directory(self._directory(blob.digest))
-        return True
+        return placed
 
     def _directory(self, digest: Digest) -> str:
         """Return the directory of a digest, which exists and is durable.
@@ -70,6 +74,11 @@ class Placement:
             self._disk.fsync_directory(os.path.dirname(directory))  # noqa: PTH120 (paths are plain strings here)
             self._durable_directories.add(directory)
         return directory
+
+
+def _placed(found: os.stat_result) -> Placed:
+    """Return what tells a file from another of its name: numbers of inodes are given out again, with other times."""
+    return Placed((found.st_ino, found.st_ctime_ns))
 
 
 def is_content(found: os.stat_result) -> bool:

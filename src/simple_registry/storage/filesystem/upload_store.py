@@ -16,7 +16,7 @@ from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import Placement, require_size
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter, hash_file
-from simple_registry.storage.protocols import Blob, Condition
+from simple_registry.storage.protocols import Blob, Condition, Placed
 
 LEAST_ROOM = 1024 * 1024
 """Bytes below which no upload begins: clients that try again and again would use up the room that rows need."""
@@ -79,9 +79,9 @@ class FilesystemUploadStore:
         """Read all bytes of a session and return their digest in `algorithm`."""
         return await self._threads.run(self._digest, session, algorithm)
 
-    async def publish(self, session: str, blob: Blob) -> None:
+    async def publish(self, session: str, blob: Blob) -> Placed:
         """Give a session's durable bytes their final name, durably. The caller holds the session's writer."""
-        await self._threads.run(self._publish, session, blob)
+        return await self._threads.run(self._publish, session, blob)
 
     async def remove(self, session: str) -> None:
         """Remove what the session still has here. An absent session is fine."""
@@ -139,20 +139,22 @@ class FilesystemUploadStore:
         finally:
             self._disk.close(fd)
 
-    def _publish(self, session: str, blob: Blob) -> None:
+    def _publish(self, session: str, blob: Blob) -> Placed:
         path = self._layout.session(session)
         fd = self._disk.open_read(path)
         if fd is None:
             # A first call came this far and was cut off, or its answer was lost.
-            if not self._placement.confirm(blob):
+            confirmed = self._placement.confirm(blob)
+            if confirmed is None:
                 raise StorageFault("publish an upload session", f"{session} has no bytes here")
-            return
+            return confirmed
         try:
             require_size(self._disk.stat_open(fd).st_size, blob.size, "publish an upload session")
-            self._placement.give_name(fd, path, blob.digest)
+            placed = self._placement.give_name(fd, path, blob.digest)
         finally:
             self._disk.close(fd)
         self._states.drop(session)
+        return placed
 
     def _abandoned(self, before: float) -> list[str]:
         sessions = filter(is_session, self._disk.names(self._layout.uploads))

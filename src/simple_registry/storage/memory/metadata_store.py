@@ -59,10 +59,10 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         return _page((name for name, held in self._repositories.items() if digest in held.blobs), after, limit)
 
     async def add_blob(
-        self, repository: RepositoryName, blob: Blob, *, present: Callable[[], bool], session: str | None = None
+        self, repository: RepositoryName, blob: Blob, *, present: Callable[[bool], bool], session: str | None = None
     ) -> bool:
         """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine."""
-        if not present():
+        if not present(self.known(blob.digest)):
             return False
         self._hold(repository, blob).blobs.add(blob.digest)
         if session is not None:
@@ -120,14 +120,14 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         *,
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
-        present: Callable[[], bool],
+        present: Callable[[bool], bool],
         moved: Moved = forget_moved,
     ) -> Sequence[Digest] | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
         lacking = [digest for part, digest in required if not self._at(repository).has_part(part, digest)]
         if lacking:
             return lacking
-        if not present():
+        if not present(self.known(manifest.digest)):
             return None
         held = self._hold(repository, Blob(manifest.digest, manifest.size))
         held.manifests[manifest.digest] = manifest

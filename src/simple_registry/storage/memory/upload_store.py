@@ -8,7 +8,7 @@ from simple_registry.content import ByteStream
 from simple_registry.faults import SessionBusy, SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.protocols import Blob, Condition
+from simple_registry.storage.protocols import Blob, Condition, Placed
 
 
 class MemoryUploadStore:
@@ -56,15 +56,16 @@ class MemoryUploadStore:
         """Return the digest of all bytes of a session in `algorithm`."""
         return digest_of(bytes(self._bytes_of(session)), algorithm)
 
-    async def publish(self, session: str, blob: Blob) -> None:
+    async def publish(self, session: str, blob: Blob) -> Placed:
         """Move a session's bytes to the content store. The caller holds the session's writer."""
         if self._content.present(blob) and session not in self.sessions:
-            return
+            return Placed(())
         data = self._bytes_of(session)
         if len(data) != blob.size:
             raise StorageFault("publish an upload session", f"{len(data)} bytes are there, not {blob.size}")
-        await self._content.put(blob.digest, bytes(data))
+        placed = await self._content.put(blob.digest, bytes(data))
         await self.remove(session)
+        return placed
 
     async def remove(self, session: str) -> None:
         """Remove what the session still has here. An absent session is fine."""

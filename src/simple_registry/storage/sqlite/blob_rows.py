@@ -8,7 +8,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.protocols import Blob
 from simple_registry.storage.sqlite.database import Database
-from simple_registry.storage.sqlite.holding import hold, release
+from simple_registry.storage.sqlite.holding import hold, is_known, release
 
 _FIND = """
 SELECT size FROM repository_blobs JOIN blobs USING (digest)
@@ -44,15 +44,16 @@ class SqliteBlobRows:
         return [RepositoryName(str(name)) for (name,) in rows]
 
     async def add_blob(
-        self, repository: RepositoryName, blob: Blob, *, present: Callable[[], bool], session: str | None = None
+        self, repository: RepositoryName, blob: Blob, *, present: Callable[[bool], bool], session: str | None = None
     ) -> bool:
         """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
 
-        Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
+        `present` is told in the transaction whether a row vouches for the content already; when it says that the
+        content is gone, `False` is returned and nothing was changed.
         """
 
         def add(connection: apsw.Connection) -> bool:
-            if not present():
+            if not present(is_known(connection, blob.digest)):
                 return False
             hold(connection, repository, blob)
             connection.execute(_ADD, (repository, str(blob.digest)))

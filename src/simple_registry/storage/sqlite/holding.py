@@ -9,6 +9,7 @@ import apsw
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.protocols import Blob
 
+_KNOWN = "SELECT 1 FROM blobs WHERE digest = ?"
 _EXIST = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"
 
 _HOLD = """
@@ -23,6 +24,11 @@ WHERE digest = :digest AND unheld_since IS NULL
 AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = :digest)
 AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = :digest)
 """
+
+
+def is_known(connection: apsw.Connection, digest: Digest) -> bool:
+    """Tell whether a row vouches for a durable file of this digest."""
+    return bool(connection.execute(_KNOWN, (str(digest),)).fetchall())
 
 
 def hold(connection: apsw.Connection, repository: str, blob: Blob) -> None:

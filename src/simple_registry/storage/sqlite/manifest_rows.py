@@ -11,7 +11,7 @@ from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, forget_moved
 from simple_registry.storage.sqlite.database import Database, Row
-from simple_registry.storage.sqlite.holding import hold, release
+from simple_registry.storage.sqlite.holding import hold, is_known, release
 
 _FIND = """
 SELECT media_type, size, artifact_type, annotations, subject
@@ -139,20 +139,21 @@ class SqliteManifestRows:
         *,
         tags: Sequence[Tag],
         required: Sequence[tuple[Part, Digest]],
-        present: Callable[[], bool],
+        present: Callable[[bool], bool],
         moved: Moved = forget_moved,
     ) -> Sequence[Digest] | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
         Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
-        done), or `None` when `present()` says that the manifest's own content is gone (nothing was changed).
+        done), or `None` when `present` says that the manifest's own content is gone (nothing was changed); it is told
+        whether a row vouches for that already.
         """
 
         def put(connection: apsw.Connection) -> Sequence[Digest] | None:
             lacking = _lacking(connection.execute, repository, required, present=lambda _blob: True)
             if lacking:
                 return lacking
-            if not present():
+            if not present(is_known(connection, manifest.digest)):
                 return None
             keep_manifest(connection, repository, manifest)
             for tag in tags:

@@ -6,10 +6,15 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.sqlite.database import Database
 
 _FIND = "SELECT 1 FROM repositories WHERE name = ?"
+# From one repository that holds a manifest to the next, by the index: the cost follows the page, not the manifests of a
+# repository nor the repositories that hold none.
 _PAGE = """
-SELECT name FROM repositories
-WHERE name > ? AND EXISTS (SELECT 1 FROM manifests WHERE repository = name)
-ORDER BY name LIMIT ?
+WITH RECURSIVE holders (name) AS (
+    SELECT min(repository) FROM manifests WHERE repository > ?1
+    UNION ALL
+    SELECT (SELECT min(repository) FROM manifests WHERE repository > name) FROM holders WHERE name IS NOT NULL
+)
+SELECT name FROM holders WHERE name IS NOT NULL LIMIT ?2
 """
 
 
