@@ -10,6 +10,7 @@ import json
 import stat
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
@@ -58,18 +59,40 @@ def _check_file(file: Path, digest: str, size: int, *, deep: bool) -> list[str]:
 
 
 def check_with_fsck(data: Path) -> list[str]:
-    """Return what `fsck --deep` finds that no crash may leave, and whether anything is left once it was repaired."""
+    """Return what `fsck --deep` finds that no crash may leave, and what is left of anything once it was repaired.
+
+    What a crash left may become old enough to be told of between the repair and the look after it.
+    """
     if not (data / "registry.db").exists():
         return []
-    findings = [json.loads(line) for line in _fsck(data, "--repair", "--json").stdout.splitlines()]
-    found = [finding for finding in findings if finding.get("finding", "orphan") not in CRASHES_LEAVE]
-    faults = [f"fsck: {finding['finding']}: {finding['detail']}" for finding in found if not finding["remark"]]
-    again = _fsck(data)
-    if again.returncode:
-        faults.append(f"fsck after a repair: exit code {again.returncode}: {(again.stdout + again.stderr)[-1500:]}")
-    return faults
+    repaired, after = _fsck(data, "--repair"), _fsck(data)
+    left = [finding for finding in after if finding in repaired or finding.kind not in CRASHES_LEAVE]
+    faults = [f"fsck: {finding}" for finding in repaired if finding.kind not in CRASHES_LEAVE]
+    return faults + [f"fsck after a repair: {finding}" for finding in left]
 
 
-def _fsck(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "simple_registry", "fsck", "-datadir", str(data), "--deep", *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=FSCK_SECONDS)
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Something that is wrong: the same one as another if it is of the same kind and in the same place."""
+
+    kind: str
+    digest: str | None
+    place: str | None
+    detail: str = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.digest or self.place}: {self.detail}"
+
+
+def _fsck(data: Path, *options: str) -> list[_Finding]:
+    """Check once. What was not checked at all is a finding too."""
+    command = [sys.executable, "-m", "simple_registry", "fsck", "-datadir", str(data), "--deep", "--json", *options]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=FSCK_SECONDS)
+    if ended.returncode > 1:
+        return [_Finding("exit code", str(ended.returncode), None, (ended.stdout + ended.stderr)[-1500:])]
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    return [
+        _Finding(line["finding"], line.get("digest"), line.get("place"), line["detail"])
+        for line in lines
+        if "finding" in line and not line["remark"]
+    ]

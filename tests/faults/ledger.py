@@ -177,14 +177,21 @@ class Ledger:
                 self._change(operation, effect.key, lambda _: None)
 
     def restarted(self) -> None:
-        """Nothing of before can still happen: every process of the registry was killed."""
+        """Nothing of before can still happen: every process of the registry was killed.
+
+        A session that has no bytes yet may be gone if the power was: there is nothing in it to lose, and its client
+        starts another.
+        """
         with self._lock:
-            self.power = True
+            cut, self.power = not self.power, True
             self._now += 1
             for key in self._in_question:
-                self._writes[key] = [
+                writes = [
                     replace(write, ended=self._now) if write.ended is None else write for write in self._writes[key]
                 ]
+                if cut and key.kind is Kind.SESSION and 0 in allowed(writes):
+                    writes.append(Write(None, self._now, self._now))
+                self._writes[key] = writes
 
     def allowed(self, key: Key) -> frozenset[State]:
         with self._lock:

@@ -22,7 +22,7 @@ def test_kills_lose_nothing_that_was_acknowledged(scale, tmp_path):
         ("answer-before-commit", "allowed"),
         ("dropped-tag", "allowed"),
         ("file-removed-before-rename", "HEAD|row without its file|not there|refused"),
-        ("row-before-file", "row without its file"),
+        ("row-before-file", "row without its file|missing while it is pushed again"),
     ],
 )
 def test_a_planted_bug_is_caught_by_kills(bug, sign, tmp_path):

@@ -141,6 +141,18 @@ def test_a_conditional_write_cannot_happen_after_its_state_was_over():
     assert allowed(history) == {"two"}
 
 
+def test_the_power_may_take_a_session_without_bytes_and_nothing_else(ledger):
+    begun, filled = (Key(Kind.SESSION, "a/b", name) for name in ("begun", "filled"))
+    for key, received in ((begun, 0), (filled, 0), (filled, 5)):
+        ledger.begin(Effect(key, received)).acknowledge()
+    point(ledger, "one").acknowledge()
+    ledger.restarted()
+    assert ledger.allowed(begun) == {0}  # they were killed, and had power
+    ledger.power = False
+    ledger.restarted()
+    assert (ledger.allowed(begun), ledger.allowed(filled), ledger.allowed(TAG)) == ({0, None}, {5}, {"one"})
+
+
 @pytest.mark.parametrize(
     ("states", "state", "may"),
     [

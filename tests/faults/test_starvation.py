@@ -1,8 +1,13 @@
 """Every writer gets its share; and what it looks like when writers sleep instead of queueing."""
 
 from faults.scores import Scale
-from faults.starvation import Waits, faults, mean, percentile, slowest_share, starvation
+from faults.starvation import Waits, faults, mean, most_overtaking, percentile, slowest_share, starvation
 from faults.subjects import OURS, ours
+
+
+def even(number, seconds):
+    """Return so many requests of one connection, one after another."""
+    return Waits([(each * seconds, (each + 1) * seconds) for each in range(number)])
 
 
 def test_no_writer_starves(tmp_path, scale):
@@ -18,20 +23,26 @@ def test_writers_that_sleep_are_noticed(tmp_path):
 
 
 def test_the_slowest_is_compared_with_the_mean():
-    pushes = [Waits([0.1] * 10), Waits([0.1] * 2)]
+    pushes = [even(10, 0.1), even(2, 0.1)]
     assert slowest_share(pushes) == 2 * 2 / 12
     assert slowest_share([Waits()]) == 0.0
     assert len(faults(pushes, [])) == 1
 
 
-def test_a_long_tail_is_a_fault():
-    pushes = [Waits([0.001] * 97 + [1.0] * 3) for _ in range(2)]
+def test_waits_are_told_in_milliseconds():
+    pushes = [Waits([(0.0, 0.001)] * 97 + [(0.0, 1.0)] * 3) for _ in range(2)]
     assert percentile(pushes, 50) == 1.0
     assert percentile(pushes, 100) == 1000.0
     assert 30 < mean(pushes) < 32
-    (fault,) = faults(pushes, [])
-    assert "times the mean wait" in fault
+
+
+def test_who_is_overtaken_by_a_crowd_starves():
+    one, before, crowd = Waits([(5.5, 5000.5)]), Waits([(0.25, 6.0)]), even(300, 1.0)
+    assert most_overtaking([one, before, crowd]) == 294
+    assert most_overtaking([crowd]) == 0
+    assert most_overtaking([]) == 0
+    assert faults([crowd, one, even(300, 1.0)], [])[-1].startswith("588 pushes were served before one")
 
 
 def test_what_is_refused_is_a_fault():
-    assert faults([Waits([0.1], [503])], [Waits([0.1])]) == ["1 requests were answered 503"]
+    assert faults([Waits([(0.0, 0.1)], [503])], [even(1, 0.1)]) == ["1 requests were answered 503"]

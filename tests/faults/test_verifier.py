@@ -132,8 +132,8 @@ def test_a_file_that_is_gone_or_short_or_writable_is_seen_from_inside(ledger, li
     file.unlink()
     assert check_files(registry.data) == [f"a row without its file: {BLOBS[2].digest}"]
     [missing, again] = check_with_fsck(registry.data)
-    assert missing.startswith("fsck: missing:")
-    assert again.startswith("fsck after a repair: exit code 1:")
+    assert missing.startswith(f"fsck: missing: {BLOBS[2].digest}:")
+    assert again.startswith(f"fsck after a repair: missing: {BLOBS[2].digest}:")
     assert any("found absent" in fault for fault in verify(ledger, line))
 
 
@@ -143,11 +143,18 @@ def test_a_session_that_went_back_or_is_gone_is_missed(ledger, line, registry):
     assert faults[0] == f"lost: {SESSION}: allowed 10, found 5"
 
 
-def test_a_session_that_cannot_go_on_is_told(ledger, line, registry):
+def test_a_session_whose_bytes_are_gone_is_missed(ledger, line, registry):
     for file in (registry.data / "uploads").iterdir():
         file.unlink()
+    assert verify(ledger, line)[0] == f"lost: {SESSION}: allowed 10, found absent"
+
+
+def test_a_session_that_cannot_go_on_is_told(ledger, line, registry):
+    rows(registry, "UPDATE upload_sessions SET received_digest = NULL")
+    for file in (registry.data / "uploads").iterdir():
+        file.write_bytes(bytes(10))
     faults = [fault for seed in range(6) for fault in Verifier(ledger, line, learn(line), seed).verify(all_keys=True)]
-    assert faults[0].startswith(f"{SESSION}: cannot go on at 10: PUT upload: 404")
+    assert faults[0].startswith(f"{SESSION}: cannot go on at 10: PUT upload: 400")
 
 
 def test_a_session_that_ended_elsewhere_is_missed(ledger, line):

@@ -37,8 +37,6 @@ class Kind(StrEnum):
     """The note whether somebody holds content is wrong."""
     MALFORMED = "malformed"
     """A row holds what cannot be a digest."""
-    ALTERED = "altered"
-    """A manifest's row does not say what the manifest's bytes say."""
     MODE = "mode"
     """A remark: content can be written to."""
 
