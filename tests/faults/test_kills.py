@@ -21,7 +21,7 @@ def test_kills_lose_nothing_that_was_acknowledged(scale, tmp_path):
     [
         ("answer-before-commit", "allowed"),
         ("dropped-tag", "allowed"),
-        ("file-removed-before-rename", "HEAD|row without its file|not there|refused"),
+        ("file-removed-before-rename", "HEAD|row without its file|missing while it is pushed again|not there|refused"),
         ("row-before-file", "row without its file|missing while it is pushed again"),
     ],
 )
