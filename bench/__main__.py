@@ -1,7 +1,9 @@
 """`python -m bench`."""
 
+import signal
 import sys
 
 from bench.command import main
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without ending what was started
 sys.exit(main())

@@ -9,6 +9,7 @@ Prints two tables; with `--write` they go between the markers of docs/durability
 import argparse
 import platform
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -170,4 +171,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without ending what was started
     sys.exit(main())
