@@ -73,15 +73,15 @@ def check_with_fsck(data: Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """Something that is wrong: the same one as another if it is of the same kind and in the same place."""
+    """Something that is wrong: the same one as another if it is of the same kind and of the same thing."""
 
     kind: str
     digest: str | None
-    place: str | None
+    path: str | None
     detail: str = field(compare=False)
 
     def __str__(self) -> str:
-        return f"{self.kind}: {self.digest or self.place}: {self.detail}"
+        return f"{self.kind}: {self.digest or self.path}: {self.detail}"
 
 
 def _fsck(data: Path, *options: str) -> list[_Finding]:
@@ -92,7 +92,7 @@ def _fsck(data: Path, *options: str) -> list[_Finding]:
         return [_Finding("exit code", str(ended.returncode), None, (ended.stdout + ended.stderr)[-1500:])]
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     return [
-        _Finding(line["finding"], line.get("digest"), line.get("place"), line["detail"])
+        _Finding(line["finding"], line.get("digest"), line.get("path"), line["detail"])
         for line in lines
         if "finding" in line and not line["remark"]
     ]
