@@ -32,9 +32,11 @@ def check_files(data: Path, *, deep: bool = False) -> list[str]:
         connection.set_busy_timeout(10_000)
         connection.execute("PRAGMA query_only = ON")
         rows = connection.execute("SELECT digest, size FROM blobs").fetchall()
-        faults = [
-            fault for digest, size in rows for fault in _check_file(our_blob(data, digest), digest, size, deep=deep)
-        ]
+        faults = []
+        for digest, size in rows:
+            found = _check_file(our_blob(data, digest), digest, size, deep=deep)
+            if found and connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchall():
+                faults += found  # else it was collected meanwhile: the row goes first
         if connection.execute("PRAGMA foreign_key_check").fetchall():
             faults.append("the database has rows that refer to nothing")
         if deep and connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:

@@ -18,7 +18,7 @@ def _faketime(tmp_path):
 def test_setting_the_clock_loses_nothing(tmp_path, scale):
     score = clocks(ours(configuration=EVERY_SECOND), tmp_path, scale)
     print(f"\n{score}")
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize("bug", ["ages-by-the-wall"])

@@ -14,7 +14,7 @@ from faults.subjects import OURS, ours, running
 def test_damage_is_noticed_and_healed(tmp_path, scale):
     score = damage(OURS, tmp_path, scale)
     print(score)
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from faults.subjects import OURS, ours
 def test_a_lost_database_is_refused_with_what_to_do(tmp_path, scale):
     score = lost_database(OURS, tmp_path, scale)
     print(f"\n{score}")
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 def test_a_planted_bug_is_caught(tmp_path):

@@ -11,7 +11,7 @@ from faults.subjects import OURS, ours
 def test_every_damage_is_found_and_nothing_else(tmp_path, scale):
     score = fsck_campaign(OURS, tmp_path, scale)
     print(score)
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize(

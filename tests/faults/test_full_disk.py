@@ -25,7 +25,7 @@ def _disks(tmp_path):
 def test_a_full_disk_refuses_pushes_and_nothing_else(tmp_path, scale):
     score = full_disk(OURS, tmp_path, scale)
     print(f"\n{score}")
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.usefixtures("_disks")

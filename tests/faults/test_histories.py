@@ -14,7 +14,7 @@ from faults.subjects import OURS, ours
 def test_every_answer_to_many_clients_has_an_order_that_explains_it(tmp_path, scale):
     score = histories(OURS, tmp_path, scale)
     print(score)
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_killed_workers_leave_questions_open_and_no_answer_unexplained(tmp_path,
     monkeypatch.setitem(LOADS, Scale.PROOF, replace(LOADS[Scale.PROOF], rounds=2, kill=True))
     score = histories(OURS, tmp_path, Scale.PROOF)
     print(score)
-    assert score.passed, score
+    assert score.passed, str(score)
     assert "broken by killed workers" in score.figures
 
 

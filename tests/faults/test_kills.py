@@ -13,7 +13,7 @@ from faults.trial import EAGER
 def test_kills_lose_nothing_that_was_acknowledged(scale, tmp_path):
     score = kills(EAGER, tmp_path, scale)
     print(f"\n{score}")
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_kills_lose_nothing_that_was_acknowledged(scale, tmp_path):
 def test_a_planted_bug_is_caught_by_kills(bug, sign, tmp_path):
     score = kills(ours(bug=bug), tmp_path, Scale.PROOF)
     print(f"\n{score}")
-    assert any(re.search(sign, fault) for fault in score.faults), score
+    assert any(re.search(sign, fault) for fault in score.faults), str(score)

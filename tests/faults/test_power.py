@@ -24,7 +24,7 @@ def _power_can_be_cut(tmp_path):
 def test_power_cuts_lose_nothing_that_was_acknowledged(scale, tmp_path):
     score = power(EAGER, tmp_path, scale)
     print(f"\n{score}")
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(scale, tmp_path):
 def test_a_planted_bug_is_caught_by_power_cuts(bug, sign, tmp_path):
     score = power(ours(bug=bug), tmp_path, Scale.PROOF)
     print(f"\n{score}")
-    assert any(re.search(sign, fault) for fault in score.faults), score
+    assert any(re.search(sign, fault) for fault in score.faults), str(score)

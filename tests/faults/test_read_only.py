@@ -23,7 +23,7 @@ def _disks(tmp_path):
 def test_a_read_only_disk_is_served_and_changes_are_refused_clearly(tmp_path, scale):
     score = read_only(OURS, tmp_path, scale)
     print(f"\n{score}")
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize("bug", ["the-log-is-overlooked", "read-only-is-any-fault"])

@@ -11,7 +11,7 @@ from faults.subjects import OURS, ours
 def test_sessions_outlive_workers_races_and_broken_connections(tmp_path, scale):
     score = sessions(OURS, tmp_path, scale)
     print(score)
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 @pytest.mark.parametrize("bug", ["no-session-lock", "resume-trusts-client"])

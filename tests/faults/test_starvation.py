@@ -13,7 +13,7 @@ def even(number, seconds):
 def test_no_writer_starves(tmp_path, scale):
     score = starvation(OURS, tmp_path, scale)
     print(score)
-    assert score.passed, score
+    assert score.passed, str(score)
 
 
 def test_writers_that_sleep_are_noticed(tmp_path):
