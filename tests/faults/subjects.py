@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -209,11 +209,9 @@ def wait_until_ready(registry: Running, seconds: float = START_SECONDS) -> None:
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and registry.process.poll() is None:
-        connection = registry.connect(timeout=5)
-        with suppress(OSError):
+        with suppress(OSError), closing(registry.connect(timeout=5)) as connection:
             connection.request("GET", "/v2/")
             connection.getresponse().read()
-            connection.close()
             return
         time.sleep(0.02)
     raise DidNotStart(f"{registry.subject.name} did not become ready:\n{log_tail(registry.log)}")

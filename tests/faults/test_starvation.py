@@ -1,7 +1,7 @@
 """Every writer gets its share; and what it looks like when writers sleep instead of queueing."""
 
 from faults.scores import Scale
-from faults.starvation import Waits, faults, mean, most_overtaking, percentile, slowest_share, starvation
+from faults.starvation import Waits, faults, mean, overtaken_share, overtakings, percentile, slowest_share, starvation
 from faults.subjects import OURS, ours
 
 
@@ -37,11 +37,12 @@ def test_waits_are_told_in_milliseconds():
 
 
 def test_who_is_overtaken_by_a_crowd_starves():
-    one, before, crowd = Waits([(5.5, 5000.5)]), Waits([(0.25, 6.0)]), even(300, 1.0)
-    assert most_overtaking([one, before, crowd]) == 294
-    assert most_overtaking([crowd]) == 0
-    assert most_overtaking([]) == 0
-    assert faults([crowd, one, even(300, 1.0)], [])[-1].startswith("588 pushes were served before one")
+    one, before, crowd = Waits([(5.5, 5000.5)]), Waits([(0.25, 6.5)]), even(300, 1.0)
+    assert sorted(overtakings([one, before, crowd]))[-2:] == [5, 294]
+    assert overtaken_share([one, crowd]) == 1 / 301
+    assert overtaken_share([]) == 0.0
+    assert faults([crowd, even(300, 1.0)], []) == []
+    assert faults([Waits(one.spans * 2), crowd], [])[-1].startswith("0.66% of the pushes were served after more than")
 
 
 def test_what_is_refused_is_a_fault():
