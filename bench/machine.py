@@ -17,7 +17,7 @@ def describe(folder: Path) -> list[tuple[str, str]]:
     return [
         ("CPU", f"{_cpu(Path('/proc/cpuinfo').read_text())}, {os.cpu_count()} cores, shared with the load generator"),
         ("memory", f"{_memory(Path('/proc/meminfo').read_text()):.0f} GiB"),
-        ("kernel", f"{platform.system()} {platform.release()}"),
+        ("kernel", f"{platform.system()} {platform.release().split('-')[0]}"),
         ("file system", _file_system(folder)),
         ("Simple Registry", _ours()),
         ("load", ", ".join(found for found in map(_version, _PROGRAMS) if found)),
@@ -50,7 +50,7 @@ def _memory(meminfo: str) -> float:
 
 
 def _file_system(folder: Path) -> str:
-    command = ["stat", "--file-system", "--format=%T", str(folder)]
+    command = ["findmnt", "--noheadings", "--output", "FSTYPE", "--target", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
