@@ -69,7 +69,7 @@ ENTRIES = {
     "lost-database": Entry(lost_database, ("begun-anew",), others=False),
     "fsck": Entry(fsck_campaign, ("blind-fsck", "trusting-fsck", "removing-fsck"), others=False),
     "fsck-online": Entry(fsck_online, ("hasty-fsck",), like_ours=collecting, others=False),
-    "clocks": Entry(clocks, ("ages-by-the-wall",), like_ours=partial(ours, configuration=EVERY_SECOND)),
+    "clocks": Entry(clocks, ("ages-by-the-wall",), like_ours=partial(ours, configuration=EVERY_SECOND), others=False),
     "histories": Entry(
         histories,
         (
