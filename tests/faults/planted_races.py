@@ -17,7 +17,7 @@ def stale_cache() -> None:
     """A worker believes what it read until it writes something itself."""
     write = Database.write
 
-    def remembered(self, question, read):
+    def remembered(self, question, read, *_weigh):
         if question not in self._answers:
             self._answers[question] = read()
         return self._answers[question]

@@ -37,6 +37,8 @@ from faults.subjects import OURS, Subject, ours, peers
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "durability.md"
 BEGIN, END = "<!-- begin: make faults-table -->", "<!-- end -->"
+OURSELVES = re.compile(rf"\S*/src/(?=simple_registry/)|<?{re.escape(str(Path(__file__).parents[2]))}[/>]?")
+"""Where this tree is, which is of interest to nobody; of a path that was cut, too."""
 LONGEST = 160
 """Characters of an example."""
 
@@ -137,7 +139,7 @@ def _cell(score: Score) -> str:
 
 
 def _brief(text: str) -> str:
-    first = text.strip().splitlines()[0]
+    first = OURSELVES.sub("", text.strip().splitlines()[0])
     return _escaped(first if len(first) <= LONGEST else f"{first[:LONGEST]}…")
 
 

@@ -31,7 +31,7 @@ def test_every_answer_to_many_clients_has_an_order_that_explains_it(tmp_path, sc
 def test_a_planted_bug_leaves_an_answer_that_nothing_explains(tmp_path, bug):
     score = histories(ours(bug=bug), tmp_path, Scale.PROOF)
     print(score)
-    assert not score.passed
+    assert any("cannot be when it held" in fault for fault in score.faults), str(score)
 
 
 def test_killed_workers_leave_questions_open_and_no_answer_unexplained(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The tables say what the scores say."""
 
+from pathlib import Path
+
 import pytest
 
 from faults import planted
@@ -26,6 +28,13 @@ def test_a_bug_that_was_not_caught_is_shown():
     text = catch_table([("a-bug", Score("kills", "x", "", [])), ("b-bug", Score("kills", "x", "", ["seen"]))])
     assert "| `a-bug` | kills | **not caught** |" in text
     assert "| `b-bug` | kills | seen |" in text
+
+
+def test_an_example_does_not_tell_where_this_tree_is():
+    here = Path(__file__).parents[2]
+    told = f'mkdirat(AT_FDCWD<{here}>, "docker") in "/cut/off/src/simple_registry/app.py" of {here}/tests'
+    text = catch_table([("a-bug", Score("kills", "x", "", [told]))])
+    assert '| mkdirat(AT_FDCWD, "docker") in simple_registry/app.py" of tests |' in text
 
 
 def test_tables_replace_what_stands_between_the_markers(tmp_path):
