@@ -63,12 +63,16 @@ def _check_file(file: Path, digest: str, size: int, *, deep: bool) -> list[str]:
 def check_with_fsck(data: Path) -> list[str]:
     """Return what `fsck --deep` finds that no crash may leave, and what is left of anything once it was repaired.
 
-    What a crash left may become old enough to be told of between the repair and the look after it.
+    What a crash left may become old enough to be told of between the repair and the look after it; then a second repair
+    has to mend it.
     """
     if not (data / "registry.db").exists():
         return []
     repaired, after = _fsck(data, "--repair"), _fsck(data)
     left = [finding for finding in after if finding in repaired or finding.kind not in CRASHES_LEAVE]
+    if late := [finding for finding in after if finding not in left]:
+        _fsck(data, "--repair")
+        left += [finding for finding in _fsck(data) if finding in late]
     faults = [f"fsck: {finding}" for finding in repaired if finding.kind not in CRASHES_LEAVE]
     return faults + [f"fsck after a repair: {finding}" for finding in left]
 
