@@ -21,6 +21,7 @@ from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.config.watch import signature
 from simple_registry.faults import StorageReadOnly
 from simple_registry.http import access_log
+from simple_registry.http.application import HttpApplication
 from simple_registry.http.audit import Audit, Write
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.brake import LoginBrake
@@ -32,7 +33,6 @@ from simple_registry.http.handlers.token import REFRESH_LIFE, TokenService
 from simple_registry.http.issuer_keys import IssuerKeys
 from simple_registry.http.origins import Origins
 from simple_registry.http.password_verifier import PasswordVerifier
-from simple_registry.http.rsgi import HTTPProtocol, RsgiApplication, Scope
 from simple_registry.measuring import (
     LAYOUT,
     measure_access,
@@ -68,6 +68,8 @@ from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate, require_current
 from simple_registry.storage.sqlite.reserve import LOG_RESERVE
 from simple_registry.upstream.client import HttpsFetcher
+from simple_registry.wire.exchange import Client
+from simple_registry.wire.heads import RequestHead
 
 logger = logging.getLogger("simple_registry")
 
@@ -122,8 +124,17 @@ class Application(Protocol):
         """Return the metrics of all workers."""
         ...
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        """Answer one request."""
+    @property
+    def http(self) -> HttpApplication:
+        """What requests are handed to."""
+        ...
+
+    def find_client(self, peer: str, head: RequestHead | None) -> Client:
+        """Return the client behind a peer, from the head of a request where there is one."""
+        ...
+
+    def trusts(self, peer: str) -> bool:
+        """Return whether a peer is a proxy that may say whom it speaks for."""
         ...
 
 
@@ -197,14 +208,12 @@ class RegistryApplication:
         )
         origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
         dispatcher = Dispatcher(registry, authenticator, Challenger(settings.web.challenge, origins), self._rules)
-        self._rsgi = RsgiApplication(
+        self.find_client = origins.find_client
+        self.trusts = origins.trusts
+        self.http = HttpApplication(
             dispatcher,
-            origins=origins,
             clock=clock,
             observe=measures.requests.observe,
-            body_timeout=limits.body_timeout,
-            drain_size=limits.drain_size,
-            drain_timeout=limits.drain_timeout,
             log=log,
             audit=Audit(audit) if audit is not None else None,
         )
@@ -242,10 +251,6 @@ class RegistryApplication:
     def metrics(self) -> bytes:
         """Return the metrics of all workers."""
         return self._measures.text()
-
-    async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
-        """Answer one request."""
-        await self._rsgi.__rsgi__(scope, protocol)
 
 
 class Maintenance:

@@ -10,7 +10,7 @@ from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.content import stream_of
-from simple_registry.http.bodies import RequestBody
+from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.messages import Request
 from simple_registry.oci.errors import Denied
@@ -19,7 +19,7 @@ from support.access import binding
 
 @pytest.fixture
 def call(memory_front):
-    request = Request("GET", "/", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    request = Request("GET", "/", "", {}, NO_BODY, "id")
     caller = Caller(Identity("ada"), Proof(Source.PASSWORD))
     policy = BindingPolicy([binding("ada", ("blobs", "GET"), "^a$")])
     return Call(request, NoTarget(), caller, memory_front.application._rsgi._dispatcher._registry, policy)

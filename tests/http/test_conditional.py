@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.content import stream_of
-from simple_registry.http.bodies import RequestBody
+from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.conditional import content_headers, entity_tag, not_modified, range_applies
 from simple_registry.http.messages import Request
 from simple_registry.oci.digests import digest_of
@@ -15,7 +15,7 @@ TAG, OTHER_TAG = f'"{DIGEST}"', f'"{OTHER}"'
 
 def request_with(**headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request("GET", "/", "", named, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    return Request("GET", "/", "", named, NO_BODY, "id")
 
 
 def test_the_entity_tag_is_the_digest_in_quotes():

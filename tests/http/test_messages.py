@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.content import BytesContent, FileContent, Span, stream_of
-from simple_registry.http.bodies import RequestBody
+from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.messages import (
     MAX_QUERY_FIELDS,
     FileSpan,
@@ -60,7 +60,7 @@ def test_more_fields_than_any_client_sends_are_refused():
 
 
 def test_a_request_parses_its_query():
-    request = Request("GET", "/", "n=5", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    request = Request("GET", "/", "n=5", {}, NO_BODY, "id")
     assert request.query().find("n") == "5"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.content import stream_of
-from simple_registry.http.bodies import RequestBody
+from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.messages import Query, Request
 from simple_registry.http.pagination import MAX_PAGE, PageRequest, link_headers, parse_page_request
 from simple_registry.oci.errors import PaginationInvalid
@@ -14,7 +14,7 @@ from simple_registry.operations.pages import Page
 
 
 def request(path="/v2/team/app/tags/list"):
-    return Request("GET", path, "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id")
+    return Request("GET", path, "", {}, NO_BODY, "id")
 
 
 @given(st.integers(0, MAX_PAGE))

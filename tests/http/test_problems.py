@@ -5,7 +5,7 @@ import json
 import pytest
 
 from simple_registry.content import stream_of
-from simple_registry.http.bodies import RequestBody
+from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.messages import Request
 from simple_registry.http.problems import failure_response, problem_response
 from simple_registry.http.routes import MethodNotAllowed
@@ -21,7 +21,7 @@ from simple_registry.oci.errors import (
     Unavailable,
 )
 
-REQUEST = Request("GET", "/v2/a/blobs/uploads/7", "", {}, RequestBody(stream_of(), announced=0, timeout=1), "id-7")
+REQUEST = Request("GET", "/v2/a/blobs/uploads/7", "", {}, NO_BODY, "id-7")
 
 
 def answer(error):

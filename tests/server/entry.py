@@ -3,11 +3,14 @@
 import asyncio
 import os
 import sys
+import time
 import types
 from pathlib import Path
 
 import simple_registry
 from simple_registry.faults import StorageFault
+from simple_registry.http.messages import Response
+from simple_registry.wire.exchange import Client
 
 
 class Application:
@@ -28,18 +31,35 @@ class Application:
     def metrics(self):
         return f"worker_pid {os.getpid()}\n".encode()
 
-    async def __rsgi__(self, scope, protocol):
-        if scope.path == "/slow":
+    @property
+    def http(self):
+        return self
+
+    def find_client(self, peer, head):
+        return Client(peer, peer)
+
+    def trusts(self, peer):
+        return False
+
+    def refuse(self, peer, refused):
+        return Response(refused.status, [], refused.reason.encode())
+
+    async def __call__(self, exchange):
+        path = exchange.head.path
+        if path == "/slow":
             (self._directory / "slow-begun").touch()
             await asyncio.sleep(1.0)
-        if scope.path == "/forever":
+        if path == "/forever":
             (self._directory / "forever-begun").touch()
             await asyncio.sleep(1000)
+        if path == "/hang":
+            time.sleep(1000)
         size = 0
-        async for chunk in protocol:
+        async for chunk in exchange.body:
             size += len(chunk)
         headers = [("content-type", "text/plain")]
-        protocol.response_bytes(200, headers, f"{os.getpid()} {self._sessions} {size} {scope.scheme}".encode())
+        scheme = "https" if exchange.secure else "http"
+        await exchange.send(Response(200, headers, f"{os.getpid()} {self._sessions} {size} {scheme}".encode()))
 
 
 def prepare(settings):

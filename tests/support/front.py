@@ -1,7 +1,7 @@
-"""An in-process client: it speaks RSGI to the whole application, as the server underneath would.
+"""An in-process client: it hands exchanges to the whole application, as the wire would.
 
-Paths reach the application percent-decoded, a body that the client breaks off just ends, and every answer is checked
-for what no answer may do: come twice, or carry another length than it announces.
+Heads pass through the wire's parser, and every answer is checked for what no answer may do: come twice, or carry another
+length than it announces.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from unittest import mock
-from urllib.parse import unquote
 
 from simple_registry import app
 from simple_registry.access.given_key import GivenKey
@@ -25,11 +24,15 @@ from simple_registry.access.policy import Allowed, Policy
 from simple_registry.access.rules import AccessRules
 from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
+from simple_registry.content import ContentInterrupted
 from simple_registry.http.external_tokens import ExternalTokens
 from simple_registry.http.issuer_keys import IssuerKeys
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from simple_registry.upstream.protocols import UpstreamFault
+from simple_registry.wire.answers import Answer, FileSpan, Parts, Unsent
+from simple_registry.wire.exchange import CannotSend, Client
+from simple_registry.wire.heads import HeadParser, RequestHead, RequestRefused
 from support.access import ADMINISTRATOR, PASSWORD, PASSWORD_HASH, rules as rules_of
 from support.stores import Kept
 from support.time import SettableClock
@@ -51,7 +54,7 @@ __all__ = [
     "basic",
 ]
 
-Body = bytes | Sequence[bytes] | AsyncIterator[bytes]
+Content = bytes | Sequence[bytes] | AsyncIterator[bytes]
 """All at once, in chunks, or as a client that takes its time; the latter two announce no length by themselves."""
 
 _T = TypeVar("_T")
@@ -59,13 +62,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; `taken` bytes of the request's body had been read when it was given, `read` in the end."""
+    """An answer; `taken` bytes of the request's body had been read when it was given."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     taken: int
-    read: int
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key == name]
@@ -95,81 +97,60 @@ class Reply:
         return {(name, value) for name, value in self.headers if name != "x-request-id"}
 
 
-@dataclass
-class _Scope:
-    method: str
-    path: str
-    query_string: str
-    headers: "_ScopeHeaders"
-    client: str
-    authority: str = AUTHORITY
-    scheme: str = "http"
+class Body:
+    """The body of a request; one that ends before its announced length is interrupted."""
 
+    def __init__(self, source: AsyncIterator[bytes], announced: int | None) -> None:
+        self._source = source
+        self.announced = announced
+        self.received = 0
 
-class _ScopeHeaders:
-    def __init__(self, lines: list[tuple[str, str]]) -> None:
-        self._lines = lines
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._source:
+            self.received += len(chunk)
+            yield chunk
+        if self.announced is not None and self.received < self.announced:
+            raise ContentInterrupted(self.received, self.announced)
 
-    def items(self) -> list[tuple[str, str]]:
-        return list(self._lines)
+    def hold(self, size: int) -> bool:
+        return size >= 0
 
 
 @dataclass
 class Exchange:
-    """The server's side of one request."""
+    """The wire's side of one request."""
 
-    source: AsyncIterator[bytes]
-    method: str
-    status: int | None = None
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
-    read: int = 0
-    taken: int = 0
+    head: RequestHead
+    body: Body
+    client: Client
+    peer: str = CLIENT
+    secure: bool = False
+    reply: Reply | None = None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self.source:
-            self.read += len(chunk)
-            yield chunk
-
-    def _begin(self, status: int, headers: list[tuple[str, str]]) -> None:
-        assert self.status is None, "answered twice"
-        for name, value in headers:
+    async def send(self, answer: Answer) -> None:
+        assert self.reply is None, "answered twice"
+        content = answer.content
+        for name, value in answer.headers:
             assert name == name.lower()
             assert not set(value) & set("\r\n\0"), f"{name} would split the response"
-        self.status, self.headers, self.taken = status, list(headers), self.read
+        assert "content-length" not in dict(answer.headers)
+        headers = list(answer.headers)
+        if answer.status not in {204, 304}:
+            headers.append(("content-length", str(answer.size)))
+        pieces = content.pieces if isinstance(content, Parts) else () if isinstance(content, Unsent) else (content,)
+        try:
+            body = b"".join(piece if isinstance(piece, bytes) else _part(piece) for piece in pieces)
+        except OSError as error:
+            raise CannotSend(str(error)) from error
+        if self.head.method == "HEAD":
+            body = b""
+        else:
+            assert isinstance(content, Unsent) or len(body) == answer.size, "the length is a lie"
+        self.reply = Reply(answer.status, tuple(headers), body, self.body.received)
 
-    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
-        self._begin(status, headers)
 
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self._begin(status, headers)
-        self.body += body
-        if "content-length" not in dict(headers):
-            self.headers.append(("content-length", str(len(body))))
-
-    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
-        self._begin(status, headers)
-        self.body += Path(file).read_bytes()
-
-    def response_file_range(self, status: int, headers: list[tuple[str, str]], file: str, start: int, end: int) -> None:
-        self._begin(status, headers)
-        self.body += Path(file).read_bytes()[start:end]
-
-    def response_stream(self, status: int, headers: list[tuple[str, str]]) -> "Exchange":
-        self._begin(status, headers)
-        return self
-
-    async def send_bytes(self, data: bytes) -> None:
-        self.body += data
-
-    def reply(self) -> Reply:
-        assert self.status is not None, "never answered"
-        length = dict(self.headers).get("content-length")
-        if length is not None and self.method != "HEAD":
-            assert int(length) == len(self.body), "the length is a lie"
-        assert self.method != "HEAD" or not self.body
-        assert length is not None or self.status in {204, 304}, "no length"
-        return Reply(self.status, tuple(self.headers), bytes(self.body), self.taken, self.read)
+def _part(piece: FileSpan) -> bytes:
+    return Path(piece.file.path).read_bytes()[piece.span.start : piece.span.stop]
 
 
 @dataclass(slots=True)
@@ -239,7 +220,7 @@ class Front:
         target: str,
         *,
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
-        body: Body = b"",
+        body: Content = b"",
         user: str | None = ADMINISTRATOR,
         password: str = PASSWORD,
         token: str | None = None,
@@ -255,11 +236,20 @@ class Front:
             lines.append(("authorization", basic(user, password)))
         if isinstance(body, bytes) and "content-length" not in names and (body or method in {"POST", "PUT", "PATCH"}):
             lines.append(("content-length", str(len(body))))
-        path, _, query = target.partition("?")
-        exchange = Exchange(_chunks(body), method)
-        scope = _Scope(method, unquote(path), query, _ScopeHeaders(lines), f"{client}:40000")
-        await self.application.__rsgi__(scope, exchange)
-        return exchange.reply()
+        elif not isinstance(body, bytes) and "content-length" not in names:
+            lines.append(("transfer-encoding", "chunked"))
+        if "host" not in names:
+            lines.append(("host", AUTHORITY))
+        http = self.application.http
+        try:
+            head = HeadParser().parse(_head(method, target, lines))
+        except RequestRefused as refused:
+            answer = http.refuse(client, refused)
+            return Reply(answer.status, tuple(answer.headers), answer.content, 0)
+        exchange = Exchange(head, Body(_chunks(body), head.length), self.application.find_client(client, head), client)
+        await http(exchange)
+        assert exchange.reply is not None, "never answered"
+        return exchange.reply
 
     def request(self, method: str, target: str, **how: Any) -> Reply:
         return self.run(self.send(method, target, **how))
@@ -325,7 +315,12 @@ def basic(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def _chunks(body: Body) -> AsyncIterator[bytes]:
+def _head(method: str, target: str, lines: Sequence[tuple[str, str]]) -> bytes:
+    headers = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    return f"{method} {target} HTTP/1.1\r\n{headers}\r\n".encode("utf-8", "surrogateescape")
+
+
+async def _chunks(body: Content) -> AsyncIterator[bytes]:
     if isinstance(body, bytes):
         if body:
             yield body

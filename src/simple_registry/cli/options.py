@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from simple_registry.config.load import Given
+from simple_registry.config.load import SEPARATOR, Given
 
 COMMANDS = {
     "serve": "run the registry (the default)",
@@ -55,7 +55,12 @@ OPTIONS = (
         ("adminpwdfile",),
     ),
     Option("datadir", "DIRECTORY", "where everything is kept (default: ./data)"),
-    Option("addr", "ADDRESS", "where to listen: host:port, [::1]:5000, :5000 or unix:/path (default: 0.0.0.0:5000)"),
+    Option(
+        "addr",
+        "ADDRESS",
+        "where to listen: host:port, [::1]:5000, :5000 or unix:/path; may be given several times (default: 0.0.0.0:5000)",
+        repeatable=True,
+    ),
     Option("metrics-addr", "ADDRESS", "where to tell metrics, without a login; written as -addr (default: none)"),
     Option("cert", "FILE", "TLS certificate chain, PEM, the server's own certificate first", ("certfile",)),
     Option("key", "FILE", "private key of the certificate, PEM", ("keyfile",)),
@@ -99,8 +104,15 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
     """
     command, words = _one_form(arguments)
     parsed = vars(parser().parse_args(words))
-    flags = {option.name: Given(parsed[option.name], f"-{option.name}") for option in _single() if parsed[option.name]}
+    flags = {
+        option.name: Given(SEPARATOR.join(parsed[option.name]), f"-{option.name}")
+        for option in OPTIONS
+        if parsed[option.name] and option.name != "cfgdir"
+    }
     variables = _variables(environment)
+    if "addr" in variables:
+        given = variables["addr"]
+        variables["addr"] = Given(SEPARATOR.join(given.text.split()), given.origin)
     return CommandLine(
         command=command or parsed["command"] or "serve",
         flags=flags,
@@ -161,7 +173,7 @@ class _Once(argparse.Action):
             parser.error(f"the option -{self.dest} is given twice")
         if not values:
             parser.error(f"the option -{self.dest} needs a value")
-        setattr(namespace, self.dest, values)
+        setattr(namespace, self.dest, [values])
 
 
 def _command(word: str) -> str:
@@ -206,10 +218,6 @@ def help_text() -> str:
         f"Every option may be written with one dash or two, as -name value or -name=value, or be given as the\n"
         f"environment variable {PREFIX}<OPTION>, for example {PREFIX}ADMINPWD_FILE.\n"
     )
-
-
-def _single() -> list[Option]:
-    return [option for option in OPTIONS if not option.repeatable]
 
 
 def _variables(environment: Mapping[str, str]) -> dict[str, Given]:

@@ -24,7 +24,7 @@ from simple_registry.config.tls import load_certificate
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.audit_file import check_audit_file
-from simple_registry.server.listeners import Listeners, ListenFault, open_listeners
+from simple_registry.server.listeners import Listeners, ListenFault, inherited_listeners, open_listeners
 from simple_registry.server.logging import configure_logging
 from simple_registry.server.supervisor import Supervisor
 from simple_registry.server.worker import Configured
@@ -56,11 +56,12 @@ def serve(line: CommandLine) -> int:
 
 def _open(settings: Settings) -> Listeners:
     """Open everything that is listened on."""
-    listeners = open_listeners(settings.addr, settings.workers or _cores())
+    count = settings.workers or _cores()
+    listeners = inherited_listeners(os.environ, count) or open_listeners(settings.addr, count)
     if settings.metrics_addr is None:
         return listeners
     try:
-        return replace(listeners, metrics=open_listeners(settings.metrics_addr, 1))
+        return replace(listeners, metrics=open_listeners([settings.metrics_addr], 1))
     except ListenFault as fault:
         listeners.close()
         raise fault.about("-metrics-addr") from None
@@ -84,7 +85,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
     warn(configured)
     _allow_many_connections()
     try:
-        processes = Processes(LAYOUT, len(listeners.sockets))
+        processes = Processes(LAYOUT, len(listeners.workers))
         build = partial(app.build, processes=processes)
         return Supervisor(configured, listeners, build=build, reread=reread, processes=processes).run()
     finally:
@@ -109,8 +110,8 @@ def warn(configured: Configured) -> None:
     certificate = configured.certificate.warnings if configured.certificate else ()
     for warning in (*configured.settings.warnings, *certificate):
         _log.warning("%s", warning)
-    addr = configured.settings.addr
-    if configured.certificate is None and isinstance(addr, TcpAddress) and not _is_loopback(addr.host):
+    exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not _is_loopback(addr.host)]
+    if configured.certificate is None and exposed:
         _log.warning(
             "passwords and content travel unencrypted: there is no TLS and the address is not a loopback one; "
             "give -cert and -key, or listen on 127.0.0.1 behind a proxy that does TLS"
@@ -129,7 +130,7 @@ def _is_loopback(host: str) -> bool:
 
 def _url(configured: Configured, listeners: Listeners) -> str:
     """Return the address as someone on this machine would write it: 0.0.0.0 is everywhere, but no destination."""
-    url = listeners.url(tls=configured.certificate is not None)
+    url = listeners.urls(tls=configured.certificate is not None)[0]
     return url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:")
 
 

@@ -27,8 +27,8 @@ from simple_registry.config.values import (
     parse_count,
     parse_duration,
     parse_external_url,
-    parse_network,
     parse_path,
+    parse_proxy,
     parse_secret,
     parse_size,
     parse_token_timeout,
@@ -42,7 +42,8 @@ from simple_registry.config.values import (
 class Field:
     """One setting: its `attribute` of `Settings` (dotted), its place in a file and its option, where it has them.
 
-    A file says `many` as a list, of which each text is parsed. A `remark` on the text becomes a warning.
+    A file has `many` as a list, of which each text is parsed, or as one text where `or_one`; an option is repeated. A
+    `remark` on the text becomes a warning.
     """
 
     attribute: str
@@ -50,12 +51,13 @@ class Field:
     path: str | None = None
     option: str | None = None
     many: bool = False
+    or_one: bool = False
     remark: Callable[[str], str | None] = lambda _: None
 
 
 FIELDS = (
     Field("data_dir", parse_path, "dataDir", "datadir"),
-    Field("addr", parse_address, "web.addr", "addr"),
+    Field("addr", parse_address, "web.addr", "addr", many=True, or_one=True),
     Field("metrics_addr", parse_address, "metrics.addr", "metrics-addr"),
     Field("tls.certificate", parse_path, "web.certfile", "cert"),
     Field("tls.key", parse_path, "web.keyfile", "key"),
@@ -63,11 +65,14 @@ FIELDS = (
     Field("web.token_secret", parse_secret, "web.tokenSecret"),
     Field("web.token_timeout", parse_token_timeout, "web.tokenTimeout", remark=token_timeout_remark),
     Field("web.challenge", word_parser(ChallengeMode), "web.challenge"),
-    Field("web.trusted_proxies", parse_network, "web.trustedProxies", many=True),
+    Field("web.trusted_proxies", parse_proxy, "web.trustedProxies", many=True),
     Field("workers", parse_workers, None, "workers"),
     Field("allow_missing", word_parser(AllowMissing), "manifests.allowMissing"),
     Field("limits.header_timeout", parse_duration, "limits.headerTimeout"),
+    Field("limits.idle_timeout", parse_duration, "limits.idleTimeout"),
+    Field("limits.handshake_timeout", parse_duration, "limits.handshakeTimeout"),
     Field("limits.body_timeout", parse_duration, "limits.bodyTimeout"),
+    Field("limits.min_rate", parse_size, "limits.minRate"),
     Field("limits.manifest_size", parse_size, "limits.manifestSize"),
     Field("limits.session_life", parse_duration, "limits.sessionLife"),
     Field("limits.sessions", parse_count, "limits.sessions"),

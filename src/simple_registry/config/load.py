@@ -28,6 +28,10 @@ LATER_FIELDS = (
 _BY_PATH = {field.path: field for field in FIELDS if field.path is not None}
 
 
+SEPARATOR = "\n"
+"""Stands between the texts of an option that was given several times."""
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """The text of one option, and how it was given: `-addr` or `SIMPLE_REGISTRY_ADDR`."""
@@ -69,7 +73,8 @@ def _from_options(options: Options) -> dict[str, object]:
         if given is None:
             continue
         try:
-            values[field.attribute] = field.parse(given.text)
+            parsed = tuple(field.parse(text) for text in given.text.split(SEPARATOR))
+            values[field.attribute] = parsed if field.many else parsed[0]
         except ConfigError as error:
             raise error.at(given.origin) from None
     return values
@@ -234,7 +239,9 @@ def _leaves(section: Entry, prefix: str) -> dict[str, Entry]:
 
 
 def _found(field: Field, entry: Entry) -> _Found:
-    entries = entry.items() if field.many else [entry]
+    entries = entry.items() if field.many and not (field.or_one and not entry.is_list()) else [entry]
+    if field.or_one and not entries:
+        raise entry.error("is empty; name at least one")
     values = tuple(_value(field, each) for each in entries)
     remarks = tuple(str(each.error(remark)) for each in entries if (remark := field.remark(each.text())))
     return _Found(values if field.many else values[0], entry.place, remarks)
@@ -253,5 +260,5 @@ def _below(directory: Path, value: object) -> object:
     if isinstance(value, Path):
         return directory / value
     if isinstance(value, UnixAddress):
-        return UnixAddress(directory / value.path)
+        return replace(value, path=directory / value.path)
     return value

@@ -8,6 +8,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 from simple_registry.access.challenge_mode import ChallengeMode
 
@@ -79,9 +80,15 @@ class TcpAddress:
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
-    """Where to listen: the path of a unix socket."""
+    """Where to listen: the path of a unix socket, and the mode of its file."""
 
     path: Path
+    mode: int = 0o660
+
+
+Address = TcpAddress | UnixAddress
+TrustedProxy = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
+"""A network, or the word for the peers of unix sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,13 @@ class Limits:
     """Bounds on what clients may cost. Times in seconds, sizes in bytes."""
 
     header_timeout: float = 30.0
+    idle_timeout: float = 130.0
+    """Longer than the proxies in front keep connections (nginx and ALB 60, Go 90, Caddy 120 seconds): the side that
+    closes first must be the one that would send the next request."""
+    handshake_timeout: float = 10.0
     body_timeout: float = 60.0
+    min_rate: int = 1024
+    """Bytes a second, averaged over `body_timeout`."""
     manifest_size: int = 4 * MIB
     session_life: float = 24 * 3600.0
     sessions: int = 10_000
@@ -134,7 +147,7 @@ class Web:
     token_secret: Secret | None = None
     token_timeout: int = 300
     challenge: ChallengeMode = ChallengeMode.AUTO
-    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    trusted_proxies: tuple[TrustedProxy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +155,8 @@ class Settings:
     """What a server process group runs with."""
 
     data_dir: Path = Path("./data")
-    addr: TcpAddress | UnixAddress = field(default_factory=lambda: TcpAddress("0.0.0.0", 5000))  # noqa: S104 (documented default)
-    metrics_addr: TcpAddress | UnixAddress | None = None
+    addr: tuple[Address, ...] = (TcpAddress("0.0.0.0", 5000),)  # noqa: S104 (documented default)
+    metrics_addr: Address | None = None
     """Where the metrics are told without a login; `None`: nowhere."""
     tls: Tls | None = None
     web: Web = field(default_factory=Web)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from simple_registry.config.settings import Secret, StandardOutput, TcpAddress, UnixAddress
+from simple_registry.config.settings import Address, Secret, StandardOutput, TcpAddress, TrustedProxy, UnixAddress
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -36,7 +36,8 @@ _BYTES = {
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TCP = re.compile(r"(?:\[(?P<v6>[^\[\]]*)\]|(?P<name>[^\[\]]*)):(?P<port>[0-9]{1,5})", re.ASCII)
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_.])?", re.ASCII)
-_UNIX_PREFIX = "unix:"
+_UNIX_PREFIX, _UNIX_MODE = "unix:", ",mode="
+_MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
 _URL = re.compile(
     r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(:[0-9]{1,5})?/?"
 )
@@ -99,10 +100,10 @@ def parse_audit(text: str) -> Path | StandardOutput:
     return StandardOutput.STDOUT if text == StandardOutput.STDOUT else parse_path(text)
 
 
-def parse_address(text: str) -> TcpAddress | UnixAddress:
-    """Return where to listen: `host:port`, `[::1]:5000`, `:5000` (every interface) or `unix:/path`."""
+def parse_address(text: str) -> Address:
+    """Return where to listen: `host:port`, `[::1]:5000`, `:5000` (every interface) or `unix:/path[,mode=0660]`."""
     if text.startswith(_UNIX_PREFIX):
-        return UnixAddress(parse_path(text.removeprefix(_UNIX_PREFIX)))
+        return _unix_address(text.removeprefix(_UNIX_PREFIX))
     match = _TCP.fullmatch(text)
     if match is None:
         raise _bad_address(text, "")
@@ -116,6 +117,15 @@ def parse_address(text: str) -> TcpAddress | UnixAddress:
     if match["name"] and not _HOST_NAME.fullmatch(match["name"]):
         raise _bad_address(text, "")
     return TcpAddress(match["name"], port)
+
+
+def _unix_address(text: str) -> UnixAddress:
+    path, comma, mode = text.partition(_UNIX_MODE)
+    if not comma:
+        return UnixAddress(parse_path(path))
+    if not _MODE.fullmatch(mode):
+        raise ConfigError(f"{mode!r} is not the mode of a file; write for example unix:/run/registry.sock,mode=0660")
+    return UnixAddress(parse_path(path), int(mode, 8))
 
 
 def _ipv6(text: str, host: str) -> str:
@@ -168,8 +178,10 @@ def token_timeout_remark(text: str) -> str | None:
     return f"is {text}, but clients take anything shorter for {SHORTEST_TOKEN_TIMEOUT} seconds; that is what is used"
 
 
-def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """Return a network; an address alone is the network that holds only it."""
+def parse_proxy(text: str) -> TrustedProxy:
+    """Return a network, an address as the network that holds only it, or `unix`."""
+    if text == "unix":
+        return "unix"
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -177,7 +189,7 @@ def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         whole = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ConfigError(f"{text!r} is not a network; write for example 10.0.0.0/8, 192.0.2.7 or fd00::/8") from None
+        raise ConfigError(f"{text!r} is not a network; write for example 10.0.0.0/8, 192.0.2.7, fd00::/8, or unix") from None
     raise ConfigError(f"{text!r} is an address inside a network; write {whole} for the network")
 
 

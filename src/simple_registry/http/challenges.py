@@ -32,25 +32,26 @@ class Challenger:
         self, request: Request, error: Unauthorized, permission: Permission | None, *, anonymous: bool
     ) -> Sequence[str]:
         """Return the challenges of a 401, in the order in which clients should try them."""
-        bearer = self._bearer(request, error, permission)
-        if self._mode is ChallengeMode.BASIC or request.path == TOKEN_PATH:
+        origin = self._origins.origin(request)
+        if origin is None or self._mode is ChallengeMode.BASIC or request.path == TOKEN_PATH:
             return [BASIC]
+        bearer = _bearer(origin, request, error, permission)
         if self._mode is ChallengeMode.BEARER:
             return [bearer]
         if not anonymous:
             return [bearer, BASIC] if isinstance(error, InvalidToken | InsufficientScope) else [BASIC]
         return [bearer] if permission is None else [bearer, BASIC]
 
-    def _bearer(self, request: Request, error: Unauthorized, permission: Permission | None) -> str:
-        origin = self._origins.origin(request)
-        fields = {"realm": f"{origin}{TOKEN_PATH}", "service": origin.partition("://")[2]}
-        if permission is not None:
-            fields["scope"] = " ".join([scope_text(permission), *_mount_source(request, permission)])
-        if isinstance(error, InvalidToken):
-            fields["error"] = "invalid_token"
-        elif isinstance(error, InsufficientScope):
-            fields["error"] = "insufficient_scope"
-        return "Bearer " + ",".join(f'{name}="{value}"' for name, value in fields.items())
+
+def _bearer(origin: str, request: Request, error: Unauthorized, permission: Permission | None) -> str:
+    fields = {"realm": f"{origin}{TOKEN_PATH}", "service": origin.partition("://")[2]}
+    if permission is not None:
+        fields["scope"] = " ".join([scope_text(permission), *_mount_source(request, permission)])
+    if isinstance(error, InvalidToken):
+        fields["error"] = "invalid_token"
+    elif isinstance(error, InsufficientScope):
+        fields["error"] = "insufficient_scope"
+    return "Bearer " + ",".join(f'{name}="{value}"' for name, value in fields.items())
 
 
 def _mount_source(request: Request, permission: Permission) -> Sequence[str]:

@@ -9,6 +9,7 @@ A handler runs only for a call that the policy allowed. Refusals and absence bec
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
@@ -20,17 +21,19 @@ from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.call import Registry, require_permission
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
-from simple_registry.http.problems import failure_response, problem_response
+from simple_registry.http.problems import failure_response, problem_response, refusal_response
 from simple_registry.http.routes import Entry, Matched, resolve
 from simple_registry.metrics.requests import NOWHERE
 from simple_registry.oci.errors import (
     RegistryError,
+    RequestTimeout,
     SizeInvalid,
     StorageExhausted,
     StorageNotWritable,
     Unauthorized,
     Unavailable,
 )
+from simple_registry.wire.exchange import BodyMalformed, BodyTooSlow
 
 logger = logging.getLogger("simple_registry")
 
@@ -89,9 +92,14 @@ class Dispatcher:
             outcome.response = await self._answer(request, outcome)
         except RegistryError as error:
             outcome.response, outcome.note, outcome.error = problem_response(request, error), error.note, error
+        except BodyMalformed as error:
+            outcome.response = refusal_response(request, HTTPStatus.BAD_REQUEST, error.reason)
+            outcome.note = f"malformed body: {error.reason}"
         except ContentInterrupted as error:
             refusal = SizeInvalid(received=error.received, announced=error.announced)
-            outcome.response = problem_response(request, refusal)
+            outcome.response, outcome.note = problem_response(request, refusal), "the body broke off"
+        except BodyTooSlow as error:
+            outcome.response = problem_response(request, RequestTimeout(seconds=int(error.seconds)))
         except StorageFull as fault:
             logger.error("storage is full: %s", fault)  # noqa: TRY400 (the cause is the disk, not a line of code)
             outcome.response, outcome.note = problem_response(request, StorageExhausted()), str(fault)

@@ -3,40 +3,29 @@
 What every request makes is a `msgspec.Struct`: a frozen dataclass takes several times as long to make.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from simple_registry.content import FileContent, Span
 from simple_registry.http.events import Event
 from simple_registry.oci.errors import Unsupported
+from simple_registry.wire.answers import Content, FileSpan, Parts, Unsent
+from simple_registry.wire.connection import NO_BODY
+from simple_registry.wire.exchange import Body
+
+__all__ = ["NO_BODY", "Body", "FileSpan", "Headers", "Parts", "Query", "QueryInvalid", "Request", "Response", "Unsent"]
 
 Headers = list[tuple[str, str]]
 
 MAX_QUERY_FIELDS = 1000
 
 
-class Body(Protocol):
-    """The body of a request, read at most once."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield chunks; raise `ContentInterrupted` when fewer bytes come than announced, `RequestTimeout` when late."""
-        ...
-
-    @property
-    def announced(self) -> int | None:
-        """`Content-Length` in bytes, or `None` when the client does not say."""
-        ...
-
-
 class Request(msgspec.Struct, frozen=True):
     """One request. `headers` has lower-case names; a name that came several times has its values joined by commas.
 
-    `client` is the address of who asks, `peer` that of the connection (they differ behind trusted proxies); `host` is
-    what the client calls us.
+    `client` is the address of the client, `peer` that of the connection (they differ behind trusted proxies); `host` is
+    the client's name for this registry, empty in HTTP/1.0 without one.
     """
 
     method: str
@@ -84,38 +73,12 @@ class QueryInvalid(Unsupported):
     status = 400
 
 
-@dataclass(frozen=True, slots=True)
-class FileSpan:
-    """Part of a file, which the server sends without passing it through Python."""
-
-    file: FileContent
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A body made of several pieces, `size` bytes together."""
-
-    pieces: Sequence[bytes | FileSpan]
-    size: int
-
-    def __iter__(self) -> Iterator[bytes | FileSpan]:
-        return iter(self.pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """Stands for content of `size` bytes in the answer to a HEAD."""
-
-    size: int
-
-
 class Response(msgspec.Struct, frozen=True):
     """One response. `Content-Length` follows from the content; a HEAD response is its GET response unsent."""
 
     status: int
     headers: Headers = msgspec.field(default_factory=list)
-    content: bytes | FileSpan | Parts | Unsent = b""
+    content: Content = b""
     events: Sequence[Event] = ()
     """What was changed before this could be said."""
 

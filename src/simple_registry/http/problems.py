@@ -14,6 +14,7 @@ from simple_registry.oci.errors import (
     Several,
     TooManyRequests,
     Unavailable,
+    Unsupported,
 )
 
 RETRY_AFTER = "1"
@@ -32,6 +33,16 @@ def problem_response(request: Request, error: RegistryError, challenges: Sequenc
     ]
     document = {"errors": [_entry(each) for each in errors], "requestId": request.id}
     return Response(errors[0].status, headers, msgspec.json.encode(document))
+
+
+def refusal_response(request: Request, status: int, reason: str) -> Response:
+    """Return the response to what breaks the rules of HTTP, or could not be taken in, with the reason as its message."""
+    headers: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
+    if status == Unavailable.status:
+        headers.append(("retry-after", RETRY_AFTER))
+    code = Unavailable.code if status == Unavailable.status else Unsupported.code
+    document = {"errors": [{"code": code, "message": reason}], "requestId": request.id}
+    return Response(status, headers, msgspec.json.encode(document))
 
 
 def failure_response(request: Request) -> Response:

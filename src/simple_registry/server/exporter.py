@@ -1,79 +1,77 @@
 """The metrics on an address of their own: plain HTTP, no login, nothing but `/metrics`.
 
-All workers accept from one socket that the parent opened, so somebody answers as long as one of them lives, also when
-the registry's own sockets are flooded. What Prometheus needs of HTTP is one request and an answer; each connection is
-closed after it, and those that dawdle, or are too many, before.
+All workers accept from one socket that the parent opened, so it is served as long as one of them lives, also when the
+registry's own sockets are flooded.
 """
 
-import asyncio
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from simple_registry.metrics.exposition import CONTENT_TYPE
+from simple_registry.server.listeners import Listener
+from simple_registry.wire.answers import Headers
+from simple_registry.wire.exchange import Client, ClientGone, Exchange
+from simple_registry.wire.heads import RequestHead, RequestRefused
+from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.server import WireServer
 
-PATIENCE = 5.0
-"""Seconds that a client has for its request, and then for taking the answer."""
+LIMITS = WireLimits(
+    header_timeout=5.0, idle_timeout=65.0, progress_period=5.0, drain_timeout=5.0, drain_size=64 * 1024, connections=32
+)
 
-LONGEST_HEAD = 8 * 1024
-CONNECTIONS = 32
-"""Most connections that one worker holds at once."""
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer in plain text."""
+
+    status: int
+    content: bytes
+    kind: str = "text/plain; charset=utf-8"
+
+    @property
+    def headers(self) -> Headers:
+        """The header lines."""
+        return [("content-type", self.kind), ("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return len(self.content)
 
 
 class Exporter:
     """Answers Prometheus."""
 
     def __init__(self, text: Callable[[], bytes]) -> None:
-        """Answer with what `text` returns then."""
+        """Answer with what `text` returns at each request."""
         self._text = text
-        self._connections = 0
-        self._server: asyncio.Server | None = None
 
-    async def start(self, listener: socket.socket) -> None:
-        """Accept from a listening socket, which stays the caller's."""
-        own = listener.dup()
-        own.setblocking(False)
-        self._server = await asyncio.start_server(self._serve, sock=own, limit=LONGEST_HEAD)
-
-    def stop(self) -> None:
-        """Accept no more."""
-        if self._server is not None:
-            self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer one request."""
         try:
-            if self._connections <= CONNECTIONS:
-                await self._exchange(reader, writer)
-        except (OSError, EOFError, TimeoutError, asyncio.LimitOverrunError):
-            pass  # whoever speaks no HTTP, or none in time, is told nothing
-        finally:
-            self._connections -= 1
-            writer.close()
+            await exchange.send(self._answer(exchange.head))
+        except ClientGone:
+            return
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with asyncio.timeout(PATIENCE):
-            head = await reader.readuntil(b"\r\n\r\n")
-        writer.transport.set_write_buffer_limits(0)  # `drain` waits for the last byte
-        writer.write(self._answer(head))
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await writer.drain()
-        except TimeoutError:
-            writer.transport.abort()  # closing would wait for as long as the client likes
+    def _answer(self, head: RequestHead) -> Text:
+        if head.path != "/metrics":
+            return Text(404, b"only /metrics is here\n")
+        if head.method not in {"GET", "HEAD"}:
+            return Text(405, b"only GET and HEAD\n")
+        return Text(200, self._text(), CONTENT_TYPE)
 
-    def _answer(self, head: bytes) -> bytes:
-        method, _, rest = head.partition(b"\r\n")[0].partition(b" ")
-        path = rest.partition(b" ")[0].partition(b"?")[0]
-        if path != b"/metrics":
-            return _response("404 Not Found", b"only /metrics is here\n")
-        if method not in {b"GET", b"HEAD"}:
-            return _response("405 Method Not Allowed", b"only GET and HEAD\n")
-        return _response("200 OK", self._text(), CONTENT_TYPE, unsent=method == b"HEAD")
+    def refuse(self, _peer: str, refused: RequestRefused) -> Text:
+        """Return the answer to what never became a request."""
+        return Text(refused.status, f"{refused.reason}\n".encode())
 
 
-def _response(status: str, body: bytes, kind: str = "text/plain; charset=utf-8", *, unsent: bool = False) -> bytes:
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + (b"" if unsent else body)
+def start_exporter(text: Callable[[], bytes], listeners: Sequence[Listener]) -> WireServer:
+    """Serve the metrics that `text` returns on listening sockets, which stay the caller's."""
+    server = WireServer(Exporter(text), limits=LIMITS, find_client=_client)
+    for listener in listeners:
+        server.listen(listener.socket, shared=listener.shared)
+    return server
+
+
+def _client(peer: str, _head: RequestHead | None) -> Client:
+    return Client(peer, peer)

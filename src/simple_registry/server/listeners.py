@@ -1,7 +1,8 @@
 """The listening sockets, opened by the parent before it forks, so that no connection is lost with a worker.
 
-    TCP    one SO_REUSEPORT socket per worker on one port; the kernel spreads connections; each outlives its worker
-    unix   one socket that all workers accept from
+    TCP         one SO_REUSEPORT socket per worker on one port; the kernel spreads connections; each outlives its worker
+    unix        one socket that all workers accept from
+    inherited   sockets that systemd opened (LISTEN_FDS); all workers accept from each
 
 What waits in the queue of a dead worker's socket is answered by its replacement, because the parent keeps every socket.
 """
@@ -10,15 +11,17 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from simple_registry.config.settings import TcpAddress, UnixAddress
+from simple_registry.config.settings import Address, TcpAddress, UnixAddress
 
 BACKLOG = 1024
 _LONGEST_UNIX_PATH = 107
+_FIRST_INHERITED = 3
+"""SD_LISTEN_FDS_START."""
 
 # A peer that vanished (pulled plug, lost network) is noticed after two minutes, not after the system's two hours.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -47,44 +50,114 @@ class ListenFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """A listening socket; `shared` when several workers accept from it."""
+
+    socket: socket.socket
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Listeners:
-    """Open listening sockets, one for each worker (the same one for all on a unix socket)."""
+    """Open listening sockets."""
 
-    sockets: tuple[socket.socket, ...]
-    authority: str
-    """What a client writes: `127.0.0.1:5000`, `[::1]:5000` or `unix:/run/registry.sock`."""
-    path: Path | None = None
-    """The file of a unix socket."""
+    workers: tuple[tuple[Listener, ...], ...]
+    """For each worker, the sockets that it accepts from."""
+    authorities: tuple[str, ...]
+    """What clients write: `127.0.0.1:5000`, `[::1]:5000` or `unix:/run/registry.sock`."""
+    paths: tuple[Path, ...] = ()
+    """The files of unix sockets that are ours to remove."""
     metrics: "Listeners | None" = None
-    """What all workers together tell metrics on."""
+    """The sockets of the metrics, which all workers share."""
 
-    def url(self, *, tls: bool) -> str:
-        """Return the address as people write it."""
-        return self.authority if self.path else f"{'https' if tls else 'http'}://{self.authority}"
+    def urls(self, *, tls: bool) -> tuple[str, ...]:
+        """Return the addresses as users write them."""
+        scheme = "https" if tls else "http"
+        return tuple(each if each.startswith("unix:") else f"{scheme}://{each}" for each in self.authorities)
 
     def close(self) -> None:
-        """Stop listening, and remove the file of a unix socket; the second time does nothing."""
-        is_open = any(listener.fileno() >= 0 for listener in self.sockets)
-        for listener in self.sockets:
-            listener.close()
-        if self.path and is_open:  # once closed, the file of this name may be another server's
+        """Stop listening, and remove the files of unix sockets; the second time does nothing."""
+        sockets = {listener.socket for worker in self.workers for listener in worker}
+        is_open = any(each.fileno() >= 0 for each in sockets)
+        for each in sockets:
+            each.close()
+        for path in self.paths if is_open else ():  # once closed, a file of this name may be another server's
             with suppress(OSError):
-                self.path.unlink()
+                path.unlink()
         if self.metrics is not None:
             self.metrics.close()
 
 
-def open_listeners(addr: TcpAddress | UnixAddress, count: int) -> Listeners:
-    """Open what `count` workers listen on.
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The sockets of one address, one for each worker or one that they share."""
+
+    sockets: tuple[socket.socket, ...]
+    authority: str
+    path: Path | None = None
+
+
+def open_listeners(addresses: Sequence[Address], count: int) -> Listeners:
+    """Open the sockets that `count` workers listen on.
 
     Raises:
-        ListenFault: the address is in use, not ours, or not there.
+        ListenFault: an address is in use, not ours, or not there.
 
     """
-    return _open_unix(addr.path, count) if isinstance(addr, UnixAddress) else _open_tcp(addr, count)
+    opened: list[_Opened] = []
+    try:
+        for addr in addresses:
+            opened.append(_open_unix(addr) if isinstance(addr, UnixAddress) else _open_tcp(addr, count))
+    except ListenFault:
+        _together(opened, count).close()
+        raise
+    return _together(opened, count)
 
 
-def _open_tcp(addr: TcpAddress, count: int) -> Listeners:
+def inherited_listeners(environment: MutableMapping[str, str], count: int) -> Listeners | None:
+    """Return the sockets that systemd opened for this process (sd_listen_fds(3)), if there are any.
+
+    Raises:
+        ListenFault: one of them is not a listening stream socket.
+
+    """
+    pid, number = environment.pop("LISTEN_PID", ""), environment.pop("LISTEN_FDS", "")
+    environment.pop("LISTEN_FDNAMES", None)
+    if pid != str(os.getpid()) or not number.isdecimal() or not int(number):
+        return None
+    return _together([_inherited(fd) for fd in range(_FIRST_INHERITED, _FIRST_INHERITED + int(number))], count)
+
+
+def _inherited(fd: int) -> _Opened:
+    where = f"the socket that was passed as descriptor {fd}"
+    try:
+        listener = socket.socket(fileno=fd)
+        is_right = listener.type == socket.SOCK_STREAM and listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise ListenFault(where, error) from error
+    if not is_right:
+        raise ListenFault(where, "it is not a listening stream socket; the socket unit needs ListenStream=")
+    listener.set_inheritable(False)  # noqa: FBT003
+    listener.setblocking(False)  # noqa: FBT003
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return _Opened((listener,), f"unix:{name if isinstance(name, str) else os.fsdecode(name)}")
+    _set_tcp_options(listener)
+    return _Opened((listener,), _authority(name[0], name[1]))
+
+
+def _together(opened: Sequence[_Opened], count: int) -> Listeners:
+    workers = tuple(
+        tuple(
+            Listener(each.sockets[worker % len(each.sockets)], shared=count > len(each.sockets)) for each in opened
+        )
+        for worker in range(count)
+    )
+    paths = tuple(each.path for each in opened if each.path is not None)
+    return Listeners(workers, tuple(each.authority for each in opened), paths)
+
+
+def _open_tcp(addr: TcpAddress, count: int) -> _Opened:
     where = _authority(addr.host, addr.port)
     family, host = _resolve(addr, where)
     port = addr.port
@@ -100,7 +173,7 @@ def _open_tcp(addr: TcpAddress, count: int) -> Listeners:
             port = listener.getsockname()[1]  # the others share the port that the first one was given
             listener.listen(BACKLOG)
             listener.setblocking(False)
-    return Listeners(tuple(sockets), _authority(addr.host or host, port))
+    return _Opened(tuple(sockets), _authority(addr.host or host, port))
 
 
 def _tcp_socket(family: socket.AddressFamily) -> socket.socket:
@@ -108,13 +181,17 @@ def _tcp_socket(family: socket.AddressFamily) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    # Inherited by accepted connections: small answers leave at once, dead peers are noticed.
+    _set_tcp_options(listener)
+    return listener
+
+
+def _set_tcp_options(listener: socket.socket) -> None:
+    """Set what accepted connections inherit: small answers leave at once, dead peers are noticed."""
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
         if hasattr(socket, name):
             listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return listener
 
 
 def _require_free(family: socket.AddressFamily, host: str, port: int) -> None:
@@ -149,17 +226,18 @@ def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _open_unix(path: Path, count: int) -> Listeners:
-    where = f"unix:{path}"
+def _open_unix(addr: UnixAddress) -> _Opened:
+    path, where = addr.path, f"unix:{addr.path}"
     if len(os.fsencode(path)) > _LONGEST_UNIX_PATH:
         raise ListenFault(where, f"the path of a unix socket has at most {_LONGEST_UNIX_PATH} bytes")
     _remove_stale(path, where)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with _faults(where, [listener]):
         listener.bind(str(path))
+        path.chmod(addr.mode)  # before it listens: until then nothing can connect
         listener.listen(BACKLOG)
         listener.setblocking(False)
-    return Listeners((listener,) * count, where, path)
+    return _Opened((listener,), where, path)
 
 
 def _remove_stale(path: Path, where: str) -> None:

@@ -23,7 +23,7 @@ from simple_registry.config.settings import Settings
 from simple_registry.config.values import ConfigError
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listeners
-from simple_registry.server.worker import GRACE, READY, Application, Configured, Post, serve
+from simple_registry.server.worker import DUMP_STACKS, GRACE, READY, Application, Configured, Post, serve
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 # A worker that a reload retired may finish long uploads; this only ends those that hang.
@@ -34,6 +34,11 @@ _FLAPPING = 10.0
 _LONGEST_DELAY = 5.0
 SERVED = 0.25
 """A worker that served for so many seconds is replaced at once, however many died: the next one costs less to start."""
+HANG = 30.0
+"""Seconds without a beat after which the event loop of a worker is taken to hang."""
+HANG_PAUSE = 300.0
+"""Seconds between two workers that are replaced because they hang."""
+_DUMP_TIME = 1.0
 # Some send one order twice, to the process and to its group: within this many seconds it is the same order.
 _ECHO = 0.5
 _RESTART_ONLY = {"addr": "-addr", "metrics_addr": "-metrics-addr", "data_dir": "-datadir", "workers": "-workers"}
@@ -58,6 +63,8 @@ class _Worker:
     said: bytes = b""
     ready: bool = False
     serves_since: float | None = None
+    heard: float = 0.0
+    """When its last report came."""
     deadline: float | None = None
     """When it is killed, once it was told to stop."""
 
@@ -105,7 +112,7 @@ class Supervisor:
         self._build = build
         self._reread = reread
         self._processes = processes
-        self._slots = [_Slot(number) for number in range(len(listeners.sockets))]
+        self._slots = [_Slot(number) for number in range(len(listeners.workers))]
         self._workers: dict[int, _Worker] = {}
         self._to_roll: list[_Slot] = []
         self._selector = selectors.DefaultSelector()
@@ -114,6 +121,7 @@ class Supervisor:
         self._serving = False
         self._stopping = False
         self._stopped_at = 0.0
+        self._hang_ended = -HANG_PAUSE
 
     def run(self) -> int:
         """Serve until a signal ends it; return the exit code.
@@ -158,6 +166,7 @@ class Supervisor:
         """Wait for signals, reports or the next moment at which something is due; return the signals."""
         due = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
         due += [slot.refill_at for slot in self._slots if slot.refill_at is not None]
+        due += [slot.current.heard + HANG for slot in self._slots if slot.current is not None and slot.current.ready]
         timeout = max(0.0, min(due) - time.monotonic()) if due else None
         signals: list[int] = []
         for key, _ in self._selector.select(timeout):
@@ -178,7 +187,28 @@ class Supervisor:
         for slot in self._slots:
             if slot.refill_at is not None and slot.refill_at <= now and not self._stopping:
                 self._refill(slot, now)
+        if not self._stopping:
+            self._end_hung(now)
         self._roll_next()
+
+    def _end_hung(self, now: float) -> None:
+        """End a worker whose event loop hangs, after it has written its stacks to the log.
+
+        When all of them hang, the cause is outside, a stalled disk most likely, and new workers would hang as well.
+        """
+        serving = [slot.current for slot in self._slots if slot.current is not None and slot.current.ready]
+        hung = [worker for worker in serving if worker.heard + HANG <= now and worker.deadline is None]
+        for worker in hung:
+            worker.heard = now  # looked at again after as long a time
+        if not hung or len(hung) == len(serving) or now < self._hang_ended + HANG_PAUSE:
+            if hung:
+                _log.error("the event loop of %d of %d workers hangs; none is replaced", len(hung), len(serving))
+            return
+        worker = hung[0]
+        self._hang_ended = now
+        _log.error("the event loop of a worker hangs; its stacks follow, and it is replaced", extra=_fields(worker))
+        os.kill(worker.pid, DUMP_STACKS)
+        worker.deadline = now + _DUMP_TIME
 
     # ---------------------------------------------------------------- workers
 
@@ -216,9 +246,9 @@ class Supervisor:
             raise
         if pid == 0:
             self._processes.become(row)
-            metrics = self._listeners.metrics.sockets[0] if self._listeners.metrics else None
-            listener = self._listeners.sockets[slot.number]
-            self._become_worker(Post(slot.number, listener, report, self._life_line, metrics))
+            metrics = self._listeners.metrics.workers[0] if self._listeners.metrics else ()
+            listeners = self._listeners.workers[slot.number]
+            self._become_worker(Post(slot.number, listeners, report, self._life_line, metrics))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(report)
         worker = _Worker(pid, slot, heard, row)
@@ -237,9 +267,9 @@ class Supervisor:
             self._selector.close()
             for inherited in (self._wake, self._woken_by, self._life, *self._reports()):
                 os.close(inherited)
-            for listener in self._listeners.sockets:
-                if listener is not post.listener:
-                    listener.close()
+            kept = {listener.socket for listener in post.listeners}
+            for listener in {each.socket for worker in self._listeners.workers for each in worker} - kept:
+                listener.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             code = serve(self._configured, post, self._build)
         except BaseException:  # noqa: BLE001 (the end of this process: nothing may return into the parent's code)
@@ -252,16 +282,16 @@ class Supervisor:
         return [worker.report for worker in self._workers.values() if worker.report >= 0]
 
     def _hear(self, worker: _Worker) -> None:
-        """Read what a worker says while it starts."""
+        """Read a worker's report: that it is ready, or why it cannot start; later, its beats."""
         said = os.read(worker.report, 4096)
-        worker.said += said
-        if worker.said == READY:
-            worker.ready = True
-            worker.serves_since = time.monotonic()
-        if not said or worker.ready:
+        worker.heard = time.monotonic()
+        if not said:
             self._deaf(worker)
-        if worker.ready:
-            self._welcome(worker)
+        elif not worker.ready:
+            worker.said += said
+            if worker.said.startswith(READY):
+                worker.ready, worker.serves_since = True, worker.heard
+                self._welcome(worker)
 
     def _deaf(self, worker: _Worker) -> None:
         if worker.report >= 0:
@@ -278,10 +308,10 @@ class Supervisor:
             slot.current, slot.refill_at = worker, None
         if not self._serving and all(slot.current and slot.current.ready for slot in self._slots):
             self._serving = True
-            url = self._listeners.url(tls=self._configured.certificate is not None)
+            urls = self._listeners.urls(tls=self._configured.certificate is not None)
             if self._listeners.metrics is not None:
-                _log.info("metrics on %s/metrics", self._listeners.metrics.url(tls=False))
-            _log.info("listening on %s", url, extra={"fields": {"workers": len(self._slots)}})
+                _log.info("metrics on %s/metrics", self._listeners.metrics.urls(tls=False)[0])
+            _log.info("listening on %s", ", ".join(urls), extra={"fields": {"workers": len(self._slots)}})
 
     def _reap(self) -> None:
         """Take leave of every worker that ended."""

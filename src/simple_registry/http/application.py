@@ -1,0 +1,121 @@
+"""The registry as an application of HTTP: an exchange becomes a `Request`, and its `Response` is sent and logged.
+
+What never became a request is answered here too, so that every answer has an error document, an id, and a line in the
+access log.
+"""
+
+import itertools
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+
+from simple_registry.clock import Clock
+from simple_registry.current import REQUEST
+from simple_registry.http.access_log import Write, access_fields, write_record
+from simple_registry.http.dispatch import Dispatcher, Outcome
+from simple_registry.http.messages import NO_BODY, Headers, Request, Response
+from simple_registry.http.problems import problem_response, refusal_response
+from simple_registry.metrics.requests import NOWHERE, OTHER, counted
+from simple_registry.oci.errors import Unavailable
+from simple_registry.wire.exchange import CannotSend, ClientGone, Exchange
+from simple_registry.wire.heads import RequestRefused
+
+PROTOCOL_HEADER = ("docker-distribution-api-version", "registry/2.0")
+
+CLIENT_GONE = Response(499)
+"""Logged when the client left before any of its answer was sent; the status is nginx's for this."""
+
+Observe = Callable[[str, int, float, int, int], None]
+"""Takes what `counted` calls the endpoint, status, seconds, and bytes received and sent of every request."""
+
+
+class HttpApplication:
+    """Answers exchanges."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        *,
+        clock: Clock,
+        observe: Observe,
+        log: Write = write_record,
+        audit: Callable[[Request, Outcome], None] | None = None,
+    ) -> None:
+        """Answer with `dispatcher`, and let `observe` count each request."""
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._observe = observe
+        self._log = log
+        self._audit = audit
+        self._id_prefix = secrets.token_hex(6)
+        self._ids = itertools.count(1)
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer one request."""
+        started = self._clock.monotonic()
+        head = exchange.head
+        request = Request(
+            method=head.method,
+            path=head.path,
+            query_string=head.query,
+            headers=head.headers,
+            body=exchange.body,
+            id=self._next_id(),
+            client=exchange.client.address,
+            peer=exchange.peer,
+            host=head.host,
+            secure=exchange.secure,
+        )
+        REQUEST.set(request.id)
+        outcome = Outcome(CLIENT_GONE, note="ended before it was answered")
+        try:
+            await self._dispatcher.dispatch(request, outcome)
+            response = outcome.response
+            # Most answers are reads that succeeded; asking the audit log about them would cost as much as counting.
+            if self._audit is not None and (response.events or response.status > HTTPStatus.BAD_REQUEST):
+                self._audit(request, outcome)
+            await self._send(exchange, request, outcome)
+        finally:
+            seconds, response = self._clock.monotonic() - started, outcome.response
+            sent = 0 if head.method == "HEAD" else response.size
+            name = outcome.matched.counted if outcome.matched else counted(NOWHERE, head.method)
+            self._observe(name, response.status, seconds, exchange.body.received, sent)
+            self._log(access_fields(request, outcome, seconds=seconds))
+
+    def refuse(self, peer: str, refused: RequestRefused) -> Response:
+        """Return the answer to what never became a request."""
+        request = Request(method="-", path="-", query_string="", headers={}, body=NO_BODY, id=self._next_id())
+        response = refusal_response(request, refused.status, refused.reason)
+        self._observe(counted(NOWHERE, OTHER), response.status, 0.0, 0, response.size)
+        fields = {
+            "method": "-",
+            "path": "-",
+            "status": response.status,
+            "size": response.size,
+            "client": peer,
+            "request": request.id,
+            "note": refused.reason,
+        }
+        self._log(fields)
+        return _complete(request, response)
+
+    async def _send(self, exchange: Exchange, request: Request, outcome: Outcome) -> None:
+        try:
+            try:
+                await exchange.send(_complete(request, outcome.response))
+            except CannotSend as cause:
+                outcome.response, outcome.note = problem_response(request, Unavailable()), str(cause)
+                await exchange.send(_complete(request, outcome.response))
+        except ClientGone as cause:
+            outcome.note = str(cause)
+            if not cause.begun:
+                outcome.response = CLIENT_GONE
+
+    def _next_id(self) -> str:
+        return f"{self._id_prefix}-{next(self._ids):x}"
+
+
+def _complete(request: Request, response: Response) -> Response:
+    """Return a response with the headers that every answer has."""
+    headers: Headers = [PROTOCOL_HEADER, ("x-request-id", request.id), *response.headers]
+    return Response(response.status, headers, response.content)

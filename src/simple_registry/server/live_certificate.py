@@ -1,0 +1,107 @@
+"""The certificate of new connections, exchanged when its files change; connections that are open keep the old one.
+
+    files changed, and did not change again until the next look ──► they load: the next handshake has the new certificate
+                                                              └──► they do not: the old one stays, and the log says why
+"""
+
+import asyncio
+import logging
+import os
+import ssl
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from simple_registry.config.settings import Tls
+from simple_registry.config.tls import Certificate, load_certificate
+from simple_registry.config.values import ConfigError
+
+INTERVAL = 1.0
+"""Seconds between two looks at the files."""
+
+_log = logging.getLogger(__name__)
+
+
+class LiveCertificate:
+    """A TLS context that follows its files."""
+
+    def __init__(self, tls: Tls, certificate: Certificate) -> None:
+        """Begin with a certificate that was loaded from these files."""
+        self._tls = tls
+        self._context = tls_context(certificate)
+        self._loaded = self._seen = _stamp(tls)
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context of the next connection."""
+        return self._context
+
+    async def run(self) -> None:
+        """Follow the files until cancelled."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look at the files once, and take over what has changed and stayed so since the last look."""
+        seen, before = _stamp(self._tls), self._seen
+        self._seen = seen
+        if seen == self._loaded or seen != before:
+            return
+        self._loaded = seen
+        try:
+            certificate = await asyncio.to_thread(load_certificate, self._tls, datetime.now(UTC))
+            self._context = tls_context(certificate)
+        except (ConfigError, OSError) as error:
+            _log.error("the certificate is not exchanged, the old one stays: %s", error)  # noqa: TRY400 (no defect here)
+        else:
+            for warning in certificate.warnings:
+                _log.warning("%s", warning)
+            _log.info("the certificate was exchanged")
+
+
+def _stamp(tls: Tls) -> tuple[tuple[int, ...], ...]:
+    """Return what identifies the present content of the files."""
+    return tuple(_stamp_of(path) for path in (tls.certificate, tls.key))
+
+
+def _stamp_of(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def tls_context(certificate: Certificate) -> ssl.SSLContext:
+    """Return a context for servers: TLS 1.2 and 1.3, HTTP/1.1."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A client that renegotiates would have writes wait for reads.
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.set_alpn_protocols(["http/1.1"])
+    with _paths(certificate) as (chain, key):
+        context.load_cert_chain(chain, key)
+    return context
+
+
+@contextmanager
+def _paths(certificate: Certificate) -> Iterator[tuple[Path, Path]]:
+    """Lend the chain and the key as paths, which is all that `ssl` takes; no other user can read them."""
+    if hasattr(os, "memfd_create"):
+        with _in_memory(certificate.chain) as chain, _in_memory(certificate.key) as key:
+            yield Path(f"/proc/self/fd/{chain.fileno()}"), Path(f"/proc/self/fd/{key.fileno()}")
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        chain_path, key_path = Path(directory, "chain.pem"), Path(directory, "key.pem")
+        chain_path.write_bytes(certificate.chain)
+        key_path.write_bytes(certificate.key)
+        yield chain_path, key_path
+
+
+def _in_memory(content: bytes) -> IO[bytes]:
+    file = os.fdopen(os.memfd_create("simple-registry"), "wb", buffering=0)
+    file.write(content)
+    return file

@@ -1,0 +1,211 @@
+"""The head of a request: from its bytes to a value, or to the reason for refusing it (RFC 9112, sections 2 to 6).
+
+    GET /v2/?n=1 HTTP/1.1        request line: method, target, version
+    host: registry.example       header lines, each a name and a value
+                                 an empty line
+
+`parse` is given complete heads. It accepts what the grammar of RFC 9112 produces and nothing else: a proxy in front of
+us may read a lenient form differently, and the difference lets a request be smuggled past it. Clients repeat their
+header lines from request to request, so a parser keeps the lines that it parsed last.
+"""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import msgspec
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a head, with all its line ends."""
+
+MAX_TARGET = 32 * 1024
+"""Bytes of a request target."""
+
+MAX_LINES = 100
+"""Header lines of a request."""
+
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # noqa: S105 (RFC 9110, section 5.6.2)
+_REQUEST_LINE = re.compile(rf"({_TOKEN}+) (\S+) HTTP/([0-9])\.([0-9])\r\n", re.ASCII)
+_LINES = re.compile(rf"(?:{_TOKEN}+:[\t\x20-\x7e\x80-\xff]*\r\n)*", re.ASCII)
+_LINE = re.compile(r"([^:]+):[\t ]*([^\r]*?)[\t ]*\r\n")
+_TARGET = re.compile(r"[\x21\x22\x24-\x7e]+")
+_ABSOLUTE = re.compile(r"https?://([^/?]*)([/?].*)?", re.IGNORECASE)
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
+_METHOD_START = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]")
+
+Fields = Mapping[str, str]
+"""Header values by lower-case name; the values of a repeated name are joined by commas (RFC 9110, section 5.3)."""
+
+
+class RequestRefused(Exception):
+    """A request that cannot be understood, or may not be; `status` and `reason` go to the client.
+
+    The connection ends with it: where its next request would begin is not known.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        """Keep what the client is to be answered."""
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class RequestHead(msgspec.Struct, frozen=True):
+    """What a head says.
+
+    `length` is the size of the body in bytes, `None` when it comes in chunks. `path` is percent-decoded, `query` is not.
+    `last` says that the client wants no further request on this connection.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Fields
+    host: str
+    length: int | None
+    expects_continue: bool
+    last: bool
+
+
+class _Lines(msgspec.Struct, frozen=True):
+    """The header lines of a head, and what they say about the message."""
+
+    headers: Fields
+    hosts: int
+    length: int | None
+    chunked: bool
+    expects_continue: bool
+    last: bool
+
+
+class HeadParser:
+    """Parses the heads of one connection."""
+
+    def __init__(self) -> None:
+        """Begin without lines to remember."""
+        self._text: str | None = None
+        self._lines: _Lines
+
+    def parse(self, head: bytes) -> RequestHead:
+        """Return what a complete head says; `head` ends with the empty line.
+
+        Raises: RequestRefused.
+        """
+        text = head.decode("latin-1")
+        match = _REQUEST_LINE.match(text)
+        if match is None:
+            raise RequestRefused(400, "the request line is malformed")
+        method, target, major, minor = match.groups()
+        if major != "1" or minor not in "01":
+            raise RequestRefused(505, "this server speaks HTTP/1.1")
+        text = text[match.end() :]
+        if text != self._text:
+            self._lines = _parse_lines(text)
+            self._text = text
+        lines = self._lines
+        old = minor == "0"
+        if lines.hosts != 1 and not (old and lines.hosts == 0):
+            raise RequestRefused(400, "a request needs exactly one Host header")
+        if old and lines.chunked:
+            raise RequestRefused(400, "HTTP/1.0 has no Transfer-Encoding")
+        host = lines.headers.get("host", "")
+        if target[0] != "/":
+            target, host = _without_authority(method, target, host)
+        if len(target) > MAX_TARGET:
+            raise RequestRefused(414, f"a request target may have {MAX_TARGET} bytes")
+        if _TARGET.fullmatch(target) is None:
+            raise RequestRefused(400, "the request target holds a character that must be percent-encoded")
+        path, _, query = target.partition("?")
+        return RequestHead(
+            method,
+            unquote(path) if "%" in path else path,
+            query,
+            lines.headers,
+            host,
+            None if lines.chunked else lines.length,
+            lines.expects_continue and not old,
+            lines.last or old,
+        )
+
+
+def begins_badly(data: bytes) -> bool:
+    """Return whether bytes cannot be the beginning of a head, though they do not complete one.
+
+    A TLS handshake on a plain port, or lines that end in a bare line feed, would otherwise wait for the time-out.
+    """
+    return _METHOD_START.match(data) is None or data.count(b"\n") != data.count(b"\r\n")
+
+
+def _parse_lines(text: str) -> _Lines:
+    """Return what header lines (with the empty line after them) say.
+
+    Raises: RequestRefused.
+    """
+    if _LINES.fullmatch(text, 0, len(text) - 2) is None:
+        raise RequestRefused(400, _what_is_malformed(text))
+    pairs = [(name.lower(), value) for name, value in _LINE.findall(text)]
+    if len(pairs) > MAX_LINES:
+        raise RequestRefused(431, f"a request may have {MAX_LINES} header lines")
+    headers: Fields = dict(pairs)
+    if len(headers) != len(pairs):
+        headers = _joined(pairs)
+    hosts = sum(name == "host" for name, _ in pairs)
+    if hosts == 1 and _HOST.fullmatch(headers["host"]) is None:
+        raise RequestRefused(400, "the Host header holds no host name or address")
+    expect = headers.get("expect")
+    if expect is not None and expect.lower() != "100-continue":
+        raise RequestRefused(417, "the only expectation that can be met is 100-continue")
+    length, chunked = _framing(headers)
+    options = headers.get("connection", "")
+    last = bool(options) and "close" in [option.strip(" \t") for option in options.lower().split(",")]
+    return _Lines(headers, hosts, length, chunked, expect is not None, last)
+
+
+def _joined(pairs: list[tuple[str, str]]) -> Fields:
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _framing(headers: Fields) -> tuple[int, bool]:
+    """Return the length of the body, and whether it comes in chunks instead (RFC 9112, section 6).
+
+    Raises: RequestRefused.
+    """
+    coding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if coding is not None:
+        if length is not None:
+            raise RequestRefused(400, "a body has a Content-Length or a Transfer-Encoding, not both")
+        if coding.lower() != "chunked":
+            raise RequestRefused(501, "the only transfer coding that is supported is chunked, once")
+        return 0, True
+    if length is None:
+        return 0, False
+    if _LENGTH.fullmatch(length) is None:
+        raise RequestRefused(400, "Content-Length must be one number of bytes")
+    return int(length), False
+
+
+def _without_authority(method: str, target: str, host: str) -> tuple[str, str]:
+    """Return a target that is not a path as a path, and the host that it names (RFC 9112, section 3.2).
+
+    Raises: RequestRefused.
+    """
+    if method == "CONNECT":
+        raise RequestRefused(501, "this server is not a proxy")
+    if target == "*" and method == "OPTIONS":
+        return target, host
+    match = _ABSOLUTE.fullmatch(target)
+    if match is None or _HOST.fullmatch(match[1]) is None:
+        raise RequestRefused(400, "a request target is a path, or an http or https URL")
+    path = match[2] or "/"
+    return path if path[0] == "/" else f"/{path}", match[1]
+
+
+def _what_is_malformed(text: str) -> str:
+    for number, line in enumerate(text.split("\r\n")[:-2], start=1):
+        if _LINES.fullmatch(f"{line}\r\n") is None:
+            return f"header line {number} is malformed"
+    return "a header line is malformed"

@@ -1,0 +1,50 @@
+"""The PROXY protocol, version 2: who is behind a TCP proxy, in a few bytes before everything else.
+
+    12 bytes  signature        1 byte  version and command        1 byte  family        2 bytes  length of the rest
+
+Only the addresses are read; the type-length-value fields after them are skipped.
+"""
+
+import ipaddress
+import struct
+
+SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+PREFIX = 16
+"""Bytes up to and including the length."""
+MAX_HEADER = 1024
+"""Bytes of a whole header."""
+
+_LOCAL, _PROXIED = 0x20, 0x21
+_TCP4, _TCP6 = 0x11, 0x21
+_SIZES = {_TCP4: 4, _TCP6: 16}
+
+
+class ProxyHeaderInvalid(Exception):
+    """A header that breaks the rules; the message says how."""
+
+
+def header_size(prefix: bytes) -> int:
+    """Return the bytes of the whole header that begins with this prefix, which begins with the signature.
+
+    Raises: ProxyHeaderInvalid.
+    """
+    (length,) = struct.unpack("!H", prefix[14:PREFIX])
+    if PREFIX + length > MAX_HEADER:
+        raise ProxyHeaderInvalid(f"a PROXY header may have {MAX_HEADER} bytes")
+    return PREFIX + int(length)
+
+
+def source_address(header: bytes) -> str | None:
+    """Return the address of the client, or `None` when the proxy speaks for itself (a health check).
+
+    Raises: ProxyHeaderInvalid.
+    """
+    command, family = header[12], header[13]
+    if command == _LOCAL:
+        return None
+    size = _SIZES.get(family)
+    if command != _PROXIED or size is None:
+        raise ProxyHeaderInvalid("a PROXY header of another version or family")
+    if len(header) < PREFIX + 2 * size:
+        raise ProxyHeaderInvalid("a PROXY header without its addresses")
+    return str(ipaddress.ip_address(header[PREFIX : PREFIX + size]))

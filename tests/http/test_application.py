@@ -1,0 +1,125 @@
+"""The registry as an application of HTTP: what every answer carries, and what is logged when it cannot be sent."""
+
+import pytest
+
+from simple_registry.current import REQUEST
+from simple_registry.oci.digests import digest_of
+from simple_registry.wire.exchange import CannotSend, ClientGone
+from simple_registry.wire.heads import RequestRefused
+from support.documents import push_image
+from support.front import Exchange
+
+
+def test_every_answer_names_its_request_and_the_protocol(memory_front):
+    replies = [memory_front.get(path) for path in ("/v2/", "/v2/none/tags/list", "/nowhere", "/healthz")]
+    assert len({reply.header("x-request-id") for reply in replies}) == len(replies)
+    for reply in replies:
+        assert reply.header("docker-distribution-api-version") == "registry/2.0"
+
+
+def test_a_path_is_read_after_percent_decoding(front):
+    data = push_image(front, "team/app", "v1")
+    assert front.get("/v2/team%2Fapp/manifests/v1").body == data
+    assert front.get("/v2/team/app/manifests/%761").body == data
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "a%0A", "%2e%2e", "a%2F..%2Fb", "%E2%82%AC", "%ff", "a%20b", "A"])
+def test_decoded_paths_meet_the_full_grammar(memory_front, name):
+    with memory_front.unchanged():
+        assert memory_front.get(f"/v2/{name}/tags/list").status in {400, 404}
+        assert memory_front.post(f"/v2/{name}/blobs/uploads/").status in {400, 404}
+
+
+def test_repeated_headers_are_joined(front):
+    data = push_image(front, "team/app", "v1")
+    tags = [("if-none-match", '"x"'), ("if-none-match", f'"{digest_of(data)}"')]
+    assert front.get("/v2/team/app/manifests/v1", headers=tags).status == 304
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "", "\u0661", "1_0", "1, 1"])
+def test_a_length_that_is_not_a_number_is_refused(memory_front, length):
+    location = memory_front.open_session("team/app")
+    with memory_front.unchanged():
+        reply = memory_front.patch(location, body=b"four", headers={"content-length": length})
+    assert (reply.status, reply.codes) == (400, ["UNSUPPORTED"])
+
+
+def test_a_large_blob_is_sent_whole(front):
+    data = bytes(range(256)) * 4096
+    digest = front.push_blob("team/app", data)
+    assert front.get(f"/v2/team/app/blobs/{digest}").body == data
+
+
+def test_empty_answers_say_that_they_are_empty(front):
+    location = front.open_session("team/app")
+    reply = front.patch(location, body=b"x")
+    assert (reply.body, reply.header("content-length")) == (b"", "0")
+    assert front.get(location).header("content-length") is None
+
+
+@pytest.fixture
+def logged(memory_front, monkeypatch):
+    """The lines of the access log."""
+    lines = []
+    monkeypatch.setattr(memory_front.application.http, "_log", lines.append)
+    return lines
+
+
+def failing(monkeypatch, *errors):
+    """Have sending raise each error in turn, and succeed after them."""
+    pending, send = list(errors), Exchange.send
+
+    async def fail(exchange, answer):
+        if pending:
+            raise pending.pop(0)
+        await send(exchange, answer)
+
+    monkeypatch.setattr(Exchange, "send", fail)
+
+
+def test_content_that_cannot_be_sent_becomes_503(memory_front, monkeypatch, logged):
+    failing(monkeypatch, CannotSend("too many files are open"))
+    reply = memory_front.get("/v2/")
+    assert (reply.status, reply.codes, reply.header("retry-after")) == (503, ["UNKNOWN"], "1")
+    assert logged[-1]["status"] == 503
+    assert logged[-1]["note"] == "too many files are open"
+
+
+def test_a_client_that_left_before_its_answer_is_logged_as_499(memory_front, monkeypatch, logged):
+    failing(monkeypatch, ClientGone("the client left", begun=False))
+    with pytest.raises(AssertionError, match="never answered"):
+        memory_front.get("/v2/")
+    assert (logged[-1]["status"], logged[-1]["note"]) == (499, "the client left")
+
+
+def test_an_answer_that_broke_off_keeps_its_status_and_gets_a_note(memory_front, monkeypatch, logged):
+    failing(monkeypatch, ClientGone("the client left", begun=True))
+    with pytest.raises(AssertionError, match="never answered"):
+        memory_front.get("/v2/")
+    assert (logged[-1]["status"], logged[-1]["note"]) == (200, "the client left")
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "UNSUPPORTED"), (431, "UNSUPPORTED"), (503, "UNKNOWN")])
+def test_what_never_became_a_request_has_a_document_an_id_and_a_line(memory_front, logged, status, code):
+    answer = memory_front.application.http.refuse("192.0.2.9", RequestRefused(status, "a reason"))
+    headers = dict(answer.headers)
+    assert answer.status == status
+    assert headers["x-request-id"] in answer.content.decode()
+    assert code in answer.content.decode()
+    assert "a reason" in answer.content.decode()
+    assert ("retry-after" in headers) is (status == 503)
+    assert {"client": "192.0.2.9", "status": status, "note": "a reason"}.items() <= logged[-1].items()
+
+
+def test_an_id_that_a_client_chooses_is_not_taken_over(memory_front):
+    reply = memory_front.get("/v2/", headers={"x-request-id": "forged"})
+    assert "forged" not in reply.header("x-request-id")
+
+
+def test_lines_that_are_written_during_a_request_can_name_it(memory_front, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        memory_front.application._stores.metadata, "check", lambda: seen.append(REQUEST.get()), raising=False
+    )
+    replies = [memory_front.get("/readyz") for _ in range(3)]
+    assert seen == [reply.header("x-request-id") for reply in replies]
