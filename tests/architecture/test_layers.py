@@ -5,6 +5,7 @@ import pytest
 from support.sources import PACKAGE, imports, modules
 
 VALUES = {"oci", "content", "clock", "faults", "current"}
+WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
 PROTOCOLS = VALUES | {"storage.protocols", "storage.inventory"}
 ADAPTERS = ("filesystem", "sqlite", "memory")
@@ -15,6 +16,8 @@ ALLOWED = {
     "clock": set(),
     "faults": set(),
     "current": set(),
+    # HTTP on sockets, for which a registry is one application of many.
+    "wire": WIRE,
     "metrics": {"metrics"},
     "access": ACCESS,
     "storage.protocols": VALUES,
@@ -24,10 +27,11 @@ ALLOWED = {
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
     "storage.filesystem": PROTOCOLS | {"storage.filesystem", "access.signed"},
     "operations": PROTOCOLS | {"operations"},
-    "http": ACCESS | {"operations", "upstream.protocols", "metrics", "http"},
+    "http": ACCESS | WIRE | {"operations", "upstream.protocols", "metrics", "http"},
     "config": ACCESS | {"config"},
     "measuring": ACCESS | {"metrics", "http", "config"},
     "app": ACCESS
+    | WIRE
     | {
         "metrics",
         "measuring",
@@ -40,7 +44,7 @@ ALLOWED = {
         "server.logging",
     },
     "offline": ACCESS | {"storage", "operations"},
-    "server": VALUES | {"metrics", "config", "server"},
+    "server": VALUES | WIRE | {"metrics", "config", "server"},
     "cli": ACCESS
     | {"metrics", "measuring", "config", "server", "app", "offline", "operations", "storage.protocols", "cli"},
     "__main__": {"cli"},
@@ -49,7 +53,6 @@ THIRD_PARTY = {
     "apsw": {"storage.sqlite"},
     "bcrypt": {"access"},
     "cryptography": {"access", "config"},
-    "granian": {"server"},
     "jwt": {"access"},
     "re2": {"access"},
     "uvloop": {"server"},

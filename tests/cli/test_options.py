@@ -17,7 +17,7 @@ SPELLINGS = [(option, spelling) for option in OPTIONS for spelling in (option.na
 
 
 def value_of(line, option):
-    return str(line.config_dirs[0]) if option.repeatable else line.flags[option.name].text
+    return str(line.config_dirs[0]) if option.name == "cfgdir" else line.flags[option.name].text
 
 
 @pytest.mark.parametrize("form", ["-{} v:1", "--{} v:1", "-{}=v:1", "--{}=v:1"])
@@ -29,7 +29,7 @@ def test_every_option_works_with_one_dash_and_two_and_equals(option, spelling, f
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_can_be_a_variable(option):
     line = parse_command_line([], {option.variable: "v"})
-    if option.repeatable:
+    if option.name == "cfgdir":
         assert line.config_dirs == (Path("v"),)
     else:
         assert line.environment == {option.name: Given("v", option.variable)}
@@ -48,6 +48,12 @@ def test_directories_repeat_and_beat_the_variable():
     environment = {"SIMPLE_REGISTRY_CFGDIR": "c:d"}
     assert parse_command_line([], environment).config_dirs == (Path("c"), Path("d"))
     assert parse_command_line(["-cfgdir", "a", "--cfgdir=b"], environment).config_dirs == (Path("a"), Path("b"))
+
+
+def test_addresses_repeat_and_beat_the_variable():
+    environment = {"SIMPLE_REGISTRY_ADDR": "c:1  unix:/d"}
+    assert parse_command_line([], environment).environment["addr"].text == "c:1\nunix:/d"
+    assert parse_command_line(["-addr", "a:1", "--addr=b:1"], environment).flags["addr"].text == "a:1\nb:1"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -82,8 +88,9 @@ def test_what_follows_an_option_is_its_value():
         (["-zzz"], "unknown option '-zzz'; 'simple-registry help' lists all"),
         (["-add", "x"], "did you mean -addr?"),
         (["-addr"], "the option -addr needs a value"),
+        (["-datadir="], "the option -datadir needs a value"),
         (["-addr="], "the option -addr needs a value"),
-        (["-addr", "a:1", "--addr", "b:1"], "the option -addr is given twice"),
+        (["-datadir", "a", "--datadir", "b"], "the option -datadir is given twice"),
         (["serv"], "unknown command 'serv'; did you mean serve?"),
         (["frobnicate"], "unknown command 'frobnicate'; 'simple-registry help' lists all"),
         (["serve", "more"], "unrecognized arguments: more"),

@@ -32,7 +32,7 @@ CERTIFICATE = Certificate(b"", b"")
 )
 def test_passwords_in_the_clear_are_warned_about(caplog, addr, certificate, warned):
     with caplog.at_level(logging.WARNING, "simple_registry"):
-        warn(Configured(Settings(addr=addr), certificate))
+        warn(Configured(Settings(addr=(UnixAddress(Path("/run/s")), addr)), certificate))
     assert ("travel unencrypted" in caplog.text) is warned
 
 
@@ -72,4 +72,4 @@ def test_documents_that_do_not_load_are_not_read(tmp_path):
     ],
 )
 def test_people_are_told_an_address_they_can_use(authority, url):
-    assert _url(Configured(Settings(), None), Listeners((), authority)) == url
+    assert _url(Configured(Settings(), None), Listeners((), (authority,))) == url

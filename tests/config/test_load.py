@@ -37,11 +37,23 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path):
     configuration(tmp_path, "{web: {addr: 'file:1'}, log: {level: error}, dataDir: /file}")
     environment = variables(addr="env:2", datadir="/env")
     loaded = load_settings(flags(addr="flag:3"), environment, [tmp_path])
-    assert loaded.addr == TcpAddress("flag", 3)
+    assert loaded.addr == (TcpAddress("flag", 3),)
     assert loaded.data_dir == Path("/env")
     assert loaded.log_level is LogLevel.ERROR
     assert loaded.limits == Settings().limits
     assert loaded.config_dirs == (tmp_path,)
+
+
+def test_several_addresses_are_a_list_in_a_file_and_repeated_in_an_option(tmp_path):
+    configuration(tmp_path, "{web: {addr: ['a:1', 'unix:r.sock,mode=0600']}}")
+    assert from_file(tmp_path).addr == (TcpAddress("a", 1), UnixAddress(tmp_path / "r.sock", 0o600))
+    assert load_settings(flags(addr="a:1\nb:2"), {}, []).addr == (TcpAddress("a", 1), TcpAddress("b", 2))
+
+
+def test_no_address_at_all_is_refused(tmp_path):
+    configuration(tmp_path, "{web: {addr: []}}")
+    with pytest.raises(ConfigError, match="spec.web.addr is empty; name at least one"):
+        from_file(tmp_path)
 
 
 def test_a_wrong_value_is_named_by_where_it_was_given(tmp_path):
@@ -60,7 +72,7 @@ def test_relative_paths_of_a_file_are_relative_to_it(tmp_path):
     )
     loaded = from_file(tmp_path)
     assert loaded.data_dir == tmp_path / "sub/d"
-    assert loaded.addr == UnixAddress(tmp_path / "sub/r.sock")
+    assert loaded.addr == (UnixAddress(tmp_path / "sub/r.sock"),)
     assert loaded.tls == Tls(tmp_path / "sub/c.pem", Path("/k.pem"))
 
 

@@ -12,8 +12,8 @@ from simple_registry.config.values import (
     parse_count,
     parse_duration,
     parse_external_url,
-    parse_network,
     parse_path,
+    parse_proxy,
     parse_secret,
     parse_size,
     parse_token_timeout,
@@ -170,11 +170,12 @@ def test_a_token_that_outlives_a_day_is_refused():
 
 
 def test_networks_and_addresses_are_read():
-    assert str(parse_network("10.0.0.0/8")) == "10.0.0.0/8"
-    assert str(parse_network("192.0.2.7")) == "192.0.2.7/32"
-    assert str(parse_network("fd00::/8")) == "fd00::/8"
+    assert str(parse_proxy("10.0.0.0/8")) == "10.0.0.0/8"
+    assert str(parse_proxy("192.0.2.7")) == "192.0.2.7/32"
+    assert str(parse_proxy("fd00::/8")) == "fd00::/8"
+    assert parse_proxy("unix") == "unix"
     with pytest.raises(ConfigError, match=r"is an address inside a network; write 10.0.0.0/8"):
-        parse_network("10.1.2.3/8")
+        parse_proxy("10.1.2.3/8")
     for text in ("", "proxy.lan", "10.0.0.0/33", "10.0.0", "1" * 40, "10.0.0.\u0661"):
         with pytest.raises(ConfigError, match="is not a network"):
-            parse_network(text)
+            parse_proxy(text)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +24,11 @@ class Certificates:
     key: Path
 
 
-def issue(folder: Path) -> Certificates:
-    """Make a new authority and have it sign one server certificate, valid for a day."""
+def issue(folder: Path, addresses: Sequence[str] = ADDRESSES) -> Certificates:
+    """Make a new authority and have it sign one server certificate for `NAMES` and `addresses`, valid for a day."""
     authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = _sign(_named("Test authority", authority_key, None), authority_key, is_authority=True)
-    server = _sign(_named("registry", server_key, authority), authority_key, is_authority=False)
+    server = _sign(_for_server(_named("registry", server_key, authority), addresses), authority_key)
     files = Certificates(folder / "authority" / "ca.crt", folder / "server.crt", folder / "server.key")
     files.authority.parent.mkdir()
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
@@ -54,10 +55,14 @@ def _named(name: str, key: ec.EllipticCurvePrivateKey, issuer: x509.Certificate 
     )
 
 
-def _sign(builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, *, is_authority: bool) -> x509.Certificate:
+def _for_server(builder: x509.CertificateBuilder, addresses: Sequence[str]) -> x509.CertificateBuilder:
+    names: list[x509.GeneralName] = [x509.DNSName(name) for name in NAMES]
+    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+    return builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+
+
+def _sign(
+    builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey, *, is_authority: bool = False
+) -> x509.Certificate:
     builder = builder.add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-    if not is_authority:
-        names: list[x509.GeneralName] = [x509.DNSName(name) for name in NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ADDRESSES]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(key, hashes.SHA256())

@@ -1,12 +1,14 @@
 """Fixtures of the end-to-end tests: servers to speak to, images to push, places to be."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
 from e2e import clients_table
+from e2e.clients import Client, open_client
 from e2e.images import Layout, write_layout, write_single_layout
 from e2e.server import Registry, serve
 
@@ -45,6 +47,20 @@ def engine_home(registry: Registry) -> Iterator[Path]:
     """A home with a short path, as sockets and podman's run folder need it, for a client that runs containers."""
     with TemporaryDirectory(prefix="sr-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Callable[[str], Client]]:
+    """Clients by name, each prepared once."""
+    known: dict[str, Client] = {}
+    with ExitStack() as stack:
+
+        def find(name: str) -> Client:
+            if name not in known:
+                known[name] = stack.enter_context(open_client(name))
+            return known[name]
+
+        yield find
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def dockerd(home: Path, registry: Registry | None = None) -> Iterator[Path]:
     }
     words = [f"--{name}={value}" for name, value in options.items()]
     command = ["unshare", "--mount", "sh", "-c", NAMESPACE, "sh", home / "hosts", home / "etc", *words]
-    with _running(command, home, ready="API listen on"):
+    with running(command, home, lambda log: "API listen on" in log):
         yield home
 
 
@@ -58,7 +58,7 @@ def containerd(home: Path) -> Iterator[Path]:
     """Run containerd at `home/socket`."""
     _require("containerd", "ctr", home=home)
     (home / "config.toml").write_text(CONTAINERD.format(home=home))
-    with _running(["containerd", "--config", home / "config.toml"], home, ready="successfully booted"):
+    with running(["containerd", "--config", home / "config.toml"], home, lambda log: "successfully booted" in log):
         yield home
 
 
@@ -71,8 +71,8 @@ def _require(*programs: str, home: Path) -> None:
 
 
 @contextmanager
-def _running(command: list[str | Path], home: Path, *, ready: str) -> Iterator[None]:
-    """Run a daemon for the length of the block, from when its log (`daemon.log`) says that it is ready."""
+def running(command: Sequence[str | Path], home: Path, is_ready: Callable[[str], bool]) -> Iterator[None]:
+    """Run a daemon for the length of the block, once it is ready; `is_ready` is given its log (`daemon.log`)."""
     log = home / "daemon.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -80,7 +80,7 @@ def _running(command: list[str | Path], home: Path, *, ready: str) -> Iterator[N
         )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while ready not in log.read_text():
+        while not is_ready(log.read_text()):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{command[0]} did not start:\n{log.read_text()[-3000:]}")
             time.sleep(0.1)

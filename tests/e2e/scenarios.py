@@ -11,7 +11,7 @@ it was to fetch; each `<area>/team/demo` holds a chart.
 import json
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -110,7 +110,7 @@ def play(policy: Policy, challenge: Challenge, folder: Path) -> Iterator[Scenari
     documents, secrets = _documents(policy, challenge, folder)
     with serve(folder, tls=challenge is Challenge.BEARER, configuration=yaml.safe_dump_all(documents)) as registry:
         for area in ("public", "private"):
-            _fill(registry, folder, f"{area}/team")
+            fill(registry, folder, f"{area}/team", [credential.tag for credential in Credential])
         as_alice = replace(registry, username=ALICE, password=secrets[Credential.PASSWORD])
         secrets[Credential.ISSUED] = issue_token(as_alice)["secret"]
         for client in CLIENTS:
@@ -212,13 +212,14 @@ def _trusted_issuer(challenge: Challenge, folder: Path) -> tuple[Document, str]:
 # --- content --------------------------------------------------------------------------------------------------------
 
 
-def _fill(registry: Registry, folder: Path, namespace: str) -> None:
-    for credential in Credential:
-        layout = write_single_layout(folder / "content" / namespace / credential.tag)
+def fill(registry: Registry, folder: Path, namespace: str, tags: Sequence[str]) -> None:
+    """Push an image with each of the tags to `<namespace>/app`, and a chart to `<namespace>/demo`."""
+    for tag in tags:
+        layout = write_single_layout(folder / "content" / namespace / tag)
         manifest = layout.blob(layout.index)
         document = json.loads(manifest)
         blobs = [layout.blob(entry["digest"]) for entry in (document["config"], *document["layers"])]
-        _put(registry, f"{namespace}/app", credential.tag, manifest, blobs)
+        _put(registry, f"{namespace}/app", tag, manifest, blobs)
     config, chart = json.dumps({"name": "demo", "version": CHART_VERSION, "apiVersion": "v2"}).encode(), chart_archive()
     manifest = {
         "schemaVersion": 2,

@@ -32,7 +32,7 @@ from e2e.certificates import Certificates, issue
 
 USERNAME = "admin"
 PASSWORD = "correct horse: battery/staple"
-READY = re.compile(r"listening on (https?)://((?:\[[0-9a-f:]+\]|[0-9.]+):\d+)")
+READY = re.compile(r"listening on (?:(https?)://((?:\[[0-9a-f:]+\]|[0-9.]+):\d+)|(unix):(/[^\s\",]+))")
 START_SECONDS = 30
 STOP_SECONDS = 30
 SERVER_ERROR = re.compile(r'"status": ?5\d\d\b')
@@ -66,7 +66,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """A server that is ready; `authority` is the CA file to trust, `None` over plain HTTP."""
+    """A server that is ready; `authority` is the CA file to trust, `None` over plain HTTP.
+
+    At a unix socket the scheme is `unix` and the host is its path: for a proxy, not for requests from here.
+    """
 
     scheme: str
     host: str
@@ -205,7 +208,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> tuple[str,
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if found := READY.search(log.read_text(errors="replace")):
-            return found[1], found[2]
+            return found[1] or found[3], found[2] or found[4]
         if process.poll() is not None:
             break
         time.sleep(0.05)

@@ -9,14 +9,12 @@ A cell is what a client achieved, in these words:
 """
 
 import json
-from contextlib import ExitStack
 from itertools import product
 from typing import NamedTuple
 
 import pytest
 
 from e2e import clients_table
-from e2e.clients import open_client
 from e2e.clients_table import REFUSED
 from e2e.commands import Attempt
 from e2e.scenarios import CLIENTS, Challenge, Credential, Policy, basic, play
@@ -75,20 +73,6 @@ def scenario(request, tmp_path_factory):
     policy, challenge = request.param
     with play(policy, challenge, tmp_path_factory.mktemp("scenario")) as played:
         yield played
-
-
-@pytest.fixture(scope="session")
-def clients():
-    """Clients by name, each prepared once."""
-    known = {}
-    with ExitStack() as stack:
-
-        def find(name):
-            if name not in known:
-                known[name] = stack.enter_context(open_client(name))
-            return known[name]
-
-        yield find
 
 
 @pytest.mark.parametrize("credential", Credential, ids=lambda credential: credential.tag)

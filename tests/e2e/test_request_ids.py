@@ -45,12 +45,14 @@ def test_a_line_that_is_written_deep_inside_has_the_id_of_its_own_request(regist
         (b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: x\r\n" % number for number in range(200)) + b"\r\n", 431),
     ],
 )
-def test_what_is_no_http_is_answered_without_a_word(registry, head, status):
+def test_what_is_not_a_request_is_answered_and_logged_too(registry, head, status):
     host, _, port = registry.endpoint.rpartition(":")
     with contextlib.closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
         connection.sendall(head)
         answer = connection.recv(4096)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
-    assert b"content-length: 0\r\n" in answer
-    assert b"x-request-id" not in answer
-    assert lines(registry, "request") == []
+    head, _, body = answer.partition(b"\r\n\r\n")
+    (line,) = lines(registry, "request")
+    assert f"x-request-id: {line['request']}".encode() in head
+    assert json.loads(body)["requestId"] == line["request"]
+    assert (line["status"], line["note"]) == (status, json.loads(body)["errors"][0]["message"])

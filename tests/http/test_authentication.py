@@ -132,7 +132,7 @@ def test_a_password_that_looks_like_a_token_is_still_a_password(make_front, monk
     front = make_front(rules=everybody())
     for password in ("a.b.c", "eyJ.b.c"):
         monkeypatch.setattr(
-            front.application._rsgi._dispatcher._authenticator._passwords, "_verify", lambda *_, **__: True
+            front.application.http._dispatcher._authenticator._passwords, "_verify", lambda *_, **__: True
         )
         assert front.get("/v2/", user="ada", password=password).status == 200
 
@@ -172,7 +172,7 @@ def test_garbage_is_refused_even_where_nobody_would_be_let_in(clock, header, pat
 
 
 @how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(st.text() | st.text("abcXYZ019._-=+/ ", max_size=60))
+@given(st.text(st.characters(exclude_categories=["Cc", "Cs"])) | st.text("abcXYZ019._-=+/ ", max_size=60))
 def test_no_header_whatever_it_holds_is_anonymous_or_a_crash(memory_front, text):
     memory_front.access.rules = everybody()
     for header in (text, f"Basic {text}", f"Bearer {text}", f"Bearer srt_{text}", f"Bearer {text}.{text}.{text}"):
@@ -563,7 +563,7 @@ def test_an_expired_credential_is_not_exchanged_for_a_fresh_one(world, clock):
 @pytest.fixture
 def slow_hash(memory_front, monkeypatch):
     """Passwords that take a while, and are counted."""
-    passwords = memory_front.application._rsgi._dispatcher._authenticator._passwords
+    passwords = memory_front.application.http._dispatcher._authenticator._passwords
     verify, asked = passwords._verify, []
 
     def slow(password, stored, **further):

@@ -22,7 +22,7 @@ def call(memory_front):
     request = Request("GET", "/", "", {}, NO_BODY, "id")
     caller = Caller(Identity("ada"), Proof(Source.PASSWORD))
     policy = BindingPolicy([binding("ada", ("blobs", "GET"), "^a$")])
-    return Call(request, NoTarget(), caller, memory_front.application._rsgi._dispatcher._registry, policy)
+    return Call(request, NoTarget(), caller, memory_front.application.http._dispatcher._registry, policy)
 
 
 def test_a_further_permission_can_be_asked_for(call):

@@ -59,7 +59,7 @@ class Process:
 
     def ready(self):
         self.until(lambda: "listening on" in self.log or self.popen.poll() is not None, "the ready line")
-        found = re.search(r"listening on (?:(https?)://(\S+):(\d+)|unix:(\S+?))\"", self.log)
+        found = re.search(r"listening on (?:(https?)://([^\s,]+):(\d+)|unix:(\S+?))[\",]", self.log)
         assert found, self.log
         self.scheme, self.host, port, self.path = found.groups()
         self.host, self.port = (self.host or "").strip("[]"), int(port or 0)

@@ -1,19 +1,27 @@
+import fcntl
+import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from simple_registry.config.settings import TcpAddress, UnixAddress
-from simple_registry.server.listeners import ListenFault, open_listeners
+from simple_registry.server.listeners import ListenFault, inherited_listeners, open_listeners
+
+
+def sockets(listeners):
+    return [listener.socket for worker in listeners.workers for listener in worker]
 
 
 @pytest.fixture
 def listen():
     opened = []
 
-    def begin(addr, count=2):
-        opened.append(open_listeners(addr, count))
+    def begin(*addresses, count=2):
+        opened.append(open_listeners(addresses, count))
         return opened[-1]
 
     yield begin
@@ -22,16 +30,16 @@ def listen():
 
 
 def test_port_0_becomes_one_free_port_for_all(listen):
-    listeners = listen(TcpAddress("127.0.0.1", 0), 3)
-    ports = {listener.getsockname()[1] for listener in listeners.sockets}
-    assert len(listeners.sockets) == 3
-    assert ports == {int(listeners.authority.rpartition(":")[2])}
-    assert listeners.url(tls=True) == f"https://127.0.0.1:{ports.pop()}"
+    listeners = listen(TcpAddress("127.0.0.1", 0), count=3)
+    ports = {listener.getsockname()[1] for listener in sockets(listeners)}
+    assert len(sockets(listeners)) == 3
+    assert ports == {int(listeners.authorities[0].rpartition(":")[2])}
+    assert listeners.urls(tls=True) == (f"https://127.0.0.1:{ports.pop()}",)
 
 
 def test_a_port_in_use_is_refused_even_by_one_that_shares(listen):
     first = listen(TcpAddress("127.0.0.1", 0))
-    port = first.sockets[0].getsockname()[1]
+    port = sockets(first)[0].getsockname()[1]
     for host in ("127.0.0.1", "0.0.0.0", ""):
         with pytest.raises(
             ListenFault, match=rf":{port}: address already in use; .* choose another address with -addr"
@@ -40,7 +48,7 @@ def test_a_port_in_use_is_refused_even_by_one_that_shares(listen):
 
 
 def test_a_port_can_be_taken_again_at_once(listen):
-    port = listen(TcpAddress("127.0.0.1", 0)).sockets[0].getsockname()[1]
+    port = sockets(listen(TcpAddress("127.0.0.1", 0)))[0].getsockname()[1]
     first = listen(TcpAddress("127.0.0.2", port))
     with socket.create_connection(("127.0.0.2", port)):
         first.close()
@@ -48,17 +56,17 @@ def test_a_port_can_be_taken_again_at_once(listen):
 
 
 def test_ipv6_and_every_interface(listen):
-    assert listen(TcpAddress("::1", 0)).authority.startswith("[::1]:")
+    assert listen(TcpAddress("::1", 0)).authorities[0].startswith("[::1]:")
     everywhere = listen(TcpAddress("", 0))
-    port = everywhere.sockets[0].getsockname()[1]
+    port = sockets(everywhere)[0].getsockname()[1]
     for host in ("127.0.0.1", "::1"):
         socket.create_connection((host, port)).close()
 
 
 def test_a_name_listens_on_its_ipv4_address(listen):
     listeners = listen(TcpAddress("localhost", 0))
-    assert listeners.sockets[0].family == socket.AF_INET
-    assert listeners.authority.startswith("localhost:")
+    assert sockets(listeners)[0].family == socket.AF_INET
+    assert listeners.authorities[0].startswith("localhost:")
 
 
 @pytest.mark.parametrize(
@@ -76,12 +84,82 @@ def test_addresses_that_are_not_ours_are_refused(listen, addr, says):
 
 def test_a_unix_socket_is_shared_and_removed(listen, tmp_path):
     path = tmp_path / "r.sock"
-    listeners = listen(UnixAddress(path), 2)
-    assert listeners.sockets[0] is listeners.sockets[1]
-    assert listeners.url(tls=False) == f"unix:{path}"
+    listeners = listen(UnixAddress(path), count=2)
+    assert sockets(listeners)[0] is sockets(listeners)[1]
+    assert listeners.urls(tls=False) == (f"unix:{path}",)
     assert stat.S_ISSOCK(path.stat().st_mode)
     listeners.close()
     assert not path.exists()
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o600, 0o666])
+def test_a_unix_socket_has_the_mode_that_was_asked_for(listen, tmp_path, mode):
+    path = tmp_path / "r.sock"
+    listen(UnixAddress(path, mode))
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+def test_several_addresses_are_listened_on_together(listen, tmp_path):
+    path = tmp_path / "r.sock"
+    listeners = listen(TcpAddress("127.0.0.1", 0), TcpAddress("::1", 0), UnixAddress(path))
+    assert [len(worker) for worker in listeners.workers] == [3, 3]
+    assert [listener.shared for listener in listeners.workers[0]] == [False, False, True]
+    for listener in listeners.workers[1]:
+        with socket.socket(listener.socket.family) as client:
+            client.connect(listener.socket.getsockname())
+
+
+def test_when_one_of_several_addresses_is_refused_none_stays_open(listen, tmp_path):
+    path = tmp_path / "r.sock"
+    with pytest.raises(ListenFault):
+        listen(UnixAddress(path), TcpAddress("192.0.2.1", 5000))
+    assert not path.exists()
+
+
+def passed_on(*listening):
+    """Return what a process inherits of sockets that systemd passes to it; runs in a child, as it takes descriptor 3."""
+    program = (
+        "import os, sys, json\n"
+        "from simple_registry.server.listeners import ListenFault, inherited_listeners\n"
+        "os.environ['LISTEN_PID'] = str(os.getpid())\n"
+        "try:\n"
+        "    found = inherited_listeners(os.environ, 2)\n"
+        "except ListenFault as fault:\n"
+        "    print(json.dumps(str(fault)))\n"
+        "else:\n"
+        "    print(json.dumps([found.authorities, [each.shared for each in found.workers[0]], 'LISTEN_FDS' in os.environ]))\n"
+    )
+    def arrange():
+        for number, each in enumerate(listening, start=3):
+            os.dup2(each, number)
+    # Above the numbers that they are given, so that none is overwritten before it is passed on.
+    listening = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD, 20) for each in listening]
+    environment = {**os.environ, "LISTEN_FDS": str(len(listening))}
+    finished = subprocess.run(
+        [sys.executable, "-c", program], env=environment, preexec_fn=arrange, close_fds=False, capture_output=True, text=True
+    )
+    for each in listening:
+        os.close(each)
+    return json.loads(finished.stdout)
+
+
+def test_sockets_of_systemd_are_taken_over_and_shared(tmp_path):
+    path = tmp_path / "r.sock"
+    with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(path))
+        unix.listen()
+        authority = f"127.0.0.1:{tcp.getsockname()[1]}"
+        assert passed_on(tcp, unix) == [[authority, f"unix:{path}"], [True, True], False]
+
+
+def test_a_socket_that_does_not_listen_is_refused():
+    with socket.socket() as unbound:
+        assert "is not a listening stream socket" in passed_on(unbound)
+
+
+@pytest.mark.parametrize("pid", ["1", "", "x"])
+def test_sockets_that_were_passed_to_another_process_are_left_alone(pid):
+    assert inherited_listeners({"LISTEN_PID": pid, "LISTEN_FDS": "1"}, 2) is None
 
 
 def test_a_socket_file_left_by_a_dead_server_is_replaced(listen, tmp_path):

@@ -1,38 +1,23 @@
 import contextlib
-import os
 import socket
 import ssl
 import stat
+from collections import Counter
 
 import pytest
 
 from simple_registry.config.settings import Limits
-from simple_registry.config.tls import Certificate
-from simple_registry.server.worker import _http1, _pem_paths
+from simple_registry.server.worker import wire_limits
 
 
-def test_the_header_timeout_reaches_the_http_server():
-    assert _http1(Limits(header_timeout=2.5)).header_read_timeout == 2500
+def test_the_settings_reach_the_wire():
+    limits = wire_limits(Limits(header_timeout=2.5, idle_timeout=3, body_timeout=4, min_rate=5), 65536)
+    assert (limits.header_timeout, limits.idle_timeout, limits.progress_period, limits.min_rate) == (2.5, 3, 4, 5)
 
 
-def test_keys_are_lent_as_paths_and_gone_afterwards():
-    with _pem_paths(Certificate(b"chain", b"key")) as (chain, key):
-        assert (chain.read_bytes(), key.read_bytes()) == (b"chain", b"key")
-    assert not chain.exists()
-    assert not key.exists()
-
-
-def test_without_memory_files_only_the_owner_may_read_the_key(monkeypatch):
-    monkeypatch.delattr(os, "memfd_create")
-    with _pem_paths(Certificate(b"chain", b"key")) as (chain, key):
-        assert (chain.read_bytes(), key.read_bytes()) == (b"chain", b"key")
-        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
-    assert not key.exists()
-
-
-def test_without_a_certificate_there_are_no_paths():
-    with _pem_paths(None) as pem:
-        assert pem is None
+@pytest.mark.parametrize(("open_files", "connections"), [(65_536, 8192), (4096, 3584), (1024, 512), (256, 128)])
+def test_connections_leave_descriptors_for_the_rest(open_files, connections):
+    assert wire_limits(Limits(), open_files).connections == connections
 
 
 @pytest.mark.parametrize("addr", ["127.0.0.1:0", "[::1]:0", ":0", "localhost:0"])
@@ -71,7 +56,7 @@ def test_tls_is_spoken_in_both_versions_with_any_form_of_key(start, certificate,
         assert secure.version() == version.replace("_", ".")
 
 
-def test_http_2_is_offered_over_tls(start, certificate):
+def test_http_1_is_agreed_on_with_clients_that_offer_more(start, certificate):
     authority, chain, key = certificate()
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     context = ssl.create_default_context(cadata=authority)
@@ -80,7 +65,7 @@ def test_http_2_is_offered_over_tls(start, certificate):
         socket.create_connection((process.host, process.port)) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secure,
     ):
-        assert secure.selected_alpn_protocol() == "h2"
+        assert secure.selected_alpn_protocol() == "http/1.1"
 
 
 def test_a_head_that_does_not_end_is_cut_after_the_header_timeout(start, tmp_path):
@@ -90,11 +75,26 @@ def test_a_head_that_does_not_end_is_cut_after_the_header_timeout(start, tmp_pat
     process = start("-workers", "1", "-cfgdir", str(tmp_path)).ready()
     with socket.create_connection((process.host, process.port), timeout=10) as client:
         client.sendall(b"GET / HTTP/1.1\r\nhost")
-        assert client.recv(1000) == b""
+        assert client.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
-def test_the_banner_of_the_http_server_is_not_shown(start, stop_gently):
-    process = start("-workers", "1").ready()
+def test_every_address_is_served(start, stop_gently, tmp_path):
+    path = tmp_path / "r.sock"
+    process = start("-addr", f"unix:{path},mode=0600", "-workers", "2").ready()
+    assert process.get()[3] == "http"
+    process.path = str(path)
+    assert process.get()[3] == "http"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     stop_gently(process)
-    assert "ranian" not in process.log
-    assert "experimental" not in process.log
+
+
+def test_connections_to_a_shared_socket_spread_over_workers(start, tmp_path):
+    process = start("-workers", "2", addr=f"unix:{tmp_path / 'r.sock'}").ready()
+    opened = [process.connection() for _ in range(60)]
+    served = Counter()
+    for connection in opened:
+        connection.request("GET", "/")
+        served[connection.getresponse().read().split()[0]] += 1
+    for connection in opened:
+        connection.close()
+    assert len(served) == 2

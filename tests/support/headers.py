@@ -11,7 +11,7 @@ GARBAGE = [
     "Basic YWRh",  # no colon
     "Basic OnNlY3JldA==",  # no name
     "Basic YWRhOng",  # no padding
-    "Basic YWRh\nOng=",
+    "Basic YWRh\tOng=",
     "Basic YWRhOng= extra",
     "Basic /////w==",
     "Basic " + b64encode(b"ada:\xff").decode(),

@@ -158,8 +158,11 @@ def _nearest(spelling: str) -> str:
     return f"; did you mean -{near[0]}?" if near else f"; '{_PROGRAM} help' lists all"
 
 
-class _Once(argparse.Action):
-    """Store a value that may be given once: of two, one would be silently without effect."""
+class _Append(argparse.Action):
+    """Store the values of an option in the order in which they are given.
+
+    One that may be given once is refused the second time: one of the two would be without effect, in silence.
+    """
 
     def __call__(
         self,
@@ -169,11 +172,12 @@ class _Once(argparse.Action):
         option_string: str | None = None,  # noqa: ARG002 (argparse gives it)
     ) -> None:
         """Store the value."""
-        if getattr(namespace, self.dest) is not None:
+        before = getattr(namespace, self.dest) or []
+        if before and not _BY_SPELLING[self.dest].repeatable:
             parser.error(f"the option -{self.dest} is given twice")
         if not values:
             parser.error(f"the option -{self.dest} needs a value")
-        setattr(namespace, self.dest, [values])
+        setattr(namespace, self.dest, [*before, values])
 
 
 def _command(word: str) -> str:
@@ -203,7 +207,7 @@ def parser() -> argparse.ArgumentParser:
             dest=option.name,
             metavar=option.metavar,
             help=option.help,
-            action="append" if option.repeatable else _Once,
+            action=_Append,
         )
     return built
 

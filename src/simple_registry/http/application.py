@@ -4,6 +4,7 @@ What never became a request is answered here too, so that every answer has an er
 access log.
 """
 
+import asyncio
 import itertools
 import secrets
 from collections.abc import Callable
@@ -75,6 +76,11 @@ class HttpApplication:
             if self._audit is not None and (response.events or response.status > HTTPStatus.BAD_REQUEST):
                 self._audit(request, outcome)
             await self._send(exchange, request, outcome)
+        except asyncio.CancelledError:
+            # The process ends: whether a write under way takes effect is not known here.
+            if self._audit is not None and outcome.response is CLIENT_GONE:
+                self._audit(request, outcome)
+            raise
         finally:
             seconds, response = self._clock.monotonic() - started, outcome.response
             sent = 0 if head.method == "HEAD" else response.size
