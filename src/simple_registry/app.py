@@ -207,7 +207,8 @@ class RegistryApplication:
             metrics=measures.text,
         )
         origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
-        dispatcher = Dispatcher(registry, authenticator, Challenger(settings.web.challenge, origins), self._rules)
+        challenger = Challenger(settings.web.challenge, origins)
+        dispatcher = Dispatcher(registry, authenticator, challenger, self._rules, clock)
         self.find_client = origins.find_client
         self.trusts = origins.trusts
         self.http = HttpApplication(

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 
 import pytest
 
@@ -52,6 +53,9 @@ def test_what_is_not_a_request_is_answered_and_logged_too(registry, head, status
         answer = connection.recv(4096)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     head, _, body = answer.partition(b"\r\n\r\n")
+    deadline = time.monotonic() + 5
+    while not lines(registry, "request") and time.monotonic() < deadline:
+        time.sleep(0.01)  # lines are written at the end of a turn of the event loop
     (line,) = lines(registry, "request")
     assert f"x-request-id: {line['request']}".encode() in head
     assert json.loads(body)["requestId"] == line["request"]

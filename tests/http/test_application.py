@@ -69,10 +69,10 @@ def failing(monkeypatch, *errors):
     """Have sending raise each error in turn, and succeed after them."""
     pending, send = list(errors), Exchange.send
 
-    async def fail(exchange, answer):
+    async def fail(exchange, answer, *further):
         if pending:
             raise pending.pop(0)
-        await send(exchange, answer)
+        await send(exchange, answer, *further)
 
     monkeypatch.setattr(Exchange, "send", fail)
 

@@ -254,9 +254,9 @@ def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, told, monk
 def test_the_line_is_there_before_the_answer(front, told, monkeypatch):
     send, at_answer = Exchange.send, []
 
-    async def answered(exchange, answer):
+    async def answered(exchange, answer, *further):
         at_answer.append(len(told))
-        await send(exchange, answer)
+        await send(exchange, answer, *further)
 
     monkeypatch.setattr(Exchange, "send", answered)
     front.push_blob("team/app", b"x")

@@ -126,15 +126,16 @@ class Exchange:
     peer: str = CLIENT
     secure: bool = False
     reply: Reply | None = None
+    memo: object = None
 
-    async def send(self, answer: Answer) -> None:
+    async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         assert self.reply is None, "answered twice"
         content = answer.content
-        for name, value in answer.headers:
+        headers = [*answer.headers, *further]
+        for name, value in headers:
             assert name == name.lower()
             assert not set(value) & set("\r\n\0"), f"{name} would split the response"
-        assert "content-length" not in dict(answer.headers)
-        headers = list(answer.headers)
+        assert "content-length" not in dict(headers)
         if answer.status not in {204, 304}:
             headers.append(("content-length", str(answer.size)))
         pieces = content.pieces if isinstance(content, Parts) else () if isinstance(content, Unsent) else (content,)

@@ -14,7 +14,8 @@ from simple_registry.clock import Clock
 from simple_registry.current import REQUEST
 from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.dispatch import Dispatcher, Outcome
-from simple_registry.http.messages import NO_BODY, Headers, Request, Response
+from simple_registry.http.messages import NO_BODY, Request, Response
+from simple_registry.http.recent_logins import ConnectionLogin
 from simple_registry.http.problems import problem_response, refusal_response
 from simple_registry.metrics.requests import NOWHERE, OTHER, counted
 from simple_registry.oci.errors import Unavailable
@@ -54,7 +55,9 @@ class HttpApplication:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one request."""
         started = self._clock.monotonic()
-        head = exchange.head
+        head, login = exchange.head, exchange.memo
+        if not isinstance(login, ConnectionLogin):
+            exchange.memo = login = ConnectionLogin()
         request = Request(
             method=head.method,
             path=head.path,
@@ -66,6 +69,7 @@ class HttpApplication:
             peer=exchange.peer,
             host=head.host,
             secure=exchange.secure,
+            login=login,
         )
         REQUEST.set(request.id)
         outcome = Outcome(CLIENT_GONE, note="ended before it was answered")
@@ -103,15 +107,16 @@ class HttpApplication:
             "note": refused.reason,
         }
         self._log(fields)
-        return _complete(request, response)
+        headers = [*response.headers, PROTOCOL_HEADER, ("x-request-id", request.id)]
+        return Response(response.status, headers, response.content)
 
     async def _send(self, exchange: Exchange, request: Request, outcome: Outcome) -> None:
         try:
             try:
-                await exchange.send(_complete(request, outcome.response))
+                await exchange.send(outcome.response, PROTOCOL_HEADER, ("x-request-id", request.id))
             except CannotSend as cause:
                 outcome.response, outcome.note = problem_response(request, Unavailable()), str(cause)
-                await exchange.send(_complete(request, outcome.response))
+                await exchange.send(outcome.response, PROTOCOL_HEADER, ("x-request-id", request.id))
         except ClientGone as cause:
             outcome.note = str(cause)
             if not cause.begun:
@@ -119,9 +124,3 @@ class HttpApplication:
 
     def _next_id(self) -> str:
         return f"{self._id_prefix}-{next(self._ids):x}"
-
-
-def _complete(request: Request, response: Response) -> Response:
-    """Return a response with the headers that every answer has."""
-    headers: Headers = [PROTOCOL_HEADER, ("x-request-id", request.id), *response.headers]
-    return Response(response.status, headers, response.content)

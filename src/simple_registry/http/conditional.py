@@ -1,6 +1,8 @@
 """Conditional requests on content that never changes under its digest (RFC 9110, section 13)."""
 
-from simple_registry.http.messages import Headers, Request
+from functools import lru_cache
+
+from simple_registry.http.messages import Request
 from simple_registry.oci.digests import Digest
 
 
@@ -23,11 +25,13 @@ def range_applies(request: Request, digest: Digest) -> bool:
     return request.headers.get("if-range", entity_tag(digest)) == entity_tag(digest)
 
 
-def content_headers(digest: Digest, *, immutable: bool) -> Headers:
-    """Return the headers that identify content; `immutable` for URLs that name the digest."""
-    return [
+@lru_cache(maxsize=4096)
+def content_headers(digest: Digest, *further: tuple[str, str], immutable: bool) -> tuple[tuple[str, str], ...]:
+    """Return the headers that identify content, and further ones; `immutable` for URLs that name the digest."""
+    return (
         ("docker-content-digest", str(digest)),
         ("etag", entity_tag(digest)),
         ("cache-control", "private, max-age=31536000, immutable" if immutable else "no-cache"),
         ("x-content-type-options", "nosniff"),
-    ]
+        *further,
+    )

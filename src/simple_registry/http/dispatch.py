@@ -14,6 +14,7 @@ from http import HTTPStatus
 from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.rules import AccessRules
+from simple_registry.clock import Clock
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.http.authentication import Authenticator
@@ -74,8 +75,10 @@ class Dispatcher:
         authenticator: Authenticator,
         challenger: Challenger,
         rules: Callable[[], AccessRules],
+        clock: Clock,
     ) -> None:
         """Answer with these operations, to whom `authenticator` knows, what the current `rules` allow."""
+        self._clock = clock
         self._registry = registry
         self._authenticator = authenticator
         self._challenger = challenger
@@ -121,7 +124,7 @@ class Dispatcher:
         outcome.matched = matched
         rules = self._rules()
         try:
-            caller = await self._caller(request, matched)
+            caller = await self._caller(request, matched, rules)
             outcome.caller, outcome.identity = caller, caller.identity.name
             if matched.permission is not None:
                 outcome.binding = require_permission(rules.policy, caller, matched.permission)
@@ -144,13 +147,18 @@ class Dispatcher:
         ):
             self.failed_passwords += 1
 
-    async def _caller(self, request: Request, matched: Matched) -> Caller:
+    async def _caller(self, request: Request, matched: Matched, rules: AccessRules) -> Caller:
         header = request.headers.get("authorization")
         if matched.needs is Entry.PUBLIC:
             return NOBODY
         if header is None and matched.needs is Entry.LOGIN:
             raise Unauthorized
+        login, now = request.login, self._clock.monotonic()
+        if login is not None and (known := login.find(request.headers, rules, now)) is not None:
+            return known
         caller = await self._authenticator.authenticate(header, request.client)
+        if login is not None:
+            login.keep(request.headers, rules, caller, now)
         if caller.expired and not matched.continues:
             raise InvalidToken(note="an expired token")
         return caller

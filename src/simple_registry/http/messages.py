@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from simple_registry.http.events import Event
+from simple_registry.http.recent_logins import ConnectionLogin
 from simple_registry.oci.errors import Unsupported
 from simple_registry.wire.answers import Content, FileSpan, Parts, Unsent
 from simple_registry.wire.connection import NO_BODY
@@ -17,6 +18,7 @@ from simple_registry.wire.exchange import Body
 __all__ = ["NO_BODY", "Body", "FileSpan", "Headers", "Parts", "Query", "QueryInvalid", "Request", "Response", "Unsent"]
 
 Headers = list[tuple[str, str]]
+"""Headers that are put together."""
 
 MAX_QUERY_FIELDS = 1000
 
@@ -38,6 +40,8 @@ class Request(msgspec.Struct, frozen=True):
     peer: str = ""
     host: str = ""
     secure: bool = False
+    login: ConnectionLogin | None = None
+    """The caller that the connection keeps."""
 
     def query(self) -> "Query":
         """Return the parsed query string."""
@@ -77,7 +81,7 @@ class Response(msgspec.Struct, frozen=True):
     """One response. `Content-Length` follows from the content; a HEAD response is its GET response unsent."""
 
     status: int
-    headers: Headers = msgspec.field(default_factory=list)
+    headers: Sequence[tuple[str, str]] = ()
     content: Content = b""
     events: Sequence[Event] = ()
     """What was changed before this could be said."""

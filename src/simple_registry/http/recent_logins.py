@@ -7,8 +7,9 @@ Headers are kept as keyed hashes (BLAKE2b, with a key of this process), never as
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 
-from simple_registry.access.caller import Caller
+from simple_registry.access.caller import Caller, Source
 from simple_registry.access.rules import AccessRules
 from simple_registry.clock import Clock
 
@@ -17,6 +18,35 @@ LIFE = 60.0
 
 LIMIT = 10_000
 """Most headers that are known; beyond, all are forgotten and learnt anew."""
+
+
+CONNECTION_LIFE = 1.0
+"""Seconds for which a connection keeps its caller: a revocation takes effect within one."""
+
+_BY_RULES = frozenset({Source.ANONYMOUS, Source.PASSWORD, Source.STATIC_TOKEN})
+"""Proofs that the rules alone decide about."""
+
+
+class ConnectionLogin:
+    """The caller of the last request of one connection, while its header lines are the very same and so are the rules."""
+
+    __slots__ = ("_caller", "_headers", "_rules", "_until")
+
+    def __init__(self) -> None:
+        """Begin without a caller."""
+        self._headers: Mapping[str, str] | None = None
+        self._rules: AccessRules | None = None
+        self._until = 0.0
+        self._caller: Caller
+
+    def find(self, headers: Mapping[str, str], rules: AccessRules, now: float) -> Caller | None:
+        """Return the caller that sends these headers; `now` is monotonic."""
+        return self._caller if headers is self._headers and rules is self._rules and now < self._until else None
+
+    def keep(self, headers: Mapping[str, str], rules: AccessRules, caller: Caller, now: float) -> None:
+        """Keep a caller, unless it may end by anything but a change of the rules."""
+        if caller.proof.source in _BY_RULES and not caller.expired and (caller.expires is None or caller.derived):
+            self._headers, self._rules, self._caller, self._until = headers, rules, caller, now + CONNECTION_LIFE
 
 
 class RecentLogins:

@@ -85,12 +85,23 @@ class JsonFormatter(_Formatter):
 
     def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """Return a line that holds one JSON object."""
-        ours = {"time": moment(created), "level": level.lower(), "logger": logger, "message": message}
-        return json_line({**ours, **fields, **ours} if not ours.keys().isdisjoint(fields) else {**ours, **fields})
+        if not _OURS.isdisjoint(fields):
+            fields = {name: value for name, value in fields.items() if name not in _OURS}
+        begin = f'{{"time":"{moment(created)}",{_middle(level, logger, message)}'
+        return f"{begin},{json_line(fields)[1:]}" if fields else f"{begin}}}"
 
     def with_traceback(self, line: str, traceback: str) -> str:
         """Return the object with its traceback."""
         return f'{line[:-1]},"traceback":{_ENCODER.encode(traceback)}}}' if traceback else line
+
+
+_OURS = frozenset({"time", "level", "logger", "message"})
+
+
+@lru_cache
+def _middle(level: str, logger: str, message: str) -> str:
+    """Return what lines have between their time and their fields."""
+    return json_line({"level": level.lower(), "logger": logger, "message": message})[1:-1]
 
 
 def json_line(document: Mapping[str, object]) -> str:

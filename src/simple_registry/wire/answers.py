@@ -79,26 +79,33 @@ class Answer(Protocol):
         ...
 
 
-def head_of(status: int, headers: Headers, size: int, *, last: bool) -> bytes:
-    """Return the bytes of an answer's head.
+def head_of(status: int, headers: Headers, size: int, *, last: bool, further: Headers = ()) -> bytes:
+    """Return the bytes of an answer's head, with `further` header lines after `headers`.
 
     Raises: ValueError for a value that would begin a line of its own.
     """
-    lines = [_status_line(status), *[f"{name}: {value}" for name, value in headers], f"date: {_date(int(time.time()))}"]
-    if status not in _WITHOUT_CONTENT:
-        lines.append(f"content-length: {size}")
-    if last:
-        lines.append("connection: close")
-    lines.append("\r\n")
-    text = "\r\n".join(lines)
-    if not text.count("\r") == text.count("\n") == len(lines):
+    # A tuple of headers is taken to be one that comes again.
+    text = (_repeated if type(headers) is tuple else _lines)(headers)
+    if further:
+        text += _lines(further)
+    length = "" if status in _WITHOUT_CONTENT else f"content-length: {size}\r\n"
+    close = "connection: close\r\n" if last else ""
+    return f"{_status_line(status)}{text}date: {_date(int(time.time()))}\r\n{length}{close}\r\n".encode("latin-1")
+
+
+def _lines(headers: Headers) -> str:
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if not text.count("\r") == text.count("\n") == len(headers):
         raise ValueError("a header value holds a line end")
-    return text.encode("latin-1")
+    return text
+
+
+_repeated = lru_cache(maxsize=4096)(_lines)
 
 
 @lru_cache
 def _status_line(status: int) -> str:
-    return f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}"
+    return f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n"
 
 
 @lru_cache(maxsize=1)

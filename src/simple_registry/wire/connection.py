@@ -175,6 +175,7 @@ class Connection:
         "client",
         "deadline",
         "head",
+        "memo",
         "peer",
         "secure",
     )
@@ -190,6 +191,7 @@ class Connection:
         self.peer = peer
         self.client: Client = server.find_client(peer, None)
         self.secure = secure
+        self.memo: object = None
         self._state = State.IDLE
         self._parser = HeadParser()
         self._buffer = b""
@@ -608,7 +610,7 @@ class Connection:
 
     # ---------------------------------------------------------------- answers
 
-    async def send(self, answer: Answer) -> None:
+    async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         """Send the one answer to the present request; return when the kernel has its last byte.
 
         Raises: CannotSend, ClientGone.
@@ -618,11 +620,15 @@ class Connection:
         self._last = self._is_last()
         self._begun = False
         content = answer.content
-        head = head_of(answer.status, answer.headers, answer.size, last=self._last)
-        if self.head.method == "HEAD" or isinstance(content, Unsent) or answer.size == 0:
+        size = answer.size
+        head = head_of(answer.status, answer.headers, size, last=self._last, further=further)
+        if self.head.method == "HEAD" or isinstance(content, Unsent) or size == 0:
             await self._write(head)
         elif isinstance(content, bytes):
-            await self._send_bytes(head, content)
+            if size <= ONE_WRITE:
+                await self._write(head + content)
+            else:
+                await self._send_bytes(head, content)
         else:
             await self._send_files(head, content)
         self._answered = True
@@ -651,9 +657,6 @@ class Connection:
         self._linger(sending=True)
 
     async def _send_bytes(self, head: bytes, content: bytes) -> None:
-        if len(content) <= ONE_WRITE:
-            await self._write(head + content)
-            return
         account, size = self.client.account, len(content)
         if not self._server.budget.take(account, size):
             raise CannotSend("too much of earlier answers has not been read")

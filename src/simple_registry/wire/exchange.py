@@ -107,8 +107,11 @@ class Exchange(Protocol):
         """Whether the connection is encrypted."""
         ...
 
-    async def send(self, answer: Answer) -> None:
-        """Send the one answer; return when its last byte has left.
+    memo: object
+    """Whatever the application wants to keep from one request of a connection to the next; `None` at first."""
+
+    async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
+        """Send the one answer, with `further` header lines; return when its last byte has left.
 
         Raises: CannotSend, ClientGone.
         """

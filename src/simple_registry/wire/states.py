@@ -15,6 +15,8 @@ from enum import Enum, auto
 class State(Enum):
     """What a connection is doing."""
 
+    __hash__ = object.__hash__  # that of Enum is written in Python, and each request looks several up
+
     IDLE = auto()
     """Nothing of a request has arrived."""
     HEAD = auto()
@@ -39,6 +41,8 @@ class State(Enum):
 
 class Event(Enum):
     """What happens to a connection."""
+
+    __hash__ = object.__hash__
 
     BYTES = auto()
     """The first bytes of a request arrived."""

@@ -7,19 +7,23 @@ from simple_registry.content import BytesContent, Content, Span
 from simple_registry.http.call import Call, DigestTarget
 from simple_registry.http.conditional import content_headers, not_modified, range_applies
 from simple_registry.http.events import Event, EventName
-from simple_registry.http.messages import FileSpan, Headers, Parts, Response, Unsent
+from simple_registry.http.messages import FileSpan, Parts, Response, Unsent
 from simple_registry.http.ranges import content_range, parse_range
 from simple_registry.oci.media_types import OCTET_STREAM
+
+
+_ACCEPT_RANGES = ("accept-ranges", "bytes")
+_CONTENT_TYPE = ("content-type", OCTET_STREAM)
 
 
 async def get_blob(call: Call[DigestTarget]) -> Response:
     """end-2: pull a blob, whole or in part; HEAD tells that it is there without touching its content."""
     digest = call.target.digest
     content = await call.registry.blobs.open(call.target.repository, digest)
-    headers = [*content_headers(digest, immutable=True), ("accept-ranges", "bytes")]
+    headers = content_headers(digest, _ACCEPT_RANGES, immutable=True)
     if not_modified(call.request, digest):
         return Response(304, headers)
-    whole: Headers = [*headers, ("content-type", OCTET_STREAM)]
+    whole = content_headers(digest, _ACCEPT_RANGES, _CONTENT_TYPE, immutable=True)
     if call.request.method == "HEAD":
         return Response(200, whole, Unsent(content.size))
     spans = None
@@ -46,7 +50,7 @@ def _piece(content: Content, span: Span) -> bytes | FileSpan:
     return FileSpan(content, span)
 
 
-def _multipart(content: Content, spans: Sequence[Span], headers: Headers) -> Response:
+def _multipart(content: Content, spans: Sequence[Span], headers: Sequence[tuple[str, str]]) -> Response:
     """Return several spans as `multipart/byteranges` (RFC 9110, section 14.6)."""
     boundary = secrets.token_hex(16)
     pieces: list[bytes | FileSpan] = []

@@ -16,14 +16,17 @@ from simple_registry.oci.names import RepositoryName, Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
 
+_SANDBOX = ("content-security-policy", "default-src 'none'; sandbox")
+
+
 async def get_manifest(call: Call[ManifestTarget]) -> Response:
     """end-3: pull a manifest, exactly as it was pushed, whatever `Accept` says."""
     row = call.registry.manifests.get(call.target.repository, call.target.reference)
     data = await call.registry.manifests.read(row)  # for a HEAD too: a client that hears of it does not push it
-    headers = content_headers(row.digest, immutable=isinstance(call.target.reference, Digest))
+    immutable = isinstance(call.target.reference, Digest)
     if not_modified(call.request, row.digest):
-        return Response(304, headers)
-    headers += [("content-type", row.media_type), ("content-security-policy", "default-src 'none'; sandbox")]
+        return Response(304, content_headers(row.digest, immutable=immutable))
+    headers = content_headers(row.digest, ("content-type", row.media_type), _SANDBOX, immutable=immutable)
     if call.request.method == "HEAD":
         return Response(200, headers, Unsent(row.size))
     return Response(200, headers, data)
