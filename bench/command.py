@@ -1,6 +1,7 @@
 """The command: which subjects, which workloads, how long; prints tables, or writes them into docs/performance.md."""
 
 import argparse
+import shlex
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from bench.loading import FULL, MIB, QUICK, Data, Size
 from bench.machine import describe
 from bench.results import Figure, Results
 from bench.rounds import Plan
-from bench.subjects import OURS, Entrant, Target, entrants
+from bench.subjects import BEFORE, OURS, Entrant, Target, entrants
 from bench.workloads import Workload
 from faults.subjects import running
 
@@ -31,7 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not shutil.which("wrk"):
         print("wrk is needed: apt install wrk", file=sys.stderr)
         return 1
-    subjects = [entrant for entrant in entrants() if _chosen(entrant.name, options.subjects)]
+    try:
+        found = entrants(options.before)
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    subjects = [entrant for entrant in found if entrant.name == BEFORE or _chosen(entrant.name, options.subjects)]
     workloads = [
         workload
         for workload in WORKLOADS
@@ -44,7 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as temporary:
         results = run(subjects, workloads, options, Path(temporary))
         names = [entrant.name for entrant in subjects]
-        text = report(results, names, FULL if options.full else QUICK, Path(temporary), _command(options))
+        facts = [
+            ("date", time.strftime("%d %B %Y")),
+            ("command", f"`{_command(options)}`"),
+            *describe(Path(temporary), options.before),
+        ]
+        text = report(results, names, FULL if options.full else QUICK, facts)
     print(text)
     if options.write:
         document.write(text)
@@ -96,8 +107,8 @@ def loaded(subjects: Sequence[Entrant], data: Data, folder: Path) -> Iterator[li
             target.running.stop()
 
 
-def report(results: Results, subjects: Sequence[str], size: Size, folder: Path, command: str) -> str:
-    """Return the tables of a run."""
+def report(results: Results, subjects: Sequence[str], size: Size, facts: Sequence[tuple[str, str]]) -> str:
+    """Return the tables of a run; `facts` are about the run and the machine."""
 
     def titled(title: str) -> str:
         return title.format(
@@ -110,7 +121,7 @@ def report(results: Results, subjects: Sequence[str], size: Size, folder: Path, 
     verdicts = [verdict for verdict in judge(GOALS, WORKLOADS, results) if verdict.measured is not None]
     sections = [
         ("Beside other registries", COMPARED, subjects),
-        ("TLS and HTTP/2", transports.WORKLOADS, [OURS, transports.TLS]),
+        ("TLS", transports.WORKLOADS, [OURS, transports.TLS]),
         ("Small and large stores", growth.WORKLOADS, [growth.MANY, growth.FEW]),
     ]
     parts = [tables.section("Goals", tables.goals(verdicts, titled))] if verdicts else []
@@ -121,12 +132,11 @@ def report(results: Results, subjects: Sequence[str], size: Size, folder: Path, 
                 tables.section(title, tables.ratios(measured, results, names, titled)),
                 tables.section(f"{title}: figures", tables.figures(measured, results, names, titled)),
             ]
-    facts = [("date", time.strftime("%d %B %Y")), ("command", f"`{command}`"), *describe(folder)]
     return "\n".join([*parts, tables.section("Machine", tables.table(["", ""], facts, numbers=False))])
 
 
 def say(line: str) -> None:
-    """Tell how far it is."""
+    """Report progress."""
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
@@ -141,6 +151,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--workloads", nargs="+", default=[], metavar="START", help="those whose names begin with a START"
     )
     parser.add_argument("--subjects", nargs="+", default=[], metavar="START", help="likewise")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        metavar="PATH",
+        help=f'checkout with its own .venv, measured as the subject "{BEFORE}" whatever --subjects says',
+    )
     parser.add_argument("--rounds", type=int, default=_USUAL["rounds"], help="(default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=_USUAL["seconds"], help="of a round (default: %(default)s)")
     parser.add_argument("--folder", help="where data is kept while it runs (default: the system's temporary folder)")
@@ -155,8 +171,10 @@ def _command(options: argparse.Namespace) -> str:
     """Return how to repeat the run."""
     chosen = [f"--{name} {getattr(options, name)}" for name, usual in _USUAL.items() if getattr(options, name) != usual]
     chosen += [
-        f"--{name} {' '.join(getattr(options, name))}" for name in ("workloads", "subjects") if getattr(options, name)
+        f"--{name} {shlex.join(getattr(options, name))}" for name in ("workloads", "subjects") if getattr(options, name)
     ]
+    if options.before:
+        chosen.append(f"--before {shlex.quote(str(options.before))}")
     if options.full and not options.write:
         chosen.insert(0, "--full")
     target = "make bench-docs" if options.write else "make bench"

@@ -1,7 +1,7 @@
 """The programs that make load, and what they say.
 
-`wrk` for everything that it can send; a loop of our own for HEAD, whose answers wrk and h2load wait for in vain: they
-take the Content-Length of an answer to HEAD for a body that is to come.
+`wrk` for everything that it can send; a loop of our own for HEAD, because wrk takes the Content-Length of an answer to
+HEAD for a body that is to come, and waits for it in vain.
 """
 
 import re
@@ -43,16 +43,22 @@ class Load:
 
 
 def get(
-    address: str, path: str, *, seconds: int, connections: int = 16, headers: Mapping[str, str] | None = None
+    address: str,
+    path: str,
+    *,
+    seconds: int,
+    connections: int = 16,
+    headers: Mapping[str, str] | None = None,
+    scheme: str = "http",
 ) -> Load:
-    """GET one path over and over.
+    """GET one path over and over; over TLS with the scheme `https`, where wrk checks no certificate.
 
     Raises:
         LoadFailed: an answer was not 2xx, or did not come.
     """
     options = [f"-H{name}: {value}" for name, value in (headers or {}).items()]
     command = ["wrk", f"-d{seconds}s", "-t1", f"-c{connections}", "--timeout", "30s", *options]
-    return parse_wrk(_output([*command, f"http://{address}{path}"], seconds), path)
+    return parse_wrk(_output([*command, f"{scheme}://{address}{path}"], seconds), path)
 
 
 def parse_wrk(output: str, path: str = "") -> Load:

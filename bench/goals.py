@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from bench import growth
 from bench.plans import Way
+from bench.pushes import AS_DOCKER
+from bench.reads import Credential
 from bench.results import Results, times_as_good
-from bench.subjects import DOCKER, NGINX, OURS
-from bench.transports import HTTP1, HTTP2, TLS
+from bench.subjects import DISTRIBUTION, DOCKER, NGINX, OURS, ZOT
 from bench.workloads import Workload
 
 FLAT = 0.8
@@ -50,28 +51,53 @@ class Verdict:
 
 
 def _goals() -> Iterator[Goal | Limit]:
-    for by in ("tag", "digest"):
-        yield Goal(f"manifest GET by {by}", f"manifest by {by}, anonymous", 10, DOCKER)
-        yield Goal(f"manifest GET by {by}, Basic", f"manifest by {by}, Basic", 10, DOCKER)
-        basic, anonymous = (f"manifest by {by}, {credential}" for credential in ("Basic", "anonymous"))
-        yield Goal(f"manifest GET by {by}: Basic beside anonymous", basic, 0.85, against=anonymous)
-    yield Goal("blob HEAD", "blob HEAD", 10, DOCKER)
-    yield Goal("blob GET, 1 KiB", "blob 1 KiB", 10, DOCKER)
-    yield Goal("blob GET, 1 MiB", "blob 1 MiB", 3, DOCKER)
-    yield Goal("blob GET, 1 MiB", "blob 1 MiB", 0.7, NGINX)
-    yield Goal("blob GET, {large}", "blob large", 1, NGINX)
-    for size in ("1 KiB", "1 MiB", "large"):
-        for way in (Way.PUT, Way.PATCH, Way.CHUNKS):
-            title = "{large}" if size == "large" else size
-            yield Goal(f"push {title}, {way}", f"push {size}, {way}", 2, DOCKER)
+    yield from _manifests()
+    yield from _blobs()
+    yield from _pushes()
     yield Goal("tags, first page", "tags first 100", 20, DOCKER)
     yield Goal("tags, deep page", "tags deep 100", 20, DOCKER)
     yield Goal("catalog, first page", "catalog first 100", 20, DOCKER)
     yield Goal("catalog, deep page", "catalog deep 100", 20, DOCKER)
-    yield Limit("start-up, seconds", "start-up", 1)
-    yield Goal("upload of {large} over TLS, HTTP/2", f"upload, go, {HTTP2}", 0.75, TLS, f"upload, go, {HTTP1}", TLS)
+    yield Limit("start-up, seconds", "start-up", 0.35)
+    yield Limit("memory at rest, MiB", "idle memory", 55)
     for workload in growth.WORKLOADS:
         yield Goal(f"{growth.MANY}: {workload.title}", workload.name, FLAT, growth.FEW, subject=growth.MANY)
+
+
+def _manifests() -> Iterator[Goal]:
+    wanted = {Credential.ANONYMOUS: 15, Credential.BASIC: 15, Credential.BEARER: 12}
+    for by in ("tag", "digest"):
+        for credential, times in wanted.items():
+            what, workload = f"manifest GET by {by}, {credential}", f"manifest by {by}, {credential}"
+            yield Goal(what, workload, times, DOCKER)
+            yield Goal(what, workload, 2, ZOT)
+        basic, anonymous = (f"manifest by {by}, {credential}" for credential in ("Basic", "anonymous"))
+        yield Goal(f"manifest GET by {by}: Basic beside anonymous", basic, 0.85, against=anonymous)
+
+
+def _blobs() -> Iterator[Goal]:
+    yield Goal("blob HEAD", "blob HEAD", 15, DOCKER)
+    rows = (
+        ("blob GET, 1 KiB", "blob 1 KiB", 10, None),
+        ("blob GET, 1 MiB", "blob 1 MiB", 3, 0.8),
+        ("blob GET, 64 MiB, 1 connection", "blob 64 MiB, 1", 1, 0.95),
+        ("blob GET, 64 MiB, 4 connections", "blob 64 MiB, 4", 1, 0.95),
+        ("blob GET, {large}", "blob large", 1, 0.95),
+    )
+    for what, workload, beside_docker, beside_nginx in rows:
+        yield Goal(what, workload, beside_docker, DOCKER)
+        yield Goal(what, workload, 1, DISTRIBUTION)
+        if beside_nginx:
+            yield Goal(what, workload, beside_nginx, NGINX)
+
+
+def _pushes() -> Iterator[Goal]:
+    for size in ("1 KiB", "1 MiB", "large"):
+        for way in (Way.PUT, Way.PATCH, Way.CHUNKS):
+            title = "{large}" if size == "large" else size
+            yield Goal(f"push {title}, {way}", f"push {size}, {way}", 2, DOCKER)
+    yield Goal(AS_DOCKER, AS_DOCKER, 1.5, DOCKER)
+    yield Goal(AS_DOCKER, AS_DOCKER, 1, DISTRIBUTION)
 
 
 GOALS: Sequence[Goal | Limit] = tuple(_goals())

@@ -10,6 +10,8 @@ from bench.plans import Step
 from bench.subjects import Target
 
 KIB, MIB = 1024, 1024 * 1024
+LAYER = 64 * MIB
+"""A layer as large as that of a usual base image."""
 THREADS = 4
 BATCH = 50
 IMAGE, TAGS, REFERRERS = "bench/image", "bench/tags", "bench/referrers"
@@ -29,7 +31,7 @@ class Size:
     """Tags of each repository of the catalog, where a registry takes several at once; one elsewhere; 0: only a blob."""
 
 
-QUICK = Size(tags=1000, repositories=1000, referrers=100, large=64 * MIB, tags_each=10)
+QUICK = Size(tags=1000, repositories=1000, referrers=100, large=256 * MIB, tags_each=10)
 FULL = Size(tags=10_000, repositories=10_000, referrers=1000, large=256 * MIB, tags_each=10)
 
 
@@ -50,7 +52,7 @@ class Data:
 
     @property
     def small_manifest(self) -> str:
-        """What stands behind the tags of long lists, and what all referrers refer to."""
+        """The manifest under the tags of long lists, and the subject of all referrers."""
         return plans.manifest((self.digest("1 KiB"), KIB), [])
 
     def blob_path(self, blob: str) -> str:
@@ -60,7 +62,7 @@ class Data:
 def make(size: Size) -> Data:
     """Make the data; the same in every run."""
     source = random.Random(6)  # noqa: S311 (bytes that do not compress, not secrets)
-    sizes = {"1 KiB": KIB, "1 MiB": MIB, "large": size.large}
+    sizes = {"1 KiB": KIB, "1 MiB": MIB, "64 MiB": LAYER, "large": size.large}
     # In pieces: Python makes less than 256 MiB at once.
     blobs = {
         name: b"".join(source.randbytes(min(MIB, length)) for _ in range(max(1, length // MIB)))

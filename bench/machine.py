@@ -12,9 +12,12 @@ from pathlib import Path
 import apsw
 
 
-def describe(folder: Path) -> list[tuple[str, str]]:
-    """Return what a reader needs to judge the figures; `folder` is where the subjects keep their data."""
-    return [
+def describe(folder: Path, before: Path | None = None) -> list[tuple[str, str]]:
+    """Return what a reader needs to judge the figures.
+
+    `folder` is where the subjects keep their data, `before` the checkout of the subject of that name.
+    """
+    facts = [
         ("CPU", f"{_cpu(Path('/proc/cpuinfo').read_text())}, {os.cpu_count()} cores, shared with the load generator"),
         ("memory", f"{_memory(Path('/proc/meminfo').read_text()):.0f} GiB"),
         ("kernel", f"{platform.system()} {platform.release().split('-')[0]}"),
@@ -22,21 +25,28 @@ def describe(folder: Path) -> list[tuple[str, str]]:
         ("Simple Registry", _ours()),
         ("load", ", ".join(found for found in map(_version, _PROGRAMS) if found)),
     ]
+    return [*facts, ("before", _commit(before))] if before else facts
 
 
 _PROGRAMS: Sequence[tuple[str, Sequence[str], str]] = (
     ("wrk", ["wrk", "--version"], r"wrk (\S+)"),
     ("curl", ["curl", "--version"], r"curl (\S+)"),
-    ("h2load", ["h2load", "--version"], r"nghttp2/(\S+)"),
     ("nginx", ["nginx", "-v"], r"nginx/(\S+)"),
     ("docker-registry", ["docker-registry", "--version"], r"(\S+)\s*$"),
 )
 
 
 def _ours() -> str:
-    packages = [f"{name} {version(name)}" for name in ("granian", "apsw", "uvloop")]
+    packages = [f"{name} {version(name)}" for name in ("apsw", "uvloop")]
     base = [version("simple-registry"), f"Python {platform.python_version()}", f"SQLite {apsw.sqlitelibversion()}"]
     return ", ".join([*base, *packages])
+
+
+def _commit(checkout: Path) -> str:
+    """Return the commit of a checkout, and whether its files differ from it."""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    described = subprocess.run(command, capture_output=True, text=True, check=False)
+    return f"commit {described.stdout.strip()}" if described.returncode == 0 else "no git checkout"
 
 
 def _cpu(cpuinfo: str) -> str:
@@ -59,6 +69,6 @@ def _version(program: tuple[str, Sequence[str], str]) -> str:
     if not shutil.which(command[0], path=os.environ.get("PATH", "") + ":/usr/sbin"):
         return ""
     environment = os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin"}
-    told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    found = re.search(pattern, told.stdout + told.stderr)
+    printed = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    found = re.search(pattern, printed.stdout + printed.stderr)
     return f"{name} {found[1]}" if found else name

@@ -43,7 +43,7 @@ class Step:
 
 
 def filled(text: str, size: int) -> bytes:
-    """Return the content that a step's text and size stand for."""
+    """Return the content of a step with this text and size."""
     return text.encode().ljust(size, b"x")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 _USER, _SYSTEM, _CHILDREN_USER, _CHILDREN_SYSTEM = range(11, 15)
-"""Where times stand among the fields of `/proc/<pid>/stat` that follow the name (proc(5), fields 14 to 17)."""
+"""Positions of the times among the fields of `/proc/<pid>/stat` that follow the name (proc(5), fields 14 to 17)."""
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
@@ -20,7 +20,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def parse_cpu_seconds(stat: str) -> float:
-    """Return the CPU time that a `/proc/<pid>/stat` line tells; the name in it may hold spaces and parentheses."""
+    """Return the CPU time in a `/proc/<pid>/stat` line; the name in it may hold spaces and parentheses."""
     fields = stat.rpartition(")")[2].split()
     return sum(int(fields[index]) for index in (_USER, _SYSTEM, _CHILDREN_USER, _CHILDREN_SYSTEM)) / TICKS
 
@@ -35,6 +35,6 @@ def memory(pids: Iterable[int]) -> int:
 
 
 def parse_memory(rollup: str) -> int:
-    """Return the proportional set size, in bytes, that a `smaps_rollup` tells."""
+    """Return the proportional set size, in bytes, of a `smaps_rollup`."""
     (line,) = (line for line in rollup.splitlines() if line.startswith("Pss:"))
     return int(line.split()[1]) * 1024

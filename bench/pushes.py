@@ -1,4 +1,4 @@
-"""Workloads that push: blobs of three sizes in every way, mounts, whole images."""
+"""Workloads that push: blobs of three sizes in every way, layers as docker pushes them, mounts, whole images."""
 
 import hashlib
 import itertools
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from bench import generators, plans
-from bench.loading import IMAGE, KIB, MIB
+from bench.client import Client
+from bench.loading import IMAGE, KIB, LAYER, MIB
 from bench.plans import Step, Way
 from bench.results import Sample
 from bench.workloads import Round, Workload, rate_of, spending
@@ -14,6 +15,7 @@ from bench.workloads import Round, Workload, rate_of, spending
 CLIENTS = 4
 REPOSITORY = "bench/pushed"
 LAYERS = (64 * KIB, 16 * KIB, 4 * KIB)
+AS_DOCKER = "push 64 MiB as docker pushes"
 MOST = {KIB: 4000, MIB: 600}
 """Pushes that one client can do in a second at most: plans are that long, and one that runs out is an error."""
 
@@ -40,16 +42,42 @@ def large(way: Way) -> Callable[[Round], Sample]:
     """Push one large blob, MiB a second; CPU for each MiB."""
 
     def measure(round_: Round) -> Sample:
-        target = round_.target
         if way is Way.SINGLE:
             _require_single(round_)
-        content, digest = _large(round_.data.size.large, f"{way.name} {round_.number}")
-        with target.connect() as client, spending(target) as spent:
-            seconds = client.push(REPOSITORY, content, digest, way)
-        size = round_.data.size.large / MIB
-        return spent.sample(size / seconds, size)
+        size, seed = round_.data.size.large, f"{way.name} {round_.number}"
+        return _one_pushed(
+            round_, size, seed, lambda client, content, digest: client.push(REPOSITORY, content, digest, way)
+        )
 
     return measure
+
+
+def layer_by_put(round_: Round) -> Sample:
+    """Push one layer by POST and PUT with its length."""
+    return _one_pushed(
+        round_,
+        LAYER,
+        f"layer by PUT {round_.number}",
+        lambda client, content, digest: client.push(REPOSITORY, content, digest, Way.PUT),
+    )
+
+
+def layer_as_docker(round_: Round) -> Sample:
+    """Push one layer as docker does: POST, a PATCH of chunks without a length, an empty PUT."""
+    return _one_pushed(
+        round_,
+        LAYER,
+        f"layer as docker {round_.number}",
+        lambda client, content, digest: client.push_as_docker(REPOSITORY, content, digest),
+    )
+
+
+def _one_pushed(round_: Round, size: int, seed: str, push: Callable[[Client, memoryview, str], float]) -> Sample:
+    """Push one blob over one connection, MiB a second; CPU for each MiB."""
+    content, digest = _large(size, seed)
+    with round_.target.connect() as client, spending(round_.target) as spent:
+        seconds = push(client, content, digest)
+    return spent.sample(size / MIB / seconds, size / MIB)
 
 
 def images(round_: Round) -> Sample:
@@ -124,11 +152,12 @@ def _all() -> list[Workload]:
     for way, (size, name) in itertools.product(Way, ((KIB, "1 KiB"), (MIB, "1 MiB"))):
         title, measure = f"push {name}, {way}", blobs(size, way)
         found.append(Workload(title, title, "pushes/s", measure, quick=way is Way.PUT, writes=True))
-    for way in Way:
-        title, quick = f"push {{large}}, {way}", way is Way.PATCH
-        found.append(Workload(f"push large, {way}", title, "MiB/s", large(way), quick=quick, writes=True))
+    found += [Workload(f"push large, {way}", f"push {{large}}, {way}", "MiB/s", large(way), writes=True) for way in Way]
+    by_put, together = f"push 64 MiB, {Way.PUT}", "push 64 MiB"
     return [
         *found,
+        Workload(by_put, by_put, "MiB/s", layer_by_put, quick=True, writes=True, beside=together),
+        Workload(AS_DOCKER, AS_DOCKER, "MiB/s", layer_as_docker, quick=True, writes=True, beside=together),
         Workload("images", "whole images, 4 clients", "images/s", images, quick=True, writes=True),
         Workload("mounts", "mounts into new repositories", "mounts/s", mounts, writes=True),
         Workload("tag pushes", "manifest PUT under a new tag", "pushes/s", manifests, writes=True),

@@ -18,7 +18,7 @@ LONGEST_PAGE = 15
 
 
 class Credential(StrEnum):
-    """How a request proves who sends it."""
+    """How a request is authenticated."""
 
     ANONYMOUS = "anonymous"
     BASIC = "Basic"
@@ -26,7 +26,7 @@ class Credential(StrEnum):
 
 
 def headers(round_: Round, credential: Credential) -> Mapping[str, str]:
-    """Return what proves it. Subjects that know no users are asked without."""
+    """Return the header for it. Subjects without users get none."""
     if credential is Credential.ANONYMOUS or not round_.target.entrant.authorization:
         return {}
     if credential is Credential.BASIC:
@@ -68,12 +68,16 @@ def blob_get(blob: str, span: str = "") -> Callable[[Round], Sample]:
     return measure
 
 
-def blob_transfer(round_: Round) -> Sample:
-    """MiB a second of GETs of the largest blob; CPU for each MiB."""
-    with spending(round_.target) as spent:
-        path, seconds = round_.data.blob_path("large"), max(round_.seconds, 2)
-        load = generators.get(round_.target.address, path, seconds=seconds, connections=PATIENT)
-    return spent.sample(load.received / MIB / load.seconds, load.received / MIB)
+def blob_transfer(blob: str, connections: int) -> Callable[[Round], Sample]:
+    """MiB a second of GETs of a blob; CPU for each MiB."""
+
+    def measure(round_: Round) -> Sample:
+        with spending(round_.target) as spent:
+            path, seconds = round_.data.blob_path(blob), max(round_.seconds, 2)
+            load = generators.get(round_.target.address, path, seconds=seconds, connections=connections)
+        return spent.sample(load.received / MIB / load.seconds, load.received / MIB)
+
+    return measure
 
 
 def page(path: Callable[[Round], str]) -> Callable[[Round], Sample]:
@@ -121,11 +125,15 @@ def _manifests() -> list[Workload]:
 
 def _blobs() -> list[Workload]:
     rate, middle = "requests/s", f"{512 * KIB}-{512 * KIB + 64 * KIB - 1}"
+    one, several = blob_transfer("64 MiB", 1), blob_transfer("64 MiB", PATIENT)
+    large = blob_transfer("large", PATIENT)
     return [
         Workload("blob HEAD", "blob HEAD", rate, blob_head, quick=True, files=True),
         Workload("blob 1 KiB", "blob GET, 1 KiB", rate, blob_get("1 KiB"), quick=True, files=True),
         Workload("blob 1 MiB", "blob GET, 1 MiB", rate, blob_get("1 MiB"), quick=True, files=True),
-        Workload("blob large", "blob GET, {large}", "MiB/s", blob_transfer, quick=True, files=True),
+        Workload("blob 64 MiB, 1", "blob GET, 64 MiB, 1 connection", "MiB/s", one, quick=True, files=True),
+        Workload("blob 64 MiB, 4", "blob GET, 64 MiB, 4 connections", "MiB/s", several, quick=True, files=True),
+        Workload("blob large", "blob GET, {large}", "MiB/s", large, quick=True, files=True),
         Workload("range 64 KiB", "64 KiB from the middle of 1 MiB", rate, blob_get("1 MiB", middle), files=True),
         Workload("range large", "last 64 KiB of {large}", rate, blob_get("large", f"-{64 * KIB}"), files=True),
     ]

@@ -2,7 +2,7 @@
 
     round 1: A B C     round 2: B C A     round 3: C A B
 
-So a machine that gets slower for a minute is slow for all of them, and nobody always comes after the same neighbour.
+So a machine that gets slower for a minute is slow for all of them, and no subject always follows the same neighbour.
 """
 
 import itertools
@@ -45,7 +45,7 @@ def rotated(turns: Sequence[Turn], by: int) -> Sequence[Turn]:
 def measure(
     workloads: Sequence[Workload], targets: Sequence[Target], plan: Plan, say: Callable[[str], None]
 ) -> Results:
-    """Measure every workload on every subject that offers it; `say` is told how far it is."""
+    """Measure every workload on every subject that offers it; `say` reports progress."""
     results: dict[str, dict[str, Figure]] = {}
     for _, group in itertools.groupby(workloads, lambda workload: workload.beside or workload.name):
         members = list(group)

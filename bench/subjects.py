@@ -14,12 +14,16 @@ from pathlib import Path
 import bcrypt
 
 from bench.client import Client, connect
+from e2e.gotools import DISTRIBUTION as DISTRIBUTION_TOOL
 from faults import subjects
 from faults.subjects import Command, Running, Subject
 
 HERE = Path(__file__).parent
 OURS = "simple-registry"
+BEFORE = "before"
 DOCKER = "docker-registry 2.8"
+DISTRIBUTION = f"distribution {DISTRIBUTION_TOOL.version}"
+ZOT = "zot"
 NGINX = "nginx files"
 USER, PASSWORD = "bench", "correct horse battery staple"
 ACCESS = """\
@@ -90,7 +94,7 @@ class Target:
     entrant: Entrant
     running: Running
     authority: Path | None = None
-    """Who has signed its certificate; `None` over plain HTTP."""
+    """The authority that signed its certificate; `None` over plain HTTP."""
 
     @property
     def name(self) -> str:
@@ -105,7 +109,7 @@ class Target:
         return "http" if self.authority is None else "https"
 
     def connect(self) -> AbstractContextManager[Client]:
-        """Open a connection of somebody who may do everything."""
+        """Open a connection with every permission."""
         return connect(self.address, self.headers, self.authority)
 
     @property
@@ -120,8 +124,11 @@ def basic(user: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def ours(name: str = OURS, *options: str) -> Entrant:
-    """Return our registry as users run it: a policy, an access log, a worker for each core. Everybody may read."""
+def ours(name: str = OURS, *options: str, python: str = sys.executable) -> Entrant:
+    """Return our registry as users run it: a policy with anonymous reads, an access log, a worker for each core.
+
+    `python` is the interpreter that has it installed: that of this tree, or of another checkout.
+    """
 
     def command(folder: Path, data: Path, address: str) -> Command:
         documents = folder / "documents"
@@ -129,9 +136,18 @@ def ours(name: str = OURS, *options: str) -> Entrant:
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt()).decode()
         (documents / "access.yaml").write_text(ACCESS.format(user=USER, hash=hashed))
         arguments = ["-datadir", str(data), "-addr", address, "-cfgdir", str(documents), *options]
-        return Command([sys.executable, "-m", "simple_registry", "serve", *arguments])
+        return Command([python, "-m", "simple_registry", "serve", *arguments])
 
     return Entrant(Subject(name, command, subjects.our_blob), basic(USER, PASSWORD), tags_at_once=True)
+
+
+def interpreter(checkout: Path) -> Path:
+    """Return the interpreter of a checkout's own environment. Raises: FileNotFoundError."""
+    # The name as it is: what it links to has another environment, without the checkout's packages.
+    program = checkout.resolve() / ".venv" / "bin" / "python"
+    if not program.exists():
+        raise FileNotFoundError(f"{program} is missing: make -C {checkout} .venv/.runtime")
+    return program
 
 
 def nginx(program: str) -> Entrant:
@@ -169,8 +185,13 @@ def _command(words: Sequence[str], files: Mapping[str, str]) -> Callable[[Path, 
     return command
 
 
-def entrants() -> list[Entrant]:
-    """Return all that can be started here, ours first."""
-    found = [ours(), *map(Entrant, subjects.peers()), *described((HERE / "peers.toml").read_text())]
+def entrants(before: Path | None = None) -> list[Entrant]:
+    """Return all that can be started here: ours, ours of the checkout `before`, the others.
+
+    Raises:
+        FileNotFoundError: the checkout has no environment.
+    """
+    own = [ours(), *([ours(BEFORE, python=str(interpreter(before)))] if before else [])]
+    found = [*own, *map(Entrant, subjects.peers()), *described((HERE / "peers.toml").read_text())]
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     return [*found, *([nginx(program)] if program else [])]

@@ -37,7 +37,7 @@ class Workload:
     files: bool = False
     """Whether plain files can be asked for it."""
     writes: bool = False
-    """Whether it leaves work for the disk, which must not fall on whoever comes next."""
+    """Whether it leaves work for the disk, which must not fall on the next subject."""
     stopped: bool = False
     """Whether it starts the subject itself."""
     beside: str = ""

@@ -2,8 +2,9 @@ import shutil
 
 import pytest
 
-from bench.command import main
+from bench.command import WORKLOADS, main
 from bench.loading import MIB, Size
+from bench.pushes import AS_DOCKER
 
 TINY = Size(tags=20, repositories=10, referrers=4, large=MIB)
 
@@ -22,6 +23,7 @@ def test_one_short_round_of_a_pull_and_a_push_gives_figures(tmp_path, capsys, mo
             "blob HEAD",
             "tags first 100",
             "push 1 KiB, POST, PUT",
+            "push 64 MiB as docker pushes",
             "--rounds",
             "1",
             "--folder",
@@ -34,6 +36,7 @@ def test_one_short_round_of_a_pull_and_a_push_gives_figures(tmp_path, capsys, mo
     assert "| blob HEAD | " in table
     assert "| tags, first page of 100 of 20 | " in table
     assert "| push 1 KiB, POST, PUT | " in table
+    assert "| push 64 MiB as docker pushes | " in table
 
 
 def test_what_there_is_can_be_listed(capsys, monkeypatch):
@@ -41,3 +44,15 @@ def test_what_there_is_can_be_listed(capsys, monkeypatch):
 
     assert main(["--list"]) == 0
     assert "manifest by tag, Basic" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed: apt install wrk")
+def test_a_checkout_without_an_environment_ends_the_command(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("faults.subjects.peers", list)
+
+    assert main(["--before", str(tmp_path), "--list"]) == 1
+    assert "is missing" in capsys.readouterr().err
+
+
+def test_the_quick_set_has_the_push_of_docker():
+    assert [workload.quick for workload in WORKLOADS if workload.name == AS_DOCKER] == [True]

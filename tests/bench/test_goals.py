@@ -1,7 +1,8 @@
+from bench import growth
 from bench.command import WORKLOADS
 from bench.goals import GOALS, Goal, Limit, judge
 from bench.results import Better, Figure, Sample
-from bench.subjects import DOCKER, OURS
+from bench.subjects import DISTRIBUTION, DOCKER, NGINX, OURS, ZOT
 from bench.workloads import Workload
 
 
@@ -66,3 +67,15 @@ def test_workloads_have_names_of_their_own():
     names = [workload.name for workload in WORKLOADS]
 
     assert len(set(names)) == len(names)
+
+
+def test_goals_speak_of_subjects_that_there_are():
+    known = {OURS, DOCKER, DISTRIBUTION, NGINX, ZOT, growth.FEW, growth.MANY}
+
+    assert {name for goal in GOALS if isinstance(goal, Goal) for name in (goal.peer, goal.subject)} <= known
+
+
+def test_a_goal_is_set_once():
+    pairs = [(goal.workload, goal.peer, goal.against) for goal in GOALS if isinstance(goal, Goal)]
+
+    assert len(set(pairs)) == len(pairs)

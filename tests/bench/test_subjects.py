@@ -1,6 +1,9 @@
 import sys
+import tomllib
 
-from bench.subjects import basic, described, entrants
+import pytest
+
+from bench.subjects import HERE, ZOT, basic, described, entrants
 
 PEERS = f"""
 [[peer]]
@@ -36,3 +39,29 @@ def test_the_described_peers_can_be_read_and_ours_comes_first(monkeypatch):
     monkeypatch.setattr("faults.subjects.peers", list)
 
     assert entrants()[0].name == "simple-registry"
+
+
+def test_zot_has_the_name_that_goals_speak_of():
+    assert ZOT in {peer["name"] for peer in tomllib.loads((HERE / "peers.toml").read_text())["peer"]}
+
+
+def test_a_checkout_starts_with_its_own_interpreter_and_the_options_of_ours(tmp_path, monkeypatch):
+    monkeypatch.setattr("faults.subjects.peers", list)
+    program = tmp_path / "checkout/.venv/bin/python"
+    program.parent.mkdir(parents=True)
+    program.symlink_to(sys.executable)
+
+    ours, before = entrants(tmp_path / "checkout")[:2]
+    theirs, own = (
+        list(entrant.subject.command(tmp_path, tmp_path / "data", "127.0.0.1:1234").arguments)
+        for entrant in (before, ours)
+    )
+
+    assert before.name == "before"
+    assert theirs == [str(program), *own[1:]]
+    assert before.authorization == ours.authorization
+
+
+def test_a_checkout_without_an_environment_is_refused_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"make -C .* \.venv/\.runtime"):
+        entrants(tmp_path)
