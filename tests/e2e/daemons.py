@@ -87,4 +87,9 @@ def running(command: Sequence[str | Path], home: Path, is_ready: Callable[[str],
         yield
     finally:
         process.terminate()
-        process.wait(STOP_SECONDS)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
