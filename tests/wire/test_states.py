@@ -1,0 +1,44 @@
+"""The table of a connection's life, as a graph."""
+
+import pytest
+
+from simple_registry.wire.states import HANDLED, TRANSITIONS, Event, State
+
+OPEN = [state for state in State if state is not State.CLOSED]
+
+
+def reachable(state):
+    found, new = set(), {state}
+    while new:
+        found |= new
+        new = {after for before in new for after in TRANSITIONS[before].values()} - found
+    return found
+
+
+def test_every_state_is_in_the_table_and_can_be_reached():
+    assert set(TRANSITIONS) == set(State)
+    assert reachable(State.IDLE) == set(State)
+
+
+@pytest.mark.parametrize("state", OPEN, ids=lambda state: state.name)
+def test_every_open_state_can_be_lost_and_leads_to_the_end(state):
+    assert TRANSITIONS[state][Event.GONE] is State.CLOSED
+    assert State.CLOSED in reachable(state)
+
+
+def test_nothing_follows_the_end():
+    assert TRANSITIONS[State.CLOSED] == {}
+
+
+@pytest.mark.parametrize("state", [State.BROKEN, State.REFUSED, State.LINGER], ids=lambda state: state.name)
+def test_after_what_was_malformed_no_request_is_read(state):
+    assert not reachable(state) & {State.IDLE, State.HEAD, State.BODY, State.WHOLE, State.DRAIN}
+
+
+def test_a_broken_body_never_becomes_whole():
+    assert State.WHOLE not in reachable(State.BROKEN)
+
+
+def test_every_request_that_is_handled_can_be_answered():
+    for state in HANDLED:
+        assert {Event.ANSWERED, Event.ANSWERED_LAST} <= TRANSITIONS[state].keys()
