@@ -9,11 +9,10 @@ from simple_registry.access.identity import Identity
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import BindingPolicy
-from simple_registry.content import stream_of
-from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.messages import Request
 from simple_registry.oci.errors import Denied
+from simple_registry.wire.body import NO_BODY
 from support.access import binding
 
 

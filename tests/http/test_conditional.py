@@ -3,11 +3,10 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.content import stream_of
-from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.conditional import content_headers, entity_tag, not_modified, range_applies
 from simple_registry.http.messages import Request
 from simple_registry.oci.digests import digest_of
+from simple_registry.wire.body import NO_BODY
 
 DIGEST, OTHER = digest_of(b"this"), digest_of(b"that")
 TAG, OTHER_TAG = f'"{DIGEST}"', f'"{OTHER}"'

@@ -6,8 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.content import BytesContent, FileContent, Span, stream_of
-from simple_registry.wire.connection import NO_BODY
+from simple_registry.content import BytesContent, FileContent, Span
 from simple_registry.http.messages import (
     MAX_QUERY_FIELDS,
     FileSpan,
@@ -18,6 +17,7 @@ from simple_registry.http.messages import (
     Response,
     Unsent,
 )
+from simple_registry.wire.body import NO_BODY
 
 fields = st.lists(st.tuples(st.text(), st.text()), max_size=8)
 

@@ -5,12 +5,11 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.content import stream_of
-from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.messages import Query, Request
 from simple_registry.http.pagination import MAX_PAGE, PageRequest, link_headers, parse_page_request
 from simple_registry.oci.errors import PaginationInvalid
 from simple_registry.operations.pages import Page
+from simple_registry.wire.body import NO_BODY
 
 
 def request(path="/v2/team/app/tags/list"):

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from simple_registry.content import stream_of
-from simple_registry.wire.connection import NO_BODY
 from simple_registry.http.messages import Request
 from simple_registry.http.problems import failure_response, problem_response
 from simple_registry.http.routes import MethodNotAllowed
@@ -20,6 +18,7 @@ from simple_registry.oci.errors import (
     Unauthorized,
     Unavailable,
 )
+from simple_registry.wire.body import NO_BODY
 
 REQUEST = Request("GET", "/v2/a/blobs/uploads/7", "", {}, NO_BODY, "id-7")
 

@@ -129,14 +129,21 @@ def passed_on(*listening):
         "else:\n"
         "    print(json.dumps([found.authorities, [each.shared for each in found.workers[0]], 'LISTEN_FDS' in os.environ]))\n"
     )
+
     def arrange():
         for number, each in enumerate(listening, start=3):
             os.dup2(each, number)
+
     # Above the numbers that they are given, so that none is overwritten before it is passed on.
     listening = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD, 20) for each in listening]
     environment = {**os.environ, "LISTEN_FDS": str(len(listening))}
     finished = subprocess.run(
-        [sys.executable, "-c", program], env=environment, preexec_fn=arrange, close_fds=False, capture_output=True, text=True
+        [sys.executable, "-c", program],
+        env=environment,
+        preexec_fn=arrange,
+        close_fds=False,
+        capture_output=True,
+        text=True,
     )
     for each in listening:
         os.close(each)

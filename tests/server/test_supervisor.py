@@ -248,7 +248,9 @@ def test_a_fork_that_fails_leaves_signals_and_descriptors_as_they_were(monkeypat
 
     processes = Processes(Layout([]), 1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        supervisor = Supervisor(None, Listeners(((Listener(listener, shared=False),),), ("",)), build=None, reread=None, processes=processes)
+        supervisor = Supervisor(
+            None, Listeners(((Listener(listener, shared=False),),), ("",)), build=None, reread=None, processes=processes
+        )
         monkeypatch.setattr(os, "fork", fails)
         before = set(Path("/proc/self/fd").iterdir())
         for _ in range(20):

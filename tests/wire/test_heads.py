@@ -116,7 +116,9 @@ def test_header_lines_that_are_refused(lines, status):
     assert refused(*lines) == status
 
 
-@pytest.mark.parametrize("host", [None, "", "a b", "a/b", "b\u00fccher.example", "[fe80::1%25eth0]:5000", "a,b", "user@a", "a:b", "a:123456"])
+@pytest.mark.parametrize(
+    "host", [None, "", "a b", "a/b", "b\u00fccher.example", "[fe80::1%25eth0]:5000", "a,b", "user@a", "a:b", "a:123456"]
+)
 def test_a_host_that_is_missing_or_not_one_is_refused(host):
     assert refused(host=host) == 400
 
@@ -209,7 +211,9 @@ def test_the_line_that_is_malformed_is_named():
         parse("a: b", "c d")
 
 
-@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00", b"\r\n", b" GET", b"GET / HTTP/1.1\nHost: x\n\n", b"\x00", b"\xff"])
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x01\x02\x00", b"\r\n", b" GET", b"GET / HTTP/1.1\nHost: x\n\n", b"\x00", b"\xff"]
+)
 def test_what_cannot_become_a_head_is_known_early(data):
     assert begins_badly(data)
 

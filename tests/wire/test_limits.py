@@ -1,6 +1,7 @@
 """The usual limits fit together."""
 
-from simple_registry.wire.connection import BODY_READ, ONE_WRITE
+from simple_registry.wire.connection import BODY_READ
+from simple_registry.wire.sender import ONE_WRITE
 from simple_registry.wire.limits import WireLimits
 
 

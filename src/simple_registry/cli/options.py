@@ -58,7 +58,7 @@ OPTIONS = (
     Option(
         "addr",
         "ADDRESS",
-        "where to listen: host:port, [::1]:5000, :5000 or unix:/path; may be given several times (default: 0.0.0.0:5000)",
+        "where to listen: host:port, [::1]:5000, :5000 or unix:/path; may be repeated (default: 0.0.0.0:5000)",
         repeatable=True,
     ),
     Option("metrics-addr", "ADDRESS", "where to tell metrics, without a login; written as -addr (default: none)"),

@@ -110,7 +110,9 @@ def warn(configured: Configured) -> None:
     certificate = configured.certificate.warnings if configured.certificate else ()
     for warning in (*configured.settings.warnings, *certificate):
         _log.warning("%s", warning)
-    exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not _is_loopback(addr.host)]
+    exposed = [
+        addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not _is_loopback(addr.host)
+    ]
     if configured.certificate is None and exposed:
         _log.warning(
             "passwords and content travel unencrypted: there is no TLS and the address is not a loopback one; "

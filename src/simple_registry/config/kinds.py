@@ -234,7 +234,10 @@ _CONFIGURATION: Mapping[str, tuple[Text | ListOf, str]] = {
     "web.tokenSecret": (Text("secret"), "signs short-lived tokens"),
     "web.tokenTimeout": (DURATION, "how long such a token lives"),
     "web.challenge": (Text("word", _words(ChallengeMode)), "what a 401 asks for"),
-    "web.trustedProxies": (ListOf(Text("network, or `unix`"), empty=True), "whose `X-Forwarded-*` headers are believed"),
+    "web.trustedProxies": (
+        ListOf(Text("network, or `unix`"), empty=True),
+        "whose `X-Forwarded-*` headers are believed",
+    ),
     "metrics.addr": (Text("address"), "where metrics are told, without a login"),
     "manifests.allowMissing": (Text("word", _words(AllowMissing)), "which parts of a pushed manifest may be absent"),
     "limits.headerTimeout": (DURATION, "for the head of a request"),

@@ -189,7 +189,9 @@ def parse_proxy(text: str) -> TrustedProxy:
     try:
         whole = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ConfigError(f"{text!r} is not a network; write for example 10.0.0.0/8, 192.0.2.7, fd00::/8, or unix") from None
+        raise ConfigError(
+            f"{text!r} is not a network; write for example 10.0.0.0/8, 192.0.2.7, fd00::/8, or unix"
+        ) from None
     raise ConfigError(f"{text!r} is an address inside a network; write {whole} for the network")
 
 

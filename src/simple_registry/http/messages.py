@@ -12,7 +12,7 @@ from simple_registry.http.events import Event
 from simple_registry.http.recent_logins import ConnectionLogin
 from simple_registry.oci.errors import Unsupported
 from simple_registry.wire.answers import Content, FileSpan, Parts, Unsent
-from simple_registry.wire.connection import NO_BODY
+from simple_registry.wire.body import NO_BODY
 from simple_registry.wire.exchange import Body
 
 __all__ = ["NO_BODY", "Body", "FileSpan", "Headers", "Parts", "Query", "QueryInvalid", "Request", "Response", "Unsent"]

@@ -36,7 +36,7 @@ def problem_response(request: Request, error: RegistryError, challenges: Sequenc
 
 
 def refusal_response(request: Request, status: int, reason: str) -> Response:
-    """Return the response to what breaks the rules of HTTP, or could not be taken in, with the reason as its message."""
+    """Return the response to what breaks the rules of HTTP, or could not be taken in; the reason is its message."""
     headers: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
     if status == Unavailable.status:
         headers.append(("retry-after", RETRY_AFTER))

@@ -28,7 +28,7 @@ _BY_RULES = frozenset({Source.ANONYMOUS, Source.PASSWORD, Source.STATIC_TOKEN})
 
 
 class ConnectionLogin:
-    """The caller of the last request of one connection, while its header lines are the very same and so are the rules."""
+    """The caller of the last request of one connection, as long as header lines and rules stay the same."""
 
     __slots__ = ("_caller", "_headers", "_rules", "_until")
 

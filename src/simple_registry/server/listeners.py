@@ -107,7 +107,7 @@ def open_listeners(addresses: Sequence[Address], count: int) -> Listeners:
     opened: list[_Opened] = []
     try:
         for addr in addresses:
-            opened.append(_open_unix(addr) if isinstance(addr, UnixAddress) else _open_tcp(addr, count))
+            opened.append(_open_unix(addr) if isinstance(addr, UnixAddress) else _open_tcp(addr, count))  # noqa: PERF401 (those before a failure are closed)
     except ListenFault:
         _together(opened, count).close()
         raise
@@ -137,8 +137,8 @@ def _inherited(fd: int) -> _Opened:
         raise ListenFault(where, error) from error
     if not is_right:
         raise ListenFault(where, "it is not a listening stream socket; the socket unit needs ListenStream=")
-    listener.set_inheritable(False)  # noqa: FBT003
-    listener.setblocking(False)  # noqa: FBT003
+    listener.set_inheritable(False)
+    listener.setblocking(False)
     name = listener.getsockname()
     if listener.family == socket.AF_UNIX:
         return _Opened((listener,), f"unix:{name if isinstance(name, str) else os.fsdecode(name)}")
@@ -148,9 +148,7 @@ def _inherited(fd: int) -> _Opened:
 
 def _together(opened: Sequence[_Opened], count: int) -> Listeners:
     workers = tuple(
-        tuple(
-            Listener(each.sockets[worker % len(each.sockets)], shared=count > len(each.sockets)) for each in opened
-        )
+        tuple(Listener(each.sockets[worker % len(each.sockets)], shared=count > len(each.sockets)) for each in opened)
         for worker in range(count)
     )
     paths = tuple(each.path for each in opened if each.path is not None)

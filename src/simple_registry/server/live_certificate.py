@@ -1,7 +1,7 @@
 """The certificate of new connections, exchanged when its files change; connections that are open keep the old one.
 
-    files changed, and did not change again until the next look ──► they load: the next handshake has the new certificate
-                                                              └──► they do not: the old one stays, and the log says why
+files changed, and did not change again until the next look ──► they load: the next handshake has the new certificate
+                                                          └──► they do not: the old one stays, and the log says why
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class LiveCertificate:
             certificate = await asyncio.to_thread(load_certificate, self._tls, datetime.now(UTC))
             self._context = tls_context(certificate)
         except (ConfigError, OSError) as error:
-            _log.error("the certificate is not exchanged, the old one stays: %s", error)  # noqa: TRY400 (no defect here)
+            _log.error("the certificate is not exchanged, the old one stays: %s", error)
         else:
             for warning in certificate.warnings:
                 _log.warning("%s", warning)

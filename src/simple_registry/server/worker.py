@@ -16,7 +16,6 @@ import signal
 import ssl
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -157,7 +156,7 @@ async def _accept(configured: Configured, post: Post, application: Application) 
 
 async def _beat(post: Post) -> None:
     """Report that this worker is ready, and then that its event loop turns, until the parent is gone."""
-    os.set_blocking(post.report, False)  # noqa: FBT003
+    os.set_blocking(post.report, False)
     said = READY
     while _report(post, said):
         await asyncio.sleep(BEAT_INTERVAL)

@@ -129,7 +129,7 @@ class OpenSpan:
         os.close(self.fd)
 
     def read_cached(self, start: int, size: int) -> bytes | None:
-        """Return bytes of the file if the kernel has them in memory, so that the event loop does not wait for a disk."""
+        """Return bytes of the file if the kernel has them in memory, so that no disk is waited for."""
         if _RWF_NOWAIT is None:
             return None
         buffer = bytearray(size)
@@ -140,10 +140,10 @@ class OpenSpan:
         return bytes(buffer) if read == size else None
 
     def is_cached(self, start: int, stop: int) -> bool:
-        """Return whether the first and the last byte of a piece are in memory, as those between them then mostly are."""
+        """Return whether the first and the last byte of a piece are in memory; mostly, all between them are too."""
         return self.read_cached(start, 1) is not None and self.read_cached(stop - 1, 1) is not None
 
     def load(self, start: int, size: int) -> bytes:
-        """Return bytes of the file, from the disk if need be, and have the kernel fetch as many after them meanwhile."""
+        """Return bytes of the file, from the disk if need be, and have the kernel fetch as many after them."""
         os.posix_fadvise(self.fd, start + size, size, os.POSIX_FADV_WILLNEED)
         return os.pread(self.fd, size, start)

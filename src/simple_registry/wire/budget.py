@@ -24,7 +24,8 @@ class Budget:
             mine = self._by_address.get(address, 0) + size
             if mine > self._share:
                 return False
-            self._by_address[address] = mine
+            if mine:
+                self._by_address[address] = mine
         self.held += size
         return True
 
@@ -35,7 +36,7 @@ class Budget:
     def release(self, address: str | None, size: int) -> None:
         """Give bytes back that `take` held."""
         self.held -= size
-        if address is not None:
+        if address is not None and size:
             rest = self._by_address[address] - size
             if rest:
                 self._by_address[address] = rest

@@ -12,15 +12,10 @@ import ssl
 from contextlib import suppress
 from typing import Protocol
 
-from simple_registry.wire.connection import Connection, Server
+from simple_registry.wire.connection import Connection
 from simple_registry.wire.heads import RequestRefused
-from simple_registry.wire.proxy_header import (
-    PREFIX,
-    SIGNATURE,
-    ProxyHeaderInvalid,
-    header_size,
-    source_address,
-)
+from simple_registry.wire.proxy_header import PREFIX, SIGNATURE, ProxyHeaderInvalid, header_size, source_address
+from simple_registry.wire.shared import Shared
 
 AGAIN = 0.05
 """Seconds until a header that has arrived in part is looked at again: looking leaves it in the socket, which stays
@@ -30,15 +25,11 @@ _HANDSHAKE = b"\x16"
 """The first byte of a TLS handshake."""
 
 
-class Door(Server, Protocol):
+class Door(Shared, Protocol):
     """What entrances need beside what connections need."""
 
     def opened(self, entrance: "Entrance", connection: Connection) -> None:
         """Take note that an entrance became a connection."""
-        ...
-
-    def closed_one(self, entrance: "Connection | Entrance") -> None:
-        """Take note that an entrance was closed."""
         ...
 
     def shake(self, entrance: "Entrance") -> None:
@@ -68,7 +59,7 @@ class Entrance:
         self._again: asyncio.TimerHandle | None = None
         self.deadline = door.loop.time() + door.limits.handshake_timeout
 
-    def begin(self) -> None:
+    def resume_reading(self) -> None:
         """Look at what arrives."""
         self._door.loop.add_reader(self._fd, self._look)
 
@@ -118,7 +109,7 @@ class Entrance:
             header = b"" if size is None else self._socket.recv(size, socket.MSG_PEEK)
             if size is None or len(header) < size:
                 self._door.loop.remove_reader(self._fd)
-                self._again = self._door.loop.call_later(AGAIN, self.begin)
+                self._again = self._door.loop.call_later(AGAIN, self.resume_reading)
                 return
             self._peer = source_address(header) or self._peer
             self._socket.recv(size)
@@ -162,8 +153,8 @@ class Entrance:
         """Become a connection."""
         self._forget()
         with suppress(OSError):
-            self._socket.setblocking(False)  # noqa: FBT003
+            self._socket.setblocking(False)
         connection = Connection(self._door, self._socket, self._peer, secure=secure)
         self._door.opened(self, connection)
-        connection.begin()
+        connection.resume_reading()
         return connection

@@ -54,8 +54,8 @@ class RequestRefused(Exception):
 class RequestHead(msgspec.Struct, frozen=True):
     """What a head says.
 
-    `length` is the size of the body in bytes, `None` when it comes in chunks. `path` is percent-decoded, `query` is not.
-    `last` says that the client wants no further request on this connection.
+    `length` is the size of the body in bytes, `None` when it comes in chunks. `path` is percent-decoded, `query` is
+    not. `last` says that the client wants no further request on this connection.
     """
 
     method: str

@@ -44,7 +44,10 @@ _log = logging.getLogger(__name__)
 class Watched(Protocol):
     """What has a deadline."""
 
-    deadline: float
+    @property
+    def deadline(self) -> float:
+        """When `expire` is to be called."""
+        ...
 
     def expire(self) -> None:
         """End what has been waited for until the deadline."""
@@ -67,7 +70,7 @@ class WireServer:
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
         trusts: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """Hand requests to `application`. `tls` is asked at each connection; who `trusts` names may send PROXY headers."""
+        """Hand requests to `application`; ask `tls` at each connection, and read PROXY headers of peers it `trusts`."""
         self.loop = asyncio.get_running_loop()
         self.application = application
         self.limits = limits
@@ -84,9 +87,8 @@ class WireServer:
         self._handshakes: deque[Entrance] = deque()
         self._all_closed = asyncio.Event()
         self._spare = _spare()
-        self._watch_interval = min(
-            WATCH, limits.header_timeout / 4, limits.progress_period / 4, limits.idle_timeout / 4, limits.drain_timeout / 4
-        )
+        times = (limits.header_timeout, limits.idle_timeout, limits.progress_period, limits.drain_timeout)
+        self._watch_interval = min(WATCH, *(time / 4 for time in times))
         self._watching = self.loop.call_later(self._watch_interval, self._watch)
 
     @property
@@ -95,7 +97,7 @@ class WireServer:
         return len(self._open)
 
     def listen(self, listener: socket.socket, *, shared: bool = False) -> None:
-        """Accept from a non-blocking listening socket, which stays the caller's, and which other processes may share."""
+        """Accept from a non-blocking listening socket, which stays the caller's; other processes may share it."""
         # One that shares a queue takes one connection and leaves the next to the others, so that they spread.
         self._listeners[listener] = 1 if shared else ACCEPTED_PER_TURN
         self.loop.add_reader(listener.fileno(), self._accept, listener)
@@ -142,7 +144,7 @@ class WireServer:
                 sock.close()
 
     def _admit(self, sock: socket.socket, peer: str) -> None:
-        sock.setblocking(False)  # noqa: FBT003
+        sock.setblocking(False)
         context, proxied = self._tls(), self._trusts(peer)
         each: Connection | Entrance
         if context is None and not proxied:
@@ -150,7 +152,7 @@ class WireServer:
         else:
             each = Entrance(self, sock, peer, context=context, proxied=proxied)
         self._open.add(each)
-        each.begin()
+        each.resume_reading()
 
     def _accept_with_spare(self, listener: socket.socket) -> None:
         """Turn one connection away with the descriptor in reserve; without that its client would wait unanswered."""
@@ -165,7 +167,7 @@ class WireServer:
     def _turn_away(self, sock: socket.socket) -> None:
         """Answer 503 on a connection that is one too many, as far as that needs no waiting, and close it."""
         with contextlib.suppress(OSError):
-            sock.setblocking(False)  # noqa: FBT003
+            sock.setblocking(False)
             if self._tls() is None:
                 answer = self.application.refuse("", RequestRefused(503, "too many connections are open; try again"))
                 assert isinstance(answer.content, bytes)  # noqa: S101 (an error document is small)
@@ -214,7 +216,7 @@ class WireServer:
             now = self.loop.time()
             for each in [each for each in self._open if each.deadline <= now]:
                 each.expire()
-        except Exception:
+        except Exception:  # noqa: BLE001 (one connection must not end the watch over all)
             _log.exception("a connection could not be ended")
         finally:
             self._watching = self.loop.call_later(self._watch_interval, self._watch)

@@ -11,7 +11,6 @@ from simple_registry.http.messages import FileSpan, Parts, Response, Unsent
 from simple_registry.http.ranges import content_range, parse_range
 from simple_registry.oci.media_types import OCTET_STREAM
 
-
 _ACCEPT_RANGES = ("accept-ranges", "bytes")
 _CONTENT_TYPE = ("content-type", OCTET_STREAM)
 

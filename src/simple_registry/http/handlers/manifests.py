@@ -15,7 +15,6 @@ from simple_registry.oci.errors import Denied, UriTooLong
 from simple_registry.oci.names import RepositoryName, Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
-
 _SANDBOX = ("content-security-policy", "default-src 'none'; sandbox")
 
 

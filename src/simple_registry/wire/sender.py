@@ -1,0 +1,256 @@
+"""Writes the answers of one connection: from memory, from files by `sendfile`, and piece by piece over TLS.
+
+What the client does not read at once is held for it, counted by the budget, and waited for at the least rate.
+"""
+
+import asyncio
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+from simple_registry.wire.answers import Content, FileSpan, OpenSpan, Parts
+from simple_registry.wire.exchange import CannotSend, ClientGone
+from simple_registry.wire.progress import Progress
+from simple_registry.wire.shared import KIB, NEVER, Shared
+
+ONE_WRITE = 64 * KIB
+"""Bytes of the largest content that leaves together with its head, and of the pieces of a file over TLS."""
+FILE_PIECE = 1024 * KIB
+"""Bytes of a file that the kernel is told to send at a time."""
+TURN = 4 * FILE_PIECE
+"""Bytes that one answer may send without giving other connections a turn."""
+
+WOULD_WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+_MSG_MORE = getattr(socket, "MSG_MORE", 0)
+_CANNOT_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+
+
+class Sender:
+    """Writes to one socket, which stays its connection's."""
+
+    def __init__(self, shared: Shared, sock: socket.socket, lose: Callable[[], None], *, secure: bool) -> None:
+        """Write to a non-blocking socket; call `lose` when that fails."""
+        self._shared = shared
+        self._socket = sock
+        self._fd = sock.fileno()
+        self._lose = lose
+        self._secure = secure
+        self._closed = False
+        self._begun = False
+        """Whether bytes of the present answer have left."""
+        self._progress: Progress | None = None
+        """How fast the present answer is read, once it had to be waited for."""
+        self._waiter: asyncio.Future[None] | None = None
+        """Set while the client is waited for."""
+        self.deadline = NEVER
+        """When the client is given up, because it reads too slowly."""
+
+    def close(self) -> None:
+        """Write no more; whoever waits for the client learns that it is gone."""
+        self._closed = True
+        self.deadline = NEVER
+        self._shared.loop.remove_writer(self._fd)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ClientGone("the client did not read its answer", begun=self._begun))
+
+    async def send(self, head: bytes, content: Content, account: str | None) -> None:
+        """Send an answer; bytes that are held for the client count under `account`.
+
+        Raises: CannotSend, ClientGone.
+        """
+        self._begun, self._progress = False, None
+        if not isinstance(content, bytes):
+            assert isinstance(content, FileSpan | Parts)  # noqa: S101 (what is unsent never comes here)
+            await self._send_files(head, content, account)
+        elif len(content) <= ONE_WRITE:
+            await self.write(head + content, account)
+        else:
+            await self._send_large(head, content, account)
+
+    async def _send_large(self, head: bytes, content: bytes, account: str | None) -> None:
+        """Send content from memory that stays there until the client has read it."""
+        if not self._shared.budget.take(account, len(content)):
+            raise CannotSend("too much of earlier answers has not been read")
+        try:
+            await self.write(head, account, more=True)
+            await self._write_all(memoryview(content))
+        finally:
+            self._shared.budget.release(account, len(content))
+
+    # ---------------------------------------------------------------- files
+
+    async def _send_files(self, head: bytes, content: FileSpan | Parts, account: str | None) -> None:
+        pieces = content.pieces if isinstance(content, Parts) else (content,)
+        opened: dict[str, OpenSpan] = {}
+        try:
+            for piece in pieces:
+                if isinstance(piece, FileSpan) and piece.file.path not in opened:
+                    opened[piece.file.path] = self._open(piece)
+            before = head
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    before += piece
+                else:
+                    await self._send_span(before, opened[piece.file.path], piece.span, account)
+                    before = b""
+            if before:
+                await self.write(before, account)
+        except OSError as error:
+            if self._begun:
+                raise self._gone(error) from error
+            raise CannotSend(f"a file cannot be read: {error.strerror}") from error
+        finally:
+            for span in opened.values():
+                span.close()
+            self._shared.open_files -= len(opened)
+
+    def _open(self, piece: FileSpan) -> OpenSpan:
+        """Open a file.
+
+        Raises: CannotSend, OSError.
+        """
+        if not self._shared.may_open():
+            raise CannotSend("too many files are open")
+        span = OpenSpan(piece)
+        self._shared.open_files += 1
+        return span
+
+    async def _send_span(self, before: bytes, file: OpenSpan, span: tuple[int, int], account: str | None) -> None:
+        """Send some bytes, and part of a file after them."""
+        start, stop = span
+        if self._secure or stop - start <= ONE_WRITE:
+            await self._copy(before, file, start, stop, account)
+            return
+        cached = turn = start
+        while start < stop:
+            if start >= cached:
+                cached = min(stop, start + FILE_PIECE)
+                # The system call would wait for the disk, on the event loop.
+                if not file.is_cached(start, cached):
+                    await self._load(file, start, cached - start)
+            if before:
+                await self.write(before, account, more=True)
+                before = b""
+            try:
+                sent = self._sendfile(file, start, cached - start)
+            except OSError as error:
+                if error.errno not in _CANNOT_SENDFILE:
+                    raise
+                await self._copy(b"", file, start, stop, account)
+                return
+            if not sent:
+                await self._wait()
+                turn = start
+                continue
+            start += sent
+            if start - turn >= TURN:
+                turn = start
+                await asyncio.sleep(0)
+
+    def _sendfile(self, file: OpenSpan, start: int, size: int) -> int:
+        """Have the kernel send part of a file; return how many bytes it took, 0 when the client must read first.
+
+        Raises: ClientGone, OSError.
+        """
+        self._require_open()
+        try:
+            sent = os.sendfile(self._fd, file.fd, start, size)
+        except WOULD_WAIT:
+            return 0
+        if not sent:
+            raise OSError(errno.EIO, "a file is shorter than its content was")
+        self._moved(sent)
+        return sent
+
+    async def _copy(self, before: bytes, file: OpenSpan, start: int, stop: int, account: str | None) -> None:
+        """Send part of a file through memory, piece by piece."""
+        while start < stop:
+            size = min(ONE_WRITE, stop - start)
+            data = file.read_cached(start, size)
+            if data is None:
+                data = await self._load(file, start, size)
+            await self.write(before + data, account)
+            before = b""
+            start += size
+
+    async def _load(self, file: OpenSpan, start: int, size: int) -> bytes:
+        data: bytes = await self._shared.run(file.load, start, size)
+        if len(data) < size:
+            raise OSError(errno.EIO, "a file is shorter than its content was")
+        return data
+
+    # ---------------------------------------------------------------- the socket
+
+    async def write(self, data: bytes, account: str | None, *, more: bool = False) -> None:
+        """Write bytes; `more` says that others follow at once, so that the kernel sends them together.
+
+        Raises: ClientGone.
+        """
+        self._require_open()
+        try:
+            sent = self._socket.send(data, _MSG_MORE) if more and not self._secure else self._socket.send(data)
+        except WOULD_WAIT:
+            sent = 0
+        except OSError as error:
+            raise self._gone(error) from error
+        self._begun = self._begun or sent > 0
+        if sent == len(data):
+            return
+        size = len(data) - sent
+        if not self._shared.budget.take(account, size):
+            raise self._gone(OSError(errno.ENOBUFS, "the client does not read, and there is no room to wait for it"))
+        try:
+            await self._write_all(memoryview(data)[sent:])
+        finally:
+            self._shared.budget.release(account, size)
+
+    async def _write_all(self, view: memoryview) -> None:
+        while view:
+            self._require_open()
+            try:
+                sent = self._socket.send(view)
+            except WOULD_WAIT:
+                await self._wait()
+                continue
+            except OSError as error:
+                raise self._gone(error) from error
+            view = view[sent:]
+            self._moved(sent)
+
+    async def _wait(self) -> None:
+        """Wait until the client has read some of what was sent, at the least rate."""
+        loop, limits = self._shared.loop, self._shared.limits
+        if self._progress is None:
+            self._progress = Progress(period=limits.progress_period, rate=limits.min_rate)
+        self.deadline = self._progress.wait(loop.time())
+        self._waiter = waiter = loop.create_future()
+        loop.add_writer(self._fd, _set, waiter)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            self.deadline = NEVER
+            if not self._closed:  # a closed descriptor may be another connection's by now
+                loop.remove_writer(self._fd)
+
+    def _moved(self, size: int) -> None:
+        self._begun = True
+        if self._progress is not None:
+            self._progress.moved(size, self._shared.loop.time())
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise ClientGone("the client left before the end of its answer", begun=self._begun)
+
+    def _gone(self, error: OSError) -> ClientGone:
+        """Give the connection up after a failed write; return what to raise."""
+        self._lose()
+        return ClientGone(f"the answer could not be sent: {error.strerror or error}", begun=self._begun)
+
+
+def _set(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

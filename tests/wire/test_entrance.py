@@ -1,0 +1,221 @@
+"""What comes before the first request: PROXY headers and TLS."""
+
+import contextlib
+import json
+import os
+import ssl
+import struct
+import time
+
+import pytest
+
+from e2e.certificates import issue
+from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.proxy_header import SIGNATURE
+from support.wire import get, put, read_all, read_answer, split
+
+MIB = 1024 * 1024
+PROXIED = SIGNATURE + struct.pack("!BBH", 0x21, 0x11, 12) + bytes([198, 51, 100, 7, 127, 0, 0, 1]) + bytes(4)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return issue(tmp_path_factory.mktemp("tls"))
+
+
+def server_context(certificates):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.certificate, certificates.key)
+    return context
+
+
+@pytest.fixture
+def tls(make_wire, certificates):
+    context = server_context(certificates)
+    return make_wire(WireLimits(handshake_timeout=1.0), tls=lambda: context)
+
+
+@contextlib.contextmanager
+def secure(wire, certificates, version=None, before=b""):
+    context = ssl.create_default_context(cafile=certificates.authority)
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    sock = wire.connect()
+    sock.sendall(before)
+    with context.wrap_socket(sock, server_hostname="127.0.0.1") as wrapped:
+        yield wrapped
+
+
+# --- TLS ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_requests_are_served_one_after_another(tls, certificates, version):
+    with secure(tls, certificates, version) as sock:
+        for number in range(3):
+            sock.sendall(put("/echo", b"%d" % number))
+            assert json.loads(read_answer(sock)[2])["body"] == str(number)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_large_bodies_and_answers_pass_whole(tls, certificates, tmp_path, version):
+    data = os.urandom(20 * MIB)
+    tls.application.path, tls.application.size = tmp_path / "file", len(data)
+    tls.application.path.write_bytes(data)
+    with secure(tls, certificates, version) as sock:
+        sock.sendall(put("/echo", data))
+        assert json.loads(read_answer(sock)[2])["body"] == len(data)
+        sock.sendall(get("/file"))
+        assert read_answer(sock)[2] == data
+        sock.sendall(get("/parts"))
+        assert read_answer(sock)[2] == b"begin" + data[1:-1] + b"end"
+
+
+def test_a_slow_reader_gets_every_byte(tls, certificates, tmp_path):
+    data = os.urandom(3 * MIB)
+    tls.application.path, tls.application.size = tmp_path / "file", len(data)
+    tls.application.path.write_bytes(data)
+    with secure(tls, certificates) as sock:
+        sock.sendall(get("/file", close=True))
+        time.sleep(0.3)
+        found = b""
+        while piece := sock.recv(30_000):
+            found += piece
+            time.sleep(0.001)
+    assert split(found)[2] == data
+
+
+def test_a_body_that_breaks_off_is_never_whole(tls, certificates):
+    with secure(tls, certificates) as sock:
+        sock.sendall(put("/echo", b"half", length=8))
+    tls.until(lambda: tls.application.interrupted)
+    assert tls.application.whole == []
+
+
+def test_a_client_that_said_goodbye_is_answered(tls, certificates):
+    with secure(tls, certificates) as sock:
+        sock.sendall(get("/slow"))
+        with contextlib.suppress(OSError):
+            sock.settimeout(0.05)
+            sock.unwrap()  # sends the end of our side, and waits for that of the other
+        tls.until(lambda: tls.application.whole == ["/slow"])
+
+
+def test_a_plain_request_is_told_that_the_port_speaks_tls(tls):
+    status, _, body = split(tls.send(get("/echo")))
+    assert (status, json.loads(body)["refused"]) == (400, "this port speaks TLS; use https")
+
+
+def test_a_handshake_on_a_plain_port_is_answered_at_once(wire, certificates):
+    with pytest.raises(ssl.SSLError), secure(wire, certificates):
+        pass
+    assert wire.works()
+
+
+@pytest.mark.parametrize("begin", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x16" + b"x" * 500])
+def test_a_handshake_that_does_not_go_on_is_closed_in_time(tls, begin):
+    started = time.monotonic()
+    with tls.connect() as sock:
+        sock.sendall(begin)
+        read_all(sock)
+    assert time.monotonic() - started < 4
+    tls.until(lambda: tls.server.connections == 0)
+
+
+def test_silent_handshakes_keep_no_other_client_out(tls, certificates):
+    silent = [tls.connect() for _ in range(200)]
+    for sock in silent[:100]:
+        sock.sendall(b"\x16\x03\x01")
+    with secure(tls, certificates) as sock:
+        sock.sendall(get("/echo"))
+        assert read_answer(sock)[0] == 200
+    for sock in silent:
+        sock.close()
+
+
+def test_a_new_certificate_is_for_new_connections(make_wire, certificates, tmp_path):
+    other = issue(tmp_path)
+    current = [server_context(certificates)]
+    wire = make_wire(tls=lambda: current[0])
+    with secure(wire, certificates) as old:
+        current[0] = server_context(other)
+        with secure(wire, other) as new:
+            new.sendall(get("/echo"))
+            assert read_answer(new)[0] == 200
+        old.sendall(get("/echo"))
+        assert read_answer(old)[0] == 200
+
+
+def test_stopping_closes_handshakes_under_way(tls):
+    with tls.connect() as sock:
+        tls.until(lambda: tls.server.connections == 1)
+        tls.stop()
+        assert read_all(sock) == b""
+
+
+# --- PROXY headers --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def behind_proxy(make_wire):
+    return make_wire(WireLimits(handshake_timeout=1.0), trusts=lambda peer: peer == "127.0.0.1")
+
+
+def test_a_trusted_proxy_names_its_client(behind_proxy):
+    assert split(behind_proxy.send(PROXIED + get("/echo", close=True)))[0] == 200
+    assert behind_proxy.application.clients == ["198.51.100.7"]
+
+
+def test_a_trusted_proxy_need_not_send_one(behind_proxy):
+    assert behind_proxy.works()
+    assert behind_proxy.application.clients == ["127.0.0.1"]
+
+
+def test_a_header_may_arrive_in_pieces(behind_proxy):
+    with behind_proxy.connect() as sock:
+        for byte in PROXIED:
+            sock.sendall(bytes([byte]))
+            time.sleep(0.005)
+        sock.sendall(get("/echo"))
+        assert read_answer(sock)[0] == 200
+    assert behind_proxy.application.clients == ["198.51.100.7"]
+
+
+def test_a_proxy_that_speaks_for_itself_is_its_own_client(behind_proxy):
+    local = SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)
+    assert split(behind_proxy.send(local + get("/echo", close=True)))[0] == 200
+    assert behind_proxy.application.clients == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        SIGNATURE + struct.pack("!BBH", 0x11, 0x11, 12) + bytes(12),
+        SIGNATURE + struct.pack("!BBH", 0x21, 0x11, 2000) + bytes(2000),
+        SIGNATURE + struct.pack("!BBH", 0x21, 0x11, 4) + bytes(4),
+        PROXIED[:20],
+    ],
+)
+def test_a_malformed_or_unfinished_header_ends_the_connection(behind_proxy, header):
+    started = time.monotonic()
+    assert behind_proxy.send(header) == b""
+    assert time.monotonic() - started < 4
+    assert behind_proxy.works()
+
+
+def test_only_one_header_is_read(behind_proxy):
+    assert split(behind_proxy.send(PROXIED + PROXIED + get("/echo")))[0] == 400
+
+
+def test_a_peer_that_is_not_trusted_sends_a_malformed_request(wire):
+    assert split(wire.send(PROXIED + get("/echo")))[0] == 400
+    assert wire.application.clients == []
+
+
+def test_a_header_comes_before_the_handshake(make_wire, certificates):
+    context = server_context(certificates)
+    wire = make_wire(tls=lambda: context, trusts=lambda _: True)
+    with secure(wire, certificates, before=PROXIED) as sock:
+        sock.sendall(get("/echo"))
+        assert read_answer(sock)[0] == 200
+    assert wire.application.clients == ["198.51.100.7"]
