@@ -70,20 +70,20 @@ class Application:
             raise RuntimeError("the test says crash")
         if head.path == "/slow":
             await asyncio.sleep(0.3)
-        body = b""
+        chunks = []
         if head.path != "/early":
             try:
                 async for chunk in exchange.body:
                     if head.path == "/whole" and not exchange.body.hold(len(chunk)):
                         await exchange.send(Answer(503))
                         return
-                    body += chunk
+                    chunks.append(chunk)
             except (ContentInterrupted, BodyTooSlow) as error:
                 self.interrupted.append(error)
                 await self._send(exchange, Answer(408 if isinstance(error, BodyTooSlow) else 400))
                 return
             self.whole.append(head.path)
-        await self._send(exchange, self._answer(head, body))
+        await self._send(exchange, self._answer(head, b"".join(chunks)))
 
     def _answer(self, head: Any, body: bytes) -> Answer:
         if head.path == "/bytes":

@@ -1,0 +1,118 @@
+"""Coroutines whose first step runs at once, and whose rest is a task like any other."""
+
+import asyncio
+from contextvars import ContextVar
+
+import pytest
+
+from simple_registry.wire.eager import start
+
+SEEN = ContextVar("seen", default="outside")
+
+
+def run(scenario):
+    return asyncio.run(scenario())
+
+
+def test_what_waits_for_nothing_is_done_at_once():
+    done = []
+
+    async def work():
+        done.append("all")
+
+    async def scenario():
+        assert start(asyncio.get_running_loop(), work()) is None
+        assert done == ["all"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(0.01), lambda: asyncio.to_thread(str)])
+def test_what_waits_goes_on_as_a_task(wait):
+    steps = []
+
+    async def work():
+        steps.append(1)
+        await wait()
+        steps.append(2)
+        await wait()
+        steps.append(asyncio.current_task())
+
+    async def scenario():
+        task = start(asyncio.get_running_loop(), work())
+        assert steps == [1]
+        await task
+        assert steps == [1, 2, task]
+
+    run(scenario)
+
+
+def test_a_failure_of_the_first_step_is_raised_and_a_later_one_is_the_tasks():
+    async def fail(wait):
+        if wait:
+            await asyncio.sleep(0)
+        raise RuntimeError("the test says no")
+
+    async def scenario():
+        with pytest.raises(RuntimeError, match="the test says no"):
+            start(asyncio.get_running_loop(), fail(wait=False))
+        task = start(asyncio.get_running_loop(), fail(wait=True))
+        with pytest.raises(RuntimeError, match="the test says no"):
+            await task
+
+    run(scenario)
+
+
+def test_a_failure_of_what_it_waits_for_reaches_the_coroutine():
+    async def scenario():
+        future = asyncio.get_running_loop().create_future()
+        caught = []
+
+        async def work():
+            try:
+                await future
+            except ValueError as error:
+                caught.append(error)
+
+        task = start(asyncio.get_running_loop(), work())
+        future.set_exception(ValueError("no"))
+        await task
+        assert len(caught) == 1
+
+    run(scenario)
+
+
+def test_a_cancellation_reaches_the_coroutine_which_may_still_wait():
+    steps = []
+
+    async def work():
+        try:
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(0)
+            steps.append("cleaned up")
+
+    async def scenario():
+        task = start(asyncio.get_running_loop(), work())
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert steps == ["cleaned up"]
+
+    run(scenario)
+
+
+def test_the_context_is_its_own_from_the_first_step_on():
+    seen = []
+
+    async def work():
+        SEEN.set("inside")
+        await asyncio.sleep(0)
+        seen.append(SEEN.get())
+
+    async def scenario():
+        await start(asyncio.get_running_loop(), work())
+        assert (seen, SEEN.get()) == (["inside"], "outside")
+
+    run(scenario)
