@@ -9,6 +9,7 @@ from support.sources import ROOT, modules
 EXEMPT = {
     "__main__": "one call, made by every end-to-end test",
     "upstream.protocols": "promises without code; tests/upstream asks the one client for them",
+    "wire.shared": "promises without code, and one deadline; tests/wire asks the server for them",
     "storage.inventory": "promises without code; tests/storage/contracts asks every adapter for them",
     "storage.protocols": "promises without code; tests/storage/contracts asks every adapter for them",
 }

@@ -29,14 +29,17 @@ LIMIT = 15.0
 class Process:
     """A server process and its log."""
 
-    def __init__(self, directory, *arguments):
+    def __init__(self, directory, *arguments, environment=()):
         self.data = directory / "data"
         self.log_path = directory / "log"
         self.log_file = self.log_path.open("wb")
         words = [*ADMIN, "-datadir", str(self.data), "-log-format", "json", *arguments]
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("SIMPLE_REGISTRY_")}
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith("SIMPLE_REGISTRY_")}
         self.popen = subprocess.Popen(
-            [sys.executable, str(ENTRY), *words], stderr=self.log_file, stdout=self.log_file, env=environment
+            [sys.executable, str(ENTRY), *words],
+            stderr=self.log_file,
+            stdout=self.log_file,
+            env={**inherited, **dict(environment)},
         )
 
     @property
@@ -105,10 +108,10 @@ class Process:
 def start(tmp_path):
     with contextlib.ExitStack() as stack:
 
-        def begin(*arguments, addr="127.0.0.1:0"):
+        def begin(*arguments, addr="127.0.0.1:0", environment=()):
             directory = tmp_path / f"process-{len(list(tmp_path.glob('process-*')))}"
             directory.mkdir()
-            process = Process(directory, *(("-addr", addr) if addr else ()), *arguments)
+            process = Process(directory, *(("-addr", addr) if addr else ()), *arguments, environment=environment)
             stack.callback(process.close)
             return process
 

@@ -53,7 +53,7 @@ class Application:
             (self._directory / "forever-begun").touch()
             await asyncio.sleep(1000)
         if path == "/hang":
-            time.sleep(1000)
+            time.sleep(1000)  # noqa: ASYNC251 (it is to hang)
         size = 0
         async for chunk in exchange.body:
             size += len(chunk)
@@ -78,5 +78,9 @@ simple_registry.app = app
 
 if __name__ == "__main__":
     from simple_registry.cli.main import main
+    from simple_registry.server import supervisor, worker
+
+    supervisor.HANG = float(os.environ.get("TEST_HANG", supervisor.HANG))
+    worker.BEAT_INTERVAL = float(os.environ.get("TEST_BEAT", worker.BEAT_INTERVAL))
 
     sys.exit(main())

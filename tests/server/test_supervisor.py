@@ -12,7 +12,7 @@ import pytest
 from simple_registry.metrics.layout import Layout
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listener, Listeners
-from simple_registry.server.supervisor import SERVED, Supervisor, _Slot
+from simple_registry.server.supervisor import HANG_PAUSE, SERVED, Supervisor, _Slot
 
 
 def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
@@ -259,3 +259,66 @@ def test_a_fork_that_fails_leaves_signals_and_descriptors_as_they_were(monkeypat
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
         assert len(set(Path("/proc/self/fd").iterdir())) == len(before)
         assert processes.begin() == 1
+
+
+class Reported:
+    """A worker's last report, as the supervisor keeps it."""
+
+    def __init__(self, heard, ready=True):
+        self.heard, self.ready, self.deadline, self.pid, self.slot = heard, ready, None, 0, _Slot(0)
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    """Return a function that has a supervisor look at workers at some moment, and returns those it ended."""
+    signals = []
+    monkeypatch.setattr("simple_registry.server.supervisor.os.kill", lambda pid, number: signals.append(number))
+    supervisor = object.__new__(Supervisor)
+    supervisor._hang_ended = -HANG_PAUSE
+    supervisor._slots = []
+
+    def look(workers, now):
+        supervisor._slots = [_Slot(number, current=worker) for number, worker in enumerate(workers)]
+        signals.clear()
+        supervisor._end_hung(now)
+        assert len(signals) == sum(worker.deadline is not None for worker in workers)
+        ended = [worker for worker in workers if worker.deadline is not None]
+        for worker in ended:
+            worker.deadline = None
+        return ended
+
+    return look
+
+
+def test_a_worker_without_a_beat_is_ended(watch):
+    hung, well = Reported(100.0), Reported(125.0)
+    assert watch([hung, well], 129.0) == []
+    assert watch([hung, well], 130.0) == [hung]
+
+
+def test_one_worker_in_five_minutes_is_ended(watch):
+    assert len(watch([Reported(100.0), Reported(100.0), Reported(130.0)], 131.0)) == 1
+    assert watch([Reported(200.0), Reported(430.0)], 430.0) == []
+    assert len(watch([Reported(200.0), Reported(431.0)], 431.0)) == 1
+
+
+def test_when_all_workers_hang_none_is_ended(watch, caplog):
+    assert watch([Reported(100.0), Reported(100.0)], 131.0) == []
+    assert "the event loop of 2 of 2 workers hangs; none is replaced" in caplog.text
+    assert watch([Reported(100.0)], 131.0) == []
+
+
+def test_a_worker_that_is_not_ready_is_not_watched(watch):
+    assert watch([Reported(0.0, ready=False), Reported(100.0), Reported(130.0)], 131.0) != []
+    assert watch([Reported(0.0, ready=False), Reported(500.0)], 501.0) == []
+
+
+def test_a_hung_worker_writes_its_stacks_and_is_replaced(start, monkeypatch):
+    process = start("-workers", "2", environment={"TEST_HANG": "1.5", "TEST_BEAT": "0.2"}).ready()
+    before = process.workers()
+    with contextlib.closing(process.connection()) as connection:
+        connection.request("GET", "/hang")
+        process.until_log("the event loop of a worker hangs")
+        process.until(lambda: len(process.workers() - before) == 1 and len(process.workers()) == 2)
+    assert "entry.py" in process.log  # the stack of the thread that hangs
+    assert process.get()[3] == "http"

@@ -27,7 +27,9 @@ def test_what_waits_for_nothing_is_done_at_once():
     run(scenario)
 
 
-@pytest.mark.parametrize("wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(0.01), lambda: asyncio.to_thread(str)])
+@pytest.mark.parametrize(
+    "wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(0.01), lambda: asyncio.to_thread(str)]
+)
 def test_what_waits_goes_on_as_a_task(wait):
     steps = []
 

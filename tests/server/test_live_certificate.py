@@ -1,0 +1,112 @@
+"""The certificate of new connections follows its files, and is never one that does not load."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from simple_registry.config.settings import Tls
+from simple_registry.config.tls import Certificate, load_certificate
+from simple_registry.server import live_certificate
+from simple_registry.server.live_certificate import LiveCertificate, _paths
+
+
+@pytest.fixture
+def live(certificate):
+    """A live certificate, and a function that writes another one to its files."""
+    _, chain, key = certificate()
+    tls = Tls(chain, key)
+    return LiveCertificate(tls, load_certificate(tls, datetime.now(UTC))), lambda: certificate("other"), tls
+
+
+def look(live, times=1):
+    async def run():
+        for _ in range(times):
+            await live.look()
+
+    asyncio.run(run())
+
+
+def test_files_that_do_not_change_change_nothing(live):
+    certificate, _, _ = live
+    before = certificate.context()
+    look(certificate, 3)
+    assert certificate.context() is before
+
+
+def test_a_new_certificate_is_taken_over_once_it_stays(live, caplog):
+    certificate, write, _ = live
+    before = certificate.context()
+    write()
+    look(certificate)
+    assert certificate.context() is before  # it may be half written
+    with caplog.at_level("INFO", "simple_registry"):
+        look(certificate)
+    assert certificate.context() is not before
+    assert "the certificate was exchanged" in caplog.text
+
+
+def test_a_certificate_that_does_not_load_leaves_the_old_one_and_says_why_once(live, caplog):
+    certificate, write, tls = live
+    before = certificate.context()
+    tls.key.write_text("half a ke")
+    look(certificate, 5)
+    assert certificate.context() is before
+    assert caplog.text.count("the certificate is not exchanged, the old one stays") == 1
+    write()
+    look(certificate, 2)
+    assert certificate.context() is not before
+
+
+def test_files_that_are_gone_leave_the_old_one(live):
+    certificate, _, tls = live
+    before = certificate.context()
+    tls.certificate.unlink()
+    look(certificate, 3)
+    assert certificate.context() is before
+
+
+def test_keys_are_lent_as_paths_and_gone_afterwards():
+    with _paths(Certificate(b"chain", b"key")) as (chain, key):
+        assert (chain.read_bytes(), key.read_bytes()) == (b"chain", b"key")
+    assert not chain.exists()
+    assert not key.exists()
+
+
+def test_without_memory_files_only_the_owner_may_read_the_key(monkeypatch):
+    monkeypatch.delattr(os, "memfd_create")
+    with _paths(Certificate(b"chain", b"key")) as (chain, key):
+        assert (chain.read_bytes(), key.read_bytes()) == (b"chain", b"key")
+        assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
+    assert not key.exists()
+
+
+def test_a_running_server_has_the_new_one_without_another_worker(start, certificate):
+    authority, chain, key = certificate()
+    process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
+    workers = process.workers()
+    kept = process.connection(authority)
+    kept.request("GET", "/")
+    kept.getresponse().read()
+
+    other, _, _ = certificate("other")
+    process.until_log("the certificate was exchanged")
+    assert process.get(authority=other)[3] == "https"
+    kept.request("GET", "/")  # a connection from before goes on
+    assert kept.getresponse().status == 200
+    kept.close()
+    assert process.workers() == workers
+    with (
+        pytest.raises(ssl.SSLError),
+        contextlib.closing(socket.create_connection((process.host, process.port))) as sock,
+    ):
+        ssl.create_default_context(cadata=authority).wrap_socket(sock, server_hostname="localhost")
+
+
+def test_it_looks_every_second():
+    assert live_certificate.INTERVAL == 1.0
