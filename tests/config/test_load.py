@@ -52,7 +52,7 @@ def test_several_addresses_are_a_list_in_a_file_and_repeated_in_an_option(tmp_pa
 
 def test_no_address_at_all_is_refused(tmp_path):
     configuration(tmp_path, "{web: {addr: []}}")
-    with pytest.raises(ConfigError, match="spec.web.addr is empty; name at least one"):
+    with pytest.raises(ConfigError, match=r"spec\.web\.addr is empty; name at least one"):
         from_file(tmp_path)
 
 

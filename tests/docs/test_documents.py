@@ -19,6 +19,7 @@ from shutil import which
 
 import pytest
 
+from e2e.proxies import CONFIGURATIONS
 from simple_registry.http.routes import ROUTES
 from simple_registry.oci.errors import RegistryError
 
@@ -276,3 +277,8 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
         manifest = restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
 
     assert '"layers"' in manifest
+
+
+@pytest.mark.parametrize("proxy", CONFIGURATIONS)
+def test_the_proxies_are_configured_as_the_client_tests_configure_them(proxy):
+    assert CONFIGURATIONS[proxy] in (ROOT / STARTED).read_text()

@@ -120,6 +120,13 @@ def test_another_method_is_told_the_right_ones(method, path, allowed):
     assert refused.value.allowed == allowed
 
 
+@pytest.mark.parametrize("method", ["PROPFIND", "get", "X" * 100])
+@pytest.mark.parametrize("path", ["/v2/", "/nowhere"])
+def test_a_method_that_no_path_has_is_501(memory_front, method, path):
+    reply = memory_front.request(method, path)
+    assert (reply.status, reply.codes) == (501, ["UNSUPPORTED"])
+
+
 def test_a_405_says_allow(memory_front):
     reply = memory_front.post("/v2/a/tags/list")
     assert (reply.status, reply.header("allow"), reply.codes) == (405, "GET, HEAD", ["UNSUPPORTED"])

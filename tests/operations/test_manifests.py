@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.content import FileContent
+from simple_registry.content import FileContent, read_content
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
@@ -15,7 +15,7 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
 from simple_registry.operations import manifests as module
-from simple_registry.operations.manifests import BytesCache, Manifests, Required
+from simple_registry.operations.manifests import IN_MEMORY, BytesCache, Manifests, Required
 from support.documents import CONFIG, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -130,6 +130,20 @@ def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests
     assert front.run(manifests.read(row)) == data
     monkeypatch.setattr(module, "read_content", None)
     assert front.run(manifests.read(row)) == data
+
+
+@pytest.mark.parametrize("size", [100, IN_MEMORY, IN_MEMORY + 1, 200_000])
+def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
+    stores = disk_front.kept.stores
+    manifests = Manifests(stores.metadata, stores.content, Required())
+    disk_front.push_blob("a", CONFIG)
+    empty = encode(image(annotations={"filler": ""}))
+    data = encode(image(annotations={"filler": "x" * max(0, size - len(empty))}))
+    disk_front.push_manifest("a", "v1", data)
+    content = disk_front.run(manifests.open(manifests.get(A, V1)))
+    assert isinstance(content, FileContent) is (len(data) > IN_MEMORY)
+    assert disk_front.run(read_content(content)) == data
+    assert disk_front.get("/v2/a/manifests/v1").body == data
 
 
 @pytest.mark.parametrize("warm", [False, True])

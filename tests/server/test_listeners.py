@@ -117,7 +117,7 @@ def test_when_one_of_several_addresses_is_refused_none_stays_open(listen, tmp_pa
 
 
 def passed_on(*listening):
-    """Return what a process inherits of sockets that systemd passes to it; runs in a child, as it takes descriptor 3."""
+    """Return what a process inherits of sockets that systemd passes to it, in a child, as it takes descriptor 3."""
     program = (
         "import os, sys, json\n"
         "from simple_registry.server.listeners import ListenFault, inherited_listeners\n"
@@ -127,7 +127,8 @@ def passed_on(*listening):
         "except ListenFault as fault:\n"
         "    print(json.dumps(str(fault)))\n"
         "else:\n"
-        "    print(json.dumps([found.authorities, [each.shared for each in found.workers[0]], 'LISTEN_FDS' in os.environ]))\n"
+        "    shared = [each.shared for each in found.workers[0]]\n"
+        "    print(json.dumps([found.authorities, shared, 'LISTEN_FDS' in os.environ]))\n"
     )
 
     def arrange():
@@ -144,6 +145,7 @@ def passed_on(*listening):
         close_fds=False,
         capture_output=True,
         text=True,
+        check=True,
     )
     for each in listening:
         os.close(each)

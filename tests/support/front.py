@@ -1,7 +1,7 @@
 """An in-process client: it hands exchanges to the whole application, as the wire would.
 
-Heads pass through the wire's parser, and every answer is checked for what no answer may do: come twice, or carry another
-length than it announces.
+Heads pass through the wire's parser, and every answer is checked for what no answer may do: come twice, or carry
+another length than it announces.
 """
 
 import asyncio

@@ -1,6 +1,7 @@
 """Whatever h11 refuses, this wire refuses; what both accept, they read alike.
 
-h11 is used as a server over the same bytes. It is more lenient than we are in some places; `STRICTER` says where and why.
+h11 is used as a server over the same bytes. It is more lenient than we are in some places; `STRICTER` says where and
+why.
 """
 
 import h11
@@ -64,8 +65,8 @@ def theirs(data):
     if head is None:
         return "incomplete"
     joined = {}
-    for name, value in head.headers:
-        name, value = name.decode(), value.decode("latin-1")
+    for raw_name, raw_value in head.headers:
+        name, value = raw_name.decode(), raw_value.decode("latin-1")
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return head.method, joined, body, complete
 

@@ -1,5 +1,7 @@
 """The end of a body: by its length, or by its last chunk, however the bytes are split on the way."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -23,7 +25,7 @@ def feed(framing, pieces):
 
 def split_at(data, cuts):
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[start:stop] for start, stop in zip(places, places[1:], strict=False)]
+    return [data[start:stop] for start, stop in pairwise(places)]
 
 
 CUTS = st.lists(st.integers(0, 10_000), max_size=10)

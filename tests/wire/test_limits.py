@@ -1,8 +1,8 @@
 """The usual limits fit together."""
 
 from simple_registry.wire.connection import BODY_READ
-from simple_registry.wire.sender import ONE_WRITE
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.sender import ONE_WRITE
 
 
 def test_the_usual_limits_fit_together():

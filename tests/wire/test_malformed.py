@@ -6,9 +6,11 @@ answer, and the next connection works.
 
 import itertools
 import json
+import socket
 
 import pytest
 
+from simple_registry.wire.limits import WireLimits
 from support.wire import Wire, chunk, get, put_chunked, read_answer, split
 
 HOST = "Host: r.example"
@@ -217,10 +219,6 @@ CASES = [
 @pytest.fixture(scope="module")
 def server():
     """One server for all cases."""
-    import socket
-
-    from simple_registry.wire.limits import WireLimits
-
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         wire = Wire(WireLimits(), listener)
@@ -256,21 +254,25 @@ def test_after_all_of_them_the_next_connection_works(server):
 REAL = {
     "java, HttpClient of JDK 17, h2c upgrade": (
         "PUT /echo HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 4\r\nHost: 127.0.0.1:5000\r\n"
-        "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\nUser-Agent: Java-http-client/17.0.9\r\n\r\nbody"
+        "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n"
+        "User-Agent: Java-http-client/17.0.9\r\n\r\nbody"
     ),
     "curl, upload that asks first": (
-        "PUT /echo HTTP/1.1\r\nHost: localhost:5000\r\nAuthorization: Basic YWRtaW46cHc=\r\nUser-Agent: curl/7.88.1\r\n"
+        "PUT /echo HTTP/1.1\r\nHost: localhost:5000\r\nAuthorization: Basic YWRtaW46cHc=\r\n"
+        "User-Agent: curl/7.88.1\r\n"
         "Accept: */*\r\nContent-Length: 4\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\nbody"
     ),
     "docker, PATCH in chunks": (
         "PATCH /echo?_state=x HTTP/1.1\r\nHost: localhost:5000\r\n"
         "User-Agent: docker/20.10.24+dfsg1 go/go1.19.8 git-commit/5d6db84 kernel/6.1.0 os/linux arch/amd64 "
-        "UpstreamClient(Docker-Client/20.10.24+dfsg1 \\(linux\\))\r\nTransfer-Encoding: chunked\r\nAccept-Encoding: gzip\r\n\r\n"
+        "UpstreamClient(Docker-Client/20.10.24+dfsg1 \\(linux\\))\r\nTransfer-Encoding: chunked\r\n"
+        "Accept-Encoding: gzip\r\n\r\n"
         "4\r\nbody\r\n0\r\n\r\n"
     ),
     "containerd, HEAD": (
         "HEAD /echo HTTP/1.1\r\nHost: localhost:5000\r\nUser-Agent: containerd/1.6.20~ds1\r\n"
-        "Accept: application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json, */*\r\n\r\n"
+        "Accept: application/vnd.docker.distribution.manifest.v2+json, "
+        "application/vnd.oci.image.index.v1+json, */*\r\n\r\n"
     ),
     "skopeo, POST without a body": (
         "POST /echo HTTP/1.1\r\nHost: localhost:5000\r\nUser-Agent: skopeo/1.9.3\r\nContent-Length: 0\r\n"
@@ -281,11 +283,13 @@ REAL = {
         "Content-Length: 0\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n"
     ),
     "python requests": (
-        "GET /echo HTTP/1.1\r\nHost: localhost:5000\r\nUser-Agent: python-requests/2.31.0\r\nAccept-Encoding: gzip, deflate\r\n"
+        "GET /echo HTTP/1.1\r\nHost: localhost:5000\r\nUser-Agent: python-requests/2.31.0\r\n"
+        "Accept-Encoding: gzip, deflate\r\n"
         "Accept: */*\r\nConnection: keep-alive\r\n\r\n"
     ),
     "python http.client, chunked": (
-        "PUT /echo HTTP/1.1\r\nHost: localhost:5000\r\nAccept-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "PUT /echo HTTP/1.1\r\nHost: localhost:5000\r\nAccept-Encoding: identity\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
         "4\r\nbody\r\n0\r\n\r\n"
     ),
     "nginx as a proxy": (

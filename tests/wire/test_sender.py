@@ -1,4 +1,4 @@
-"""Writing to a socket of which the other end is read by the test; what goes through a server is in `test_connection`."""
+"""Writing to a socket of which the test reads the other end; `test_connection` does so through a server."""
 
 import asyncio
 import os
@@ -126,12 +126,16 @@ def test_nothing_is_sent_of_content_for_which_there_is_no_room(pair):
     asyncio.run(scenario())
 
 
+async def send_often(made):
+    for _ in range(1000):
+        await made.send(b"head", bytes(60_000), "a")
+
+
 def test_a_client_that_reads_nothing_is_given_up_when_small_answers_find_no_room(pair):
     async def scenario():
         made, _, lost = sender(pair, total=1000)
         with pytest.raises(ClientGone, match="no room") as gone:
-            for _ in range(1000):
-                await made.send(b"head", bytes(60_000), "a")
+            await send_often(made)
         assert lost == [True]
         assert gone.value.begun
 

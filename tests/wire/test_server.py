@@ -1,12 +1,12 @@
 """Accepting: how many connections, with which descriptors, and how it ends."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 
@@ -184,14 +184,14 @@ def test_connections_leave_nothing_open(make_wire, tmp_path):
     wire.application.path.write_bytes(bytes(300_000))
     assert wire.works()
     wire.until(lambda: wire.server.connections == 0)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for path in ("/echo", "/file", "/parts", "/crash", "/early"):
         for _ in range(5):
             wire.send(get(path, close=True))
             with wire.connect() as sock:
                 sock.sendall(get(path)[:-4])
     wire.until(lambda: wire.server.connections == 0)
-    assert len(os.listdir("/proc/self/fd")) <= before + 4  # its threads
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4  # its threads
 
 
 def test_one_connection_is_taken_from_a_shared_queue_at_a_time(make_wire):

@@ -1,6 +1,6 @@
 """Certificate chain and private key, in every PEM form people have, checked before a client can meet them.
 
-    PKCS#8, PKCS#1 ("RSA PRIVATE KEY"), SEC1 ("EC PRIVATE KEY")  ──►  PKCS#8, which is what the HTTP server reads
+    PKCS#8, PKCS#1 ("RSA PRIVATE KEY"), SEC1 ("EC PRIVATE KEY")  ──►  PKCS#8, which every version of OpenSSL reads
 
 The chain begins with the server's own certificate (the leaf), whose key it must be. Other blocks of a file, such as
 "EC PARAMETERS" or a certificate kept beside its key, are passed over.

@@ -12,11 +12,6 @@ from simple_registry.oci.errors import BlobUploadInvalid, RangeNotSatisfiable
 
 MAX_RANGES = 64
 """More ranges than this in one request get the whole content: a list of tiny ones costs more than it asks for."""
-MAX_PARTS_SIZE = 16 * 1024 * 1024
-"""Several ranges of more bytes than this together get the whole content too. Parts pass through Python, and what the
-HTTP server has taken from there it keeps until the client has read it, however long that takes; a file it reads as the
-client reads."""
-
 _NUMBER = r"[0-9]{1,18}"
 _RANGE_SET = re.compile(r"bytes[ \t]*=(.*)", re.ASCII | re.IGNORECASE)
 _RANGE = re.compile(rf"[ \t]*(?:({_NUMBER})-({_NUMBER})?|-({_NUMBER}))[ \t]*", re.ASCII)
@@ -26,7 +21,7 @@ _CHUNK = re.compile(rf"(?:bytes[ \t]+)?({_NUMBER})-({_NUMBER})(?:/(?:\*|{_NUMBER
 def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
     """Return the spans of content of `size` bytes that a `Range` header asks for; `None` means all of it.
 
-    A list that adds up to more than the content, or to more than `MAX_PARTS_SIZE`, gets all of it once instead.
+    A list that adds up to more than the content gets all of it once instead.
 
     Raises: RangeNotSatisfiable when every range lies outside, or one is backwards.
     """
@@ -46,10 +41,7 @@ def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
             spans.append(span)
     if not spans:
         raise RangeNotSatisfiable(size=size)
-    together = sum(span.size for span in spans)
-    if together > size or (len(spans) > 1 and together > MAX_PARTS_SIZE):
-        return None
-    return spans
+    return None if sum(span.size for span in spans) > size else spans
 
 
 def _span(match: re.Match[str], size: int) -> Span:

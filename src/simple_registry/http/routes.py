@@ -27,13 +27,16 @@ from simple_registry.http.call import (
 )
 from simple_registry.http.handlers import base, blobs, discovery, manifests, token, tokens, uploads
 from simple_registry.http.messages import Request, Response
-from simple_registry.metrics.requests import counted
+from simple_registry.metrics.requests import METHODS, counted
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import ManifestUnknown, NotFound, TagInvalid, Unsupported
 from simple_registry.oci.names import parse_reference, parse_repository_name
 
 REMEMBERED = 4096
 """Most paths whose endpoint is remembered, by each worker."""
+
+KNOWN_METHODS = frozenset({*METHODS, "OPTIONS", "TRACE"})
+"""Methods that a path may refuse; all others are refused everywhere."""
 
 LONGEST_REMEMBERED = 512
 """Characters of the longest path that is remembered: they are the client's choice, and memory is ours."""
@@ -159,6 +162,13 @@ class MethodNotAllowed(Unsupported):
         """Keep the methods that the path has."""
         super().__init__(allowed=list(allowed))
         self.allowed = allowed
+
+
+class MethodUnknown(Unsupported):
+    """code-13: no endpoint has this method (RFC 9110, section 9.1)."""
+
+    message = "the method is not known here"
+    status = 501
 
 
 def _nothing(_method: str, _match: re.Match[str]) -> NoTarget:
@@ -297,12 +307,14 @@ ROUTES: Sequence[AnyRoute] = (
 def resolve(method: str, path: str) -> Matched:
     """Return the endpoint that a request means; what is asked for often is remembered.
 
-    Raises: NotFound, and as `Route.matched`.
+    Raises: MethodUnknown, NotFound, and as `Route.matched`.
     """
     return (_resolve if len(path) > LONGEST_REMEMBERED else _remembered)(method, path)
 
 
 def _resolve(method: str, path: str) -> Matched:
+    if method not in KNOWN_METHODS:
+        raise MethodUnknown(method=method[:32])
     for route in ROUTES:
         match = route.pattern.fullmatch(path)
         if match is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from simple_registry.content import Content, read_content
+from simple_registry.content import BytesContent, Content, read_content
 from simple_registry.oci.digests import CANONICAL, Digest, digest_of
 from simple_registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, Several, Unavailable
 from simple_registry.oci.manifests import Manifest, parse_manifest
@@ -15,6 +15,9 @@ from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, M
 
 CACHE_SIZE = 32 * 1024 * 1024
 """Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
+
+IN_MEMORY = 64 * 1024
+"""Bytes of the largest manifest that is sent from memory: clients that do not read would keep larger ones there."""
 
 READ_AT_ONCE = 256 * 1024
 """Bytes of the largest manifest that is parsed or hashed on the event loop; larger ones are in a thread."""
@@ -71,8 +74,24 @@ class Manifests:
             raise ManifestUnknown(reference=str(reference))
         return row
 
+    async def open(self, row: ManifestRow) -> Content:
+        """Return the content of a manifest that `get` gave, whose bytes hash to its digest: a large one in its file.
+
+        Raises: as `read`.
+        """
+        content, data = await self._open_intact(row)
+        return BytesContent(data) if row.size <= IN_MEMORY else content
+
     async def read(self, row: ManifestRow) -> bytes:
         """Return the bytes of a manifest that `get` gave, which hash to its digest.
+
+        Raises: ManifestUnknown, also when the manifest went in between.
+        """
+        _content, data = await self._open_intact(row)
+        return data
+
+    async def _open_intact(self, row: ManifestRow) -> tuple[Content, bytes]:
+        """Return the content of a manifest, and its bytes.
 
         A manifest whose file somebody removed or changed behind our back counts as absent, so that clients push it
         again. The file is asked for every time: all processes give the same answer, whatever they remember.
@@ -86,7 +105,7 @@ class Manifests:
         if data is None:
             data = await _read_intact(row, content)
             self.cache.keep(row.digest, content, data)
-        return data
+        return content, data
 
     async def put(
         self,

@@ -3,10 +3,11 @@
 import secrets
 from collections.abc import Sequence
 
-from simple_registry.content import BytesContent, Content, Span
+from simple_registry.content import Content, Span
 from simple_registry.http.call import Call, DigestTarget
 from simple_registry.http.conditional import content_headers, not_modified, range_applies
 from simple_registry.http.events import Event, EventName
+from simple_registry.http.handlers.replies import part_of
 from simple_registry.http.messages import FileSpan, Parts, Response, Unsent
 from simple_registry.http.ranges import content_range, parse_range
 from simple_registry.oci.media_types import OCTET_STREAM
@@ -29,10 +30,10 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     if range_applies(call.request, digest):
         spans = parse_range(call.request.headers.get("range"), content.size)
     if spans is None:
-        return Response(200, whole, _piece(content, Span(0, content.size)))
+        return Response(200, whole, part_of(content, Span(0, content.size)))
     if len(spans) == 1:
         partial = ("content-range", content_range(spans[0], content.size))
-        return Response(206, [*whole, partial], _piece(content, spans[0]))
+        return Response(206, [*whole, partial], part_of(content, spans[0]))
     return _multipart(content, spans, headers)
 
 
@@ -41,12 +42,6 @@ async def delete_blob(call: Call[DigestTarget]) -> Response:
     repository, digest = call.target.repository, call.target.digest
     await call.registry.blobs.delete(repository, digest)
     return Response(202, events=(Event(EventName.BLOB_DELETE, repository, digest=digest),))
-
-
-def _piece(content: Content, span: Span) -> bytes | FileSpan:
-    if isinstance(content, BytesContent):
-        return content.data[span.start : span.stop]
-    return FileSpan(content, span)
 
 
 def _multipart(content: Content, spans: Sequence[Span], headers: Sequence[tuple[str, str]]) -> Response:
@@ -59,7 +54,7 @@ def _multipart(content: Content, spans: Sequence[Span], headers: Sequence[tuple[
             f"\r\n--{boundary}\r\nContent-Type: {OCTET_STREAM}\r\n"
             f"Content-Range: {content_range(span, content.size)}\r\n\r\n"
         ).encode()
-        pieces += [head, _piece(content, span)]
+        pieces += [head, part_of(content, span)]
         size += len(head) + span.size
     tail = f"\r\n--{boundary}--\r\n".encode()
     pieces.append(tail)

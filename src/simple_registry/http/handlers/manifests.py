@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from simple_registry.access.permission import Resource, scope_of
+from simple_registry.content import Span
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, ManifestTarget
 from simple_registry.http.conditional import content_headers, not_modified
 from simple_registry.http.events import Event, EventName
+from simple_registry.http.handlers.replies import part_of
 from simple_registry.http.messages import Response, Unsent
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
@@ -21,14 +23,14 @@ _SANDBOX = ("content-security-policy", "default-src 'none'; sandbox")
 async def get_manifest(call: Call[ManifestTarget]) -> Response:
     """end-3: pull a manifest, exactly as it was pushed, whatever `Accept` says."""
     row = call.registry.manifests.get(call.target.repository, call.target.reference)
-    data = await call.registry.manifests.read(row)  # for a HEAD too: a client that hears of it does not push it
+    content = await call.registry.manifests.open(row)  # for a HEAD too: a client that is told of it does not push it
     immutable = isinstance(call.target.reference, Digest)
     if not_modified(call.request, row.digest):
         return Response(304, content_headers(row.digest, immutable=immutable))
     headers = content_headers(row.digest, ("content-type", row.media_type), _SANDBOX, immutable=immutable)
     if call.request.method == "HEAD":
         return Response(200, headers, Unsent(row.size))
-    return Response(200, headers, data)
+    return Response(200, headers, part_of(content, Span(0, row.size)))
 
 
 async def put_manifest(call: Call[ManifestTarget]) -> Response:
