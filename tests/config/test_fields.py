@@ -70,7 +70,8 @@ def test_every_file_field_is_documented_with_its_default_and_nothing_else():
             continue
         (text,) = names(cell)
         section, _, name = field.attribute.rpartition(".")
-        assert field.parse(text) == getattr(getattr(defaults, section) if section else defaults, name)
+        parsed = (field.parse(text),) if field.many else field.parse(text)
+        assert parsed == getattr(getattr(defaults, section) if section else defaults, name)
 
 
 def test_every_option_of_a_setting_exists():

@@ -111,7 +111,6 @@ def test_other_paths_are_not_found(path):
         ("POST", "/v2/a/blobs/uploads/7", ["DELETE", "GET", "PATCH", "PUT"]),
         ("DELETE", "/v2/a/tags/list", ["GET", "HEAD"]),
         ("OPTIONS", f"/v2/a/referrers/{DIGEST}", ["GET", "HEAD"]),
-        ("get", "/v2/", ["GET", "HEAD"]),
     ],
 )
 def test_another_method_is_told_the_right_ones(method, path, allowed):

@@ -33,7 +33,7 @@ def exchange(listener, *requests, text=b"up 1\n"):
             return await asyncio.wait_for(reader.read(), 5)
 
     async def run():
-        exporter = start_exporter(lambda: text, [Listener(listener, shared=True)])
+        exporter = start_exporter(lambda: text, [Listener(listener)])
         answers = [await ask(request) for request in requests]
         exporter.stop()
         await asyncio.wait_for(exporter.closed(), 5)

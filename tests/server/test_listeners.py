@@ -103,7 +103,7 @@ def test_several_addresses_are_listened_on_together(listen, tmp_path):
     path = tmp_path / "r.sock"
     listeners = listen(TcpAddress("127.0.0.1", 0), TcpAddress("::1", 0), UnixAddress(path))
     assert [len(worker) for worker in listeners.workers] == [3, 3]
-    assert [listener.shared for listener in listeners.workers[0]] == [False, False, True]
+    assert [listener.queue is not None for listener in listeners.workers[0]] == [False, False, True]
     for listener in listeners.workers[1]:
         with socket.socket(listener.socket.family) as client:
             client.connect(listener.socket.getsockname())
@@ -127,7 +127,7 @@ def passed_on(*listening):
         "except ListenFault as fault:\n"
         "    print(json.dumps(str(fault)))\n"
         "else:\n"
-        "    shared = [each.shared for each in found.workers[0]]\n"
+        "    shared = [each.queue is not None for each in found.workers[0]]\n"
         "    print(json.dumps([found.authorities, shared, 'LISTEN_FDS' in os.environ]))\n"
     )
 

@@ -249,7 +249,7 @@ def test_a_fork_that_fails_leaves_signals_and_descriptors_as_they_were(monkeypat
     processes = Processes(Layout([]), 1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         supervisor = Supervisor(
-            None, Listeners(((Listener(listener, shared=False),),), ("",)), build=None, reread=None, processes=processes
+            None, Listeners(((Listener(listener),),), ("",)), build=None, reread=None, processes=processes
         )
         monkeypatch.setattr(os, "fork", fails)
         before = set(Path("/proc/self/fd").iterdir())

@@ -131,6 +131,7 @@ class Wire:
         self.address = listener.getsockname()
         self._ready = threading.Event()
         self._listener = listener
+        self._queue = options.pop("queue", None)
         self._options = {"find_client": find_client, **options}
         self._thread = threading.Thread(target=uvloop.run, args=(self._serve(limits),))
         self._thread.start()
@@ -139,7 +140,7 @@ class Wire:
     async def _serve(self, limits: WireLimits) -> None:
         self.loop = asyncio.get_running_loop()
         self.server = WireServer(self.application, limits=limits, **self._options)
-        self.server.listen(self._listener)
+        self.server.listen(self._listener, self._queue)
         self._ready.set()
         await self.server.closed()
 

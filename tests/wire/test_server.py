@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.queue import SharedQueue, counts_of
 from simple_registry.wire.server import WireServer
 from support.wire import LIMIT, Wire, get, put, read_all, read_answer, split
 
@@ -194,11 +195,32 @@ def test_connections_leave_nothing_open(make_wire, tmp_path):
     assert len(list(Path("/proc/self/fd").iterdir())) <= before + 4  # its threads
 
 
-def test_one_connection_is_taken_from_a_shared_queue_at_a_time(make_wire):
-    wire = make_wire()
-    wire.call(lambda: wire.server.listen(wire._listener, shared=True))
-    assert list(wire.server._listeners.values()) == [1]
-    assert wire.works()
+def test_connections_of_a_shared_queue_spread(tmp_path):
+    counts = counts_of(2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        wires = [Wire(WireLimits(), listener, queue=SharedQueue(counts, number)) for number in range(2)]
+        opened = []
+        for _ in range(60):
+            opened.append(wires[0].connect())
+            opened[-1].sendall(get("/echo"))
+            read_answer(opened[-1])
+        assert sorted(counts) == [wire.server.connections for wire in sorted(wires, key=lambda w: w.server.connections)]
+        assert min(counts) >= 20
+        for sock in opened:
+            sock.close()
+        for wire in wires:
+            wire.stop()
+
+
+def test_a_queue_that_the_others_neglect_is_served_all_the_same(make_wire):
+    counts = counts_of(2)
+    wire = make_wire(queue=SharedQueue(counts, 1))
+    opened = [wire.connect() for _ in range(5)]
+    for sock in opened:
+        sock.sendall(get("/echo"))
+        assert read_answer(sock)[0] == 200
+        sock.close()
 
 
 def test_a_server_can_be_made_on_its_loop_only():

@@ -69,7 +69,7 @@ def start_exporter(text: Callable[[], bytes], listeners: Sequence[Listener]) -> 
     """Serve the metrics that `text` returns on listening sockets, which stay the caller's."""
     server = WireServer(Exporter(text), limits=LIMITS, find_client=_client)
     for listener in listeners:
-        server.listen(listener.socket, shared=listener.shared)
+        server.listen(listener.socket)
     return server
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simple_registry.config.settings import Address, TcpAddress, UnixAddress
+from simple_registry.wire.queue import Counts, counts_of
 
 BACKLOG = 1024
 _LONGEST_UNIX_PATH = 107
@@ -51,10 +52,10 @@ class ListenFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening socket; `shared` when several workers accept from it."""
+    """A listening socket, and its queue when several workers accept from it."""
 
     socket: socket.socket
-    shared: bool
+    queue: "Counts | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +148,12 @@ def _inherited(fd: int) -> _Opened:
 
 
 def _together(opened: Sequence[_Opened], count: int) -> Listeners:
+    queues = [counts_of(count) if count > len(each.sockets) else None for each in opened]
     workers = tuple(
-        tuple(Listener(each.sockets[worker % len(each.sockets)], shared=count > len(each.sockets)) for each in opened)
+        tuple(
+            Listener(each.sockets[worker % len(each.sockets)], queue)
+            for each, queue in zip(opened, queues, strict=True)
+        )
         for worker in range(count)
     )
     paths = tuple(each.path for each in opened if each.path is not None)

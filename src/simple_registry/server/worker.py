@@ -30,6 +30,7 @@ from simple_registry.server.live_certificate import LiveCertificate
 from simple_registry.wire.exchange import Application as WireApplication, Client
 from simple_registry.wire.heads import RequestHead
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.queue import SharedQueue
 from simple_registry.wire.server import WireServer
 
 READY = b"ready\n"
@@ -133,7 +134,7 @@ async def _accept(configured: Configured, post: Post, application: Application) 
         trusts=application.trusts,
     )
     for listener in post.listeners:
-        server.listen(listener.socket, shared=listener.shared)
+        server.listen(listener.socket, SharedQueue(listener.queue, post.number) if listener.queue else None)
 
     def orphaned() -> None:
         loop.remove_reader(post.life_line)

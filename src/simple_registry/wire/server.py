@@ -23,6 +23,7 @@ from simple_registry.wire.entrance import Entrance
 from simple_registry.wire.exchange import Application, FindClient
 from simple_registry.wire.heads import RequestRefused
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.queue import MOMENT, SharedQueue
 
 ACCEPTED_PER_TURN = 32
 """Connections that are accepted in one turn of the event loop."""
@@ -81,8 +82,8 @@ class WireServer:
         self._tls = tls
         self._trusts = trusts
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._listeners: dict[socket.socket, int] = {}
-        """Listening sockets, and how many connections are accepted from each in one turn."""
+        self._listeners: dict[socket.socket, SharedQueue | None] = {}
+        """Listening sockets, and the queues of those that other processes accept from, too."""
         self._open: set[Watched] = set()
         self._handshakes: deque[Entrance] = deque()
         self._all_closed = asyncio.Event()
@@ -96,10 +97,9 @@ class WireServer:
         """Connections that are open."""
         return len(self._open)
 
-    def listen(self, listener: socket.socket, *, shared: bool = False) -> None:
-        """Accept from a non-blocking listening socket, which stays the caller's; other processes may share it."""
-        # One that shares a queue takes one connection and leaves the next to the others, so that they spread.
-        self._listeners[listener] = 1 if shared else ACCEPTED_PER_TURN
+    def listen(self, listener: socket.socket, queue: SharedQueue | None = None) -> None:
+        """Accept from a non-blocking listening socket, which stays the caller's; a `queue` is shared with others."""
+        self._listeners[listener] = queue
         self.loop.add_reader(listener.fileno(), self._accept, listener)
 
     def stop(self) -> None:
@@ -124,7 +124,21 @@ class WireServer:
     # ---------------------------------------------------------------- accepting
 
     def _accept(self, listener: socket.socket) -> None:
-        for _ in range(self._listeners[listener]):
+        queue = self._listeners[listener]
+        if queue is not None and queue.should_wait():
+            self.loop.remove_reader(listener.fileno())
+            self.loop.call_later(MOMENT, self._accept_late, listener)
+        else:
+            self._accept_some(listener, ACCEPTED_PER_TURN if queue is None else 1)
+
+    def _accept_late(self, listener: socket.socket) -> None:
+        """Accept what no other process has taken meanwhile."""
+        if listener in self._listeners:
+            self.loop.add_reader(listener.fileno(), self._accept, listener)
+            self._accept_some(listener, 1)
+
+    def _accept_some(self, listener: socket.socket, count: int) -> None:
+        for _ in range(count):
             try:
                 sock, address = listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -152,7 +166,13 @@ class WireServer:
         else:
             each = Entrance(self, sock, peer, context=context, proxied=proxied)
         self._open.add(each)
+        self._note()
         each.resume_reading()
+
+    def _note(self) -> None:
+        for queue in self._listeners.values():
+            if queue is not None:
+                queue.note(len(self._open))
 
     def _accept_with_spare(self, listener: socket.socket) -> None:
         """Turn one connection away with the descriptor in reserve; without that its client would wait unanswered."""
@@ -189,6 +209,7 @@ class WireServer:
     def closed_one(self, each: Watched) -> None:
         """Take note that a connection closed."""
         self._open.discard(each)
+        self._note()
         self._check_closed()
 
     def opened(self, entrance: Entrance, connection: Connection) -> None:
