@@ -7,10 +7,10 @@ DATADIR  ?= ./data
 ADDR     ?= 0.0.0.0:5000
 ARGS     ?=
 JOBS     ?= auto
-FAST     := not clients and not conformance and not slow and not faults
+FAST     := not clients and not conformance and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance clients clients-table slow faults faults-full faults-table bench bench-docs lock help
+.PHONY: run test lint format types conformance clients clients-table slow soak faults faults-full faults-table bench bench-docs lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -40,6 +40,9 @@ clients-table: $(VENV)/.dev ## write what each client achieves with each credent
 
 slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
 	$(PY) -m pytest -m "slow and not clients and not conformance" $(ARGS) || [ $$? -eq 5 ]
+
+soak: $(VENV)/.dev ## mixed load with slow readers, resets, reloads and killed workers: 10 minutes (SOAK_SECONDS)
+	$(PY) -m pytest -s -m soak $(ARGS) tests/soak
 
 faults: $(VENV)/.dev ## break it in every way and count what is lost: under 8 minutes (docs/durability.md)
 	$(PY) -m pytest -s -n 2 --dist worksteal -m faults $(ARGS) tests/faults
