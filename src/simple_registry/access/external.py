@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jwt
 import msgspec
 
 from simple_registry.access.issuers import ALGORITHMS, LEEWAY, TrustedIssuer
@@ -122,6 +121,8 @@ def _check_signature(read: UnverifiedToken, keys: Sequence[PublicKey]) -> None:
     fitting = [key for key in candidates(keys, read.kid) if read.algorithm in key.algorithms]
     if not fitting:
         raise ExternalTokenInvalid("signed with a key that the issuer does not have, or not for this algorithm")
+    import jwt  # noqa: PLC0415 (as in `signed`)
+
     algorithm = jwt.get_algorithm_by_name(read.algorithm)
     if not any(algorithm.verify(read.signed, key.key, read.signature) for key in fitting[:MOST_KEYS_TRIED]):
         raise ExternalTokenInvalid("the signature is wrong")

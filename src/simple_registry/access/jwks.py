@@ -8,25 +8,11 @@ since whoever wrote it made a mistake that others should hear of.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import jwt
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 MOST_KEYS = 100
-SHORTEST_RSA = 2048
-LONGEST_RSA = 8192
-"""Bits. A longer key would only cost time."""
 
-_RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-
-Key = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
 class KeysInvalid(Exception):
@@ -39,7 +25,7 @@ class PublicKey:
 
     kid: str | None
     algorithms: frozenset[str]
-    key: Key = field(repr=False)
+    key: object = field(repr=False)
 
 
 def parse_jwks(data: bytes) -> Sequence[PublicKey]:
@@ -67,10 +53,17 @@ def parse_pem_keys(texts: Sequence[str]) -> Sequence[PublicKey]:
 
     Raises: KeysInvalid.
     """
-    return tuple(_parse_pem(text) for text in texts)
+    from simple_registry.access.public_keys import parse_pem  # noqa: PLC0415 (a fifth of the time of a start)
+
+    try:
+        return tuple(PublicKey(None, algorithms, key) for key, algorithms in map(parse_pem, texts))
+    except ValueError as error:
+        raise KeysInvalid(str(error)) from None
 
 
 def _parse_jwk(entry: Mapping[str, object]) -> PublicKey | None:
+    from simple_registry.access.public_keys import parse_jwk  # noqa: PLC0415 (as above)
+
     if entry.get("kty") == "oct" or _SECRET_MEMBERS & entry.keys():
         raise KeysInvalid("it holds a private or symmetric key; only public keys belong there")
     operations = entry.get("key_ops")
@@ -78,58 +71,11 @@ def _parse_jwk(entry: Mapping[str, object]) -> PublicKey | None:
         return None
     kid, named = entry.get("kid"), entry.get("alg")
     try:
-        key = _load(entry)
-    except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm):
-        raise KeysInvalid("it holds a key that cannot be read") from None
-    if key is None:
+        found = parse_jwk(entry)
+    except ValueError as error:
+        raise KeysInvalid(str(error)) from None
+    if found is None:
         return None
-    fitting = _fitting(key)
+    key, fitting = found
     algorithms = fitting if named is None else fitting & {named}
     return PublicKey(kid if isinstance(kid, str) else None, frozenset(algorithms), key) if algorithms else None
-
-
-def _load(entry: Mapping[str, object]) -> Key | None:
-    """Return the key of an entry, `None` for kinds that no known algorithm uses."""
-    document = dict(entry)
-    key: object
-    match entry.get("kty"), entry.get("crv"):
-        case "RSA", _:
-            key = RSAAlgorithm.from_jwk(document)
-        case "EC", "P-256" | "P-384" | "P-521":
-            key = ECAlgorithm.from_jwk(document)
-        case "OKP", "Ed25519":
-            key = OKPAlgorithm.from_jwk(document)
-        case _:
-            return None
-    if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey):
-        raise TypeError("not a public key")
-    return key
-
-
-def _parse_pem(text: str) -> PublicKey:
-    if "PRIVATE KEY" in text:
-        raise KeysInvalid("this is a private key; write its public key: openssl pkey -pubout")
-    try:
-        key = load_pem_public_key(text.encode())
-    except (ValueError, UnsupportedAlgorithm):
-        raise KeysInvalid("this is no public key in PEM (BEGIN PUBLIC KEY)") from None
-    if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey):
-        raise KeysInvalid("keys are RSA, EC or Ed25519")
-    algorithms = _fitting(key)
-    if not algorithms:
-        raise KeysInvalid("the curve is not P-256, P-384 or P-521")
-    return PublicKey(None, algorithms, key)
-
-
-def _fitting(key: Key) -> frozenset[str]:
-    """Return the algorithms that a key can be meant for.
-
-    Raises: KeysInvalid for one that is too weak to trust.
-    """
-    if isinstance(key, RSAPublicKey):
-        if not SHORTEST_RSA <= key.key_size <= LONGEST_RSA:
-            raise KeysInvalid(f"an RSA key has {key.key_size} bits; {SHORTEST_RSA} to {LONGEST_RSA} are accepted")
-        return _RSA
-    if isinstance(key, EllipticCurvePublicKey):
-        return frozenset({_CURVES[key.curve.name]} if key.curve.name in _CURVES else ())
-    return frozenset({"EdDSA"})

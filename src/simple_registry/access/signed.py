@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-import jwt
-
 from simple_registry.access.caller import Proof, Source
 
 ISSUER = "simple-registry"
@@ -91,6 +89,8 @@ class TokenSigner:
             "src": [claims.proof.source.value, claims.proof.reference],
             "scp": list(claims.scopes),
         }
+        import jwt  # noqa: PLC0415 (a fifth of the time of a start; not every registry gives tokens)
+
         return jwt.encode(document, key.secret, algorithm=ALGORITHM, headers={"kid": key.kid})
 
     def verify(self, token: str, kind: TokenKind) -> SignedClaims:
@@ -113,6 +113,8 @@ class TokenSigner:
 
     def _verify(self, token: str, kind: TokenKind) -> tuple[SigningKey, SignedClaims]:
         """Return the key that signed a token, and what it says."""
+        import jwt  # noqa: PLC0415 (as above)
+
         try:
             kid = jwt.get_unverified_header(token).get("kid")
             key = self._keys.find(kid) if isinstance(kid, str) else None

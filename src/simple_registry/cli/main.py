@@ -6,7 +6,6 @@ Everything that can be told to a person ends here as one line on standard error;
 """
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
 
@@ -90,6 +89,8 @@ def _genhash(_: CommandLine) -> int:
 
 
 def _version(_: CommandLine) -> int:
+    import platform  # noqa: PLC0415 (serving does not need it)
+
     python = f"{platform.python_implementation()} {platform.python_version()}"
     sys.stdout.write(f"simple-registry {__version__} ({python})\n")
     sys.stdout.flush()

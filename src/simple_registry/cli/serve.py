@@ -19,8 +19,7 @@ from simple_registry import app
 from simple_registry.cli.first_run import with_administrator
 from simple_registry.cli.options import CommandLine
 from simple_registry.config.load import examine_access, load_settings
-from simple_registry.config.settings import Settings, TcpAddress
-from simple_registry.config.tls import load_certificate
+from simple_registry.config.settings import Certificate, Settings, TcpAddress, Tls
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.audit_file import check_audit_file
@@ -102,7 +101,16 @@ def _read(line: CommandLine) -> Configured:
     now = datetime.now(UTC)
     access = examine_access(settings.config_dirs, settings.administrator, now=now.timestamp(), thorough=False)
     settings = replace(settings, warnings=(*settings.warnings, *access.warnings))
-    return Configured(settings, load_certificate(settings.tls, now) if settings.tls else None)
+    return Configured(settings, _certificate(settings.tls, now))
+
+
+def _certificate(tls: Tls | None, now: datetime) -> Certificate | None:
+    if tls is None:
+        return None
+    # Imported only here: it is a fifth of the time of a start.
+    from simple_registry.config.tls import load_certificate  # noqa: PLC0415
+
+    return load_certificate(tls, now)
 
 
 def warn(configured: Configured) -> None:

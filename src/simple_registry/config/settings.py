@@ -100,6 +100,18 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not keep it from being used."""
+
+    chain: bytes
+    key: bytes
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "Certificate(***)"
+
+
+@dataclass(frozen=True, slots=True)
 class Administrator:
     """The user of `-adminname`, with a bcrypt hash; a `provisional` one gives way to any `User` document."""
 

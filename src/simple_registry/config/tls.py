@@ -7,7 +7,6 @@ The chain begins with the server's own certificate (the leaf), whose key it must
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,24 +16,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from simple_registry.config.settings import Tls
+from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.values import ConfigError
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 _LARGEST_FILE = 1024 * 1024
 _SMALLEST_RSA = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not keep it from being used."""
-
-    chain: bytes
-    key: bytes
-    warnings: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return "Certificate(***)"
 
 
 def load_certificate(tls: Tls, now: datetime) -> Certificate:

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from simple_registry.config.settings import Tls
-from simple_registry.config.tls import Certificate, load_certificate
+from simple_registry.config.settings import Certificate, Tls
+from simple_registry.config.tls import load_certificate
 from simple_registry.config.values import ConfigError
 
 INTERVAL = 1.0

@@ -17,21 +17,22 @@ import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
-from simple_registry.config.settings import Limits, Settings
-from simple_registry.config.tls import Certificate
+from simple_registry.config.settings import Certificate, Limits, Settings
 from simple_registry.faults import StorageFault
 from simple_registry.server.exporter import start_exporter
 from simple_registry.server.listeners import Listener
-from simple_registry.server.live_certificate import LiveCertificate
 from simple_registry.wire.exchange import Application as WireApplication, Client
 from simple_registry.wire.heads import RequestHead
 from simple_registry.wire.limits import WireLimits
 from simple_registry.wire.queue import SharedQueue
 from simple_registry.wire.server import WireServer
+
+if TYPE_CHECKING:
+    from simple_registry.server.live_certificate import LiveCertificate
 
 READY = b"ready\n"
 BEAT = b"."
@@ -175,9 +176,11 @@ def _report(post: Post, said: bytes) -> bool:
     return True
 
 
-def _live_certificate(configured: Configured) -> LiveCertificate | None:
+def _live_certificate(configured: Configured) -> "LiveCertificate | None":
     if configured.certificate is None or configured.settings.tls is None:
         return None
+    from simple_registry.server.live_certificate import LiveCertificate  # noqa: PLC0415 (only where there is TLS)
+
     return LiveCertificate(configured.settings.tls, configured.certificate)
 
 
