@@ -29,8 +29,8 @@ def test_a_key_in_pem_has_the_algorithms_of_its_kind(key, algorithms):
     ("text", "says"),
     [
         (pem(ec.generate_private_key(ec.SECP256K1())), "the curve is not"),
-        (pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
-        (pem(dsa.generate_private_key(1024)), "keys are RSA, EC or Ed25519"),
+        (pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),  # noqa: S505 (too weak on purpose)
+        (pem(dsa.generate_private_key(1024)), "keys are RSA, EC or Ed25519"),  # noqa: S505 (as above)
         ("nonsense", "no public key in PEM"),
         (
             ed25519.Ed25519PrivateKey.generate()
@@ -58,6 +58,6 @@ def test_a_jwk_of_an_unknown_kind_is_none_of_ours():
 def test_a_jwk_that_cannot_be_read_or_is_too_weak_is_refused():
     with pytest.raises(ValueError, match="cannot be read"):
         parse_jwk({"kty": "RSA", "n": "?", "e": "AQAB"})
-    weak = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 1024).public_key(), as_dict=True)
+    weak = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 1024).public_key(), as_dict=True)  # noqa: S505 (as above)
     with pytest.raises(ValueError, match="1024 bits"):
         parse_jwk(weak)

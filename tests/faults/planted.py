@@ -337,14 +337,14 @@ def manifests_unchecked() -> None:
 @bug
 def manifests_from_memory() -> None:
     """A manifest that was read once is served from memory, whatever became of its file."""
-    read, kept = manifests.Manifests.read, {}
+    open_, kept = manifests.Manifests.open, {}
 
-    async def read_once(self: manifests.Manifests, row: ManifestRow) -> bytes:
+    async def open_once(self: manifests.Manifests, row: ManifestRow) -> Content:
         if row.digest not in kept:
-            kept[row.digest] = await read(self, row)
+            kept[row.digest] = await open_(self, row)
         return kept[row.digest]
 
-    manifests.Manifests.read = read_once
+    manifests.Manifests.open = open_once
 
 
 @bug

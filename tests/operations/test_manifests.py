@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.content import FileContent, read_content
+from simple_registry.content import BytesContent, FileContent, read_content
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
@@ -15,7 +15,7 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
 from simple_registry.operations import manifests as module
-from simple_registry.operations.manifests import IN_MEMORY, BytesCache, Manifests, Required
+from simple_registry.operations.manifests import ENTRY_SIZE, IN_MEMORY, ManifestCache, Manifests, Required
 from support.documents import CONFIG, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -119,17 +119,17 @@ def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
     data = push_image(front, "a", "v1")
     front.kept.stores.content.remove(digest_of(data))
     with pytest.raises(ManifestUnknown):
-        front.run(manifests.read(manifests.get(A, V1)))
+        front.run(manifests.open(manifests.get(A, V1)))
     push_image(front, "a", "v1")
-    assert front.run(manifests.read(manifests.get(A, V1))) == data
+    assert front.run(manifests.open(manifests.get(A, V1))) == BytesContent(data)
 
 
 def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
     row = manifests.get(A, V1)
-    assert front.run(manifests.read(row)) == data
+    assert front.run(manifests.open(row)) == BytesContent(data)
     monkeypatch.setattr(module, "read_content", None)
-    assert front.run(manifests.read(row)) == data
+    assert front.run(manifests.open(row)) == BytesContent(data)
 
 
 @pytest.mark.parametrize("size", [100, IN_MEMORY, IN_MEMORY + 1, 200_000])
@@ -173,7 +173,7 @@ def test_a_manifest_that_cannot_be_read_is_unknown(front, manifests, monkeypatch
 
     monkeypatch.setattr(module, "read_content", fail)
     with pytest.raises(ManifestUnknown):
-        front.run(manifests.read(manifests.get(A, V1)))
+        front.run(manifests.open(manifests.get(A, V1)))
 
 
 def test_moving_a_tag_writes_no_content_that_is_intact(front, monkeypatch):
@@ -200,7 +200,7 @@ def test_content_that_goes_while_a_tag_is_moved_to_it_is_kept_again(front, manif
 
 def test_cached_bytes_do_not_outlive_the_row(front, manifests):
     data = push_image(front, "a", "v1")
-    front.run(manifests.read(manifests.get(A, V1)))
+    front.run(manifests.open(manifests.get(A, V1)))
     front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
     for reference in (V1, digest_of(data)):
         with pytest.raises(ManifestUnknown):
@@ -221,17 +221,25 @@ def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests
 
 
 def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():
-    cache = BytesCache(10)
+    cache = ManifestCache(2 * ENTRY_SIZE + 10)
     one, two, three, huge = (digest_of(data) for data in (b"1", b"2", b"3", b"4"))
     now, then = FileContent("file", 4, (1,)), FileContent("file", 4, (2,))
-    cache.keep(one, then, b"aaa")
-    cache.keep(one, now, b"aaaa")
-    cache.keep(two, now, b"bbbb")
+    cache.keep(one, then, BytesContent(b"aaa"))
+    cache.keep(one, now, BytesContent(b"aaaa"))
+    cache.keep(two, now, BytesContent(b"bbbb"))
     assert cache.find(one, then) is None
     cache.find(one, now)
-    cache.keep(three, now, b"cccc")
-    cache.keep(huge, now, b"x" * 11)
-    assert [cache.find(each, now) for each in (one, two, three, huge)] == [b"aaaa", None, b"cccc", None]
+    cache.keep(three, now, BytesContent(b"cccc"))
+    cache.keep(huge, now, BytesContent(bytes(2 * ENTRY_SIZE)))
+    found = [cache.find(each, now) for each in (one, two, three, huge)]
+    assert found == [BytesContent(b"aaaa"), None, BytesContent(b"cccc"), None]
+
+
+def test_a_manifest_that_stays_in_its_file_takes_little_of_the_cache():
+    cache = ManifestCache(ENTRY_SIZE)
+    content = FileContent("file", 4_000_000, (1,))
+    cache.keep(digest_of(b"1"), content, content)
+    assert cache.find(digest_of(b"1"), content) is content
 
 
 @pytest.mark.parametrize(

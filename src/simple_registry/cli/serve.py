@@ -5,6 +5,7 @@
 What can be refused without a trace comes first: a wrong flag or a port in use leaves no data directory behind.
 """
 
+import ctypes
 import ipaddress
 import logging
 import os
@@ -27,6 +28,11 @@ from simple_registry.server.listeners import Listeners, ListenFault, inherited_l
 from simple_registry.server.logging import configure_logging
 from simple_registry.server.supervisor import Supervisor
 from simple_registry.server.worker import Configured
+
+LARGE_PIECE = 512 * 1024
+"""Bytes from which memory is mapped piece by piece: above the size of reads, below that of large answers."""
+_M_MMAP_THRESHOLD = -3
+"""As in malloc.h."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +89,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
     configured = with_users(configured)
     warn(configured)
     _allow_many_connections()
+    _give_memory_back()
     try:
         processes = Processes(LAYOUT, len(listeners.workers))
         build = partial(app.build, processes=processes)
@@ -147,6 +154,16 @@ def _url(configured: Configured, listeners: Listeners) -> str:
 def _cores() -> int:
     """Return the number of cores that this process may use, which a container may have less of than the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _give_memory_back() -> None:
+    """Have the C library give large pieces of memory back to the system as they are freed.
+
+    By itself it raises the size from which it does so to that of the largest piece that was ever freed, and keeps
+    everything smaller: after a moment with many large answers, a worker would stay as large as it was then.
+    """
+    with suppress(AttributeError, OSError):  # a C library without it
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_PIECE)
 
 
 def _allow_many_connections() -> None:

@@ -17,7 +17,13 @@ CACHE_SIZE = 32 * 1024 * 1024
 """Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
 
 IN_MEMORY = 64 * 1024
-"""Bytes of the largest manifest that is sent from memory: clients that do not read would keep larger ones there."""
+"""Bytes of the largest manifest that is kept in memory and sent from there; larger ones are sent from their files."""
+
+ENTRY_SIZE = 512
+"""Bytes that an entry of the cache takes beside the manifest, roughly."""
+
+LARGE_READS = 2
+"""Larger manifests that each process reads at once, to compare them with their digests."""
 
 READ_AT_ONCE = 256 * 1024
 """Bytes of the largest manifest that is parsed or hashed on the event loop; larger ones are in a thread."""
@@ -59,7 +65,8 @@ class Manifests:
         self._rows = rows
         self._content = content
         self._required = required
-        self.cache = BytesCache(CACHE_SIZE)
+        self._large_reads = asyncio.Semaphore(LARGE_READS)
+        self.cache = ManifestCache(CACHE_SIZE)
 
     def get(self, repository: RepositoryName, reference: Reference) -> ManifestRow:
         """Return the manifest that the tag points at, or that has the digest.
@@ -77,22 +84,6 @@ class Manifests:
     async def open(self, row: ManifestRow) -> Content:
         """Return the content of a manifest that `get` gave, whose bytes hash to its digest: a large one in its file.
 
-        Raises: as `read`.
-        """
-        content, data = await self._open_intact(row)
-        return BytesContent(data) if row.size <= IN_MEMORY else content
-
-    async def read(self, row: ManifestRow) -> bytes:
-        """Return the bytes of a manifest that `get` gave, which hash to its digest.
-
-        Raises: ManifestUnknown, also when the manifest went in between.
-        """
-        _content, data = await self._open_intact(row)
-        return data
-
-    async def _open_intact(self, row: ManifestRow) -> tuple[Content, bytes]:
-        """Return the content of a manifest, and its bytes.
-
         A manifest whose file somebody removed or changed behind our back counts as absent, so that clients push it
         again. The file is asked for every time: all processes give the same answer, whatever they remember.
 
@@ -101,11 +92,20 @@ class Manifests:
         content = await self._content.open(row.digest)
         if content is None or content.size != row.size:
             raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone or damaged")
-        data = self.cache.find(row.digest, content)
-        if data is None:
-            data = await _read_intact(row, content)
-            self.cache.keep(row.digest, content, data)
-        return content, data
+        kept = self.cache.find(row.digest, content)
+        if kept is None:
+            kept = await self._verify(row, content)
+            self.cache.keep(row.digest, content, kept)
+        return kept
+
+    async def _verify(self, row: ManifestRow, content: Content) -> Content:
+        """Return the content of a manifest as it is kept, once its bytes have been compared with its digest."""
+        if row.size <= IN_MEMORY:
+            return BytesContent(await _read_intact(row, content))
+        # Many clients that ask for large manifests at once must not have as many of them read into memory.
+        async with self._large_reads:
+            await _read_intact(row, content)
+        return content
 
     async def put(
         self,
@@ -184,7 +184,7 @@ class Manifests:
         if not self._rows.known(row.digest):
             return False
         try:
-            await self.read(row)
+            await self.open(row)
         except ManifestUnknown:
             return False
         return True
@@ -243,7 +243,7 @@ def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
     )
 
 
-class BytesCache:
+class ManifestCache:
     """Manifests that were found intact, for as long as their content is the same file, bounded by bytes."""
 
     def __init__(self, capacity: int) -> None:
@@ -252,25 +252,30 @@ class BytesCache:
         self._size = 0
         self.hits = 0
         self.misses = 0
-        self._entries: OrderedDict[Digest, tuple[Content, bytes]] = OrderedDict()
+        self._entries: OrderedDict[Digest, tuple[Content, Content]] = OrderedDict()
 
-    def find(self, digest: Digest, content: Content) -> bytes | None:
+    def find(self, digest: Digest, content: Content) -> Content | None:
         """Return a manifest that is kept, if it was read from this content."""
-        known, data = self._entries.get(digest, (None, None))
+        known, kept = self._entries.get(digest, (None, None))
         if known != content:
             self.misses += 1
             return None
         self.hits += 1
         self._entries.move_to_end(digest)
-        return data
+        return kept
 
-    def keep(self, digest: Digest, content: Content, data: bytes) -> None:
-        """Keep a manifest, and drop those that were not asked for the longest."""
-        if len(data) > self._capacity:
+    def keep(self, digest: Digest, content: Content, kept: Content) -> None:
+        """Keep a manifest that was read from `content`, and drop those that were not asked for the longest."""
+        if _weight(kept) > self._capacity:
             return
-        _known, earlier = self._entries.pop(digest, (None, b""))
-        self._entries[digest] = (content, data)
-        self._size += len(data) - len(earlier)
+        _known, earlier = self._entries.pop(digest, (None, None))
+        self._entries[digest] = (content, kept)
+        self._size += _weight(kept) - (0 if earlier is None else _weight(earlier))
         while self._size > self._capacity:
             _digest, (_content, dropped) = self._entries.popitem(last=False)
-            self._size -= len(dropped)
+            self._size -= _weight(dropped)
+
+
+def _weight(kept: Content) -> int:
+    """Return the bytes that an entry of the cache takes: those of the manifest, unless it stays in its file."""
+    return ENTRY_SIZE + (kept.size if isinstance(kept, BytesContent) else 0)

@@ -1,0 +1,146 @@
+"""Answers that are sent before the body was read, to clients that first send all of it."""
+
+import http.client
+import json
+import ssl
+import time
+
+import pytest
+
+from e2e.certificates import issue
+from simple_registry.config.tls import Certificate
+from simple_registry.server.live_certificate import tls_context
+from simple_registry.wire.limits import WireLimits
+from support.wire import get, put, put_chunked, read_all, read_answer, split
+
+MIB = 1024 * 1024
+
+
+def pieces(size):
+    for _ in range(size // MIB):
+        yield bytes(MIB)
+
+
+@pytest.fixture
+def http_client(wire):
+    connection = http.client.HTTPConnection(*wire.address, timeout=10)
+    yield connection
+    connection.close()
+
+
+def test_a_client_of_the_standard_library_reads_it_after_200_mb(http_client):
+    for _ in range(2):
+        http_client.request("PUT", "/early", body=pieces(200 * MIB), headers={"Content-Length": str(200 * MIB)})
+        answer = http_client.getresponse()
+        assert (answer.status, json.loads(answer.read())["path"]) == (200, "/early")
+
+
+def test_a_client_of_the_standard_library_reads_it_after_chunks_too(wire, http_client):
+    http_client.request(
+        "PUT", "/early", body=pieces(50 * MIB), headers={"Transfer-Encoding": "chunked"}, encode_chunked=True
+    )
+    assert http_client.getresponse().read()
+    http_client.request("GET", "/echo")
+    assert http_client.getresponse().status == 200
+    assert wire.server.budget.held == 0
+
+
+LAST = {
+    "it asked for the end": (200, put("/early", b"", "Connection: close", length=10 * MIB)),
+    "it expected to be asked": (200, put("/early", b"", "Expect: 100-continue", length=10 * MIB)),
+    "its head was refused": (400, put("/early", b"", "Transfer-Encoding: chunked", length=10 * MIB)),
+    "its chunks are malformed": (400, put_chunked("/echo", b"no size\r\n")),
+}
+
+
+@pytest.mark.parametrize(("status", "head"), LAST.values(), ids=LAST)
+def test_the_last_answer_is_read_after_the_whole_body_was_sent(wire, status, head):
+    with wire.connect() as sock:
+        sock.sendall(head)
+        for piece in pieces(10 * MIB):
+            sock.sendall(piece)
+        found, headers, _ = read_answer(sock)
+        assert (found, headers["connection"]) == (status, "close")
+        assert read_all(sock) == b""
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return issue(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(("status", "head"), LAST.values(), ids=LAST)
+def test_the_last_answer_is_read_over_tls_too(make_wire, certificates, version, status, head):
+    server = tls_context(Certificate(certificates.certificate.read_bytes(), certificates.key.read_bytes()))
+    wire = make_wire(tls=lambda: server)
+    client = ssl.create_default_context(cafile=certificates.authority)
+    client.minimum_version = client.maximum_version = version
+    with client.wrap_socket(wire.connect(), server_hostname="127.0.0.1") as sock:
+        sock.sendall(head)
+        for piece in pieces(10 * MIB):
+            sock.sendall(piece)
+        found, headers, _ = read_answer(sock)
+    assert (found, headers["connection"]) == (status, "close")
+
+
+def test_a_body_that_was_not_asked_for_is_never_read_as_a_request(wire):
+    body = get("/smuggled")
+    with wire.connect() as sock:
+        sock.sendall(put("/early", b"", "Expect: 100-continue", length=len(body)))
+        assert read_answer(sock)[1]["connection"] == "close"
+        sock.sendall(body)
+        assert read_all(sock) == b""
+    assert len(wire.application.clients) == 1
+
+
+def test_bytes_of_a_dropped_body_are_never_read_as_a_request(wire):
+    body = get("/smuggled") * 1000
+    answers = wire.send(put("/early", body) + put_chunked("/early", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)), end=True)
+    assert answers.count(b"HTTP/1.1 200 ") == len(wire.application.clients) == 2
+
+
+def test_chunks_beyond_the_drain_are_read_no_further(make_wire):
+    wire = make_wire(WireLimits(drain_size=MIB))
+    with wire.connect() as sock:
+        sock.sendall(put_chunked("/early", b"%x\r\n" % (100 * MIB)))
+        assert read_answer(sock)[0] == 200
+        sent = 0
+        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+            while sent < 100 * MIB:
+                sent += sock.send(bytes(64 * 1024))
+                time.sleep(0.0005)
+    assert sent < 20 * MIB  # what the kernel holds between the two included
+    assert wire.works()
+
+
+def test_a_malformed_chunk_of_a_dropped_body_ends_the_connection(wire):
+    answers = wire.send(put_chunked("/early", b"4\r\nbody\r\n") + b"no size\r\n" + get("/smuggled"))
+    assert answers.count(b"HTTP/1.1 ") == len(wire.application.clients) == 1
+
+
+def test_a_trickled_body_is_not_dropped_for_longer_than_the_time_out(make_wire):
+    wire = make_wire(WireLimits(drain_timeout=0.4))
+    with wire.connect() as sock:
+        sock.sendall(put("/early", b"", length=1000))
+        assert read_answer(sock)[0] == 200
+        started = time.monotonic()
+        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
+            while time.monotonic() - started < 5:
+                sock.sendall(b"x")
+                time.sleep(0.05)
+    assert time.monotonic() - started < 4
+
+
+@pytest.mark.parametrize("path", ["/whole", "/echo"])
+def test_only_a_body_that_is_read_is_asked_for(wire, path):
+    with wire.connect() as sock:
+        sock.sendall(put(path, b"", "Expect: 100-continue", length=4) )
+        assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"body" + get("/echo", close=True))
+        assert read_all(sock).count(b"HTTP/1.1 ") == 2
+
+
+def test_http_1_0_is_not_asked_for_its_body(wire):
+    answer = wire.send(b"PUT /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody")
+    assert (split(answer)[0], answer.count(b"HTTP/1.1 ")) == (200, 1)
