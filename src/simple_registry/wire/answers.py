@@ -16,7 +16,9 @@ from simple_registry.content import FileContent, Span
 Headers = Sequence[tuple[str, str]]
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
-_WITHOUT_CONTENT = frozenset({204, 304})
+WITHOUT_CONTENT = frozenset({204, 304})
+"""Statuses of answers that never have content (RFC 9110, section 6.4.1)."""
+
 
 # O_NONBLOCK and O_NOFOLLOW: a named pipe or a link may have taken the file's name since it was looked up.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -87,7 +89,7 @@ def head_of(status: int, headers: Headers, size: int, *, last: bool, further: He
     text = (_repeated if type(headers) is tuple else _lines)(headers)
     if further:
         text += _lines(further)
-    length = "" if status in _WITHOUT_CONTENT else f"content-length: {size}\r\n"
+    length = "" if status in WITHOUT_CONTENT else f"content-length: {size}\r\n"
     close = "connection: close\r\n" if last else ""
     return f"{_status_line(status)}{text}date: {_date(int(time.time()))}\r\n{length}{close}\r\n".encode("latin-1")
 

@@ -14,7 +14,7 @@ import socket
 from contextlib import suppress
 
 from simple_registry.content import ContentInterrupted
-from simple_registry.wire.answers import Answer, Unsent, head_of
+from simple_registry.wire.answers import WITHOUT_CONTENT, Answer, Unsent, head_of
 from simple_registry.wire.body import NO_BODY, ArrivingBody, NoBody
 from simple_registry.wire.eager import start
 from simple_registry.wire.exchange import BodyMalformed, BodyTooSlow, Client, ClientGone
@@ -341,7 +341,7 @@ class Connection:
         self._last = self._is_last()
         content, size = answer.content, answer.size
         head = head_of(answer.status, answer.headers, size, last=self._last, further=further)
-        if self.head.method == "HEAD" or isinstance(content, Unsent) or size == 0:
+        if self.head.method == "HEAD" or isinstance(content, Unsent) or answer.status in WITHOUT_CONTENT:
             content = b""
         await self._sender.send(head, content, self.client.account)
         self._answered = True

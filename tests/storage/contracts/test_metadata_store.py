@@ -149,7 +149,7 @@ def test_a_manifest_is_found_as_it_was_put(rows):
         children=(digest_of(b"z"), digest_of(b"a"), digest_of(b"z")),
     )
     assert run(put(rows, manifest)) == []
-    assert rows.find_manifest(REPOSITORY, manifest.digest) == manifest
+    assert rows.find_manifest(REPOSITORY, manifest.digest) == manifest.stored
     assert rows.find_manifest(OTHER, manifest.digest) is None
     assert rows.find_blob(REPOSITORY, manifest.digest) is None
     assert rows.known(manifest.digest)
@@ -163,8 +163,8 @@ def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
         assert await put(rows, changed) == []
 
     run(scenario())
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == changed
-    assert rows.find_tagged(REPOSITORY, Tag("v1")) == changed
+    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == changed.stored
+    assert rows.find_tagged(REPOSITORY, Tag("v1")) == changed.stored
 
 
 def test_lacking_parts_are_named_and_nothing_changes(rows):
@@ -267,7 +267,7 @@ def test_a_manifest_with_other_tags_than_were_named_stays_with_all_of_them(rows,
         assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag(tag) for tag in tags]) is None
 
     run(scenario())
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST
+    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST.stored
     assert rows.page_tags(REPOSITORY, None, 9) == ["other", "v1", "v2"]
 
 
@@ -343,7 +343,7 @@ def test_removing_a_tag_leaves_its_manifest_and_other_tags(rows):
 
     run(scenario())
     assert rows.tags_of(REPOSITORY, MANIFEST.digest) == ["v2"]
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST
+    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST.stored
 
 
 # repositories

@@ -4,9 +4,6 @@ import pytest
 
 from simple_registry.clock import SystemClock
 from simple_registry.faults import StorageFault
-from simple_registry.oci.digests import digest_of
-from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.protocols import ManifestRow
 from simple_registry.storage.sqlite.database import Database
 from storage.support import run
 
@@ -64,20 +61,3 @@ def test_what_is_remembered_is_bounded(database, monkeypatch):
     for question in range(100):
         database.remembered(question, lambda: None)
     assert len(database._answers) <= 10
-
-
-def test_large_answers_weigh_more(database, monkeypatch):
-    monkeypatch.setattr("simple_registry.storage.sqlite.database.REMEMBERED", 100)
-    for question in range(50):
-        database.remembered(question, lambda: "a large answer", lambda _answer: 40)
-        assert len(database._answers) <= 3
-
-
-def test_a_manifest_row_weighs_what_its_client_wrote(store, monkeypatch):
-    """Annotations may be megabytes; thousands of such rows must not be kept because they are few."""
-    asked = []
-    row = ManifestRow(digest_of(b""), 4 * 1024 * 1024, "type", None, {}, None, ())
-    monkeypatch.setattr(store, "_read_manifest", lambda *_: asked.append(1) or row)
-    for number in range(1000):
-        store.find_manifest(RepositoryName(f"a{number}"), row.digest)
-    assert len(store.database._answers) * row.size < 100 * 1024 * 1024

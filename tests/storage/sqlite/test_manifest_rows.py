@@ -9,7 +9,6 @@ from storage.support import REPOSITORY, manifest_of, run, yes
 def test_queries_follow_indexes(assert_indexed):
     assert_indexed(
         manifest_rows._FIND,
-        manifest_rows._CHILDREN,
         manifest_rows._DROP_CHILDREN,
         manifest_rows._EXISTS,
         manifest_rows._TAGS,

@@ -14,7 +14,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
-from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, SessionRow, forget_moved
+from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, SessionRow, StoredManifest, forget_moved
 
 _Name = TypeVar("_Name", bound=str)
 
@@ -94,9 +94,10 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
 
     # manifests
 
-    def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
+    def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it."""
-        return self._at(repository).manifests.get(digest)
+        row = self._at(repository).manifests.get(digest)
+        return None if row is None else row.stored
 
     async def missing_parts(
         self,
@@ -169,7 +170,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
 
     # tags
 
-    def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+    def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at."""
         digest = self._at(repository).tags.get(tag)
         return None if digest is None else self.find_manifest(repository, digest)

@@ -27,11 +27,7 @@ _VERSION = "PRAGMA data_version"
 _T = TypeVar("_T")
 
 REMEMBERED = 20_000
-"""Weight of the answers that are remembered at most; one that is a few hundred bytes weighs 1."""
-
-
-def _light(_answer: object) -> int:
-    return 1
+"""Answers that are remembered at most; each is a few hundred bytes, whatever clients write."""
 
 
 class Database:
@@ -53,7 +49,6 @@ class Database:
         self._closed = False
         self._version: Sequence[Row] = ()
         self._answers: dict[Hashable, Any] = {}
-        self._weight = 0
         self.hits = 0
         self.misses = 0
         self.clock = clock
@@ -83,23 +78,21 @@ class Database:
         rows = self.rows(sql, *bindings)
         return rows[0] if rows else None
 
-    def remembered(self, question: Hashable, read: Callable[[], _T], weigh: Callable[[_T], int] = _light) -> _T:
+    def remembered(self, question: Hashable, read: Callable[[], _T]) -> _T:
         """Return what `read` returned to this question since the last commit of anybody, or ask it.
 
-        `weigh` tells the weight of an answer, where clients decide how long it is.
         The version is looked up before the rows, so what is remembered is never older than its version.
 
         Raises: StorageFault.
         """
         version = self.rows(_VERSION)
-        if version != self._version or self._weight >= REMEMBERED:
-            self._version, self._answers, self._weight = version, {}, 0
+        if version != self._version or len(self._answers) >= REMEMBERED:
+            self._version, self._answers = version, {}
         try:
             answer: _T = self._answers[question]
         except KeyError:
             self.misses += 1
             answer = self._answers[question] = read()
-            self._weight += weigh(answer)
         else:
             self.hits += 1
         return answer

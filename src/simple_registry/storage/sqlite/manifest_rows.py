@@ -9,21 +9,20 @@ import msgspec
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, forget_moved
+from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, StoredManifest, forget_moved
 from simple_registry.storage.sqlite.database import Database, Row
 from simple_registry.storage.sqlite.holding import hold, is_known, release
 
 _FIND = """
-SELECT media_type, size, artifact_type, annotations, subject
+SELECT digest, size, media_type
 FROM manifests JOIN blobs USING (digest)
 WHERE repository = ? AND digest = ?
 """
 _FIND_TAGGED = """
-SELECT media_type, size, artifact_type, annotations, subject, digest
+SELECT digest, size, media_type
 FROM tags JOIN manifests USING (repository, digest) JOIN blobs USING (digest)
 WHERE repository = ? AND tag = ?
 """
-_CHILDREN = "SELECT child FROM manifest_children WHERE repository = ? AND digest = ? ORDER BY position"
 
 # The digests come as one JSON array, so that the statement is the same for any number of them.
 _FIND_PARTS = """
@@ -74,9 +73,6 @@ WHERE repository = ? AND subject = ? AND artifact_type = ? AND digest > ?
 ORDER BY digest LIMIT ?
 """
 
-WEIGHT = 2048
-"""Bytes of a manifest, hence of its annotations and parts, that weigh as much as a small answer."""
-
 _ANNOTATIONS = msgspec.json.Decoder(dict[str, str])
 
 
@@ -85,38 +81,19 @@ class SqliteManifestRows:
 
     _database: Database
 
-    def find_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
+    def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it."""
         return self._database.remembered(
-            ("manifest", repository, digest), lambda: self._read_manifest(repository, digest), _weight
+            ("manifest", repository, digest), lambda: self._read(_FIND, repository, str(digest))
         )
 
-    def find_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
+    def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at, as of one moment."""
-        return self._database.remembered(
-            ("tagged", repository, tag), lambda: self._read_tagged(repository, tag), _weight
-        )
+        return self._database.remembered(("tagged", repository, tag), lambda: self._read(_FIND_TAGGED, repository, tag))
 
-    def _read_manifest(self, repository: RepositoryName, digest: Digest) -> ManifestRow | None:
-        row = self._database.row(_FIND, repository, str(digest))
-        return None if row is None else self._manifest(repository, digest, row)
-
-    def _read_tagged(self, repository: RepositoryName, tag: Tag) -> ManifestRow | None:
-        row = self._database.row(_FIND_TAGGED, repository, tag)
-        return None if row is None else self._manifest(repository, parse_digest(str(row[5])), row)
-
-    def _manifest(self, repository: RepositoryName, digest: Digest, row: Row) -> ManifestRow:
-        """Return the manifest of a row; what it refers to follows from its digest, hence may be read a moment later."""
-        children = self._database.rows(_CHILDREN, repository, str(digest))
-        return ManifestRow(
-            digest=digest,
-            media_type=str(row[0]),
-            size=int(row[1] or 0),
-            artifact_type=_text(row[2]),
-            annotations=_annotations(row),
-            subject=None if row[4] is None else parse_digest(str(row[4])),
-            children=tuple(parse_digest(str(child)) for (child,) in children),
-        )
+    def _read(self, sql: str, repository: RepositoryName, reference: str) -> StoredManifest | None:
+        row = self._database.row(sql, repository, reference)
+        return None if row is None else StoredManifest(parse_digest(str(row[0])), int(row[1] or 0), str(row[2]))
 
     async def missing_parts(
         self,
@@ -221,11 +198,6 @@ def _lacking(
             if size is None or not present(Blob(digest, size)):
                 lacking.append(digest)
     return lacking
-
-
-def _weight(row: ManifestRow | None) -> int:
-    """Return what it weighs to remember a row: most of it is what the client wrote into its manifest."""
-    return 1 if row is None else 1 + row.size // WEIGHT
 
 
 def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
