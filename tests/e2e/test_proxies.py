@@ -216,7 +216,7 @@ def test_large_layer_goes_up_and_comes_down(registry, repository, curl, layer, t
 
 @pytest.fixture
 def refused_upload(registry, curl, tmp_path):
-    """Send 50 MB without credentials; return the status, the codes of the errors, and how many bytes curl sent."""
+    """Send 50 MB without credentials; return the status and body of the answer, and how many bytes curl sent."""
     (tmp_path / "zeros").touch()
     os.truncate(tmp_path / "zeros", REFUSED_SIZE)
 
@@ -225,7 +225,7 @@ def refused_upload(registry, curl, tmp_path):
         said = curl(*upload, "--write-out", "\n%{http_code} %{size_upload}", f"https://{registry.host}{REFUSED}")
         body, _, last = said.rpartition("\n")
         status, sent = map(int, last.split())
-        return status, [error["code"] for error in json.loads(body)["errors"]], sent
+        return status, body, sent
 
     return send
 
@@ -237,17 +237,18 @@ def test_refusal_reaches_curl_before_it_has_sent_everything(request, refused_upl
         # Go's server asks for the body, then closes the connection at once after the answer: 1 of 20 is lost.
         pytest.skip("Caddy needs `transport http { expect_continue_timeout 10s }` for this")
 
-    status, codes, sent = refused_upload(expect)
+    status, body, sent = refused_upload(expect)
 
-    assert (status, codes) == (401, ["UNAUTHORIZED"])
+    assert status == 401, body
+    assert [error["code"] for error in json.loads(body)["errors"]] == ["UNAUTHORIZED"]
     assert sent < REFUSED_SIZE  # a proxy that collects requests would have taken all of it first
 
 
 def test_request_after_a_refused_upload_is_not_taken_for_the_rest_of_its_body(refused_upload):
     # HAProxy 2.6 reuses a connection on which it has not sent all of a body, unless the refusal says that it closes.
-    answered = [refused_upload("Expect:")[:2] for _ in range(4)]
+    answers = [refused_upload("Expect:") for _ in range(4)]
 
-    assert answered == [(401, ["UNAUTHORIZED"])] * 4
+    assert [status for status, _, _ in answers] == [401] * 4, answers
 
 
 # --- the trap -------------------------------------------------------------------------------------------------------

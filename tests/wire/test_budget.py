@@ -34,8 +34,12 @@ def test_without_an_account_only_the_total_counts():
 def test_room_can_be_asked_for():
     budget = Budget(100, 40)
     budget.take("a", 30)
-    assert budget.has_room(70)
-    assert not budget.has_room(71)
+    assert budget.has_room("a", 10)
+    assert not budget.has_room("a", 11)
+    assert budget.has_room("b", 40)
+    budget.take(None, 60)
+    assert budget.has_room(None, 10)
+    assert not budget.has_room("b", 11)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.integers(0, 60))))

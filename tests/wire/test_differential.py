@@ -4,12 +4,16 @@ h11 is used as a server over the same bytes. It is more lenient than we are in s
 why.
 """
 
+from urllib.parse import unquote, urlsplit
+
 import h11
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from simple_registry.wire.framing import framing_of
 from simple_registry.wire.heads import HeadParser, RequestRefused
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 STRICTER = {
     b"GET / HTTP/1.1\nHost: x\n\n": "a bare line feed ends no line (RFC 9112, section 2.2 only allows it)",
@@ -24,29 +28,39 @@ STRICTER = {
     b"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n": "no folded lines (RFC 9112, section 5.2)",
     b"GET / HTTP/1.2\r\nHost: x\r\n\r\n": "versions that are not known are 505",
     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1 \r\na\r\n0\r\n\r\n": "no blanks around a size",
+    CHUNKED + b"1\r\na\r\n0\r\nA: b\n\r\n": "a bare line feed ends no trailer",
+    CHUNKED + b"1\r\na\r\n0\r\nA: b\r\n c\r\n\r\n": "no folded trailers",
+    b"GET * HTTP/1.1\r\nHost: x\r\n\r\n": "only OPTIONS has the target * (RFC 9112, section 3.2.4)",
+    b"GET http://a@b/ HTTP/1.1\r\nHost: x\r\n\r\n": "an http URL names no user (RFC 9110, section 4.2.4)",
     b"POST / HTTP/1.1\r\nHost: x\r\nExpect: x\r\n\r\n": "an expectation that cannot be met is 417",
     b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n": "not a proxy",
 }
 
 
 def ours(data):
-    """Return (method, path and query, headers, body, complete) of the first request, or `None` when it is refused."""
+    """Return (method, target, headers, body, whether it is complete, what follows) of the first request.
+
+    `None` when it is refused; "incomplete" when its head is.
+    """
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return "incomplete"
     try:
         head = HeadParser().parse(data[: end + 4])
         framing = framing_of(head.length)
-        pieces, _ = framing.feed(data[end + 4 :]) if not framing.complete else ((), b"")
+        pieces, rest = framing.feed(data[end + 4 :]) if not framing.complete else ((), data[end + 4 :])
     except RequestRefused:
         return None
-    return head.method.encode(), dict(head.headers), b"".join(pieces), framing.complete
+    target, headers = (head.path, head.query), dict(head.headers)
+    if "transfer-encoding" in headers:
+        headers["transfer-encoding"] = headers["transfer-encoding"].lower()  # h11 does so too
+    return head.method.encode(), target, headers, b"".join(pieces), framing.complete, rest
 
 
 def theirs(data):
     """Return the same as h11 reads it."""
     connection = h11.Connection(h11.SERVER)
-    body, head, complete = b"", None, False
+    body, head, complete, rest = b"", None, False, b""
     try:
         connection.receive_data(data)
         while True:
@@ -56,7 +70,7 @@ def theirs(data):
             elif isinstance(event, h11.Data):
                 body += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage):
-                complete = True
+                complete, rest = True, connection.trailing_data[0]
                 break
             else:
                 break
@@ -68,12 +82,38 @@ def theirs(data):
     for raw_name, raw_value in head.headers:
         name, value = raw_name.decode(), raw_value.decode("latin-1")
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return head.method, joined, body, complete
+    return head.method, path_and_query(head.target.decode("latin-1")), joined, body, complete, rest
+
+
+def path_and_query(target):
+    """Return a target as `RequestHead` has it; one that has no meaning is returned as it is."""
+    if not target.startswith("/"):
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return target
+        return unquote(parts.path or "/"), parts.query
+    path, _, query = target.partition("?")
+    return unquote(path), query
 
 
 METHOD = st.sampled_from([b"GET", b"POST", b"PUT", b"HEAD", b"get", b"G T", b"", b"G\x00T", b"PROPFIND"])
 TARGET = st.sampled_from(
-    [b"/", b"/v2/?a=b", b"*", b"http://x/y", b"/a b", b"/\x00", b"/\xff", b"", b"//", b"/%41", b"/#"]
+    [
+        b"/",
+        b"/v2/?a=b",
+        b"*",
+        b"http://x/y",
+        b"/a b",
+        b"/\x00",
+        b"/\xff",
+        b"",
+        b"//",
+        b"/%41",
+        b"/#",
+        b"http://x?q",
+        b"HTTPS://[::1]:5/%2f?a?b",
+    ]
 )
 VERSION = st.sampled_from(
     [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2", b"HTTP/2.0", b"http/1.1", b"HTTP/1.1 ", b"", b"HTTP/1.01"]
@@ -154,15 +194,84 @@ def requests(draw):
     return data
 
 
-@settings(max_examples=3000, deadline=None)
+def compare(data):
+    found, reference = ours(data), theirs(data)
+    if reference is None and found not in (None, "incomplete"):
+        # h11 refuses the first byte after a chunk that should not be there; we do when its line ends.
+        assert not found[4], data
+        assert ours(data + b"\r\n") is None, data
+    elif found not in (None, "incomplete") and reference != "incomplete":
+        assert found == reference
+
+
+@settings(max_examples=1200, deadline=None)
 @given(requests())
 @example(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
 def test_what_h11_refuses_is_refused_and_what_both_accept_is_read_alike(data):
-    found, reference = ours(data), theirs(data)
-    if reference is None:
-        assert found in (None, "incomplete"), data
-    elif found not in (None, "incomplete") and reference != "incomplete":
-        assert found == reference
+    compare(data)
+
+
+SENT = [
+    (
+        b"PATCH /v2/a/blobs/uploads/1?_state=x%2F HTTP/1.1\r\nHost: localhost:5000\r\nUser-Agent: docker/24.0.7\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n10\r\n0123456789abcdef\r\n0\r\n\r\nGET / HTTP"
+    ),
+    (
+        b"PUT /v2/a/manifests/latest HTTP/1.1\r\nHost: [::1]:5000\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 2\r\nExpect: 100-continue\r\nConnection: keep-alive, x\r\n\r\n{}GET / HTTP/1.1\r\n"
+    ),
+    b"GET http://r.example/v2/?n=1&last=b HTTP/1.0\r\nHost: r.example\r\nAccept: a/b;q=0.1,\t*/*\r\nX-Empty:\r\n\r\n",
+    b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nAccept: a\r\naccept: b\r\n\r\nrest",
+]
+INSERTED = [
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"\t",
+    b"\x00",
+    b":",
+    b",",
+    b";",
+    b"0",
+    b"f",
+    b"-",
+    b"+",
+    b"#",
+    b"%",
+    b"\xe9",
+    b"\x7f",
+]
+
+
+@st.composite
+def mutations(draw):
+    """Draw a request as clients send it, with a few bytes lost, doubled, changed in case, or put in."""
+    data = draw(st.sampled_from(SENT))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(data)))
+        stop = start + draw(st.integers(0, 12))
+        how = draw(st.sampled_from(["lose", "double", "case", "put in"]))
+        old = data[start:stop]
+        new = {"lose": b"", "double": old * 2, "case": old.swapcase(), "put in": draw(st.sampled_from(INSERTED)) + old}
+        data = data[:start] + new[how] + data[stop:]
+    return data
+
+
+@settings(max_examples=1200, deadline=None)
+@given(mutations())
+@example(SENT[0])
+@example(SENT[1])
+@example(SENT[2])
+@example(SENT[3])
+def test_mutations_of_what_clients_send_are_read_alike_or_refused(data):
+    compare(data)
+
+
+@pytest.mark.parametrize("data", SENT)
+def test_what_clients_send_is_accepted_by_both(data):
+    assert ours(data) == theirs(data)
+    assert ours(data)[4]
 
 
 @pytest.mark.parametrize("data", STRICTER, ids=STRICTER.values())

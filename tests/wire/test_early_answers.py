@@ -96,20 +96,30 @@ def test_a_body_that_was_not_asked_for_is_never_read_as_a_request(wire):
 
 def test_bytes_of_a_dropped_body_are_never_read_as_a_request(wire):
     body = get("/smuggled") * 1000
-    answers = wire.send(put("/early", body) + put_chunked("/early", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)), end=True)
-    assert answers.count(b"HTTP/1.1 200 ") == len(wire.application.clients) == 2
+    answers = wire.send(
+        put("/early", body) + put_chunked("/early", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)), end=True
+    )
+    assert 1 <= answers.count(b"HTTP/1.1 200 ") == len(wire.application.clients) <= 2
+
+
+def send_until_refused(sock, piece, pause, seconds=5.0):
+    """Send a piece again and again; return how many bytes the other side, or the kernel, took before it reset."""
+    sent, deadline = 0, time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            sent += sock.send(piece)
+        except OSError:
+            return sent
+        time.sleep(pause)
+    raise AssertionError("everything was taken")
 
 
 def test_chunks_beyond_the_drain_are_read_no_further(make_wire):
     wire = make_wire(WireLimits(drain_size=MIB))
     with wire.connect() as sock:
-        sock.sendall(put_chunked("/early", b"%x\r\n" % (100 * MIB)))
+        sock.sendall(put_chunked("/early", b"%x\r\n" % (1000 * MIB)))
         assert read_answer(sock)[0] == 200
-        sent = 0
-        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
-            while sent < 100 * MIB:
-                sent += sock.send(bytes(64 * 1024))
-                time.sleep(0.0005)
+        sent = send_until_refused(sock, bytes(64 * 1024), 0.0005)
     assert sent < 20 * MIB  # what the kernel holds between the two included
     assert wire.works()
 
@@ -124,18 +134,13 @@ def test_a_trickled_body_is_not_dropped_for_longer_than_the_time_out(make_wire):
     with wire.connect() as sock:
         sock.sendall(put("/early", b"", length=1000))
         assert read_answer(sock)[0] == 200
-        started = time.monotonic()
-        with pytest.raises(OSError, match=r"reset|[Bb]roken"):
-            while time.monotonic() - started < 5:
-                sock.sendall(b"x")
-                time.sleep(0.05)
-    assert time.monotonic() - started < 4
+        assert send_until_refused(sock, b"x", 0.05, seconds=4.0) < 1000
 
 
 @pytest.mark.parametrize("path", ["/whole", "/echo"])
 def test_only_a_body_that_is_read_is_asked_for(wire, path):
     with wire.connect() as sock:
-        sock.sendall(put(path, b"", "Expect: 100-continue", length=4) )
+        sock.sendall(put(path, b"", "Expect: 100-continue", length=4))
         assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sock.sendall(b"body" + get("/echo", close=True))
         assert read_all(sock).count(b"HTTP/1.1 ") == 2

@@ -1,15 +1,20 @@
 """What comes before the first request: PROXY headers and TLS."""
 
 import contextlib
+import ipaddress
 import json
 import os
+import socket
 import ssl
 import struct
 import time
+import warnings
 
 import pytest
 
 from e2e.certificates import issue
+from simple_registry.config.tls import Certificate
+from simple_registry.server.live_certificate import tls_context
 from simple_registry.wire.limits import WireLimits
 from simple_registry.wire.proxy_header import SIGNATURE
 from support.wire import get, put, read_all, read_answer, split
@@ -122,6 +127,53 @@ def test_a_handshake_that_does_not_go_on_is_closed_in_time(tls, begin):
     tls.until(lambda: tls.server.connections == 0)
 
 
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x00\x05" + b"\xff" * 5, b"\x16" + bytes(2000), b"\x16\x03\x01\xff\xff" + bytes(70_000)]
+)
+def test_garbage_in_a_handshake_ends_its_connection_at_once(tls, certificates, garbage):
+    started = time.monotonic()
+    assert b"HTTP/1.1" not in tls.send(garbage)
+    assert time.monotonic() - started < 1
+    with secure(tls, certificates) as sock:
+        sock.sendall(get("/echo"))
+        assert read_answer(sock)[0] == 200
+
+
+def test_garbage_after_the_handshake_ends_its_connection_only(tls, certificates):
+    with secure(tls, certificates) as other, secure(tls, certificates) as sock:
+        sock.sendall(put("/echo", b"ha", length=4))
+        tls.until(lambda: tls.application.clients)
+        raw = socket.socket(fileno=os.dup(sock.fileno()))
+        raw.sendall(b"not a record")
+        raw.close()
+        tls.until(lambda: tls.application.interrupted)
+        other.sendall(get("/echo"))
+        assert read_answer(other)[0] == 200
+    assert tls.application.whole == ["/echo"]
+
+
+def test_an_old_version_of_tls_is_refused(certificates, make_wire):
+    context = tls_context(Certificate(certificates.certificate.read_bytes(), certificates.key.read_bytes()))
+    wire = make_wire(tls=lambda: context)
+    client = ssl.create_default_context(cafile=certificates.authority)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        client.minimum_version, client.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+    client.set_ciphers("ALL:@SECLEVEL=0")
+    with wire.connect() as sock, pytest.raises(ssl.SSLError, match="PROTOCOL_VERSION"):
+        client.wrap_socket(sock, server_hostname="127.0.0.1")
+
+
+@pytest.mark.parametrize("offered", [["h2", "http/1.1"], ["http/1.1"]])
+def test_http_1_1_is_what_is_negotiated(certificates, make_wire, offered):
+    context = tls_context(Certificate(certificates.certificate.read_bytes(), certificates.key.read_bytes()))
+    wire = make_wire(tls=lambda: context)
+    client = ssl.create_default_context(cafile=certificates.authority)
+    client.set_alpn_protocols(offered)
+    with client.wrap_socket(wire.connect(), server_hostname="127.0.0.1") as sock:
+        assert sock.selected_alpn_protocol() == "http/1.1"
+
+
 def test_silent_handshakes_keep_no_other_client_out(tls, certificates):
     silent = [tls.connect() for _ in range(200)]
     for sock in silent[:100]:
@@ -185,6 +237,36 @@ def test_a_proxy_that_speaks_for_itself_is_its_own_client(behind_proxy):
     local = SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)
     assert split(behind_proxy.send(local + get("/echo", close=True)))[0] == 200
     assert behind_proxy.application.clients == ["127.0.0.1"]
+
+
+def test_a_header_of_an_ipv6_client_and_fields_after_its_addresses_are_read(behind_proxy):
+    addresses = ipaddress.ip_address("2001:db8::7").packed * 2 + bytes(4)
+    fields = b"\x04" + struct.pack("!H", 500) + bytes(500)
+    header = SIGNATURE + struct.pack("!BBH", 0x21, 0x21, len(addresses + fields)) + addresses + fields
+    assert split(behind_proxy.send(header + get("/echo", close=True)))[0] == 200
+    assert behind_proxy.application.clients == ["2001:db8::7"]
+
+
+def test_each_connection_of_a_proxy_has_its_own_client(behind_proxy):
+    for last in range(1, 4):
+        header = PROXIED[:19] + bytes([last]) + PROXIED[20:]
+        assert split(behind_proxy.send(header + get("/echo", close=True)))[0] == 200
+    assert behind_proxy.application.clients == [f"198.51.100.{last}" for last in range(1, 4)]
+
+
+@pytest.mark.parametrize(
+    "begin", [b"PROXY TCP4 198.51.100.7 127.0.0.1 1 2\r\n", b"\r\n\r\nGET", SIGNATURE[:11] + b"X", b"\r\n"]
+)
+def test_what_resembles_a_header_is_a_malformed_request_or_ends_in_time(behind_proxy, begin):
+    answer = behind_proxy.send(begin + get("/echo"), end=True)
+    assert not answer or (split(answer)[0], answer.count(b"HTTP/1.1 ")) == (400, 1)
+    assert behind_proxy.application.clients == []
+
+
+def test_a_silent_proxy_is_closed_in_time(behind_proxy):
+    with behind_proxy.connect() as silent, behind_proxy.connect() as partial:
+        partial.sendall(SIGNATURE + b"\x21")
+        assert read_all(silent) == read_all(partial) == b""
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from simple_registry.content import FileContent, Span
 from simple_registry.wire.answers import FileSpan
 from simple_registry.wire.budget import Budget
-from simple_registry.wire.connection import CROWDED_READ, HEAD_READ, MAX_PIPELINED
+from simple_registry.wire.connection import MAX_PIPELINED, SMALL_READ
 from simple_registry.wire.framing import Chunked
 from simple_registry.wire.heads import MAX_LINES, HeadParser
 from simple_registry.wire.limits import WireLimits
@@ -55,7 +55,6 @@ def test_a_long_value_is_parsed_in_no_time(name, value):
     assert time.process_time() - started < 0.1
 
 
-@pytest.mark.xfail(strict=True, reason="heads._LINE backtracks: 60 kB of blanks within a value block the loop for 13 s")
 @pytest.mark.parametrize("blank", [b" ", b"\t"])
 def test_blanks_within_a_value_are_parsed_in_no_time(blank):
     head = b"GET / HTTP/1.1\r\nHost: x\r\nX: a%sb\r\n\r\n" % (blank * 20_000)
@@ -80,7 +79,6 @@ class Eager:
         return len(data)
 
 
-@pytest.mark.xfail(strict=True, reason="Sender._copy has no turns: a fast client's TLS download holds the loop up")
 def test_a_fast_reader_over_tls_gives_others_a_turn(tmp_path):
     path, turns = tmp_path / "file", 0
     path.write_bytes(bytes(32 * MIB))
@@ -121,7 +119,6 @@ def test_a_body_of_tiny_chunks_is_read_whole(wire):
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="HeadParser keeps the last header lines, of any size: 130 kB a connection")
 def test_a_connection_that_idles_does_not_keep_its_large_head(wire):
     lines = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 600) for number in range(MAX_LINES - 1))
     socks = [wire.connect() for _ in range(20)]
@@ -147,10 +144,9 @@ def test_requests_that_wait_for_their_turn_are_not_read_without_bound(wire):
                 sock.send(get("/echo") * 10_000)
             time.sleep(0.002)
         (connection,) = wire.server._open
-        assert len(connection._buffer) <= MAX_PIPELINED + HEAD_READ
+        assert len(connection._buffer) <= MAX_PIPELINED + SMALL_READ
 
 
-@pytest.mark.xfail(strict=True, reason="a piece is kept for each chunk: 2-byte chunks hold 20 times what is counted")
 def test_small_chunks_do_not_hold_more_than_is_counted():
     data = chunk(b"ab") * 30_000
     with traced() as held:
@@ -168,7 +164,6 @@ class Lagging(Application):
         self.clients.append(exchange.body.received)
 
 
-@pytest.mark.xfail(strict=True, reason="a read is of 256 KiB, and kept, however much the address has above its share")
 def test_bodies_that_are_not_taken_stay_within_the_share_of_their_address(make_wire):
     wire = make_wire(WireLimits(held=64 * MIB, held_by_address=MIB))
     wire.server.application = wire.application = Lagging()
@@ -184,16 +179,12 @@ def test_bodies_that_are_not_taken_stay_within_the_share_of_their_address(make_w
     wire.until(lambda: len(wire.application.clients) == len(socks))
     for sock in socks:
         sock.close()
-    assert sum(wire.application.clients) <= MIB + len(socks) * CROWDED_READ
+    assert sum(wire.application.clients) <= MIB + 2 * len(socks) * SMALL_READ  # with the head, and once more
 
 
 # --- patience -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="only what leaves the send buffer counts, and the kernel reports room when a third of it, ~1 MB, is free",
-)
 @pytest.mark.parametrize("path", ["/file", "/bytes"])
 def test_a_client_that_reads_faster_than_the_least_rate_is_served(make_wire, tmp_path, path):
     wire = make_wire(WireLimits(progress_period=1.0, min_rate=5_000))
@@ -211,7 +202,6 @@ def test_a_client_that_reads_faster_than_the_least_rate_is_served(make_wire, tmp
     assert lost == []
 
 
-@pytest.mark.xfail(strict=True, reason="what raises in expire ends the look at the deadlines of all that come after it")
 def test_one_that_cannot_be_ended_does_not_keep_the_others_open(make_wire):
     wire = make_wire(WireLimits(header_timeout=0.2))
 
@@ -228,8 +218,5 @@ def test_one_that_cannot_be_ended_does_not_keep_the_others_open(make_wire):
     for each in failing:
         wire.call(wire.server._open.add, each)
     with wire.connect() as sock:
-        sock.settimeout(1.5)
-        with contextlib.suppress(TimeoutError):
-            assert sock.recv(1) == b""
-        is_open = len(wire.server._open) > len(failing)
-    assert not is_open
+        sock.settimeout(5)
+        assert sock.recv(1) == b""  # not a time-out

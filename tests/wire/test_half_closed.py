@@ -54,7 +54,8 @@ class TlsClient:
 
     def _flush(self):
         if waiting := self._outgoing.read():
-            self._sock.sendall(waiting)
+            with contextlib.suppress(BrokenPipeError):  # it may have ended its side
+                self._sock.sendall(waiting)
 
     def send(self, data):
         self._run(self._tls.write, data)
@@ -104,11 +105,6 @@ def test_a_tls_client_that_said_goodbye_gets_its_whole_answer(connect, file, ver
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.xfail(
-    strict=True,
-    raises=ssl.SSLError,
-    reason="an end without a goodbye is fatal to the TLS state; ssl.OP_IGNORE_UNEXPECTED_EOF makes it an end",
-)
 def test_a_tls_client_that_ends_without_a_goodbye_gets_its_answer(connect, version):
     client = connect(version)
     client.send(get("/slow"))
@@ -127,7 +123,9 @@ def test_requests_before_the_goodbye_are_all_answered(connect, version):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("ends", ["goodbye", "end"])
 @pytest.mark.parametrize(
-    "request_bytes", [put("/echo", b"half", length=8), put_chunked("/echo", b"4\r\nbody\r\n0\r\n")], ids=["length", "chunks"]
+    "request_bytes",
+    [put("/echo", b"half", length=8), put_chunked("/echo", b"4\r\nbody\r\n0\r\n")],
+    ids=["length", "chunks"],
 )
 def test_a_body_that_the_end_cuts_off_is_never_whole(tls, connect, version, ends, request_bytes):
     client = connect(version)

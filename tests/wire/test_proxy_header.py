@@ -31,6 +31,10 @@ def test_the_address_of_the_client_is_read(source, fields):
     assert source_address(made) == source
 
 
+def test_an_ipv4_client_of_an_ipv6_socket_has_its_ipv4_address():
+    assert source_address(header("::ffff:192.0.2.7")) == "192.0.2.7"
+
+
 def test_a_proxy_that_speaks_for_itself_names_no_client():
     assert source_address(header("192.0.2.7", command=0x20)) is None
     assert source_address(SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)) is None

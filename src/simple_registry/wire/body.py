@@ -19,6 +19,10 @@ READ_AHEAD = 256 * KIB
 """Bytes that wait for the handler before reading pauses."""
 
 
+MAX_PIECES = 256
+"""Pieces, however small, that wait for the handler before reading pauses."""
+
+
 class Source(Protocol):
     """What a body needs of its connection."""
 
@@ -127,7 +131,7 @@ class ArrivingBody:
             self._source.pause_reading()  # until the handler has taken what is here
             return
         self._waiting += size
-        if self._waiting >= READ_AHEAD:
+        if self._waiting >= READ_AHEAD or len(self._pieces) >= MAX_PIECES:
             self._source.pause_reading()
 
     def _wake(self) -> None:

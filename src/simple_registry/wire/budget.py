@@ -29,9 +29,10 @@ class Budget:
         self.held += size
         return True
 
-    def has_room(self, size: int) -> bool:
-        """Return whether `size` more bytes fit."""
-        return self.held + size <= self._total
+    def has_room(self, address: str | None, size: int) -> bool:
+        """Return whether an address may have `size` more bytes."""
+        mine = 0 if address is None else self._by_address.get(address, 0)
+        return self.held + size <= self._total and mine + size <= self._share
 
     def release(self, address: str | None, size: int) -> None:
         """Give bytes back that `take` held."""

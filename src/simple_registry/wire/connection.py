@@ -23,12 +23,10 @@ from simple_registry.wire.sender import WOULD_WAIT, Sender
 from simple_registry.wire.shared import KIB, NEVER, Shared
 from simple_registry.wire.states import TRANSITIONS, Event, State
 
-HEAD_READ = 64 * KIB
-"""Bytes that one read takes at most where no body is expected."""
+SMALL_READ = 16 * KIB
+"""Bytes that one read takes at most where no body is expected, or when the budget is used up."""
 BODY_READ = 256 * KIB
 """The same of a body. Bodies in small chunks are so gathered before they reach a handler."""
-CROWDED_READ = 16 * KIB
-"""The same when the budget is used up."""
 TLS_READS = 16
 """TLS records, of 16 KiB each, that are read in one turn."""
 MAX_PIPELINED = 64 * KIB
@@ -40,7 +38,11 @@ LINGER = 2.0
 DRAIN_IDLE = 5.0
 """Seconds without a byte after which a client that was refused is taken to have stopped sending."""
 
+_UNFINISHED = frozenset({State.BODY, State.BROKEN})
+"""States of a request whose body has not ended."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_NO_HEAD = RequestHead("", "", "", {}, "", 0, expects_continue=False, last=False)
 
 _log = logging.getLogger(__name__)
 
@@ -101,14 +103,14 @@ class Connection:
 
     def expire(self) -> None:
         """End what has been waited for until the deadline."""
-        if self._sender.deadline < NEVER or self._state is State.IDLE or self._state is State.LINGER:
+        if self._sender.deadline < NEVER:
+            if self._sender.is_overdue():
+                self._lose()
+        elif self._state is State.IDLE or self._state is State.LINGER:
             self._lose()
         elif self._state is State.HEAD:
             self._move(Event.TIME_OUT)
             self._send_refusal(RequestRefused(408, "the head of a request did not arrive in time"))
-        elif self._state is State.DRAIN:
-            self._move(Event.TIME_OUT)
-            self._linger(sending=False)
         elif self._state is State.BODY:
             self._break(Event.TIME_OUT, BodyTooSlow(self._shared.limits.progress_period))
 
@@ -127,9 +129,9 @@ class Connection:
             self._is_reading = False
 
     def _on_readable(self) -> None:
-        size = HEAD_READ
+        size = SMALL_READ
         if self._state is State.BODY:
-            size = BODY_READ if self._shared.budget.has_room(BODY_READ) else CROWDED_READ
+            size = BODY_READ if self._shared.budget.has_room(self.client.account, BODY_READ) else SMALL_READ
         for _ in range(TLS_READS if self.secure else 1):
             try:
                 data = self._socket.recv(size)
@@ -150,10 +152,8 @@ class Connection:
         if state is State.IDLE or state is State.HEAD:
             self._buffer = self._buffer + data if self._buffer else data
             self._parse()
-        elif state is State.BODY or state is State.DRAIN:
+        elif state is State.BODY:
             self._feed(data)
-            if self._state is State.IDLE and self._buffer:
-                self._parse()
         elif state is State.LINGER:
             self._drop(len(data))
         else:
@@ -176,30 +176,23 @@ class Connection:
             self._lose(Event.END)
 
     def _feed(self, data: bytes) -> None:
-        """Take bytes of a body, which its handler reads, or which are dropped when it has been answered."""
+        """Take bytes of a body, for its handler to read."""
         body = self.body
-        assert isinstance(body, ArrivingBody)  # noqa: S101 (in the states BODY and DRAIN there is one)
+        assert isinstance(body, ArrivingBody)  # noqa: S101 (in the state BODY there is one)
         try:
             rest = body.feed(data)
         except RequestRefused as refused:
             self._break(Event.MALFORMED, BodyMalformed(body.received, refused.reason))
             return
-        if self._state is State.DRAIN:
-            self._drop(len(data))
         if body.complete:
             self._buffer = rest
             self._move(Event.BODY_ENDED)
-            if self._state is State.IDLE:
-                self._next()
 
     def _break(self, event: Event, fault: Exception) -> None:
         """Take note that the body will never be whole; its handler learns it before it acts."""
         self._move(event)
-        if self._state is State.LINGER:
-            self._linger(sending=True)
-        else:
-            self.pause_reading()
-            self.body.interrupt(fault)
+        self.pause_reading()
+        self.body.interrupt(fault)
 
     def _interrupted(self) -> ContentInterrupted:
         return ContentInterrupted(self.body.received, self.body.announced)
@@ -284,6 +277,8 @@ class Connection:
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._task = None
+        if self._state is State.CLOSED:
+            self._shared.closed_one(self)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("a handler failed", exc_info=error)
@@ -302,15 +297,13 @@ class Connection:
         self._move(Event.ANSWERED_LAST if self._last else Event.ANSWERED)
         if self._state is State.IDLE:
             self._next()
-        elif self._state is State.DRAIN:
-            self._drain_until = self._shared.loop.time() + self._shared.limits.drain_timeout
-            self._drop(0)
-            self.resume_reading()
         else:
             self._linger(sending=not self.body.complete)
 
     def _next(self) -> None:
         """Wait for the next request."""
+        if not self._parser.remembers(self.head.headers):
+            self.memo, self.head = None, _NO_HEAD  # large ones are not kept while the connection idles
         self._deadline = self._shared.loop.time() + self._shared.limits.idle_timeout
         if self._shared.stopping and not self._buffer:
             self._lose()
@@ -341,21 +334,18 @@ class Connection:
         self._last = self._is_last()
         content, size = answer.content, answer.size
         head = head_of(answer.status, answer.headers, size, last=self._last, further=further)
-        if self.head.method == "HEAD" or isinstance(content, Unsent) or answer.status in WITHOUT_CONTENT:
+        if not size or self.head.method == "HEAD" or isinstance(content, Unsent) or answer.status in WITHOUT_CONTENT:
             content = b""
         await self._sender.send(head, content, self.client.account)
         self._answered = True
 
     def _is_last(self) -> bool:
-        """Return whether the connection ends with this answer."""
-        if self.head.last or self._shared.stopping or self._state is State.BROKEN:
-            return True
-        if self._state is not State.BODY:
-            return False
-        if self.head.expects_continue and not self._continued:
-            return True  # what comes next is a body or a request, as the client likes
-        length = self.head.length
-        return length is not None and length - self.body.received > self._shared.limits.drain_size
+        """Return whether the connection ends with this answer.
+
+        It does when the body has not ended. A proxy may give the rest of it up when it has the answer, and use the
+        connection for another client's request, which would be taken for the rest of the body.
+        """
+        return self.head.last or self._shared.stopping or self._state in _UNFINISHED
 
     def _send_refusal(self, refused: RequestRefused) -> None:
         """Answer what never became a request, as far as the kernel takes it at once, and close."""
@@ -408,7 +398,7 @@ class Connection:
         self._sender.close()
         self._socket.close()
         self.body.interrupt(self._interrupted())
-        self._shared.closed_one(self)
+        self._shared.closed_one(self, handling=self._task is not None)
 
     def _move(self, event: Event) -> None:
         self._state = TRANSITIONS[self._state][event]

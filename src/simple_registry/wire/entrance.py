@@ -122,6 +122,8 @@ class Entrance:
 
     def _begin_handshake(self, context: ssl.SSLContext) -> None:
         self._forget()
+        # Many clients end their side without a goodbye. Whether a body is whole is said by its own framing.
+        context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
         try:
             self._socket = context.wrap_socket(self._socket, server_side=True, do_handshake_on_connect=False)
         except OSError:

@@ -83,7 +83,8 @@ class Chunked:
                 self._missing -= len(piece)
             else:
                 at = self._read_line(data, at)
-        return pieces, data[at:]
+        # Small chunks are put together: as an object each, they would take many times their size.
+        return [b"".join(pieces)] if len(pieces) > 1 else pieces, data[at:]
 
     def _read_line(self, data: bytes, at: int) -> int:
         """Read one line, or the part of it that has arrived; return where it ends in `data`."""

@@ -47,4 +47,11 @@ def source_address(header: bytes) -> str | None:
         raise ProxyHeaderInvalid("a PROXY header of another version or family")
     if len(header) < PREFIX + 2 * size:
         raise ProxyHeaderInvalid("a PROXY header without its addresses")
-    return str(ipaddress.ip_address(header[PREFIX : PREFIX + size]))
+    return plain_address(str(ipaddress.ip_address(header[PREFIX : PREFIX + size])))
+
+
+def plain_address(text: str) -> str:
+    """Return the address of a client; that of an IPv4 client on an IPv6 socket is its IPv4 address."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

@@ -5,9 +5,12 @@ What the client does not read at once is held for it, counted by the budget, and
 
 import asyncio
 import errno
+import fcntl
 import os
 import socket
 import ssl
+import struct
+import termios
 from collections.abc import Callable
 
 from simple_registry.wire.answers import Content, FileSpan, OpenSpan, Parts
@@ -24,6 +27,7 @@ TURN = 4 * FILE_PIECE
 
 WOULD_WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
+_INT = struct.Struct("i")
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 _CANNOT_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
@@ -46,7 +50,9 @@ class Sender:
         self._waiter: asyncio.Future[None] | None = None
         """Set while the client is waited for."""
         self.deadline = NEVER
-        """When the client is given up, because it reads too slowly."""
+        """When `is_overdue` is to be asked whether the client reads too slowly."""
+        self._queued = 0
+        """Bytes that the kernel held for the client when the wait began."""
 
     def close(self) -> None:
         """Write no more; whoever waits for the client learns that it is gone."""
@@ -167,6 +173,9 @@ class Sender:
 
     async def _copy(self, before: bytes, file: OpenSpan, start: int, stop: int, account: str | None) -> None:
         """Send part of a file through memory, piece by piece."""
+        if start == stop:
+            await self.write(before, account)
+        turn = start
         while start < stop:
             size = min(ONE_WRITE, stop - start)
             data = file.read_cached(start, size)
@@ -175,6 +184,9 @@ class Sender:
             await self.write(before + data, account)
             before = b""
             start += size
+            if start - turn >= TURN:
+                turn = start
+                await asyncio.sleep(0)
 
     async def _load(self, file: OpenSpan, start: int, size: int) -> bytes:
         data: bytes = await self._shared.run(file.load, start, size)
@@ -226,6 +238,7 @@ class Sender:
         if self._progress is None:
             self._progress = Progress(period=limits.progress_period, rate=limits.min_rate)
         self.deadline = self._progress.wait(loop.time())
+        self._queued = self._queue_size()
         self._waiter = waiter = loop.create_future()
         loop.add_writer(self._fd, _set, waiter)
         try:
@@ -235,6 +248,28 @@ class Sender:
             self.deadline = NEVER
             if not self._closed:  # a closed descriptor may be another connection's by now
                 loop.remove_writer(self._fd)
+
+    def is_overdue(self) -> bool:
+        """Return whether the client has read too little by the deadline; otherwise extend it.
+
+        The kernel reports room only when a third of its queue is free, which can be more than the least rate fills in
+        the time: what left the queue counts too.
+        """
+        queued = self._queue_size()
+        if self._progress is not None and queued < self._queued:
+            now = self._shared.loop.time()
+            self._progress.moved(self._queued - queued, now)
+            self._queued = queued
+            self.deadline = self._progress.wait(now)
+        return self.deadline <= self._shared.loop.time()
+
+    def _queue_size(self) -> int:
+        """Return how many bytes the kernel holds for the client."""
+        try:
+            answer = fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(_INT.size))
+        except OSError:
+            return 0
+        return int(_INT.unpack(answer)[0])
 
     def _moved(self, size: int) -> None:
         self._begun = True

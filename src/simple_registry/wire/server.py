@@ -23,6 +23,7 @@ from simple_registry.wire.entrance import Entrance
 from simple_registry.wire.exchange import Application, FindClient
 from simple_registry.wire.heads import RequestRefused
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.proxy_header import plain_address
 from simple_registry.wire.queue import MOMENT, SharedQueue
 
 ACCEPTED_PER_TURN = 32
@@ -37,7 +38,6 @@ UNIX = "unix"
 """The peer of every unix socket."""
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-_MAPPED = "::ffff:"
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +85,8 @@ class WireServer:
         self._listeners: dict[socket.socket, SharedQueue | None] = {}
         """Listening sockets, and the queues of those that other processes accept from, too."""
         self._open: set[Watched] = set()
+        self._handling: set[Watched] = set()
+        """Connections that have closed while their handlers still work."""
         self._handshakes: deque[Entrance] = deque()
         self._all_closed = asyncio.Event()
         self._spare = _spare()
@@ -206,9 +208,10 @@ class WireServer:
         """Make a call in a thread."""
         return self.loop.run_in_executor(self._threads, call, *args)
 
-    def closed_one(self, each: Watched) -> None:
-        """Take note that a connection closed."""
+    def closed_one(self, each: Watched, *, handling: bool = False) -> None:
+        """Take note that a connection closed; `handling` a request goes on without it."""
         self._open.discard(each)
+        (self._handling.add if handling else self._handling.discard)(each)
         self._note()
         self._check_closed()
 
@@ -233,17 +236,16 @@ class WireServer:
 
     def _watch(self) -> None:
         """Look at every deadline."""
-        try:
-            now = self.loop.time()
-            for each in [each for each in self._open if each.deadline <= now]:
+        self._watching = self.loop.call_later(self._watch_interval, self._watch)
+        now = self.loop.time()
+        for each in [each for each in self._open if each.deadline <= now]:
+            try:
                 each.expire()
-        except Exception:  # noqa: BLE001 (one connection must not end the watch over all)
-            _log.exception("a connection could not be ended")
-        finally:
-            self._watching = self.loop.call_later(self._watch_interval, self._watch)
+            except Exception:  # noqa: BLE001 (one connection must not keep the others open)
+                _log.exception("a connection could not be ended")
 
     def _check_closed(self) -> None:
-        if self.stopping and not self._open:
+        if self.stopping and not self._open and not self._handling:
             self._all_closed.set()
 
 
@@ -255,9 +257,4 @@ def _spare() -> int | None:
 
 
 def _peer(address: object) -> str:
-    """Return the address of a peer; that of an IPv4 client on an IPv6 socket is its IPv4 address."""
-    if not isinstance(address, tuple):
-        return UNIX
-    host = str(address[0]).partition("%")[0]
-    mapped = host.removeprefix(_MAPPED)
-    return mapped if "." in mapped else host
+    return plain_address(address[0]) if isinstance(address, tuple) else UNIX

@@ -33,6 +33,9 @@ class Shared(Protocol):
         """Return whether another descriptor may be opened."""
         ...
 
-    def closed_one(self, each: Any) -> None:
-        """Take note that a connection, or one that was not yet one, closed."""
+    def closed_one(self, each: Any, *, handling: bool = False) -> None:
+        """Take note that a connection, or what was to become one, closed; `handling` a request goes on without it.
+
+        A connection that closed so is closed again when its handler has ended.
+        """
         ...

@@ -2,7 +2,7 @@
 
     IDLE ─► HEAD ─► BODY ──► WHOLE ─► IDLE …       a request and its answer; then the next one
                       │  └─► BROKEN ─► LINGER      a body that broke off: its handler learns it, then the end
-                      └────► DRAIN ──► IDLE        answered before its body was read
+                      └──────────────► LINGER      answered before its body was read: what still comes is dropped
              HEAD ─────────► REFUSED ► LINGER      a head that is refused: one answer, then the end
 
 One request is handled at a time. The bytes of later ones wait, unread, until its answer has left.
@@ -31,8 +31,6 @@ class State(Enum):
     """A request is being handled whose body will never be whole."""
     REFUSED = auto()
     """The answer to a head that was refused is being sent."""
-    DRAIN = auto()
-    """A request has been answered; the rest of its body is read and dropped."""
     LINGER = auto()
     """The last answer has been sent; what still arrives is dropped until the client closes, so that it can read it."""
     CLOSED = auto()
@@ -89,7 +87,6 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         _E.MALFORMED: _S.BROKEN,
         _E.END: _S.BROKEN,
         _E.TIME_OUT: _S.BROKEN,
-        _E.ANSWERED: _S.DRAIN,
         _E.ANSWERED_LAST: _S.LINGER,
         _E.GONE: _S.CLOSED,
     },
@@ -107,7 +104,6 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         _E.GONE: _S.CLOSED,
     },
     _S.BROKEN: {
-        _E.ANSWERED: _S.LINGER,
         _E.ANSWERED_LAST: _S.LINGER,
         _E.TIME_OUT: _S.CLOSED,
         _E.GONE: _S.CLOSED,
@@ -115,13 +111,6 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     _S.REFUSED: {
         _E.ANSWERED_LAST: _S.LINGER,
         _E.TIME_OUT: _S.CLOSED,
-        _E.GONE: _S.CLOSED,
-    },
-    _S.DRAIN: {
-        _E.BODY_ENDED: _S.IDLE,
-        _E.MALFORMED: _S.LINGER,
-        _E.END: _S.CLOSED,
-        _E.TIME_OUT: _S.LINGER,
         _E.GONE: _S.CLOSED,
     },
     _S.LINGER: {

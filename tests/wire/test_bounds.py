@@ -1,0 +1,105 @@
+"""What all clients together may cost: answers that nobody reads, connections, descriptors."""
+
+import json
+import time
+
+import pytest
+
+from simple_registry.wire.limits import WireLimits
+from support.wire import LIMIT, get, read_all, read_answer, split
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def unread(make_wire):
+    """200 clients that asked for 4 MiB each, and read nothing."""
+    wire = make_wire(WireLimits(held=64 * MIB, held_by_address=16 * MIB))
+    wire.application.size = 4 * MIB
+    socks = [wire.connect() for _ in range(200)]
+    for sock in socks:
+        sock.sendall(get("/bytes"))
+    wire.until(lambda: len(wire.application.unsent) >= 196)
+    yield wire, socks
+    for sock in socks:
+        sock.close()
+
+
+def test_answers_that_are_not_read_stay_within_the_share_of_their_address(unread):
+    wire, _ = unread
+    assert wire.server.budget.held == 16 * MIB
+    assert wire.works()
+
+
+def test_those_without_room_are_answered_503_and_go_on(unread):
+    wire, socks = unread
+    statuses = []
+    for sock in socks:
+        status, _, body = read_answer(sock)
+        statuses.append(status)
+        assert body == (b"x" * 4 * MIB if status == 200 else b'{"cannot":"send"}')
+    assert (statuses.count(200), statuses.count(503)) == (4, 196)
+    wire.until(lambda: wire.server.budget.held == 0)
+    for sock in (socks[0], socks[-1]):
+        sock.sendall(get("/bytes"))
+        assert read_answer(sock)[0] == 200
+
+
+def test_what_clients_that_left_did_not_read_is_given_back(unread):
+    wire, socks = unread
+    for sock in socks:
+        sock.close()
+    wire.until(lambda: wire.server.budget.held == 0)
+    wire.until(lambda: wire.server.connections == 0)
+
+
+def test_many_at_once_above_the_limit_are_all_answered(make_wire):
+    wire = make_wire(WireLimits(connections=5))
+    kept = [wire.connect() for _ in range(5)]
+    wire.until(lambda: wire.server.connections == 5)
+    refused = [wire.connect() for _ in range(100)]
+    for sock in refused:
+        status, headers, body = split(read_all(sock))
+        assert (status, headers["connection"]) == (503, "close")
+        assert "too many connections" in json.loads(body)["refused"]
+        sock.close()
+    assert wire.server.connections == 5
+    for sock in kept:
+        sock.sendall(get("/echo", close=True))
+        assert read_answer(sock)[0] == 200
+        sock.close()
+
+
+def test_the_refusal_of_a_connection_reaches_a_client_that_sends_its_request_late(make_wire):
+    wire = make_wire(WireLimits(connections=1))
+    with wire.connect() as kept, wire.connect() as late:
+        kept.sendall(get("/echo"))
+        read_answer(kept)
+        time.sleep(0.05)
+        late.sendall(get("/echo"))
+        time.sleep(0.05)
+        assert read_answer(late)[0] == 503
+
+
+def test_connections_and_files_share_the_descriptors(make_wire):
+    wire = make_wire(WireLimits(connections=100, descriptors=3))
+    kept = [wire.connect() for _ in range(3)]
+    wire.until(lambda: wire.server.connections == 3)
+    assert split(wire.send(get("/echo")))[0] == 503
+    kept.pop().close()
+    wire.until(lambda: wire.server.connections == 2)
+    assert wire.works()
+    for sock in kept:
+        sock.close()
+
+
+def test_connections_that_come_and_go_are_counted_once_each(make_wire):
+    wire = make_wire(WireLimits(connections=3))
+    for _ in range(50):
+        assert wire.works()
+        wire.until(lambda: wire.server.connections < 3)
+    with wire.connect() as sock:
+        sock.settimeout(LIMIT)
+        sock.sendall(get("/crash"))
+        assert read_all(sock) == b""
+    wire.until(lambda: wire.server.connections == 0)

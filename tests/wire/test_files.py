@@ -1,0 +1,191 @@
+"""Answers from files: whole, in parts, cold, slow to be read, cut short, and in numbers."""
+
+import os
+import time
+
+import pytest
+
+from simple_registry.content import FileContent, Span
+from simple_registry.wire.answers import FileSpan, Parts, Unsent
+from simple_registry.wire.exchange import CannotSend, ClientGone
+from simple_registry.wire.limits import WireLimits
+from support.wire import Answer, Application, get, read_all, read_answer, split
+
+MIB = 1024 * 1024
+SIZE = 3 * MIB + 17
+
+
+class Library(Application):
+    """Answers with whatever the test put under a path."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = {}
+
+    async def __call__(self, exchange):
+        answer = self.answers.get(exchange.head.path)
+        if answer is None:
+            await super().__call__(exchange)
+        else:
+            await self._send(exchange, answer)
+
+
+@pytest.fixture
+def library(wire):
+    wire.server.application = wire.application = Library()
+    return wire.application
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(SIZE))
+    return path
+
+
+def part(path, start, stop):
+    return FileSpan(FileContent(str(path), SIZE), Span(start, stop))
+
+
+SPANS = [(0, 1), (SIZE - 1, SIZE), (0, SIZE), (1, 65_537), (0, 65_536), (0, 65_537), (MIB, 2 * MIB), (MIB - 1, MIB + 1)]
+
+
+@pytest.mark.parametrize("span", SPANS)
+def test_any_range_is_sent_byte_for_byte(wire, library, file, span):
+    library.answers["/range"] = Answer(206, part(file, *span))
+    with wire.connect() as sock:
+        for _ in range(2):  # and the connection goes on
+            sock.sendall(get("/range"))
+            assert read_answer(sock)[2] == file.read_bytes()[slice(*span)]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_empty_range_has_no_content(wire, library, file, method):
+    library.answers["/range"] = Answer(200, part(file, 5, 5))
+    status, headers, body = split(wire.send(get("/range", close=True, method=method)))
+    assert (status, headers["content-length"], body) == (200, "0", b"")
+
+
+def in_parts(*pieces):
+    sizes = [len(piece) if isinstance(piece, bytes) else piece.span.size for piece in pieces]
+    return Answer(206, Parts(pieces, sum(sizes)))
+
+
+def bytes_of(file, *pieces):
+    data = file.read_bytes()
+    return b"".join(piece if isinstance(piece, bytes) else data[slice(*piece.span)] for piece in pieces)
+
+
+LAYOUTS = {
+    "only text": lambda _: [b"begin", b"end"],
+    "only files": lambda file: [part(file, 0, 10), part(file, 0, SIZE), part(file, 7, 100_000)],
+    "file last": lambda file: [b"x" * 100_000, part(file, 100, 2 * MIB)],
+    "text last": lambda file: [part(file, 100, 2 * MIB), b"x" * 100_000],
+    "many": lambda file: [piece for at in range(0, MIB, 10_000) for piece in (b"--", part(file, at, at + 5000))],
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_parts_are_sent_in_their_order(wire, library, file, layout):
+    library.answers["/parts"] = in_parts(*layout(file))
+    with wire.connect() as sock:
+        for _ in range(2):
+            sock.sendall(get("/parts"))
+            assert read_answer(sock)[2] == bytes_of(file, *layout(file))
+    wire.until(lambda: wire.server.open_files == 0)
+
+
+def test_an_empty_part_of_a_file_is_sent_as_nothing(wire, library, file):
+    library.answers["/parts"] = in_parts(b"begin", part(file, 3, 3), b"end")
+    answer = wire.send(get("/parts", close=True))
+    assert answer.startswith(b"HTTP/1.1 206 ")
+    assert split(answer)[2] == b"beginend"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_content_of_an_answer_that_never_has_any_is_not_sent(wire, library, status):
+    library.answers["/none"] = Answer(status, b"content")
+    assert split(wire.send(get("/none", close=True)))[2] == b""
+
+
+def test_the_answer_to_a_head_needs_no_file(wire, library, tmp_path):
+    library.answers["/absent"] = Answer(200, part(tmp_path / "absent", 0, SIZE))
+    library.answers["/unsent"] = Answer(200, Unsent(SIZE))
+    for path in ("/absent", "/unsent"):
+        status, headers, body = split(wire.send(get(path, close=True, method="HEAD")))
+        assert (status, headers["content-length"], body) == (200, str(SIZE), b"")
+
+
+def test_nothing_is_sent_when_a_later_part_is_missing(wire, library, file, tmp_path):
+    library.answers["/parts"] = in_parts(b"begin", part(file, 0, SIZE), part(tmp_path / "absent", 0, SIZE))
+    assert split(wire.send(get("/parts", close=True)))[0] == 503
+    assert isinstance(library.unsent[0], CannotSend)
+    wire.until(lambda: wire.server.open_files == 0)
+
+
+@pytest.mark.parametrize("path", ["/file", "/parts"])
+def test_a_file_that_is_cut_while_it_is_sent_ends_the_connection(wire, tmp_path, path):
+    size = 50 * MIB
+    wire.application.path, wire.application.size = tmp_path / "file", size
+    with wire.application.path.open("wb") as opened:
+        opened.truncate(size)
+    with wire.connect() as sock:
+        sock.sendall(get(path) + get("/echo"))
+        head = sock.recv(1000)
+        os.truncate(wire.application.path, MIB)
+        rest = read_all(sock)
+    assert head.startswith(b"HTTP/1.1 20")
+    assert len(rest) < size
+    assert b"HTTP/1.1 " not in rest
+    wire.until(lambda: wire.application.unsent)
+    assert isinstance(wire.application.unsent[0], ClientGone)
+    assert wire.application.unsent[0].begun
+    assert wire.server.open_files == 0
+    assert wire.works()
+
+
+def test_50_mb_that_are_not_in_memory_reach_a_slow_reader_whole(wire, tmp_path):
+    data = os.urandom(MIB) * 50
+    wire.application.path, wire.application.size = tmp_path / "file", len(data)
+    with wire.application.path.open("wb") as opened:
+        opened.write(data)
+        opened.flush()
+        os.fsync(opened.fileno())
+        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    found = bytearray()
+    with wire.connect() as sock:
+        sock.sendall(get("/file", close=True))
+        while piece := sock.recv(MIB):
+            found += piece
+            time.sleep(0.002)
+    assert split(bytes(found))[2] == data
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(wire, tmp_path):
+    wire.application.path, wire.application.size = tmp_path / "file", 50 * MIB
+    with wire.application.path.open("wb") as opened:
+        opened.truncate(50 * MIB)
+    for _ in range(10):
+        with wire.connect() as sock:
+            sock.sendall(get("/file"))
+            sock.recv(1000)
+    wire.until(lambda: len(wire.application.unsent) == 10)
+    wire.until(lambda: wire.server.open_files == 0)
+    wire.until(lambda: wire.server.connections == 0)
+
+
+def test_files_do_not_count_as_memory(make_wire, tmp_path):
+    wire = make_wire(WireLimits(held=MIB, held_by_address=MIB))
+    wire.application.path, wire.application.size = tmp_path / "file", 8 * MIB
+    with wire.application.path.open("wb") as opened:
+        opened.truncate(8 * MIB)
+    socks = [wire.connect() for _ in range(50)]
+    for sock in socks:
+        sock.sendall(get("/file"))
+    wire.until(lambda: wire.server.open_files == 50)
+    assert wire.server.budget.held == 0
+    for sock in socks:
+        assert len(read_answer(sock)[2]) == 8 * MIB
+        sock.close()
+    assert wire.application.unsent == []
+    wire.until(lambda: wire.server.open_files == 0)
