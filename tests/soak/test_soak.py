@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import math
 import os
 import random
 import signal
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.soak
 SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 WARM_UP = SECONDS / 4
 RELOAD_EVERY, KILL_EVERY = 20.0, 30.0
+SETTLED = 5.0
+"""Seconds after which a reload, or the end of a killed worker, no longer costs a connection."""
 KIB = 1024
 BLOB = random.Random(1).randbytes(1024 * KIB)
 LARGE = random.Random(2).randbytes(16 * 1024 * KIB)
@@ -75,8 +78,10 @@ class Soak:
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 connection = None
-                if not any(began - 2 < moment < time.monotonic() + 2 for moment in self.kills):
-                    self.wrong.append(f"{name}: {error!r}")
+                failed = time.monotonic()
+                if not any(began - SETTLED < moment < failed for moment in self.kills):
+                    last = max((moment for moment in self.kills if moment < failed), default=-math.inf)
+                    self.wrong.append(f"{name}, {failed - last:.1f} s after the last disturbance: {error!r}")
         if connection is not None:
             connection.close()
 

@@ -48,13 +48,13 @@ def ours(data):
     try:
         head = HeadParser().parse(data[: end + 4])
         framing = framing_of(head.length)
-        pieces, rest = framing.feed(data[end + 4 :]) if not framing.complete else ((), data[end + 4 :])
+        content, rest = (b"", data[end + 4 :]) if framing.complete else framing.feed(data[end + 4 :])
     except RequestRefused:
         return None
     target, headers = (head.path, head.query), dict(head.headers)
     if "transfer-encoding" in headers:
         headers["transfer-encoding"] = headers["transfer-encoding"].lower()  # h11 does so too
-    return head.method.encode(), target, headers, b"".join(pieces), framing.complete, rest
+    return head.method.encode(), target, headers, content, framing.complete, rest
 
 
 def theirs(data):

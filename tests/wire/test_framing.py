@@ -18,7 +18,7 @@ def feed(framing, pieces):
             rest += piece
         else:
             found, after = framing.feed(piece)
-            content += b"".join(found)
+            content += found
             rest += after
     return content, rest
 

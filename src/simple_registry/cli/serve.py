@@ -31,7 +31,9 @@ from simple_registry.server.worker import Configured
 
 LARGE_PIECE = 512 * 1024
 """Bytes from which memory is mapped piece by piece: above the size of reads, below that of large answers."""
-_M_MMAP_THRESHOLD = -3
+SPARE_HEAP = 8 * LARGE_PIECE
+"""Free bytes at the end of the heap that are kept: a heap that shrinks after each read grows again at the next."""
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """As in malloc.h."""
 
 _log = logging.getLogger(__name__)
@@ -163,7 +165,9 @@ def _give_memory_back() -> None:
     everything smaller: after a moment with many large answers, a worker would stay as large as it was then.
     """
     with suppress(AttributeError, OSError):  # a C library without it
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_PIECE)
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_M_MMAP_THRESHOLD, LARGE_PIECE)
+        set_option(_M_TRIM_THRESHOLD, SPARE_HEAP)
 
 
 def _allow_many_connections() -> None:

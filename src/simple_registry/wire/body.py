@@ -103,11 +103,10 @@ class ArrivingBody:
 
         Raises: RequestRefused.
         """
-        pieces, rest = self._framing.feed(data)
-        size = sum(map(len, pieces))
-        self.received += size
-        if size and not self._ended:
-            self._keep(pieces, size)
+        content, rest = self._framing.feed(data)
+        self.received += len(content)
+        if content and not self._ended:
+            self._keep(content)
         self._wake()
         return rest
 
@@ -124,8 +123,9 @@ class ArrivingBody:
         self._shared.budget.release(self._account, self._waiting + self._kept)
         self._waiting = self._kept = 0
 
-    def _keep(self, pieces: Sequence[bytes], size: int) -> None:
-        self._pieces += pieces
+    def _keep(self, content: bytes) -> None:
+        self._pieces.append(content)
+        size = len(content)
         self._progress.moved(size, self._shared.loop.time())
         if not self._shared.budget.take(self._account, size):
             self._source.pause_reading()  # until the handler has taken what is here

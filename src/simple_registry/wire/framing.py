@@ -5,7 +5,6 @@ request. Nothing else completes a body: a connection that ends earlier leaves it
 """
 
 import re
-from collections.abc import Sequence
 from typing import Protocol
 
 from simple_registry.wire.heads import RequestRefused
@@ -25,7 +24,7 @@ class Framing(Protocol):
 
     complete: bool
 
-    def feed(self, data: bytes) -> tuple[Sequence[bytes], bytes]:
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the end of the body.
 
         Raises: RequestRefused.
@@ -41,14 +40,14 @@ class Counted:
         self._missing = length
         self.complete = length == 0
 
-    def feed(self, data: bytes) -> tuple[Sequence[bytes], bytes]:
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the end of the body."""
         rest = b""
         if len(data) > self._missing:
             data, rest = data[: self._missing], data[self._missing :]
         self._missing -= len(data)
         self.complete = self._missing == 0
-        return ((data,) if data else ()), rest
+        return data, rest
 
 
 class Chunked:
@@ -68,23 +67,24 @@ class Chunked:
         self._trailers: int | None = None
         """Bytes of trailer lines so far; `None` before the last chunk."""
 
-    def feed(self, data: bytes) -> tuple[Sequence[bytes], bytes]:
+    def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the end of the body.
 
         Raises: RequestRefused.
         """
-        pieces: list[bytes] = []
+        view = memoryview(data)
+        pieces: list[memoryview] = []
         at = 0
         while at < len(data) and not self.complete:
             if self._missing:
-                piece = data[at : at + self._missing]
+                piece = view[at : at + self._missing]
                 pieces.append(piece)
                 at += len(piece)
                 self._missing -= len(piece)
             else:
                 at = self._read_line(data, at)
-        # Small chunks are put together: as an object each, they would take many times their size.
-        return [b"".join(pieces)] if len(pieces) > 1 else pieces, data[at:]
+        # Chunks are put together: as an object each, small ones would take many times their size.
+        return b"".join(pieces), data[at:]
 
     def _read_line(self, data: bytes, at: int) -> int:
         """Read one line, or the part of it that has arrived; return where it ends in `data`."""
