@@ -1,6 +1,7 @@
 """Workloads that pull: manifests, blobs, lists."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
@@ -74,7 +75,10 @@ def blob_transfer(blob: str, connections: int) -> Callable[[Round], Sample]:
     def measure(round_: Round) -> Sample:
         with spending(round_.target) as spent:
             path, seconds = round_.data.blob_path(blob), max(round_.seconds, 2)
-            load = generators.get(round_.target.address, path, seconds=seconds, connections=connections)
+            threads = min(connections, os.cpu_count() or 1)
+            load = generators.get(
+                round_.target.address, path, seconds=seconds, connections=connections, threads=threads
+            )
         return spent.sample(load.received / MIB / load.seconds, load.received / MIB)
 
     return measure
