@@ -100,5 +100,10 @@ $(PY):
 		echo "Python 3.11 or newer is needed and was not found as python3.13, python3.12, python3.11 or python3." >&2; \
 		exit 1; \
 	fi; \
+	if ! mkdir -p "$(VENV)" 2>/dev/null || [ ! -w "$(VENV)" ]; then \
+		echo "$(VENV) cannot be made here; name places that can be written to:" >&2; \
+		echo "  make $(or $(firstword $(MAKECMDGOALS)),run) VENV=$$HOME/.cache/simple-registry/venv DATADIR=$$HOME/registry" >&2; \
+		exit 1; \
+	fi; \
 	echo "making $(VENV) with $$($$found --version)"; \
 	"$$found" -m venv $(VENV)

@@ -9,6 +9,7 @@ import pytest
 
 from simple_registry import __version__
 from simple_registry.cli.main import main
+from simple_registry.cli.options import COMMANDS, OPTIONS
 
 ADMIN = ("-adminpwd", "secret")
 
@@ -45,6 +46,24 @@ def test_version_and_help_go_to_standard_output(capsys):
         assert "-adminpwd-file FILE" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"serve", "help"}))
+@pytest.mark.parametrize("words", ["help {}", "{} -help", "{} --help", "{} -h", "-help {}"])
+def test_the_help_of_a_command_is_its_own(capsys, command, words):
+    assert main(words.format(command).split()) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: simple-registry {command}")
+    assert "-adminpwd-file" not in said
+
+
+@pytest.mark.parametrize("words", ["help serve", "serve -help", "serve --help"])
+def test_the_help_of_serve_has_its_options_and_no_commands(capsys, words):
+    assert main(words.split()) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage: simple-registry [serve] [OPTION ...]")
+    assert all(f"-{option.name} " in said for option in OPTIONS)
+    assert "can-i" not in said
+
+
 def test_the_module_is_the_command():
     assert run("version").stdout.startswith(f"simple-registry {__version__}")
 
@@ -60,7 +79,8 @@ def test_an_unknown_flag():
         (("-workers", "many"), "-workers: 'many' is not a number of workers"),
         (("-log-level", "loud"), "-log-level: 'loud' is not one of debug"),
         (("-adminpwd-file", "absent"), "cannot read the password file absent: No such file"),
-        (("-cfgdir", "absent"), "-cfgdir absent: this is not a directory"),
+        (("-cfgdir", "absent"), "-cfgdir absent: this directory does not exist"),
+        (("-cfgdir", "/dev/null"), "-cfgdir /dev/null: this is not a directory"),
         (("-cert", "absent", "-key", "absent"), "cannot read the certificate absent: No such file"),
         (("-cert", "absent"), "give it with -key"),
         (("-adminname", "bob"), "-adminname: the administrator needs a password"),

@@ -74,6 +74,13 @@ def test_switches_stand_for_commands(arguments, command):
     assert parse_command_line([arguments], {}).command == command
 
 
+@pytest.mark.parametrize("topic", [None, *COMMANDS])
+@pytest.mark.parametrize("form", ["help {}", "{} help", "{} -help", "{} --help", "{} -h", "-help {}", "--help {}"])
+def test_help_is_about_the_command_that_it_stands_beside(topic, form):
+    line = parse_command_line(form.format(topic or "").split(), {})
+    assert (line.command, line.topic) == ("help", None if topic == "help" else topic)
+
+
 def test_what_follows_an_option_is_its_value():
     assert parse_command_line(["-adminpwd", "-secret"], {}).flags["adminpwd"].text == "-secret"
     assert parse_command_line(["-adminpwd", "a=b"], {}).flags["adminpwd"].text == "a=b"
@@ -93,7 +100,10 @@ def test_what_follows_an_option_is_its_value():
         (["-datadir", "a", "--datadir", "b"], "the option -datadir is given twice"),
         (["serv"], "unknown command 'serv'; did you mean serve?"),
         (["frobnicate"], "unknown command 'frobnicate'; 'simple-registry help' lists all"),
-        (["serve", "more"], "unrecognized arguments: more"),
+        (["serve", "more"], "unknown command 'more'"),
+        (["serve", "version", "token"], "unrecognized arguments: token"),
+        (["serve", "genhash"], "only one command can be done at a time, not serve and genhash"),
+        (["-genhash", "version"], "only one command can be done at a time, not genhash and version"),
         (["-"], "unknown command '-'"),
         (["-genhash=yes"], "unknown option"),
     ],

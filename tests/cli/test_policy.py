@@ -86,7 +86,10 @@ def test_directories_are_checked_together(rules, tmp_path):
 
 
 def test_what_an_absent_directory_holds_is_an_error(tmp_path):
-    assert run("check", tmp_path / "absent") == (1, f"error: -cfgdir {tmp_path}/absent: this is not a directory\n")
+    assert run("check", tmp_path / "absent") == (
+        1,
+        f"error: -cfgdir {tmp_path}/absent: this directory does not exist\n",
+    )
 
 
 # ---------------------------------------------------------------- test

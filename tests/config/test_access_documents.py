@@ -176,6 +176,7 @@ def test_two_tokens_of_one_value_are_refused_with_a_place(tmp_path):
 
 def test_warnings_name_file_and_line_in_the_order_of_the_lines(tmp_path):
     write(tmp_path, RULES.replace(", expiresAt: '2027-01-31T12:00:00Z'", "").replace("'^$', ", "'^a/b$', "))
+    (tmp_path / "a.yaml").chmod(0o600)
     examined = examine_access([tmp_path], ADMIN, now=0.0, thorough=True)
     assert [warning.partition(": ")[0] for warning in examined.warnings] == [
         f"{tmp_path}/a.yaml:{line}" for line in (20, 22, 24)

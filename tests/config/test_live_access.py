@@ -215,7 +215,7 @@ def test_a_good_file_beside_a_broken_one_is_not_taken_alone(live, tmp_path):
 def test_a_removed_directory_keeps_the_old_rules(live, tmp_path):
     shutil.rmtree(tmp_path)
     assert users(live) == {"old"}
-    assert "this is not a directory" in live.status.problem
+    assert "this directory does not exist" in live.status.problem
     tmp_path.mkdir()
     (tmp_path / "a.yaml").write_text(user("new"))
     assert users(live) == {"new"}

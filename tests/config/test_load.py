@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.access.challenge_mode import ChallengeMode
-from simple_registry.config.load import LATER_KINDS, Given, document_files, load_settings
+from simple_registry.config.load import LATER_KINDS, Given, document_files, examine_access, load_settings
 from simple_registry.config.settings import AllowMissing, LogLevel, Secret, Settings, TcpAddress, Tls, UnixAddress, Web
 from simple_registry.config.values import ConfigError
 
@@ -196,8 +196,22 @@ def test_directories_are_walked_without_hidden_things_and_loops(tmp_path):
 
 
 def test_a_directory_that_is_none_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"^-cfgdir .*absent: this is not a directory"):
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*absent: this directory does not exist$"):
         from_file(tmp_path / "absent")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*file: this is not a directory$"):
+        from_file(tmp_path / "file")
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*: Not a directory$"):
+        from_file(tmp_path / "file" / "below")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*loop: Too many levels of symbolic links$"):
+        from_file(tmp_path / "loop")
+
+
+def test_a_document_that_is_a_link_to_itself_is_refused_in_one_line(tmp_path):
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    with pytest.raises(ConfigError, match=r"loop\.yaml.*Too many levels of symbolic links"):
+        from_file(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -213,6 +227,41 @@ def test_the_password_of_a_later_layer_is_not_asked_for(tmp_path):
     loaded = load_settings(flags(adminpwd_file=str(file)), variables(adminpwd="env", adminname="root"), [])
     assert loaded.administrator.name == "root"
     assert loaded.administrator.password_hash.reveal().startswith("$2b$")
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [(0o640, 0), (0o644, 1)])
+def test_a_password_file_that_every_user_may_read_is_warned_of(tmp_path, mode, warnings):
+    file = tmp_path / "pw"
+    file.write_text("flag\n")
+    file.chmod(mode)
+    for layers in ((flags(adminpwd_file=str(file)), {}), ({}, {"adminpwd-file": Given(str(file), "X")})):
+        loaded = load_settings(*layers, []).warnings
+        assert [f"the password file {file}; use chmod o-r" in warning for warning in loaded] == [True] * warnings
+
+
+TOKEN = "kind: Token\nmetadata: {{name: t}}\nspec: {{username: ada, expiresAt: 2999-01-01T00:00:00Z, {}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (
+            "kind: Configuration\nmetadata: {name: c}\nspec: {web: {tokenSecret: 0123456789abcdef0123456789abcdef}}\n",
+            True,
+        ),
+        ("kind: Configuration\nmetadata: {name: c}\nspec: {web: {challenge: basic}}\n", False),
+        (TOKEN.format("value: 0123456789abcdef0123456789abcdef"), True),
+        (TOKEN.format(f"valueHash: {'ab' * 32}"), False),
+    ],
+)
+def test_a_document_with_a_secret_that_every_user_may_read_is_warned_of(tmp_path, text, secret):
+    file = tmp_path / "a.yaml"
+    file.write_text(f"kind: User\nmetadata: {{name: ada}}\n---\n{text}")
+    for mode, warned in ((0o640, False), (0o644, secret)):
+        file.chmod(mode)
+        found = [each for each in examine_access([tmp_path], None, now=0.0, thorough=False).warnings if "chmod" in each]
+        assert found == [f"every user of this machine may read the secret in {file}; use chmod o-r"] * warned
+        assert "0123456789" not in "".join(found)
 
 
 def test_password_and_password_file_exclude_each_other():

@@ -95,8 +95,10 @@ def test_a_unix_socket_is_shared_and_removed(listen, tmp_path):
 @pytest.mark.parametrize("mode", [0o660, 0o600, 0o666])
 def test_a_unix_socket_has_the_mode_that_was_asked_for(listen, tmp_path, mode):
     path = tmp_path / "r.sock"
+    before = os.umask(0o027)
     listen(UnixAddress(path, mode))
     assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert os.umask(before) == 0o027
 
 
 def test_several_addresses_are_listened_on_together(listen, tmp_path):
@@ -114,6 +116,27 @@ def test_when_one_of_several_addresses_is_refused_none_stays_open(listen, tmp_pa
     with pytest.raises(ListenFault):
         listen(UnixAddress(path), TcpAddress("192.0.2.1", 5000))
     assert not path.exists()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "", "localhost"])
+def test_an_address_that_the_registry_has_itself_is_named(listen, host):
+    first = listen(TcpAddress("127.0.0.1", 0))
+    port = int(first.authorities[0].rpartition(":")[2])
+    says = f":{port}: the registry itself listens on 127.0.0.1:{port}; choose another address with -addr$"
+    with pytest.raises(ListenFault, match=says) as refused:
+        open_listeners([TcpAddress(host, port)], 1, beside=first)
+    assert str(refused.value.about("-metrics-addr")).endswith("choose another address with -metrics-addr")
+
+
+def test_an_address_that_is_given_twice_is_named(listen, tmp_path):
+    path = tmp_path / "r.sock"
+    with pytest.raises(ListenFault, match=f"the registry itself listens on unix:{path}; choose"):
+        listen(UnixAddress(path), UnixAddress(path))
+    assert not path.exists()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ListenFault, match="address already in use; stop the other program"):
+            listen(TcpAddress("127.0.0.1", 0), UnixAddress(path), TcpAddress("127.0.0.1", port))
 
 
 def passed_on(*listening):

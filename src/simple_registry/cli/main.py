@@ -97,8 +97,10 @@ def _version(_: CommandLine) -> int:
     return 0
 
 
-def _help(_: CommandLine) -> int:
-    sys.stdout.write(help_text())
+def _help(line: CommandLine) -> int:
+    if line.topic in _WITH_OWN_OPTIONS:
+        return _WITH_OWN_OPTIONS[line.topic](["-help"])
+    sys.stdout.write(help_text(line.topic))
     sys.stdout.flush()
     return 0
 

@@ -2,7 +2,7 @@
 
 Every long option works with one or two dashes and with or without `=`: `-addr :5000`, `--addr=:5000`. What follows an
 option that takes a value is that value, even when it begins with a dash, as in the Go program whose options these are.
-argparse checks commands and writes the help; the words are put into one form before it sees them.
+argparse checks commands; the words are put into one form before it sees them.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from simple_registry.config.load import SEPARATOR, Given
 
 COMMANDS = {
     "serve": "run the registry (the default)",
-    "token": "create, list or revoke tokens; 'token -help' tells more",
-    "can-i": "tell whether somebody may do something, and why; 'can-i -help' tells more",
-    "policy": "check, test or compare documents about access; 'policy -help' tells more",
-    "fsck": "check the data directory, beside a running server too; 'fsck -help' tells more",
-    "genhash": "ask for a password and print its bcrypt hash",
+    "token": "create, list or revoke tokens",
+    "can-i": "tell whether somebody may do something, and why",
+    "policy": "check, test or compare documents about access",
+    "fsck": "check the data directory, beside a running server too",
+    "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version",
-    "help": "print this text",
+    "help": "print this text, or that of a command: 'help fsck', or 'fsck -help'",
 }
 PREFIX = "SIMPLE_REGISTRY_"
 _PROGRAM = "simple-registry"
@@ -82,9 +82,13 @@ class UsageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What the user asked for: a command, and options by name in both of their layers."""
+    """What the user asked for: a command, and options by name in both of their layers.
+
+    The `topic` of `help` is the command whose text is wanted.
+    """
 
     command: str = "serve"
+    topic: str | None = None
     flags: Mapping[str, Given] = field(default_factory=dict)
     environment: Mapping[str, Given] = field(default_factory=dict)
     config_dirs: tuple[Path, ...] = ()
@@ -102,8 +106,9 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
         UsageError: an option or command is unknown, given twice, or lacks its value.
 
     """
-    command, words = _one_form(arguments)
+    commands, words = _one_form(arguments)
     parsed = vars(parser().parse_args(words))
+    command, topic = _command_and_topic([*commands, *filter(None, (parsed["command"], parsed["topic"]))])
     flags = {
         option.name: Given(SEPARATOR.join(parsed[option.name]), f"-{option.name}")
         for option in OPTIONS
@@ -114,16 +119,27 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
         given = variables["addr"]
         variables["addr"] = Given(SEPARATOR.join(given.text.split()), given.origin)
     return CommandLine(
-        command=command or parsed["command"] or "serve",
+        command=command,
+        topic=topic,
         flags=flags,
         environment={name: given for name, given in variables.items() if name != "cfgdir"},
         config_dirs=_config_dirs(parsed["cfgdir"], variables.get("cfgdir")),
     )
 
 
-def _one_form(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the command that a switch asks for, and all other words with options as `--name=value`."""
-    command: str | None = None
+def _command_and_topic(commands: Sequence[str]) -> tuple[str, str | None]:
+    """Return which of the commands that were named is meant: `help` is about the other one, wherever it stands."""
+    others = [command for command in dict.fromkeys(commands) if command != "help"]
+    if len(others) > 1:
+        raise UsageError(f"only one command can be done at a time, not {' and '.join(others)}")
+    if "help" in commands:
+        return "help", others[0] if others else None
+    return others[0] if others else "serve", None
+
+
+def _one_form(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the commands that switches stand for, and all other words with options as `--name=value`."""
+    commands: list[str] = []
     words: list[str] = []
     rest = iter(arguments)
     for argument in rest:
@@ -132,13 +148,13 @@ def _one_form(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
             continue
         spelling, has_value, value = argument.removeprefix("-").removeprefix("-").partition("=")
         if spelling in SWITCHES and not has_value:
-            command = command or SWITCHES[spelling]
+            commands.append(SWITCHES[spelling])
         elif spelling not in _BY_SPELLING:
             raise UsageError(f"unknown option {_shown(argument)}{_nearest(spelling)}")
         else:
             option = _BY_SPELLING[spelling]
             words.append(f"--{option.name}={value if has_value else _following(spelling, rest)}")
-    return command, words
+    return commands, words
 
 
 def _following(spelling: str, rest: Iterator[str]) -> str:
@@ -190,37 +206,52 @@ def _command(word: str) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of words in one form; it also knows the help text."""
-    built = _Parser(
-        prog=_PROGRAM,
-        usage="%(prog)s [COMMAND] [OPTION ...]",
-        description="A self-hosted OCI container registry.",
-        epilog=f"Every option may be written with one dash or two, or given as the variable {PREFIX}<OPTION>.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        add_help=False,
-        allow_abbrev=False,
-    )
-    built.add_argument("command", nargs="?", type=_command, metavar="COMMAND", help=", ".join(COMMANDS))
+    """Return the parser of words in one form."""
+    built = _Parser(prog=_PROGRAM, add_help=False, allow_abbrev=False)
+    for name in ("command", "topic"):
+        built.add_argument(name, nargs="?", type=_command)
     for option in OPTIONS:
-        built.add_argument(
-            f"--{option.name}",
-            dest=option.name,
-            metavar=option.metavar,
-            help=option.help,
-            action=_Append,
-        )
+        built.add_argument(f"--{option.name}", dest=option.name, action=_Append)
     return built
 
 
-def help_text() -> str:
-    """Return what `help` prints."""
+_HELP = {
+    "serve": f"""\
+usage: {_PROGRAM} [serve] [OPTION ...]
+
+Runs the registry until a signal ends it.
+
+options:
+{{options}}
+""",
+    "genhash": f"""\
+usage: {_PROGRAM} genhash
+
+Asks for a password and prints its bcrypt hash, which goes into a password file or a User document. On a terminal the
+password is asked for twice, unseen; otherwise it is the first line of standard input. Standard output carries the hash
+and nothing else.
+""",
+    "version": f"""\
+usage: {_PROGRAM} version
+
+Prints the versions of the program and of the Python that runs it.
+""",
+}
+"""What `help` prints about the commands that have no options of their own."""
+
+
+def help_text(topic: str | None = None) -> str:
+    """Return what `help` prints, about everything or one of the commands in `_HELP`."""
     commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
-    options = "\n".join(f"  {f'-{option.name} {option.metavar}':<24} {option.help}" for option in OPTIONS)
+    options = "\n".join(f"  {f'-{option.name} {option.metavar}':<24} {option.help}" for option in OPTIONS) + (
+        f"\n\nEvery option may be written with one dash or two, as -name value or -name=value, or be given as the\n"
+        f"environment variable {PREFIX}<OPTION>, for example {PREFIX}ADMINPWD_FILE."
+    )
+    if topic is not None:
+        return _HELP[topic].format(options=options)
     return (
         f"usage: {_PROGRAM} [COMMAND] [OPTION ...]\n\nA self-hosted OCI container registry.\n\n"
-        f"commands:\n{commands}\n\noptions:\n{options}\n  {'-genhash':<24} the same as the command genhash\n\n"
-        f"Every option may be written with one dash or two, as -name value or -name=value, or be given as the\n"
-        f"environment variable {PREFIX}<OPTION>, for example {PREFIX}ADMINPWD_FILE.\n"
+        f"commands:\n{commands}\n\noptions of serve:\n{options}\n"
     )
 
 

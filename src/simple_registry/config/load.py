@@ -4,7 +4,9 @@ Options arrive as text with the words the user knows them by (`-addr`, `SIMPLE_R
 are walked here. A setting comes whole from the last layer that names it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from simple_registry.access.rules import AccessRules
 from simple_registry.config.access_documents import access_rules, located, read_declared
 from simple_registry.config.administrator import DEFAULT_NAME, administrator, parse_user_name, read_password_file
 from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, read_documents
+from simple_registry.config.exposure import exposure
 from simple_registry.config.fields import FIELDS, Field, settings_from
 from simple_registry.config.settings import Administrator, Settings, UnixAddress
 from simple_registry.config.values import ConfigError, parse_path
@@ -25,6 +28,8 @@ LATER_FIELDS = (
     "storage",
     "garbageCollection.deleteUntagged",
 )
+SECRETS = (("Configuration", "web.tokenSecret"), ("Token", "value"))
+"""The kinds of documents that can hold secrets as they are, and where."""
 _BY_PATH = {field.path: field for field in FIELDS if field.path is not None}
 
 
@@ -62,8 +67,13 @@ def load_settings(flags: Options, environment: Options, config_dirs: Iterable[Pa
     values, warnings = read_configuration(directories)
     for layer in (environment, flags):
         values |= _from_options(layer)
-    settings = replace(settings_from(values), config_dirs=directories, warnings=warnings)
-    return replace(settings, administrator=_administrator(flags, environment))
+    password = _password(flags) or _password(environment)
+    return replace(
+        settings_from(values),
+        config_dirs=directories,
+        administrator=_administrator(flags, environment, password),
+        warnings=(*warnings, *(password.warnings if password else ())),
+    )
 
 
 def _from_options(options: Options) -> dict[str, object]:
@@ -80,9 +90,19 @@ def _from_options(options: Options) -> dict[str, object]:
     return values
 
 
-def _administrator(flags: Options, environment: Options) -> Administrator | None:
+@dataclass(frozen=True, slots=True)
+class _Password:
+    """A password or its hash, and warnings about where it stands."""
+
+    text: str
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "_Password(***)"
+
+
+def _administrator(flags: Options, environment: Options, password: _Password | None) -> Administrator | None:
     name = flags.get("adminname") or environment.get("adminname")
-    password = _password(flags) or _password(environment)
     if password is None:
         if name is not None:
             raise ConfigError(f"{name.origin}: the administrator needs a password; give it with -adminpwd-file")
@@ -91,16 +111,17 @@ def _administrator(flags: Options, environment: Options) -> Administrator | None
         named = parse_user_name(name.text) if name else DEFAULT_NAME
     except ConfigError as error:
         raise error.at(name.origin if name else "-adminname") from None
-    return administrator(named, password)
+    return administrator(named, password.text)
 
 
-def _password(options: Options) -> str | None:
+def _password(options: Options) -> _Password | None:
     text, file = options.get("adminpwd"), options.get("adminpwd-file")
     if text and file:
         raise ConfigError(f"{text.origin} and {file.origin} exclude each other; keep the file, it is not visible")
     if file:
-        return read_password_file(parse_path(file.text))
-    return text.text if text else None
+        path = parse_path(file.text)
+        return _Password(read_password_file(path), exposure(path, "the password file"))
+    return _Password(text.text) if text else None
 
 
 def read_configuration(directories: Iterable[Path]) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -170,7 +191,21 @@ def examine_access(
     kinds = _read_all(directories)
     declared = read_declared(kinds, administrator)
     advice = advise(declared, now) if thorough else advise_on_tokens(declared, now)
-    return Examined(declared, located(advice, kinds))
+    return Examined(declared, (*located(advice, kinds), *_exposed(kinds)))
+
+
+def _exposed(kinds: Mapping[str, Sequence[Document]]) -> Iterator[str]:
+    """Yield a warning for each file that holds a secret as it is, not its hash, and that every user may read."""
+    documents = [document for kind, path in SECRETS for document in kinds.get(kind, ()) if _holds(document, path)]
+    for file in dict.fromkeys(document.place.file for document in documents):
+        yield from exposure(file, "the secret in")
+
+
+def _holds(document: Document, path: str) -> bool:
+    entry = document.spec
+    for name in path.split("."):
+        entry = entry.any_fields().get(name) if entry is not None else None
+    return entry is not None
 
 
 def _read_all(directories: Iterable[Path]) -> Mapping[str, list[Document]]:
@@ -182,17 +217,32 @@ def _read_all(directories: Iterable[Path]) -> Mapping[str, list[Document]]:
 
 def document_files(directories: Iterable[Path]) -> list[Path]:
     """Return the YAML files below each directory, sorted; hidden files and folders (`..data` too) are left out."""
-    files: dict[Path, Path] = {}
+    files: dict[str, Path] = {}
     for directory in directories:
-        if not directory.is_dir():
-            raise ConfigError(f"-cfgdir {directory}: this is not a directory")
+        _require_directory(directory)
         for file in _walk(directory, frozenset()):
-            files.setdefault(file.resolve(), file)  # a file below two given directories counts once
+            files.setdefault(_real(file), file)  # a file below two given directories counts once
     return list(files.values())
 
 
-def _walk(directory: Path, above: frozenset[Path]) -> Iterable[Path]:
-    here = directory.resolve()
+def _require_directory(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise ConfigError(f"-cfgdir {path}: this directory does not exist") from None
+    except OSError as error:
+        raise ConfigError(f"-cfgdir {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(mode):
+        raise ConfigError(f"-cfgdir {path}: this is not a directory")
+
+
+def _real(path: Path) -> str:
+    """Return the path without links; unlike `Path.resolve` also of a link to itself, which cannot be read later."""
+    return os.path.realpath(path)
+
+
+def _walk(directory: Path, above: frozenset[str]) -> Iterable[Path]:
+    here = _real(directory)
     if here in above:  # a symbolic link that leads back up
         return
     try:

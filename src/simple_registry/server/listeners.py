@@ -42,6 +42,14 @@ class ListenFault(Exception):
         """Name the address and what stopped it."""
         reason = cause if isinstance(cause, str) else _ADVICE.get(cause.errno or 0, cause.strerror or str(cause))
         super().__init__(f"cannot listen on {where}: {reason}")
+        self._where = where
+        self._in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
+
+    def beside(self, ours: str | None) -> "ListenFault":
+        """Return the fault as it is to be told when we listen on `ours` already: nobody else is in the way."""
+        if ours is None or not self._in_use:
+            return self
+        return ListenFault(self._where, f"the registry itself listens on {ours}; choose another address with -addr")
 
     def about(self, option: str) -> "ListenFault":
         """Return the same fault of an address that was given with another option."""
@@ -98,21 +106,30 @@ class _Opened:
     path: Path | None = None
 
 
-def open_listeners(addresses: Sequence[Address], count: int) -> Listeners:
-    """Open the sockets that `count` workers listen on.
+def open_listeners(addresses: Sequence[Address], count: int, *, beside: Listeners | None = None) -> Listeners:
+    """Open the sockets that `count` workers listen on, `beside` those that are open already.
 
     Raises:
         ListenFault: an address is in use, not ours, or not there.
 
     """
     opened: list[_Opened] = []
-    try:
-        for addr in addresses:
-            opened.append(_open_unix(addr) if isinstance(addr, UnixAddress) else _open_tcp(addr, count))  # noqa: PERF401 (those before a failure are closed)
-    except ListenFault:
-        _together(opened, count).close()
-        raise
+    for addr in addresses:
+        try:
+            opened.append(_open_unix(addr) if isinstance(addr, UnixAddress) else _open_tcp(addr, count))
+        except ListenFault as fault:
+            _together(opened, count).close()
+            ours = [*(beside.authorities if beside else ()), *(each.authority for each in opened)]
+            raise fault.beside(_rival(addr, ours)) from fault.__cause__
     return _together(opened, count)
+
+
+def _rival(addr: Address, authorities: Sequence[str]) -> str | None:
+    """Return which of these has the same path or port, and so keeps an address from being free."""
+    if isinstance(addr, UnixAddress):
+        return next((each for each in authorities if each == f"unix:{addr.path}"), None)
+    tcp = (each for each in authorities if not each.startswith("unix:"))
+    return next((each for each in tcp if each.endswith(f":{addr.port}")), None)
 
 
 def inherited_listeners(environment: MutableMapping[str, str], count: int) -> Listeners | None:
@@ -236,11 +253,21 @@ def _open_unix(addr: UnixAddress) -> _Opened:
     _remove_stale(path, where)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with _faults(where, [listener]):
-        listener.bind(str(path))
-        path.chmod(addr.mode)  # before it listens: until then nothing can connect
+        with _mask(0o777 & ~addr.mode):  # a chmod by path could meet a link that was put there meanwhile
+            listener.bind(str(path))
         listener.listen(BACKLOG)
         listener.setblocking(False)
     return _Opened((listener,), where, path)
+
+
+@contextmanager
+def _mask(mask: int) -> Iterator[None]:
+    """Keep these permissions from files that are made. Of the whole process, which has one thread yet."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _remove_stale(path: Path, where: str) -> None:
