@@ -11,6 +11,7 @@ from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.config.settings import Administrator, Secret, Settings
 from simple_registry.http.routes import ROUTES
 from simple_registry.measuring import LAYOUT, Decisions
+from simple_registry.metrics import families
 from simple_registry.metrics.families import FAMILIES, SAMPLED
 from support.access import PASSWORD_HASH, binding, rules, static_token
 from support.documents import push_image
@@ -44,6 +45,7 @@ def served(tmp_path):
     settings = Settings(data_dir=tmp_path / "data", administrator=administrator, audit=tmp_path / "audit")
     claim = app.prepare(settings)
     application = app.build(settings, 0)
+    application.follow_certificate(lambda: 1_900_000_000.0)
     with Front(behind(application._stores), SettableClock(), settings) as front:
         front.application = application
         yield front
@@ -179,3 +181,9 @@ def test_decisions_are_counted_on_over_a_reload():
     for _ in range(3):
         current.policy.decide(identity, asked)
     assert (decisions.hits, decisions.misses) == (5, 2)
+
+
+def test_the_end_of_the_certificate_is_told_where_there_is_one(served, make_front):
+    name = families.CERTIFICATE_EXPIRY.name
+    assert value(told(served), name) == 1_900_000_000
+    assert told(make_front())[name].samples == {}

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -38,6 +38,7 @@ from simple_registry.measuring import (
     measure_access,
     measure_audit,
     measure_cache,
+    measure_certificate,
     measure_collection,
     measure_database,
     measure_logins,
@@ -122,6 +123,10 @@ class Application(Protocol):
 
     def metrics(self) -> bytes:
         """Return the metrics of all workers."""
+        ...
+
+    def follow_certificate(self, ends: Callable[[], float]) -> None:
+        """Tell in the metrics when the certificate `ends`, Unix time."""
         ...
 
     @property
@@ -252,6 +257,10 @@ class RegistryApplication:
     def metrics(self) -> bytes:
         """Return the metrics of all workers."""
         return self._measures.text()
+
+    def follow_certificate(self, ends: Callable[[], float]) -> None:
+        """Tell in the metrics when the certificate `ends`, Unix time."""
+        measure_certificate(self._measures, ends)
 
 
 class Maintenance:

@@ -132,3 +132,8 @@ def measure_store(measures: Measures, open_uploads: Callable[[], int], data_dir:
     measures.ask(families.DISK_FREE, lambda: {(): disk().f_bavail * disk().f_frsize})
     measures.ask(families.DISK_SIZE, lambda: {(): disk().f_blocks * disk().f_frsize})
     measures.ask(families.INFO, lambda: {(__version__,): 1})
+
+
+def measure_certificate(measures: Measures, ends: Callable[[], float]) -> None:
+    """Tell when the certificate ends."""
+    measures.ask(families.CERTIFICATE_EXPIRY, lambda: {(): ends()})

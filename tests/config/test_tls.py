@@ -6,8 +6,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
-from simple_registry.config.settings import Tls
-from simple_registry.config.tls import load_certificate
+from simple_registry.config.settings import Certificate, Tls
+from simple_registry.config.tls import load_certificate, passed_mark
 from simple_registry.config.values import ConfigError
 
 PEM = serialization.Encoding.PEM
@@ -38,6 +38,7 @@ def load(tmp_path):
     def write_and_load(chain, key):
         (tmp_path / "chain.pem").write_bytes(chain)
         (tmp_path / "key.pem").write_bytes(key)
+        (tmp_path / "key.pem").chmod(0o640)
         return load_certificate(Tls(tmp_path / "chain.pem", tmp_path / "key.pem"), NOW)
 
     return write_and_load
@@ -146,7 +147,9 @@ def test_absent_files_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"until": NOW - dt.timedelta(days=1)}, "expired on 2026-05-31"),
+        ({"until": NOW - dt.timedelta(days=1)}, r"expired on 2026-05-31; clients refuse it"),
+        ({"until": NOW + dt.timedelta(hours=23)}, "expires on 2026-06-01 at 23:00 UTC, in 23 hours; renew it"),
+        ({"until": NOW + dt.timedelta(days=6, hours=1)}, "expires on 2026-06-07 at 01:00 UTC, in 6 days; renew it"),
         ({"since": NOW + dt.timedelta(days=1)}, "valid only from 2026-06-02"),
         ({"names": ()}, "has no subjectAltName"),
     ],
@@ -154,3 +157,41 @@ def test_absent_files_are_named(tmp_path):
 def test_what_clients_will_refuse_is_only_a_warning(load, changed, says):
     (warning,) = load(certificate(RSA, **changed), key_bytes()).warnings
     assert says in warning
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "mark"),
+    [
+        (365, 31, None),
+        (365, 30, 30),
+        (365, 7.5, 30),
+        (365, 7, 7),
+        (365, 0.9, 1),
+        (365, 0, 0),
+        (365, -3, 0),
+        (90, 29, None),  # renewed after two thirds of its life, as ACME clients do
+        (90, 7, 7),
+        (6, 2.5, None),
+        (6, 1, 1),
+        (1, 0.1, None),
+        (1, 0, 0),
+    ],
+)
+def test_the_marks_before_the_end_are_those_that_a_timely_renewal_never_meets(life, left, mark):
+    passed = passed_mark(Certificate(b"", b"", begins=0.0, ends=life * DAY), (life - left) * DAY)
+    assert passed == (None if mark is None else mark * DAY)
+
+
+def test_the_end_is_that_of_the_servers_own_certificate(load):
+    above = certificate(EC, until=NOW - dt.timedelta(days=1))
+    assert load(certificate(RSA) + above, key_bytes()).ends == (NOW + dt.timedelta(days=30)).timestamp()
+
+
+def test_a_private_key_that_every_user_may_read_is_warned_of(load, tmp_path):
+    load(certificate(RSA), key_bytes())
+    (tmp_path / "key.pem").chmod(0o644)
+    (warning,) = load_certificate(Tls(tmp_path / "chain.pem", tmp_path / "key.pem"), NOW).warnings
+    assert warning == f"every user of this machine may read the private key {tmp_path}/key.pem; use chmod o-r"

@@ -31,6 +31,9 @@ class Application:
     def metrics(self):
         return f"worker_pid {os.getpid()}\n".encode()
 
+    def follow_certificate(self, ends):
+        (self._directory / "certificate-ends").write_text(str(ends()))
+
     @property
     def http(self):
         return self

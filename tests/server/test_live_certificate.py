@@ -6,6 +6,8 @@ import os
 import socket
 import ssl
 import stat
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -71,6 +73,37 @@ def test_files_that_are_gone_leave_the_old_one(live):
     assert certificate.context() is before
 
 
+def test_the_end_is_warned_of_once_for_each_mark_by_one_worker(live, caplog):
+    _, _, tls = live
+    day = 86_400.0
+    ends = time.time() + 300 * day
+    year = replace(load_certificate(tls, datetime.now(UTC)), begins=ends - 365 * day, ends=ends)
+    warning, silent = LiveCertificate(tls, year), LiveCertificate(tls, year, warn=False)
+    for left, count in ((31, 0), (30, 1), (29, 1), (6, 2), (1, 3), (0.5, 3), (0, 4), (-1, 4)):
+        warning.remind(ends - left * day)
+        silent.remind(ends - left * day)
+        assert len(caplog.records) == count
+    assert "in 30 days; renew it" in caplog.text
+    assert "expired on" in caplog.text
+
+
+def test_what_the_start_warned_of_is_not_said_again(live, caplog):
+    _, _, tls = live
+    now = time.time()
+    soon = replace(load_certificate(tls, datetime.now(UTC)), begins=now - 300 * 86_400, ends=now + 3 * 86_400)
+    LiveCertificate(tls, soon).remind(now + 1)
+    assert caplog.records == []
+
+
+def test_a_renewed_certificate_has_its_own_end(live):
+    certificate, write, tls = live
+    certificate._certificate = replace(certificate._certificate, ends=1.0)
+    assert certificate.ends() == 1.0
+    write()
+    look(certificate, 2)
+    assert certificate.ends() == load_certificate(tls, datetime.now(UTC)).ends
+
+
 def test_keys_are_lent_as_paths_and_gone_afterwards():
     with _paths(Certificate(b"chain", b"key")) as (chain, key):
         assert (chain.read_bytes(), key.read_bytes()) == (b"chain", b"key")
@@ -101,6 +134,7 @@ def test_a_running_server_has_the_new_one_without_another_worker(start, certific
     assert kept.getresponse().status == 200
     kept.close()
     assert process.workers() == workers
+    assert float((process.data / "certificate-ends").read_text()) > time.time()
     with (
         pytest.raises(ssl.SSLError),
         contextlib.closing(socket.create_connection((process.host, process.port))) as sock,

@@ -5,6 +5,7 @@
 
 import hmac
 import ipaddress
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -101,11 +102,16 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not keep it from being used."""
+    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not keep it from being used.
+
+    `begins` and `ends` are those of the leaf, in Unix time.
+    """
 
     chain: bytes
     key: bytes
     warnings: tuple[str, ...] = ()
+    begins: float = 0.0
+    ends: float = math.inf
 
     def __repr__(self) -> str:
         return "Certificate(***)"
@@ -135,7 +141,7 @@ class Limits:
     manifest_size: int = 4 * MIB
     session_life: float = 24 * 3600.0
     sessions: int = 10_000
-    tags_per_push: int = 100
+    tags_per_push: int = 64
     drain_size: int = 1024 * MIB
     drain_timeout: float = 30.0
 

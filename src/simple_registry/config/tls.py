@@ -7,7 +7,9 @@ The chain begins with the server's own certificate (the leaf), whose key it must
 """
 
 import re
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -16,12 +18,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
+from simple_registry.config.exposure import exposure
 from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.values import ConfigError
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 _LARGEST_FILE = 1024 * 1024
 _SMALLEST_RSA = 2048
+_DAY = 86_400.0
+MARKS = (30 * _DAY, 7 * _DAY, _DAY)
+"""Seconds before its end at which a certificate is worth a warning, where that is less than a third of its life: one
+that is renewed in time, as ACME clients do after two thirds, never is."""
 
 
 def load_certificate(tls: Tls, now: datetime) -> Certificate:
@@ -35,13 +42,35 @@ def load_certificate(tls: Tls, now: datetime) -> Certificate:
     certificates = _certificates(tls.certificate)
     key = _private_key(tls.key)
     _require_fit(tls, certificates, key)
-    return Certificate(
+    leaf = certificates[0]
+    loaded = Certificate(
         chain=b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates),
         key=key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ),
-        warnings=_warnings(tls.certificate, certificates[0], now),
+        begins=leaf.not_valid_before_utc.timestamp(),
+        ends=leaf.not_valid_after_utc.timestamp(),
     )
+    return replace(loaded, warnings=(*_warnings(tls, loaded, leaf, now), *exposure(tls.key, "the private key")))
+
+
+def passed_mark(certificate: Certificate, now: float) -> float | None:
+    """Return the last mark before its end that a certificate has passed: seconds, 0 once it has ended."""
+    marks = [mark for mark in MARKS if mark < (certificate.ends - certificate.begins) / 3]
+    return min((mark for mark in (*marks, 0.0) if certificate.ends - now <= mark), default=None)
+
+
+def expiry_warning(tls: Tls, certificate: Certificate, now: float) -> str | None:
+    """Return what is to be said about the end of a certificate, if it has passed a mark."""
+    mark = passed_mark(certificate, now)
+    if mark is None:
+        return None
+    end = datetime.fromtimestamp(certificate.ends, UTC)
+    if mark == 0:
+        return f"the certificate {tls.certificate} expired on {end:%Y-%m-%d}; clients refuse it"
+    hours = int((certificate.ends - now) / 3600)
+    left = f"{hours // 24} days" if hours >= 48 else f"{hours} hours"  # noqa: PLR2004 (two days)
+    return f"the certificate {tls.certificate} expires on {end:%Y-%m-%d at %H:%M} UTC, in {left}; renew it"
 
 
 def _blocks(path: Path, what: str) -> list[tuple[str, bytes]]:
@@ -111,15 +140,13 @@ def _public(key: object) -> bytes:
     return public
 
 
-def _warnings(path: Path, leaf: x509.Certificate, now: datetime) -> tuple[str, ...]:
-    warnings = []
-    if now > leaf.not_valid_after_utc:
-        warnings.append(f"the certificate {path} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; clients refuse it")
+def _warnings(tls: Tls, certificate: Certificate, leaf: x509.Certificate, now: datetime) -> Iterator[str]:
+    if warning := expiry_warning(tls, certificate, now.timestamp()):
+        yield warning
     if now < leaf.not_valid_before_utc:
-        warnings.append(f"the certificate {path} is valid only from {leaf.not_valid_before_utc:%Y-%m-%d}")
+        yield f"the certificate {tls.certificate} is valid only from {leaf.not_valid_before_utc:%Y-%m-%d}"
     if not _has_alternative_name(leaf):
-        warnings.append(f"the certificate {path} has no subjectAltName; docker and other clients refuse it")
-    return tuple(warnings)
+        yield f"the certificate {tls.certificate} has no subjectAltName; docker and other clients refuse it"
 
 
 def _has_alternative_name(leaf: x509.Certificate) -> bool:

@@ -118,6 +118,9 @@ DISK_FREE = Family(
     "simple_registry_disk_free_bytes", Kind.GAUGE, "Bytes that the data directory's file system has left."
 )
 DISK_SIZE = Family("simple_registry_disk_size_bytes", Kind.GAUGE, "Bytes that it has in all.")
+CERTIFICATE_EXPIRY = Family(
+    "simple_registry_certificate_expiry_time_seconds", Kind.GAUGE, "When the TLS certificate expires, Unix time."
+)
 START_TIME = Family("simple_registry_start_time_seconds", Kind.GAUGE, "When the server started, Unix time.")
 INFO = Family("simple_registry_info", Kind.GAUGE, "1; the labels tell what runs.", ("version",), series=())
 
@@ -138,7 +141,7 @@ SAMPLED = (
 )
 """One number for each series, in the row of each process."""
 
-ASKED = (UPLOADS_OPEN, DISK_FREE, DISK_SIZE, START_TIME, INFO)
+ASKED = (UPLOADS_OPEN, DISK_FREE, DISK_SIZE, CERTIFICATE_EXPIRY, START_TIME, INFO)
 """Known to whoever answers."""
 
 FAMILIES = (REQUESTS, REQUEST_SECONDS, RECEIVED, SENT, COMMITS, *SAMPLED, *ASKED)

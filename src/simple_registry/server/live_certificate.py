@@ -2,6 +2,8 @@
 
 files changed, and did not change again until the next look ──► they load: the next handshake has the new certificate
                                                           └──► they do not: the old one stays, and the log says why
+
+Its end is warned of from a month before it on, since what should have renewed it may be what failed.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ import logging
 import os
 import ssl
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from simple_registry.config.settings import Certificate, Tls
-from simple_registry.config.tls import load_certificate
+from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
 from simple_registry.config.values import ConfigError
 
 INTERVAL = 1.0
@@ -28,21 +31,37 @@ _log = logging.getLogger(__name__)
 class LiveCertificate:
     """A TLS context that follows its files."""
 
-    def __init__(self, tls: Tls, certificate: Certificate) -> None:
-        """Begin with a certificate that was loaded from these files."""
+    def __init__(self, tls: Tls, certificate: Certificate, *, warn: bool = True) -> None:
+        """Begin with a certificate that was loaded from these files; one of the workers is to `warn` of its end."""
         self._tls = tls
         self._context = tls_context(certificate)
         self._loaded = self._seen = _stamp(tls)
+        self._certificate = certificate
+        self._warns = warn
+        self._mark = passed_mark(certificate, time.time())
+        """The last mark before its end that was warned of: at the start, by the parent."""
 
     def context(self) -> ssl.SSLContext:
         """Return the context of the next connection."""
         return self._context
+
+    def ends(self) -> float:
+        """Return when the certificate ends, Unix time."""
+        return self._certificate.ends
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
         while True:
             await asyncio.sleep(INTERVAL)
             await self.look()
+            self.remind(time.time())
+
+    def remind(self, now: float) -> None:
+        """Warn of the end of the certificate, once for each mark before it that is passed."""
+        mark, before = passed_mark(self._certificate, now), self._mark
+        self._mark = mark
+        if mark != before and self._warns and (warning := expiry_warning(self._tls, self._certificate, now)):
+            _log.warning("%s", warning)
 
     async def look(self) -> None:
         """Look at the files once, and take over what has changed and stayed so since the last look."""
@@ -54,10 +73,11 @@ class LiveCertificate:
         try:
             certificate = await asyncio.to_thread(load_certificate, self._tls, datetime.now(UTC))
             self._context = tls_context(certificate)
+            self._certificate, self._mark = certificate, passed_mark(certificate, time.time())
         except (ConfigError, OSError) as error:
             _log.error("the certificate is not exchanged, the old one stays: %s", error)
         else:
-            for warning in certificate.warnings:
+            for warning in certificate.warnings if self._warns else ():
                 _log.warning("%s", warning)
             _log.info("the certificate was exchanged")
 

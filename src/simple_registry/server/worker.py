@@ -77,6 +77,9 @@ class Application(Protocol):
         """Return the metrics of all workers."""
         ...
 
+    def follow_certificate(self, ends: Callable[[], float]) -> None:
+        """Tell in the metrics when the certificate `ends`, Unix time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Configured:
@@ -126,7 +129,9 @@ async def _accept(configured: Configured, post: Post, application: Application) 
     """Serve requests until the parent asks for the end, or ends."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
-    certificate = _live_certificate(configured)
+    certificate = _live_certificate(configured, post)
+    if certificate is not None:
+        application.follow_certificate(certificate.ends)
     server = WireServer(
         application.http,
         limits=wire_limits(configured.settings.limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
@@ -176,12 +181,12 @@ def _report(post: Post, said: bytes) -> bool:
     return True
 
 
-def _live_certificate(configured: Configured) -> "LiveCertificate | None":
+def _live_certificate(configured: Configured, post: Post) -> "LiveCertificate | None":
     if configured.certificate is None or configured.settings.tls is None:
         return None
     from simple_registry.server.live_certificate import LiveCertificate  # noqa: PLC0415 (only where there is TLS)
 
-    return LiveCertificate(configured.settings.tls, configured.certificate)
+    return LiveCertificate(configured.settings.tls, configured.certificate, warn=post.number == 0)
 
 
 def _plain() -> ssl.SSLContext | None:
