@@ -1,6 +1,7 @@
 """Work on a data directory beside its server: what is done there is seen by the server at once."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -8,7 +9,7 @@ from simple_registry import app
 from simple_registry.access.tokens import ISSUED_PREFIX
 from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
-from simple_registry.faults import DatabaseLost, StorageFault
+from simple_registry.faults import DatabaseLost, DataDirectoryRefused, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.offline import open_fsck, open_tokens, read_scopes
 from simple_registry.operations.fsck import Mode, Required
@@ -92,3 +93,24 @@ def test_a_store_is_checked_while_a_server_holds_the_directory(tmp_path):
             asyncio.run(check())
     finally:
         claim.release()
+
+
+async def look(data_dir):
+    async with open_fsck(data_dir, required=Required(), mode=Mode()) as fsck:
+        return [finding async for finding in fsck.run()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("work", [create, read_scopes, look])
+@pytest.mark.parametrize("planted", ["registry.db.lock", "registry.db-wal", "registry.db-shm", "server.lock"])
+def test_root_follows_no_link_of_the_user_whose_directory_it_is(tmp_path, work, planted):
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    app.prepare(Settings(data_dir=data)).release()
+    for path in (data, *data.rglob("*")):
+        os.chown(path, 12345, 12345)
+    (data / planted).unlink(missing_ok=True)
+    (data / planted).symlink_to(elsewhere)
+    for refused in (lambda: asyncio.run(work(data)), lambda: app.prepare(Settings(data_dir=data))):
+        with pytest.raises(DataDirectoryRefused, match="it belongs to the user with id 12345; work on it as that user"):
+            refused()
+    assert not elsewhere.exists()

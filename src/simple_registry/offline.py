@@ -1,24 +1,22 @@
 """The composition root of commands that work on a data directory beside its server, whether that runs or not.
 
 They do not claim the directory: SQLite and the writers' lock let several processes write. What they do is therefore
-seen by a running server at its next look, which for tokens is the next request.
+seen by a running server at its next look, which for tokens is the next request. They work as the user whose server made
+the directory, and as no other.
 """
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.clock import SystemClock
-from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.fsck import Fsck, Mode, Required
 from simple_registry.operations.tokens import Tokens
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inventory import FilesystemInventory
-from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
@@ -68,8 +66,6 @@ async def open_fsck(data_dir: Path, *, required: Required, mode: Mode) -> AsyncI
     this program can use, or repair.
     """
     layout = DataDirectory.find(data_dir)
-    if mode.repair:
-        _require_owner(layout)
     require_current(layout.database)
     clock, threads = SystemClock(), Threads(READERS)
     rows = SqliteInventory(layout.database, clock)
@@ -79,13 +75,6 @@ async def open_fsck(data_dir: Path, *, required: Required, mode: Mode) -> AsyncI
     finally:
         await rows.close()
         threads.close()
-
-
-def _require_owner(layout: Layout) -> None:
-    """See that what a repair makes will belong to the one who runs the server."""
-    owner = os.stat(layout.root).st_uid  # noqa: PTH116 (paths are plain strings in storage)
-    if owner != os.geteuid():
-        raise DataDirectoryRefused(layout.root, f"it belongs to the user with id {owner}; run the repair as that user")
 
 
 def _repositories(rows: SqliteMetadataStore) -> Iterator[RepositoryName]:

@@ -14,7 +14,6 @@ from simple_registry.cli.main import main
 from simple_registry.cli.options import UsageError
 from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
-from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.protocols import Blob
@@ -170,14 +169,6 @@ def test_a_directory_that_is_not_ours_is_2(tmp_path, capsys):
     assert main(["fsck", "-datadir", str(tmp_path)]) == 2
     assert "no data directory" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_a_repair_belongs_to_the_owner_of_the_directory(data_dir, run):
-    os.chown(data_dir, 12345, -1)
-    with pytest.raises(DataDirectoryRefused, match="user with id 12345"):
-        run("--repair")
-    assert run()[0] == 0
 
 
 def test_help_and_mistakes(run):

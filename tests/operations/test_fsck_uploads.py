@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,19 @@ def test_a_session_that_never_got_a_byte_is_well(front):
     assert check(front, repair=True) == []
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"012")])
-def test_a_session_without_its_bytes_is_found_and_ended(disk_front, session, damage):
+@pytest.mark.parametrize(
+    ("damage", "kind"),
+    [
+        (Path.unlink, "lost-upload"),
+        (lambda path: shutil.rmtree(path.parent), "lost-upload"),
+        (lambda path: path.write_bytes(b"012"), "cut-upload"),
+    ],
+)
+def test_a_session_without_its_bytes_is_found_and_ended(disk_front, session, damage, kind):
     damage(session)
     with disk_front.unchanged():
         (finding,) = check(disk_front)
-    assert (finding.kind, finding.repository) == ("cut-upload", "a")
+    assert (finding.kind, finding.repository, finding.remark) == (kind, "a", kind == "lost-upload")
     assert finding.place == f"uploads/{session.name}"
     (finding,) = check(disk_front, repair=True)
     assert finding.repaired

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     """The note whether somebody holds content is wrong."""
     MALFORMED = "malformed"
     """A row holds what cannot be a digest."""
+    LOST_UPLOAD = "lost-upload"
+    """A remark: an upload session has no bytes at all, as in a restored backup."""
     MODE = "mode"
     """A remark: content can be written to."""
 
@@ -67,7 +69,7 @@ class Finding:
     @property
     def remark(self) -> bool:
         """Tell whether this is worth saying, but nothing is wrong."""
-        return self.kind is Kind.MODE
+        return self.kind in {Kind.LOST_UPLOAD, Kind.MODE}
 
 
 @dataclass(frozen=True, slots=True)

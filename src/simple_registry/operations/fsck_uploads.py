@@ -5,7 +5,7 @@
 A session gets its row before its file, so a file seen before all rows were read has its row among them, or none any
 more. An upload in one request never has a row; it holds its file locked. While a session is being finished its file
 has gone and its row stands: such a row is looked at again a little later, and when its content is in its place the
-session is merely over.
+session is merely over. A session without any bytes is what a restored backup has, which leaves uploads out.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ class UploadCheck:
         moved = None if look is None or not ended else await self._set_aside(row.session, look)
         done = f"ended, so that its client begins again{f'; moved to {moved}' if moved else ''}"
         return Finding(
-            kind=Kind.CUT_UPLOAD,
+            kind=Kind.LOST_UPLOAD if look is None else Kind.CUT_UPLOAD,
             detail=f"{0 if look is None else look.size} bytes are there of {row.received} that were acknowledged",
             done=done if ended else "",
             advice="" if ended else "fsck --repair ends it, so that its client begins again",

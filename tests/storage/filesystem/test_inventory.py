@@ -79,12 +79,13 @@ def test_a_tree_of_something_else_is_told_of_once(layout):
     assert files.contents("sha256:ab") == []
 
 
-@pytest.mark.parametrize("tree", ["blobs", "uploads"])
-def test_a_missing_tree_is_a_fault(layout, tree):
+def test_a_missing_tree_of_content_is_a_fault_and_one_of_uploads_is_a_backup(layout):
     files = inventory(layout, Disk())
+    Path(layout.uploads).rmdir()
     files.check()
-    Path(getattr(layout, tree)).rename(f"{layout.root}/elsewhere")
-    with pytest.raises(StorageFault):
+    assert (files.sessions(), list(files.strays())) == ([], [])
+    Path(layout.blobs).rename(f"{layout.root}/elsewhere")
+    with pytest.raises(StorageFault, match="is gone"):
         files.check()
 
 

@@ -40,6 +40,8 @@ class DataDirectory:
         disk = disk or Disk()
         layout = Layout(path)
         read_only = _require_directory(disk, layout)
+        if os.geteuid() == 0:  # others cannot do more than the directory's modes let them
+            _require_owner(layout)
         _require_ours(layout)
         if read_only:
             return cls(layout, read_only, disk, _lock_read_only(disk, layout))
@@ -60,13 +62,14 @@ class DataDirectory:
 
     @staticmethod
     def find(path: str | os.PathLike[str]) -> Layout:
-        """Return the layout of a directory that a server has made, whether or not one uses it now.
+        """Return the layout of a directory that a server of this user has made, whether or not one uses it now.
 
         Raises: DataDirectoryRefused.
         """
         layout = Layout(path)
         if not Path(layout.format).exists():
             raise DataDirectoryRefused(layout.root, "it is no data directory; give the one of the server with -datadir")
+        _require_owner(layout)
         _require_ours(layout)
         return layout
 
@@ -121,6 +124,22 @@ def _is_read_only(disk: Disk, layout: Layout) -> bool:
     except StorageFault:
         return False  # not ours to touch: what else we may do is asked next
     return False
+
+
+def _require_owner(layout: Layout) -> None:
+    """See that we are the user whose server made the directory.
+
+    What we make must be that user's. And that user may have put there what leads root elsewhere: a link in the place of
+    a file that we would make, or write to.
+    """
+    try:
+        owner = os.lstat(layout.format).st_uid
+    except FileNotFoundError:
+        return
+    if owner != os.geteuid():
+        raise DataDirectoryRefused(
+            layout.root, f"it belongs to the user with id {owner}; work on it as that user (sudo -u '#{owner}')"
+        )
 
 
 def _require_ours(layout: Layout) -> None:

@@ -35,11 +35,10 @@ class FilesystemInventory:
         self._reader = FileReader(disk, threads)
 
     def check(self) -> None:
-        """Raise StorageFault unless content can be looked for."""
-        for directory in (self._layout.blobs, self._layout.uploads):
-            found = self._disk.stat(directory)
-            if found is None or not stat.S_ISDIR(found.st_mode):
-                raise StorageFault("look for content", f"{directory} is gone; is the file system mounted?")
+        """Raise StorageFault unless content can be looked for. A backup has no uploads, and no directory of them."""
+        found = self._disk.stat(self._layout.blobs)
+        if found is None or not stat.S_ISDIR(found.st_mode):
+            raise StorageFault("look for content", f"{self._layout.blobs} is gone; is the file system mounted?")
 
     def contents(self, beginning: str) -> Sequence[Digest]:
         """Return the digests that begin with `algorithm:xx` and whose name something has, in order."""

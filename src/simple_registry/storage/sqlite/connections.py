@@ -41,21 +41,9 @@ def open_connection(path: str, *, query_only: bool = False, create: bool = False
 def open_lock(path: str) -> int:
     """Return a descriptor of the file beside the database at `path` on which writers queue.
 
-    Made by root, as by a command on a restored backup, it belongs to whom the database belongs to: the server must be
-    able to open it.
-
     Raises: OSError.
     """
-    lock = f"{path}.lock"
-    flags = os.O_RDWR | os.O_CLOEXEC
-    try:
-        return os.open(lock, flags)
-    except FileNotFoundError:
-        fd = os.open(lock, flags | os.O_CREAT, 0o600)
-    if os.geteuid() == 0:
-        owner = os.stat(path)  # noqa: PTH116 (paths are plain strings here)
-        os.fchown(fd, owner.st_uid, owner.st_gid)
-    return fd
+    return os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def is_read_only(path: str) -> bool:

@@ -43,7 +43,8 @@ def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_r
     try:
         if not _size(path):
             _require_unused(path, traces)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite would let others read it
+        # SQLite would let others read it, and follow a link to where there is no file yet.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         connection = open_connection(path, create=True)
         if _version(connection, path) == 0:
             _require_unused(path, traces)
