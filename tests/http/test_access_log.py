@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from simple_registry.http.access_log import logger
+from simple_registry.http.access_log import LONGEST, logger
 from support.documents import push_image
 from support.front import PASSWORD, basic
 
@@ -31,6 +31,16 @@ def test_one_line_for_every_request_says_who_did_what(memory_front, lines):
         "agent": "podman/5",
         "request": reply.header("x-request-id"),
     }
+
+
+def test_what_clients_write_as_they_like_is_cut(memory_front, lines):
+    long = "x" * 20_000
+    user = basic("u" * 9000, "wrong")
+    memory_front.request("M" * 9000, f"/v2/{long}", headers={"user-agent": long, "authorization": user})
+    (line,) = lines()
+    assert line["path"] == f"/v2/{long}"[:LONGEST]
+    assert line["agent"] == long[:LONGEST]
+    assert all(len(str(value)) <= LONGEST for value in line.values())
 
 
 def test_who_sent_no_valid_credentials_is_nobody(memory_front, lines):

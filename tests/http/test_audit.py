@@ -9,7 +9,8 @@ import pytest
 
 from simple_registry.access.roles import METHODS
 from simple_registry.faults import StorageFault, StorageFull
-from simple_registry.http.audit import LONGEST, WRITES
+from simple_registry.http.access_log import LONGEST
+from simple_registry.http.audit import WRITES
 from simple_registry.http.events import EventName
 from simple_registry.http.routes import ROUTES
 from simple_registry.oci.digests import digest_of

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import stat
 from pathlib import Path
 
@@ -140,3 +141,18 @@ def test_a_pipe_that_nobody_reads_stops_nobody(path):
     assert file.failures > 0
     file.close()
     os.close(reader)
+
+
+@pytest.mark.parametrize("text", ["x" * 30_000, "\U0001f600" * 2000], ids=["ascii", "astral"])
+def test_a_line_for_a_pipe_is_whole_and_fits_into_one_piece(path, text):
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = AuditFile(path)
+    for _ in range(3):
+        file.write({"event": "tag.set", "path": text, "agent": text, "status": 201})
+    found = os.read(reader, 1 << 16).splitlines()
+    os.close(reader)
+    file.close()
+    assert (file.lines, file.failures) == (3, 0)
+    assert all(len(line) < select.PIPE_BUF for line in found)
+    assert [json.loads(line)["status"] for line in found] == [201] * 3

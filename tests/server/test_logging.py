@@ -2,6 +2,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import select
 from pathlib import Path
 
@@ -115,6 +116,25 @@ class Writes(io.StringIO):
         return len(text)
 
 
+class Pipe(Writes):
+    """The same, which says that it is a pipe."""
+
+    def __init__(self, descriptor):
+        super().__init__()
+        self._descriptor = descriptor
+
+    def fileno(self):
+        return self._descriptor
+
+
+@pytest.fixture
+def pipe():
+    ends = os.pipe()
+    yield Pipe(ends[1])
+    for end in ends:
+        os.close(end)
+
+
 def field_lines(stream, *fields):
     async def scenario():
         lines = FieldLines("simple_registry.x", "hello")
@@ -126,9 +146,9 @@ def field_lines(stream, *fields):
     asyncio.run(scenario())
 
 
-def test_no_line_is_torn_where_workers_write_to_one_pipe(configured):
+def test_no_line_is_torn_where_workers_write_to_one_pipe(configured, pipe):
     """What is longer than `PIPE_BUF` may be mixed with what others write meanwhile."""
-    stream = Writes()
+    stream = pipe
     configured(LogLevel.INFO, LogFormat.TEXT, stream)
     field_lines(stream, *({"number": number, "agent": "é" * 300} for number in range(50)))
     assert all(len(piece.encode()) <= select.PIPE_BUF and piece.endswith("\n") for piece in stream.seen)
@@ -136,6 +156,60 @@ def test_no_line_is_torn_where_workers_write_to_one_pipe(configured):
         True
     ] * 50
     assert len(stream.seen) < 25
+
+
+LONG = {"ascii": "x" * 40_000, "control": "\x1b" * 9000, "astral": "\U0001f600" * 5000, "letters": "é" * 20_000}
+
+
+@pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_a_line_for_a_pipe_fits_into_one_piece_and_keeps_what_is_short(configured, pipe, form, text):
+    configured(LogLevel.INFO, form, pipe)
+    fields = {"path": f"/v2/{text}/end", "status": 404, "agent": text, "request": "a1-7"}
+    logging.getLogger("simple_registry.x").info("hello", extra={"fields": fields})
+    logging.getLogger("simple_registry.x").info("a message that ends: %s", text, extra={"fields": {"request": "b2-8"}})
+    fast = Pipe(pipe.fileno())
+    configured(LogLevel.INFO, form, fast)
+    field_lines(fast, fields)
+    for piece, request in zip([*pipe.seen, *fast.seen], ("a1-7", "b2-8", "a1-7"), strict=True):
+        assert len(piece.encode()) <= select.PIPE_BUF
+        assert piece.count("\n") == 1
+        assert request in piece
+    if form is LogFormat.JSON:
+        line = json.loads(pipe.seen[0])
+        assert (line["path"][:4], line["path"][-4:], line["status"]) == ("/v2/", "/end", 404)
+
+
+@pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])
+def test_a_traceback_for_a_pipe_comes_in_whole_lines_that_fit(configured, pipe, form):
+    configured(LogLevel.INFO, form, pipe)
+    said = "\n".join(["y" * 9000, *(f"line {number} of many" for number in range(1000)), "the end"])
+    failure = ValueError(said)
+    logging.getLogger("simple_registry.x").error("failed", exc_info=failure)
+    assert all(len(piece.encode()) <= select.PIPE_BUF and piece.endswith("\n") for piece in pipe.seen)
+    whole = "".join(pipe.seen)
+    assert "the end" in whole
+    if form is LogFormat.TEXT:
+        assert whole.count(" of many\n") == 1000
+        assert all(line.startswith("    ") for line in whole.splitlines()[1:])
+    else:
+        assert json.loads(whole)["traceback"].startswith("ValueError: yyy")
+
+
+def test_a_line_for_a_file_is_not_shortened(configured, tmp_path):
+    with (tmp_path / "log").open("w+") as stream:
+        configured(LogLevel.INFO, LogFormat.JSON, stream)
+        logging.getLogger("simple_registry.x").info("hello", extra={"fields": {"agent": LONG["ascii"]}})
+        stream.seek(0)
+        assert json.loads(stream.read())["agent"] == LONG["ascii"]
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.text(max_size=3000)), st.text(max_size=9000))
+def test_whatever_a_line_says_it_fits(fields, message):
+    for formatter in (TextFormatter(select.PIPE_BUF), JsonFormatter(select.PIPE_BUF)):
+        line = formatter.line(0.0, "INFO", "x", message, fields)
+        assert len(line.encode()) < select.PIPE_BUF
+        assert line.isprintable()
 
 
 @pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])

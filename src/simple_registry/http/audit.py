@@ -9,6 +9,7 @@ it), is `request.uncertain`. Reads are in the access log only.
 from collections.abc import Callable, Iterator, Mapping
 
 from simple_registry.access.caller import Source
+from simple_registry.http.access_log import LONGEST
 from simple_registry.http.call import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
 from simple_registry.http.dispatch import Outcome
 from simple_registry.http.events import Event, EventName
@@ -28,9 +29,6 @@ WRITES = frozenset(
     }
 )
 """The endpoints whose success changes what others see, or may do."""
-
-LONGEST = 512
-"""Characters of what a client writes as it likes: a line stays short enough to be written in one piece."""
 
 UNAUTHORIZED, DENIED, TOO_MANY, GONE = 401, 403, 429, 499
 

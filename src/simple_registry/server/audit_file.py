@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simple_registry.config.settings import StandardOutput
 from simple_registry.config.values import ConfigError
-from simple_registry.server.logging import json_line, moment
+from simple_registry.server.logging import fitted, json_line, moment, pipe_limit
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """The last one is about pipes: nobody waits for a reader, neither at the start nor with a line."""
@@ -41,6 +41,7 @@ class AuditFile:
         """Open the file with the first line; when that fails, every line tries again."""
         self._path = path
         self._descriptor: int | None = None
+        self._longest: int | None = None
         self._torn = False
         self.lines = 0
         self.failures = 0
@@ -50,7 +51,7 @@ class AuditFile:
         """Append a line; never raises."""
         line = {"time": moment(time.time()), **fields}
         try:
-            self._append(json_line(line).encode("ascii") + b"\n")
+            self._append(line)
             self.lines += 1
         except OSError as error:
             self.failures += 1
@@ -64,10 +65,13 @@ class AuditFile:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _append(self, data: bytes) -> None:
+    def _append(self, fields: Mapping[str, object]) -> None:
         """Append a line in one write: then the kernel keeps those of several processes apart."""
         if self._descriptor is None:
             self._descriptor = _open(self._path)
+            self._longest = pipe_limit(self._descriptor)
+        line = json_line(fields) if self._longest is None else fitted(json_line, fields, self._longest)
+        data = line.encode("ascii") + b"\n"
         # After a line that was cut short by a full disk, the next one begins on a line of its own.
         data = b"\n" + data if self._torn else data
         written = os.write(self._descriptor, data)

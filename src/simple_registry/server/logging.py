@@ -3,16 +3,21 @@
 Any module logs with `logging.getLogger("simple_registry.…")` and gives facts as `extra={"fields": {...}}`. What came
 from a client stands in fields and may hold anything; both forms escape control characters, so that no client can forge
 a line.
+
+All workers write to one stream. A pipe keeps apart what is written in one piece of at most `PIPE_BUF` bytes (pipe(7)),
+so there a line is made to fit: a longer one would be torn, and its rest would be a line that a client wrote.
 """
 
 import asyncio
 import json
 import logging
+import os
 import re
 import select
+import stat
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from functools import lru_cache
 from typing import TextIO, TypeGuard
@@ -26,22 +31,32 @@ ROOT = "simple_registry"
 _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
 _FAST_ENCODER = msgspec.json.Encoder(enc_hook=str)
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
+_SHORT = 16
+"""Characters of a text that is not shortened further."""
 
 
 class _Formatter(logging.Formatter):
     """What both forms share: how a record becomes a line."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line of `record`."""
-        line = self.line(record.created, record.levelname, record.name, record.getMessage(), self.fields(record))
-        return self.with_traceback(line, self.traceback(record))
+    def __init__(self, longest: int | None = None) -> None:
+        """Make lines of at most `longest` bytes, line end included; `None` is no limit."""
+        super().__init__()
+        self._longest = longest
 
     def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """Return a line; `created` is in seconds since the epoch."""
-        raise NotImplementedError
+        line = self._line(created, level, logger, message, fields)
+        if self._longest is None or size_of(line) < self._longest:
+            return line
 
-    def with_traceback(self, line: str, traceback: str) -> str:
-        """Return a line with a traceback, which may be empty."""
+        def render(facts: Mapping[str, object]) -> str:
+            own = {name: value for name, value in facts.items() if name}
+            return self._line(created, level, logger, str(facts[""]), own)
+
+        return fitted(render, {"": message, **fields}, self._longest)
+
+    def _line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
+        """Return a line of any length."""
         raise NotImplementedError
 
     def fields(self, record: logging.LogRecord) -> Mapping[str, object]:
@@ -70,29 +85,36 @@ def _second(moment: int) -> str:
 class TextFormatter(_Formatter):
     """`2026-01-31T12:00:00.000Z info    message key=value`; a traceback follows on indented lines."""
 
-    def line(self, created: float, level: str, _logger: str, message: str, fields: Mapping[str, object]) -> str:
-        """Return a line of text."""
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record and, below it, its traceback."""
+        line = self.line(record.created, record.levelname, record.name, record.getMessage(), self.fields(record))
+        return "\n".join([line, *map(self._below, self.traceback(record).splitlines())])
+
+    def _line(self, created: float, level: str, _logger: str, message: str, fields: Mapping[str, object]) -> str:
         facts = "".join(f" {name}={_text(value)}" for name, value in fields.items())
         return f"{moment(created)} {level.lower():<7} {printable(message)}{facts}"
 
-    def with_traceback(self, line: str, traceback: str) -> str:
-        """Return the line and, below it, the traceback."""
-        return line + "".join(f"\n    {printable(below)}" for below in traceback.splitlines())
+    def _below(self, text: str) -> str:
+        def render(facts: Mapping[str, object]) -> str:
+            return f"    {printable(str(facts['']))}"
+
+        return render({"": text}) if self._longest is None else fitted(render, {"": text}, self._longest)
 
 
 class JsonFormatter(_Formatter):
     """One JSON object a line: `time`, `level`, `logger`, `message`, the fields, and `traceback` when there is one."""
 
-    def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
-        """Return a line that holds one JSON object."""
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record."""
+        fields, traceback = self.fields(record), self.traceback(record)
+        fields = {**fields, "traceback": traceback} if traceback else fields
+        return self.line(record.created, record.levelname, record.name, record.getMessage(), fields)
+
+    def _line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         if not _OURS.isdisjoint(fields):
             fields = {name: value for name, value in fields.items() if name not in _OURS}
         begin = f'{{"time":"{moment(created)}",{_middle(level, logger, message)}'
         return f"{begin},{json_line(fields)[1:]}" if fields else f"{begin}}}"
-
-    def with_traceback(self, line: str, traceback: str) -> str:
-        """Return the object with its traceback."""
-        return f'{line[:-1]},"traceback":{_ENCODER.encode(traceback)}}}' if traceback else line
 
 
 _OURS = frozenset({"time", "level", "logger", "message"})
@@ -113,8 +135,47 @@ def json_line(document: Mapping[str, object]) -> str:
     return encoded.decode("ascii") if encoded.isascii() and b"\x7f" not in encoded else _ENCODER.encode(document)
 
 
+def pipe_limit(descriptor: int) -> int | None:
+    """Return how many bytes a pipe takes in one piece, and `None` for anything else: that keeps whole writes apart."""
+    return select.PIPE_BUF if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
+
+
+def size_of(line: str) -> int:
+    """Return the bytes of a line."""
+    return len(line) if line.isascii() else len(line.encode(errors="surrogatepass"))
+
+
+def fitted(render: Callable[[Mapping[str, object]], str], facts: Mapping[str, object], longest: int) -> str:
+    """Return the line of some facts with fewer than `longest` bytes: the longest texts lose what is in their middle."""
+    facts = dict(facts)
+    line = render(facts)
+    while size_of(line) >= longest:
+        name = max(facts, key=lambda name: len(_ENCODER.encode(str(facts[name]))))
+        text = str(facts[name])
+        if len(text) < _SHORT:
+            break
+        facts[name] = f"{text[: len(text) // 4]}...{text[-len(text) // 4 :]}"
+        line = render(facts)
+    return line
+
+
 class _LineHandler(logging.StreamHandler[TextIO]):
     """Writes lines; a log that nobody reads any more does not stop the registry."""
+
+    def __init__(self, stream: TextIO, longest: int | None) -> None:
+        """Write to `stream`, in pieces of at most `longest` bytes."""
+        super().__init__(stream)
+        self.longest = longest
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of a record, or its lines."""
+        try:
+            lines = self.format(record).split("\n")
+        except Exception:  # noqa: BLE001 (as the standard library does: a line that cannot be made stops nothing)
+            self.handleError(record)
+        else:
+            for piece in _pieces(lines, self.longest):
+                self.write(piece)
 
     def write(self, lines: str) -> None:
         """Write whole lines."""
@@ -158,16 +219,16 @@ class FieldLines:
     def _write(self) -> None:
         lines, self._gathered = self._gathered, []
         if self._handler is not None:
-            for piece in _pieces(lines):
+            for piece in _pieces(lines, self._handler.longest):
                 self._handler.write(piece)
 
 
-def _pieces(lines: Iterable[str]) -> Iterator[str]:
-    """Yield lines together, as many as a pipe takes in one piece: all workers write to the same one."""
+def _pieces(lines: Iterable[str], longest: int | None) -> Iterator[str]:
+    """Yield lines together, as many as fit into `longest` bytes."""
     piece, size = "", 0
     for line in lines:
-        length = 1 + (len(line) if line.isascii() else len(line.encode(errors="surrogatepass")))
-        if piece and size + length > select.PIPE_BUF:
+        length = 1 + size_of(line)
+        if piece and longest is not None and size + length > longest:
             yield piece
             piece, size = "", 0
         piece += f"{line}\n"
@@ -196,12 +257,20 @@ def _text(value: object) -> str:
     return f'"{printable(quoted)}"'
 
 
+def _limit_of(stream: TextIO) -> int | None:
+    try:
+        return pipe_limit(stream.fileno())
+    except (OSError, ValueError):  # it is no file
+        return None
+
+
 def configure_logging(level: LogLevel, form: LogFormat, stream: TextIO | None = None) -> None:
     """Send the log to `stream` (standard error) from `level` on; calling it again replaces what was configured."""
     target = sys.stderr if stream is None else stream
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and target.isatty())
-    handler = _LineHandler(target)
-    handler.setFormatter(TextFormatter() if text else JsonFormatter())
+    longest = _limit_of(target)
+    handler = _LineHandler(target, longest)
+    handler.setFormatter(TextFormatter(longest) if text else JsonFormatter(longest))
     # No line tells where in the code, in which thread or task it was written; finding out costs a tenth of a request.
     logging._srcfile = None  # noqa: SLF001 (the switch that the logging guide names)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
