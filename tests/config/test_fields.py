@@ -80,4 +80,4 @@ def test_every_option_of_a_setting_exists():
 
 def test_values_land_in_their_sections():
     made = settings_from({"limits.sessions": 3, "workers": 2})
-    assert (made.limits.sessions, made.limits.tags_per_push, made.workers) == (3, 100, 2)
+    assert (made.limits.sessions, made.limits.tags_per_push, made.workers) == (3, 64, 2)

@@ -17,6 +17,37 @@ def test_every_answer_names_its_request_and_the_protocol(memory_front):
         assert reply.header("docker-distribution-api-version") == "registry/2.0"
 
 
+def test_no_answer_is_a_page_to_a_browser(memory_front):
+    push_image(memory_front, "team/app", "v1")
+    digest = memory_front.push_blob("team/app", b"<script>alert(1)</script>")
+    location = memory_front.open_session("team/app")
+    replies = [
+        *map(memory_front.get, ("/v2/", "/v2/none/tags/list", "/nowhere", "/healthz", "/readyz", "/metrics")),
+        *map(memory_front.get, ("/v2/_catalog", "/v2/team/app/tags/list", "/token", location)),
+        *map(memory_front.get, ("/v2/team/app/manifests/v1", f"/v2/team/app/manifests/{digest}")),
+        *map(memory_front.get, (f"/v2/team/app/blobs/{digest}", f"/v2/team/app/referrers/{digest}", "/api/v1/tokens")),
+        memory_front.get(f"/v2/team/app/blobs/{digest}", headers={"if-none-match": "*"}),
+        memory_front.get(f"/v2/team/app/blobs/{digest}", headers={"range": "bytes=0-1,3-4"}),
+        memory_front.head("/v2/team/app/manifests/v1"),
+        memory_front.get("/v2/", user=None),
+        memory_front.get("/v2/", headers={"authorization": "Basic <b>"}),
+        memory_front.patch(location, body=b"x"),
+        memory_front.get("/v2/", headers=[("host", "a"), ("host", "b")]),
+        memory_front.delete("/v2/team/app/manifests/v1"),
+    ]
+    assert {reply.status for reply in replies} >= {200, 202, 206, 304, 400, 401, 404}
+    for reply in replies:
+        assert reply.header("x-content-type-options") == "nosniff"
+        assert reply.header("content-security-policy") == "default-src 'none'; sandbox"
+
+
+def test_an_answer_to_a_failure_of_ours_is_no_page_either(memory_front, monkeypatch):
+    monkeypatch.setattr(memory_front.kept.stores.metadata, "page_repositories", None)
+    reply = memory_front.get("/v2/_catalog")
+    assert reply.status == 500
+    assert reply.header("content-security-policy") == "default-src 'none'; sandbox"
+
+
 def test_a_path_is_read_after_percent_decoding(front):
     data = push_image(front, "team/app", "v1")
     assert front.get("/v2/team%2Fapp/manifests/v1").body == data

@@ -42,6 +42,8 @@ _URL = re.compile(
     r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(:[0-9]{1,5})?/?"
 )
 _LARGEST_PORT = 65_535
+MOST_TAGS = 64
+"""Each tag of a push is a header line of its answer, and many clients refuse an answer with more than 100 of those."""
 SHORTEST_SECRET = 16
 SHORTEST_TOKEN_TIMEOUT = 60
 """Seconds; clients take a token of a shorter life for one of 60."""
@@ -79,6 +81,14 @@ def parse_count(text: str) -> int:
     if not _COUNT.fullmatch(text) or int(text) == 0:
         raise ConfigError(f"{text!r} is not a count; write a whole number of at least 1")
     return int(text)
+
+
+def parse_tags_per_push(text: str) -> int:
+    """Return how many tags one push may set."""
+    count = parse_count(text)
+    if count > MOST_TAGS:
+        raise ConfigError(f"{text!r} is too many for the answer of a push; write at most {MOST_TAGS}")
+    return count
 
 
 def parse_workers(text: str) -> int:

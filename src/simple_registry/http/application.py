@@ -19,10 +19,12 @@ from simple_registry.http.problems import problem_response, refusal_response
 from simple_registry.http.recent_logins import ConnectionLogin
 from simple_registry.metrics.requests import NOWHERE, OTHER, counted
 from simple_registry.oci.errors import Unavailable
+from simple_registry.wire.answers import SAFE_HEADERS
 from simple_registry.wire.exchange import CannotSend, ClientGone, Exchange
 from simple_registry.wire.heads import RequestRefused
 
-PROTOCOL_HEADER = ("docker-distribution-api-version", "registry/2.0")
+EVERYWHERE = (("docker-distribution-api-version", "registry/2.0"), *SAFE_HEADERS)
+"""Header lines of every answer."""
 
 CLIENT_GONE = Response(499)
 """Logged when the client left before any of its answer was sent; the status is nginx's for this."""
@@ -107,16 +109,16 @@ class HttpApplication:
             "note": refused.reason,
         }
         self._log(fields)
-        headers = [*response.headers, PROTOCOL_HEADER, ("x-request-id", request.id)]
+        headers = [*response.headers, *EVERYWHERE, ("x-request-id", request.id)]
         return Response(response.status, headers, response.content)
 
     async def _send(self, exchange: Exchange, request: Request, outcome: Outcome) -> None:
         try:
             try:
-                await exchange.send(outcome.response, PROTOCOL_HEADER, ("x-request-id", request.id))
+                await exchange.send(outcome.response, *EVERYWHERE, ("x-request-id", request.id))
             except CannotSend as cause:
                 outcome.response, outcome.note = problem_response(request, Unavailable()), str(cause)
-                await exchange.send(outcome.response, PROTOCOL_HEADER, ("x-request-id", request.id))
+                await exchange.send(outcome.response, *EVERYWHERE, ("x-request-id", request.id))
         except ClientGone as cause:
             outcome.note = str(cause)
             if not cause.begun:

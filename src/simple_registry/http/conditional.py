@@ -32,6 +32,5 @@ def content_headers(digest: Digest, *further: tuple[str, str], immutable: bool) 
         ("docker-content-digest", str(digest)),
         ("etag", entity_tag(digest)),
         ("cache-control", "private, max-age=31536000, immutable" if immutable else "no-cache"),
-        ("x-content-type-options", "nosniff"),
         *further,
     )

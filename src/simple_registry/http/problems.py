@@ -27,7 +27,6 @@ def problem_response(request: Request, error: RegistryError, challenges: Sequenc
     headers: Headers = [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
-        ("x-content-type-options", "nosniff"),
         *(("www-authenticate", challenge) for challenge in challenges),
         *_headers(request, errors[0]),
     ]

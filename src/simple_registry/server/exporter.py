@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from simple_registry.metrics.exposition import CONTENT_TYPE
 from simple_registry.server.listeners import Listener
-from simple_registry.wire.answers import Headers
+from simple_registry.wire.answers import SAFE_HEADERS, Headers
 from simple_registry.wire.exchange import Client, ClientGone, Exchange
 from simple_registry.wire.heads import RequestHead, RequestRefused
 from simple_registry.wire.limits import WireLimits
@@ -31,7 +31,7 @@ class Text:
     @property
     def headers(self) -> Headers:
         """The header lines."""
-        return [("content-type", self.kind), ("cache-control", "no-store"), ("x-content-type-options", "nosniff")]
+        return [("content-type", self.kind), ("cache-control", "no-store"), *SAFE_HEADERS]
 
     @property
     def size(self) -> int:

@@ -16,6 +16,8 @@ from simple_registry.content import FileContent, Span
 Headers = Sequence[tuple[str, str]]
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
+SAFE_HEADERS = (("x-content-type-options", "nosniff"), ("content-security-policy", "default-src 'none'; sandbox"))
+"""Header lines of every answer: what clients sent, or make us quote, is never a page of ours to a browser."""
 WITHOUT_CONTENT = frozenset({204, 304})
 """Statuses of answers that never have content (RFC 9110, section 6.4.1)."""
 

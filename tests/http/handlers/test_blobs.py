@@ -30,7 +30,6 @@ def test_a_blob_comes_back_as_it_was_pushed(blob):
     assert reply.header("docker-content-digest") == str(DIGEST)
     assert reply.header("etag") == f'"{DIGEST}"'
     assert reply.header("accept-ranges") == "bytes"
-    assert reply.header("x-content-type-options") == "nosniff"
     assert "immutable" in reply.header("cache-control")
 
 

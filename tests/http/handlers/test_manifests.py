@@ -8,6 +8,7 @@ import pytest
 
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.config.settings import AllowMissing, Limits, Settings
+from simple_registry.config.values import MOST_TAGS
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import manifests
@@ -53,8 +54,6 @@ def test_a_manifest_comes_back_byte_for_byte(front, by):
     assert reply.header("content-type") == OCI
     assert reply.header("docker-content-digest") == str(digest)
     assert reply.header("etag") == f'"{digest}"'
-    assert reply.header("x-content-type-options") == "nosniff"
-    assert "sandbox" in reply.header("content-security-policy")
     assert ("immutable" in reply.header("cache-control")) is (by == "digest")
 
 
@@ -159,6 +158,14 @@ def test_ten_and_more_tags_come_with_one_push(parts):
     assert (reply.status, reply.all("oci-tag")) == (201, tags)
     for tag in tags:
         assert parts.get(f"/v2/team/app/manifests/{tag}").body == data
+
+
+def test_the_answer_to_the_most_tags_has_fewer_header_lines_than_clients_read(parts):
+    """Python's `http.client` takes 99; the date, `connection`, and twenty of a proxy come to those here."""
+    data = encode(image(b"one", subject=descriptor(b"{}", OCI)))
+    reply = put(parts, f"{digest_of(data)}?" + "&".join(f"tag=v{number}" for number in range(MOST_TAGS)), data)
+    assert (reply.status, len(reply.all("oci-tag"))) == (201, MOST_TAGS)
+    assert len(reply.headers) + 2 + 20 < 100
 
 
 def test_too_many_tags_are_refused_whole(make_front):

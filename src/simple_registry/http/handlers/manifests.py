@@ -17,8 +17,6 @@ from simple_registry.oci.errors import Denied, UriTooLong
 from simple_registry.oci.names import RepositoryName, Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
-_SANDBOX = ("content-security-policy", "default-src 'none'; sandbox")
-
 
 async def get_manifest(call: Call[ManifestTarget]) -> Response:
     """end-3: pull a manifest, exactly as it was pushed, whatever `Accept` says."""
@@ -27,7 +25,7 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
     immutable = isinstance(call.target.reference, Digest)
     if not_modified(call.request, row.digest):
         return Response(304, content_headers(row.digest, immutable=immutable))
-    headers = content_headers(row.digest, ("content-type", row.media_type), _SANDBOX, immutable=immutable)
+    headers = content_headers(row.digest, ("content-type", row.media_type), immutable=immutable)
     if call.request.method == "HEAD":
         return Response(200, headers, Unsent(row.size))
     return Response(200, headers, part_of(content, Span(0, row.size)))
