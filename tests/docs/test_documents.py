@@ -7,6 +7,7 @@ as it stands but for `SUBSTITUTIONS` (a free port, a data directory we may write
 import os
 import re
 import shlex
+import stat
 import subprocess
 import sys
 import time
@@ -40,10 +41,17 @@ API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-lists",
 RUN = {
     *((README, name) for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
-    *((OPERATIONS, name) for name in ("ready", "backup", "fsck")),
+    *((OPERATIONS, name) for name in ("ready", "backup", "backup-check", "fsck")),
     *((API, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
+
+BEGIN_UPLOAD = """
+curl -sf -u "$USERPWD" -X POST -D head "$REGISTRY/v2/demo/hello/blobs/uploads/"
+LOCATION=$(tr -d '\\r' < head | sed -n 's/^location: //p')
+curl -sf -u "$USERPWD" -X PATCH --data-binary half "$REGISTRY$LOCATION"
+"""
+"""An upload that is under way when the backup is made."""
 
 _FENCE = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _MARKED = re.compile(r"^<!-- test: ([a-z-]+) -->\n```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -236,6 +244,7 @@ def test_the_registry_starts_and_answers(desk):
     desk.run(block(README, "password-file"))
 
     with desk.server(block(README, "start")) as running:
+        assert "every user of this machine" not in (desk.folder / "log").read_text()
         assert running.run(block(README, "curl")) == "{}"
         assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
         assert (
@@ -266,10 +275,21 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
 
     with desk.server(block(README, "start")) as running:
         said = running.run(*all_of(API, API_NAMES))
+        running.run(BEGIN_UPLOAD)
         running.run(block(OPERATIONS, "backup"))
         checked = running.run(block(OPERATIONS, "fsck"))
 
     assert checked.endswith(": nothing is wrong\n")
+    backup = desk.folder / "backup"
+    assert desk.run(block(OPERATIONS, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
+    assert {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (backup, *backup.glob("*")) if path.name != "blobs"
+    } == {
+        "backup": 0o700,
+        "format": 0o600,
+        "registry.db": 0o600,
+        "signing-keys.json": 0o600,
+    }
     assert said.startswith("{}ell{")
     assert '"tags":["latest"]' in said
     assert '"repositories":["demo/hello"]' in said
@@ -277,8 +297,22 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
         manifest = restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
 
     assert '"layers"' in manifest
+    assert desk.run(block(OPERATIONS, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
 
 
 @pytest.mark.parametrize("proxy", CONFIGURATIONS)
 def test_the_proxies_are_configured_as_the_client_tests_configure_them(proxy):
     assert CONFIGURATIONS[proxy] in (ROOT / STARTED).read_text()
+
+
+def test_make_says_what_to_do_where_the_clone_cannot_be_written_to():
+    require("make")
+    nowhere = "VENV=/proc/no-such-place/venv"
+    done = subprocess.run(
+        ["make", "-C", ROOT, "run", nowhere], capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 2
+    advice = "make run VENV=$HOME/.cache/simple-registry/venv DATADIR=$HOME/registry"
+    assert advice in (ROOT / STARTED).read_text()
+    assert os.path.expandvars(advice) in done.stderr
+    assert "Errno" not in done.stderr
