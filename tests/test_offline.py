@@ -100,6 +100,18 @@ async def look(data_dir):
         return [finding async for finding in fsck.run()]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("work", [create, read_scopes, look])
+def test_a_user_who_may_not_look_into_the_directory_is_told_so(tmp_path, work):
+    app.prepare(Settings(data_dir=tmp_path / "data")).release()
+    os.seteuid(12345)
+    try:
+        with pytest.raises(DataDirectoryRefused, match="Permission denied; run this as the user to whom"):
+            asyncio.run(work(tmp_path / "data"))
+    finally:
+        os.seteuid(0)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("work", [create, read_scopes, look])
 @pytest.mark.parametrize("planted", ["registry.db.lock", "registry.db-wal", "registry.db-shm", "server.lock"])

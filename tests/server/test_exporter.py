@@ -61,6 +61,8 @@ def test_nothing_else_is_there(listener, line, status):
     (answer,) = exchange(listener, line + b" HTTP/1.1\r\nHost: x\r\n\r\n", text=b"secret")
     assert answer.split(b" ")[1] == status
     assert b"secret" not in answer
+    assert b"x-content-type-options: nosniff\r\n" in answer
+    assert b"content-security-policy: default-src 'none'; sandbox\r\n" in answer
 
 
 def scrape(process):

@@ -67,9 +67,8 @@ class DataDirectory:
         Raises: DataDirectoryRefused.
         """
         layout = Layout(path)
-        if not Path(layout.format).exists():
+        if not _require_owner(layout):
             raise DataDirectoryRefused(layout.root, "it is no data directory; give the one of the server with -datadir")
-        _require_owner(layout)
         _require_ours(layout)
         return layout
 
@@ -126,20 +125,25 @@ def _is_read_only(disk: Disk, layout: Layout) -> bool:
     return False
 
 
-def _require_owner(layout: Layout) -> None:
-    """See that we are the user whose server made the directory.
+def _require_owner(layout: Layout) -> bool:
+    """See that we are the user whose server made the directory. Returns whether a server did.
 
     What we make must be that user's. And that user may have put there what leads root elsewhere: a link in the place of
     a file that we would make, or write to.
     """
     try:
         owner = os.lstat(layout.format).st_uid
-    except FileNotFoundError:
-        return
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise DataDirectoryRefused(
+            layout.root, f"{error.strerror}; run this as the user to whom the directory belongs"
+        ) from error
     if owner != os.geteuid():
         raise DataDirectoryRefused(
             layout.root, f"it belongs to the user with id {owner}; work on it as that user (sudo -u '#{owner}')"
         )
+    return True
 
 
 def _require_ours(layout: Layout) -> None:
