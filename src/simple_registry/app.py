@@ -185,6 +185,7 @@ class RegistryApplication:
             ageing=Ageing(clock),
             grace=settings.garbage_collection.grace,
             session_life=limits.session_life,
+            is_user=lambda name: self._rules().identity(name) is not None,
         )
         signer = TokenSigner(trust.signing_keys)
         authenticator = Authenticator(

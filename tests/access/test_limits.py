@@ -7,10 +7,11 @@ from simple_registry.access.limits import (
     ACTIONS,
     LONGEST_REMEMBERED,
     GrantInvalid,
-    RequestedScope,
+    narrowed,
     parse_grant,
     parse_limit,
     parse_requested_scope,
+    scope_text,
     within,
 )
 from simple_registry.access.permission import Permission, Resource
@@ -108,18 +109,25 @@ def test_any_text_is_a_grant_or_refused_and_nothing_worse(text):
 def test_any_scope_that_is_asked_for_is_read_or_left_out(kind, rest):
     for text in (f"{kind}:{rest}", f"repository:{rest}", f"registry:{rest}:pull"):
         scope = parse_requested_scope(text)
-        assert scope is None or set(scope.actions) <= {*ACTIONS, "*"}
+        assert scope is None or parse_requested_scope(scope) == scope
+        assert scope is None or parse_limit([scope], exact=True)
 
 
 @pytest.mark.parametrize(
     ("text", "scope"),
     [
-        ("repository:a/b:pull,push", RequestedScope("repository", "a/b", ("pull", "push"))),
-        ("repository(plugin):a/b:pull", RequestedScope("repository", "a/b", ("pull",))),
-        ("repository:host:5000/a:pull", RequestedScope("repository", "host:5000/a", ("pull",))),
-        ("repository:a:pull,unknown,,push", RequestedScope("repository", "a", ("pull", "push"))),
-        ("registry:catalog:*", RequestedScope("registry", "catalog", ("*",))),
-        ("repository:a:", RequestedScope("repository", "a", ())),
+        ("repository:a/b:pull,push", "repository:a/b:pull,push"),
+        ("repository:a/b:push,pull,push", "repository:a/b:pull,push"),
+        ("repository:a/b:*", "repository:a/b:pull,push,delete"),
+        ("repository(plugin):a/b:pull", "repository:a/b:pull"),
+        ("repository:a:pull,unknown,,push", "repository:a:pull,push"),
+        ("registry:catalog:*", "registry:catalog:*"),
+        ("registry:metrics:pull", "registry:metrics:*"),
+        ("registry:other:*", None),
+        ("repository:host:5000/a:pull", None),
+        ("repository:team/.*:pull", None),
+        ("repository:a:", None),
+        ("repository:a:unknown", None),
         ("image:a:pull", None),
         ("repository", None),
     ],
@@ -128,11 +136,44 @@ def test_a_requested_scope_is_read_as_clients_write_it(text, scope):
     assert parse_requested_scope(text) == scope
 
 
-@given(names, actions)
-def test_a_requested_scope_says_again_what_it_was_asked(name, words):
-    text = f"repository:{name}:{','.join(words)}"
-    scope = parse_requested_scope(text)
-    assert scope.text(scope.actions) == text
+@given(names, st.sampled_from(METHODS), st.sampled_from(REPOSITORY))
+def test_a_token_with_the_scope_that_a_permission_needs_leaves_room_for_it(name, verb, resource):
+    permission = Permission(verb, resource, name)
+    scope = scope_text(permission)
+    assert parse_requested_scope(scope) == scope
+    assert within(parse_limit([scope], exact=True), permission)
+
+
+@pytest.mark.parametrize(
+    ("permission", "scope"),
+    [
+        (Permission("GET", Resource.BLOBS, "a/b"), "repository:a/b:pull"),
+        (Permission("HEAD", Resource.MANIFESTS, "a/b:v1"), "repository:a/b:pull"),
+        (Permission("POST", Resource.BLOBS, "a/b"), "repository:a/b:pull,push"),
+        (Permission("PUT", Resource.MANIFESTS, "a/b:v1"), "repository:a/b:pull,push"),
+        (Permission("DELETE", Resource.MANIFESTS, "a/b"), "repository:a/b:delete"),
+        (Permission("GET", Resource.CATALOG, ""), "registry:catalog:*"),
+    ],
+)
+def test_a_scope_names_repository_and_actions(permission, scope):
+    assert scope_text(permission) == scope
+
+
+@pytest.mark.parametrize(
+    ("scope", "left"),
+    [
+        ("repository:a:pull", "repository:a:pull"),
+        ("repository:a:pull,push,delete", "repository:a:pull,push"),
+        ("repository:a:delete", None),
+        ("repository:b:pull", None),
+        ("repository:a/b:pull", None),
+        ("registry:catalog:*", "registry:catalog:*"),
+        ("registry:metrics:*", None),
+    ],
+)
+def test_a_limit_of_names_narrows_a_scope(scope, left):
+    limit = parse_limit(["repository:a:pull", "repository:a:push", "registry:catalog:*"], exact=True)
+    assert narrowed(scope, limit) == left
 
 
 def test_no_limit_leaves_room_for_all_and_an_empty_one_for_nothing():

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.identity import ANONYMOUS, Identity
-from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.policy import Allowed, BindingPolicy, Refused
-from simple_registry.access.roles import EMBRACING, METHODS, BoundRole
+from simple_registry.access.limits import parse_limit
+from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
+from simple_registry.access.policy import Allowed, BindingPolicy, Refused, TooNarrow, decide
+from simple_registry.access.roles import EMBRACING, METHODS, READ, BoundRole
 from simple_registry.access.scopes import ScopePattern
 from support.access import ADMINS, READONLY, READWRITE, binding, role
 
@@ -132,3 +134,26 @@ def test_parts_of_everything_are_not_everything():
     assert not BindingPolicy(parts).allows_everything(Identity("ada"))
     brought = Identity("ci", bindings=(BoundRole("b", role(ADMINS), (ScopePattern(".*"),)),))
     assert BindingPolicy([]).allows_everything(brought)
+
+
+@given(bindings, identities, permissions, st.sampled_from([None, (), ("repository:^a$:pull",), ("repository:.:*",)]))
+def test_a_limit_takes_away_all_but_reads_that_are_public(some, identity, permission, grants):
+    policy = BindingPolicy([*some, binding("anonymous", READONLY, "^a", "^$")])
+    limits = () if grants is None else (parse_limit(grants, exact=False),)
+    caller = Caller(identity, Proof(Source.STATIC_TOKEN), limits, public=ANONYMOUS)
+    public = (
+        permission.verb in READ and permission.resource not in OF_REGISTRY and allows(policy, ANONYMOUS, permission)
+    )
+    decision = decide(policy, caller, permission)
+    if not allows(policy, identity, permission):
+        assert isinstance(decision, Refused)
+    elif caller.limited_to(permission) or public:
+        assert isinstance(decision, Allowed)
+    else:
+        assert isinstance(decision, TooNarrow)
+
+
+def test_without_an_anonymous_user_nothing_is_public():
+    policy = BindingPolicy([binding("ada", READONLY, "^a")])
+    caller = Caller(Identity("ada"), Proof(Source.STATIC_TOKEN), ((),))
+    assert decide(policy, caller, Permission("GET", Resource.BLOBS, "a")) == TooNarrow("ada-binding")

@@ -45,8 +45,10 @@ ALLOWED = {
     },
     "offline": ACCESS | {"storage", "operations"},
     "server": VALUES | WIRE | {"metrics", "config", "server"},
+    # What a command changes is in the audit stream, in the words of that stream.
     "cli": ACCESS
-    | {"metrics", "measuring", "config", "server", "app", "offline", "operations", "storage.protocols", "cli"},
+    | {"metrics", "measuring", "config", "server", "app", "offline", "operations", "storage.protocols", "cli"}
+    | {"http.events"},
     "__main__": {"cli"},
 }
 THIRD_PARTY = {

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import pwd
 from datetime import UTC, datetime
 
 import pytest
@@ -132,6 +133,68 @@ def test_a_revoked_token_is_gone_for_a_running_server_at_once(run, rows):
         run("revoke", row.token_id)
 
 
+def test_all_tokens_of_a_user_are_revoked_at_once(run, rows):
+    secrets = [run("create", "-user", user, "-expires", "1d")[0].strip() for user in ("alice", "alice", "bob")]
+    ids = [rows.find_token(token_hash(secret)).token_id for secret in secrets]
+    _, err = run("revoke", "-user", "alice")
+    assert err.splitlines() == [f"token {token_id} of alice is revoked" for token_id in ids[:2]]
+    assert [row.owner for row in rows.page_tokens(None, None, 9)] == ["bob"]
+    assert run("revoke", "-user", "alice") == ("", "")
+
+
+def audited(path):
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert all(line.pop("time") for line in lines)
+    return lines
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "document"])
+def test_what_the_command_changes_is_in_the_audit_stream(run, rows, tmp_path, data_dir, how):
+    log, words, environment = tmp_path / "audit.jsonl", [], {"SIMPLE_REGISTRY_DATADIR": str(data_dir)}
+    match how:
+        case "option":
+            words = ["-audit-log", str(log)]
+        case "variable":
+            environment["SIMPLE_REGISTRY_AUDIT_LOG"] = str(log)
+        case _:
+            (tmp_path / "cfg").mkdir()
+            (tmp_path / "cfg" / "c.yaml").write_text(
+                f"kind: Configuration\nmetadata: {{name: a}}\nspec: {{log: {{audit: {log}}}}}\n"
+            )
+            environment["SIMPLE_REGISTRY_CFGDIR"] = str(tmp_path / "cfg")
+    secret = run("create", "-user", "alice", *words, environment=environment)[0].strip()
+    token_id = rows.find_token(token_hash(secret)).token_id
+    run("list", *words, environment=environment)
+    run("revoke", token_id, *words, environment=environment)
+    run("create", "-user", "bob", *words, environment=environment)
+    run("revoke", "-user", "bob", *words, environment=environment)
+    lines = audited(log)
+    assert [(line["event"], line["owner"]) for line in lines] == [
+        ("token.create", "alice"),
+        ("token.revoke", "alice"),
+        ("token.create", "bob"),
+        ("token.revoke", "bob"),
+    ]
+    system_user = pwd.getpwuid(os.geteuid()).pw_name
+    assert (
+        lines[0]
+        == lines[1] | {"event": "token.create"}
+        == {
+            "event": "token.create",
+            "decision": "allowed",
+            "proof": "command",
+            "credential": system_user,
+            "token": token_id,
+            "owner": "alice",
+        }
+    )
+    assert secret not in log.read_text()
+
+
+def test_a_stream_that_is_out_of_reach_is_warned_about(run):
+    assert "is not in it" in run("create", "-user", "alice", "-expires", "1d", "-audit-log", "-")[1]
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -151,6 +214,7 @@ def test_a_revoked_token_is_gone_for_a_running_server_at_once(run, rows):
         ["list", "x"],
         ["revoke"],
         ["revoke", "a", "b"],
+        ["revoke", "a", "-user", "alice"],
     ],
 )
 def test_what_cannot_be_done_is_refused_and_changes_nothing(run, rows, words):

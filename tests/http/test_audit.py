@@ -5,6 +5,7 @@ import json
 from base64 import b64encode
 from pathlib import Path
 
+import jwt
 import pytest
 
 from simple_registry.access.roles import METHODS
@@ -16,7 +17,7 @@ from simple_registry.http.routes import ROUTES
 from simple_registry.oci.digests import digest_of
 from support.access import READONLY, READWRITE, binding, rules, static_token
 from support.documents import push_image
-from support.front import CLIENT, PASSWORD, Exchange, basic
+from support.front import ADMINISTRATOR, CLIENT, PASSWORD, Exchange, basic
 
 ACCESS = rules(
     binding("ada", READWRITE, "^team/", name="team-writes"),
@@ -140,11 +141,29 @@ def test_every_way_to_upload_a_blob_is_told_once(front, told):
 def test_tokens_are_told_by_their_ids_and_never_with_their_secrets(front, told):
     made = front.post("/api/v1/tokens", body=b'{"description": "x"}', headers={"content-type": "application/json"}).json
     front.delete(f"/api/v1/tokens/{made['id']}", token=made["secret"])
-    assert of(told, "event", "token", "proof", "credential") == [
-        ("token.create", made["id"], "password", None),
-        ("token.revoke", made["id"], "issued", made["id"]),
+    assert of(told, "event", "token", "owner", "proof", "credential") == [
+        ("token.create", made["id"], ADMINISTRATOR, "password", None),
+        ("token.revoke", made["id"], ADMINISTRATOR, "issued", made["id"]),
     ]
     assert made["secret"] not in json.dumps(told)
+
+
+def test_a_refresh_token_is_told_once_by_its_id_and_its_user(front, told):
+    form = b"grant_type=password&username=ada&password=open%20sesame&access_type=offline"
+    given = [
+        front.get("/token?offline_token=true", user="ada").json,
+        front.post("/token", user=None, body=form).json,
+    ]
+    ids = [jwt.decode(each["refresh_token"], options={"verify_signature": False})["jti"] for each in given]
+    assert of(told, "event", "token", "owner", "identity", "endpoint") == [
+        ("refresh.create", ids[0], "ada", "ada", "get_token"),
+        ("refresh.create", ids[1], "ada", None, "post_token"),
+    ]
+    used = f"grant_type=refresh_token&refresh_token={given[0]['refresh_token']}&access_type=offline".encode()
+    assert front.post("/token", user=None, body=used).status == 200
+    front.get("/token", user="ada")
+    assert len(told) == 2
+    assert not any(each["refresh_token"] in json.dumps(told) for each in given)
 
 
 def test_how_somebody_was_proved_is_told_by_name(front, told):
@@ -196,6 +215,7 @@ def test_a_login_by_form_that_fails_is_told(front, told):
 def test_a_client_that_only_asks_who_must_call_is_not_told(front, told):
     assert front.get("/v2/team/app/tags/list", user=None).status == 401
     assert front.get("/v2/", user=None).status == 401
+    assert front.get("/v2/team/app/tags/list", headers={"authorization": basic("", "")}).status == 401
     assert told == []
 
 

@@ -15,6 +15,7 @@ from simple_registry.access.roles import User
 from simple_registry.access.signed import SignedClaims, TokenKind, TokenSigner
 from simple_registry.config.settings import Settings, Web
 from simple_registry.http import password_verifier
+from simple_registry.http.authorization import ExpiredToken, InsufficientScope, InvalidToken, WrongCredentials
 from simple_registry.http.brake import FREE_FAILURES, FREE_FAILURES_OF_ADDRESS
 from simple_registry.http.challenges import ChallengeMode
 from simple_registry.http.password_verifier import PENDING_LIMIT_OF_CLIENT
@@ -209,6 +210,56 @@ def test_wrong_passwords_and_unknown_users_get_the_same_answer(world):
     assert wrong.json["errors"] == unknown.json["errors"] == without.json["errors"]
 
 
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"user": None}, "authentication required"),
+        ({"user": "ada", "password": "wrong"}, WrongCredentials.message),
+        ({"user": "nobody", "password": "wrong"}, WrongCredentials.message),
+        ({"user": "ada", "password": "srt_revoked"}, WrongCredentials.message),
+        ({"user": "eve", "password": STATIC}, WrongCredentials.message),
+        ({"headers": {"authorization": "Basic ?"}}, WrongCredentials.message),
+        ({"token": "unknown"}, InvalidToken.message),
+        ({"token": SHORT}, ExpiredToken.message),
+        ({"user": "ada", "password": SHORT}, ExpiredToken.message),
+        ({"token": NARROW}, InsufficientScope.message),
+    ],
+)
+def test_a_401_says_in_its_body_what_is_wrong(world, clock, how, message):
+    clock.advance(61)
+    reply = world.put("/v2/team/app/manifests/v2", body=b"{}", **how)
+    assert refused(reply)
+    (error,) = reply.json["errors"]
+    assert error["message"] == message
+    detail = {"scope": "repository:team/app:pull,push"} if message == InsufficientScope.message else None
+    assert error.get("detail") == detail
+
+
+def test_an_empty_user_with_an_empty_password_is_an_anonymous_caller(world):
+    empty = {"headers": {"authorization": basic("", "")}}
+    for method, path in [
+        ("GET", "/v2/"),
+        ("GET", "/v2/lib/base/manifests/v1"),
+        ("GET", "/v2/team/app/manifests/v1"),
+        ("GET", "/v2/_catalog"),
+        ("POST", "/v2/lib/base/blobs/uploads/"),
+        ("GET", "/api/v1/tokens"),
+    ]:
+        reply, without = world.request(method, path, **empty), world.request(method, path, user=None)
+        assert reply.status == without.status
+        assert reply.all("www-authenticate") == without.all("www-authenticate")
+        assert reply.json.get("errors") == without.json.get("errors")
+    world.access.rules = everybody(users=["ada"])
+    for path in ("/v2/", "/token", "/v2/lib/base/manifests/v1"):
+        assert refused(world.get(path, **empty))
+
+
+@pytest.mark.parametrize("header", [basic("", "x"), basic("", " "), basic("", ":"), "Basic Og", "Basic Og==="])
+def test_any_other_empty_user_is_refused(world, header):
+    for path in ("/v2/", "/token", "/v2/lib/base/manifests/v1"):
+        assert refused(world.get(path, headers={"authorization": header}))
+
+
 def test_two_authorization_headers_are_garbage(world):
     for other in (basic("ada", PASSWORD), basic("eve", PASSWORD), f"Bearer {STATIC}", "", "x"):
         for twice in ([basic("ada", PASSWORD), other], [f"Bearer {STATIC}", other]):
@@ -373,6 +424,36 @@ def test_what_the_user_may_not_is_a_403_for_every_credential(world):
         assert set(reply.json["errors"][0]["detail"]) == {"verb", "resource", "scope"}
 
 
+def test_a_limited_credential_reads_what_everybody_may(make_front):
+    front = make_front(
+        rules=rules(
+            binding("ada", READWRITE, "^(team|lib)/", "^$"),
+            binding("eve", READONLY, "^team/"),
+            binding("anonymous", READONLY, "^lib/", "^$"),
+            users=["ada", "eve", "anonymous"],
+            tokens=[
+                static_token(NARROW, "ada", scopes=["repository:^team/app(:|$):pull"]),
+                static_token("a-narrow-token-of-eve", "eve", scopes=["repository:^team/app(:|$):pull"]),
+            ],
+        )
+    )
+    for repository in ("team/app", "team/secret", "lib/base"):
+        push_image(front, repository, "v1")
+    _, secret = issued(front, scopes=["repository:^team/app(:|$):pull"])
+    digest = digest_of(front.get("/v2/lib/base/manifests/v1").body)
+    for token in (NARROW, secret, access_token(front, "repository:team/app:pull", token=NARROW)):
+        for path in ("manifests/v1", f"manifests/{digest}", f"referrers/{digest}"):
+            assert front.get(f"/v2/lib/base/{path}", token=token).status == 200
+        assert front.get("/v2/lib/base/tags/list", token=token).json["tags"] == ["v1"]
+        assert front.get("/v2/team/app/tags/list", token=token).json["tags"] == ["v1"]
+        assert refused(front.get("/v2/team/secret/manifests/v1", token=token))
+        assert refused(front.get("/v2/_catalog", token=token))
+        with front.unchanged():
+            assert refused(front.post("/v2/lib/base/blobs/uploads/", token=token))
+    # A limit that leaves room is still no right: eve is not bound to lib.
+    assert front.get("/v2/lib/base/manifests/v1", token="a-narrow-token-of-eve").status == 403
+
+
 def test_a_token_without_scopes_is_good_for_the_ping_alone(world):
     token = world.get("/token", user="ada").json["token"]
     assert world.get("/v2/", token=token).status == 200
@@ -513,12 +594,7 @@ def test_a_remembered_password_is_forgotten_with_its_hash(world):
 
 @pytest.mark.parametrize("proved", ["static", "signed", "external", "issued"])
 def test_an_expired_credential_finishes_its_own_upload_and_does_nothing_else(world, clock, proved):
-    if proved == "static":
-        token = SHORT
-    elif proved == "issued":
-        _, token = issued(world, expiresIn=60)
-    else:
-        token = external(exp=int(NOW) + 60) if proved == "external" else access_token(world, user="ada")
+    token = short_lived(world, proved)
     location = world.post("/v2/team/app/blobs/uploads/", token=token).location
     other = world.post("/v2/team/app/blobs/uploads/", user=ADMINISTRATOR).location
     clock.advance(400)
@@ -537,6 +613,51 @@ def test_an_expired_credential_finishes_its_own_upload_and_does_nothing_else(wor
     assert world.get(location, token=token).status == 204
     assert world.put(f"{location}?digest={digest}", token=token, body=b"bytes").status == 201
     assert refused(world.get(f"/v2/team/app/blobs/{digest}", token=token))
+
+
+@pytest.mark.parametrize("proved", ["static", "signed", "external", "issued"])
+def test_an_expired_credential_finishes_no_upload_that_is_younger_than_its_end(world, clock, proved):
+    token = short_lived(world, proved)
+    user = {"token": external(exp=int(NOW) + 900)} if proved == "external" else {"user": "ada"}
+    clock.advance(400)
+    location = world.post("/v2/team/app/blobs/uploads/", **user).location
+    assert refused(world.get("/v2/", token=token))
+    world.run(world.application._tokens.settle())
+    with world.unchanged():
+        reply = world.patch(location, token=token, body=b"x")
+        assert refused(reply)
+        assert reply.json["errors"][0]["message"] == ExpiredToken.message
+        assert refused(world.put(f"{location}?digest={digest_of(b'')}", token=token))
+        assert refused(world.get(location, token=token))
+        assert refused(world.delete(location, token=token))
+    assert world.delete(location, **user).status == 204
+
+
+@pytest.mark.parametrize("proved", ["static", "signed", "external", "issued"])
+def test_an_expired_credential_is_good_for_nothing_a_day_later(world, clock, proved):
+    token = short_lived(world, proved)
+    location = world.post("/v2/team/app/blobs/uploads/", token=token).location
+    clock.advance(24 * 3600 + 10)
+    assert world.patch(location, token=token, body=b"x").status == 202
+    clock.advance(400)
+    assert refused(world.get("/v2/", token=token))
+    world.run(world.application._tokens.settle())
+    with world.unchanged():
+        assert refused(world.patch(location, token=token, body=b"x"))
+        assert refused(world.get(location, token=token))
+
+
+def short_lived(world, proved):
+    """Return a token of ada's, or of the CI's, that ends within six minutes."""
+    match proved:
+        case "static":
+            return SHORT
+        case "issued":
+            return issued(world, expiresIn=60)[1]
+        case "external":
+            return external(exp=int(NOW) + 60)
+        case _:
+            return access_token(world, user="ada")
 
 
 def test_an_expired_token_whose_rights_went_too_finishes_nothing(world, clock):

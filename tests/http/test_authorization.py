@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.http.authorization import (
+    NO_CREDENTIALS,
     BasicCredentials,
     BearerCredentials,
     InvalidToken,
+    WrongCredentials,
     parse_authorization,
 )
 from simple_registry.oci.errors import Unauthorized
@@ -42,6 +44,12 @@ def test_a_malformed_bearer_token_is_an_invalid_one(value):
     with pytest.raises(Unauthorized) as refusal:
         parse_authorization(f"Bearer {value}")
     assert len(value) > 30_000 or isinstance(refusal.value, InvalidToken)
+
+
+def test_an_empty_name_goes_with_an_empty_password_only():
+    assert parse_authorization("Basic Og==") == NO_CREDENTIALS
+    with pytest.raises(WrongCredentials):
+        parse_authorization(basic("", "x"))
 
 
 @pytest.mark.parametrize("header", GARBAGE)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import Identity
+from simple_registry.access.identity import ANONYMOUS, Identity
 from simple_registry.access.limits import parse_limit
-from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.messages import Request
@@ -37,9 +37,20 @@ def test_a_further_permission_can_be_insisted_on(call):
     assert refused.value.facts == {"verb": "PUT", "resource": "manifests", "scope": "a:v1"}
 
 
-def test_another_caller_can_be_asked_about_and_its_limits_count(call):
-    pull = Permission("GET", Resource.BLOBS, "a")
-    assert call.may(replace(call.caller, limits=(parse_limit(["repository:^a$:pull"], exact=False),)), pull)
-    assert not call.may(replace(call.caller, limits=(parse_limit(["repository:^b$:pull"], exact=False),)), pull)
-    assert not call.may(replace(call.caller, limits=((),)), pull)
-    assert not call.may(replace(call.caller, identity=Identity("eve")), pull)
+@pytest.mark.parametrize(("grant", "can"), [("repository:^a$:pull", True), ("repository:^b$:pull", False)])
+def test_the_limits_of_the_caller_count(call, grant, can):
+    limited = replace(call.caller, limits=(parse_limit([grant], exact=False),))
+    call = Call(call.request, call.target, limited, call.registry, call.policy)
+    assert call.can("GET", Resource.BLOBS, "a") == can
+    assert call.visible(Resource.BLOBS)("a") == can
+    assert not call.visible(Resource.BLOBS)("b")
+
+
+def test_what_is_public_is_listed_within_any_limits(call):
+    limited = replace(call.caller, limits=((),), public=ANONYMOUS)
+    policy = BindingPolicy(
+        [binding("ada", ("blobs", "GET"), "^[ab]$"), binding("anonymous", ("blobs", "GET"), "^[bc]$")]
+    )
+    call = Call(call.request, call.target, limited, call.registry, policy)
+    assert [scope for scope in "abc" if call.visible(Resource.BLOBS)(scope)] == ["b"]
+    assert [scope for scope in "abc" if call.can("GET", Resource.BLOBS, scope)] == ["b"]

@@ -109,7 +109,7 @@ def test_who_is_anonymous_and_may_not_is_asked_who_they_are(make_front):
     front = make_front(rules=rules(users=["anonymous"]))
     reply = front.get("/v2/team/app/tags/list", user=None)
     assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
-    assert [challenge.partition(" ")[0] for challenge in reply.all("www-authenticate")] == ["Bearer", "Basic"]
+    assert reply.header("www-authenticate").startswith("Bearer ")
 
 
 # ---------------------------------------------------------------- failures

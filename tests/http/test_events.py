@@ -10,4 +10,4 @@ def test_names_say_what_and_then_what_became_of_it():
 
 def test_an_event_knows_nothing_that_it_was_not_told():
     event = Event(EventName.BLOB_DELETE, RepositoryName("a"))
-    assert [getattr(event, name) for name in event.__struct_fields__[2:]] == [None] * 6
+    assert [getattr(event, name) for name in event.__struct_fields__[2:]] == [None] * 7

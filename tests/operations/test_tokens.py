@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from simple_registry.access.caller import EXPIRED_KEPT
 from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import RegistryError
 from simple_registry.operations import tokens as module
@@ -167,6 +168,23 @@ def test_a_revoked_token_is_gone(tokens):
     assert found(tokens, secret) is None
     with pytest.raises(TokenUnknown):
         asyncio.run(tokens.revoke(row.token_id, "alice"))
+
+
+def test_a_revoked_token_is_returned(tokens):
+    row, _ = create(tokens)
+    assert asyncio.run(tokens.revoke(row.token_id, None)) == row
+
+
+def test_all_tokens_of_an_owner_are_revoked_and_returned(tokens):
+    made = [create(tokens)[0] for _ in range(3)]
+    other, _ = create(tokens, owner="bob")
+    assert asyncio.run(tokens.revoke_all("alice")) == made
+    assert asyncio.run(tokens.revoke_all("alice")) == []
+    assert list(tokens.page(None, last=None, limit=9).rows) == [other]
+
+
+def test_an_expired_token_keeps_its_row_as_long_as_it_finishes_uploads():
+    assert module.EXPIRED_KEPT == EXPIRED_KEPT
 
 
 def test_anybodys_token_can_be_revoked_without_an_owner(tokens):

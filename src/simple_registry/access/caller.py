@@ -7,6 +7,9 @@ from simple_registry.access.identity import Identity
 from simple_registry.access.limits import Limit, within
 from simple_registry.access.permission import Permission
 
+EXPIRED_KEPT = 24 * 3600
+"""Seconds after its end for which a credential, of whatever kind, may finish the uploads that it began."""
+
 
 class Source(StrEnum):
     """What proved an identity in the first place."""
@@ -32,7 +35,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. All `limits` apply together; `expired` credentials are good only for uploads that they began.
+    """Who calls. All `limits` apply together; `expired` credentials are good only for uploads older than their end.
 
     `derived` callers sent an access token of ours, which never becomes anything that is wider or lives longer.
     """
@@ -43,8 +46,15 @@ class Caller:
     expires: float | None = None
     expired: bool = False
     derived: bool = False
+    public: Identity | None = None
+    """Who the caller would be without the credential, if that could be; see `policy.decide`."""
     credential: str = ""
     """What a token that proved it is called, by its document, its id or its issuer: no secret, for people to read."""
+
+    @property
+    def sent_nothing(self) -> bool:
+        """Whether no credential was sent, not even an anonymous token."""
+        return self.proof.source is Source.ANONYMOUS and not self.derived
 
     def could_be_wider(self, permission: Permission) -> bool:
         """Tell whether only the scopes that a token was asked for stand in the way: a new one could have more."""

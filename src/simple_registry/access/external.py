@@ -2,8 +2,8 @@
 
 The token is taken apart by one strict reader: three parts, canonical base64url, JSON without duplicate names, NaN or
 lone surrogates. Of its header only `alg`, `kid`, `typ` and `crit` are looked at: keys that a token brings or points to
-(`jwk`, `jku`, `x5c`, `x5u`) mean nothing. Expiry is told, not judged, within a day: an upload may be finished with a
-token that ran out while it was on its way.
+(`jwk`, `jku`, `x5c`, `x5u`) mean nothing. Expiry is returned, not judged: an upload may be finished with a token that
+expired while it was on its way, and `http.authentication` decides which.
 """
 
 import base64
@@ -22,9 +22,6 @@ from simple_registry.access.jwks import PublicKey
 
 LARGEST = 16 * 1024
 """Characters of a token."""
-
-EXPIRED_KEPT = 24 * 3600
-"""Seconds after which an expired token is good for nothing at all."""
 
 MOST_KEYS_TRIED = 8
 """Keys tried for a token that names none."""
@@ -145,8 +142,6 @@ def _check_times(claims: Mapping[str, object], now: float) -> float:
         raise ExternalTokenInvalid("not valid yet")
     if expires < issued:
         raise ExternalTokenInvalid("expired before it was issued")
-    if expires + EXPIRED_KEPT <= now:
-        raise ExternalTokenInvalid("expired long ago")
     return expires
 
 

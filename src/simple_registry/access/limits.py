@@ -5,13 +5,15 @@ token protocol; the actions are `pull`, `push`, `delete` and `*`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from simple_registry.access.permission import OF_REGISTRY, Permission
 from simple_registry.access.roles import PUSH, READ
 from simple_registry.access.scopes import PatternInvalid, ScopePattern, escape
+from simple_registry.oci.errors import NameInvalid
+from simple_registry.oci.names import parse_repository_name
 
 ACTIONS = ("pull", "push", "delete")
 
@@ -93,23 +95,37 @@ def _parse_limit(texts: tuple[str, ...], exact: bool) -> Limit:  # noqa: FBT001 
 _remembered_limit = lru_cache(REMEMBERED)(_parse_limit)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedScope:
-    """What a client asks a token for: actions on one repository, or on the catalog."""
-
-    kind: str
-    name: str
-    actions: Sequence[str]
-
-    def text(self, actions: Iterable[str]) -> str:
-        """Return the scope again, with other actions."""
-        return f"{self.kind}:{self.name}:{','.join(actions)}"
+def scope_text(permission: Permission) -> str:
+    """Return the scope that a token needs for a permission, in the words of the Docker token protocol."""
+    if permission.resource in OF_REGISTRY:
+        return f"registry:{permission.resource}:*"
+    repository = permission.scope.partition(":")[0]
+    if permission.verb in READ:
+        return f"repository:{repository}:pull"
+    return f"repository:{repository}:{'pull,push' if permission.verb in PUSH else 'delete'}"
 
 
-def parse_requested_scope(text: str) -> RequestedScope | None:
-    """Return what a `scope` parameter asks for, or `None` for kinds and shapes that grant nothing here."""
+def parse_requested_scope(text: str) -> str | None:
+    """Return what a `scope` parameter asks for, as a token carries it; `None` for what means nothing here."""
     match = _GRANT.fullmatch(text)
     if match is None:
         return None
     kind, name, words = match.groups()
-    return RequestedScope(kind, name, tuple(word for word in words.split(",") if word in {*ACTIONS, "*"}))
+    if kind == "registry":
+        return f"registry:{name}:*" if name in OF_REGISTRY else None
+    asked = words.split(",")
+    actions = ACTIONS if "*" in asked else [action for action in ACTIONS if action in asked]
+    try:
+        return f"repository:{parse_repository_name(name)}:{','.join(actions)}" if actions else None
+    except NameInvalid:
+        return None
+
+
+def narrowed(scope: str, limit: Limit) -> str | None:
+    """Return what a limit of exact names leaves of a scope; `None` for nothing."""
+    (asked,) = parse_limit([scope], exact=True)
+    same = [grant.actions for grant in limit if (grant.kind, grant.pattern) == (asked.kind, asked.pattern)]
+    left = asked.actions & frozenset[str]().union(*same)
+    if left == asked.actions:
+        return scope
+    return f"{scope.rpartition(':')[0]}:{','.join(action for action in ACTIONS if action in left)}" if left else None

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Protocol
 
+from simple_registry.access.caller import Caller
 from simple_registry.access.identity import Identity
-from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.roles import Binding, BoundRole
+from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
+from simple_registry.access.roles import READ, Binding, BoundRole
 
 REMEMBERED = 65_536
 """Decisions kept by one policy. A changed policy is another object, so none outlives the rules that made it."""
@@ -35,6 +36,13 @@ class Refused:
         return self.explain()
 
 
+@dataclass(frozen=True, slots=True)
+class TooNarrow:
+    """No, although this binding would give it: a limit of the credential leaves no room."""
+
+    binding: str
+
+
 Decision = Allowed | Refused
 
 
@@ -52,6 +60,22 @@ class Policy(Protocol):
     def allows_everything(self, identity: Identity) -> bool:
         """Tell whether a single binding lets `identity` do everything everywhere."""
         ...
+
+
+def decide(policy: Policy, caller: Caller, permission: Permission) -> Decision | TooNarrow:
+    """Return whether a caller has a permission: by the policy, and within the limits of its credential.
+
+    Limits keep no caller from reading in a repository what it could read without the credential: a login must not close
+    what is public. The catalog and the metrics show more to some callers than to others, so there they hold.
+    """
+    decision = policy.decide(caller.identity, permission)
+    if isinstance(decision, Refused) or caller.limited_to(permission):
+        return decision
+    if caller.public is not None and permission.verb in READ and permission.resource not in OF_REGISTRY:
+        public = policy.decide(caller.public, permission)
+        if isinstance(public, Allowed):
+            return public
+    return TooNarrow(decision.binding)
 
 
 def _everywhere(_scope: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from simple_registry.access.caller import Caller
 from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Permission, Resource, scope_of
-from simple_registry.access.policy import Allowed, BindingPolicy
+from simple_registry.access.policy import Allowed, BindingPolicy, TooNarrow, decide
 from simple_registry.access.roles import METHODS
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import RegistryError
@@ -85,13 +85,14 @@ def answers(question: Question, caller: Caller, policy: BindingPolicy) -> Sequen
 
 
 def _answer(permission: Permission, caller: Caller, policy: BindingPolicy) -> Answer:
-    decision = policy.decide(caller.identity, permission)
-    if not isinstance(decision, Allowed):
-        return Answer(permission, allowed=False, reason=decision.reason)
-    if not caller.limited_to(permission):
-        reason = f"binding {decision.binding!r} allows it, but the token's scopes do not"
-        return Answer(permission, allowed=False, reason=reason)
-    return Answer(permission, allowed=True, reason=f"binding {decision.binding!r}")
+    match decide(policy, caller, permission):
+        case Allowed(binding):
+            return Answer(permission, allowed=True, reason=f"binding {binding!r}")
+        case TooNarrow(binding):
+            reason = f"binding {binding!r} allows it, but the token's scopes do not"
+            return Answer(permission, allowed=False, reason=reason)
+        case refused:
+            return Answer(permission, allowed=False, reason=refused.reason)
 
 
 def _permissions(verb: str, resource: str, where: str | None) -> tuple[Permission, ...]:

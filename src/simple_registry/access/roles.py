@@ -4,6 +4,7 @@ subject (User or Group) ──► binding ──► role (resources x verbs)
                               └──────► scopes (patterns over `repository`, `repository:tag`, or the empty string)
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -100,11 +101,20 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may log in. Without a hash, only with tokens."""
+    """Somebody who may log in. Without a hash, only with tokens.
+
+    A `fresh` hash was made at this start, of a password in clear; the next start makes another one.
+    """
 
     name: str
     groups: frozenset[str] = frozenset()
     password_hash: str | None = field(default=None, repr=False)
+    fresh: bool = False
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What identifies the hash and reveals nothing of it; `None` without one."""
+        return None if self.password_hash is None else hashlib.sha256(self.password_hash.encode()).hexdigest()[:32]
 
 
 def parse_verbs(words: Iterable[str]) -> frozenset[str]:

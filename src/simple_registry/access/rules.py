@@ -42,6 +42,11 @@ class AccessRules:
         user = self.users.get(name)
         return None if user is None else Identity(user.name, user.groups)
 
+    def keeps_password(self, name: str, fingerprint: str) -> bool:
+        """Return whether a user still has the password that had this fingerprint, as far as that can be known."""
+        user = self.users.get(name)
+        return user is not None and (user.fresh or user.fingerprint == fingerprint)
+
     def keeps_from(self, issuer: TrustedIssuer, name: str) -> bool:
         """Tell whether a name is not for tokens of an issuer: it belongs to somebody whom no document maps onto them.
 

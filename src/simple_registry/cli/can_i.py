@@ -146,8 +146,10 @@ def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, st
     identity = rules.identity(row.owner)
     if identity is None:
         return None, f"the token's owner {row.owner!r} is no User"
+    if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
+        return None, f"the password of {row.owner!r}, with which the token was made, was changed or removed"
     limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
-    return _unless_expired(Caller(identity, Proof(Source.ISSUED_TOKEN), limits, row.expires))
+    return _unless_expired(Caller(identity, Proof(Source.ISSUED_TOKEN), limits, row.expires, public=rules.anonymous))
 
 
 def _of_claims(text: str, rules: AccessRules) -> tuple[Caller | None, str]:

@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import pwd
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import NoReturn, TextIO
 
 from simple_registry.access.expiry import ExpiryInvalid, parse_expiry
 from simple_registry.access.limits import GrantInvalid, parse_limit
-from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.cli.options import OPTIONS, PREFIX, UsageError
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import read_documents
 from simple_registry.config.load import Given, document_files, load_settings
+from simple_registry.config.settings import Settings, StandardOutput
+from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
 from simple_registry.offline import open_tokens
 from simple_registry.operations.tokens import TokenRow, Tokens
+from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
 
 _PAGE = 1000
@@ -49,25 +53,25 @@ def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
     if asked.action is None:
         raise UsageError("write: token create, token list or token revoke; 'token -help' tells more")
     directories = _directories(asked.cfgdir, environment)
-    data_dir = _data_dir(asked.datadir, environment, directories)
+    settings = _settings(asked, environment, directories)
     try:
-        return asyncio.run(_ACTIONS[asked.action](asked, data_dir, directories, stdout, stderr))
+        return asyncio.run(_ACTIONS[asked.action](asked, settings, stdout, stderr))
     except RegistryError as error:
         facts = "; ".join(f"{name}: {fact}" for name, fact in error.facts.items())
         raise UsageError(f"{error.message} ({facts})" if facts else error.message) from None
 
 
-async def _create(
-    asked: argparse.Namespace, data_dir: Path, directories: Sequence[Path], stdout: TextIO, stderr: TextIO
-) -> int:
+async def _create(asked: argparse.Namespace, settings: Settings, stdout: TextIO, stderr: TextIO) -> int:
     if not asked.user or asked.id:
         raise UsageError("write: token create -user NAME [-description TEXT] [-expires 30d] [-scope ...]")
     owner = parse_user_name(asked.user)
     scopes = _scopes(asked.scope)
-    async with open_tokens(data_dir) as tokens:
+    async with open_tokens(settings.data_dir) as tokens:
         expires = _expires(asked.expires, tokens)
-        _warn(owner, expires, directories, stderr)  # first: a document that cannot be read must not cost the secret
+        # First: a document that cannot be read must not cost the secret.
+        _warn(owner, expires, settings.config_dirs, stderr)
         row, secret = await tokens.create(owner, asked.description or "", expires=expires, scopes=scopes)
+    _record(settings, EventName.TOKEN_CREATE, [row], stderr)
     stdout.write(secret + "\n")
     stdout.flush()
     end = f"expires {_moment(row.expires)}" if row.expires is not None else "does not expire"
@@ -75,12 +79,10 @@ async def _create(
     return 0
 
 
-async def _list(
-    asked: argparse.Namespace, data_dir: Path, _directories: Sequence[Path], stdout: TextIO, _stderr: TextIO
-) -> int:
+async def _list(asked: argparse.Namespace, settings: Settings, stdout: TextIO, _stderr: TextIO) -> int:
     if asked.id:
         raise UsageError("write: token list [-user NAME] [-json]")
-    async with open_tokens(data_dir) as tokens:
+    async with open_tokens(settings.data_dir) as tokens:
         rows = list(_all(tokens, asked.user))
     if asked.json:
         stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
@@ -90,30 +92,59 @@ async def _list(
     return 0
 
 
-async def _revoke(
-    asked: argparse.Namespace, data_dir: Path, _directories: Sequence[Path], _stdout: TextIO, stderr: TextIO
-) -> int:
-    if not asked.id:
-        raise UsageError("write: token revoke ID; 'token list' shows the ids")
-    async with open_tokens(data_dir) as tokens:
-        await tokens.revoke(asked.id, None)
-    stderr.write(f"token {printable(asked.id)} is revoked\n")
+async def _revoke(asked: argparse.Namespace, settings: Settings, _stdout: TextIO, stderr: TextIO) -> int:
+    if (asked.id is None) == (asked.user is None):
+        raise UsageError("write: token revoke ID, or token revoke -user NAME; 'token list' shows the ids")
+    async with open_tokens(settings.data_dir) as tokens:
+        rows = [await tokens.revoke(asked.id, None)] if asked.id else await tokens.revoke_all(asked.user)
+    _record(settings, EventName.TOKEN_REVOKE, rows, stderr)
+    stderr.writelines(f"token {row.token_id} of {printable(row.owner)} is revoked\n" for row in rows)
     return 0
+
+
+def _record(settings: Settings, name: EventName, rows: Iterable[TokenRow], stderr: TextIO) -> None:
+    """Append a line for each token to the audit stream of the server, where that is a file."""
+    if isinstance(settings.audit, StandardOutput):
+        stderr.write("warning: the audit stream is the server's standard output; this change is not in it\n")
+    elif settings.audit is not None:
+        file = AuditFile(settings.audit)
+        for row in rows:
+            file.write(
+                {
+                    "event": name.value,
+                    "decision": "allowed",
+                    "proof": "command",
+                    "credential": _system_user(),
+                    "token": row.token_id,
+                    "owner": row.owner,
+                }
+            )
+        file.close()
+
+
+def _system_user() -> str:
+    """Return the name, or else the number, of the operating system's user that runs this."""
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 _ACTIONS = {"create": _create, "list": _list, "revoke": _revoke}
 _HELP = f"""\
 usage: simple-registry token create -user NAME [-description TEXT] [-expires WHEN] [-scope SCOPE]...
        simple-registry token list [-user NAME] [-json]
-       simple-registry token revoke ID
+       simple-registry token revoke ID|-user NAME
 
-  -user NAME           whose token; it may do at most what that user may
+  -user NAME           whose token; it may do at most what that user may; revoke: all tokens of that user
   -description TEXT    what it is for
   -expires WHEN        after 12h, 30d or 2w, or at 2027-01-31T12:00:00Z (default: never)
   -scope SCOPE         what it is limited to: repository:<pattern>:pull,push,delete; may be given several times
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY    directory of YAML documents: says where the data is, and which users exist
+  -audit-log FILE      the server's audit stream, or the variable {PREFIX}AUDIT_LOG (default: as the documents say)
 
 The secret of a new token is printed once, alone, on standard output.
 """
@@ -123,8 +154,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="simple-registry token", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
     parser.add_argument("id", nargs="?")
-    for name in ("user", "description", "expires", "datadir"):
-        parser.add_argument(f"-{name}", f"--{name}")
+    for name in ("user", "description", "expires", "datadir", "audit-log"):
+        parser.add_argument(f"-{name}", f"--{name}", dest=name)
     for name in ("scope", "cfgdir"):
         parser.add_argument(f"-{name}", f"--{name}", action="append", default=[])
     parser.add_argument("-json", "--json", action="store_true")
@@ -137,10 +168,15 @@ def _directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequen
     return tuple(Path(text) for text in texts if text)
 
 
-def _data_dir(given: str | None, environment: Mapping[str, str], directories: Sequence[Path]) -> Path:
-    text = given or environment.get(f"{PREFIX}DATADIR")
-    options = {"datadir": Given(text, "-datadir")} if text else {}
-    return load_settings(options, {}, () if text else directories).data_dir
+def _settings(asked: argparse.Namespace, environment: Mapping[str, str], directories: Sequence[Path]) -> Settings:
+    """Return the server's settings, as far as options, variables and documents say where tokens and the audit are."""
+    options = {}
+    for option in OPTIONS:
+        if option.name in {"datadir", "audit-log"} and (
+            text := getattr(asked, option.name) or environment.get(option.variable)
+        ):
+            options[option.name] = Given(text, f"-{option.name}")
+    return load_settings(options, {}, directories)
 
 
 def _expires(text: str | None, tokens: Tokens) -> float | None:
@@ -164,8 +200,8 @@ def _warn(owner: str, expires: float | None, directories: Sequence[Path], stderr
         stderr.write("warning: the token never expires; give -expires, for example -expires 90d\n")
     if directories and owner not in _users(directories):
         stderr.write(
-            f"warning: no User document names {printable(owner)!r}; the token is good for nothing "
-            "unless that is the administrator of -adminname, or until there is one\n"
+            f"warning: no User document names {printable(owner)!r}; unless that is the administrator of -adminname, "
+            "the token is good for nothing until there is one, and removed after a day\n"
         )
 
 

@@ -81,7 +81,8 @@ def read_declared(kinds: Mapping[str, Sequence[Document]], administrator: Admini
     bindings: list[Binding] = []
     if administrator is not None and not (administrator.provisional and users):
         _require_new(administrator.name, kinds.get("User", ()))
-        users[administrator.name] = User(administrator.name, password_hash=administrator.password_hash.reveal())
+        password_hash = administrator.password_hash.reveal()
+        users[administrator.name] = User(administrator.name, password_hash=password_hash, fresh=administrator.fresh)
         bindings.append(administrator_binding(administrator.name))
     named = _Named(users, roles, [issuer.user_prefix for issuer in issuers if issuer.user_prefix])
     bindings += [_binding(document, named) for document in kinds.get("RoleBinding", ())]

@@ -46,7 +46,7 @@ def administrator(name: str, password: str) -> Administrator:
     """
     if not password.startswith("$2"):
         try:
-            return Administrator(name, Secret(hash_password(password)))
+            return Administrator(name, Secret(hash_password(password)), fresh=True)
         except UnusablePassword as error:
             raise ConfigError(f"the administrator's password cannot be used: {error}") from None
     if not is_password_hash(password):

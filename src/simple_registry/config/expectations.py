@@ -114,7 +114,7 @@ def caller_of_token(token: StaticToken, rules: AccessRules) -> Caller | None:
     identity = rules.identity(token.username)
     limits = () if token.limit is None else (token.limit,)
     proof = Proof(Source.STATIC_TOKEN)
-    return None if identity is None else Caller(identity, proof, limits, token.expires_at)
+    return None if identity is None else Caller(identity, proof, limits, token.expires_at, public=rules.anonymous)
 
 
 def _issuer(fields: Mapping[str, Entry], rules: AccessRules) -> tuple[str, Caller | None]:

@@ -119,11 +119,15 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """The user of `-adminname`, with a bcrypt hash; a `provisional` one gives way to any `User` document."""
+    """The user of `-adminname`, with a bcrypt hash; a `provisional` one gives way to any `User` document.
+
+    A `fresh` hash was made of a password just now.
+    """
 
     name: str
     password_hash: Secret
     provisional: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """The audit stream: a line for everything that a request changed, and for every request that was refused.
 
 A line is made before the answer leaves, so that whatever a client was told stands in the stream. A refusal is a line
-when somebody was refused: 403, 429, and 401 to who sent credentials; a 401 that only asks who is calling is none. A
+when it is a 403, a 429, or a 401 to credentials that were sent; a 401 that only asks for some is none. A
 request that was allowed to write, and of which nobody can tell whether it did (its client left, or storage failed under
 it), is `request.uncertain`. Reads are in the access log only.
 """
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from simple_registry.access.caller import Source
 from simple_registry.http.access_log import LONGEST
 from simple_registry.http.call import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
-from simple_registry.http.dispatch import Outcome
+from simple_registry.http.dispatch import NOBODY, Outcome
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Request
-from simple_registry.http.routes import Entry
 from simple_registry.oci.digests import Digest
+from simple_registry.oci.errors import Unauthorized
 
 WRITES = frozenset(
     {
@@ -54,18 +54,15 @@ def _lines(request: Request, outcome: Outcome) -> Iterator[Mapping[str, object]]
     if outcome.response.events:
         for event in outcome.response.events:
             yield _line(request, outcome, event, "allowed")
-    elif _is_refusal(request, outcome):
+    elif _is_refusal(outcome):
         yield _line(request, outcome, Event(EventName.REFUSED), "refused")
     elif outcome.response.status >= GONE and outcome.allowed and outcome.endpoint in WRITES:
         yield _line(request, outcome, Event(EventName.UNCERTAIN), "allowed")
 
 
-def _is_refusal(request: Request, outcome: Outcome) -> bool:
-    status, matched = outcome.response.status, outcome.matched
-    if status != UNAUTHORIZED:
-        return status in {DENIED, TOO_MANY}
-    in_form = matched is not None and matched.needs is Entry.PUBLIC
-    return in_form or "authorization" in request.headers
+def _is_refusal(outcome: Outcome) -> bool:
+    status = outcome.response.status
+    return status in {DENIED, TOO_MANY} or (status == UNAUTHORIZED and type(outcome.error) is not Unauthorized)
 
 
 def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Mapping[str, object]:
@@ -95,7 +92,7 @@ def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Ma
 def _who(outcome: Outcome) -> Mapping[str, object]:
     """Return whom credentials proved and how, without anything that could prove it again."""
     caller = outcome.caller
-    if caller is None:
+    if caller is None or caller is NOBODY:
         return {"identity": None}
     source = caller.proof.source
     return {

@@ -7,18 +7,18 @@
             a trusted issuer's     of a `TokenIssuer` document
 
 Whatever is derived is proved again at every request against the rules of that moment: a removed user, a changed
-password, a revoked token and an issuer that is no longer trusted end it at once. Expiry is only noted here; see
-`dispatch` for the one thing an expired credential is still good for.
+password, a revoked token and an issuer that is no longer trusted end it at once. An issued token that was made with a
+password ends with that password too. An expired credential is marked as such for a day, and refused afterwards;
+`dispatch` and the handlers of uploads know the one thing that it is still good for.
 """
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from simple_registry.access.caller import Caller, Proof, Source
+from simple_registry.access.caller import EXPIRED_KEPT, Caller, Proof, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.issuers import LEEWAY, ClaimsRefused, TrustedIssuer
 from simple_registry.access.limits import GrantInvalid, parse_limit
@@ -27,7 +27,14 @@ from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed import SignedTokenInvalid, TokenKind, TokenSigner
 from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
 from simple_registry.clock import Clock
-from simple_registry.http.authorization import BasicCredentials, InvalidToken, parse_authorization
+from simple_registry.http.authorization import (
+    NO_CREDENTIALS,
+    BasicCredentials,
+    ExpiredToken,
+    InvalidToken,
+    WrongCredentials,
+    parse_authorization,
+)
 from simple_registry.http.brake import LoginBrake
 from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.http.recent_logins import RecentLogins
@@ -113,15 +120,17 @@ class Authenticator:
         return self._judged(found)
 
     async def log_in(self, credentials: BasicCredentials, client: str) -> Caller:
-        """Return whom a name and a password, or a token in its place, prove.
+        """Return whom a name and a password, or a token in its place, prove. Two empty texts are no credentials.
 
         Raises: Unauthorized, TooManyRequests.
         """
         return await self._log_in(self._rules(), credentials, client)
 
     async def _log_in(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
+        if credentials == NO_CREDENTIALS:
+            return self._anonymous(rules)
         if len(credentials.name) > LONGEST_NAME:
-            raise Unauthorized(note="a name of unusual length")
+            raise WrongCredentials(note="a name of unusual length")
         try:
             caller = await self._of_token(rules, credentials.password)
         except InvalidToken:
@@ -129,7 +138,7 @@ class Authenticator:
         if caller is None:
             return await self._of_password(rules, credentials, client)
         if caller.proof.source is not Source.EXTERNAL and caller.identity.name != credentials.name:
-            raise Unauthorized(note=f"a token of somebody else than {credentials.name[:64]!r}")
+            raise WrongCredentials(note=f"a token of somebody else than {credentials.name[:64]!r}")
         return self._judged(caller)
 
     async def refresh(self, token: str) -> Caller:
@@ -149,15 +158,15 @@ class Authenticator:
         user = rules.users.get(credentials.name)
         stored = user.password_hash if user else None
         if _is_token(credentials.password):
-            raise Unauthorized(note="an unknown or revoked token in the place of a password")
+            raise WrongCredentials(note="an unknown or revoked token in the place of a password")
         if not self._passwords.remembers(credentials, stored):
             # A guess that waits already is no further guess.
             pending = self._passwords.pending(credentials, stored)
             if pending is None:
                 pending = self._try_password(credentials, stored, cost=rules.password_cost, client=client)
             if not await asyncio.shield(pending):
-                raise Unauthorized(note=f"wrong password or unknown user {credentials.name[:64]!r}")
-        proof = Proof(Source.PASSWORD, fingerprint(stored or ""))
+                raise WrongCredentials(note=f"wrong password or unknown user {credentials.name[:64]!r}")
+        proof = Proof(Source.PASSWORD, (user.fingerprint if user else None) or "")
         return Caller(_identity(rules, credentials.name), proof)
 
     def _try_password(
@@ -221,7 +230,7 @@ class Authenticator:
             raise InvalidToken(note="the token's user is no longer who proved it")
         limits = proved.limits if limit is None else (*proved.limits, limit)
         expires = min(claims.expires, proved.expires or claims.expires)
-        return replace(proved, limits=limits, expires=expires, derived=kind is TokenKind.ACCESS)
+        return replace(proved, limits=limits, expires=expires, derived=kind is TokenKind.ACCESS, public=rules.anonymous)
 
     def _prove(self, rules: AccessRules, proof: Proof, subject: str) -> Caller:
         """Return whom a proof of `subject` still proves, under the rules of this moment.
@@ -253,14 +262,12 @@ class Authenticator:
         return Caller(identity, proof, expires=verified.expires + LEEWAY, credential=name)
 
     def _judged(self, caller: Caller) -> Caller:
-        if caller.expires is not None and caller.expires <= self._clock.now():
-            return replace(caller, expired=True)
-        return caller
-
-
-def fingerprint(password_hash: str) -> str:
-    """Return what identifies a stored hash without telling anything about it."""
-    return hashlib.sha256(password_hash.encode()).hexdigest()[:32]
+        now = self._clock.now()
+        if caller.expires is None or now < caller.expires:
+            return caller
+        if caller.expires + EXPIRED_KEPT <= now:
+            raise ExpiredToken(note="it expired more than a day ago")
+        return replace(caller, expired=True)
 
 
 def _is_token(text: str) -> bool:
@@ -277,7 +284,7 @@ def _identity(rules: AccessRules, name: str) -> Identity:
 
 def _by_password(rules: AccessRules, proof: Proof, subject: str) -> Caller:
     user = rules.users.get(subject)
-    if user is None or user.password_hash is None or fingerprint(user.password_hash) != proof.reference:
+    if user is None or user.fingerprint != proof.reference:
         raise InvalidToken(note=f"the password of {subject[:64]!r} was changed or removed")
     return Caller(_identity(rules, subject), proof)
 
@@ -290,10 +297,14 @@ def _static(rules: AccessRules, proof: Proof) -> Caller:
     if token is None:
         raise InvalidToken(note="the token behind it is gone from the configuration")
     limits = () if token.limit is None else (token.limit,)
-    return Caller(_identity(rules, token.username), proof, limits, token.expires_at, credential=token.name)
+    identity = _identity(rules, token.username)
+    return Caller(identity, proof, limits, token.expires_at, public=rules.anonymous, credential=token.name)
 
 
 def _issued(rules: AccessRules, row: TokenRow) -> Caller:
+    if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
+        raise InvalidToken(note=f"the password of {row.owner[:64]!r}, with which it was made, was changed or removed")
     limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
     proof = Proof(Source.ISSUED_TOKEN, row.token_id)
-    return Caller(_identity(rules, row.owner), proof, limits, row.expires, credential=row.token_id)
+    identity = _identity(rules, row.owner)
+    return Caller(identity, proof, limits, row.expires, public=rules.anonymous, credential=row.token_id)

@@ -13,12 +13,34 @@ LONGEST = 32 * 1024
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
+class WrongCredentials(Unauthorized):
+    """code-11: credentials were sent and prove no user. The message is the same whether the user exists or not."""
+
+    message = "authentication failed: wrong user name or password, or a token in its place that is not valid"
+
+
 class InvalidToken(Unauthorized):
     """code-11: a token was sent and is not, or no longer, good."""
+
+    message = "authentication failed: the token is not valid; it may have been revoked"
+
+
+class ExpiredToken(InvalidToken):
+    """code-11: the token was good."""
+
+    message = "authentication failed: the token has expired"
 
 
 class InsufficientScope(Unauthorized):
     """code-11: the token is good but narrower than what its user may do; a wider one would do."""
+
+    message = "the token's scopes do not allow this"
+
+
+class LoginRequired(InsufficientScope):
+    """code-11: an anonymous token has the scope, but anonymous callers may not do this; a user's token might do."""
+
+    message = Unauthorized.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +49,10 @@ class BasicCredentials:
 
     name: str
     password: str = field(repr=False)
+
+
+NO_CREDENTIALS = BasicCredentials("", "")
+"""What some clients send (`Basic Og==`) when they have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +73,7 @@ def parse_authorization(header: str) -> Credentials:
     scheme, _, value = header.strip(" \t").partition(" ")
     value = value.strip(" \t")
     if len(header) > LONGEST:
-        raise Unauthorized(note="an Authorization header of unusual length")
+        raise WrongCredentials(note="an Authorization header of unusual length")
     match scheme.lower():
         case "basic":
             return _parse_basic(value)
@@ -56,14 +82,15 @@ def parse_authorization(header: str) -> Credentials:
         case "bearer":
             raise InvalidToken(note="a malformed bearer token")
         case _:
-            raise Unauthorized(note="an authorization scheme other than Basic and Bearer")
+            raise WrongCredentials(note="an authorization scheme other than Basic and Bearer")
 
 
 def _parse_basic(value: str) -> BasicCredentials:
     try:
         name, colon, password = base64.b64decode(value, validate=True).decode("utf-8").partition(":")
     except (binascii.Error, ValueError) as error:
-        raise Unauthorized(note="unreadable Basic credentials") from error
-    if not colon or not name:
-        raise Unauthorized(note="Basic credentials without a name or a colon")
-    return BasicCredentials(name, password)
+        raise WrongCredentials(note="unreadable Basic credentials") from error
+    credentials = BasicCredentials(name, password)
+    if not colon or (not name and credentials != NO_CREDENTIALS):
+        raise WrongCredentials(note="Basic credentials without a name or a colon")
+    return credentials

@@ -8,9 +8,10 @@ import msgspec
 
 from simple_registry.access.caller import Caller, Source
 from simple_registry.access.identity import Identity
+from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.policy import Allowed, Policy
-from simple_registry.http.authorization import InsufficientScope
+from simple_registry.access.policy import Allowed, Policy, TooNarrow, decide
+from simple_registry.http.authorization import InsufficientScope, LoginRequired
 from simple_registry.http.messages import Request
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Denied, Unauthorized
@@ -98,20 +99,24 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         """Who calls."""
         return self.caller.identity
 
-    def may(self, caller: Caller, permission: Permission) -> bool:
-        """Tell whether a caller has a permission, within the limits of its credential."""
-        return caller.limited_to(permission) and isinstance(self.policy.decide(caller.identity, permission), Allowed)
-
     def can(self, verb: str, resource: Resource, scope: str) -> bool:
-        """Tell whether this caller has a further permission."""
-        return self.may(self.caller, Permission(verb, resource, scope))
+        """Return whether this caller has a further permission."""
+        return isinstance(decide(self.policy, self.caller, Permission(verb, resource, scope)), Allowed)
 
-    def visible(self, verb: str, resource: Resource) -> Callable[[str], bool]:
-        """Return the question whether a scope string lies within this caller's reach, for listings."""
-        reach = self.policy.reach(self.identity, verb, resource)
-        if not self.caller.limits:
+    def visible(self, resource: Resource) -> Callable[[str], bool]:
+        """Return the question whether this caller may read within a scope string, for listings: `policy.decide`."""
+        caller = self.caller
+        reach = self.policy.reach(caller.identity, "GET", resource)
+        if not caller.limits:
             return reach
-        return lambda scope: reach(scope) and self.caller.limited_to(Permission(verb, resource, scope))
+        public = self.policy.reach(caller.public, "GET", resource) if caller.public else None
+
+        def within(scope: str) -> bool:
+            if not reach(scope):
+                return False
+            return caller.limited_to(Permission("GET", resource, scope)) or (public is not None and public(scope))
+
+        return within
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
         """Insist on a further permission.
@@ -126,13 +131,15 @@ def require_permission(policy: Policy, caller: Caller, permission: Permission) -
 
     Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
     """
-    decision = policy.decide(caller.identity, permission)
+    decision = decide(policy, caller, permission)
     if isinstance(decision, Allowed):
-        if caller.limited_to(permission):
-            return decision.binding
-        raise InsufficientScope(note="the token's scopes do not reach that far")
+        return decision.binding
+    if isinstance(decision, TooNarrow):
+        raise InsufficientScope(note="the token's scopes do not reach that far", scope=scope_text(permission))
+    if caller.sent_nothing:
+        raise Unauthorized(note=decision.reason)
     if caller.proof.source is Source.ANONYMOUS:
-        # Who sent a token is told what is wrong with it: docker takes a bare 401 for a passing one, and tries for long.
-        raise (InsufficientScope if caller.derived else Unauthorized)(note=decision.reason)
+        # Always with an `error`: docker takes a bare 401 for a passing one, and tries for long.
+        raise LoginRequired(note=decision.reason)
     verb, resource, scope = permission
     raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)

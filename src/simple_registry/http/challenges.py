@@ -1,15 +1,16 @@
-"""Challenges: how a 401 tells each client what to send (RFC 9110, section 11; the Docker token protocol).
+"""The challenge of a 401: what a client is to send (RFC 9110, section 11; the Docker token protocol).
 
-Without an anonymous user everybody needs credentials, and `Basic` is the shortest way. With one, clients have to learn
-that a token can be had without credentials: `/v2/` answers `Bearer` alone, since docker and podman remember the first
-challenge for the whole session; a refused resource offers `Bearer` first, and `Basic` to those who have nothing else.
+Without an anonymous user every client needs credentials, and `Basic` is the shortest way. With one, clients have to
+learn that a token can be had without credentials: that is `Bearer`, and so is the answer to a token that will not do.
+There is one challenge in an answer: clients that join header lines (Python's requests) would mix up two. docker and
+podman remember the first for the whole session.
 """
 
 from collections.abc import Sequence
 
 from simple_registry.access.challenge_mode import ChallengeMode
-from simple_registry.access.permission import OF_REGISTRY, Permission
-from simple_registry.access.roles import PUSH, READ
+from simple_registry.access.limits import scope_text
+from simple_registry.access.permission import Permission
 from simple_registry.http.authorization import InsufficientScope, InvalidToken
 from simple_registry.http.messages import Request
 from simple_registry.http.origins import Origins
@@ -28,19 +29,17 @@ class Challenger:
         self._mode = mode
         self._origins = origins
 
-    def challenges(
+    def challenge(
         self, request: Request, error: Unauthorized, permission: Permission | None, *, anonymous: bool
-    ) -> Sequence[str]:
-        """Return the challenges of a 401, in the order in which clients should try them."""
+    ) -> str:
+        """Return the challenge of a 401; `anonymous` is whether there is such a user."""
         origin = self._origins.origin(request)
         if origin is None or self._mode is ChallengeMode.BASIC or request.path == TOKEN_PATH:
-            return [BASIC]
-        bearer = _bearer(origin, request, error, permission)
-        if self._mode is ChallengeMode.BEARER:
-            return [bearer]
-        if not anonymous:
-            return [bearer, BASIC] if isinstance(error, InvalidToken | InsufficientScope) else [BASIC]
-        return [bearer] if permission is None else [bearer, BASIC]
+            return BASIC
+        of_token = isinstance(error, InvalidToken | InsufficientScope)
+        if self._mode is ChallengeMode.BEARER or anonymous or of_token:
+            return _bearer(origin, request, error, permission)
+        return BASIC
 
 
 def _bearer(origin: str, request: Request, error: Unauthorized, permission: Permission | None) -> str:
@@ -62,13 +61,3 @@ def _mount_source(request: Request, permission: Permission) -> Sequence[str]:
         return [f"repository:{parse_repository_name(request.query().find('from') or '')}:pull"]
     except RegistryError:
         return []
-
-
-def scope_text(permission: Permission) -> str:
-    """Return the scope that a token needs for a permission, in the words of the Docker token protocol."""
-    if permission.resource in OF_REGISTRY:
-        return f"registry:{permission.resource}:*"
-    repository = permission.scope.partition(":")[0]
-    if permission.verb in READ:
-        return f"repository:{repository}:pull"
-    return f"repository:{repository}:{'pull,push' if permission.verb in PUSH else 'delete'}"

@@ -18,7 +18,7 @@ from simple_registry.clock import Clock
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.http.authentication import Authenticator
-from simple_registry.http.authorization import InsufficientScope, InvalidToken
+from simple_registry.http.authorization import ExpiredToken, InvalidToken, WrongCredentials
 from simple_registry.http.call import Registry, require_permission
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
@@ -126,42 +126,46 @@ class Dispatcher:
         try:
             caller = await self._caller(request, matched, rules)
             outcome.caller, outcome.identity = caller, caller.identity.name
-            if matched.permission is not None:
-                outcome.binding = require_permission(rules.policy, caller, matched.permission)
+            outcome.binding = _require(matched, caller, rules)
             outcome.allowed = True
             return await matched.answer(request, caller, self._registry, rules.policy)
         except Unauthorized as error:
-            challenges = self._challenger.challenges(
+            challenge = self._challenger.challenge(
                 request, error, matched.permission, anonymous=rules.anonymous is not None
             )
             outcome.note, outcome.error = error.note, error
-            self._count_failure(error, request, matched)
-            return problem_response(request, error, challenges)
+            self._count_failure(error)
+            return problem_response(request, error, challenge)
 
-    def _count_failure(self, error: Unauthorized, request: Request, matched: Matched) -> None:
-        """Count a 401 to somebody who did send credentials: in the header, or in the form of a token request."""
+    def _count_failure(self, error: Unauthorized) -> None:
+        """Count a 401 to credentials that were sent: in the header, or in the form of a token request."""
         if isinstance(error, InvalidToken):
             self.failed_tokens += 1
-        elif not isinstance(error, InsufficientScope) and (
-            "authorization" in request.headers or (request.method == "POST" and matched.needs is Entry.PUBLIC)
-        ):
+        elif isinstance(error, WrongCredentials):
             self.failed_passwords += 1
 
     async def _caller(self, request: Request, matched: Matched, rules: AccessRules) -> Caller:
-        header = request.headers.get("authorization")
         if matched.needs is Entry.PUBLIC:
             return NOBODY
-        if header is None and matched.needs is Entry.LOGIN:
-            raise Unauthorized
         login, now = request.login, self._clock.monotonic()
         if login is not None and (known := login.find(request.headers, rules, now)) is not None:
             return known
-        caller = await self._authenticator.authenticate(header, request.client)
+        caller = await self._authenticator.authenticate(request.headers.get("authorization"), request.client)
         if login is not None:
             login.keep(request.headers, rules, caller, now)
         if caller.expired and not matched.continues:
-            raise InvalidToken(note="an expired token")
+            raise ExpiredToken(note="an expired token")
         return caller
+
+
+def _require(matched: Matched, caller: Caller, rules: AccessRules) -> str | None:
+    """Insist on what an endpoint needs; return the binding that gives it, where one has to.
+
+    Raises: Unauthorized, Denied.
+    """
+    if matched.needs is Entry.LOGIN and caller.sent_nothing:
+        raise Unauthorized
+    return None if matched.permission is None else require_permission(rules.policy, caller, matched.permission)
 
 
 NOBODY = Caller(Identity("-"), Proof(Source.ANONYMOUS))

@@ -20,12 +20,13 @@ class EventName(StrEnum):
     TAG_DELETE = "tag.delete"
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 (likewise)
+    REFRESH_CREATE = "refresh.create"
     REFUSED = "request.refused"
     UNCERTAIN = "request.uncertain"
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One change. `previous` is what a tag pointed at before; `token` is the id of an issued token, not its secret."""
+    """One change. `previous` is what a tag pointed at before; `token` is the id of a token of `owner`, no secret."""
 
     name: EventName
     repository: RepositoryName | None = None
@@ -35,3 +36,4 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     previous: Digest | None = None
     source: RepositoryName | None = None
     token: str | None = None
+    owner: str | None = None

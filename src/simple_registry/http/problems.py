@@ -1,6 +1,6 @@
 """Errors on the wire: the only place that turns one into a response (distribution-spec, "Error Codes")."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -21,13 +21,13 @@ RETRY_AFTER = "1"
 """Seconds that a client is asked to wait."""
 
 
-def problem_response(request: Request, error: RegistryError, challenges: Sequence[str] = ()) -> Response:
-    """Return the response that tells the client about `error`, with the challenges of a 401."""
+def problem_response(request: Request, error: RegistryError, challenge: str | None = None) -> Response:
+    """Return the response that tells the client about `error`, with the challenge of a 401."""
     errors = error.errors if isinstance(error, Several) else [error]
     headers: Headers = [
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
-        *(("www-authenticate", challenge) for challenge in challenges),
+        *([] if challenge is None else [("www-authenticate", challenge)]),
         *_headers(request, errors[0]),
     ]
     document = {"errors": [_entry(each) for each in errors], "requestId": request.id}

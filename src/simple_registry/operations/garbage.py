@@ -5,6 +5,7 @@ while it was held. `GarbageRows.forget` asks once more under the lock that every
 the machine's clock makes nothing older (`ageing`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -16,6 +17,9 @@ from simple_registry.storage.protocols import ContentStore, GarbageRows, TokenRo
 
 BATCH = 500
 """Contents looked at in one round; the next round takes the next ones."""
+
+UNKNOWN_KEPT = 24 * 3600
+"""Seconds for which tokens outlast their user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,19 @@ class Garbage:
         ageing: Ageing,
         grace: float,
         session_life: float,
+        is_user: Callable[[str], bool],
     ) -> None:
-        """Remove content unheld for `grace` seconds and sessions untouched for `session_life` seconds."""
+        """Remove content unheld for `grace` seconds, sessions untouched for `session_life` seconds, and old tokens.
+
+        `is_user` is whether there is a user of a name at the moment.
+        """
         self._rows = rows
         self._content = content
         self._uploads = uploads
         self._ageing = ageing
         self._grace = grace
         self._session_life = session_life
+        self._is_user = is_user
 
     async def collect(self) -> Collected:
         """Do one round."""
@@ -64,4 +73,21 @@ class Garbage:
             remove = partial(self._content.remove, digest)
             contents += await self._rows.forget(digest, before=before, remove=remove)
         tokens = await self._rows.remove_expired_tokens(self._ageing.before(EXPIRED_KEPT))
+        tokens += await self._remove_tokens_of_unknown_users(future)
         return Collected(sessions, contents, tokens)
+
+    async def _remove_tokens_of_unknown_users(self, future: float) -> int:
+        """Remove tokens of users that are gone for a day: a later user of that name must not inherit them.
+
+        A day, since documents may be lost by mistake, and put back. A mark after `future` is of a clock that was wrong.
+        """
+        removed = 0
+        for owner, since in self._rows.token_owners().items():
+            if self._is_user(owner):
+                if since is not None:
+                    await self._rows.mark_owner(owner, None)
+            elif since is None or since > future:
+                await self._rows.mark_owner(owner, future - LATER)
+            elif since < self._ageing.before(UNKNOWN_KEPT):
+                removed += len(await self._rows.remove_tokens_of(owner))
+        return removed

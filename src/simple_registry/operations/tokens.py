@@ -94,11 +94,17 @@ class Tokens:
         return self._clock.now()
 
     async def create(
-        self, owner: str, description: str, *, expires: float | None, scopes: Sequence[str] | None
+        self,
+        owner: str,
+        description: str,
+        *,
+        expires: float | None,
+        scopes: Sequence[str] | None,
+        fingerprint: str | None = None,
     ) -> tuple[TokenRow, str]:
         """Return a new token and its secret, which cannot be had again.
 
-        The caller has seen to it that `scopes` can be parsed.
+        The caller has seen to it that `scopes` can be parsed. The token ends with the password of this `fingerprint`.
 
         Raises: TokenRequestInvalid, TooManyTokens.
         """
@@ -113,6 +119,7 @@ class Tokens:
             created=now,
             expires=expires,
             scopes=None if scopes is None else tuple(scopes),
+            fingerprint=fingerprint,
         )
         if not await self._rows.add_token(row, limit=PER_OWNER):
             raise TooManyTokens(limit=PER_OWNER)
@@ -136,14 +143,19 @@ class Tokens:
         rows = self._rows.page_tokens(owner, last, limit + 1)
         return TokenPage(rows[:limit], more=len(rows) > limit)
 
-    async def revoke(self, token_id: str, owner: str | None) -> None:
-        """Make a token of this owner, or of anybody, good for nothing from now on.
+    async def revoke(self, token_id: str, owner: str | None) -> TokenRow:
+        """Make a token of this owner, or of anybody, good for nothing from now on. Returns what it was.
 
         Raises: TokenUnknown, whether there is none or it belongs to somebody else.
         """
         row = self._rows.find_token_by_id(token_id)
         if row is None or owner not in (None, row.owner) or not await self._rows.remove_token(token_id):
             raise TokenUnknown(token=token_id[:64])
+        return row
+
+    async def revoke_all(self, owner: str) -> Sequence[TokenRow]:
+        """Make all tokens of an owner good for nothing from now on. Returns what they were."""
+        return await self._rows.remove_tokens_of(owner)
 
     async def settle(self) -> None:
         """Wait until every use is noted; called when the registry stops."""

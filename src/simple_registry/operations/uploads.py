@@ -188,6 +188,7 @@ class Uploads:
         return True
 
     def _new_row(self, repository: RepositoryName, identity: str, algorithm: str) -> SessionRow:
+        now = self._clock.now()
         return SessionRow(
             session=self._new_session(),
             repository=repository,
@@ -195,7 +196,8 @@ class Uploads:
             algorithm=algorithm,
             received=0,
             received_digest=None,
-            touched=self._clock.now(),
+            touched=now,
+            started=now,
         )
 
     @asynccontextmanager

@@ -77,7 +77,7 @@ class SessionRow:
     """An open upload session.
 
     `received` bytes are durable in the upload store, and their digest is `received_digest` (`None` while nothing has
-    been received). `algorithm` is the one they are hashed with. `touched` is in seconds since the epoch.
+    been received). `algorithm` is the one they are hashed with. `touched` and `started` are in seconds since the epoch.
     """
 
     session: str
@@ -87,6 +87,7 @@ class SessionRow:
     received: int
     received_digest: Digest | None
     touched: float
+    started: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ class TokenRow:
     """A token that the registry issued to `owner`.
 
     `secret_hash` is all that is kept of what its owner holds. `scopes` is what it is limited to, `None` when nothing
-    but its owner's rights limits it. Times are in seconds since the epoch; `last_used` may be a minute late.
+    but its owner's rights limits it. `fingerprint` is that of the password with which it was made, `None` when an
+    operator made it. Times are in seconds since the epoch; `last_used` may be a minute late.
     """
 
     token_id: str
@@ -104,6 +106,7 @@ class TokenRow:
     created: float
     expires: float | None
     scopes: tuple[str, ...] | None
+    fingerprint: str | None = None
     last_used: float | None = None
 
 
@@ -447,6 +450,18 @@ class TokenRows(Protocol):
 
     async def remove_expired_tokens(self, before: float) -> int:
         """Remove the tokens that expired before this time. Returns how many."""
+        ...
+
+    def token_owners(self) -> Mapping[str, float | None]:
+        """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
+        ...
+
+    async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
+        """Mark all tokens of an owner that is unknown since a time; `None` takes the marks away."""
+        ...
+
+    async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
+        """Remove the tokens of an owner. Returns what they were."""
         ...
 
 

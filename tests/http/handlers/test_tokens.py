@@ -1,6 +1,7 @@
 """Issued tokens over HTTP, asked through the whole application."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ RULES = rules(
     binding("root", ADMINS, "^.*$"),
     binding("cata", ADMINS, "^$", "^team/.*$", name="the catalog"),
     binding("cata", READWRITE, "^.*$", name="everywhere"),
-    binding("anonymous", READONLY, "^.*$"),
+    binding("anonymous", READONLY, "^lib/"),
     users=["alice", "bob", "carol", "root", "cata", "anonymous"],
     tokens=[
         static_token("wide", "alice"),
@@ -208,6 +209,18 @@ def test_a_token_may_revoke_itself_and_no_other(front):
     assert ids(front.get(PATH, user="alice")) == [other]
 
 
+@pytest.mark.parametrize("scopes", [None, ["repository:^team/app(:|$):pull"]])
+@pytest.mark.parametrize("asked", ["", "?scope=repository:team/app:pull"])
+def test_what_is_derived_from_a_token_does_not_revoke_it(front, scopes, asked):
+    token_id, secret = create(front, scopes=scopes)
+    derived = front.get(f"/token{asked}", token=secret).json["token"]
+    front.run(front.application._tokens.settle())
+    with front.unchanged():
+        assert front.delete(f"{PATH}/{token_id}", token=derived).status == 403
+        assert front.delete(f"{PATH}/{token_id}", user="alice", password=derived).status == 403
+    assert front.get("/v2/", token=secret).status == 200
+
+
 def test_everybody_sees_and_revokes_their_own_only(front):
     of_alice, secret = create(front)
     of_bob, _ = create(front, user="bob")
@@ -309,3 +322,69 @@ def test_other_methods_and_paths_do_not_exist(front):
 
 def test_the_password_is_the_only_thing_that_counts(front):
     assert front.get(PATH, user="alice", password=PASSWORD).status == 200
+
+
+# --- and their users
+
+
+def with_password(known, name, password_hash):
+    return replace(known, users={**known.users, name: replace(known.users[name], password_hash=password_hash)})
+
+
+OTHER_HASH = "$2b$04$" + "a" * 53
+
+
+@pytest.mark.parametrize("password_hash", [OTHER_HASH, None])
+def test_a_token_ends_with_the_password_with_which_it_was_made(front, password_hash):
+    _, secret = create(front)
+    derived = front.get("/token?scope=repository:team/app:pull", token=secret).json["token"]
+    front.access.rules = with_password(RULES, "alice", password_hash)
+    for token in (secret, derived):
+        assert front.get("/v2/", token=token).status == 401
+    assert front.get("/v2/", user="alice", password=secret).status == 401
+    front.access.rules = with_password(RULES, "bob", OTHER_HASH)
+    assert front.get("/v2/", token=secret).status == 200
+
+
+def test_a_token_that_an_operator_made_outlasts_a_password(front):
+    _, secret = front.run(front.application._tokens.create("alice", "robot", expires=None, scopes=None))
+    front.access.rules = with_password(RULES, "alice", OTHER_HASH)
+    assert front.get("/v2/", token=secret).status == 200
+
+
+def test_a_later_user_of_the_same_name_inherits_no_token(front, clock):
+    _, secret = create(front)
+    _, of_operator = front.run(front.application._tokens.create("alice", "robot", expires=None, scopes=None))
+    of_bob, _ = create(front, user="bob")
+    front.access.rules = replace(RULES, users={name: user for name, user in RULES.users.items() if name != "alice"})
+    collect = front.application.garbage.collect
+    assert front.run(collect()).tokens == 0
+    clock.advance(24 * 3600 - 1)
+    assert front.run(collect()).tokens == 0
+    clock.advance(2)
+    assert front.run(collect()).tokens == 2
+    front.access.rules = RULES
+    for token in (secret, of_operator):
+        assert front.get("/v2/", token=token).status == 401
+    assert ids(front.get(f"{PATH}?owner=*")) == [of_bob]
+
+
+def test_users_that_are_lost_and_put_back_within_a_day_keep_their_tokens(front, clock):
+    _, secret = create(front)
+    collect = front.application.garbage.collect
+    for _ in range(3):
+        front.access.rules = replace(RULES, users={})
+        front.run(collect())
+        clock.advance(20 * 3600)
+        front.access.rules = RULES
+        assert front.run(collect()).tokens == 0
+    assert front.get("/v2/", token=secret).status == 200
+
+
+def test_tokens_of_an_administrator_whose_hash_is_new_at_each_start_go_on(front):
+    _, secret = create(front, user=ADMINISTRATOR)
+    users = RULES.users
+    for changed, status in (({"fresh": True}, 200), ({"fresh": False}, 401)):
+        user = replace(users[ADMINISTRATOR], password_hash=OTHER_HASH, **changed)
+        front.access.rules = replace(RULES, users={**users, ADMINISTRATOR: user})
+        assert front.get("/v2/", token=secret).status == status

@@ -173,7 +173,7 @@ def test_missing_parts_are_told_in_pages(stores, rows):
 
 
 def test_sessions_are_told_in_pages(stores, rows):
-    sessions = [SessionRow(name, REPOSITORY, "ada", "sha256", 0, None, 1.0) for name in "abc"]
+    sessions = [SessionRow(name, REPOSITORY, "ada", "sha256", 0, None, 1.0, 1.0) for name in "abc"]
     for row in sessions:
         run(stores.metadata.add_session(row))
     assert rows.page_sessions("", 2) == sessions[:2]

@@ -32,7 +32,7 @@ async def put(rows, manifest=MANIFEST, *tags, repository=REPOSITORY, required=()
 
 def session(name="s", **values):
     defaults = {"repository": REPOSITORY, "identity": "alice", "algorithm": "sha256", "received": 0}
-    return SessionRow(session=name, **(defaults | {"received_digest": None, "touched": 5.0} | values))
+    return SessionRow(session=name, **(defaults | {"received_digest": None, "touched": 5.0, "started": 4.0} | values))
 
 
 # blobs

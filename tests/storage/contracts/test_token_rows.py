@@ -33,6 +33,7 @@ def keep(rows, *tokens):
         token(),
         token(expires=7.5),
         token(scopes=()),
+        token(fingerprint="0" * 32),
         token(scopes=("repository:^team/.+$:pull,push", "registry:catalog:*"), last_used=6.0),
     ],
 )
@@ -97,3 +98,25 @@ def test_only_tokens_that_expired_before_are_removed(rows):
     keep(rows, token("a", expires=1.0), token("b", expires=2.0), token("c", expires=3.0), token("d"))
     assert run(rows.remove_expired_tokens(2.0)) == 1
     assert [row.token_id for row in rows.page_tokens(None, None, 99)] == ["b", "c", "d"]
+
+
+def test_the_tokens_of_an_owner_are_removed_and_returned(rows):
+    of_alice, of_bob = [token("a"), token("b", fingerprint="f")], token("c", owner="bob")
+    keep(rows, *of_alice, of_bob)
+    assert sorted(run(rows.remove_tokens_of("alice")), key=lambda row: row.token_id) == of_alice
+    assert run(rows.remove_tokens_of("alice")) == []
+    assert list(rows.page_tokens(None, None, 99)) == [of_bob]
+
+
+def test_an_owner_is_marked_until_a_mark_is_taken_away_or_a_token_has_none(rows):
+    keep(rows, token("a"), token("b"), token("c", owner="bob"))
+    assert rows.token_owners() == {"alice": None, "bob": None}
+    run(rows.mark_owner("alice", 5.0))
+    assert rows.token_owners() == {"alice": 5.0, "bob": None}
+    keep(rows, token("d"))
+    assert rows.token_owners() == {"alice": None, "bob": None}
+    run(rows.mark_owner("alice", 7.0))
+    assert rows.token_owners() == {"alice": 7.0, "bob": None}
+    run(rows.mark_owner("alice", None))
+    assert rows.token_owners() == {"alice": None, "bob": None}
+    assert rows.find_token_by_id("a") == token("a")

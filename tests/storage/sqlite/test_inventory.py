@@ -37,7 +37,10 @@ def test_a_damaged_page_is_told_of(store, path, clock):
 
 def test_rows_that_hold_no_digest_are_left_to_their_defect(rows, look):
     look("INSERT INTO blobs (digest, size) VALUES ('sha256:abc', 1)")
-    look("INSERT INTO upload_sessions VALUES ('s', 'a', 'ada', 'sha256', 1, 'sha256:abc', 1)")
+    look("""
+        INSERT INTO upload_sessions (session, repository, identity, algorithm, received, received_digest, touched)
+        VALUES ('s', 'a', 'ada', 'sha256', 1, 'sha256:abc', 1)
+    """)
     assert rows.page_contents("sha256:ab", None, 5) == []
     assert rows.page_sessions("", 5) == []
     found = run(rows.page_defects(Defect.MALFORMED, None, 5))

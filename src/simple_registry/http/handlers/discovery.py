@@ -17,7 +17,7 @@ async def list_tags(call: Call[RepositoryTarget]) -> Response:
     """end-8a, end-8b: list the tags that the caller may pull."""
     repository = call.target.repository
     wanted = parse_page_request(call.request.query())
-    reach = call.visible("GET", Resource.MANIFESTS)
+    reach = call.visible(Resource.MANIFESTS)
     page = await call.registry.tags.page(
         repository, last=wanted.last, limit=wanted.limit, visible=lambda tag: reach(scope_of(repository, tag))
     )

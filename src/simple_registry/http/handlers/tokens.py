@@ -80,20 +80,25 @@ async def create_token(call: Call[NoTarget]) -> Response:
     asked = _decode(await read_bounded(call.request.body, LARGEST_REQUEST))
     tokens = call.registry.tokens
     row, secret = await tokens.create(
-        call.identity.name, asked.description, expires=_expires(asked, tokens.now()), scopes=_scopes(asked)
+        call.identity.name,
+        asked.description,
+        expires=_expires(asked, tokens.now()),
+        scopes=_scopes(asked),
+        fingerprint=call.caller.proof.reference,
     )
-    event = Event(EventName.TOKEN_CREATE, token=row.token_id)
+    event = Event(EventName.TOKEN_CREATE, token=row.token_id, owner=row.owner)
     return _reply(201, {**_described(row), "secret": secret}, events=(event,))
 
 
 async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
     """tokens: revoke a token: one's own, anybody's for those who may do everything, or the one that is used here."""
-    proof = call.caller.proof
-    if (proof.source, proof.reference) != (Source.ISSUED_TOKEN, call.target.token_id):
+    caller = call.caller
+    itself = (caller.proof.source, caller.proof.reference) == (Source.ISSUED_TOKEN, call.target.token_id)
+    if caller.derived or not itself:
         _require_unlimited(call)
     owner = None if _may_everything(call) else call.identity.name
-    await call.registry.tokens.revoke(call.target.token_id, owner)
-    event = Event(EventName.TOKEN_REVOKE, token=call.target.token_id)
+    row = await call.registry.tokens.revoke(call.target.token_id, owner)
+    event = Event(EventName.TOKEN_REVOKE, token=row.token_id, owner=row.owner)
     return Response(204, [("cache-control", "no-store")], events=(event,))
 
 

@@ -1,8 +1,9 @@
 """Pushing blobs: sessions, chunks, single requests and mounts."""
 
+from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource, scope_of
-from simple_registry.access.policy import Allowed
-from simple_registry.http.authorization import InsufficientScope, InvalidToken
+from simple_registry.access.policy import TooNarrow, decide
+from simple_registry.http.authorization import ExpiredToken, InsufficientScope
 from simple_registry.http.call import Call, RepositoryTarget, SessionTarget
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Query, Request, Response
@@ -81,21 +82,26 @@ def _require_wide_token(call: Call[RepositoryTarget], permission: Permission) ->
 
     Raises: InsufficientScope.
     """
-    caller = call.caller
-    if caller.limited_to(permission) or not caller.could_be_wider(permission):
-        return
-    if isinstance(call.policy.decide(caller.identity, permission), Allowed):
-        raise InsufficientScope(note="the token's scopes do not reach the source of the mount")
+    narrow = isinstance(decide(call.policy, call.caller, permission), TooNarrow)
+    if narrow and call.caller.could_be_wider(permission):
+        raise InsufficientScope(note="it does not reach the source of the mount", scope=scope_text(permission))
 
 
 def _row(call: Call[SessionTarget]) -> SessionRow:
-    """Return the session. An expired credential is good for sessions that exist, and tells nothing about others."""
+    """Return the session. An expired credential is good for sessions that are older than its end, and for nothing else.
+
+    Raises: BlobUploadUnknown, ExpiredToken.
+    """
+    expired = call.caller.expires if call.caller.expired else None
     try:
-        return call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
+        row = call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
     except BlobUploadUnknown:
-        if call.caller.expired:
-            raise InvalidToken(note="an expired credential, and no session of its own") from None
+        if expired is not None:
+            raise ExpiredToken(note="no session of its own") from None
         raise
+    if expired is not None and row.started > expired:
+        raise ExpiredToken(note="a session that began after it expired")
+    return row
 
 
 def _chunk(request: Request) -> Chunk:

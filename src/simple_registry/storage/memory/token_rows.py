@@ -1,6 +1,6 @@
 """Tokens that the registry issued, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from simple_registry.storage.protocols import TokenRow
@@ -12,6 +12,8 @@ class MemoryTokenRows:
     def __init__(self) -> None:
         """Begin empty."""
         self._tokens: dict[str, TokenRow] = {}
+        self._unknown_since: dict[str, float] = {}
+        """Marks by id."""
 
     def find_token(self, secret_hash: bytes) -> TokenRow | None:
         """Return the token whose secret has this hash."""
@@ -49,3 +51,25 @@ class MemoryTokenRows:
         for token_id in expired:
             del self._tokens[token_id]
         return len(expired)
+
+    def token_owners(self) -> Mapping[str, float | None]:
+        """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
+        found: dict[str, float | None] = {}
+        for row in self._tokens.values():
+            since, before = self._unknown_since.get(row.token_id), found.setdefault(row.owner, 0.0)
+            found[row.owner] = None if since is None or before is None else max(since, before)
+        return found
+
+    async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
+        """Mark all tokens of an owner that is unknown since a time; `None` takes the marks away."""
+        for token_id in self._ids_of(owner):
+            self._unknown_since.pop(token_id, None)
+            if unknown_since is not None:
+                self._unknown_since[token_id] = unknown_since
+
+    async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
+        """Remove the tokens of an owner. Returns what they were."""
+        return [self._tokens.pop(token_id) for token_id in self._ids_of(owner)]
+
+    def _ids_of(self, owner: str) -> list[str]:
+        return [row.token_id for row in self._tokens.values() if row.owner == owner]

@@ -10,10 +10,10 @@ from simple_registry.storage.protocols import SessionRow
 from simple_registry.storage.sqlite.database import Database, Row, Value
 from simple_registry.storage.sqlite.defects import well_formed
 
-_COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched"
-_ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
+_COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched, started"
+_ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
 _FIND = f"SELECT {_COLUMNS} FROM upload_sessions WHERE session = ?"  # noqa: S608 (our own words)
-_UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?) WHERE session = ?"  # noqa: S608
+_UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE session = ?"  # noqa: S608
 _REMOVE = "DELETE FROM upload_sessions WHERE session = ?"
 _COUNT = "SELECT count(*) FROM upload_sessions"
 _EXPIRED = f"SELECT {_COLUMNS} FROM upload_sessions WHERE touched < ? ORDER BY touched, session LIMIT ?"  # noqa: S608
@@ -75,11 +75,11 @@ class SqliteSessionRows:
 
 def _values(row: SessionRow) -> tuple[Value, ...]:
     digest = None if row.received_digest is None else str(row.received_digest)
-    return (row.session, row.repository, row.identity, row.algorithm, row.received, digest, row.touched)
+    return (row.session, row.repository, row.identity, row.algorithm, row.received, digest, row.touched, row.started)
 
 
 def _session(row: Row) -> SessionRow:
-    session, repository, identity, algorithm, received, digest, touched = row
+    session, repository, identity, algorithm, received, digest, touched, started = row
     return SessionRow(
         session=str(session),
         repository=RepositoryName(str(repository)),
@@ -88,4 +88,5 @@ def _session(row: Row) -> SessionRow:
         received=int(received or 0),
         received_digest=None if digest is None else parse_digest(str(digest)),
         touched=float(touched or 0),
+        started=float(started or 0),
     )

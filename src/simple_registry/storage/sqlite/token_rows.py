@@ -1,14 +1,14 @@
 """Tokens that the registry issued."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 
 from simple_registry.storage.protocols import TokenRow
 from simple_registry.storage.sqlite.database import Database, Row, Value
 
-_COLUMNS = "token_id, secret_hash, owner, description, created, expires, scopes, last_used"
+_COLUMNS = "token_id, secret_hash, owner, description, created, expires, scopes, fingerprint, last_used"
 _FIND = f"SELECT {_COLUMNS} FROM tokens WHERE secret_hash = ?"  # noqa: S608 (our own words)
 _FIND_BY_ID = f"SELECT {_COLUMNS} FROM tokens WHERE token_id = ?"  # noqa: S608 (our own words)
 _PAGE = f"SELECT {_COLUMNS} FROM tokens WHERE token_id > ? ORDER BY token_id LIMIT ?"  # noqa: S608 (our own words)
@@ -18,10 +18,15 @@ WHERE owner = ? AND token_id > ?
 ORDER BY token_id LIMIT ?
 """  # noqa: S608 (our own words)
 _COUNT_OF_OWNER = "SELECT count(*) FROM tokens WHERE owner = ?"
-_ADD = f"INSERT INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
+_ADD = f"INSERT INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
 _REMOVE = "DELETE FROM tokens WHERE token_id = ?"
 _TOUCH = "UPDATE tokens SET last_used = ?1 WHERE token_id = ?2 AND coalesce(last_used, ?1 - 1) < ?1"
 _REMOVE_EXPIRED = "DELETE FROM tokens WHERE expires < ?"
+_OWNERS = """
+SELECT owner, CASE WHEN count(unknown_since) = count(*) THEN max(unknown_since) END FROM tokens GROUP BY owner
+"""
+_MARK_OWNER = "UPDATE tokens SET unknown_since = ? WHERE owner = ?"
+_REMOVE_OF_OWNER = f"DELETE FROM tokens WHERE owner = ? RETURNING {_COLUMNS}"  # noqa: S608 (our own words)
 
 
 class SqliteTokenRows:
@@ -85,15 +90,37 @@ class SqliteTokenRows:
 
         return await self._database.write(remove)
 
+    def token_owners(self) -> Mapping[str, float | None]:
+        """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
+        rows = self._database.rows(_OWNERS)
+        return {str(owner): None if since is None else float(since) for owner, since in rows}
+
+    async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
+        """Mark all tokens of an owner that is unknown since a time; `None` takes the marks away."""
+
+        def mark(connection: apsw.Connection) -> None:
+            connection.execute(_MARK_OWNER, (unknown_since, owner))
+
+        await self._database.write(mark)
+
+    async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
+        """Remove the tokens of an owner. Returns what they were."""
+
+        def remove(connection: apsw.Connection) -> Sequence[TokenRow]:
+            return [_token(row) for row in connection.execute(_REMOVE_OF_OWNER, (owner,)).fetchall()]
+
+        return await self._database.write(remove)
+
 
 def _values(row: TokenRow) -> tuple[Value, ...]:
     scopes = None if row.scopes is None else json.dumps(row.scopes, ensure_ascii=False)
     secret_hash = row.secret_hash.hex()
-    return (row.token_id, secret_hash, row.owner, row.description, row.created, row.expires, scopes, row.last_used)
+    about = (row.token_id, secret_hash, row.owner, row.description)
+    return (*about, row.created, row.expires, scopes, row.fingerprint, row.last_used)
 
 
 def _token(row: Row) -> TokenRow:
-    token_id, secret_hash, owner, description, created, expires, scopes, last_used = row
+    token_id, secret_hash, owner, description, created, expires, scopes, fingerprint, last_used = row
     return TokenRow(
         token_id=str(token_id),
         secret_hash=bytes.fromhex(str(secret_hash)),
@@ -102,5 +129,6 @@ def _token(row: Row) -> TokenRow:
         created=float(created or 0),
         expires=None if expires is None else float(expires),
         scopes=None if scopes is None else tuple(str(scope) for scope in json.loads(str(scopes))),
+        fingerprint=None if fingerprint is None else str(fingerprint),
         last_used=None if last_used is None else float(last_used),
     )
