@@ -38,6 +38,21 @@ metadata: {name: robot}
 spec: {username: robot, value: static-token-of-robot-0123456789, expiresAt: "2999-12-31T23:59:59Z"}
 """
 
+OPEN = """\
+---
+kind: User
+metadata: {name: anonymous}
+spec: {}
+---
+kind: Role
+metadata: {name: everything}
+spec: {resources: ["*"], verbs: ["*"]}
+---
+kind: RoleBinding
+metadata: {name: everybody}
+spec: {subjects: [{kind: User, name: anonymous}], roleRef: {name: everything}, scopes: [^.*$]}
+"""
+
 pytestmark = pytest.mark.conformance
 
 
@@ -63,6 +78,14 @@ def test_every_challenge_and_credential_passes(tmp_path, challenge, credential):
     with serve(tmp_path / "server", configuration=documents) as registry:
         known = logged_in(registry, credential)
         outcome = check(known, tmp_path, f"{challenge}-{credential}", version="dev", sparse=True)
+
+    assert outcome.complaints(at_least=EVERYTHING) == []
+
+
+def test_without_credentials_an_open_registry_passes(tmp_path):
+    with serve(tmp_path / "server", configuration=ALLOW_MISSING + OPEN) as registry:
+        known = replace(registry, username="", password="")
+        outcome = check(known, tmp_path, "anonymous", version="dev", sparse=True)
 
     assert outcome.complaints(at_least=EVERYTHING) == []
 
