@@ -11,7 +11,7 @@ from simple_registry.access.roles import METHODS
 grants = st.sampled_from(
     ["repository:^a$:pull", "repository:^a:push", "repository:b:*", "repository:.*:pull,delete", "registry:catalog:*"]
 )
-limits = st.lists(grants, max_size=3).map(lambda texts: parse_limit(texts, exact=False))
+limits = st.lists(grants, max_size=3).map(parse_limit)
 permissions = st.builds(
     Permission, st.sampled_from(METHODS), st.sampled_from(list(Resource)), st.sampled_from(["", "a", "ab:v1", "b"])
 )

@@ -3,16 +3,17 @@
 import pytest
 from hypothesis import given, strategies as st
 
+from simple_registry.access import issuers
 from simple_registry.access.identity import Identity
 from simple_registry.access.issuers import (
-    LONGEST_REMEMBERED,
+    FILLED_CAPACITY,
     ClaimsRefused,
     TemplateBinding,
     fill_template,
     template_claims,
 )
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.scopes import ScopePattern
+from simple_registry.access.scopes import CLIENT_MEMORY, ScopePattern
 from support.access import READWRITE, role
 from support.issuing import trusted
 
@@ -25,7 +26,7 @@ def bound(*scopes):
 
 
 def test_a_subject_becomes_a_user_below_the_prefix():
-    assert trusted().identity({"sub": "repo:a/b"}) == Identity("ci:repo:a/b")
+    assert trusted().identity({"sub": "repo:a/b"}) == Identity("ci:repo:a/b", issuer="ci")
     assert trusted(user_claim="login").identity({"login": "ada", "sub": "x"}).name == "ci:ada"
 
 
@@ -127,13 +128,29 @@ def test_the_prefix_keeps_a_foreign_subject_from_being_a_user_of_ours():
     assert trusted().identity({"sub": "admin"}).name == "ci:admin"
 
 
-def test_a_filled_template_is_compiled_once_unless_it_is_long():
-    def pattern_of(repo):
-        (binding,) = bound("^{repo}/").identity({"sub": "x", "repo": repo}).bindings
-        return binding.scopes[0]
+def pattern_of(repository, template="^{repository}/"):
+    (binding,) = bound(template, "^always$").identity({"sub": "x", "repository": repository}).bindings
+    return binding.scopes[0]
 
+
+def test_a_filled_template_is_compiled_once():
     assert pattern_of("a") is pattern_of("a")
     assert pattern_of("a") != pattern_of("b")
-    long = "x" * LONGEST_REMEMBERED
-    assert pattern_of(long) == pattern_of(long)
-    assert pattern_of(long) is not pattern_of(long)
+
+
+def test_filled_templates_that_are_kept_are_bounded_by_what_they_may_take():
+    first = pattern_of("first")
+    for number in range(FILLED_CAPACITY // CLIENT_MEMORY):
+        pattern_of(f"other {number}")
+    assert pattern_of("first") is not first
+    assert issuers._filled.size <= FILLED_CAPACITY
+
+
+def test_a_claim_that_makes_a_pattern_too_large_fills_nothing():
+    assert pattern_of("x" * 900, "{repository}/").matches("x" * 900 + "/app")
+    assert pattern_of("x" * 2500, "{repository}/").text == "^always$"
+    assert pattern_of("x" * 400, template="^({repository}){9}/").text == "^always$"
+
+
+def test_an_identity_names_its_issuer():
+    assert trusted(name="ci").identity({"sub": "a"}).issuer == "ci"

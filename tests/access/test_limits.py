@@ -1,14 +1,18 @@
 """Limits of credentials: read as they are written, and never more than they say."""
 
+import time
+
 import pytest
 from hypothesis import given, strategies as st
 
+from simple_registry.access import scopes
 from simple_registry.access.limits import (
     ACTIONS,
-    LONGEST_REMEMBERED,
+    LARGEST_OF_CLIENT,
     GrantInvalid,
     narrowed,
-    parse_grant,
+    parse_client_limit,
+    parse_exact_limit,
     parse_limit,
     parse_requested_scope,
     scope_text,
@@ -16,6 +20,7 @@ from simple_registry.access.limits import (
 )
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import METHODS
+from simple_registry.access.scopes import escape
 
 names = st.from_regex(r"[a-z0-9]{1,6}([._-][a-z0-9]{1,4})?(/[a-z0-9]{1,6}){0,2}", fullmatch=True)
 tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,8}", fullmatch=True)
@@ -23,6 +28,15 @@ actions = st.lists(st.sampled_from([*ACTIONS, "*"]), unique=True)
 
 REPOSITORY = [resource for resource in Resource if resource not in {Resource.CATALOG, Resource.METRICS}]
 ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"}
+
+
+READERS = [parse_limit, parse_client_limit, parse_exact_limit]
+
+
+def one(read, text):
+    """Return the only grant of a limit."""
+    (grant,) = read([text])
+    return grant
 
 
 def allowed(grant, scope):
@@ -33,7 +47,7 @@ def allowed(grant, scope):
 
 @given(names, tags, actions)
 def test_an_exact_grant_gives_its_actions_on_its_repository_and_tags_alone(name, tag, words):
-    grant = parse_grant(f"repository:{name}:{','.join(words)}", exact=True)
+    grant = one(parse_exact_limit, f"repository:{name}:{','.join(words)}")
     given_actions = set(ACTIONS) if "*" in words else set(words)
     expected = {(verb, resource) for verb in METHODS for resource in REPOSITORY if ACTION_OF[verb] in given_actions}
     assert allowed(grant, name) == allowed(grant, f"{name}:{tag}") == expected
@@ -45,33 +59,34 @@ def test_an_exact_grant_gives_its_actions_on_its_repository_and_tags_alone(name,
 @given(st.text(max_size=20).filter(lambda text: "\n" not in text), names)
 def test_an_exact_name_is_never_a_pattern(text, name):
     try:
-        grant = parse_grant(f"repository:{text}:pull", exact=True)
+        grant = one(parse_exact_limit, f"repository:{text}:pull")
     except GrantInvalid:
         return
     if name != text:
         assert not allowed(grant, name)
 
 
-def test_a_pattern_is_searched_as_scopes_are():
-    grant = parse_grant("repository:^team/app(:v.+)?$:pull", exact=False)
+@pytest.mark.parametrize("read", [parse_limit, parse_client_limit])
+def test_a_pattern_is_searched_as_scopes_are(read):
+    grant = one(read, "repository:^team/app(:v.+)?$:pull")
     assert ("GET", Resource.MANIFESTS) in allowed(grant, "team/app:v1")
     assert allowed(grant, "team/app:latest") == set()
 
 
 def test_the_catalog_is_a_grant_of_its_own():
-    catalog = parse_grant("registry:catalog:*", exact=True)
+    catalog = one(parse_exact_limit, "registry:catalog:*")
     assert {resource for _, resource in allowed(catalog, "")} == {Resource.CATALOG}
-    assert allowed(parse_grant("repository:.*:*", exact=False), "") == {
+    assert allowed(one(parse_limit, "repository:.*:*"), "") == {
         (verb, resource) for verb in METHODS for resource in REPOSITORY
     }
-    assert allowed(parse_grant("registry:other:*", exact=True), "") == set()
+    assert allowed(one(parse_exact_limit, "registry:other:*"), "") == set()
 
 
 def test_metrics_are_a_grant_of_their_own_and_no_pattern_of_repositories_reaches_them():
-    for exact in (True, False):
-        metrics = parse_grant("registry:metrics:*", exact=exact)
+    for read in READERS:
+        metrics = one(read, "registry:metrics:*")
         assert {resource for _, resource in allowed(metrics, "")} == {Resource.METRICS}
-    assert ("GET", Resource.METRICS) not in allowed(parse_grant("repository:.*:*", exact=False), "")
+    assert ("GET", Resource.METRICS) not in allowed(one(parse_limit, "repository:.*:*"), "")
 
 
 @pytest.mark.parametrize(
@@ -92,15 +107,16 @@ def test_metrics_are_a_grant_of_their_own_and_no_pattern_of_repositories_reaches
     ],
 )
 def test_what_is_no_grant_is_refused(text):
-    with pytest.raises(GrantInvalid):
-        parse_grant(text, exact=False)
+    for read in (parse_limit, parse_client_limit):
+        with pytest.raises(GrantInvalid):
+            read([text])
 
 
 @given(st.text())
 def test_any_text_is_a_grant_or_refused_and_nothing_worse(text):
-    for exact in (True, False):
+    for read in READERS:
         try:
-            parse_grant(text, exact=exact)
+            read([text])
         except GrantInvalid:
             continue
 
@@ -110,7 +126,7 @@ def test_any_scope_that_is_asked_for_is_read_or_left_out(kind, rest):
     for text in (f"{kind}:{rest}", f"repository:{rest}", f"registry:{rest}:pull"):
         scope = parse_requested_scope(text)
         assert scope is None or parse_requested_scope(scope) == scope
-        assert scope is None or parse_limit([scope], exact=True)
+        assert scope is None or parse_exact_limit([scope])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +157,7 @@ def test_a_token_with_the_scope_that_a_permission_needs_leaves_room_for_it(name,
     permission = Permission(verb, resource, name)
     scope = scope_text(permission)
     assert parse_requested_scope(scope) == scope
-    assert within(parse_limit([scope], exact=True), permission)
+    assert within(parse_exact_limit([scope]), permission)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +188,7 @@ def test_a_scope_names_repository_and_actions(permission, scope):
     ],
 )
 def test_a_limit_of_names_narrows_a_scope(scope, left):
-    limit = parse_limit(["repository:a:pull", "repository:a:push", "registry:catalog:*"], exact=True)
+    limit = parse_exact_limit(["repository:a:pull", "repository:a:push", "registry:catalog:*"])
     assert narrowed(scope, limit) == left
 
 
@@ -180,7 +196,7 @@ def test_no_limit_leaves_room_for_all_and_an_empty_one_for_nothing():
     permission = Permission("GET", Resource.BLOBS, "a")
     assert within(None, permission)
     assert not within((), permission)
-    assert not within(parse_limit([], exact=True), permission)
+    assert not within(parse_exact_limit([]), permission)
 
 
 @given(st.lists(st.tuples(names, actions), max_size=3), names)
@@ -188,18 +204,67 @@ def test_a_limit_is_the_sum_of_its_grants(grants, name):
     texts = [f"repository:{each}:{','.join(words)}" for each, words in grants]
     for verb in METHODS:
         permission = Permission(verb, Resource.BLOBS, name)
-        expected = any(parse_grant(text, exact=True).allows(permission) for text in texts)
-        assert within(parse_limit(texts, exact=True), permission) == expected
+        expected = any(one(parse_exact_limit, text).allows(permission) for text in texts)
+        assert within(parse_exact_limit(texts), permission) == expected
 
 
-def test_a_limit_is_compiled_once_unless_it_is_long():
-    short, long = ["repository:^team/:pull"], [f"repository:^{'x' * LONGEST_REMEMBERED}:pull"]
-    assert parse_limit(short, exact=False) is parse_limit(tuple(short), exact=False)
-    assert parse_limit(short, exact=True) != parse_limit(short, exact=False)
-    assert parse_limit(long, exact=False) is not parse_limit(long, exact=False)
+@given(names, tags, actions)
+def test_a_name_is_what_the_pattern_of_it_and_its_tags_was(name, tag, words):
+    exact = one(parse_exact_limit, f"repository:{name}:{','.join(words)}")
+    pattern = one(parse_limit, f"repository:^{escape(name)}(:|$):{','.join(words)}")
+    for scope in (name, f"{name}:{tag}", f"{name}x", f"{name}/x:{tag}", f"x/{name}", "", ":", f":{name}"):
+        assert allowed(exact, scope) == allowed(pattern, scope)
 
 
-def test_a_wrong_limit_is_refused_every_time():
-    for _ in range(2):
-        with pytest.raises(GrantInvalid):
-            parse_limit(["repository:(:pull"], exact=False)
+def test_a_name_needs_no_pattern(monkeypatch):
+    monkeypatch.setattr(scopes, "re2", None)
+    (grant,) = parse_exact_limit(["repository:team/app:pull"])
+    assert grant.allows(Permission("GET", Resource.BLOBS, "team/app"))
+
+
+HEAVY = r"repository:(?i)(\pL|\pN){400}x:pull"
+
+
+def test_a_heavy_pattern_is_right_for_documents_only():
+    with pytest.raises(GrantInvalid, match="no valid pattern"):
+        parse_client_limit([HEAVY])
+    assert parse_limit([HEAVY])
+
+
+def test_patterns_of_a_client_are_bounded_together():
+    large = f"repository:{'x' * 450}$:pull"
+    fitting = [large] * (LARGEST_OF_CLIENT // 460)
+    assert len(parse_client_limit(fitting)) == len(fitting)
+    with pytest.raises(GrantInvalid, match="too large together"):
+        parse_client_limit(fitting + [large] * 2)
+
+
+def test_a_hundred_usual_patterns_are_within_the_budget():
+    usual = [
+        "^team/app(:|$)",
+        "^team/app(:v.+)?$",
+        "^team/[^/]+(:|$)",
+        "^(team/app|team/other|lib/base)(:.+)?$",
+        r"^team/[a-z0-9._-]+:v[0-9]+\.[0-9]+$",
+    ]
+    assert len(parse_client_limit([f"repository:{pattern}:pull,push" for pattern in usual * 20])) == 100
+
+
+@pytest.mark.parametrize("pattern", [HEAVY, r"repository:(?i)" + r"\pL" * 150 + ":pull", r"repository:\PN:pull"])
+def test_classes_of_unicode_are_refused_unread(pattern, monkeypatch):
+    monkeypatch.setattr(scopes, "re2", None)
+    with pytest.raises(GrantInvalid, match="names are ASCII"):
+        parse_client_limit([pattern])
+
+
+HOSTILE = ["(?:[a-z]{1,9}/?){51}:v$", "(.*a){20}.{20}z", "(a|b|ab|ba|aab){120}x", "(?:a?b?c?d?){120}x", "(a?){300}z"]
+
+
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_what_a_decision_within_a_limit_takes_is_bounded(pattern):
+    size = parse_client_limit([f"repository:{pattern}:pull"])[0].pattern.size
+    limit = parse_client_limit([f"repository:{pattern}:pull"] * (LARGEST_OF_CLIENT // size))
+    began = time.process_time()
+    for number in range(10):
+        assert not within(limit, Permission("GET", Resource.MANIFESTS, f"{'ab' * 127}:{'ab' * 63}{number}"))
+    assert (time.process_time() - began) / 10 < 0.5  # 0.04 s on a quiet machine

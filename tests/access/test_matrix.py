@@ -197,7 +197,7 @@ def test_the_binding_that_a_decision_names_gives_it_alone():
 
 @pytest.mark.parametrize("limit", LIMITS)
 def test_a_limited_credential_does_what_both_its_user_and_its_limit_allow(limit):
-    limits = () if limit is None else (parse_limit(limit, exact=False),)
+    limits = () if limit is None else (parse_limit(limit),)
     asked = 0
     for bindings in sets_of_bindings(count=4, seed=11):
         policy = policy_of(bindings)

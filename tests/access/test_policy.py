@@ -139,7 +139,7 @@ def test_parts_of_everything_are_not_everything():
 @given(bindings, identities, permissions, st.sampled_from([None, (), ("repository:^a$:pull",), ("repository:.:*",)]))
 def test_a_limit_takes_away_all_but_reads_that_are_public(some, identity, permission, grants):
     policy = BindingPolicy([*some, binding("anonymous", READONLY, "^a", "^$")])
-    limits = () if grants is None else (parse_limit(grants, exact=False),)
+    limits = () if grants is None else (parse_limit(grants),)
     caller = Caller(identity, Proof(Source.STATIC_TOKEN), limits, public=ANONYMOUS)
     public = (
         permission.verb in READ and permission.resource not in OF_REGISTRY and allows(policy, ANONYMOUS, permission)

@@ -7,7 +7,14 @@ import pytest
 import re2
 from hypothesis import given, strategies as st
 
-from simple_registry.access.scopes import LARGEST_SET, PatternInvalid, ScopePattern, escape
+from simple_registry.access.scopes import (
+    LARGEST_OF_CLIENT,
+    LARGEST_SET,
+    PatternInvalid,
+    ScopeName,
+    ScopePattern,
+    escape,
+)
 
 utf8 = st.text(st.characters(codec="utf-8"), max_size=40)
 words = st.text("ab/:.-", max_size=8)
@@ -109,3 +116,30 @@ def test_any_text_is_a_pattern_or_refused_and_nothing_worse(text):
 def test_equal_texts_make_equal_patterns():
     assert ScopePattern("a") == ScopePattern("a")
     assert len({ScopePattern("a"), ScopePattern("a"), ScopePattern("b")}) == 2
+
+
+@given(common, words)
+def test_a_pattern_of_a_client_means_what_it_means_in_a_document(pattern, scope):
+    client, document = ScopePattern(pattern, of_client=True), ScopePattern(pattern)
+    assert client.matches(scope) == document.matches(scope)
+    assert client.matches_wholly(scope) == document.matches_wholly(scope)
+
+
+@pytest.mark.parametrize("pattern", ["(?:[a-z]{1,9}/?){50}:v$", "(a|b)*a(a|b){200}$", "([ab]|xy){300}"])
+def test_a_pattern_of_a_client_is_right_where_its_automaton_outgrows_its_memory(pattern):
+    client, document = ScopePattern(pattern, of_client=True), ScopePattern(pattern)
+    for scope in ("a" * 300, "ab" * 200, "a/b" * 90 + ":v", "xyz" * 200, "xyz" * 199, "b" * 100 + "a" + "b" * 200):
+        assert client.matches(scope) == document.matches(scope)
+
+
+@pytest.mark.parametrize("pattern", [r"(?i)(\pL|\pN){400}x", "a{999}b{999}", r"\pL" * 60, "[^a]{400}"])
+def test_what_costs_too_much_is_right_for_documents_only(pattern):
+    with pytest.raises(PatternInvalid, match="large"):
+        ScopePattern(pattern, of_client=True)
+    assert ScopePattern(pattern).size > LARGEST_OF_CLIENT // 2
+
+
+def test_a_name_is_itself_and_its_tags():
+    name = ScopeName("team/app")
+    assert [scope for scope in ("team/app", "team/app:v1", "team/app:") if not name.matches(scope)] == []
+    assert [scope for scope in ("", "team/ap", "team/apps", "team/app/x:v1", "a/team/app") if name.matches(scope)] == []

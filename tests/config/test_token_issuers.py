@@ -84,6 +84,43 @@ def test_keys_come_over_https_or_from_this_machine(load, url):
     assert issuer(load(keys=f"{{jwksURL: {url}}}")).keys == KeysFromUrl(url.strip("'"))
 
 
+def second(name="other", **fields):
+    lines = {"issuer": "https://other.example", "audience": "r", "keys": "{pem: [x]}", **fields}
+    spec = "".join(f"  {field}: {text}\n" for field, text in lines.items())
+    return f"---\nkind: TokenIssuer\nmetadata: {{name: '{name}'}}\nspec:\n{spec}"
+
+
+@pytest.mark.parametrize(
+    ("first", "further"),
+    [
+        ("ci-", second(userPrefix="ci-prod-")),
+        ("ci-prod-", second(userPrefix="ci-")),
+        ("ci-", second(userPrefix="ci-")),
+        ("ci:", second(name="ci:b")),
+        ("other:b:", second(name="other")),
+        ("ci-", second(userPrefix="ci-prod-", issuer="https://ci.example")),
+        (":", second(userPrefix="'::'")),
+    ],
+)
+def test_no_issuer_can_name_the_users_of_another(load, first, further):
+    with pytest.raises(ConfigError, match=r"a\.yaml:[0-9]+: .*could name users of the other; give one"):
+        load(further, userPrefix=f"'{first}'")
+
+
+@pytest.mark.parametrize(
+    ("first", "further"),
+    [
+        ("ci-", second(userPrefix="cd-")),
+        ("ci-", second(userPrefix="ci-", issuer="https://ci.example", audience="another")),
+        ("", second(userPrefix="ci-")),
+        ("", second(userPrefix="''")),
+        ("ci-", second(name="ci2")),
+    ],
+)
+def test_prefixes_that_keep_names_apart_are_accepted(load, first, further):
+    assert len(load(further, userPrefix=f"'{first}'").issuers) == 2
+
+
 def test_bindings_may_name_users_that_come_from_an_issuer(load):
     binding = (
         "---\nkind: RoleBinding\nmetadata: {name: b}\n"

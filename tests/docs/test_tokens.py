@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.access.issuers import ClaimsRefused
-from simple_registry.access.limits import parse_grant
+from simple_registry.access.limits import parse_client_limit
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
 from simple_registry.config.load import load_access
@@ -86,4 +86,4 @@ def test_the_scopes_of_the_guide_are_scopes():
     scopes = re.findall(r"repository:[^\s'\"`<]+:[a-z,]+", GUIDE.replace("\\|", "|"))
     assert len(scopes) > 4
     for scope in scopes:
-        parse_grant(scope, exact=False)
+        parse_client_limit([scope])

@@ -39,7 +39,7 @@ def test_a_further_permission_can_be_insisted_on(call):
 
 @pytest.mark.parametrize(("grant", "can"), [("repository:^a$:pull", True), ("repository:^b$:pull", False)])
 def test_the_limits_of_the_caller_count(call, grant, can):
-    limited = replace(call.caller, limits=(parse_limit([grant], exact=False),))
+    limited = replace(call.caller, limits=(parse_limit([grant]),))
     call = Call(call.request, call.target, limited, call.registry, call.policy)
     assert call.can("GET", Resource.BLOBS, "a") == can
     assert call.visible(Resource.BLOBS)("a") == can

@@ -39,7 +39,7 @@ def static_token(
     value: str, username: str, *, expires: float | None = None, scopes: Iterable[str] | None = None
 ) -> StaticToken:
     """Return what a `Token` document gives."""
-    limit = None if scopes is None else parse_limit(scopes, exact=False)
+    limit = None if scopes is None else parse_limit(scopes)
     return StaticToken(f"{username}-token", username, token_hash(value), expires, limit)
 
 

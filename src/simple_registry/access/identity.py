@@ -15,6 +15,8 @@ class Identity:
     name: str
     groups: frozenset[str] = field(default_factory=frozenset)
     bindings: tuple[BoundRole, ...] = ()
+    issuer: str | None = None
+    """The `TokenIssuer` document whose token described it, if one did."""
 
 
 ANONYMOUS_NAME = "anonymous"

@@ -1,18 +1,18 @@
 """Trusted issuers: whose signed tokens are believed, which of them, and what they bring.
 
 A token names its keys and algorithm only by reference: keys come from the configuration, algorithms from a fixed list.
-Claims fill templates after they were escaped, so no claim can widen a pattern; a claim that is missing, or is no text,
-fills nothing and the binding falls away.
+Claims fill templates after they were escaped, so no claim can widen a pattern; a claim that is missing, is no text, or
+makes the pattern larger than one of a client may be, fills nothing and the binding falls away.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from simple_registry.access.bounded_cache import BoundedCache
 from simple_registry.access.identity import Identity
 from simple_registry.access.roles import BoundRole, Role
-from simple_registry.access.scopes import ScopePattern, escape
+from simple_registry.access.scopes import CLIENT_MEMORY, PatternInvalid, ScopePattern, escape
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Every algorithm that a `TokenIssuer` may name: signatures with a public key, nothing else."""
@@ -22,11 +22,8 @@ DEFAULT_ALGORITHMS = ("RS256", "ES256", "EdDSA")
 LEEWAY = 60
 """Seconds by which the clocks of an issuer and ours may differ."""
 
-REMEMBERED = 1024
-"""Filled templates kept by each process: a token brings the same at every request, and compiling takes a while."""
-
-LONGEST_REMEMBERED = 4 * 1024
-"""Characters of a filled template that is kept."""
+FILLED_CAPACITY = 16 * 1024 * 1024
+"""Bytes of the filled templates that each process keeps: a token brings the same at every request."""
 
 _TEMPLATE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.:/-]*)\}", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,255}")
@@ -92,7 +89,8 @@ class TrustedIssuer:
             value = _text(claims.get(claim))
             if value is None or not pattern.matches_wholly(value):
                 raise ClaimsRefused(f"the claim {claim} does not meet the condition of TokenIssuer {self.name}")
-        return Identity(self.user_name(claims), known_groups | self._groups(claims), self._bound(claims))
+        groups = known_groups | self._groups(claims)
+        return Identity(self.user_name(claims), groups, self._bound(claims), issuer=self.name)
 
     def user_name(self, claims: Mapping[str, object]) -> str:
         """Return the name of the user that claims speak of.
@@ -113,7 +111,8 @@ class TrustedIssuer:
         bound = []
         for number, binding in enumerate(self.bindings):
             texts = [fill_template(scope, claims) for scope in binding.scopes]
-            scopes = tuple(_pattern(text) for text in texts if text is not None)
+            patterns = [_pattern(text) for text in texts if text is not None]
+            scopes = tuple(pattern for pattern in patterns if pattern is not None)
             if scopes:
                 bound.append(BoundRole(f"{self.name}/bindings[{number}]", binding.role, scopes))
         return tuple(bound)
@@ -132,11 +131,19 @@ def template_claims(template: str) -> Sequence[str]:
     return _TEMPLATE.findall(template)
 
 
-def _pattern(text: str) -> ScopePattern:
-    return _remembered_pattern(text) if len(text) <= LONGEST_REMEMBERED else ScopePattern(text)
+_filled: BoundedCache[str, ScopePattern] = BoundedCache(FILLED_CAPACITY)
 
 
-_remembered_pattern = lru_cache(REMEMBERED)(ScopePattern)
+def _pattern(text: str) -> ScopePattern | None:
+    """Return the pattern of a filled template; `None` when it is larger than one of a client may be."""
+    pattern = _filled.find(text)
+    if pattern is None:
+        try:
+            pattern = ScopePattern(text, of_client=True)
+        except PatternInvalid:
+            return None
+        _filled.keep(text, pattern, CLIENT_MEMORY)
+    return pattern
 
 
 def _text(value: object) -> str | None:

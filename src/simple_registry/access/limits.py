@@ -1,17 +1,20 @@
 """What a scoped credential may do at most: a list of grants. It never adds to what its user may do.
 
 Written `repository:<name or pattern>:<actions>`, `registry:catalog:*` and `registry:metrics:*`, the words of the Docker
-token protocol; the actions are `pull`, `push`, `delete` and `*`.
+token protocol; the actions are `pull`, `push`, `delete` and `*`. The middle is read by where the text comes from:
+
+    Token document    pattern                                  parse_limit
+    issued token      pattern within the budget of clients     parse_client_limit
+    access token      name                                     parse_exact_limit
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from simple_registry.access.permission import OF_REGISTRY, Permission
 from simple_registry.access.roles import PUSH, READ
-from simple_registry.access.scopes import PatternInvalid, ScopePattern, escape
+from simple_registry.access.scopes import PatternInvalid, ScopeName, ScopePattern
 from simple_registry.oci.errors import NameInvalid
 from simple_registry.oci.names import parse_repository_name
 
@@ -20,12 +23,10 @@ ACTIONS = ("pull", "push", "delete")
 _ACTION_OF = {**dict.fromkeys(READ, "pull"), **dict.fromkeys(PUSH, "push"), "DELETE": "delete"}
 _GRANT = re.compile(r"(repository|registry)(?:\([a-z]+\))?:(.+):([a-z*,]*)", re.ASCII)
 
+LARGEST_OF_CLIENT = 4_000
+"""Instructions of all patterns of one limit that a client made; see `scopes.LARGEST_OF_CLIENT`."""
 
-REMEMBERED = 1024
-"""Limits kept by each process: a token brings the same at every request, and compiling patterns takes a while."""
-
-LONGEST_REMEMBERED = 4 * 1024
-"""Characters of a limit that is kept."""
+_UNICODE_CLASS = re.compile(r"\\[pP]")
 
 
 class GrantInvalid(ValueError):
@@ -34,10 +35,10 @@ class GrantInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Actions on what a pattern matches."""
+    """Actions on what a pattern or a name matches."""
 
     kind: str
-    pattern: ScopePattern
+    pattern: ScopePattern | ScopeName
     actions: frozenset[str]
 
     def allows(self, permission: Permission) -> bool:
@@ -57,11 +58,45 @@ def within(limit: Limit | None, permission: Permission) -> bool:
     return limit is None or any(grant.allows(permission) for grant in limit)
 
 
-def parse_grant(text: str, *, exact: bool) -> Grant:
-    """Return the grant that a text spells; `exact` takes its middle as a name, otherwise as a pattern.
+def parse_limit(texts: Iterable[str]) -> Limit:
+    """Return the limit that the scopes of a document spell.
 
     Raises: GrantInvalid.
     """
+    return tuple(_grant(text, ScopePattern) for text in texts)
+
+
+def parse_client_limit(texts: Iterable[str]) -> Limit:
+    """Return the limit that scopes of a client spell. Compiling them takes milliseconds: call it in a thread.
+
+    Raises: GrantInvalid, for scopes that cost too much as well.
+    """
+    size, limit = 0, []
+    for text in texts:
+        grant = _grant(text, _client_pattern)
+        size += grant.pattern.size
+        if size > LARGEST_OF_CLIENT:
+            raise GrantInvalid(f"the patterns are too large together: more than {LARGEST_OF_CLIENT} instructions")
+        limit.append(grant)
+    return tuple(limit)
+
+
+def parse_exact_limit(texts: Iterable[str]) -> Limit:
+    """Return the limit that scopes with names, not patterns, spell.
+
+    Raises: GrantInvalid.
+    """
+    return tuple(_grant(text, ScopeName) for text in texts)
+
+
+def _client_pattern(text: str) -> ScopePattern:
+    # Reading a class of Unicode takes a millisecond, thousands of times what other parts of a pattern take.
+    if _UNICODE_CLASS.search(text):
+        raise PatternInvalid("names are ASCII; write [a-z0-9] for a class such as \\pL")
+    return ScopePattern(text, of_client=True)
+
+
+def _grant(text: str, read: Callable[[str], ScopePattern | ScopeName]) -> Grant:
     match = _GRANT.fullmatch(text)
     if match is None:
         raise GrantInvalid(f"{text[:200]!r} is not a scope; write repository:<name>:pull,push")
@@ -69,30 +104,10 @@ def parse_grant(text: str, *, exact: bool) -> Grant:
     actions = frozenset(words.split(",")) - {""}
     if not actions <= {*ACTIONS, "*"}:
         raise GrantInvalid(f"{text[:200]!r} has an unknown action; known: {', '.join(ACTIONS)} and *")
-    if exact:
-        # A name stands for its tags too: a token is asked for before anybody knows which tag.
-        middle = f"^{escape(middle)}(:|$)"
     try:
-        return Grant(kind, ScopePattern(middle), frozenset(ACTIONS) if "*" in actions else actions)
+        return Grant(kind, read(middle), frozenset(ACTIONS) if "*" in actions else actions)
     except PatternInvalid as error:
         raise GrantInvalid(f"{text[:200]!r} has no valid pattern: {error}") from None
-
-
-def parse_limit(texts: Iterable[str], *, exact: bool) -> Limit:
-    """Return the limit that several texts spell.
-
-    Raises: GrantInvalid.
-    """
-    spelt = tuple(texts)
-    parse = _remembered_limit if sum(map(len, spelt)) <= LONGEST_REMEMBERED else _parse_limit
-    return parse(spelt, exact)
-
-
-def _parse_limit(texts: tuple[str, ...], exact: bool) -> Limit:  # noqa: FBT001 (a key of the cache)
-    return tuple(parse_grant(text, exact=exact) for text in texts)
-
-
-_remembered_limit = lru_cache(REMEMBERED)(_parse_limit)
 
 
 def scope_text(permission: Permission) -> str:
@@ -123,7 +138,7 @@ def parse_requested_scope(text: str) -> str | None:
 
 def narrowed(scope: str, limit: Limit) -> str | None:
     """Return what a limit of exact names leaves of a scope; `None` for nothing."""
-    (asked,) = parse_limit([scope], exact=True)
+    (asked,) = parse_exact_limit([scope])
     same = [grant.actions for grant in limit if (grant.kind, grant.pattern) == (asked.kind, asked.pattern)]
     left = asked.actions & frozenset[str]().union(*same)
     if left == asked.actions:

@@ -14,7 +14,11 @@ from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
 from simple_registry.access.roles import READ, Binding, BoundRole
 
 REMEMBERED = 65_536
-"""Decisions kept by one policy. A changed policy is another object, so none outlives the rules that made it."""
+"""Decisions kept by one policy. A changed policy is another object, so none outlives the rules that made it.
+
+Only those about identities of documents are kept. What a trusted issuer's tokens describe is as large as that issuer
+signs, and there are as many as it has jobs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ class BindingPolicy:
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
         """Tell whether `identity` has `permission`, and which binding gives it."""
-        binding = self._remembered(identity, permission)
+        find = self._remembered if identity.issuer is None else self._decide
+        binding = find(identity, permission)
         return Refused(partial(self.nearest, identity, permission)) if binding is None else Allowed(binding)
 
     @property

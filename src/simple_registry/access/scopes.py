@@ -1,21 +1,37 @@
-"""Scope patterns: RE2 regular expressions that look for themselves anywhere in a scope string.
+"""Scope patterns: RE2 regular expressions that look for themselves anywhere in a scope string, and plain names.
 
-RE2 is the syntax that Go programs use, so existing manifests keep their meaning, and its time is linear in the text,
-so no pattern can stall the registry. This module is the only one that compiles or runs one.
+RE2 is the syntax that Go programs use, so existing manifests keep their meaning, and its time is linear in the text.
+It is also linear in the pattern, and so is the memory: patterns of an operator's documents may be large, those that
+clients make have a budget. This module is the only one that compiles or runs a pattern.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import re2
 
-_OPTIONS = re2.Options()
-_OPTIONS.log_errors = False
-_OPTIONS.max_mem = 8 * 1024 * 1024
+CLIENT_MEMORY = 64 * 1024
+"""Bytes that a pattern of a client takes at most, with all that matching adds."""
+
+LARGEST_OF_CLIENT = 1_000
+"""Instructions of the largest pattern that a client may make; one for a path needs fewer than 100. At worst, matching
+takes 25 ns for each of them and each character of the text."""
 
 LARGEST_SET = 5_000
 """Instructions of the largest pattern that is looked for as a set of one, which is several times faster than a search,
 since that also tells where. A set has no other way when its automaton outgrows its memory; this size leaves it room."""
+
+
+def _options(memory: int) -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = memory
+    options.never_capture = True
+    return options
+
+
+_OPTIONS = _options(8 * 1024 * 1024)
+_CLIENT_OPTIONS = _options(CLIENT_MEMORY)
 
 
 class PatternInvalid(ValueError):
@@ -24,20 +40,28 @@ class PatternInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ScopePattern:
-    """A compiled pattern; equal when its text is."""
+    """A compiled pattern, within the budget of clients if one made it; equal when its text and its maker are."""
 
     text: str
+    of_client: bool = False
+    size: int = field(init=False, compare=False)
+    """Instructions: what a match costs, for each character of the text."""
     _occurs: object = field(init=False, repr=False, compare=False)
     _describes: object = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
-            compiled = re2.compile(self.text, options=_OPTIONS)
+            compiled = re2.compile(self.text, options=_CLIENT_OPTIONS if self.of_client else _OPTIONS)
         except (re2.error, UnicodeError) as error:
             raise PatternInvalid(_reason(error)) from None
-        small = compiled.programsize <= LARGEST_SET
-        object.__setattr__(self, "_occurs", _alone(re2.Set.SearchSet, self.text) if small else compiled.search)
-        object.__setattr__(self, "_describes", _alone(re2.Set.FullMatchSet, self.text) if small else compiled.fullmatch)
+        size = compiled.programsize
+        if self.of_client and size > LARGEST_OF_CLIENT:
+            raise PatternInvalid(f"it is too large: {size} instructions, of at most {LARGEST_OF_CLIENT}")
+        # A set cannot fall back when its automaton outgrows the memory, which that of a client is too small to prevent.
+        fast = size <= LARGEST_SET and not self.of_client
+        object.__setattr__(self, "size", size)
+        object.__setattr__(self, "_occurs", _alone(re2.Set.SearchSet, self.text) if fast else compiled.search)
+        object.__setattr__(self, "_describes", _alone(re2.Set.FullMatchSet, self.text) if fast else compiled.fullmatch)
 
     def matches(self, scope: str) -> bool:
         """Tell whether the pattern occurs anywhere in `scope`; anchors are the pattern's own business."""
@@ -46,6 +70,19 @@ class ScopePattern:
     def matches_wholly(self, text: str) -> bool:
         """Tell whether the pattern describes all of `text`."""
         return self._describes(text) is not None  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeName:
+    """The name of a repository, or of a resource of the registry, as a scope: it stands for the tags below it too."""
+
+    text: str
+    size: ClassVar[int] = 0
+    """It costs nothing; see `ScopePattern.size`."""
+
+    def matches(self, scope: str) -> bool:
+        """Return whether `scope` is the name itself, or a tag of it."""
+        return scope == self.text or scope.startswith(f"{self.text}:")
 
 
 def _alone(kind: Any, text: str) -> object:

@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.external import ExternalTokenInvalid, check_claims, read_token
 from simple_registry.access.issuers import LEEWAY
-from simple_registry.access.limits import parse_limit
+from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.access.questions import QuestionInvalid, answers, parse_question
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
@@ -148,7 +148,10 @@ def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, st
         return None, f"the token's owner {row.owner!r} is no User"
     if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
         return None, f"the password of {row.owner!r}, with which the token was made, was changed or removed"
-    limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
+    try:
+        limits = () if row.scopes is None else (parse_client_limit(row.scopes),)
+    except GrantInvalid as error:
+        return None, f"the token was issued with scopes that are not accepted any more: {error}"
     return _unless_expired(Caller(identity, Proof(Source.ISSUED_TOKEN), limits, row.expires, public=rules.anonymous))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 from simple_registry.access.expiry import ExpiryInvalid, parse_expiry
-from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.cli.options import OPTIONS, PREFIX, UsageError
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import read_documents
@@ -188,7 +188,7 @@ def _expires(text: str | None, tokens: Tokens) -> float | None:
 
 def _scopes(texts: Sequence[str]) -> Sequence[str] | None:
     try:
-        parse_limit(texts, exact=False)
+        parse_client_limit(texts)
     except GrantInvalid as error:
         raise UsageError(f"-scope: {error}") from None
     return texts or None

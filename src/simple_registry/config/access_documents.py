@@ -33,11 +33,12 @@ from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import Document, Entry, Place, nearest
 from simple_registry.config.settings import Administrator
 from simple_registry.config.spec_fields import fields_of, pattern_of, role_of, texts_of
-from simple_registry.config.token_issuers import read_issuer
+from simple_registry.config.token_issuers import read_issuers
 from simple_registry.config.values import ConfigError
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
-SHORTEST_TOKEN = 16
+SHORTEST_TOKEN = 32
+"""Characters of a token's value: whoever gets hold of its hash tries values without asking the registry."""
 
 Meaning = TypeVar("Meaning")
 
@@ -77,7 +78,7 @@ def read_declared(kinds: Mapping[str, Sequence[Document]], administrator: Admini
     """
     users = {document.name: _user(document) for document in kinds.get("User", ())}
     roles = {document.name: _role(document) for document in kinds.get("Role", ())}
-    issuers = tuple(read_issuer(document, roles) for document in kinds.get("TokenIssuer", ()))
+    issuers = read_issuers(kinds.get("TokenIssuer", ()), roles)
     bindings: list[Binding] = []
     if administrator is not None and not (administrator.provisional and users):
         _require_new(administrator.name, kinds.get("User", ()))
@@ -215,7 +216,7 @@ def _hash_of(document: Document, fields: Mapping[str, Entry]) -> bytes:
 
 def _limit(entry: Entry) -> Limit:
     try:
-        return parse_limit(texts_of(entry), exact=False)
+        return parse_limit(texts_of(entry))
     except GrantInvalid as error:
         raise entry.error(f"is wrong: {error}") from None
 

@@ -1,7 +1,8 @@
 """`TokenIssuer` documents: whose signed tokens are believed, with which keys, and what they bring."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from urllib.parse import urlsplit
 
 from simple_registry.access.issuers import (
@@ -36,6 +37,34 @@ _FIELDS = (
 _SEPARATORS = ":/.-_@+"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CLAIM = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*", re.ASCII)
+
+
+def read_issuers(documents: Sequence[Document], roles: Mapping[str, Role]) -> tuple[TrustedIssuer, ...]:
+    """Return the issuers that documents describe, none of which can name users of another.
+
+    Raises: ConfigError.
+    """
+    issuers = tuple(read_issuer(document, roles) for document in documents)
+    for (_, one), (document, other) in combinations(zip(documents, issuers, strict=True), 2):
+        _require_apart(one, other, document)
+    return issuers
+
+
+def _require_apart(one: TrustedIssuer, other: TrustedIssuer, document: Document) -> None:
+    """Refuse `other`, of a document, when a name below its prefix may be one below that of `one`.
+
+    Names without a prefix are those of `User` documents, which no prefix reaches; see `AccessRules.keeps_from`.
+    """
+    prefixes = one.user_prefix, other.user_prefix
+    if not all(prefixes) or not (prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0])):
+        return
+    if prefixes[0] == prefixes[1] and one.issuer == other.issuer:
+        return
+    raise ConfigError(
+        f"{document.place}: the TokenIssuer {other.name!r} names its users {other.user_prefix + '…'!r} and "
+        f"{one.name!r} {one.user_prefix + '…'!r}, so that one could name users of the other; "
+        "give one of them another userPrefix"
+    )
 
 
 def read_issuer(document: Document, roles: Mapping[str, Role]) -> TrustedIssuer:
@@ -143,7 +172,7 @@ def _template(entry: Entry) -> str:
     """Return a template that makes a valid pattern, whatever the claims hold."""
     text = entry.text()
     try:
-        ScopePattern(fill_template(text, dict.fromkeys(template_claims(text), "sample")) or "")
+        ScopePattern(fill_template(text, dict.fromkeys(template_claims(text), "sample")) or "", of_client=True)
     except PatternInvalid as error:
         raise entry.error(f"is not a valid pattern: {error}") from None
     return text

@@ -21,7 +21,7 @@ from typing import Protocol
 from simple_registry.access.caller import EXPIRED_KEPT, Caller, Proof, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.issuers import LEEWAY, ClaimsRefused, TrustedIssuer
-from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.access.limits import GrantInvalid, parse_exact_limit
 from simple_registry.access.passwords import LONGEST as LONGEST_PASSWORD
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed import SignedTokenInvalid, TokenKind, TokenSigner
@@ -36,6 +36,7 @@ from simple_registry.http.authorization import (
     parse_authorization,
 )
 from simple_registry.http.brake import LoginBrake
+from simple_registry.http.issued_limits import IssuedLimits
 from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.http.recent_logins import RecentLogins
 from simple_registry.oci.errors import Unauthorized
@@ -68,6 +69,10 @@ class ExternalVerifier(Protocol):
         """
         ...
 
+    def stale(self, issuers: Sequence[TrustedIssuer]) -> Sequence[str]:
+        """Return the names of the issuers whose keys cannot be asked for now."""
+        ...
+
     async def close(self) -> None:
         """Give up what is under way."""
         ...
@@ -93,6 +98,7 @@ class Authenticator:
         self._brake = brake
         self.recent = RecentLogins(clock)
         self._tokens = tokens
+        self._issued_limits = IssuedLimits()
         self._signer = signer
         self._external = external
         self._clock = clock
@@ -206,7 +212,7 @@ class Authenticator:
             return _static(rules, Proof(Source.STATIC_TOKEN, hashed.hex()))
         if text.startswith(ISSUED_PREFIX):
             row = self._tokens.find(text)
-            return None if row is None else _issued(rules, row)
+            return None if row is None else await self._issued(rules, row)
         if text.count(".") != _JWT_DOTS:
             return None
         try:
@@ -219,20 +225,20 @@ class Authenticator:
     async def _of_signed(self, rules: AccessRules, token: str, kind: TokenKind) -> Caller:
         try:
             claims = self._signer.verify(token, kind)
-            limit = None if kind is TokenKind.REFRESH else parse_limit(claims.scopes, exact=True)
+            limit = None if kind is TokenKind.REFRESH else parse_exact_limit(claims.scopes)
         except (SignedTokenInvalid, GrantInvalid) as error:
             raise InvalidToken(note=str(error)) from error
         if claims.proof.source is Source.EXTERNAL:
             proved = await self._of_external(rules, claims.proof.reference)
         else:
-            proved = self._prove(rules, claims.proof, claims.subject)
+            proved = await self._prove(rules, claims.proof, claims.subject)
         if proved.identity.name != claims.subject:
             raise InvalidToken(note="the token's user is no longer who proved it")
         limits = proved.limits if limit is None else (*proved.limits, limit)
         expires = min(claims.expires, proved.expires or claims.expires)
         return replace(proved, limits=limits, expires=expires, derived=kind is TokenKind.ACCESS, public=rules.anonymous)
 
-    def _prove(self, rules: AccessRules, proof: Proof, subject: str) -> Caller:
+    async def _prove(self, rules: AccessRules, proof: Proof, subject: str) -> Caller:
         """Return whom a proof of `subject` still proves, under the rules of this moment.
 
         Raises: InvalidToken.
@@ -248,9 +254,20 @@ class Authenticator:
                 row = self._tokens.get(proof.reference)
                 if row is None:
                     raise InvalidToken(note="the token behind it was revoked")
-                return _issued(rules, row)
+                return await self._issued(rules, row)
             case _:
                 raise InvalidToken(note="an external proof where none belongs")
+
+    async def _issued(self, rules: AccessRules, row: TokenRow) -> Caller:
+        if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
+            raise InvalidToken(note=f"the password of {row.owner[:64]!r}, with which it was made, was changed or removed")
+        try:
+            limit = await self._issued_limits.find(row)
+        except GrantInvalid as error:
+            raise InvalidToken(note=f"the scopes of token {row.token_id}: {error}") from error
+        limits = () if limit is None else (limit,)
+        proof, identity = Proof(Source.ISSUED_TOKEN, row.token_id), _identity(rules, row.owner)
+        return Caller(identity, proof, limits, row.expires, public=rules.anonymous, credential=row.token_id)
 
     async def _of_external(self, rules: AccessRules, token: str) -> Caller:
         verified = await self._external.verify(token, rules.issuers)
@@ -299,12 +316,3 @@ def _static(rules: AccessRules, proof: Proof) -> Caller:
     limits = () if token.limit is None else (token.limit,)
     identity = _identity(rules, token.username)
     return Caller(identity, proof, limits, token.expires_at, public=rules.anonymous, credential=token.name)
-
-
-def _issued(rules: AccessRules, row: TokenRow) -> Caller:
-    if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
-        raise InvalidToken(note=f"the password of {row.owner[:64]!r}, with which it was made, was changed or removed")
-    limits = () if row.scopes is None else (parse_limit(row.scopes, exact=False),)
-    proof = Proof(Source.ISSUED_TOKEN, row.token_id)
-    identity = _identity(rules, row.owner)
-    return Caller(identity, proof, limits, row.expires, public=rules.anonymous, credential=row.token_id)

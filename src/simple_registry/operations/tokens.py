@@ -17,7 +17,16 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import Denied, NotFound, RegistryError
 from simple_registry.storage.protocols import TokenRow, TokenRows
 
-__all__ = ["TokenPage", "TokenRequestInvalid", "TokenRow", "TokenUnknown", "Tokens", "TooManyTokens", "new_token_id"]
+__all__ = [
+    "TokenPage",
+    "TokenRequestInvalid",
+    "TokenRow",
+    "TokenUnknown",
+    "Tokens",
+    "TooManyTokens",
+    "check_scopes",
+    "new_token_id",
+]
 
 logger = logging.getLogger("simple_registry")
 
@@ -189,5 +198,13 @@ def _check(description: str, expires: float | None, scopes: Sequence[str] | None
         raise TokenRequestInvalid(description=f"at most {LONGEST_DESCRIPTION} characters, on one line")
     if expires is not None and not now < expires <= _LATEST:
         raise TokenRequestInvalid(expires="must lie in the future")
-    if scopes is not None and (len(scopes) > MOST_SCOPES or any(len(scope) > LONGEST_SCOPE for scope in scopes)):
+    check_scopes(scopes or ())
+
+
+def check_scopes(scopes: Sequence[str]) -> None:
+    """Refuse scopes by number and length, before anything is done with them.
+
+    Raises: TokenRequestInvalid.
+    """
+    if len(scopes) > MOST_SCOPES or any(len(scope) > LONGEST_SCOPE for scope in scopes):
         raise TokenRequestInvalid(scopes=f"at most {MOST_SCOPES}, of at most {LONGEST_SCOPE} characters each")

@@ -5,6 +5,7 @@ derived from one creates tokens: whoever steals one could go on after it expired
 limited to scopes may do nothing here but revoke itself.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import msgspec
 
 from simple_registry.access.caller import Source
 from simple_registry.access.expiry import ExpiryInvalid, parse_lifetime, parse_moment
-from simple_registry.access.limits import GrantInvalid, parse_limit
+from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, NoTarget, Target
 from simple_registry.http.events import Event, EventName
@@ -21,7 +22,7 @@ from simple_registry.http.messages import Headers, Response
 from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
-from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow
+from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow, check_scopes
 
 LARGEST_REQUEST = 64 * 1024
 EVERYBODY = "*"
@@ -83,7 +84,7 @@ async def create_token(call: Call[NoTarget]) -> Response:
         call.identity.name,
         asked.description,
         expires=_expires(asked, tokens.now()),
-        scopes=_scopes(asked),
+        scopes=await _scopes(asked),
         fingerprint=call.caller.proof.reference,
     )
     event = Event(EventName.TOKEN_CREATE, token=row.token_id, owner=row.owner)
@@ -136,9 +137,10 @@ def _expires(asked: TokenRequest, now: float) -> float | None:
         raise TokenRequestInvalid(expires=str(error)) from None
 
 
-def _scopes(asked: TokenRequest) -> Sequence[str] | None:
+async def _scopes(asked: TokenRequest) -> Sequence[str] | None:
+    check_scopes(asked.scopes or ())
     try:
-        parse_limit(asked.scopes or (), exact=False)
+        await asyncio.to_thread(parse_client_limit, asked.scopes or ())
     except GrantInvalid as error:
         raise TokenRequestInvalid(scopes=str(error)) from None
     return asked.scopes
