@@ -35,7 +35,7 @@ from support.issuing import (
     trusted,
 )
 
-KEYS = parse_jwks(jwks(jwk(RSA, "rsa"), jwk(EC, "ec"), jwk(EC384, "ec384"), jwk(ED, "ed")))
+KEYS = parse_jwks(jwks(jwk(RSA, "rsa"), jwk(EC, "ec"), jwk(EC384, "ec384"), jwk(ED, "ed"))).keys
 ISSUED = trusted(algorithms=("RS256", "ES256", "ES384", "EdDSA"))
 
 
@@ -152,7 +152,7 @@ def test_every_changed_character_is_noticed():
 
 
 def test_a_token_that_names_no_key_has_only_so_many_tried():
-    keys = parse_jwks(jwks(*[jwk(OTHER_RSA)] * 20, jwk(RSA, "rsa")))
+    keys = parse_jwks(jwks(*[jwk(OTHER_RSA)] * 20, jwk(RSA, "rsa"))).keys
     refused(token(), keys=keys)
     assert len(candidates(keys, None)) == 21
 

@@ -26,7 +26,7 @@ class Proof:
     """Enough of a credential to ask later whether it still holds: see `http.authentication`.
 
     `reference` is a fingerprint of the password's hash, the hash of a static token, the id of an issued one, or an
-    external token itself; it is signed into the tokens that the registry derives, and shown nowhere.
+    external token itself. It is shown nowhere; the tokens that the registry derives carry it sealed.
     """
 
     source: Source

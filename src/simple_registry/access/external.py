@@ -1,22 +1,20 @@
 """Verifying a token of a trusted issuer (RFC 7519, with the advice of RFC 8725).
 
-The token is taken apart by one strict reader: three parts, canonical base64url, JSON without duplicate names, NaN or
-lone surrogates. Of its header only `alg`, `kid`, `typ` and `crit` are looked at: keys that a token brings or points to
+The token is taken apart strictly: three parts, canonical base64url, JSON without duplicate names, NaN or lone
+surrogates. Of its header only `alg`, `kid`, `typ` and `crit` are looked at: keys that a token brings or points to
 (`jwk`, `jku`, `x5c`, `x5u`) mean nothing. Expiry is returned, not judged: an upload may be finished with a token that
 expired while it was on its way, and `http.authentication` decides which.
 """
 
-import base64
-import binascii
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from simple_registry.access.compact import CompactInvalid, parse_compact
 from simple_registry.access.issuers import ALGORITHMS, LEEWAY, TrustedIssuer
 from simple_registry.access.jwks import PublicKey
 
@@ -26,7 +24,6 @@ LARGEST = 16 * 1024
 MOST_KEYS_TRIED = 8
 """Keys tried for a token that names none."""
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _TYPES = frozenset({"jwt", "at+jwt"})
 _LATEST = 253_402_300_799  # the end of the year 9999
 _LONGEST_KID = 512
@@ -63,15 +60,16 @@ def read_token(token: str) -> UnverifiedToken:
     """
     if len(token) > LARGEST:
         raise ExternalTokenInvalid(f"longer than {LARGEST} characters")
-    if _TOKEN.fullmatch(token) is None:
-        raise ExternalTokenInvalid("not three parts of base64url")
-    signed, _, signature = token.rpartition(".")
-    header, claims = (_object(part) for part in signed.split("."))
+    try:
+        parts = parse_compact(token)
+    except CompactInvalid as error:
+        raise ExternalTokenInvalid(str(error)) from None
+    header, claims = _object(parts.header), _object(parts.payload)
     _check_header(header)
     issuer = claims.get("iss")
     if not isinstance(issuer, str):
         raise ExternalTokenInvalid("iss is missing or no text")
-    return UnverifiedToken(header["alg"], header.get("kid"), issuer, claims, signed.encode(), _decode(signature))
+    return UnverifiedToken(header["alg"], header.get("kid"), issuer, claims, parts.signed, parts.signature)
 
 
 def verify_external(token: str, issuer: TrustedIssuer, keys: Sequence[PublicKey], now: float) -> ExternalClaims:
@@ -152,9 +150,8 @@ def _time(claims: Mapping[str, object], name: str) -> float:
     return float(value)
 
 
-def _object(part: str) -> dict[str, Any]:
+def _object(data: bytes) -> dict[str, Any]:
     """Return the JSON object in a part of a token."""
-    data = _decode(part)
     try:
         # Two readers, each stricter in its own way: the first about characters and numbers, the second about names.
         msgspec.json.decode(data)
@@ -178,14 +175,3 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError("a number out of range")
     return value
-
-
-def _decode(part: str) -> bytes:
-    """Return the bytes of a part, whose encoding must be the only one that they have."""
-    try:
-        data = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise ExternalTokenInvalid("not base64url") from None
-    if base64.urlsafe_b64encode(data).rstrip(b"=") != part.encode():
-        raise ExternalTokenInvalid("not canonical base64url")
-    return data
