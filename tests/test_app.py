@@ -107,7 +107,7 @@ def test_only_one_worker_does_maintenance(tmp_path):
         kinds = [[type(work).__name__ for work in app.build(settings, worker).background] for worker in (0, 1)]
     finally:
         claim.release()
-    assert kinds == [["Measures", "LiveAccess", "Maintenance"], ["Measures", "LiveAccess"]]
+    assert kinds == [["Measures", "LiveAccess", "KeyRefresh", "Maintenance"], ["Measures", "LiveAccess", "KeyRefresh"]]
 
 
 def test_what_a_worker_builds_serves_from_the_prepared_directory(tmp_path):

@@ -1,5 +1,6 @@
 """What the application's parts count arrives in the metrics, asked through the front."""
 
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -13,6 +14,7 @@ from simple_registry.http.routes import ROUTES
 from simple_registry.measuring import LAYOUT, Decisions
 from simple_registry.metrics import families
 from simple_registry.metrics.families import FAMILIES, SAMPLED
+from support import issuing
 from support.access import PASSWORD_HASH, binding, rules, static_token
 from support.documents import push_image
 from support.exposition import parse, value
@@ -21,6 +23,11 @@ from support.stores import behind, in_memory
 from support.time import SettableClock
 
 WATCHER = ("metrics", "GET")
+ISSUER = """
+kind: TokenIssuer
+metadata: {name: ci}
+spec: {issuer: "https://ci.example", audience: registry, keys: {jwksFile: keys.json}}
+"""
 
 
 def told(front, **how):
@@ -42,7 +49,14 @@ def make_front():
 def served(tmp_path):
     """A registry as a worker builds it."""
     administrator = Administrator("admin", Secret(PASSWORD_HASH))
-    settings = Settings(data_dir=tmp_path / "data", administrator=administrator, audit=tmp_path / "audit")
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "issuer.yaml").write_text(ISSUER)
+    settings = Settings(
+        data_dir=tmp_path / "data",
+        administrator=administrator,
+        audit=tmp_path / "audit",
+        config_dirs=(tmp_path / "documents",),
+    )
     claim = app.prepare(settings)
     application = app.build(settings, 0)
     application.follow_certificate(lambda: 1_900_000_000.0)
@@ -157,6 +171,23 @@ def test_a_client_is_told_which_scope_reads_metrics_and_gets_a_token_for_it(make
     assert token["scope"] == "registry:metrics:*"
     told(front, token=token["token"])
     assert front.get("/token?scope=registry:metrics:*", user="anonymous", password="").status == 401
+
+
+def test_an_issuer_whose_keys_cannot_be_asked_for_is_named(served, tmp_path):
+    keys = tmp_path / "documents" / "keys.json"
+    keys.write_bytes(issuing.jwks(issuing.jwk(issuing.RSA)))
+
+    def seen():
+        served.get("/v2/", token=issuing.token(iss="https://ci.example"))  # the keys are looked at
+        stale = value(told(served), "simple_registry_issuer_keys_stale", issuer="ci")
+        return served.get("/readyz", user=None).json["staleIssuers"], stale
+
+    assert seen() == ([], 0)
+    keys.unlink()
+    deadline = time.monotonic() + 20
+    while (found := seen()) != (["ci"], 1) and time.monotonic() < deadline:
+        time.sleep(0.1)  # a file is looked at once a second, by the clock of the machine
+    assert found == (["ci"], 1)
 
 
 def test_endpoints_have_names_of_their_own():

@@ -30,7 +30,7 @@ from simple_registry.http.challenges import Challenger
 from simple_registry.http.dispatch import Dispatcher
 from simple_registry.http.external_tokens import ExternalTokens
 from simple_registry.http.handlers.token import REFRESH_LIFE, TokenService
-from simple_registry.http.issuer_keys import IssuerKeys
+from simple_registry.http.issuer_keys import IssuerKeys, KeyRefresh
 from simple_registry.http.origins import Origins
 from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.measuring import (
@@ -41,6 +41,7 @@ from simple_registry.measuring import (
     measure_certificate,
     measure_collection,
     measure_database,
+    measure_issuers,
     measure_logins,
     measure_store,
 )
@@ -227,6 +228,7 @@ class RegistryApplication:
         measure_cache(measures, "logins", authenticator.recent)
         measure_cache(measures, "manifests", manifests.cache)
         measure_logins(measures, dispatcher)
+        measure_issuers(measures, lambda: self._rules().issuers, trust.external)
         measure_store(measures, stores.metadata.count_sessions, settings.data_dir)
 
     def _rules(self) -> AccessRules:
@@ -237,6 +239,7 @@ class RegistryApplication:
         self._stores.content.check()
         return {
             "configuration": "current" if self._access.status.ok else "stale",
+            "staleIssuers": self._external.stale(self._rules().issuers),
             "storage": self._stores.uploads.condition(),
         }
 
@@ -332,10 +335,11 @@ def build(settings: Settings, worker: int, processes: Processes | None = None) -
     secret = settings.web.token_secret
     key_file = KeyFile(layout.signing_keys, clock) if secret is None else None
     access = live_access(settings, tell=worker == MAINTENANCE_WORKER)
+    issuer_keys = IssuerKeys(HttpsFetcher(), clock)
     trust = Trust(
         access=access,
         signing_keys=key_file or GivenKey(secret.reveal().encode() if secret else b""),
-        external=ExternalTokens(IssuerKeys(HttpsFetcher(), clock), clock),
+        external=ExternalTokens(issuer_keys, clock),
     )
     measures = Measures(processes or Processes(LAYOUT, 1))
     measure_access(measures, access)
@@ -347,7 +351,7 @@ def build(settings: Settings, worker: int, processes: Processes | None = None) -
     application = RegistryApplication(
         settings, stores, trust, clock, log=log, measures=measures, audit=audit_file.write if audit_file else None
     )
-    application.background.append(access)
+    application.background += [access, KeyRefresh(issuer_keys, lambda: access.rules.issuers)]
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval
         maintenance = Maintenance(application.garbage, key_file, clock, interval=interval)

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Protocol
 
 from simple_registry import __version__
+from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.config.live_access import LiveAccess
+from simple_registry.http.authentication import ExternalVerifier
 from simple_registry.http.dispatch import Dispatcher
 from simple_registry.http.routes import ROUTES
 from simple_registry.metrics import families
@@ -88,6 +90,19 @@ def measure_access(measures: Measures, access: LiveAccess) -> None:
     measures.watch(families.ACCESS_RELOADS, lambda: access.failures, "failed")
     measures.watch(families.ACCESS_STALE, lambda: not access.status.ok)
     measure_cache(measures, "decisions", Decisions(lambda: access.rules.policy))
+
+
+def measure_issuers(
+    measures: Measures, issuers: Callable[[], Sequence[TrustedIssuer]], external: ExternalVerifier
+) -> None:
+    """Export which issuers' keys cannot be asked for, as this process sees it."""
+
+    def stale() -> Mapping[tuple[str, ...], float]:
+        trusted = issuers()
+        names = external.stale(trusted)
+        return {(issuer.name,): float(issuer.name in names) for issuer in trusted}
+
+    measures.ask(families.ISSUER_KEYS_STALE, stale)
 
 
 def measure_database(measures: Measures, database: Writes) -> None:

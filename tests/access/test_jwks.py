@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.access.jwks import MOST_KEYS, KeysInvalid, parse_jwks, parse_pem_keys
+from simple_registry.access.jwks import MOST_KEYS, Jwks, KeysInvalid, parse_jwks, parse_pem_keys
 from support.issuing import EC, EC384, ED, K1, RSA, WEAK_RSA, jwk, jwks, private_pem, public_pem
 
 RSA_ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
@@ -16,7 +16,7 @@ RSA_ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
     ("key", "algorithms"), [(RSA, RSA_ALGORITHMS), (EC, {"ES256"}), (EC384, {"ES384"}), (ED, {"EdDSA"})]
 )
 def test_a_key_verifies_what_its_type_is_for(key, algorithms):
-    (read,) = parse_jwks(jwks(jwk(key, "a")))
+    (read,) = parse_jwks(jwks(jwk(key, "a"))).keys
     assert (read.kid, read.algorithms) == ("a", algorithms)
     assert read.key == key.public_key()
     (pem,) = parse_pem_keys([public_pem(key)])
@@ -24,7 +24,7 @@ def test_a_key_verifies_what_its_type_is_for(key, algorithms):
 
 
 def test_alg_narrows_what_a_key_is_for():
-    (read,) = parse_jwks(jwks(jwk(RSA, "a", alg="PS384")))
+    (read,) = parse_jwks(jwks(jwk(RSA, "a", alg="PS384"))).keys
     assert read.algorithms == {"PS384"}
 
 
@@ -44,10 +44,12 @@ def test_private_keys_are_refused_in_pem_without_showing_them():
         {"kty": "new", "k": "c2VjcmV0"},
     ],
 )
-def test_a_document_with_a_private_or_symmetric_key_is_refused_as_a_whole(entry):
-    with pytest.raises(KeysInvalid, match="private or symmetric") as caught:
-        parse_jwks(jwks(jwk(ED, "good"), entry))
-    assert "c2VjcmV0" not in str(caught.value)
+def test_a_private_or_symmetric_key_is_left_out_and_told(entry):
+    read = parse_jwks(jwks(entry, jwk(ED, "good"), entry))
+    assert [key.kid for key in read.keys] == ["good"]
+    (mistake,) = read.mistakes
+    assert "private or symmetric" in mistake
+    assert "c2VjcmV0" not in mistake
 
 
 @pytest.mark.parametrize(
@@ -66,9 +68,9 @@ def test_a_document_with_a_private_or_symmetric_key_is_refused_as_a_whole(entry)
     ],
 )
 def test_keys_for_other_uses_and_of_other_kinds_are_left_out(entry):
-    assert [key.kid for key in parse_jwks(jwks(entry, jwk(ED, "good")))] == ["good"]
-    with pytest.raises(KeysInvalid, match="no key"):
-        parse_jwks(jwks(entry))
+    read = parse_jwks(jwks(entry, jwk(ED, "good")))
+    assert ([key.kid for key in read.keys], read.mistakes) == (["good"], ())
+    assert parse_jwks(jwks(entry)) == Jwks(())
 
 
 @pytest.mark.parametrize(
@@ -82,16 +84,25 @@ def test_keys_for_other_uses_and_of_other_kinds_are_left_out(entry):
         {"kty": "OKP", "crv": "Ed25519", "x": None},
         {"kty": "OKP", "crv": "Ed25519", "x": "é"},
         jwk(WEAK_RSA),
+        1,
+        None,
+        ["RSA"],
     ],
 )
-def test_broken_and_weak_keys_are_refused(entry):
-    with pytest.raises(KeysInvalid):
-        parse_jwks(jwks(entry))
+def test_broken_and_weak_keys_are_left_out_and_told(entry):
+    read = parse_jwks(jwks(jwk(EC, "first"), entry, jwk(ED, "last")))
+    assert [key.kid for key in read.keys] == ["first", "last"]
+    assert len(read.mistakes) == 1
+
+
+@pytest.mark.parametrize("data", [b"{}", b'{"keys": []}', b'{"keys": [], "other": 1}'])
+def test_a_document_without_keys_says_that_there_are_none(data):
+    assert parse_jwks(data) == Jwks(())
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff", b"[]", b"{}", b'{"keys": {}}', b'{"keys": [1]}', b'{"keys": []}', b"[" * 100_000, b'{"keys": NaN}'],
+    [b"", b"\xff", b"[]", b"null", b'{"keys": {}}', b'{"keys": null}', b'{"keys": [', b"[" * 100_000, b'{"keys": NaN}'],
 )
 def test_other_documents_are_refused(data):
     with pytest.raises(KeysInvalid):

@@ -46,7 +46,13 @@ def tokens(fetcher, clock):
 
 
 def verify(tokens, text, *issuers):
-    return asyncio.run(tokens.verify(text, issuers or (OTHER, trusted())))
+    async def scenario():
+        try:
+            return await tokens.verify(text, issuers or (OTHER, trusted()))
+        finally:  # what is asked for in the background is answered
+            await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+    return asyncio.run(scenario())
 
 
 def refused(tokens, text, *issuers):
@@ -121,15 +127,28 @@ def test_a_key_that_the_issuer_dropped_ends_its_tokens(tokens, fetcher, clock):
     verify(tokens, text, trusted(URL))
     fetcher.document = jwks(jwk(OTHER_RSA, "new"))
     clock.advance(FRESH)
+    verify(tokens, text, trusted(URL))  # asks
     refused(tokens, text, trusted(URL))
 
 
-def test_refusals_are_not_remembered_and_what_is_remembered_is_bounded(tokens, monkeypatch):
-    monkeypatch.setattr(module, "REMEMBERED", 3)
+def test_an_issuer_whose_keys_cannot_be_asked_for_is_named(tokens, fetcher, clock):
+    issuers = trusted(URL), trusted()
+    text = token(header={"kid": "rsa"}, exp=NOW + 9999)
+    verify(tokens, text, *issuers)
+    assert tokens.stale(issuers) == []
+    fetcher.down = True
+    clock.advance(FRESH)
+    verify(tokens, text, *issuers)
+    assert tokens.stale(issuers) == [trusted(URL).name]
+
+
+def test_refusals_are_not_kept_and_what_is_kept_is_bounded(fetcher, clock, monkeypatch):
+    monkeypatch.setattr(module, "VERIFIED_CAPACITY", 3 * 20 * 900)
+    tokens = ExternalTokens(IssuerKeys(fetcher, clock), clock)
     for number in range(9):
         verify(tokens, token(jti=str(number)))
         refused(tokens, token(OTHER_RSA, jti=str(number)))
-    assert len(tokens._verified) == 3
+    assert 0 < tokens._verified.size <= 3 * 20 * 900
 
 
 def test_a_random_kid_does_not_hammer_the_issuer(tokens, fetcher):

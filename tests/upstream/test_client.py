@@ -9,6 +9,7 @@ import time
 import pytest
 
 from e2e.certificates import issue
+from simple_registry.upstream import client
 from simple_registry.upstream.client import LARGEST, HttpsFetcher
 from simple_registry.upstream.protocols import UpstreamFault
 from support.documents_server import DocumentsServer
@@ -182,6 +183,19 @@ def test_a_server_that_drips_is_cut(server):
     fetcher = HttpsFetcher(step_timeout=1.0, deadline=0.5)
     assert "too long" in refused(server.url, fetcher)
     assert time.monotonic() - before < 3
+
+
+def test_a_resolver_of_names_that_hangs_is_given_up(monkeypatch):
+    answer = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: answer.wait(60) and [])
+    monkeypatch.setattr(client, "_GRACE", 0.1)
+    before = time.monotonic()
+    try:
+        assert "too long" in refused("https://issuer.example/", HttpsFetcher(step_timeout=0.1, deadline=0.1))
+        assert time.monotonic() - before < 10
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "fetch")
+    finally:
+        answer.set()
 
 
 def test_nobody_listening_is_a_fault():

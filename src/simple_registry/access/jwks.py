@@ -1,8 +1,8 @@
 """The public keys of trusted issuers: read from JWKS documents (RFC 7517) and PEM.
 
 Only public keys for signatures are taken, each with the algorithms that its type, and its `alg`, leave: a token cannot
-have a key used in a way that was not meant. A document with a private or symmetric key in it is refused as a whole,
-since whoever wrote it made a mistake that others should hear of.
+have a key used in a way that was not meant. An entry that cannot be used is left out, with a reason for the log. It
+never spoils the others: refusing the document would leave the keys of before in use, withdrawn ones too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class KeysInvalid(Exception):
-    """A document holds no keys that can be used, or some that must not be in it; the message says what is wrong."""
+    """Not a document of keys, or a key that cannot be used; the message says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,38 @@ class PublicKey:
     key: object = field(repr=False)
 
 
-def parse_jwks(data: bytes) -> Sequence[PublicKey]:
+@dataclass(frozen=True, slots=True)
+class Jwks:
+    """The keys of a JWKS document, perhaps none, and why entries that look like mistakes were left out."""
+
+    keys: tuple[PublicKey, ...]
+    mistakes: tuple[str, ...] = ()
+
+
+def parse_jwks(data: bytes) -> Jwks:
     """Return the keys of a JWKS document; those for other uses and of unknown kinds are left out.
 
-    Raises: KeysInvalid.
+    Raises: KeysInvalid, for what is not such a document at all.
     """
     try:
         document = msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise KeysInvalid("it is not JSON") from None
-    entries = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    entries = document.get("keys", []) if isinstance(document, dict) else None
+    if not isinstance(entries, list):
         raise KeysInvalid('it is not a JWKS document: {"keys": [...]}')
     if len(entries) > MOST_KEYS:
         raise KeysInvalid(f"it holds more than {MOST_KEYS} keys")
-    keys = [key for key in map(_parse_jwk, entries) if key is not None]
-    if not keys:
-        raise KeysInvalid("it holds no key that verifies signatures")
-    return tuple(keys)
+    keys: list[PublicKey] = []
+    mistakes: dict[str, None] = {}
+    for entry in entries:
+        try:
+            key = _parse_jwk(entry)
+        except KeysInvalid as error:
+            mistakes[str(error)] = None
+        else:
+            keys += () if key is None else (key,)
+    return Jwks(tuple(keys), tuple(mistakes))
 
 
 def parse_pem_keys(texts: Sequence[str]) -> Sequence[PublicKey]:
@@ -64,6 +78,8 @@ def parse_pem_keys(texts: Sequence[str]) -> Sequence[PublicKey]:
 def _parse_jwk(entry: Mapping[str, object]) -> PublicKey | None:
     from simple_registry.access.public_keys import parse_jwk  # noqa: PLC0415 (as above)
 
+    if not isinstance(entry, dict):
+        raise KeysInvalid("it holds an entry that is not an object")
     if entry.get("kty") == "oct" or _SECRET_MEMBERS & entry.keys():
         raise KeysInvalid("it holds a private or symmetric key; only public keys belong there")
     operations = entry.get("key_ops")

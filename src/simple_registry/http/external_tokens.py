@@ -1,10 +1,10 @@
 """Tokens of trusted issuers: whose one is, with which keys it is verified, and what was verified just now."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from simple_registry.access.bounded_cache import BoundedCache
 from simple_registry.access.external import (
     ExternalClaims,
     ExternalTokenInvalid,
@@ -19,8 +19,11 @@ from simple_registry.http.authentication import VerifiedToken
 from simple_registry.http.authorization import InvalidToken
 from simple_registry.http.issuer_keys import IssuerKeys, IssuerKeysUnavailable
 
-REMEMBERED = 1000
-"""Verified tokens kept by each process, so that the parts of a push do not each cost a signature."""
+VERIFIED_CAPACITY = 16 * 1024 * 1024
+"""Bytes of the verified tokens that each process keeps, so that the parts of a push do not each cost a signature."""
+
+_COST = 20
+"""Bytes that the claims of a token take, for each of its characters, when they are many small values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class ExternalTokens:
         """Verify with these keys."""
         self._keys = keys
         self._clock = clock
-        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._verified: BoundedCache[bytes, _Verified] = BoundedCache(VERIFIED_CAPACITY)
         self._issuers: Sequence[TrustedIssuer] = ()
 
     async def verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> VerifiedToken:
@@ -52,19 +55,20 @@ class ExternalTokens:
             self._issuers = issuers
             self._keys.forget_others(issuers)
         fingerprint = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        known = self._verified.get(fingerprint)
+        known = self._verified.find(fingerprint)
         if known is not None and await self._still_holds(known, issuers):
-            self._verified.move_to_end(fingerprint)
             return VerifiedToken(known.issuer, known.told.claims, known.told.expires)
-        self._verified.pop(fingerprint, None)
+        self._verified.drop(fingerprint)
         try:
             verified = await self._verify(token, issuers)
         except (ExternalTokenInvalid, IssuerKeysUnavailable) as error:
             raise InvalidToken(note=f"an external token: {error}") from error
-        self._verified[fingerprint] = verified
-        if len(self._verified) > REMEMBERED:
-            self._verified.popitem(last=False)
+        self._verified.keep(fingerprint, verified, _COST * len(token))
         return VerifiedToken(verified.issuer, verified.told.claims, verified.told.expires)
+
+    def stale(self, issuers: Sequence[TrustedIssuer]) -> Sequence[str]:
+        """Return the names of the issuers whose keys cannot be asked for now."""
+        return self._keys.stale(issuers)
 
     async def close(self) -> None:
         """Give up what is under way; called when the registry stops."""

@@ -4,20 +4,23 @@
     file   read again when it changed, looked at once a second
     URL    kept ten minutes; fetched early for a `kid` that nobody knows, but at most once a minute, whoever sends what
 
-Everybody who waits for the same document waits for one fetch. An issuer that is down costs nothing as long as the keys
-fetched last are younger than a day.
+    asked, and it answers       its answer counts: a key that is gone from it, be it the last one, is withdrawn
+    it cannot be asked          the keys of its last answer stay in use for a day, and show as stale
+
+It is asked in the background. A token waits only where none of the keys at hand can be its own, and then for one fetch
+together with all others that do.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from simple_registry.access.issuers import Keys, KeysFromFile, KeysFromPem, KeysFromUrl, TrustedIssuer
-from simple_registry.access.jwks import KeysInvalid, PublicKey, parse_jwks, parse_pem_keys
+from simple_registry.access.jwks import Jwks, KeysInvalid, PublicKey, parse_jwks, parse_pem_keys
 from simple_registry.clock import Clock
 from simple_registry.upstream.protocols import DocumentFetcher, UpstreamFault
 
@@ -27,7 +30,7 @@ FRESH = 600.0
 """Seconds for which fetched keys are used without asking again."""
 
 STALE = 24 * 3600.0
-"""Seconds for which they are used when the issuer does not answer."""
+"""Seconds for which keys are used when the file or the issuer that they came from cannot be asked."""
 
 INTERVAL = 60.0
 """Least seconds between two fetches from one issuer."""
@@ -36,6 +39,7 @@ FILE_INTERVAL = 1.0
 LARGEST_FILE = 1024 * 1024
 
 _NEVER = float("-inf")
+_Mark = tuple[int, int, int]
 
 
 class IssuerKeysUnavailable(Exception):
@@ -46,12 +50,32 @@ class IssuerKeysUnavailable(Exception):
 class _Source:
     """What is known of one place where keys come from. Times are monotonic."""
 
-    keys: Sequence[PublicKey] = ()
-    got: float = _NEVER
-    looked: float = _NEVER
-    mark: tuple[int, int, int] | None = None
-    problem: str = "not read yet"
-    fetching: asyncio.Task[None] | None = None
+    answer: Jwks | None = None
+    answered: float = _NEVER
+    asked: float = _NEVER
+    mark: _Mark | None = None
+    fault: str | None = None
+    """Why it could not be asked the last time."""
+    asking: asyncio.Task[None] | None = None
+
+    def keys(self, now: float) -> Sequence[PublicKey]:
+        """Return the keys that are good now."""
+        return self.answer.keys if self.answer is not None and now - self.answered < STALE else ()
+
+    def is_due(self, place: Keys, kid: str | None, now: float) -> bool:
+        """Return whether it is time to ask, for a token that names the key `kid`."""
+        match place:
+            case KeysFromPem():
+                return now - self.asked >= FRESH
+            case KeysFromFile():
+                return now - self.asked >= FILE_INTERVAL
+            case KeysFromUrl():
+                fresh = now - self.answered < FRESH and self.knows(kid, now)
+                return not fresh and now - self.asked >= INTERVAL
+
+    def knows(self, kid: str | None, now: float) -> bool:
+        """Return whether a token that names the key `kid` can be verified without asking."""
+        return any(kid is None or key.kid in (None, kid) for key in self.keys(now))
 
 
 class IssuerKeys:
@@ -68,101 +92,116 @@ class IssuerKeys:
 
         Raises: IssuerKeysUnavailable.
         """
+        source = self.look(issuer, kid)
+        if source.asking is not None and not source.knows(kid, self._clock.monotonic()):
+            await asyncio.shield(source.asking)  # one caller who leaves does not take it from the others
+        keys = source.keys(self._clock.monotonic())
+        if not keys:
+            problem = source.fault or "there is none that verifies signatures"
+            raise IssuerKeysUnavailable(f"no keys of TokenIssuer {issuer.name}: {problem}")
+        return keys
+
+    def look(self, issuer: TrustedIssuer, kid: str | None = None) -> _Source:
+        """Return what is known of an issuer's keys, and begin to ask for them in the background if it is time to."""
         source = self._sources.setdefault(issuer.keys, _Source())
-        match issuer.keys:
-            case KeysFromPem() as pem:
-                _read_pem(pem, source)
-            case KeysFromFile() as file:
-                await self._read_file(issuer, file, source)
-            case KeysFromUrl() as url:
-                await self._refresh(issuer, url, source, kid)
-        if not source.keys:
-            raise IssuerKeysUnavailable(f"no keys of TokenIssuer {issuer.name}: {source.problem}")
-        return source.keys
+        now = self._clock.monotonic()
+        if source.asking is None and source.is_due(issuer.keys, kid, now):
+            source.asked = now
+            source.asking = asyncio.get_running_loop().create_task(self._ask(issuer, source))
+        return source
+
+    def stale(self, issuers: Sequence[TrustedIssuer]) -> Sequence[str]:
+        """Return the names of the issuers whose keys could not be asked for the last time."""
+        sources = [(issuer.name, self._sources.get(issuer.keys)) for issuer in issuers]
+        return [name for name, source in sources if source is not None and source.fault is not None]
 
     async def close(self) -> None:
-        """Give up the fetches under way."""
+        """Give up what is under way."""
         for source in self._sources.values():
-            if source.fetching is not None:
-                source.fetching.cancel()
+            if source.asking is not None:
+                source.asking.cancel()
                 with suppress(asyncio.CancelledError):
-                    await source.fetching
+                    await source.asking
 
     def forget_others(self, issuers: Sequence[TrustedIssuer]) -> None:
         """Drop what is known of issuers that are not configured any more."""
         current = {issuer.keys for issuer in issuers}
         self._sources = {keys: source for keys, source in self._sources.items() if keys in current}
 
-    async def _read_file(self, issuer: TrustedIssuer, file: KeysFromFile, source: _Source) -> None:
-        now = self._clock.monotonic()
-        if now - source.looked < FILE_INTERVAL:
-            return
-        source.looked = now
+    async def _ask(self, issuer: TrustedIssuer, source: _Source) -> None:
+        """Ask once. Whatever comes of it, those who wait look at the source."""
         try:
-            known = os.stat(file.path)  # noqa: PTH116 (a path of the configuration, looked at once a second)
-            mark = (known.st_ino, known.st_size, known.st_mtime_ns)
-            if mark == source.mark:
-                return
-            data = await asyncio.to_thread(_read, file.path)
-            _take(source, parse_jwks(data))
-            source.mark = mark
-        except (OSError, KeysInvalid) as error:
-            _complain(issuer, source, error.strerror or "?" if isinstance(error, OSError) else str(error))
-
-    async def _refresh(self, issuer: TrustedIssuer, url: KeysFromUrl, source: _Source, kid: str | None) -> None:
-        now = self._clock.monotonic()
-        if now - source.got >= STALE:
-            source.keys = ()
-        fresh = now - source.got < FRESH and _knows(source.keys, kid)
-        if not fresh and source.fetching is None and now - source.looked >= INTERVAL:
-            source.looked = now
-            source.fetching = asyncio.get_running_loop().create_task(self._fetch(issuer, url, source))
-        if not fresh and source.fetching is not None:
-            await asyncio.shield(source.fetching)  # one caller who leaves does not take it from the others
-
-    async def _fetch(self, issuer: TrustedIssuer, url: KeysFromUrl, source: _Source) -> None:
-        """Ask the issuer once. Whatever comes of it, those who wait look at the source."""
-        try:
-            _take(source, parse_jwks(await self._fetcher.fetch(url.url)))
-            source.got = self._clock.monotonic()
-        except (UpstreamFault, KeysInvalid) as error:
-            _complain(issuer, source, str(error))
+            answer = await self._answer(issuer.keys, source)
+        except (UpstreamFault, KeysInvalid, OSError) as error:
+            fault = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if fault != source.fault:
+                kept = "; those known so far stay in use for a day" if source.answer is not None else ""
+                _warn(issuer, f"cannot be read: {fault}{kept}")
+            source.fault = fault
+        else:
+            source.fault = None
+            source.answered = self._clock.monotonic()
+            if answer is not None and answer != source.answer:
+                source.answer = answer
+                _report(issuer, answer)
         finally:
-            source.fetching = None
+            source.asking = None
+
+    async def _answer(self, place: Keys, source: _Source) -> Jwks | None:
+        """Return what a place says now, or `None` when that is what it said before.
+
+        Raises: UpstreamFault, KeysInvalid, OSError.
+        """
+        match place:
+            case KeysFromPem(keys):
+                return Jwks(tuple(parse_pem_keys(keys)))
+            case KeysFromFile(path):
+                mark, data = await asyncio.to_thread(_read, path, source.mark)
+                answer = None if data is None else parse_jwks(data)
+                source.mark = mark  # what cannot be parsed is read again
+                return answer
+            case KeysFromUrl(url):
+                return parse_jwks(await self._fetcher.fetch(url))
 
 
-def _read_pem(pem: KeysFromPem, source: _Source) -> None:
-    if not source.keys:
-        try:
-            source.keys = parse_pem_keys(pem.keys)
-        except KeysInvalid as error:
-            source.problem = str(error)
+class KeyRefresh:
+    """Asks for the keys of all issuers in time, so that requests do not have to, and faults show before they matter."""
+
+    def __init__(self, keys: IssuerKeys, issuers: Callable[[], Sequence[TrustedIssuer]]) -> None:
+        """Refresh the keys of those who are trusted at each moment."""
+        self._keys = keys
+        self._issuers = issuers
+
+    async def run(self) -> None:
+        """Look once a second until cancelled."""
+        while True:
+            try:
+                for issuer in self._issuers():
+                    self._keys.look(issuer)
+            except Exception:
+                logger.exception("the keys of issuers were not looked at; the next look tries again")
+            await asyncio.sleep(FILE_INTERVAL)
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, known: _Mark | None) -> tuple[_Mark, bytes | None]:
+    """Return what marks a file's content, and the content unless it is the one that is known."""
     with Path(path).open("rb") as file:
+        status = os.fstat(file.fileno())
+        mark = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if mark == known:
+            return mark, None
         data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
         raise KeysInvalid(f"it is larger than {LARGEST_FILE} bytes")
-    return data
+    return mark, data
 
 
-def _knows(keys: Sequence[PublicKey], kid: str | None) -> bool:
-    return bool(keys) and (kid is None or any(key.kid in (None, kid) for key in keys))
+def _report(issuer: TrustedIssuer, answer: Jwks) -> None:
+    for mistake in answer.mistakes:
+        _warn(issuer, f"are used without some: {mistake}")
+    if not answer.keys:
+        _warn(issuer, "are none: its tokens are refused")
 
 
-def _take(source: _Source, keys: Sequence[PublicKey]) -> None:
-    if not _same(keys, source.keys):
-        source.keys = keys
-    source.problem = ""
-
-
-def _same(some: Sequence[PublicKey], others: Sequence[PublicKey]) -> bool:
-    """Tell whether two documents hold the same keys, with the same ids, for the same algorithms."""
-    return tuple(some) == tuple(others)
-
-
-def _complain(issuer: TrustedIssuer, source: _Source, problem: str) -> None:
-    kept = "; those known so far stay in use" if source.keys else ""
-    source.problem = problem
-    logger.warning("the keys of TokenIssuer %s cannot be read: %s%s", issuer.name, problem, kept)
+def _warn(issuer: TrustedIssuer, what: str) -> None:
+    logger.warning("the keys of TokenIssuer %s %s", issuer.name, what)

@@ -113,6 +113,13 @@ RELOADS = Family(
     ("result",),
     series=_each("done", "failed"),
 )
+ISSUER_KEYS_STALE = Family(
+    "simple_registry_issuer_keys_stale",
+    Kind.GAUGE,
+    "1 while the keys of a TokenIssuer cannot be asked for, so that older ones are in use.",
+    ("issuer",),
+    series=(),
+)
 UPLOADS_OPEN = Family("simple_registry_uploads_open", Kind.GAUGE, "Upload sessions that are open.")
 DISK_FREE = Family(
     "simple_registry_disk_free_bytes", Kind.GAUGE, "Bytes that the data directory's file system has left."
@@ -141,7 +148,7 @@ SAMPLED = (
 )
 """One number for each series, in the row of each process."""
 
-ASKED = (UPLOADS_OPEN, DISK_FREE, DISK_SIZE, CERTIFICATE_EXPIRY, START_TIME, INFO)
+ASKED = (ISSUER_KEYS_STALE, UPLOADS_OPEN, DISK_FREE, DISK_SIZE, CERTIFICATE_EXPIRY, START_TIME, INFO)
 """Known to whoever answers."""
 
 FAMILIES = (REQUESTS, REQUEST_SECONDS, RECEIVED, SENT, COMMITS, *SAMPLED, *ASKED)

@@ -5,6 +5,7 @@ only. A redirect is followed on the same host only, since the host is what the c
 """
 
 import asyncio
+import concurrent.futures
 import http.client
 import ipaddress
 import socket
@@ -23,7 +24,10 @@ STEP_TIMEOUT = 5.0
 """Seconds to wait for a connection, and for each next piece of an answer."""
 
 DEADLINE = 15.0
-"""Seconds after which a connection is cut, however lively it is."""
+"""Seconds after which a fetch is over, however lively it is. The resolver of names has no bound of its own."""
+
+_GRACE = 1.0
+"""Seconds that a fetch which was cut at the deadline has to say so itself."""
 
 LARGEST = 1024 * 1024
 MOST_REDIRECTS = 3
@@ -58,7 +62,21 @@ class HttpsFetcher:
 
         Raises: UpstreamFault.
         """
-        return await asyncio.to_thread(self._fetch, url)
+        answer: concurrent.futures.Future[bytes] = concurrent.futures.Future()
+        # A thread that hangs in the resolver must not keep others from a pool, nor the process from its end.
+        threading.Thread(target=self._work, args=(url, answer), name="fetch", daemon=True).start()
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(answer), self._deadline + _GRACE)
+        except TimeoutError:
+            raise UpstreamFault(f"{urlsplit(url).hostname} does not answer: it takes too long") from None
+
+    def _work(self, url: str, answer: concurrent.futures.Future[bytes]) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
+        try:
+            answer.set_result(self._fetch(url))
+        except BaseException as error:  # noqa: BLE001 (it is raised where the answer is awaited)
+            answer.set_exception(error)
 
     def _fetch(self, url: str) -> bytes:
         first = target = _target(url)
