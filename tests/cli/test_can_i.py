@@ -20,7 +20,7 @@ from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
 from support.issuing import RSA, encode, public_pem
 
-VALUE = "a-token-that-is-long-enough"
+VALUE = "a-token-that-is-long-enough-for-this"
 RULES = f"""\
 kind: User
 metadata: {{name: bob}}

@@ -13,7 +13,7 @@ from simple_registry.config.settings import Administrator, Secret
 from simple_registry.config.values import ConfigError
 
 HASH = "$2b$04$abcdefghijklmnopqrstuuJ0uwpJ0GWDsOm7c9aBIdpqUbx0JVYSi"
-VALUE = "a-token-that-is-long-enough"
+VALUE = "a-token-that-is-long-enough-for-this"
 RULES = f"""\
 kind: User
 metadata: {{name: anonymous}}
@@ -149,6 +149,7 @@ SUBJECTS, ROLE_REF, SCOPES = "subjects: [{kind: User, name: bob}]", "roleRef: {n
         (TOKEN + "{username: bob}", "8: the Token 't' needs either spec.value or (better) spec.valueHash"),
         (TOKEN + f"{{username: bob, value: {VALUE}, valueHash: '00'}}", "8: the Token 't' needs either spec.value"),
         (TOKEN + "{username: bob, value: short}", "10: spec.value is too short for a secret"),
+        (TOKEN + f"{{username: bob, value: {'x' * 31}}}", "use at least 32 random characters"),
         (TOKEN + "{username: bob, valueHash: 'md5:00'}", "10: spec.valueHash is not the SHA-256 of a token"),
         (TOKEN + f"{{username: bob, value: {VALUE}, scopes: []}}", "10: spec.scopes is empty"),
         (TOKEN + f"{{username: bob, value: {VALUE}, scopes: [all]}}", "10: spec.scopes is wrong: 'all' is not a scope"),

@@ -25,7 +25,7 @@ spec: {resources: [blobs, manifests], verbs: [pull]}
 ---
 kind: Token
 metadata: {name: deploy}
-spec: {username: bob, value: a-token-that-is-long-enough, scopes: ['repository:^team/app:pull']}
+spec: {username: bob, value: a-token-that-is-long-enough-for-this, scopes: ['repository:^team/app:pull']}
 ---
 kind: TokenIssuer
 metadata: {name: ci}

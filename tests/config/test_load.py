@@ -82,7 +82,7 @@ def test_web_settings_are_read_and_short_lived_tokens_warned_about(tmp_path):
         """
   web:
     externalURL: https://registry.example/
-    tokenSecret: 0123456789abcdef
+    tokenSecret: 0123456789abcdef0123456789abcdef
     tokenTimeout: 20s
     challenge: bearer
     trustedProxies: [10.0.0.0/8, '::1']
@@ -91,7 +91,7 @@ def test_web_settings_are_read_and_short_lived_tokens_warned_about(tmp_path):
     loaded = from_file(tmp_path)
     assert loaded.web == Web(
         external_url="https://registry.example",
-        token_secret=Secret("0123456789abcdef"),
+        token_secret=Secret("0123456789abcdef0123456789abcdef"),
         token_timeout=60,
         challenge=ChallengeMode.BEARER,
         trusted_proxies=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")),
@@ -102,15 +102,15 @@ def test_web_settings_are_read_and_short_lived_tokens_warned_about(tmp_path):
 
 def test_a_secret_is_never_shown(tmp_path):
     configuration(tmp_path, "{web: {tokenSecret: short-secret}}")
-    with pytest.raises(ConfigError, match="tokenSecret is wrong: a secret has at least 16") as refused:
+    with pytest.raises(ConfigError, match="tokenSecret is wrong: a secret has at least 32") as refused:
         from_file(tmp_path)
     assert "short-secret" not in str(refused.value)
-    configuration(tmp_path, "{web: {tokenSecret: first-secret-of-ours}}")
-    configuration(tmp_path, "{web: {tokenSecret: second-secret-of-ours}}", "other", "other.yaml")
+    configuration(tmp_path, "{web: {tokenSecret: first-secret-of-ours-0123456789abcdef}}")
+    configuration(tmp_path, "{web: {tokenSecret: second-secret-of-ours-0123456789abcdef}}", "other", "other.yaml")
     with pytest.raises(ConfigError, match="tokenSecret is set differently at") as refused:
         from_file(tmp_path)
     assert "secret-of-ours" not in str(refused.value)
-    configuration(tmp_path, "{web: {tokenSecret: first-secret-of-ours}}", "other", "other.yaml")
+    configuration(tmp_path, "{web: {tokenSecret: first-secret-of-ours-0123456789abcdef}}", "other", "other.yaml")
     assert "secret-of-ours" not in repr(from_file(tmp_path))
 
 

@@ -59,13 +59,15 @@ def test_one_worker_tells_for_all(tmp_path, write, caplog):
 
 
 def test_a_changed_secret_is_told_without_being_shown(tmp_path, write, caplog):
-    write("{web: {tokenSecret: first-secret-of-ours}}")
+    write("{web: {tokenSecret: first-secret-of-ours-0123456789abcdef}}")
     load = reloading(tmp_path)
     load()
-    write("{web: {tokenSecret: second-secret-of-ours}}")
+    write("{web: {tokenSecret: second-secret-of-ours-0123456789abcdef}}")
     load()
     assert told(caplog) == ["web.tokenSecret"]
-    assert load_documents([tmp_path], None).settings == {"web.tokenSecret": Secret("second-secret-of-ours")}
+    assert load_documents([tmp_path], None).settings == {
+        "web.tokenSecret": Secret("second-secret-of-ours-0123456789abcdef")
+    }
 
 
 def test_a_setting_that_is_wrong_lets_no_rule_take_effect(tmp_path, write):

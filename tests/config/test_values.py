@@ -150,11 +150,12 @@ def test_what_is_no_url_of_a_host_is_refused(text):
 
 
 def test_a_secret_has_a_length_and_is_equal_by_its_text():
-    assert parse_secret("0123456789abcdef") == parse_secret("0123456789abcdef")
-    assert len({parse_secret("0123456789abcdef"), parse_secret("0123456789abcdef")}) == 1
-    assert parse_secret("0123456789abcdef") != parse_secret("0123456789abcdeF")
-    with pytest.raises(ConfigError, match="at least 16 characters") as refused:
-        parse_secret("0123456789abcde")
+    text = "0123456789abcdef" * 2
+    assert parse_secret(text) == parse_secret(text)
+    assert len({parse_secret(text), parse_secret(text)}) == 1
+    assert parse_secret(text) != parse_secret(text[:-1] + "F")
+    with pytest.raises(ConfigError, match="at least 32 characters") as refused:
+        parse_secret(text[:-1])
     assert "0123" not in str(refused.value)
 
 

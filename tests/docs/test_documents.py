@@ -249,7 +249,7 @@ def test_the_registry_starts_and_answers(desk):
         assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
         assert (
             running.run(block(OPERATIONS, "ready"))
-            == '{"status":"ready","configuration":"current","storage":"writable"}'
+            == '{"status":"ready","configuration":"current","staleIssuers":[],"storage":"writable"}'
         )
 
 

@@ -93,7 +93,11 @@ spec:
 ---
 kind: Token
 metadata: {name: deploy}
-spec: {username: alice, value: 0123456789abcdef, expiresAt: "2999-01-01T00:00:00Z", scopes: ["repository:^team/:pull"]}
+spec:
+  username: alice
+  value: 0123456789abcdef0123456789abcdef
+  expiresAt: "2999-01-01T00:00:00Z"
+  scopes: ["repository:^team/:pull"]
 ---
 kind: RoleBinding
 metadata: {name: developers-see-the-catalog}

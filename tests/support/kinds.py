@@ -55,7 +55,7 @@ spec:
     certfile: c.pem
     keyfile: k.pem
     externalURL: https://registry.example
-    tokenSecret: 0123456789abcdef
+    tokenSecret: 0123456789abcdef0123456789abcdef
     tokenTimeout: 300
     challenge: auto
     trustedProxies: [10.0.0.0/8]

@@ -156,7 +156,7 @@ TOKEN = Kind(
                 "expiresAt", Text("RFC 3339 time"), "such as `2027-01-31T12:00:00Z`", default="never, with a warning"
             ),
             Field("valueHash", Text("SHA-256", pattern="^(sha256:)?[0-9a-fA-F]{64}$"), "of the token, in hexadecimal"),
-            Field("value", Text(), "the token itself, at least 16 characters; better is `valueHash`"),
+            Field("value", Text(), "the token itself, at least 32 characters; better is `valueHash`"),
             Field(
                 "scopes",
                 ListOf(Text("scope", pattern=r"^(repository|registry)(\([a-z]+\))?:.+:[a-z*,]*$")),

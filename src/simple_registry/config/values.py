@@ -44,7 +44,7 @@ _URL = re.compile(
 _LARGEST_PORT = 65_535
 MOST_TAGS = 64
 """Each tag of a push is a header line of its answer, and many clients refuse an answer with more than 100 of those."""
-SHORTEST_SECRET = 16
+SHORTEST_SECRET = 32
 SHORTEST_TOKEN_TIMEOUT = 60
 """Seconds; clients take a token of a shorter life for one of 60."""
 _LONGEST_TOKEN_TIMEOUT = 86_400

@@ -136,7 +136,7 @@ class IssuerKeys:
             fault = (error.strerror if isinstance(error, OSError) else None) or str(error)
             if fault != source.fault:
                 kept = "; those known so far stay in use for a day" if source.answer is not None else ""
-                _warn(issuer, f"cannot be read: {fault}{kept}")
+                logger.warning("the keys of TokenIssuer %s cannot be read: %s%s", issuer.name, fault, kept)
             source.fault = fault
         else:
             source.fault = None
@@ -198,10 +198,6 @@ def _read(path: str, known: _Mark | None) -> tuple[_Mark, bytes | None]:
 
 def _report(issuer: TrustedIssuer, answer: Jwks) -> None:
     for mistake in answer.mistakes:
-        _warn(issuer, f"are used without some: {mistake}")
+        logger.warning("the keys of TokenIssuer %s are used without some: %s", issuer.name, mistake)
     if not answer.keys:
-        _warn(issuer, "are none: its tokens are refused")
-
-
-def _warn(issuer: TrustedIssuer, what: str) -> None:
-    logger.warning("the keys of TokenIssuer %s %s", issuer.name, what)
+        logger.warning("the keys of TokenIssuer %s are none: its tokens are refused", issuer.name)
