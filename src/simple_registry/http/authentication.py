@@ -260,7 +260,7 @@ class Authenticator:
 
     async def _issued(self, rules: AccessRules, row: TokenRow) -> Caller:
         if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
-            raise InvalidToken(note=f"the password of {row.owner[:64]!r}, with which it was made, was changed or removed")
+            raise InvalidToken(note=f"the password of {row.owner[:64]!r}, which made it, was changed or removed")
         try:
             limit = await self._issued_limits.find(row)
         except GrantInvalid as error:
