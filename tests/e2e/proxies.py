@@ -47,6 +47,7 @@ server {
     ssl_certificate_key /etc/nginx/registry.key;
 
     client_max_body_size 0;
+    large_client_header_buffers 4 32k;
     client_body_timeout 900s;
     send_timeout 900s;
 
@@ -55,6 +56,8 @@ server {
         proxy_http_version 1.1;
         proxy_request_buffering off;
         proxy_buffering off;
+        proxy_buffer_size 16k;
+        proxy_buffers 8 16k;
         proxy_read_timeout 900s;
         proxy_send_timeout 900s;
 

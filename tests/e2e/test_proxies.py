@@ -20,6 +20,7 @@ from e2e.commands import installed
 from e2e.images import TAG, open_layout
 from e2e.proxies import ACCOUNT, NEWCOMER, PROXIES, secrets_for, serve_behind, set_trap
 from e2e.scenarios import CHART_VERSION, CLIENTS, basic
+from simple_registry.config.values import MOST_TAGS
 
 pytestmark = pytest.mark.clients
 
@@ -130,6 +131,20 @@ def test_wrong_passwords_from_one_address_do_not_throttle_logins_from_another(re
 
     assert guesses == {401, 429}
     assert status == 200
+
+
+def test_answer_with_the_most_and_longest_header_lines_passes(registry):
+    repository = "private/team/demo"
+    kind, digest = registry.manifest(repository, CHART_VERSION)["mediaType"], registry.digest(repository, CHART_VERSION)
+    path = f"/v2/{repository}/manifests/{digest}"
+    document = registry.request("GET", path, headers={"Accept": kind}).body
+    tags = [f"{number:0128}" for number in range(MOST_TAGS)]
+
+    query = "&".join(f"tag={tag}" for tag in tags)
+    pushed = registry.request("PUT", f"{path}?{query}", body=document, headers={"Content-Type": kind})
+
+    assert pushed.status == 201
+    assert registry.digest(repository, tags[-1]) == digest
 
 
 # --- clients --------------------------------------------------------------------------------------------------------
