@@ -58,6 +58,13 @@ def test_a_session_without_its_bytes_is_found_and_ended(disk_front, session, dam
     assert check(disk_front) == []
 
 
+def test_a_session_without_its_bytes_is_cut_when_another_one_has_them(disk_front, session):
+    disk_front.patch(disk_front.open_session("b"), body=b"other")
+    session.unlink()
+    (finding,) = check(disk_front)
+    assert (finding.kind, finding.remark) == ("cut-upload", False)
+
+
 def test_a_session_whose_bytes_became_content_is_over_not_cut(disk_front, session):
     digest = disk_front.push_blob("other", b"0123456789")
     session.unlink()

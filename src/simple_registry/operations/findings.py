@@ -38,7 +38,7 @@ class Kind(StrEnum):
     MALFORMED = "malformed"
     """A row holds what cannot be a digest."""
     LOST_UPLOAD = "lost-upload"
-    """A remark: an upload session has no bytes at all, as in a restored backup."""
+    """A remark: no upload session has any bytes, as in a restored backup."""
     MODE = "mode"
     """A remark: content can be written to."""
 

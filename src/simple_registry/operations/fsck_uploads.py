@@ -5,7 +5,7 @@
 A session gets its row before its file, so a file seen before all rows were read has its row among them, or none any
 more. An upload in one request never has a row; it holds its file locked. While a session is being finished its file
 has gone and its row stands: such a row is looked at again a little later, and when its content is in its place the
-session is merely over. A session without any bytes is what a restored backup has, which leaves uploads out.
+session is merely over. A backup leaves the bytes of all sessions out, which is no fault.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class UploadCheck:
             await self._pause(FINISHING)
         for row in suspects:
             if self._rows.find_session(row.session) == row and self._cut(row):
-                yield await self._cut_finding(row)
+                yield await self._cut_finding(row, Kind.CUT_UPLOAD if files else Kind.LOST_UPLOAD)
 
     def _cut(self, row: SessionRow) -> bool:
         """Tell whether bytes are missing that the session's client was told are here."""
@@ -88,14 +88,14 @@ class UploadCheck:
             place=place,
         )
 
-    async def _cut_finding(self, row: SessionRow) -> Finding:
+    async def _cut_finding(self, row: SessionRow, kind: Kind) -> Finding:
         place = self._files.session_place(row.session)
         look = self._files.look(place)
         ended = self._mode.repair and await self._rows.remove_session(row.session)
         moved = None if look is None or not ended else await self._set_aside(row.session, look)
         done = f"ended, so that its client begins again{f'; moved to {moved}' if moved else ''}"
         return Finding(
-            kind=Kind.LOST_UPLOAD if look is None else Kind.CUT_UPLOAD,
+            kind=kind,
             detail=f"{0 if look is None else look.size} bytes are there of {row.received} that were acknowledged",
             done=done if ended else "",
             advice="" if ended else "fsck --repair ends it, so that its client begins again",
