@@ -1,11 +1,13 @@
 """Every endpoint says which part of the specification it is, what it needs, and what it does."""
 
+import ast
 import re
 
 import pytest
 
 from simple_registry.access.permission import Resource
 from simple_registry.http.routes import ROUTES, Entry
+from support.sources import modules
 
 # Ids and methods of the specification's table "Endpoints".
 SPECIFIED = {
@@ -77,3 +79,12 @@ def test_whatever_can_be_got_can_be_asked_for_with_head_but_sessions_and_tokens(
     for route in ROUTES:
         if "GET" in route.endpoints and route.endpoints["GET"].ids not in {"end-13", "token"}:
             assert route.endpoints["HEAD"] is route.endpoints["GET"]
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if name.startswith("http.handlers")])
+def test_a_handler_reads_a_body_only_from_its_call(name):
+    """There it is confirmed that the caller may still do what the body asks for; `tests/http/test_standing.py`."""
+    for node in ast.walk(ast.parse(modules()[name].read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr == "body":
+            assert isinstance(node.value, ast.Name), f"line {node.lineno} reads a body of something else than a call"
+            assert node.value.id == "call"

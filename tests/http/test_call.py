@@ -9,19 +9,38 @@ from simple_registry.access.identity import ANONYMOUS, Identity
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.rules import AccessRules
 from simple_registry.http.call import Call, NoTarget
 from simple_registry.http.messages import Request
+from simple_registry.http.standing import Standing
 from simple_registry.oci.errors import Denied
 from simple_registry.wire.body import NO_BODY
 from support.access import binding
 
 
+CALLER = Caller(Identity("ada"), Proof(Source.PASSWORD))
+
+
 @pytest.fixture
-def call(memory_front):
-    request = Request("GET", "/", "", {}, NO_BODY, "id")
-    caller = Caller(Identity("ada"), Proof(Source.PASSWORD))
-    policy = BindingPolicy([binding("ada", ("blobs", "GET"), "^a$")])
-    return Call(request, NoTarget(), caller, memory_front.application.http._dispatcher._registry, policy)
+def call_of(memory_front):
+    """Return the call of a caller, under a policy of some bindings."""
+
+    def make(caller, *bindings):
+        rules = AccessRules(policy=BindingPolicy(bindings))
+
+        async def again():
+            return caller, rules
+
+        standing = Standing(caller, rules, again=again, current=lambda: rules, clock=memory_front.clock)
+        registry = memory_front.application.http._dispatcher._registry
+        return Call(Request("GET", "/", "", {}, NO_BODY, "id"), NoTarget(), registry, standing)
+
+    return make
+
+
+@pytest.fixture
+def call(call_of):
+    return call_of(CALLER, binding("ada", ("blobs", "GET"), "^a$"))
 
 
 def test_a_further_permission_can_be_asked_for(call):
@@ -38,19 +57,18 @@ def test_a_further_permission_can_be_insisted_on(call):
 
 
 @pytest.mark.parametrize(("grant", "can"), [("repository:^a$:pull", True), ("repository:^b$:pull", False)])
-def test_the_limits_of_the_caller_count(call, grant, can):
-    limited = replace(call.caller, limits=(parse_limit([grant]),))
-    call = Call(call.request, call.target, limited, call.registry, call.policy)
+def test_the_limits_of_the_caller_count(call_of, grant, can):
+    limited = replace(CALLER, limits=(parse_limit([grant]),))
+    call = call_of(limited, binding("ada", ("blobs", "GET"), "^a$"))
     assert call.can("GET", Resource.BLOBS, "a") == can
     assert call.visible(Resource.BLOBS)("a") == can
     assert not call.visible(Resource.BLOBS)("b")
 
 
-def test_what_is_public_is_listed_within_any_limits(call):
-    limited = replace(call.caller, limits=((),), public=ANONYMOUS)
-    policy = BindingPolicy(
-        [binding("ada", ("blobs", "GET"), "^[ab]$"), binding("anonymous", ("blobs", "GET"), "^[bc]$")]
+def test_what_is_public_is_listed_within_any_limits(call_of):
+    limited = replace(CALLER, limits=((),), public=ANONYMOUS)
+    call = call_of(
+        limited, binding("ada", ("blobs", "GET"), "^[ab]$"), binding("anonymous", ("blobs", "GET"), "^[bc]$")
     )
-    call = Call(call.request, call.target, limited, call.registry, policy)
     assert [scope for scope in "abc" if call.visible(Resource.BLOBS)(scope)] == ["b"]
     assert [scope for scope in "abc" if call.can("GET", Resource.BLOBS, scope)] == ["b"]

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from simple_registry.access.caller import Caller, Source
+from simple_registry.access.caller import Caller
 from simple_registry.access.identity import Identity
-from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.policy import Allowed, Policy, TooNarrow, decide
-from simple_registry.http.authorization import InsufficientScope, LoginRequired
+from simple_registry.access.policy import Allowed, Policy, decide
 from simple_registry.http.messages import Request
+from simple_registry.http.standing import ConfirmedBody, Standing
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import Denied, Unauthorized
 from simple_registry.oci.names import Reference, RepositoryName
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.manifests import Manifests
@@ -90,14 +88,28 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
 
     request: Request
     target: Target
-    caller: Caller
     registry: Registry
-    policy: Policy
+    standing: Standing
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, and with what."""
+        return self.standing.caller
 
     @property
     def identity(self) -> Identity:
         """Who calls."""
-        return self.caller.identity
+        return self.standing.caller.identity
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that allowed the call."""
+        return self.standing.policy
+
+    @property
+    def body(self) -> ConfirmedBody:
+        """The body of the request; a handler that reads it to its end may act. Handlers read no other."""
+        return ConfirmedBody(self.request.body, self.standing)
 
     def can(self, verb: str, resource: Resource, scope: str) -> bool:
         """Return whether this caller has a further permission."""
@@ -119,27 +131,8 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         return within
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
-        """Insist on a further permission.
+        """Insist on a further permission, also when the body has arrived.
 
         Raises: as `require_permission`.
         """
-        require_permission(self.policy, self.caller, Permission(verb, resource, scope))
-
-
-def require_permission(policy: Policy, caller: Caller, permission: Permission) -> str:
-    """Insist that the caller has a permission; return the binding that gives it.
-
-    Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
-    """
-    decision = decide(policy, caller, permission)
-    if isinstance(decision, Allowed):
-        return decision.binding
-    if isinstance(decision, TooNarrow):
-        raise InsufficientScope(note="the token's scopes do not reach that far", scope=scope_text(permission))
-    if caller.sent_nothing:
-        raise Unauthorized(note=decision.reason)
-    if caller.proof.source is Source.ANONYMOUS:
-        # Always with an `error`: docker takes a bare 401 for a passing one, and tries for long.
-        raise LoginRequired(note=decision.reason)
-    verb, resource, scope = permission
-    raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)
+        self.standing.require(Permission(verb, resource, scope))

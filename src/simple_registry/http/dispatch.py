@@ -3,12 +3,14 @@
     route ──► identity ──► decision ──► handler ──► response
       └────────── every refusal ──────────┴──► problem
 
-A handler runs only for a call that the policy allowed. Refusals and absence become problems here, and nowhere else.
+A handler runs only for a call that the policy allowed, and acts on a body only if that is so when the body has arrived
+(`standing`). Refusals and absence become problems here, and nowhere else.
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 from simple_registry.access.caller import Caller, Proof, Source
@@ -19,11 +21,12 @@ from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.http.authentication import Authenticator
 from simple_registry.http.authorization import ExpiredToken, InvalidToken, WrongCredentials
-from simple_registry.http.call import Registry, require_permission
+from simple_registry.http.call import Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response, refusal_response
 from simple_registry.http.routes import Entry, Matched, resolve
+from simple_registry.http.standing import Standing
 from simple_registry.metrics.requests import NOWHERE
 from simple_registry.oci.errors import (
     RegistryError,
@@ -122,16 +125,15 @@ class Dispatcher:
     async def _answer(self, request: Request, outcome: Outcome) -> Response:
         matched = resolve(request.method, request.path)
         outcome.matched = matched
-        rules = self._rules()
         try:
-            caller = await self._caller(request, matched, rules)
-            outcome.caller, outcome.identity = caller, caller.identity.name
-            outcome.binding = _require(matched, caller, rules)
+            standing = await self._decide(request, matched)
+            outcome.caller, outcome.identity = standing.caller, standing.caller.identity.name
+            outcome.binding = _require(matched, standing)
             outcome.allowed = True
-            return await matched.answer(request, caller, self._registry, rules.policy)
+            return await matched.answer(request, self._registry, standing)
         except Unauthorized as error:
             challenge = self._challenger.challenge(
-                request, error, matched.permission, anonymous=rules.anonymous is not None
+                request, error, matched.permission, anonymous=self._rules().anonymous is not None
             )
             outcome.note, outcome.error = error.note, error
             self._count_failure(error)
@@ -144,6 +146,28 @@ class Dispatcher:
         elif isinstance(error, WrongCredentials):
             self.failed_passwords += 1
 
+    async def _decide(self, request: Request, matched: Matched) -> Standing:
+        """Return what a request stands on as it begins.
+
+        Raises: as `_identify`.
+        """
+        caller, rules = await self._identify(request, matched)
+        if caller.expired and not matched.continues:
+            raise ExpiredToken(note="an expired token")
+        again = partial(self._identify, request, matched)
+        return Standing(caller, rules, again=again, current=self._rules, clock=self._clock)
+
+    async def _identify(self, request: Request, matched: Matched) -> tuple[Caller, AccessRules]:
+        """Return the caller of a request, and the rules under which it is that: those of one moment.
+
+        Raises: Unauthorized, TooManyRequests.
+        """
+        while True:
+            rules = self._rules()
+            caller = await self._caller(request, matched, rules)
+            if rules is self._rules():  # a password may have waited for its turn
+                return caller, rules
+
     async def _caller(self, request: Request, matched: Matched, rules: AccessRules) -> Caller:
         if matched.needs is Entry.PUBLIC:
             return NOBODY
@@ -153,19 +177,17 @@ class Dispatcher:
         caller = await self._authenticator.authenticate(request.headers.get("authorization"), request.client)
         if login is not None:
             login.keep(request.headers, rules, caller, now)
-        if caller.expired and not matched.continues:
-            raise ExpiredToken(note="an expired token")
         return caller
 
 
-def _require(matched: Matched, caller: Caller, rules: AccessRules) -> str | None:
+def _require(matched: Matched, standing: Standing) -> str | None:
     """Insist on what an endpoint needs; return the binding that gives it, where one has to.
 
     Raises: Unauthorized, Denied.
     """
-    if matched.needs is Entry.LOGIN and caller.sent_nothing:
+    if matched.needs is Entry.LOGIN and standing.caller.sent_nothing:
         raise Unauthorized
-    return None if matched.permission is None else require_permission(rules.policy, caller, matched.permission)
+    return None if matched.permission is None else standing.require(matched.permission)
 
 
 NOBODY = Caller(Identity("-"), Proof(Source.ANONYMOUS))

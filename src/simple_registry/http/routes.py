@@ -12,9 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Generic, Protocol
 
-from simple_registry.access.caller import Caller
 from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource, scope_of
-from simple_registry.access.policy import Policy
 from simple_registry.http.call import (
     Call,
     DigestTarget,
@@ -27,6 +25,7 @@ from simple_registry.http.call import (
 )
 from simple_registry.http.handlers import base, blobs, discovery, manifests, token, tokens, uploads
 from simple_registry.http.messages import Request, Response
+from simple_registry.http.standing import Standing
 from simple_registry.metrics.requests import METHODS, counted
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import ManifestUnknown, NotFound, TagInvalid, Unsupported
@@ -68,8 +67,8 @@ class Endpoint(Generic[Target]):
         object.__setattr__(self, "name", self.handle.__name__)
 
 
-Answer = Callable[[Request, Caller, Registry, Policy], Awaitable[Response]]
-"""Runs the handler of a matched endpoint for an authorised caller."""
+Answer = Callable[[Request, Registry, Standing], Awaitable[Response]]
+"""Runs the handler of a matched endpoint for an authorised request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,8 @@ class Route(Generic[Target]):
         verb = endpoint.verb or method
         permission = Permission(verb, needs, self.scope(target)) if isinstance(needs, Resource) else None
 
-        def answer(request: Request, caller: Caller, registry: Registry, policy: Policy) -> Awaitable[Response]:
-            return endpoint.handle(Call(request, target, caller, registry, policy))
+        def answer(request: Request, registry: Registry, standing: Standing) -> Awaitable[Response]:
+            return endpoint.handle(Call(request, target, registry, standing))
 
         return Matched(
             endpoint.name, counted(endpoint.name, method), target, needs, permission, endpoint.continues, answer

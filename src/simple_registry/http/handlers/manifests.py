@@ -35,7 +35,7 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
     """end-7a, end-7b: push a manifest by tag or by digest, with more tags in `?tag=`."""
     repository = call.target.repository
     tags = _further_tags(call)
-    data = await read_bounded(call.request.body, call.registry.manifest_size)
+    data = await read_bounded(call.body, call.registry.manifest_size)
     pushed = await call.registry.manifests.put(
         repository, call.target.reference, data, content_type=call.request.headers.get("content-type"), tags=tags
     )

@@ -54,7 +54,7 @@ async def get_token(call: Call[NoTarget]) -> Response:
 
 async def post_token(call: Call[NoTarget]) -> Response:
     """token: give a token for a form with a password or a refresh token (RFC 6749, sections 4.3 and 6)."""
-    form = Query((await read_bounded(call.request.body, LARGEST_FORM)).decode("ascii", "replace"))
+    form = Query((await read_bounded(call.body, LARGEST_FORM)).decode("ascii", "replace"))
     authenticator, scopes = call.registry.token_service.authenticator, _scopes(form.all("scope"))
     match form.find("grant_type"):
         case "password":

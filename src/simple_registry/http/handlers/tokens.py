@@ -78,7 +78,7 @@ async def create_token(call: Call[NoTarget]) -> Response:
     media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ContentTypeUnsupported
-    asked = _decode(await read_bounded(call.request.body, LARGEST_REQUEST))
+    asked = _decode(await read_bounded(call.body, LARGEST_REQUEST))
     tokens = call.registry.tokens
     row, secret = await tokens.create(
         call.identity.name,

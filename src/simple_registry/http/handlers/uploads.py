@@ -4,9 +4,9 @@ from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource, scope_of
 from simple_registry.access.policy import TooNarrow, decide
 from simple_registry.http.authorization import ExpiredToken, InsufficientScope
-from simple_registry.http.call import Call, RepositoryTarget, SessionTarget
+from simple_registry.http.call import Call, RepositoryTarget, SessionTarget, Target
 from simple_registry.http.events import Event, EventName
-from simple_registry.http.messages import Query, Request, Response
+from simple_registry.http.messages import Query, Response
 from simple_registry.http.ranges import parse_chunk_range, received_range
 from simple_registry.http.urls import blob_url, upload_url
 from simple_registry.oci.digests import CANONICAL, parse_algorithm, parse_digest
@@ -26,7 +26,7 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
             return mounted
     elif query.find("digest") is not None:
         expected = parse_digest(query.find("digest") or "")
-        blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call.request))
+        blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call))
         return _created(repository, blob, EventName.BLOB_PUSH)
     algorithm = parse_algorithm(query.find("digest-algorithm") or CANONICAL)
     return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm))
@@ -34,7 +34,7 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
 
 async def append_chunk(call: Call[SessionTarget]) -> Response:
     """end-5: add a chunk to a session."""
-    return _session(202, await call.registry.uploads.append(_row(call), _chunk(call.request)))
+    return _session(202, await call.registry.uploads.append(_row(call), _chunk(call)))
 
 
 async def finish_upload(call: Call[SessionTarget]) -> Response:
@@ -43,7 +43,7 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
     if digest is None:
         raise DigestInvalid(reason="the closing PUT needs the query parameter digest")
     row = _row(call)
-    blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call.request))
+    blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call))
     return _created(call.target.repository, blob, EventName.BLOB_PUSH)
 
 
@@ -104,15 +104,15 @@ def _row(call: Call[SessionTarget]) -> SessionRow:
     return row
 
 
-def _chunk(request: Request) -> Chunk:
+def _chunk(call: Call[Target]) -> Chunk:
     """Return the request's body as a chunk, after checking that its two lengths agree."""
-    header = request.headers.get("content-range")
+    header, body = call.request.headers.get("content-range"), call.body
     if header is None:
-        return Chunk(aiter(request.body))
+        return Chunk(aiter(body))
     span = parse_chunk_range(header)
-    if request.body.announced not in (None, span.size):
-        raise SizeInvalid(contentRange=header[:100], contentLength=request.body.announced)
-    return Chunk(aiter(request.body), start=span.start, size=span.size)
+    if body.announced not in (None, span.size):
+        raise SizeInvalid(contentRange=header[:100], contentLength=body.announced)
+    return Chunk(aiter(body), start=span.start, size=span.size)
 
 
 def _session(status: int, row: SessionRow) -> Response:

@@ -1,0 +1,125 @@
+"""What a request stands on: a decision that is made when its head is here, and again before it acts on its body.
+
+    head ──► decided ──► body ···· decided again ···· end ──► decided again ──► the change
+
+A body may take hours. A user that was removed meanwhile, a token that was revoked, a binding that went: what the
+request was allowed when it began counts for nothing then. That its credentials have expired since is no reason: they
+were good when it began, and an upload may take longer than a token lives.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from simple_registry.access.caller import Caller, Source
+from simple_registry.access.limits import scope_text
+from simple_registry.access.permission import Permission
+from simple_registry.access.policy import Allowed, Policy, TooNarrow, decide
+from simple_registry.access.rules import AccessRules
+from simple_registry.clock import Clock
+from simple_registry.http.authorization import InsufficientScope, LoginRequired
+from simple_registry.oci.errors import Denied, Unauthorized
+from simple_registry.wire.exchange import Body
+
+RELIED_ON = 1.0
+"""Seconds for which a decision is relied on while the rules stay the same: tokens are revoked without new rules."""
+
+Decide = Callable[[], Awaitable[tuple[Caller, AccessRules]]]
+"""Returns the caller of a request, and the rules of this moment, under which it is that."""
+
+
+class Standing:
+    """The caller of a request, the rules that it was judged by, and the permissions that it has needed so far."""
+
+    __slots__ = ("_clock", "_current", "_decide", "_decided", "_permissions", "caller", "rules")
+
+    def __init__(
+        self, caller: Caller, rules: AccessRules, *, again: Decide, current: Callable[[], AccessRules], clock: Clock
+    ) -> None:
+        """Begin with the first decision; `again` makes the next one, `current` returns the rules of a moment."""
+        self.caller = caller
+        self.rules = rules
+        self._decide = again
+        self._current = current
+        self._clock = clock
+        self._decided = clock.monotonic()
+        self._permissions: list[Permission] = []
+
+    @property
+    def policy(self) -> Policy:
+        """The policy of these rules."""
+        return self.rules.policy
+
+    def require(self, permission: Permission) -> str:
+        """Insist on a permission, now and at every later decision; return the binding that gives it.
+
+        Raises: as `require_permission`.
+        """
+        binding = require_permission(self.policy, self.caller, permission)
+        self._permissions.append(permission)
+        return binding
+
+    async def confirm(self) -> None:
+        """Decide again, unless the decision is a moment old and the rules are the same.
+
+        Raises: Unauthorized, Denied, TooManyRequests.
+        """
+        now = self._clock.monotonic()
+        if self.rules is self._current() and now - self._decided < RELIED_ON:
+            return
+        caller, self.rules = await self._decide()
+        if caller.identity.name != self.caller.identity.name:
+            raise Unauthorized(note="the credentials have become those of another user")
+        self.caller, self._decided = caller, now
+        for permission in self._permissions:
+            require_permission(self.policy, caller, permission)
+
+
+class ConfirmedBody:
+    """The body of a request, each piece of which, and whose end, arrives only while the request stands."""
+
+    def __init__(self, body: Body, standing: Standing) -> None:
+        """Confirm `standing` while `body` arrives."""
+        self._body = body
+        self._standing = standing
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield chunks.
+
+        Raises: as the body, and as `Standing.confirm`.
+        """
+        async for chunk in self._body:
+            await self._standing.confirm()
+            yield chunk
+        await self._standing.confirm()
+
+    @property
+    def announced(self) -> int | None:
+        """`Content-Length` in bytes, or `None` for a body in chunks."""
+        return self._body.announced
+
+    @property
+    def received(self) -> int:
+        """Bytes that have arrived."""
+        return self._body.received
+
+    def hold(self, size: int) -> bool:
+        """Count bytes that the handler keeps in memory until it ends; return whether there is room for them."""
+        return self._body.hold(size)
+
+
+def require_permission(policy: Policy, caller: Caller, permission: Permission) -> str:
+    """Insist that the caller has a permission; return the binding that gives it.
+
+    Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
+    """
+    decision = decide(policy, caller, permission)
+    if isinstance(decision, Allowed):
+        return decision.binding
+    if isinstance(decision, TooNarrow):
+        raise InsufficientScope(note="the token's scopes do not reach that far", scope=scope_text(permission))
+    if caller.sent_nothing:
+        raise Unauthorized(note=decision.reason)
+    if caller.proof.source is Source.ANONYMOUS:
+        # Always with an `error`: docker takes a bare 401 for a passing one, and tries for long.
+        raise LoginRequired(note=decision.reason)
+    verb, resource, scope = permission
+    raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)
