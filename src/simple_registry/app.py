@@ -178,7 +178,14 @@ class RegistryApplication:
         self.background: list[Background] = [measures]
         """What `start` starts; filled before."""
         limits = settings.limits
-        uploads = Uploads(stores.metadata, stores.uploads, stores.content, clock=clock, session_limit=limits.sessions)
+        uploads = Uploads(
+            stores.metadata,
+            stores.uploads,
+            stores.content,
+            clock=clock,
+            session_limit=limits.sessions,
+            session_share=limits.sessions_per_identity,
+        )
         self.garbage = Garbage(
             stores.metadata,
             stores.content,
@@ -187,6 +194,7 @@ class RegistryApplication:
             grace=settings.garbage_collection.grace,
             session_life=limits.session_life,
             is_user=lambda name: self._rules().identity(name) is not None,
+            known=lambda name: self._rules().knows(name),
         )
         signer = TokenSigner(trust.signing_keys)
         authenticator = Authenticator(

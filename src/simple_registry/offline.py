@@ -14,10 +14,13 @@ from simple_registry.clock import SystemClock
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.fsck import Fsck, Mode, Required
 from simple_registry.operations.tokens import Tokens
+from simple_registry.operations.uploads import Uploads
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inventory import FilesystemInventory
 from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import require_current
@@ -42,6 +45,24 @@ async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
         yield Tokens(rows, clock, new_secret=new_token, hash_secret=token_hash)
     finally:
         await rows.close()
+
+
+@asynccontextmanager
+async def open_uploads(data_dir: Path) -> AsyncIterator[Uploads]:
+    """Lend the operations on the upload sessions of a data directory; none is begun.
+
+    Raises: StorageFault when the directory or its database is not one that this program can use.
+    """
+    layout = DataDirectory.find(data_dir)
+    require_current(layout.database)
+    clock, disk, threads = SystemClock(), Disk(), Threads()
+    rows = SqliteMetadataStore(layout.database, clock)
+    files, content = FilesystemUploadStore(layout, disk, threads), FilesystemContentStore(layout, disk, threads)
+    try:
+        yield Uploads(rows, files, content, clock=clock, session_limit=0, session_share=0)
+    finally:
+        await rows.close()
+        threads.close()
 
 
 async def read_scopes(data_dir: Path) -> list[str]:

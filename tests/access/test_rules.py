@@ -61,3 +61,15 @@ def test_names_of_people_are_kept_from_issuers():
     assert rules.keeps_from(prefixed, "ci-ada")
     assert not rules.keeps_from(mapped, "ci-ada")
     assert not rules.keeps_from(prefixed, "ci-bot")
+
+
+def test_rules_know_the_names_of_users_and_those_that_an_issuer_may_give():
+    issuer = TrustedIssuer("ci", "https://ci.example", ("registry",), KeysFromPem(()), user_prefix="ci:")
+    rules = AccessRules(users={"ada": User("ada", frozenset())}, issuers=(issuer, replace(issuer, user_prefix="")))
+    assert [rules.knows(name) for name in ("ada", "ci:deploy", "bob", "anonymous", "")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -17,7 +17,6 @@ from simple_registry.oci.errors import Denied
 from simple_registry.wire.body import NO_BODY
 from support.access import binding
 
-
 CALLER = Caller(Identity("ada"), Proof(Source.PASSWORD))
 
 

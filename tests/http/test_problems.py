@@ -17,6 +17,8 @@ from simple_registry.oci.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    UploadBusy,
+    UploadTaken,
 )
 from simple_registry.wire.body import NO_BODY
 
@@ -58,6 +60,12 @@ def test_several_errors_stand_side_by_side():
         (RangeInvalid(received=100, start=7), "range", "0-99"),
         (RangeInvalid(received=0, start=7), "range", "0-0"),
         (RangeInvalid(received=0, start=7), "location", "/v2/a/blobs/uploads/7"),
+        (UploadTaken(session="7", received=100), "range", "0-99"),
+        (UploadTaken(session="7", received=100), "location", "/v2/a/blobs/uploads/7"),
+        (UploadTaken(session="7", received=100), "retry-after", None),
+        (UploadBusy(session="7", received=0), "range", "0-0"),
+        (UploadBusy(session="7", received=0), "location", "/v2/a/blobs/uploads/7"),
+        (UploadBusy(session="7", received=0), "retry-after", "1"),
         (RangeNotSatisfiable(size=10), "content-range", "bytes */10"),
         (MethodNotAllowed(["GET", "HEAD"]), "allow", "GET, HEAD"),
         (TooManyRequests(), "retry-after", "1"),
@@ -65,7 +73,7 @@ def test_several_errors_stand_side_by_side():
     ],
 )
 def test_headers_tell_clients_how_to_go_on(error, name, value):
-    assert answer(error)[1][name] == value
+    assert answer(error)[1].get(name) == value
 
 
 def test_a_challenge_is_a_header():

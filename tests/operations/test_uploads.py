@@ -18,9 +18,9 @@ from simple_registry.oci.errors import (
     SizeInvalid,
     TooManyRequests,
     Unavailable,
-    UploadBusy,
 )
 from simple_registry.oci.names import parse_repository_name
+from simple_registry.operations import uploads as module
 from simple_registry.operations.blobs import Blob
 from simple_registry.operations.uploads import Chunk, Uploads
 
@@ -32,13 +32,14 @@ DATA = b"some content"
 def make_uploads(front):
     stores = front.kept.stores
 
-    def make(session_limit=10):
+    def make(session_limit=10, session_share=10):
         return Uploads(
             stores.metadata,
             stores.uploads,
             stores.content,
             clock=front.clock,
             session_limit=session_limit,
+            session_share=session_share,
             new_session=iter(f"session-{number}" for number in range(100)).__next__,
         )
 
@@ -74,18 +75,24 @@ def test_a_session_whose_bytes_are_here_can_be_looked_at(front, uploads, row):
 
 @pytest.mark.parametrize("other", ["cancel", "append"])
 def test_nobody_else_gets_at_a_session_between_its_publish_and_its_row(front, uploads, row, monkeypatch, other):
-    store, busy = front.kept.stores.uploads, []
+    store, newer = front.kept.stores.uploads, []
     publish = store.publish
 
     async def publish_beside(session, blob):
-        await publish(session, blob)
-        with pytest.raises(UploadBusy):
-            await (uploads.cancel(row) if other == "cancel" else uploads.append(row, chunk(b"more")))
-        busy.append(True)
+        placed = await publish(session, blob)
+        work = uploads.cancel(row) if other == "cancel" else uploads.append(row, chunk(b"more"))
+        newer.append(asyncio.ensure_future(work))
+        await asyncio.sleep(0.1)
+        return placed
+
+    async def scenario():
+        blob = await uploads.finish(row, digest_of(DATA), chunk(DATA))
+        with pytest.raises(BlobUploadUnknown):
+            await newer[0]
+        return blob
 
     monkeypatch.setattr(store, "publish", publish_beside)
-    assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA))) == Blob(digest_of(DATA), len(DATA))
-    assert busy == [True]
+    assert front.run(scenario()) == Blob(digest_of(DATA), len(DATA))
     with pytest.raises(BlobUploadUnknown):
         front.run(uploads.cancel(row))
 
@@ -162,13 +169,62 @@ def test_a_digest_in_another_algorithm_is_taken_from_the_bytes(front, uploads, r
     assert front.run(uploads.finish(row, digest_of(DATA, "sha512"), chunk())).digest == digest_of(DATA, "sha512")
 
 
-def test_sessions_are_bounded(front, make_uploads):
-    uploads = make_uploads(session_limit=2)
+@pytest.mark.parametrize("bounds", [{"session_limit": 2}, {"session_share": 2}])
+def test_sessions_are_bounded(front, make_uploads, bounds):
+    uploads = make_uploads(**bounds)
     rows = [front.run(uploads.start(A, "ada")) for _ in range(2)]
+    for each in rows:
+        front.run(uploads.append(each, chunk(DATA)))
     with front.unchanged(), pytest.raises(TooManyRequests):
         front.run(uploads.start(A, "ada"))
     front.run(uploads.cancel(rows[0]))
     front.run(uploads.start(A, "ada"))
+
+
+def test_the_share_of_one_is_not_that_of_another(front, make_uploads):
+    uploads = make_uploads(session_share=1)
+    opened = [("ada", ""), ("eve", ""), ("anonymous", "192.0.2.1"), ("anonymous", "192.0.2.2")]
+    rows = [front.run(uploads.start(A, identity, client=client)) for identity, client in opened]
+    assert [uploads.get(A, each.identity, each.session) for each in rows] == rows
+
+
+def test_the_oldest_empty_session_of_a_share_makes_room(front, make_uploads, clock):
+    uploads = make_uploads(session_share=3)
+    others = front.run(uploads.start(A, "eve"))
+    full, oldest, younger = [], [], []
+    for opened in (full, oldest, younger):
+        clock.advance(1)
+        opened.append(front.run(uploads.start(A, "ada")))
+    front.run(uploads.append(full[0], chunk(DATA)))
+    newest = front.run(uploads.start(B, "ada"))
+    with pytest.raises(BlobUploadUnknown):
+        uploads.get(A, "ada", oldest[0].session)
+    for each in (*full, *younger, newest, others):
+        assert uploads.get(each.repository, each.identity, each.session).received == (len(DATA) if each in full else 0)
+
+
+def test_a_session_whose_first_bytes_arrive_makes_no_room(front, make_uploads):
+    uploads = make_uploads(session_share=1)
+    row = front.run(uploads.start(A, "ada"))
+
+    async def scenario():
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        first = asyncio.ensure_future(uploads.append(row, Chunk(slow(begun, go_on))))
+        await begun.wait()
+        with pytest.raises(TooManyRequests):
+            await uploads.start(A, "ada")
+        go_on.set()
+        return await first
+
+    assert front.run(scenario()).received == 2 * len(DATA)
+
+
+async def slow(begun, go_on):
+    """Yield half, and the other half when it may."""
+    yield DATA
+    begun.set()
+    await go_on.wait()
+    yield DATA
 
 
 def test_a_cancelled_session_is_gone(front, uploads, row):
@@ -184,10 +240,31 @@ def test_only_old_sessions_expire(front, uploads, clock):
     touched = front.run(uploads.start(A, "ada"))
     clock.advance(100)
     front.run(uploads.append(touched, chunk(DATA)))
-    assert front.run(uploads.expire(clock.now() - 50)) == 1
+    assert front.run(uploads.expire(clock.now() - 50, known=bool, unknown_before=0.0)) == 1
     with pytest.raises(BlobUploadUnknown):
         uploads.get(A, "ada", old.session)
     assert front.run(uploads.finish(touched, digest_of(DATA), chunk())).size == len(DATA)
+
+
+def test_sessions_expire_however_many_there_are(front, make_uploads, clock, monkeypatch):
+    monkeypatch.setattr(module, "PAGE", 2)
+    uploads = make_uploads()
+    for _ in range(7):
+        front.run(uploads.start(A, "ada"))
+    clock.advance(1)
+    assert front.run(uploads.expire(clock.now(), known=bool, unknown_before=0.0)) == 7
+    assert uploads.page("", 9) == []
+
+
+def test_sessions_of_identities_that_are_unknown_expire_sooner_than_others(front, uploads, clock):
+    rows = [front.run(uploads.start(A, identity)) for identity in ("ada", "eve")]
+    clock.advance(100)
+    front.run(uploads.start(A, "eve"))
+    sooner = clock.now() - 50
+    assert front.run(uploads.expire(0.0, known={"ada", "eve"}.__contains__, unknown_before=sooner)) == 0
+    assert front.run(uploads.expire(0.0, known={"ada"}.__contains__, unknown_before=sooner)) == 1
+    assert uploads.get(A, "ada", rows[0].session) == rows[0]
+    assert len(uploads.page("", 9)) == 2
 
 
 def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock):
@@ -195,7 +272,7 @@ def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock
 
     async def scenario():
         async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
-            return await uploads.expire(clock.now())
+            return await uploads.expire(clock.now(), known=bool, unknown_before=0.0)
 
     assert front.run(scenario()) == 0
     assert uploads.get(A, "ada", row.session)
@@ -257,7 +334,7 @@ def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, 
 
 def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, row, monkeypatch):
     async def gone(_row):
-        return False
+        return None
 
     monkeypatch.setattr(front.kept.stores.metadata, "update_session", gone)
     with pytest.raises(BlobUploadUnknown):
@@ -267,7 +344,7 @@ def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, r
 def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_front):
     """Otherwise the row, written late, would vouch with its digest for the bytes of the next request."""
     stores = disk_front.kept.stores
-    uploads = Uploads(stores.metadata, stores.uploads, stores.content, clock=disk_front.clock, session_limit=10)
+    uploads = disk_front.application.garbage._uploads
     writing, go_on = threading.Event(), threading.Event()
 
     def hold_up(_connection):
@@ -281,11 +358,12 @@ def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_
         cancelled = asyncio.create_task(uploads.append(row, chunk(b"good")))
         await asyncio.sleep(0.2)  # its bytes are written, its row waits
         cancelled.cancel()
+        newer = asyncio.create_task(uploads.append(row, chunk(b"evil", start=0)))
         await asyncio.sleep(0.1)
-        with pytest.raises(UploadBusy):
-            await uploads.append(row, chunk(b"evil"))
         go_on.set()
         await asyncio.wait([other, cancelled])
+        with pytest.raises(RangeInvalid):
+            await newer
         assert cancelled.cancelled()
         assert uploads.get(A, "ada", row.session).received == 4
         await uploads.finish(uploads.get(A, "ada", row.session), digest_of(b"good"), chunk())
@@ -303,7 +381,7 @@ def test_bytes_that_no_session_owns_are_dropped(front, uploads):
 
     with front.unchanged():
         front.run(leave_bytes())
-        assert front.run(uploads.expire(time.time() + 60)) == 1
+        assert front.run(uploads.expire(time.time() + 60, known=bool, unknown_before=0.0)) == 1
 
 
 def test_a_session_whose_bytes_were_published_without_a_row_ends_instead_of_failing_for_ever(

@@ -62,7 +62,8 @@ spec:
   manifests: {allowMissing: none}
   limits:
     {headerTimeout: 30s, idleTimeout: 130s, handshakeTimeout: 10s, bodyTimeout: 60, minRate: 1KiB, manifestSize: 4MiB,
-     sessionLife: 24h, sessions: 5, tagsPerPush: 5, drainSize: 1000, drainTimeout: 30s}
+     sessionLife: 24h, sessions: 5, sessionsPerIdentity: 5, tagsPerPush: 5,
+     drainSize: 1000, drainTimeout: 30s}
   garbageCollection: {interval: 10m, grace: 1h}
   log: {level: info, format: auto, audit: "-"}
   metrics: {addr: "127.0.0.1:9000"}

@@ -42,6 +42,11 @@ class AccessRules:
         user = self.users.get(name)
         return None if user is None else Identity(user.name, user.groups)
 
+    def knows(self, name: str) -> bool:
+        """Return whether a name is that of a user, or can be that of a trusted issuer's token."""
+        prefixes = (issuer.user_prefix for issuer in self.issuers)
+        return name in self.users or any(prefix and name.startswith(prefix) for prefix in prefixes)
+
     def keeps_password(self, name: str, fingerprint: str) -> bool:
         """Return whether a user still has the password that had this fingerprint, as far as that can be known."""
         user = self.users.get(name)

@@ -77,7 +77,13 @@ def _fsck(words: Sequence[str]) -> int:
     return fsck(words, os.environ, sys.stdout, sys.stderr)
 
 
-_WITH_OWN_OPTIONS = {"token": _token, "can-i": _can_i, "policy": _policy, "fsck": _fsck}
+def _uploads(words: Sequence[str]) -> int:
+    from simple_registry.cli.uploads import uploads  # noqa: PLC0415 (as above)
+
+    return uploads(words, os.environ, sys.stdout, sys.stderr)
+
+
+_WITH_OWN_OPTIONS = {"token": _token, "uploads": _uploads, "can-i": _can_i, "policy": _policy, "fsck": _fsck}
 
 
 def _too_late(line: CommandLine) -> int:

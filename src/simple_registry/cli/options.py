@@ -18,6 +18,7 @@ from simple_registry.config.load import SEPARATOR, Given
 COMMANDS = {
     "serve": "run the registry (the default)",
     "token": "create, list or revoke tokens",
+    "uploads": "list or cancel open uploads",
     "can-i": "tell whether somebody may do something, and why",
     "policy": "check, test or compare documents about access",
     "fsck": "check the data directory, beside a running server too",

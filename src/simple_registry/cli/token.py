@@ -10,16 +10,16 @@ import json
 import os
 import pwd
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from simple_registry.access.expiry import ExpiryInvalid, parse_expiry
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
-from simple_registry.cli.options import OPTIONS, PREFIX, UsageError
+from simple_registry.cli.data_commands import Parser, config_directories, moment, read_settings, table
+from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import read_documents
-from simple_registry.config.load import Given, document_files, load_settings
+from simple_registry.config.load import document_files
 from simple_registry.config.settings import Settings, StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
@@ -30,11 +30,6 @@ from simple_registry.server.logging import printable
 
 _PAGE = 1000
 _COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIPTION")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; '{self.prog} -help' tells more")
 
 
 def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
@@ -52,8 +47,8 @@ def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
         return 0
     if asked.action is None:
         raise UsageError("write: token create, token list or token revoke; 'token -help' tells more")
-    directories = _directories(asked.cfgdir, environment)
-    settings = _settings(asked, environment, directories)
+    given = {"datadir": asked.datadir, "audit-log": getattr(asked, "audit-log")}
+    settings = read_settings(given, environment, config_directories(asked.cfgdir, environment))
     try:
         return asyncio.run(_ACTIONS[asked.action](asked, settings, stdout, stderr))
     except RegistryError as error:
@@ -74,7 +69,7 @@ async def _create(asked: argparse.Namespace, settings: Settings, stdout: TextIO,
     _record(settings, EventName.TOKEN_CREATE, [row], stderr)
     stdout.write(secret + "\n")
     stdout.flush()
-    end = f"expires {_moment(row.expires)}" if row.expires is not None else "does not expire"
+    end = f"expires {moment(row.expires)}" if row.expires is not None else "does not expire"
     stderr.write(f"token {row.token_id} of {printable(owner)} {end}; it is shown only now\n")
     return 0
 
@@ -87,7 +82,7 @@ async def _list(asked: argparse.Namespace, settings: Settings, stdout: TextIO, _
     if asked.json:
         stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
     else:
-        stdout.writelines(_table([_COLUMNS, *map(_cells, rows)]))
+        stdout.writelines(table([_COLUMNS, *map(_cells, rows)]))
     stdout.flush()
     return 0
 
@@ -151,7 +146,7 @@ The secret of a new token is printed once, alone, on standard output.
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="simple-registry token", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="simple-registry token", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
     parser.add_argument("id", nargs="?")
     for name in ("user", "description", "expires", "datadir", "audit-log"):
@@ -161,22 +156,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-json", "--json", action="store_true")
     parser.add_argument("-help", "--help", "-h", action="store_true")
     return parser
-
-
-def _directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
-    texts = given or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
-    return tuple(Path(text) for text in texts if text)
-
-
-def _settings(asked: argparse.Namespace, environment: Mapping[str, str], directories: Sequence[Path]) -> Settings:
-    """Return the server's settings, as far as options, variables and documents say where tokens and the audit are."""
-    options = {}
-    for option in OPTIONS:
-        if option.name in {"datadir", "audit-log"} and (
-            text := getattr(asked, option.name) or environment.get(option.variable)
-        ):
-            options[option.name] = Given(text, f"-{option.name}")
-    return load_settings(options, {}, directories)
 
 
 def _expires(text: str | None, tokens: Tokens) -> float | None:
@@ -224,26 +203,16 @@ def _described(row: TokenRow) -> dict[str, object]:
         "id": row.token_id,
         "owner": row.owner,
         "description": row.description,
-        "created": _moment(row.created),
-        "expires": None if row.expires is None else _moment(row.expires),
+        "created": moment(row.created),
+        "expires": None if row.expires is None else moment(row.expires),
         "scopes": row.scopes,
-        "lastUsed": None if row.last_used is None else _moment(row.last_used),
+        "lastUsed": None if row.last_used is None else moment(row.last_used),
     }
 
 
 def _cells(row: TokenRow) -> Sequence[str]:
     scopes = "all of its owner's" if row.scopes is None else " ".join(row.scopes) or "none"
-    expires = "never" if row.expires is None else _moment(row.expires)
-    used = "never" if row.last_used is None else _moment(row.last_used)
-    cells = (row.token_id, row.owner, _moment(row.created), expires, used, scopes, row.description)
+    expires = "never" if row.expires is None else moment(row.expires)
+    used = "never" if row.last_used is None else moment(row.last_used)
+    cells = (row.token_id, row.owner, moment(row.created), expires, used, scopes, row.description)
     return [printable(cell) for cell in cells]
-
-
-def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
-
-
-def _moment(when: float) -> str:
-    return datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -77,6 +77,7 @@ FIELDS = (
     Field("limits.manifest_size", parse_size, "limits.manifestSize"),
     Field("limits.session_life", parse_duration, "limits.sessionLife"),
     Field("limits.sessions", parse_count, "limits.sessions"),
+    Field("limits.sessions_per_identity", parse_count, "limits.sessionsPerIdentity"),
     Field("limits.tags_per_push", parse_tags_per_push, "limits.tagsPerPush"),
     Field("limits.drain_size", parse_size, "limits.drainSize"),
     Field("limits.drain_timeout", parse_duration, "limits.drainTimeout"),

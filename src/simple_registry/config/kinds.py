@@ -248,6 +248,7 @@ _CONFIGURATION: Mapping[str, tuple[Text | ListOf, str]] = {
     "limits.manifestSize": (SIZE, "of the largest manifest"),
     "limits.sessionLife": (DURATION, "of an upload that nobody continues"),
     "limits.sessions": (COUNT, "uploads open at once"),
+    "limits.sessionsPerIdentity": (COUNT, "of these, of one user, or of one address without credentials"),
     "limits.tagsPerPush": (COUNT, "tags set by one push, at most 64"),
     "limits.drainSize": (SIZE, "read of a refused request's body"),
     "limits.drainTimeout": (DURATION, "for that"),

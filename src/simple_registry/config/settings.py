@@ -145,6 +145,7 @@ class Limits:
     manifest_size: int = 4 * MIB
     session_life: float = 24 * 3600.0
     sessions: int = 10_000
+    sessions_per_identity: int = 1_000
     tags_per_push: int = 64
     drain_size: int = 1024 * MIB
     drain_timeout: float = 30.0

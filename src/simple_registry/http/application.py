@@ -68,6 +68,7 @@ class HttpApplication:
             body=exchange.body,
             id=self._next_id(),
             client=exchange.client.address,
+            account=exchange.client.account or exchange.client.address,
             peer=exchange.peer,
             host=head.host,
             secure=exchange.secure,

@@ -26,8 +26,9 @@ MAX_QUERY_FIELDS = 1000
 class Request(msgspec.Struct, frozen=True):
     """One request. `headers` has lower-case names; a name that came several times has its values joined by commas.
 
-    `client` is the address of the client, `peer` that of the connection (they differ behind trusted proxies); `host` is
-    the client's name for this registry, empty in HTTP/1.0 without one.
+    `client` is the address of the client, `peer` that of the connection (they differ behind trusted proxies); what
+    anonymous clients use up is counted under `account`. `host` is the client's name for this registry, empty in
+    HTTP/1.0 without one.
     """
 
     method: str
@@ -37,6 +38,7 @@ class Request(msgspec.Struct, frozen=True):
     body: Body
     id: str
     client: str = ""
+    account: str = ""
     peer: str = ""
     host: str = ""
     secure: bool = False

@@ -15,6 +15,8 @@ from simple_registry.oci.errors import (
     TooManyRequests,
     Unavailable,
     Unsupported,
+    UploadBusy,
+    UploadTaken,
 )
 
 RETRY_AFTER = "1"
@@ -62,9 +64,10 @@ def _entry(error: RegistryError) -> Mapping[str, object]:
 def _headers(request: Request, error: RegistryError) -> Headers:
     """Return what some errors say in headers, so that clients can go on."""
     match error:
-        case RangeInvalid():
-            received = error.facts.get("received")
-            return [("location", request.path), ("range", received_range(received if isinstance(received, int) else 0))]
+        case RangeInvalid() | UploadTaken():
+            return _session_headers(request, error)
+        case UploadBusy():
+            return [*_session_headers(request, error), ("retry-after", RETRY_AFTER)]
         case RangeNotSatisfiable():
             size = error.facts.get("size")
             return [("content-range", unsatisfied_range(size if isinstance(size, int) else 0))]
@@ -74,3 +77,9 @@ def _headers(request: Request, error: RegistryError) -> Headers:
             return [("retry-after", str(error.facts.get("retryAfter", RETRY_AFTER)))]
         case _:
             return []
+
+
+def _session_headers(request: Request, error: RegistryError) -> Headers:
+    """Return where an upload goes on."""
+    received = error.facts.get("received")
+    return [("location", request.path), ("range", received_range(received if isinstance(received, int) else 0))]

@@ -41,9 +41,16 @@ class BlobUploadInvalid(RegistryError):
 
 
 class UploadBusy(BlobUploadInvalid):
-    """code-2: another request is writing to the same session."""
+    """code-2: another request is writing to the same session, and cannot be ended where it is."""
 
     message = "blob upload invalid: another request is writing to this session; wait for it or start a new one"
+    status = 409
+
+
+class UploadTaken(BlobUploadInvalid):
+    """code-2: a newer request has taken the session over, so this one counts for nothing."""
+
+    message = "blob upload invalid: a newer request has taken over this session"
     status = 409
 
 

@@ -48,10 +48,12 @@ class Garbage:
         grace: float,
         session_life: float,
         is_user: Callable[[str], bool],
+        known: Callable[[str], bool],
     ) -> None:
         """Remove content unheld for `grace` seconds, sessions untouched for `session_life` seconds, and old tokens.
 
-        `is_user` is whether there is a user of a name at the moment.
+        `is_user` is whether there is a user of a name at the moment; `known`, whether an identity can have that name.
+        Sessions of others go after `grace` seconds, too.
         """
         self._rows = rows
         self._content = content
@@ -60,15 +62,18 @@ class Garbage:
         self._grace = grace
         self._session_life = session_life
         self._is_user = is_user
+        self._known = known
 
     async def collect(self) -> Collected:
         """Do one round."""
         future = self._ageing.future()
         if self._rows.is_dated_after(future):
             await self._rows.bring_back(future, to=future - LATER)
-        sessions = await self._uploads.expire(self._ageing.before(self._session_life))
-        contents = 0
         before = self._ageing.before(self._grace)
+        sessions = await self._uploads.expire(
+            self._ageing.before(self._session_life), known=self._known, unknown_before=before
+        )
+        contents = 0
         for digest in self._rows.page_unheld(before, BATCH):
             remove = partial(self._content.remove, digest)
             contents += await self._rows.forget(digest, before=before, remove=remove)

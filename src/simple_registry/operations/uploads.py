@@ -5,12 +5,13 @@
 
 A session belongs to one repository and one identity; to everybody else it does not exist. What `append` acknowledged
 is durable together with its digest, so any worker can go on from there, after a restart too, and `finish` reads the
-bytes again only when the client asks for a digest in another algorithm. One request at a time writes to a session;
-its row is read anew once the writer is held, since the row tells where the session stands.
+bytes again only when the client asks for a digest in another algorithm. One request at a time writes to a session, the
+newest (`session_turns`).
 """
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +32,7 @@ from simple_registry.oci.errors import (
     UploadBusy,
 )
 from simple_registry.oci.names import RepositoryName
+from simple_registry.operations.session_turns import Turn, Turns
 from simple_registry.storage.protocols import (
     Blob,
     BlobRows,
@@ -42,6 +44,15 @@ from simple_registry.storage.protocols import (
 )
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
+
+PAGE = 100
+"""Sessions that one look of the collector reads."""
+
+ROOM_ATTEMPTS = 3
+"""Attempts to make room for a session: what one makes, another client may have taken."""
+
+ROOM_CANDIDATES = 10
+"""Sessions of a share that are looked at to find one that receives nothing."""
 
 
 class UploadRows(BlobRows, SessionRows, Protocol):
@@ -68,27 +79,36 @@ class Uploads:
         *,
         clock: Clock,
         session_limit: int,
+        session_share: int,
         new_session: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
-        """Work on these stores, with at most `session_limit` sessions open at once."""
+        """Work on these stores, with at most `session_limit` sessions open at once, `session_share` of one identity."""
         self._rows = rows
         self._uploads = uploads
         self._content = content
         self._clock = clock
         self._session_limit = session_limit
+        self._session_share = session_share
         self._new_session = new_session
+        self._turns = Turns(rows, uploads)
 
-    async def start(self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL) -> SessionRow:
-        """Open a session.
+    async def start(
+        self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL, *, client: str = ""
+    ) -> SessionRow:
+        """Open a session, in the share of its identity, or of the `client` that uses one with others.
 
-        Raises: TooManyRequests when too many are open, and StorageFull.
+        Where too many are open, the oldest of the same share that has received nothing makes room.
+
+        Raises: TooManyRequests when none has, and StorageFull.
         """
         self._uploads.require_room()
-        if self._rows.count_sessions() >= self._session_limit:
-            raise TooManyRequests(reason="too many upload sessions are open; finish or cancel some")
-        row = self._new_row(repository, identity, algorithm)
-        await self._rows.add_session(row)
-        return row
+        row = self._new_row(repository, identity, algorithm, client)
+        for _attempt in range(ROOM_ATTEMPTS):
+            if await self._rows.add_session(row, limit=self._session_limit, share=self._session_share):
+                return row
+            if not await self._make_room(row):
+                break
+        raise TooManyRequests(reason="too many upload sessions are open; finish or cancel some")
 
     def get(self, repository: RepositoryName, identity: str, session: str) -> SessionRow:
         """Return a session of this repository and identity.
@@ -115,15 +135,18 @@ class Uploads:
     async def append(self, row: SessionRow, chunk: Chunk) -> SessionRow:
         """Add a chunk to the session, durably, or leave the session as it was.
 
-        Raises: BlobUploadUnknown, RangeInvalid, SizeInvalid, UploadBusy, and what the stream raises.
+        Raises: BlobUploadUnknown, RangeInvalid, SizeInvalid, UploadBusy, UploadTaken, and what the stream raises.
         """
-        async with self._writer(row) as (current, writer):
-            extended = await self._extend(current, writer, chunk)
-            if extended.received > current.received:
-                await writer.sync()
-            if not await self._rows.update_session(extended):
+        async with self._turn(row) as turn:
+            async with turn.watched():
+                extended = await self._extend(turn.row, turn.writer, chunk)
+            if extended.received > turn.row.received:
+                await turn.writer.sync()
+            updated = await self._rows.update_session(extended)
+            if updated is None:
+                turn.require()
                 raise BlobUploadUnknown(session=row.session)
-            return extended
+            return updated
 
     async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk) -> Blob:
         """Add the last chunk (which may be empty) and make the repository hold the blob.
@@ -132,11 +155,13 @@ class Uploads:
 
         Raises: as `append`, and DigestInvalid.
         """
-        async with self._writer(row) as (current, writer):
+        async with self._turn(row) as turn:
+            async with turn.watched():
+                extended = await self._extend(turn.row, turn.writer, chunk)
             try:
-                return await self._complete(await self._extend(current, writer, chunk), expected)
+                return await self._complete(extended, expected)
             except DigestInvalid:
-                await self._end(current)
+                await self._end(turn.row)
                 raise
 
     async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> Blob:
@@ -157,26 +182,52 @@ class Uploads:
             raise
 
     async def cancel(self, row: SessionRow) -> None:
-        """End a session and drop its bytes.
+        """End a session and drop its bytes; a request that writes to it is ended first.
 
-        Raises: BlobUploadUnknown, UploadBusy.
+        Raises: BlobUploadUnknown, UploadBusy, UploadTaken.
         """
-        async with self._writer(row) as (current, _writer):
-            await self._end(current)
+        async with self._turn(row) as turn:
+            await self._end(turn.row)
 
-    async def expire(self, before: float, limit: int = 100) -> int:
-        """End sessions untouched since `before`, and drop bytes that no session owns. Returns how many went."""
+    def page(self, after: str, limit: int) -> Sequence[SessionRow]:
+        """Return open sessions, of everybody, in order of their ids, beginning after `after`."""
+        return self._rows.page_sessions(after, limit)
+
+    async def expire(self, before: float, *, known: Callable[[str], bool], unknown_before: float) -> int:
+        """End sessions untouched since `before`, and drop bytes that no session owns. Returns how many went.
+
+        Those of identities that are not `known` end once they are untouched since `unknown_before`.
+        """
         expired = 0
-        for row in self._rows.page_expired(before, limit):
-            try:
-                await self.cancel(row)
-            except (UploadBusy, BlobUploadUnknown):
-                continue
-            expired += 1
+        after = ""
+        while page := self._rows.page_sessions(after, PAGE):
+            after = page[-1].session
+            for row in page:
+                bound = before if known(row.identity) else max(before, unknown_before)
+                expired += row.touched < bound and await self._end_idle(row)
+            await asyncio.sleep(0)  # however many there are, requests are answered between two pages
         for session in await self._uploads.abandoned(before):
             if self._rows.find_session(session) is None:
                 expired += await self._drop(session)
         return expired
+
+    async def _make_room(self, row: SessionRow) -> bool:
+        """End the oldest session in the share of `row` that has received nothing, and receives nothing now."""
+        for empty in self._rows.page_empty(row.identity, row.client, ROOM_CANDIDATES):
+            if await self._end_idle(empty):
+                return True
+        return False
+
+    async def _end_idle(self, row: SessionRow) -> bool:
+        """End a session unless a request writes to it, or has since `row` was read. Returns whether it ended."""
+        try:
+            async with self._turn(row, claim=False) as turn:
+                if turn.row != row:
+                    return False
+                await self._end(row)
+        except (UploadBusy, BlobUploadUnknown):
+            return False
+        return True
 
     async def _drop(self, session: str) -> bool:
         """Remove bytes without a row, unless somebody is writing them, whatever the clock says."""
@@ -187,7 +238,7 @@ class Uploads:
             return False
         return True
 
-    def _new_row(self, repository: RepositoryName, identity: str, algorithm: str) -> SessionRow:
+    def _new_row(self, repository: RepositoryName, identity: str, algorithm: str, client: str = "") -> SessionRow:
         now = self._clock.now()
         return SessionRow(
             session=self._new_session(),
@@ -198,23 +249,22 @@ class Uploads:
             received_digest=None,
             touched=now,
             started=now,
+            client=client,
         )
 
     @asynccontextmanager
-    async def _writer(self, row: SessionRow) -> AsyncIterator[tuple[SessionRow, UploadWriter]]:
-        """Hold the session's writer, with the row as it stands while it is held.
+    async def _turn(self, row: SessionRow, *, claim: bool = True) -> AsyncIterator[Turn]:
+        """Take a turn at the session.
 
         A session whose bytes went to the content store while its row could not be written (the disk was full, or the
         power went) ends here: its client starts anew rather than being told for a day to try again.
         """
-        try:
-            async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
-                yield self.get(row.repository, row.identity, row.session), writer
-        except SessionBusy as busy:
-            raise UploadBusy(session=row.session) from busy
-        except SessionBytesMissing as fault:
-            await self._end(row)
-            raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
+        async with self._turns.take(row, claim=claim) as turn:
+            try:
+                yield turn
+            except SessionBytesMissing as fault:
+                await self._end(turn.row)
+                raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
 
     async def _extend(self, row: SessionRow, writer: UploadWriter, chunk: Chunk) -> SessionRow:
         """Append the chunk and return the row that will say so; what goes wrong leaves the bytes as they were."""

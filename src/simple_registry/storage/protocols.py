@@ -78,6 +78,8 @@ class SessionRow:
 
     `received` bytes are durable in the upload store, and their digest is `received_digest` (`None` while nothing has
     been received). `algorithm` is the one they are hashed with. `touched` and `started` are in seconds since the epoch.
+    Sessions count against the share of their identity, or of the `client` that uses one with others: an address, or the
+    empty text. Each change of the row, and each claim of a newer request, begins another `generation`.
     """
 
     session: str
@@ -88,6 +90,8 @@ class SessionRow:
     received_digest: Digest | None
     touched: float
     started: float
+    client: str = ""
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,16 +397,29 @@ class RepositoryRows(Protocol):
 class SessionRows(Protocol):
     """Open upload sessions."""
 
-    async def add_session(self, row: SessionRow) -> None:
-        """Keep a new session, which holds nothing yet: a power cut may take it back until the session is updated."""
+    async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
+        """Keep a new session, which holds nothing yet: a power cut may take it back until the session is updated.
+
+        Returns `False`, and changes nothing, when `limit` sessions are open, or `share` of this identity and client.
+        """
         ...
 
     def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
         ...
 
-    async def update_session(self, row: SessionRow) -> bool:
-        """Replace the session's row. Returns `False` when the session is gone."""
+    async def claim_session(self, session: str) -> SessionRow | None:
+        """Begin the next generation of a session for a newer request, and return its row; `None` when it is gone.
+
+        From then on no older request updates the row. A power cut may take the claim back: it ends both requests.
+        """
+        ...
+
+    async def update_session(self, row: SessionRow) -> SessionRow | None:
+        """Replace the session's row by `row` in its next generation, which is returned.
+
+        Returns `None`, and changes nothing, when the session is gone or has another generation than `row`.
+        """
         ...
 
     async def remove_session(self, session: str) -> bool:
@@ -413,8 +430,12 @@ class SessionRows(Protocol):
         """Return how many sessions are open."""
         ...
 
-    def page_expired(self, before: float, limit: int) -> Sequence[SessionRow]:
-        """Return sessions last touched before this time."""
+    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+        """Return open sessions in order of their ids, beginning after `after`."""
+        ...
+
+    def page_empty(self, identity: str, client: str, limit: int) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, those untouched for longest first."""
         ...
 
 

@@ -8,6 +8,8 @@ import pytest
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.config.settings import Limits, Settings
 from simple_registry.oci.digests import digest_of
+from simple_registry.operations import session_turns
+from support.access import READWRITE, binding, rules
 
 DATA = bytes(range(256)) * 8
 DIGEST = digest_of(DATA)
@@ -107,11 +109,54 @@ def test_a_session_belongs_to_who_opened_it(make_front):
 def test_more_sessions_than_allowed_are_asked_to_come_back(make_front):
     front = make_front(Settings(limits=Limits(sessions=2)))
     locations = [front.open_session("team/app") for _ in range(2)]
+    for location in locations:
+        front.patch(location, body=DATA)
     with front.unchanged():
         reply = front.post(UPLOADS)
     assert (reply.status, reply.codes, reply.header("retry-after")) == (429, ["TOOMANYREQUESTS"], "1")
     front.delete(locations[0])
     assert front.post(UPLOADS).status == 202
+
+
+def test_one_pusher_leaves_sessions_for_others(make_front):
+    front = make_front(
+        Settings(limits=Limits(sessions=10, sessions_per_identity=2)),
+        rules=rules(binding("bob", READWRITE, "^bob/"), binding("ada", READWRITE, "^ada/"), users=["bob", "ada"]),
+    )
+    for _ in range(2):
+        location = front.post("/v2/bob/app/blobs/uploads/", user="bob").location
+        front.patch(location, body=DATA, user="bob")
+    with front.unchanged():
+        reply = front.post("/v2/bob/app/blobs/uploads/", user="bob")
+    assert (reply.status, reply.codes, reply.header("retry-after")) == (429, ["TOOMANYREQUESTS"], "1")
+    assert front.post("/v2/ada/app/blobs/uploads/", user="ada").status == 202
+    assert front.post("/v2/bob/app/blobs/uploads/").status == 202
+
+
+@pytest.mark.parametrize(
+    ("address", "neighbour", "stranger"),
+    [("192.0.2.1", "192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2:1", "2001:db8:0:1::1")],
+)
+def test_anonymous_callers_have_a_share_for_each_address(make_front, address, neighbour, stranger):
+    front = make_front(
+        Settings(limits=Limits(sessions_per_identity=1)),
+        rules=rules(binding("anonymous", READWRITE, ""), users=["anonymous"]),
+    )
+    location = front.post(UPLOADS, user=None, client=address).location
+    front.patch(location, body=DATA, user=None, client=stranger)
+    assert front.post(UPLOADS, user=None, client=neighbour).status == 429
+    assert front.post(UPLOADS, user=None, client=stranger).status == 202
+    assert front.post(UPLOADS, client=address).status == 202
+    assert front.put(f"{location}?digest={DIGEST}", user=None, client=neighbour).status == 201
+
+
+def test_the_oldest_empty_session_makes_room_for_a_new_one(make_front, clock):
+    front = make_front(Settings(limits=Limits(sessions_per_identity=2)))
+    oldest = front.open_session("team/app")
+    clock.advance(1)
+    younger = front.open_session("team/app")
+    newest = front.open_session("team/app")
+    assert [front.get(location).status for location in (oldest, younger, newest)] == [404, 204, 204]
 
 
 def test_a_session_expires(front, clock):
@@ -358,32 +403,53 @@ def test_a_stream_that_breaks_is_taken_back(front):
 # ---------------------------------------------------------------- two at once
 
 
-@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_a_second_writer_is_told_so_and_nothing_interleaves(front, method):
+@pytest.mark.parametrize(("method", "status"), [("PATCH", 202), ("PUT", 201), ("DELETE", 204)])
+def test_a_newer_request_ends_one_whose_client_went_silent(front, method, status):
     location = front.open_session("team/app")
+    front.patch(location, body=DATA[:100])
+    rest = {"body": b""} if method == "DELETE" else chunk(DATA[100:], 100)
 
     async def scenario():
-        begun, go_on = asyncio.Event(), asyncio.Event()
+        begun = asyncio.Event()
 
-        async def slow():
-            yield DATA[:100]
+        async def silent():
+            yield b"lost"
             begun.set()
-            await go_on.wait()
-            yield DATA[100:]
+            await asyncio.Event().wait()
 
-        first = asyncio.ensure_future(front.send("PATCH", location, body=slow()))
+        first = asyncio.ensure_future(front.send("PATCH", location, body=silent()))
         await begun.wait()
-        second = await front.send(method, f"{location}?digest={DIGEST}", body=b"" if method == "DELETE" else b"other")
-        status = await front.send("GET", location)
-        go_on.set()
-        return await first, second, status
+        look = await front.send("GET", location)
+        second = await front.send(method, f"{location}?digest={DIGEST}", **rest)
+        return await first, second, look
 
-    first, second, status = front.run(scenario())
-    assert first.status == 202
-    assert (second.status, second.codes) == (409, ["BLOB_UPLOAD_INVALID"])
-    assert status.header("range") == "0-0"
-    assert front.put(f"{location}?digest={DIGEST}").status == 201
-    assert holds(front, DATA)
+    first, second, look = front.run(scenario())
+    assert look.header("range") == "0-99"
+    assert second.status == status
+    assert (first.status, first.codes) == (409, ["BLOB_UPLOAD_INVALID"])
+    assert "a newer request" in first.json["errors"][0]["message"]
+    assert (first.location, first.header("range"), first.header("retry-after")) == (location, "0-99", None)
+    if method == "PATCH":
+        assert second.header("range") == f"0-{len(DATA) - 1}"
+        assert front.put(f"{location}?digest={DIGEST}").status == 201
+    assert lacks(front, DATA) if method == "DELETE" else holds(front, DATA)
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
+def test_a_session_that_cannot_be_had_says_where_it_stands_and_when_to_ask_again(front, method, monkeypatch):
+    monkeypatch.setattr(session_turns, "ATTEMPTS", 2)
+    location = front.open_session("team/app")
+    front.patch(location, body=DATA[:100])
+    session = location.rpartition("/")[2]
+
+    async def scenario():
+        async with front.kept.stores.uploads.write(session, algorithm="sha256"):
+            return await front.send(method, f"{location}?digest={DIGEST}", body=b"")
+
+    reply = front.run(scenario())
+    assert (reply.status, reply.codes) == (409, ["BLOB_UPLOAD_INVALID"])
+    assert (reply.location, reply.header("range"), reply.header("retry-after")) == (location, "0-99", "1")
+    assert front.put(f"{location}?digest={DIGEST}", **chunk(DATA[100:], 100)).status == 201
 
 
 def test_many_clients_push_one_blob_at_once(front):

@@ -175,7 +175,7 @@ def test_missing_parts_are_told_in_pages(stores, rows):
 def test_sessions_are_told_in_pages(stores, rows):
     sessions = [SessionRow(name, REPOSITORY, "ada", "sha256", 0, None, 1.0, 1.0) for name in "abc"]
     for row in sessions:
-        run(stores.metadata.add_session(row))
+        run(stores.metadata.add_session(row, limit=9, share=9))
     assert rows.page_sessions("", 2) == sessions[:2]
     assert rows.page_sessions("b", 2) == sessions[2:]
     assert rows.find_session("c") == sessions[2]

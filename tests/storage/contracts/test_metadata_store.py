@@ -35,6 +35,10 @@ def session(name="s", **values):
     return SessionRow(session=name, **(defaults | {"received_digest": None, "touched": 5.0, "started": 4.0} | values))
 
 
+async def open_sessions(rows, *opened, limit=99, share=99):
+    return [await rows.add_session(row, limit=limit, share=share) for row in opened]
+
+
 # blobs
 
 
@@ -58,7 +62,7 @@ def test_adding_a_blob_again_is_fine(rows):
 
 def test_a_blob_whose_content_is_gone_changes_nothing(rows):
     async def scenario():
-        await rows.add_session(session())
+        await open_sessions(rows, session())
         assert not await rows.add_blob(REPOSITORY, BLOB, present=no, session="s")
 
     run(scenario())
@@ -69,7 +73,7 @@ def test_a_blob_whose_content_is_gone_changes_nothing(rows):
 
 def test_adding_a_blob_ends_its_session(rows):
     async def scenario():
-        await rows.add_session(session())
+        await open_sessions(rows, session())
         assert await rows.add_blob(REPOSITORY, BLOB, present=yes, session="s")
 
     run(scenario())
@@ -377,32 +381,86 @@ def test_a_repository_stays_when_its_last_manifest_goes(rows):
 
 
 def test_a_session_is_kept_replaced_and_removed(rows):
-    changed = session(received=4, received_digest=digest_of(b"data"), touched=6.5)
+    changed = session(client="192.0.2.1", received=4, received_digest=digest_of(b"data"), touched=6.5)
 
     async def scenario():
-        await rows.add_session(session())
+        assert await open_sessions(rows, session()) == [True]
         assert rows.find_session("s") == session()
         assert rows.count_sessions() == 1
-        assert await rows.update_session(changed)
-        assert rows.find_session("s") == changed
+        assert await rows.update_session(changed) == rows.find_session("s") == replace(changed, generation=1)
         assert await rows.remove_session("s")
         assert not await rows.remove_session("s")
-        assert not await rows.update_session(changed)
+        assert not await rows.update_session(replace(changed, generation=1))
+        assert await rows.claim_session("s") is None
 
     run(scenario())
     assert rows.find_session("s") is None
     assert rows.count_sessions() == 0
 
 
-def test_expired_sessions_are_those_untouched_for_longest(rows):
+def test_a_session_is_updated_only_in_the_generation_that_was_read(rows):
     async def scenario():
-        for number in range(5):
-            await rows.add_session(session(str(number), touched=float(10 - number)))
+        await open_sessions(rows, session())
+        older = rows.find_session("s")
+        newer = await rows.claim_session("s")
+        assert newer == rows.find_session("s") == replace(older, generation=1)
+        assert not await rows.update_session(replace(older, received=4))
+        assert rows.find_session("s") == newer
+        assert await rows.update_session(replace(newer, received=5))
+        assert not await rows.update_session(replace(newer, received=6))
+        assert rows.find_session("s") == replace(newer, received=5, generation=2)
 
     run(scenario())
-    assert [row.session for row in rows.page_expired(9.0, 99)] == ["4", "3", "2"]
-    assert [row.session for row in rows.page_expired(9.0, 2)] == ["4", "3"]
-    assert rows.page_expired(6.0, 9) == []
+
+
+def test_of_many_updates_of_one_generation_one_counts(rows):
+    async def scenario():
+        await open_sessions(rows, session())
+        updates = [rows.update_session(session(received=number)) for number in range(1, 9)]
+        done = await asyncio.gather(*updates)
+        assert done.count(None) == 7
+        assert rows.find_session("s") in done
+
+    run(scenario())
+
+
+def test_sessions_are_bounded_together_and_by_share(rows):
+    alice, bob = session("a"), session("b", identity="bob")
+    here, there = (session(client, identity="anonymous", client=client) for client in ("192.0.2.1", "2001:db8::/64"))
+
+    async def scenario():
+        assert await open_sessions(rows, alice, bob, here, there, share=1) == [True] * 4
+        for row in (alice, bob, here, there):
+            assert await open_sessions(rows, replace(row, session="more"), share=1) == [False]
+        assert await open_sessions(rows, session("eve", identity="eve"), limit=4) == [False]
+        assert rows.count_sessions() == 4
+        await rows.remove_session("a")
+        assert await open_sessions(rows, session("again"), limit=4, share=1) == [True]
+
+    run(scenario())
+
+
+def test_of_many_sessions_opened_at_once_a_share_is_kept(rows):
+    async def scenario():
+        opened = [rows.add_session(session(str(number)), limit=99, share=5) for number in range(20)]
+        assert sum(await asyncio.gather(*opened)) == rows.count_sessions() == 5
+
+    run(scenario())
+
+
+def test_sessions_are_read_in_pages(rows):
+    run(open_sessions(rows, *(session(name) for name in "cab")))
+    assert [row.session for row in rows.page_sessions("", 2)] == ["a", "b"]
+    assert [row.session for row in rows.page_sessions("b", 2)] == ["c"]
+
+
+def test_empty_sessions_are_those_of_one_share_untouched_for_longest(rows):
+    opened = [session(str(number), touched=float(10 - number)) for number in range(5)]
+    others = [session("full", received=1, touched=1.0), session("bob", identity="bob"), session("here", client="::1")]
+    run(open_sessions(rows, *opened, *others))
+    assert [row.session for row in rows.page_empty("alice", "", 99)] == ["4", "3", "2", "1", "0"]
+    assert [row.session for row in rows.page_empty("alice", "", 2)] == ["4", "3"]
+    assert rows.page_empty("eve", "", 9) == []
 
 
 # garbage

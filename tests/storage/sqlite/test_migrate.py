@@ -1,13 +1,18 @@
 """New, current, newer and foreign databases."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import apsw
 import pytest
 
+from simple_registry.clock import SystemClock
 from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.protocols import SessionRow
 from simple_registry.storage.sqlite import migrate as module
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import APPLICATION_ID, migrate, migrations, require_current
 
 
@@ -121,6 +126,20 @@ def test_each_migration_is_applied_once_and_whole(path, look, monkeypatch):
         migrate(path)
     assert look("PRAGMA user_version") == [(len(steps) + 1,)]
     assert look("SELECT name FROM sqlite_schema WHERE name IN ('extra', 'broken')") == [("extra",)]
+
+
+def test_sessions_of_before_go_on(tmp_path, monkeypatch):
+    path, steps = str(tmp_path / "registry.db"), migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "migrations", lambda: steps[:2])
+        migrate(path)
+    connection = apsw.Connection(path)
+    connection.execute("INSERT INTO upload_sessions VALUES ('s', 'a', 'ada', 'sha256', 0, NULL, 7.5)")
+    connection.close()
+    migrate(path)
+    store = SqliteMetadataStore(path, SystemClock())
+    assert store.find_session("s") == SessionRow("s", RepositoryName("a"), "ada", "sha256", 0, None, 7.5, 7.5)
+    asyncio.run(store.close())
 
 
 def test_migrations_are_numbered_without_a_gap(monkeypatch, tmp_path):

@@ -4,4 +4,7 @@ from simple_registry.storage.sqlite import session_rows
 
 
 def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(session_rows._FIND, session_rows._UPDATE, session_rows._REMOVE, session_rows._EXPIRED)
+    assert_indexed(
+        session_rows._FIND, session_rows._CLAIM, session_rows._UPDATE, session_rows._REMOVE, session_rows._EMPTY
+    )
+    assert_indexed(session_rows._PAGE, session_rows._SHARE)

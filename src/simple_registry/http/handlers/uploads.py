@@ -1,5 +1,6 @@
 """Pushing blobs: sessions, chunks, single requests and mounts."""
 
+from simple_registry.access.caller import Source
 from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource, scope_of
 from simple_registry.access.policy import TooNarrow, decide
@@ -29,7 +30,8 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
         blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call))
         return _created(repository, blob, EventName.BLOB_PUSH)
     algorithm = parse_algorithm(query.find("digest-algorithm") or CANONICAL)
-    return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm))
+    client = call.request.account if call.caller.proof.source is Source.ANONYMOUS else ""
+    return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm, client=client))
 
 
 async def append_chunk(call: Call[SessionTarget]) -> Response:

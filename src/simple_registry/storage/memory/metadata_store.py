@@ -199,20 +199,29 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
 
     # sessions
 
-    async def add_session(self, row: SessionRow) -> None:
-        """Keep a new session."""
+    async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
+        """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
+        shared = [each for each in self._sessions.values() if _sharer(each) == _sharer(row)]
+        if len(self._sessions) >= limit or len(shared) >= share:
+            return False
         self._sessions[row.session] = row
+        return True
 
     def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
         return self._sessions.get(session)
 
-    async def update_session(self, row: SessionRow) -> bool:
-        """Replace the session's row. Returns `False` when the session is gone."""
-        if row.session not in self._sessions:
-            return False
-        self._sessions[row.session] = row
-        return True
+    async def claim_session(self, session: str) -> SessionRow | None:
+        """Begin the next generation of a session, and return its row."""
+        row = self._sessions.get(session)
+        return None if row is None else self._next_generation(row)
+
+    async def update_session(self, row: SessionRow) -> SessionRow | None:
+        """Replace the session's row by `row` in its next generation, if it has the generation that `row` has."""
+        current = self._sessions.get(row.session)
+        if current is None or current.generation != row.generation:
+            return None
+        return self._next_generation(row)
 
     async def remove_session(self, session: str) -> bool:
         """Remove the session. Returns whether it was there."""
@@ -222,10 +231,10 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         """Return how many sessions are open."""
         return len(self._sessions)
 
-    def page_expired(self, before: float, limit: int) -> Sequence[SessionRow]:
-        """Return sessions last touched before this time."""
-        expired = [row for row in self._sessions.values() if row.touched < before]
-        return sorted(expired, key=lambda row: (row.touched, row.session))[:limit]
+    def page_empty(self, identity: str, client: str, limit: int) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, those untouched for longest first."""
+        found = [row for row in self._sessions.values() if _sharer(row) == (identity, client) and not row.received]
+        return sorted(found, key=lambda row: (row.touched, row.session))[:limit]
 
     # garbage
 
@@ -261,6 +270,10 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
     async def close(self) -> None:
         """Do nothing: there is nothing to finish."""
 
+    def _next_generation(self, row: SessionRow) -> SessionRow:
+        self._sessions[row.session] = row = replace(row, generation=row.generation + 1)
+        return row
+
     def _at(self, repository: RepositoryName) -> MemoryRepository:
         """Return what the repository holds, which is nothing when it does not exist."""
         return self._repositories.get(repository) or MemoryRepository()
@@ -281,6 +294,10 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
 def _page(names: Iterable[_Name], after: str | None, limit: int) -> list[_Name]:
     """Return the first `limit` names after `after`, in ASCII order."""
     return sorted(name for name in names if after is None or name > after)[:limit]
+
+
+def _sharer(row: SessionRow) -> tuple[str, str]:
+    return row.identity, row.client
 
 
 def _referrer(row: ManifestRow) -> ReferrerDescriptor:

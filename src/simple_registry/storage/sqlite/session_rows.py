@@ -1,6 +1,7 @@
 """Open upload sessions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import apsw
 
@@ -10,17 +11,24 @@ from simple_registry.storage.protocols import SessionRow
 from simple_registry.storage.sqlite.database import Database, Row, Value
 from simple_registry.storage.sqlite.defects import well_formed
 
-_COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched, started"
-_ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
-_FIND = f"SELECT {_COLUMNS} FROM upload_sessions WHERE session = ?"  # noqa: S608 (our own words)
-_UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?) WHERE session = ?"  # noqa: S608
-_REMOVE = "DELETE FROM upload_sessions WHERE session = ?"
+_COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched, started, client, generation"
+_VALUES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+_SHARE = "SELECT count(*) FROM upload_sessions WHERE identity = ? AND client = ?"
 _COUNT = "SELECT count(*) FROM upload_sessions"
-_EXPIRED = f"SELECT {_COLUMNS} FROM upload_sessions WHERE touched < ? ORDER BY touched, session LIMIT ?"  # noqa: S608
+_ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) SELECT {_VALUES} WHERE ({_COUNT}) < ? AND ({_SHARE}) < ?"
+_FIND = f"SELECT {_COLUMNS} FROM upload_sessions WHERE session = ?"  # noqa: S608 (our own words)
+_CLAIM = f"UPDATE upload_sessions SET generation = generation + 1 WHERE session = ? RETURNING {_COLUMNS}"  # noqa: S608
+_UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = ({_VALUES}) WHERE session = ? AND generation = ?"  # noqa: S608
+_REMOVE = "DELETE FROM upload_sessions WHERE session = ?"
 _PAGE = f"""
 SELECT {_COLUMNS} FROM upload_sessions
 WHERE session > ? AND (received_digest IS NULL OR {well_formed("received_digest")})
 ORDER BY session LIMIT ?
+"""  # noqa: S608 (our own words)
+_EMPTY = f"""
+SELECT {_COLUMNS} FROM upload_sessions
+WHERE identity = ? AND client = ? AND received = 0
+ORDER BY touched, session LIMIT ?
 """  # noqa: S608 (our own words)
 
 
@@ -29,25 +37,36 @@ class SqliteSessionRows:
 
     _database: Database
 
-    async def add_session(self, row: SessionRow) -> None:
-        """Keep a new session."""
+    async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
+        """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
 
-        def add(connection: apsw.Connection) -> None:
-            connection.execute(_ADD, _values(row))
+        def add(connection: apsw.Connection) -> bool:
+            connection.execute(_ADD, (*_values(row), limit, row.identity, row.client, share))
+            return connection.changes() > 0
 
-        await self._database.write(add, durable=False)
+        return await self._database.write(add, durable=False)
 
     def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
         row = self._database.row(_FIND, session)
         return None if row is None else _session(row)
 
-    async def update_session(self, row: SessionRow) -> bool:
-        """Replace the session's row. Returns `False` when the session is gone."""
+    async def claim_session(self, session: str) -> SessionRow | None:
+        """Begin the next generation of a session, and return its row."""
 
-        def update(connection: apsw.Connection) -> bool:
-            connection.execute(_UPDATE, (*_values(row), row.session))
-            return connection.changes() > 0
+        def claim(connection: apsw.Connection) -> SessionRow | None:
+            rows = connection.execute(_CLAIM, (session,)).fetchall()
+            return _session(rows[0]) if rows else None
+
+        return await self._database.write(claim, durable=False)
+
+    async def update_session(self, row: SessionRow) -> SessionRow | None:
+        """Replace the session's row by `row` in its next generation, if it has the generation that `row` has."""
+        updated = replace(row, generation=row.generation + 1)
+
+        def update(connection: apsw.Connection) -> SessionRow | None:
+            connection.execute(_UPDATE, (*_values(updated), row.session, row.generation))
+            return updated if connection.changes() else None
 
         return await self._database.write(update)
 
@@ -64,22 +83,33 @@ class SqliteSessionRows:
         """Return how many sessions are open."""
         return int(self._database.rows(_COUNT)[0][0] or 0)
 
-    def page_expired(self, before: float, limit: int) -> Sequence[SessionRow]:
-        """Return sessions last touched before this time."""
-        return [_session(row) for row in self._database.rows(_EXPIRED, before, limit)]
-
     def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
         """Return open sessions in order of their ids, beginning after `after`, but for rows that hold no digest."""
         return [_session(row) for row in self._database.rows(_PAGE, after, limit)]
 
+    def page_empty(self, identity: str, client: str, limit: int) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, those untouched for longest first."""
+        return [_session(row) for row in self._database.rows(_EMPTY, identity, client, limit)]
+
 
 def _values(row: SessionRow) -> tuple[Value, ...]:
     digest = None if row.received_digest is None else str(row.received_digest)
-    return (row.session, row.repository, row.identity, row.algorithm, row.received, digest, row.touched, row.started)
+    return (
+        row.session,
+        row.repository,
+        row.identity,
+        row.algorithm,
+        row.received,
+        digest,
+        row.touched,
+        row.started,
+        row.client,
+        row.generation,
+    )
 
 
 def _session(row: Row) -> SessionRow:
-    session, repository, identity, algorithm, received, digest, touched, started = row
+    session, repository, identity, algorithm, received, digest, touched, started, client, generation = row
     return SessionRow(
         session=str(session),
         repository=RepositoryName(str(repository)),
@@ -89,4 +119,6 @@ def _session(row: Row) -> SessionRow:
         received_digest=None if digest is None else parse_digest(str(digest)),
         touched=float(touched or 0),
         started=float(started or 0),
+        client=str(client),
+        generation=int(generation or 0),
     )

@@ -1,0 +1,53 @@
+"""What commands about the rows of a data directory share: where the directory is, and how rows are shown."""
+
+import argparse
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from simple_registry.cli.options import OPTIONS, PREFIX, UsageError
+from simple_registry.config.load import Given, load_settings
+from simple_registry.config.settings import Settings
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises UsageError."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message."""
+        raise UsageError(f"{message}; '{self.prog} -help' tells more")
+
+
+def config_directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
+    """Return the directories of `-cfgdir`, or of its variable."""
+    texts = given or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
+    return tuple(Path(text) for text in texts if text)
+
+
+def read_settings(
+    given: Mapping[str, str | None], environment: Mapping[str, str], directories: Sequence[Path]
+) -> Settings:
+    """Return the server's settings: those of the `given` options, of their variables, or of documents in `directories`.
+
+    Raises: ConfigError.
+    """
+    options = {}
+    for option in OPTIONS:
+        text = option.name in given and (given[option.name] or environment.get(option.variable))
+        if text:
+            options[option.name] = Given(text, f"-{option.name}")
+    return load_settings(options, {}, directories)
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Yield rows, of which the first has the headings, as lines with columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
+
+
+def moment(when: float) -> str:
+    """Return a time, in seconds since the epoch, as RFC 3339 writes it."""
+    return datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,130 @@
+"""`uploads list | cancel`: open upload sessions, in the data directory, beside a running server or without one.
+
+    0  done     1  a session could not be ended     2  asked for something that cannot be done
+
+A request that writes to a session is ended with it, in whichever process it is served.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from simple_registry.cli.data_commands import Parser, config_directories, moment, read_settings, table
+from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown
+from simple_registry.offline import open_uploads
+from simple_registry.operations.uploads import SessionRow, Uploads
+from simple_registry.server.logging import printable
+
+_PAGE = 1000
+_COLUMNS = ("ID", "USER", "CLIENT", "REPOSITORY", "RECEIVED", "STARTED", "TOUCHED")
+_HELP = f"""\
+usage: simple-registry uploads list [-user NAME] [-json]
+       simple-registry uploads cancel ID...
+       simple-registry uploads cancel -user NAME
+
+Run it as the user that runs the server.
+
+  -user NAME           only sessions of this user
+  -json                list as JSON
+  -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
+  -cfgdir DIRECTORY    directory of YAML documents: says where the data is
+
+Exit code: 0 done, 1 a session could not be ended, 2 the command cannot be done.
+"""
+
+
+def uploads(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    """Do what the words after `uploads` say; return the exit code.
+
+    Raises:
+        UsageError: they cannot be done.
+        ConfigError: a configuration is wrong.
+        StorageFault: the data directory cannot be used.
+
+    """
+    asked = _parser().parse_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    directories = config_directories(asked.cfgdir, environment)
+    data_dir = read_settings({"datadir": asked.datadir}, environment, directories).data_dir
+    if asked.action == "list" and not asked.ids:
+        return asyncio.run(_list(asked, data_dir, stdout))
+    if asked.action == "cancel" and bool(asked.ids) != bool(asked.user):
+        return asyncio.run(_cancel(asked, data_dir, stderr))
+    raise UsageError("write: uploads list, uploads cancel ID or uploads cancel -user NAME; 'uploads -help' tells more")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="simple-registry uploads", add_help=False, allow_abbrev=False)
+    parser.add_argument("action", nargs="?", choices=("list", "cancel"))
+    parser.add_argument("ids", nargs="*")
+    for name in ("user", "datadir"):
+        parser.add_argument(f"-{name}", f"--{name}")
+    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
+    parser.add_argument("-json", "--json", action="store_true")
+    parser.add_argument("-help", "--help", "-h", action="store_true")
+    return parser
+
+
+async def _list(asked: argparse.Namespace, data_dir: Path, stdout: TextIO) -> int:
+    async with open_uploads(data_dir) as operations:
+        rows = list(_chosen(operations, asked))
+    if asked.json:
+        stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
+    else:
+        stdout.writelines(table([_COLUMNS, *map(_cells, rows)]))
+    stdout.flush()
+    return 0
+
+
+async def _cancel(asked: argparse.Namespace, data_dir: Path, stderr: TextIO) -> int:
+    ended = left = 0
+    async with open_uploads(data_dir) as operations:
+        rows = list(_chosen(operations, asked))
+        unknown = sorted(set(asked.ids) - {row.session for row in rows})
+        if unknown:
+            raise UsageError(f"no such session: {' '.join(unknown)}; 'uploads list' shows the ids")
+        for row in rows:
+            try:
+                await operations.cancel(row)
+            except BlobUploadUnknown:
+                continue  # its client was quicker
+            except BlobUploadInvalid as error:
+                stderr.write(f"session {row.session}: {error.message}\n")
+                left += 1
+            else:
+                ended += 1
+    stderr.write(f"sessions ended: {ended}\n")
+    return 1 if left else 0
+
+
+def _chosen(operations: Uploads, asked: argparse.Namespace) -> Iterator[SessionRow]:
+    after = ""
+    while page := operations.page(after, _PAGE):
+        after = page[-1].session
+        for row in page:
+            if (not asked.user or row.identity == asked.user) and (not asked.ids or row.session in asked.ids):
+                yield row
+
+
+def _described(row: SessionRow) -> dict[str, object]:
+    return {
+        "id": row.session,
+        "user": row.identity,
+        "client": row.client or None,
+        "repository": row.repository,
+        "received": row.received,
+        "started": moment(row.started),
+        "touched": moment(row.touched),
+    }
+
+
+def _cells(row: SessionRow) -> Sequence[str]:
+    times = (moment(row.started), moment(row.touched))
+    cells = (row.session, row.identity, row.client or "-", row.repository, str(row.received), *times)
+    return [printable(cell) for cell in cells]

@@ -1,0 +1,290 @@
+"""Turns at writing to a session: the newest request has the last one, and nothing of the older one lands after that."""
+
+import asyncio
+
+import pytest
+
+from simple_registry.content import stream_of
+from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.errors import BlobUploadUnknown, UploadBusy, UploadTaken
+from simple_registry.oci.names import parse_repository_name
+from simple_registry.operations import session_turns as module
+from simple_registry.operations.blobs import Blob
+from simple_registry.operations.session_turns import Turns
+from simple_registry.operations.uploads import Chunk
+
+A = parse_repository_name("a")
+OLD, NEW = b"old bytes", b"the new bytes"
+
+
+@pytest.fixture
+def uploads(front):
+    return front.application.garbage._uploads
+
+
+@pytest.fixture
+def row(front, uploads):
+    return front.run(uploads.start(A, "ada"))
+
+
+@pytest.fixture
+def turns(front):
+    return Turns(front.kept.stores.metadata, front.kept.stores.uploads)
+
+
+class Client:
+    """Sends some bytes, and then what it is told to, or nothing for as long as it may."""
+
+    def __init__(self, *chunks):
+        self._chunks = chunks
+        self.waits = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def stream(self):
+        yield self._chunks[0]
+        self.waits.set()
+        await self.goes_on.wait()
+        for chunk in self._chunks[1:]:
+            yield chunk
+
+    @property
+    def chunk(self):
+        return Chunk(self.stream())
+
+
+@pytest.fixture
+def claimed(front, monkeypatch):
+    """Is set once a session has been claimed."""
+    event, claim = asyncio.Event(), front.kept.stores.metadata.claim_session
+
+    async def claim_and_tell(session):
+        row = await claim(session)
+        event.set()
+        return row
+
+    monkeypatch.setattr(front.kept.stores.metadata, "claim_session", claim_and_tell)
+    return event
+
+
+async def begun(work, client):
+    task = asyncio.ensure_future(work)
+    await client.waits.wait()
+    return task
+
+
+NEWER = {
+    "a chunk": (lambda uploads, row: uploads.append(row, Chunk(stream_of(NEW)))),
+    "the last chunk": (lambda uploads, row: uploads.finish(row, digest_of(NEW), Chunk(stream_of(NEW)))),
+    "a cancellation": (lambda uploads, row: uploads.cancel(row)),
+}
+
+
+@pytest.mark.parametrize("newer", NEWER)
+@pytest.mark.parametrize("older", ["append", "finish"])
+def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, row, older, newer):
+    async def scenario():
+        silent = Client(OLD)
+        work = (
+            uploads.append(row, silent.chunk)
+            if older == "append"
+            else uploads.finish(row, digest_of(OLD), silent.chunk)
+        )
+        first = await begun(work, silent)
+        result = await asyncio.wait_for(NEWER[newer](uploads, row), 5)
+        with pytest.raises(UploadTaken) as taken:
+            await first
+        assert taken.value.facts == {"session": row.session, "received": 0}
+        return result
+
+    result = front.run(scenario())
+    found = front.kept.stores.metadata.find_session(row.session)
+    if newer == "a chunk":
+        assert found == result
+        assert (found.received, found.received_digest) == (len(NEW), digest_of(NEW))
+    else:
+        assert found is None
+        assert result in (None, Blob(digest_of(NEW), len(NEW)))
+    assert front.head(f"/v2/a/blobs/{digest_of(OLD)}").status == 404
+
+
+def test_what_was_acknowledged_stays_and_what_was_not_goes(front, uploads, row):
+    async def scenario():
+        await uploads.append(row, Chunk(stream_of(b"kept ")))
+        silent = Client(b"lost " * 100_000)
+        first = await begun(uploads.append(row, silent.chunk), silent)
+        await uploads.append(row, Chunk(stream_of(b"and more"), start=5))
+        with pytest.raises(UploadTaken):
+            await first
+        return await uploads.finish(row, digest_of(b"kept and more"), Chunk(stream_of()))
+
+    assert front.run(scenario()).size == 13
+
+
+def test_bytes_that_arrive_after_the_claim_count_for_nothing(front, uploads, row, monkeypatch, claimed):
+    """Even when the older request does not look before all of them are here."""
+    monkeypatch.setattr(module, "LOOK", 60.0)
+
+    async def scenario():
+        client = Client(OLD, b" and the rest")
+        first = await begun(uploads.append(row, client.chunk), client)
+        newer = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(NEW))))
+        await claimed.wait()
+        client.goes_on.set()
+        with pytest.raises(UploadTaken):
+            await first
+        return await newer
+
+    extended = front.run(scenario())
+    assert (extended.received, extended.received_digest) == (len(NEW), digest_of(NEW))
+
+
+def test_of_many_requests_the_newest_wins(front, uploads, row):
+    async def scenario():
+        silent = [Client(bytes([number])) for number in range(5)]
+        tasks = [await begun(uploads.append(row, client.chunk), client) for client in silent]
+        extended = await uploads.append(row, Chunk(stream_of(NEW)))
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(error) for error in ended] == [UploadTaken] * 5
+        return extended
+
+    assert front.run(scenario()).received_digest == digest_of(NEW)
+
+
+def test_one_that_waits_for_its_turn_is_overtaken_by_a_newer_one(front, uploads, row, claimed):
+    async def scenario():
+        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+            waiting = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(OLD))))
+            await claimed.wait()
+            newest = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(NEW))))
+            with pytest.raises(UploadTaken):
+                await waiting
+        return await newest
+
+    assert front.run(scenario()).received_digest == digest_of(NEW)
+
+
+def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uploads, row):
+    store, pauses = front.kept.stores.uploads, []
+
+    async def scenario():
+        holder = store.write(row.session, algorithm="sha256")
+        await holder.__aenter__()
+
+        async def pause(_seconds):
+            if not pauses:
+                await holder.__aexit__(None, None, None)
+                await uploads.append(row, Chunk(stream_of(NEW)))  # it found the session free
+            pauses.append(True)
+
+        waiting = Turns(front.kept.stores.metadata, store, pause=pause)
+        with pytest.raises(UploadTaken):
+            async with waiting.take(row, claim=True):
+                pass
+
+    front.run(scenario())
+    assert front.kept.stores.metadata.find_session(row.session).received == len(NEW)
+
+
+def test_a_request_that_does_not_let_go_leaves_the_newer_one_refused(front, row, monkeypatch):
+    monkeypatch.setattr(module, "ATTEMPTS", 3)
+    pauses = []
+
+    async def pause(seconds):
+        pauses.append(seconds)
+
+    async def scenario():
+        turns = Turns(front.kept.stores.metadata, front.kept.stores.uploads, pause=pause)
+        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+            with pytest.raises(UploadBusy) as busy:
+                async with turns.take(row, claim=True):
+                    pass
+            assert busy.value.facts == {"session": row.session, "received": 0}
+
+    front.run(scenario())
+    assert pauses == [module.STEP] * 3
+
+
+def test_without_a_claim_the_holder_keeps_its_turn(front, uploads, row, turns):
+    async def scenario():
+        client = Client(OLD, NEW)
+        first = await begun(uploads.append(row, client.chunk), client)
+        with pytest.raises(UploadBusy):
+            async with turns.take(row, claim=False):
+                pass
+        client.goes_on.set()
+        return await first
+
+    assert front.run(scenario()).received == len(OLD + NEW)
+
+
+def test_a_session_that_is_gone_has_no_turns(front, uploads, row, turns):
+    async def take():
+        async with turns.take(row, claim=True):
+            pass
+
+    front.run(uploads.cancel(row))
+    with pytest.raises(BlobUploadUnknown):
+        front.run(take())
+
+    async def busy():
+        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+            await take()
+
+    with pytest.raises(BlobUploadUnknown):
+        front.run(busy())
+
+
+def test_a_request_ends_when_the_row_of_its_session_goes(front, uploads, row):
+    async def scenario():
+        silent = Client(OLD)
+        first = await begun(uploads.append(row, silent.chunk), silent)
+        await front.kept.stores.metadata.remove_session(row.session)
+        with pytest.raises(BlobUploadUnknown):
+            await asyncio.wait_for(first, 5)
+
+    front.run(scenario())
+    assert front.run(front.kept.stores.uploads.abandoned(4e9)) in ([], [row.session])
+
+
+def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row, monkeypatch):
+    monkeypatch.setattr(module, "LOOK", 0.01)
+
+    async def scenario():
+        client = Client(OLD, NEW)
+        first = await begun(uploads.append(row, client.chunk), client)
+        with monkeypatch.context() as patch:
+            looks = asyncio.Event()
+
+            def find(_session):
+                looks.set()
+                raise StorageFault("read rows", "not now")
+
+            patch.setattr(front.kept.stores.metadata, "find_session", find)
+            await looks.wait()
+        client.goes_on.set()
+        return await first
+
+    assert front.run(scenario()).received == len(OLD + NEW)
+
+
+def test_a_time_out_of_something_else_passes_through(front, uploads, row):
+    async def late():
+        yield OLD
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        front.run(uploads.append(row, Chunk(late())))
+    assert uploads.get(A, "ada", row.session) == row
+
+
+def test_a_request_that_its_client_gives_up_lets_go(front, uploads, row):
+    async def scenario():
+        silent = Client(OLD)
+        first = await begun(uploads.append(row, silent.chunk), silent)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        return await uploads.append(row, Chunk(stream_of(NEW)))
+
+    assert front.run(scenario()).received_digest == digest_of(NEW)
