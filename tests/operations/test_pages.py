@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given, strategies as st
 
 from simple_registry.operations import pages
-from simple_registry.operations.pages import fill_page as fill
+from simple_registry.operations.pages import fill_page as fill, visible_of
 
 
 def fill_page(query, visible, last, limit):
@@ -88,3 +88,31 @@ def test_a_long_search_leaves_room_for_others(monkeypatch):
         await beside
 
     asyncio.run(scenario())
+
+
+@given(names, st.sets(st.sampled_from("abc")))
+def test_what_is_visible_of_some_items_is_those_in_their_order(items, hidden):
+    def visible(item):
+        return item[0] not in hidden
+
+    assert asyncio.run(visible_of(items, visible)) == list(filter(visible, items))
+
+
+def test_others_have_turns_while_visibility_takes_long(monkeypatch):
+    monkeypatch.setattr(pages, "TURN", 0.0)
+    turns = []
+
+    async def other():
+        while True:
+            turns.append(len(asked))
+            await asyncio.sleep(0)
+
+    asked = []
+
+    async def scenario():
+        task = asyncio.create_task(other())
+        await visible_of([f"{number}" for number in range(20)], lambda item: not asked.append(item))
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert turns == list(range(1, 21))

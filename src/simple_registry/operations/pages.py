@@ -8,6 +8,9 @@ from typing import Generic, TypeVar
 BATCH = 250
 """Rows read at a time."""
 
+TURN = 0.01
+"""Seconds for which a listing keeps the event loop before others have a turn."""
+
 Item = TypeVar("Item", bound=str)
 
 
@@ -44,3 +47,17 @@ async def fill_page(
             break
         after, size = rows[-1], BATCH
     return Page(tuple(items[:limit]), more=len(items) > limit)
+
+
+async def visible_of(items: Sequence[Item], visible: Callable[[Item], bool]) -> Sequence[Item]:
+    """Return the visible items, with turns for others: patterns of a token may take milliseconds for each item."""
+    clock = asyncio.get_running_loop().time
+    found: list[Item] = []
+    turn_ends = clock() + TURN
+    for item in items:
+        if visible(item):
+            found.append(item)
+        if clock() >= turn_ends:
+            await asyncio.sleep(0)
+            turn_ends = clock() + TURN
+    return found

@@ -7,7 +7,7 @@ from typing import Protocol
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.operations.pages import BATCH, Page, fill_page
+from simple_registry.operations.pages import BATCH, Page, fill_page, visible_of
 from simple_registry.storage.protocols import RepositoryRows, TagRows
 
 TAGS_ASKED = 10_000
@@ -36,7 +36,7 @@ class Tags:
             raise NameUnknown(name=repository)
 
         async def seen(tags: Sequence[Tag]) -> Sequence[Tag]:
-            return list(filter(visible, tags))
+            return await visible_of(tags, visible)
 
         return await fill_page(lambda after, size: self._rows.page_tags(repository, after, size), seen, last, limit)
 
