@@ -62,6 +62,15 @@ def test_artifact_comes_back_as_it_was(oras, registry, artifact, tmp_path):
     assert (tmp_path / "artifact.txt").read_text() == "hello\n"
 
 
+def test_types_with_parameters_and_of_one_word_are_pushed(oras, registry, repository, tmp_path):
+    reference = f"{registry.host}/{repository}:typed"
+    oras("push", *trust(registry), reference, "artifact.txt:text/plain; charset=utf-8", "sbom.json:sbom")
+
+    oras("pull", *trust(registry), "--output", tmp_path, reference)
+
+    assert (tmp_path / "artifact.txt").read_text() == "hello\n"
+
+
 def test_attached_artifacts_are_discovered(oras, registry, repository, artifact):
     sbom = attach(oras, registry, artifact)
     signature = attach(oras, registry, artifact, "application/x.signature")

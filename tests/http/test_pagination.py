@@ -26,14 +26,12 @@ def test_without_n_a_page_is_as_long_as_one_may_be(text):
     assert parse_page_request(Query(text)).limit == MAX_PAGE
 
 
-@pytest.mark.parametrize("n", [MAX_PAGE + 1, 10**17, 999_999_999_999_999_999])
+@pytest.mark.parametrize("n", [MAX_PAGE + 1, 10**17, 999_999_999_999_999_999, 10**30])
 def test_more_than_a_page_is_one_page(n):
     assert parse_page_request(Query(f"n={n}")).limit == MAX_PAGE
 
 
-@pytest.mark.parametrize(
-    "n", ["", "-1", "x", "1.5", "1e3", "+1", "%2B1", "1_0", "%20" + "1", "1%0A", "%D9%A1", "0x10", "9" * 5000]
-)
+@pytest.mark.parametrize("n", ["", "-1", "x", "1.5", "1e3", "+1", "%2B1", "1_0", "%20" + "1", "1%0A", "%D9%A1", "0x10"])
 def test_what_is_no_whole_number_is_refused(n):
     with pytest.raises(PaginationInvalid) as refused:
         parse_page_request(Query(f"n={n}"))

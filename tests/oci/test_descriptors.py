@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.oci.descriptors import MAX_SIZE, Descriptor, DescriptorDocument, is_media_type, parse_descriptor
+from simple_registry.oci.descriptors import MAX_SIZE, Descriptor, DescriptorDocument, parse_descriptor
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import ManifestInvalid
 
@@ -11,7 +11,8 @@ DIGEST = digest_of(b"layer")
 TYPE = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 media_types = st.from_regex(
-    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,20}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,20}", fullmatch=True
+    r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,20}(/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,20})?( ?; ?[a-z]{1,5}=[a-z]{1,5}){0,2}",
+    fullmatch=True,
 )
 
 
@@ -35,6 +36,7 @@ def test_sizes_outside_int64_are_refused(size):
     with pytest.raises(ManifestInvalid) as refused:
         parse_descriptor(DescriptorDocument(digest=str(DIGEST), size=size, mediaType=TYPE), "config")
     assert refused.value.facts["field"] == "config.size"
+    assert refused.value.facts["size"] == size
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", str(DIGEST) + "\n", str(DIGEST).upper(), "md5:" + "0" * 32])
@@ -44,31 +46,18 @@ def test_bad_digests_are_refused(digest):
     assert refused.value.facts["field"] == "config.digest"
 
 
+@pytest.mark.parametrize("text", ["sbom", "a/b", "text/plain; charset=utf-8", 'a/b;c="d, e"', "x;y=z"])
+def test_a_descriptor_may_have_a_type_with_parameters_or_one_word(text):
+    document = DescriptorDocument(digest=str(DIGEST), size=1, mediaType=text)
+    assert parse_descriptor(document, "layers[0]").media_type == text
+
+
 @pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "/",
-        "a",
-        "a/",
-        "/b",
-        "a/b/c",
-        "a/b\n",
-        "a/b;c=d",
-        "a /b",
-        "\u00e4/b",
-        "a/" + "b" * 128,
-        "a/\0",
-        "text/html, a/b",
-    ],
+    ("text", "reason"),
+    [("", "a descriptor needs a media type"), ("a b/c", "not a media type"), ("a/" + "b" * 300, "not a media type")],
 )
-def test_what_is_no_media_type_is_refused(text):
-    assert not is_media_type(text)
+def test_a_refused_type_is_shown_with_what_is_wrong_with_it(text, reason):
     with pytest.raises(ManifestInvalid) as refused:
         parse_descriptor(DescriptorDocument(digest=str(DIGEST), size=1, mediaType=text), "config")
-    assert refused.value.facts["field"] == "config.mediaType"
-
-
-@pytest.mark.parametrize("text", ["a/b", TYPE, "application/vnd.oci.empty.v1+json", "a/" + "b" * 127])
-def test_media_types_are_recognised(text):
-    assert is_media_type(text)
+    assert (refused.value.facts["field"], refused.value.facts["reason"]) == ("config.mediaType", reason)
+    assert refused.value.facts.get("mediaType", "") == text[:160]

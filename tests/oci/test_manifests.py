@@ -84,6 +84,26 @@ def test_an_artifact_with_the_empty_config_is_known_by_its_artifact_type():
     assert parse_manifest(encode(document), OCI).artifact_type == "application/x.signature"
 
 
+@pytest.mark.parametrize("kind", ["application/vnd.dev.sigstore.bundle+json;version=0.2", "text/plain; charset=utf-8"])
+def test_types_of_parts_and_artifacts_may_have_parameters(kind):
+    document = image(layers=[descriptor(b"one", kind)], config_type=kind, artifactType=kind)
+    assert parse_manifest(encode(document), OCI).artifact_type == kind
+    assert parse_manifest(encode(image(config_type=kind)), OCI).artifact_type == kind
+    children = parse_manifest(encode(index(b"one", child_type=kind)), OCI_INDEX).children
+    assert [child.media_type for child in children] == [kind]
+
+
+def test_types_of_parts_may_be_one_word():
+    document = image(layers=[descriptor(b"one", "sbom")], config_type="config")
+    manifest = parse_manifest(encode(document), OCI)
+    assert [blob.media_type for blob in manifest.blobs] == ["config", "sbom"]
+
+
+def test_a_foreign_layer_with_parameters_may_stay_away():
+    foreign = descriptor(b"windows", "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip; a=b")
+    assert digests(parse_manifest(encode(image(layers=[foreign])), OCI).optional) == [digest_of(b"windows")]
+
+
 def test_an_index_has_no_artifact_type_but_its_own():
     assert (
         parse_manifest(encode(index(artifactType="application/x.set")), OCI_INDEX).artifact_type == "application/x.set"
@@ -374,7 +394,22 @@ def test_annotations_map_text_to_text(annotations):
 
 @pytest.mark.parametrize("kind", ["x", "a/b\n", "a/b;c", "<script>/x", "a/" + "b" * 200])
 def test_an_artifact_type_is_a_media_type(kind):
-    assert refuse(image(artifactType=kind))["field"] == "artifactType"
+    assert refuse(image(artifactType=kind)) == {
+        "field": "artifactType",
+        "reason": "not a media type",
+        "artifactType": kind[:160],
+    }
+
+
+def test_a_type_that_cannot_be_read_is_shown_where_it_stands():
+    for document, field in (
+        (image(layers=[descriptor(b"one"), descriptor(b"two", "a b")]), "layers[1].mediaType"),
+        (image(config_type="a b"), "config.mediaType"),
+        (image(subject=descriptor(b"one", "a b")), "subject.mediaType"),
+    ):
+        assert refuse(document) == {"field": field, "reason": "not a media type", "mediaType": "a b"}
+    refused = refuse(index(manifests=[descriptor(b"one", "a b")]), OCI_INDEX)
+    assert refused == {"field": "manifests[0].mediaType", "reason": "not a media type", "mediaType": "a b"}
 
 
 @pytest.mark.parametrize("layers", [{}, "x", [None], [[]], [1]])

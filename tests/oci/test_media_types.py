@@ -1,5 +1,8 @@
 """The media types that decide how a manifest is read and served."""
 
+import time
+from urllib.parse import parse_qsl
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -51,6 +54,75 @@ def test_images_and_indexes_are_different_things():
 )
 def test_only_foreign_layers_may_stay_away(kind, foreign):
     assert media_types.is_foreign_layer(kind) is foreign
+
+
+NAMED = ["a/b", "application/vnd.oci.empty.v1+json", "a/" + "b" * 127, "text/x-c++"]
+WITH_PARAMETERS = [
+    "text/plain; charset=utf-8",
+    "text/plain;charset=utf-8",
+    "application/vnd.dev.sigstore.bundle+json;version=0.2",
+    "a/b ; c=d;e=f",
+    'a/b; c="d;e, \\" f"',
+    "a/b;",
+]
+WORDS = ["sbom", "x", "cyclonedx+json", "sbom;v=1"]
+NEITHER = [
+    "",
+    "/",
+    "a/",
+    "/b",
+    "a/b/c",
+    "a/b\n",
+    "a/b;c",
+    "a/b;c=",
+    "a/b;=d",
+    'a/b;c="d',
+    "a/b; c=d e",
+    "a /b",
+    "\u00e4/b",
+    "a/" + "b" * 128,
+    "a/\0",
+    "text/html, a/b",
+    "<script>/x",
+    "a/b;c=" + "d" * 512,
+]
+
+
+@pytest.mark.parametrize("text", NAMED + WITH_PARAMETERS)
+def test_a_media_type_may_have_parameters(text):
+    assert media_types.is_media_type(text)
+    assert media_types.is_descriptor_type(text)
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_one_word_is_a_type_of_descriptors_only(text):
+    assert not media_types.is_media_type(text)
+    assert media_types.is_descriptor_type(text)
+
+
+@pytest.mark.parametrize("text", NEITHER)
+def test_what_is_no_media_type_is_told_apart(text):
+    assert not media_types.is_media_type(text)
+    assert not media_types.is_descriptor_type(text)
+
+
+@pytest.mark.parametrize("text", ["a/b" + "; " * 250 + "!", "a/b" + " ;" * 250 + "\x00", "a/b" + " " * 500 + "x"])
+def test_a_type_made_to_be_hard_to_read_is_refused_at_once(text):
+    started = time.process_time()
+    assert not media_types.is_media_type(text)
+    assert time.process_time() - started < 0.1
+
+
+@pytest.mark.parametrize("text", NAMED + WITH_PARAMETERS + WORDS + ["a+b/c+d;e=f+g", "text/x-c++src"])
+def test_bare_pluses_are_told_from_blanks(text):
+    assert media_types.with_pluses(parse_qsl(f"t={text.replace(';', '%3B')}", keep_blank_values=True)[0][1]) == text
+    assert media_types.with_pluses(text) == text
+
+
+@given(st.text())
+def test_any_text_keeps_its_length(text):
+    assert len(media_types.with_pluses(text)) == len(text)
+    media_types.is_descriptor_type(text)
 
 
 @pytest.mark.parametrize("parameters", ["", ";charset=utf-8", " ; charset=utf-8", "; a=b; c=d", ";"])

@@ -64,8 +64,14 @@ class Query:
             raise QueryInvalid(reason="the query string cannot be read") from error
 
     def find(self, name: str) -> str | None:
-        """Return the first value of a field."""
-        return next((value for key, value in self._fields if key == name), None)
+        """Return the value of a field, which may be there several times if it says the same.
+
+        Raises: QueryInvalid.
+        """
+        values = {value for key, value in self._fields if key == name}
+        if len(values) > 1:
+            raise QueryInvalid(reason=f"the parameter {name} is there with different values")
+        return next(iter(values), None)
 
     def all(self, name: str) -> Sequence[str]:
         """Return every value of a field."""

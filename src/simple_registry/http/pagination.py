@@ -1,17 +1,15 @@
 """The `n` and `last` of listings (distribution-spec, "Listing Tags")."""
 
-import re
 from dataclasses import dataclass
 
 from simple_registry.http.messages import Headers, Query, Request
+from simple_registry.http.numbers import parse_number
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import PaginationInvalid
 from simple_registry.operations.pages import Item, Page
 
 MAX_PAGE = 10_000
 """Most items in one answer, whatever `n` says or if it says nothing; a `Link` leads on."""
-
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +25,13 @@ def parse_page_request(query: Query) -> PageRequest:
 
     Raises: PaginationInvalid when `n` is no whole number from 0.
     """
-    text = query.find("n")
+    text, last = query.find("n"), query.find("last")
     if text is None:
-        return PageRequest(MAX_PAGE, query.find("last"))
-    if _NUMBER.fullmatch(text) is None:
+        return PageRequest(MAX_PAGE, last)
+    number = parse_number(text)
+    if number is None:
         raise PaginationInvalid(n=text[:40])
-    return PageRequest(min(int(text), MAX_PAGE), query.find("last"))
+    return PageRequest(min(number, MAX_PAGE), last)
 
 
 def link_headers(request: Request, wanted: PageRequest, page: Page[Item]) -> Headers:

@@ -8,14 +8,14 @@ import re
 from collections.abc import Sequence
 
 from simple_registry.content import Span
+from simple_registry.http.numbers import DIGITS, parse_number
 from simple_registry.oci.errors import BlobUploadInvalid, RangeNotSatisfiable
 
 MAX_RANGES = 64
 """More ranges than this in one request get the whole content: a list of tiny ones costs more than it asks for."""
-_NUMBER = r"[0-9]{1,18}"
 _RANGE_SET = re.compile(r"bytes[ \t]*=(.*)", re.ASCII | re.IGNORECASE)
-_RANGE = re.compile(rf"[ \t]*(?:({_NUMBER})-({_NUMBER})?|-({_NUMBER}))[ \t]*", re.ASCII)
-_CHUNK = re.compile(rf"(?:bytes[ \t]+)?({_NUMBER})-({_NUMBER})(?:/(?:\*|{_NUMBER}))?", re.ASCII)
+_RANGE = re.compile(rf"[ \t]*(?:({DIGITS})-({DIGITS})?|-({DIGITS}))[ \t]*", re.ASCII)
+_CHUNK = re.compile(rf"(?:bytes[ \t]+)?({DIGITS})-({DIGITS})(?:/(?:\*|{DIGITS}))?", re.ASCII)
 
 
 def parse_range(header: str | None, size: int) -> Sequence[Span] | None:
@@ -49,13 +49,13 @@ def _span(match: re.Match[str], size: int) -> Span:
 
     Raises: RangeNotSatisfiable when it ends before it begins.
     """
-    first, last, suffix = match.groups()
-    if suffix is not None:
-        return Span(max(0, size - int(suffix)), size)
-    stop = size if last is None else min(int(last) + 1, size)
-    if last is not None and int(last) < int(first):
+    first, last, suffix = (parse_number(text or "") for text in match.groups())
+    if first is None:
+        return Span(max(0, size - (suffix or 0)), size)
+    if last is not None and last < first:
         raise RangeNotSatisfiable(size=size)
-    return Span(int(first), max(stop, int(first)))
+    stop = size if last is None else min(last + 1, size)
+    return Span(first, max(stop, first))
 
 
 def content_range(span: Span, size: int) -> str:
@@ -74,9 +74,10 @@ def parse_chunk_range(header: str) -> Span:
     Raises: BlobUploadInvalid.
     """
     match = _CHUNK.fullmatch(header.strip(" \t"))
-    if match is None or int(match[2]) < int(match[1]):
+    first, last = (parse_number(match[1]), parse_number(match[2])) if match else (None, None)
+    if first is None or last is None or last < first:
         raise BlobUploadInvalid(reason="Content-Range must be <first>-<last>", contentRange=header[:100])
-    return Span(int(match[1]), int(match[2]) + 1)
+    return Span(first, last + 1)
 
 
 def received_range(received: int) -> str:

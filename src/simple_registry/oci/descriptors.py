@@ -1,18 +1,15 @@
 """Descriptors: pointers to content by type, digest and size (image-spec, "OCI Content Descriptors")."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import DigestInvalid, ManifestInvalid
+from simple_registry.oci.media_types import is_descriptor_type
 
 MAX_SIZE = 2**63 - 1
 """Largest size a descriptor may give: the specification's int64."""
-
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +23,13 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class ReferrerDescriptor:
-    """What a referrers listing says about one manifest."""
+    """What a referrers listing says about one manifest; `annotations` is a JSON object."""
 
     media_type: str
     digest: Digest
     size: int
     artifact_type: str | None
-    annotations: Mapping[str, str]
+    annotations: bytes
 
 
 class DescriptorDocument(msgspec.Struct):
@@ -51,9 +48,13 @@ def parse_descriptor(document: DescriptorDocument, where: str) -> Descriptor:
     Raises: ManifestInvalid.
     """
     if not 0 <= document.size <= MAX_SIZE:
-        raise ManifestInvalid(field=f"{where}.size", reason="a size is a whole number from 0 to 2^63-1")
-    if not is_media_type(document.mediaType):
+        raise ManifestInvalid(
+            field=f"{where}.size", reason="a size is a whole number from 0 to 2^63-1", size=document.size
+        )
+    if not document.mediaType:
         raise ManifestInvalid(field=f"{where}.mediaType", reason="a descriptor needs a media type")
+    if not is_descriptor_type(document.mediaType):
+        raise ManifestInvalid(field=f"{where}.mediaType", reason="not a media type", mediaType=document.mediaType[:160])
     try:
         digest = parse_digest(document.digest)
     except DigestInvalid as error:
@@ -61,8 +62,3 @@ def parse_descriptor(document: DescriptorDocument, where: str) -> Descriptor:
             field=f"{where}.digest", reason="not a sha256 or sha512 digest", digest=document.digest[:160]
         ) from error
     return Descriptor(document.mediaType, digest, document.size)
-
-
-def is_media_type(text: str) -> bool:
-    """Tell whether `text` is a media type without parameters (RFC 6838, section 4.2)."""
-    return _MEDIA_TYPE.fullmatch(text) is not None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from simple_registry.oci import media_types
-from simple_registry.oci.descriptors import Descriptor, DescriptorDocument, is_media_type, parse_descriptor
+from simple_registry.oci.descriptors import Descriptor, DescriptorDocument, parse_descriptor
 from simple_registry.oci.errors import ManifestInvalid
 
 SCHEMA_VERSION = 2
@@ -168,8 +168,10 @@ def _kind(media_type: str) -> str:
 def _artifact_type(document: _Document, kind: str) -> str | None:
     """Return the type that referrers listings show (distribution-spec, "Listing Referrers")."""
     if document.artifactType:
-        if not is_media_type(document.artifactType):
-            raise ManifestInvalid(field="artifactType", reason="not a media type")
+        if not media_types.is_media_type(document.artifactType):
+            raise ManifestInvalid(
+                field="artifactType", reason="not a media type", artifactType=document.artifactType[:160]
+            )
         return document.artifactType
     if kind == "image" and document.config is not None:
         return document.config.mediaType

@@ -141,7 +141,7 @@ def inherited_listeners(environment: MutableMapping[str, str], count: int) -> Li
     """
     pid, number = environment.pop("LISTEN_PID", ""), environment.pop("LISTEN_FDS", "")
     environment.pop("LISTEN_FDNAMES", None)
-    if pid != str(os.getpid()) or not number.isdecimal() or not int(number):
+    if pid != str(os.getpid()) or not (number.isascii() and number.isdecimal()) or not int(number):
         return None
     return _together([_inherited(fd) for fd in range(_FIRST_INHERITED, _FIRST_INHERITED + int(number))], count)
 

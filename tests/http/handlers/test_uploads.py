@@ -342,11 +342,36 @@ def test_a_single_post_takes_sha512(front, data):
     assert holds(front, data, algorithm="sha512")
 
 
-@pytest.mark.parametrize("name", ["md5", "SHA256", "sha256%0A", "x" * 1000])
-def test_an_unsupported_algorithm_is_refused(memory_front, name):
+@pytest.mark.parametrize("name", ["", "md5", "SHA256", "sha256%0A", "x" * 1000])
+@pytest.mark.parametrize("beside", ["", f"&digest={DIGEST}", f"&mount={DIGEST}"])
+def test_an_unsupported_algorithm_is_refused(memory_front, name, beside):
     with memory_front.unchanged():
-        reply = memory_front.post(f"{UPLOADS}?digest-algorithm={name}")
+        reply = memory_front.post(f"{UPLOADS}?digest-algorithm={name}{beside}", body=DATA)
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"digest={DIGEST}&digest={digest_of(b'other')}",
+        f"digest={DIGEST}&digest=",
+        f"mount={DIGEST}&mount={digest_of(b'other')}",
+        f"mount={DIGEST}&from=a&from=b",
+        "digest-algorithm=sha256&digest-algorithm=sha512",
+    ],
+)
+def test_a_parameter_that_contradicts_itself_is_refused(memory_front, query):
+    location = memory_front.open_session("team/app")
+    memory_front.push_blob("a", DATA)
+    with memory_front.unchanged():
+        replies = [memory_front.post(f"{UPLOADS}?{query}", body=DATA)]
+        if query.startswith("digest="):
+            replies.append(memory_front.put(f"{location}?{query}", body=DATA))
+    assert {(reply.status, *reply.codes) for reply in replies} == {(400, "UNSUPPORTED")}
+
+
+def test_a_parameter_that_repeats_itself_is_one(memory_front):
+    assert memory_front.post(f"{UPLOADS}?digest={DIGEST}&digest={DIGEST}", body=DATA).status == 201
 
 
 # ---------------------------------------------------------------- lengths

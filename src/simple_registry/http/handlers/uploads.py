@@ -21,6 +21,8 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
     """end-4a, end-4b, end-4c, end-11: open a session, or mount a blob, or take a whole one at once."""
     query = call.request.query()
     repository = call.target.repository
+    given = query.find("digest-algorithm")
+    algorithm = CANONICAL if given is None else parse_algorithm(given)
     if query.find("mount") is not None:
         mounted = await _mount(call, query)
         if mounted is not None:
@@ -29,7 +31,6 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
         expected = parse_digest(query.find("digest") or "")
         blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call))
         return _created(repository, blob, EventName.BLOB_PUSH)
-    algorithm = parse_algorithm(query.find("digest-algorithm") or CANONICAL)
     client = call.request.account if call.caller.proof.source is Source.ANONYMOUS else ""
     return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm, client=client))
 
