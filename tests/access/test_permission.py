@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource, scope_of
+from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource, scope_of, scopes_of_tags
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import parse_repository_name, parse_tag
 
@@ -20,6 +20,12 @@ REPOSITORY = parse_repository_name("team/app")
 )
 def test_a_tag_is_part_of_the_scope_and_a_digest_is_not(reference, scope):
     assert scope_of(REPOSITORY, reference) == scope
+
+
+def test_the_scopes_of_tags_begin_with_their_repository():
+    assert scope_of(parse_repository_name("a/b"), parse_tag("v1")).startswith(
+        scopes_of_tags(parse_repository_name("a/b"))
+    )
 
 
 def test_the_catalog_belongs_to_no_repository():

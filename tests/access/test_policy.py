@@ -157,3 +157,12 @@ def test_without_an_anonymous_user_nothing_is_public():
     policy = BindingPolicy([binding("ada", READONLY, "^a")])
     caller = Caller(Identity("ada"), Proof(Source.STATIC_TOKEN), ((),))
     assert decide(policy, caller, Permission("GET", Resource.BLOBS, "a")) == TooNarrow("ada-binding")
+
+
+def test_where_nothing_can_be_reached_is_known_without_asking_for_each():
+    policy = BindingPolicy([binding("ada", READONLY, "^$", "^team/app:v1$"), binding("ada", ADMINS, "^lib/.+$")])
+    pull = policy.reach_below(Identity("ada"), "GET", Resource.MANIFESTS)
+    assert [pull(beginning) for beginning in ("team/app:", "lib/x:", "team/web:", "a:")] == [True, True, False, False]
+    push = policy.reach_below(Identity("ada"), "PUT", Resource.MANIFESTS)
+    assert [push(beginning) for beginning in ("team/app:", "lib/x:")] == [False, True]
+    assert not policy.reach_below(Identity("eve"), "GET", Resource.MANIFESTS)("team/app:")

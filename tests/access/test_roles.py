@@ -99,5 +99,11 @@ def test_a_bound_role_needs_both_the_role_and_one_scope():
     assert not bound.allows(Permission("PUT", Resource.BLOBS, "a"))
 
 
+def test_a_bound_role_may_reach_below_what_one_of_its_scopes_may():
+    scopes = (ScopePattern("^a/.+$"), ScopePattern("^b:v"))
+    bound = BoundRole("b", Role("r", frozenset({Resource.BLOBS}), frozenset({"GET"})), scopes)
+    assert [bound.may_reach_below(beginning) for beginning in ("a/x:", "b:", "c:")] == [True, True, False]
+
+
 def test_a_user_does_not_show_its_hash():
     assert "secret" not in repr(User("ada", password_hash="secret"))

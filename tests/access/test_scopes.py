@@ -113,6 +113,40 @@ def test_any_text_is_a_pattern_or_refused_and_nothing_worse(text):
     assert pattern.matches("team/app:v1") in {True, False}
 
 
+@pytest.mark.parametrize(
+    ("pattern", "below", "never"),
+    [
+        ("^$", [], ["a:", "team/app:"]),
+        ("^team/app$", [], ["team/app:", "team/app2:", "team:"]),
+        ("^team/app(:.+)?$", ["team/app:"], ["team/ap:", "team:", "lib/app:"]),
+        ("^team/app:secret$", ["team/app:"], ["team/app2:", "team/ap:"]),
+        ("^team/(web|api)(:.+)?$", ["team/web:", "team/api:"], ["lib/web:", "team:"]),
+        (r"^team\.x/[^|)]+:v", ["team.x/a:"], ["team/x:", "teamax/a:"]),
+        ("^te", ["team:"], ["ta:"]),
+        # In doubt, a pattern may match.
+        ("team", ["team:", "a/team:", "lib:"], []),
+        ("^.+:release$", ["team:"], []),
+        ("^team/.+|lib", ["team/a:", "a/lib:"], []),
+        ("(?i)^TEAM/", ["team/a:"], []),
+        ("^*team", ["a/team:"], []),
+        (r"^\Qteam|a\E", ["team|a:"], []),
+        ("", ["a:"], []),
+    ],
+)
+def test_where_a_pattern_may_match_is_known_from_its_beginning(pattern, below, never):
+    compiled = ScopePattern(pattern)
+    assert [beginning for beginning in below if not compiled.may_match_below(beginning)] == []
+    assert [beginning for beginning in never if compiled.may_match_below(beginning)] == []
+
+
+@given(common, st.text("ab/:", max_size=4), words)
+def test_no_match_is_missed_below_its_beginning(pattern, beginning, rest):
+    for text in (pattern, f"^{pattern}", f"^{pattern}$", f"^(?:{pattern})", f"^{pattern}|b"):
+        compiled = ScopePattern(text)
+        if compiled.matches(beginning + rest):
+            assert compiled.may_match_below(beginning)
+
+
 def test_equal_texts_make_equal_patterns():
     assert ScopePattern("a") == ScopePattern("a")
     assert len({ScopePattern("a"), ScopePattern("a"), ScopePattern("b")}) == 2

@@ -347,3 +347,6 @@ class _Deciding:
 
     def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
         return lambda scope: isinstance(self.decide(identity, Permission(verb, resource, scope)), Allowed)
+
+    def reach_below(self, _identity: Identity, _verb: str, _resource: Resource) -> Callable[[str], bool]:
+        return lambda _beginning: True

@@ -37,4 +37,9 @@ def scope_of(repository: RepositoryName, reference: Reference | None = None) -> 
     """Return the string that scope patterns search: `repository:tag` for a tag, `repository` for all else."""
     if reference is None or isinstance(reference, Digest):
         return repository
-    return f"{repository}:{reference}"
+    return f"{scopes_of_tags(repository)}{reference}"
+
+
+def scopes_of_tags(repository: RepositoryName) -> str:
+    """Return what the scope strings of a repository's tags begin with."""
+    return f"{repository}:"

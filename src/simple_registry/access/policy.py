@@ -61,6 +61,10 @@ class Policy(Protocol):
         """Return the same question for many scope strings; it is asked at once and remembered nowhere."""
         ...
 
+    def reach_below(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
+        """Return the question whether any scope string that begins so may be within reach; in doubt, it may."""
+        ...
+
     def allows_everything(self, identity: Identity) -> bool:
         """Tell whether a single binding lets `identity` do everything everywhere."""
         ...
@@ -118,6 +122,11 @@ class BindingPolicy:
         if any(bound.reaches_everything for bound in bindings):
             return _everywhere
         return lambda scope: any(bound.reaches(scope) for bound in bindings)
+
+    def reach_below(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
+        """Return the question whether any scope string that begins so may lie within what `identity` may."""
+        bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
+        return lambda beginning: any(bound.may_reach_below(beginning) for bound in bindings)
 
     def allows_everything(self, identity: Identity) -> bool:
         """Tell whether one binding of `identity` has every verb on every resource, in every scope.

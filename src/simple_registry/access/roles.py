@@ -78,6 +78,10 @@ class BoundRole:
         """Tell whether a scope string lies within the binding."""
         return any(pattern.matches(scope) for pattern in self.scopes)
 
+    def may_reach_below(self, beginning: str) -> bool:
+        """Return whether a scope string that begins so may lie within the binding."""
+        return any(pattern.may_match_below(beginning) for pattern in self.scopes)
+
     @property
     def reaches_everything(self) -> bool:
         """Whether a pattern, by its text, matches every scope string."""

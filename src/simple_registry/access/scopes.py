@@ -5,7 +5,10 @@ It is also linear in the pattern, and so is the memory: patterns of an operator'
 clients make have a budget. This module is the only one that compiles or runs a pattern.
 """
 
+import os
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import re2
@@ -20,6 +23,13 @@ takes 25 ns for each of them and each character of the text."""
 LARGEST_SET = 5_000
 """Instructions of the largest pattern that is looked for as a set of one, which is several times faster than a search,
 since that also tells where. A set has no other way when its automaton outgrows its memory; this size leaves it room."""
+
+LONGEST_BEGINNING = 256
+"""Bytes of a fixed beginning that is looked for: a name of a repository has no more."""
+
+_INSIDE = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:[a-z^]+:\]|[^\]\\])*\]", re.DOTALL)
+"""What means nothing to the shape of a pattern: escaped characters, and classes of them."""
+_GROUP = re.compile(r"\([^()]*\)")
 
 
 def _options(memory: int) -> re2.Options:
@@ -70,6 +80,38 @@ class ScopePattern:
     def matches_wholly(self, text: str) -> bool:
         """Tell whether the pattern describes all of `text`."""
         return self._describes(text) is not None  # type: ignore[operator]
+
+    def may_match_below(self, beginning: str) -> bool:
+        """Return whether the pattern may occur in a text that begins so; in doubt, it may."""
+        fixed, whole = _fixed_beginning(self.text)
+        return fixed.startswith(beginning) or (not whole and beginning.startswith(fixed))
+
+
+@lru_cache(4096)
+def _fixed_beginning(text: str) -> tuple[str, bool]:
+    """Return what every text in which a pattern occurs begins with, and whether that is all of it.
+
+    Nothing is fixed where that cannot be told.
+    """
+    if not _is_anchored(text):
+        return "", False
+    try:
+        least, most = re2.compile(text, options=_OPTIONS).possiblematchrange(LONGEST_BEGINNING)
+    except re2.error:
+        return "", False
+    whole = least == most and len(least) < LONGEST_BEGINNING and text.endswith("$") and not text.endswith("\\$")
+    shared = os.path.commonprefix([least, most])  # noqa: RUF071 (of characters is what is wanted)
+    return shared.decode(errors="ignore"), whole
+
+
+def _is_anchored(text: str) -> bool:
+    """Return whether a pattern surely matches at the beginning only: `^`, and no alternative to all that follows."""
+    if not text.startswith("^") or text[1:2] in {"*", "+", "?", "{"} or "\\Q" in text:
+        return False
+    outside = _INSIDE.sub("", text)
+    while (less := _GROUP.sub("", outside)) != outside:
+        outside = less
+    return "|" not in outside
 
 
 @dataclass(frozen=True, slots=True)

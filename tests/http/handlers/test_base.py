@@ -4,7 +4,8 @@ import pytest
 
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.faults import StorageFault
-from support.documents import push_image
+from support.access import READONLY, binding, rules
+from support.documents import push_image, push_tags
 from support.front import Front
 from support.stores import in_memory
 
@@ -102,3 +103,26 @@ def test_the_catalog_shows_only_what_may_be_pulled_and_pages_stay_full(make_fron
     assert front.get("/v2/_catalog", user="eve").json == {"repositories": ["a", "z"]}
     page = front.get("/v2/_catalog?n=2", user="eve")
     assert (page.json, page.header("link")) == ({"repositories": ["a", "z"]}, None)
+
+
+def test_where_nothing_may_be_pulled_no_tag_is_asked_about(make_front, monkeypatch):
+    granted = (binding("bob", READONLY, "^$", "^team/.+:open$"), binding("eve", READONLY, "^$"))
+    front = make_front(rules=rules(*granted, users=["bob", "eve"]))
+    for repository in ("lib/a", "lib/b", "team/a", "team/b"):
+        push_tags(front, repository, ["v1", "open"] if repository == "team/b" else ["v1", "v2"])
+    rows, asked = front.kept.stores.metadata, []
+    page_tags = rows.page_tags
+    monkeypatch.setattr(rows, "page_tags", lambda name, *which: asked.append(name) or page_tags(name, *which))
+    assert front.get("/v2/_catalog", user="eve").json == {"repositories": []}
+    assert asked == []
+    assert front.get("/v2/_catalog", user="bob").json == {"repositories": ["team/b"]}
+    assert asked == ["team/a", "team/b"]
+
+
+def test_tags_that_may_not_be_pulled_are_not_gone_through(make_front, monkeypatch):
+    lists = binding("bob", ("tags", "GET"), "^team/app$")
+    front = make_front(rules=rules(lists, users=["bob"]))
+    push_tags(front, "team/app", ["v1", "v2"])
+    monkeypatch.setattr(front.kept.stores.metadata, "page_tags", None)
+    reply = front.get("/v2/team/app/tags/list", user="bob")
+    assert (reply.json["tags"], reply.header("link")) == ([], None)
