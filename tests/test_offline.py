@@ -56,8 +56,8 @@ def test_a_directory_that_is_not_ours_is_refused_and_left_alone(tmp_path, made):
 
 async def push(data_dir, repository, tags):
     rows = SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
-    row = ManifestRow(digest_of(b"{}"), 2, "application/json", None, {}, None, ())
-    assert await rows.put_manifest(repository, row, tags=tags, required=(), present=lambda _known: True) == []
+    row = ManifestRow(digest_of(b"{}"), 2, "application/json", None, b"{}", None, ())
+    await rows.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
     await rows.close()
 
 

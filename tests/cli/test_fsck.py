@@ -153,7 +153,7 @@ def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run)
         threads.close()
         rows = SqliteMetadataStore(layout.database, SystemClock())
         row = manifest_row(digest_of(manifest), len(manifest), parse_manifest(manifest, None))
-        await rows.put_manifest("team/app", row, tags=["v1"], required=(), present=lambda _known: True)
+        await rows.put_manifest("team/app", row, tags=["v1"], parts=(), present=lambda _known: True)
         await rows.close()
 
     asyncio.run(put())

@@ -177,9 +177,9 @@ def data_dir(tmp_path):
         rows = SqliteMetadataStore(directory.layout.database, SystemClock())
         digest = digest_of(b"{}")
         for repository in ("team/app", "team/tool", "other"):
-            row = ManifestRow(digest, 2, "application/json", None, {}, None, ())
+            row = ManifestRow(digest, 2, "application/json", None, b"{}", None, ())
             tags = [f"{letter}{number}" for letter in "dv" for number in range(10)]
-            assert await rows.put_manifest(repository, row, tags=tags, required=(), present=lambda _known: True) == []
+            await rows.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
         await rows.close()
 
     asyncio.run(fill())

@@ -37,7 +37,7 @@ SUBSTITUTIONS = {
     (README, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
     (README, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
 }
-API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-lists", "api-delete")
+API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-preconditions", "api-lists", "api-delete")
 RUN = {
     *((README, name) for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
@@ -291,6 +291,7 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
         "signing-keys.json": 0o600,
     }
     assert said.startswith("{}ell{")
+    assert "201\n412\n" in said
     assert '"tags":["latest"]' in said
     assert '"repositories":["demo/hello"]' in said
     with desk.server(block(README, "start").replace("-datadir ./data", "-datadir ./backup")) as restored:

@@ -30,7 +30,7 @@ from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
-from simple_registry.storage.protocols import ManifestRow
+from simple_registry.storage.protocols import ManifestRow, ManifestStored
 from simple_registry.storage.sqlite import commits, connections, migrate
 from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
@@ -143,7 +143,7 @@ def answer_before_commit() -> None:
         setattr(SqliteMetadataStore, method, at_once)
 
     early("add_blob", True)
-    early("put_manifest", [])
+    early("put_manifest", ManifestStored({}))
 
 
 @bug

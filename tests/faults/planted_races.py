@@ -81,7 +81,12 @@ def undone_deletion() -> None:
 def short_listing() -> None:
     """The last entry of a list is left out."""
     page = SqliteManifestRows.page_referrers
-    SqliteManifestRows.page_referrers = lambda self, *which, **how: page(self, *which, **how)[:-1]
+
+    async def page_but_one(self, *which, **how):
+        rows, more = await page(self, *which, **how)
+        return rows[:-1], more and len(rows) > 1
+
+    SqliteManifestRows.page_referrers = page_but_one
 
 
 def no_session_lock() -> None:

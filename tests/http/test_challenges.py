@@ -51,6 +51,19 @@ def test_a_token_that_will_not_do_is_answered_with_the_reason(error, word, anony
     assert challenge("auto", error, PULL, anonymous=anonymous) == f'{PULL_BEARER},error="{word}"'
 
 
+@pytest.mark.parametrize("name", ["if-match", "if-none-match"])
+def test_a_deletion_on_a_condition_needs_a_token_that_reads_too(name):
+    delete = Permission("DELETE", Resource.MANIFESTS, "team/app:v1")
+    for headers, scope in (
+        ({}, "repository:team/app:delete"),
+        ({name: "*"}, "repository:team/app:delete repository:team/app:pull"),
+    ):
+        request = Request("DELETE", "/v2/", "", headers, None, "id", host="r.example:5000", secure=True)
+        challenger = Challenger(ChallengeMode.BEARER, Origins())
+        found = challenger.challenge(request, InsufficientScope(), delete, anonymous=False)
+        assert found == f'{REALM},scope="{scope}",error="insufficient_scope"'
+
+
 @pytest.mark.parametrize("mode", ["auto", "bearer", "basic"])
 def test_the_token_endpoint_never_sends_clients_to_itself(mode):
     assert challenge(mode, anonymous=True, path="/token") == BASIC

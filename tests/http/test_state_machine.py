@@ -20,7 +20,7 @@ MANIFESTS = [
     (encode(image()), [b"{}"], media_types.OCI_IMAGE_MANIFEST),
     (encode(image(b"one")), [b"{}", b"one"], media_types.OCI_IMAGE_MANIFEST),
     (
-        encode(image(b"two", subject={"mediaType": "a/b", "digest": str(digest_of(SUBJECT)), "size": 7})),
+        encode(image(b"two", subject={"mediaType": "a/b", "digest": str(digest_of(SUBJECT)), "size": len(SUBJECT)})),
         [b"{}", b"two"],
         media_types.OCI_IMAGE_MANIFEST,
     ),

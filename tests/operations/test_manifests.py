@@ -1,6 +1,11 @@
 """The operations on manifests: all or nothing, checked before and in the transaction."""
 
+import asyncio
+import json
+import time
+
 import pytest
+from hypothesis import given, strategies as st
 
 from simple_registry.content import BytesContent, FileContent, read_content
 from simple_registry.oci import media_types
@@ -10,13 +15,23 @@ from simple_registry.oci.errors import (
     ManifestBlobUnknown,
     ManifestInvalid,
     ManifestUnknown,
+    PartSizeInvalid,
+    PreconditionFailed,
     Several,
     Unavailable,
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
+from simple_registry.oci.preconditions import Precondition
 from simple_registry.operations import manifests as module
-from simple_registry.operations.manifests import ENTRY_SIZE, IN_MEMORY, ManifestCache, Manifests, Required
-from support.documents import CONFIG, encode, image, index, push_image
+from simple_registry.operations.manifests import (
+    ANNOTATIONS_KEPT,
+    IN_MEMORY,
+    READ_AT_ONCE,
+    Manifests,
+    Required,
+    kept_annotations,
+)
+from support.documents import CONFIG, descriptor, encode, image, index, push_image
 
 A = parse_repository_name("a")
 V1, V2 = parse_tag("v1"), parse_tag("v2")
@@ -220,26 +235,141 @@ def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests
         front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
 
 
-def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():
-    cache = ManifestCache(2 * ENTRY_SIZE + 10)
-    one, two, three, huge = (digest_of(data) for data in (b"1", b"2", b"3", b"4"))
-    now, then = FileContent("file", 4, (1,)), FileContent("file", 4, (2,))
-    cache.keep(one, then, BytesContent(b"aaa"))
-    cache.keep(one, now, BytesContent(b"aaaa"))
-    cache.keep(two, now, BytesContent(b"bbbb"))
-    assert cache.find(one, then) is None
-    cache.find(one, now)
-    cache.keep(three, now, BytesContent(b"cccc"))
-    cache.keep(huge, now, BytesContent(bytes(2 * ENTRY_SIZE)))
-    found = [cache.find(each, now) for each in (one, two, three, huge)]
-    assert found == [BytesContent(b"aaaa"), None, BytesContent(b"cccc"), None]
+# ---------------------------------------------------------------- sizes
 
 
-def test_a_manifest_that_stays_in_its_file_takes_little_of_the_cache():
-    cache = ManifestCache(ENTRY_SIZE)
-    content = FileContent("file", 4_000_000, (1,))
-    cache.keep(digest_of(b"1"), content, content)
-    assert cache.find(digest_of(b"1"), content) is content
+def sizes(front, manifests, document):
+    with front.unchanged(), pytest.raises(Several) as refused:
+        put(front, manifests, V1, encode(document))
+    return [(type(error), error.facts) for error in refused.value.errors]
+
+
+def unlike(data, described):
+    return (PartSizeInvalid, {"digest": str(digest_of(data)), "described": described, "actual": len(data)})
+
+
+def test_a_part_of_another_size_is_refused_with_both_sizes(front, manifests):
+    push_image(front, "a", "v1", b"layer")
+    child = encode(image(b"layer"))
+    large = descriptor(b"layer") | {"size": 6}
+    foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+    for document, data in (
+        (image(layers=[large]), b"layer"),
+        (image(layers=[large | {"mediaType": foreign}]), b"layer"),
+        (image(config=descriptor(CONFIG) | {"size": 6}), CONFIG),
+        (index(manifests=[descriptor(child, OCI) | {"size": 6}]), child),
+        (index(manifests=[large]), b"layer"),
+        (image(subject=descriptor(child, OCI) | {"size": 6}), child),
+    ):
+        assert sizes(front, manifests, document) == [unlike(data, 6)]
+    assert put(front, manifests, V2, encode(image(layers=[descriptor(b"layer")]))).tags == {V2: None}
+
+
+def test_parts_that_are_missing_are_named_before_those_of_another_size(front, manifests):
+    push_image(front, "a", "v1", b"layer")
+    wrong = descriptor(b"layer") | {"size": 1}
+    missing = descriptor(b"missing") | {"size": 9}
+    (error,) = sizes(front, manifests, image(layers=[wrong, missing, missing | {"size": 8}]))
+    assert error == (ManifestBlobUnknown, {"digest": str(digest_of(b"missing"))})
+
+
+def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
+    lenient = Manifests(front.kept.stores.metadata, front.kept.stores.content, Required(blobs=False, children=False))
+    document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
+    assert put(front, lenient, V1, document).digest == digest_of(document)
+    front.push_blob("a", b"layer")
+    assert sizes(front, lenient, image(b"other", layers=[descriptor(b"layer") | {"size": 6}])) == [unlike(b"layer", 6)]
+
+
+# ---------------------------------------------------------------- preconditions
+
+
+def test_a_push_on_a_condition_that_fails_changes_nothing_and_says_what_is_there(front, manifests):
+    old = push_image(front, "a", "v1")
+    with front.unchanged(), pytest.raises(PreconditionFailed) as failed:
+        put(front, manifests, V1, encode(image(annotations={"new": ""})), precondition=Precondition(absent=True))
+    assert failed.value.facts == {"reference": "v1", "current": str(digest_of(old))}
+    with front.unchanged(), pytest.raises(PreconditionFailed) as failed:
+        put(front, manifests, V2, encode(image(annotations={"new": ""})), precondition=Precondition(exists=True))
+    assert failed.value.facts == {"reference": "v2", "current": None}
+
+
+def test_a_push_that_was_overtaken_leaves_only_content_that_is_collected(front, manifests, monkeypatch):
+    old = digest_of(push_image(front, "a", "v1"))
+    new = encode(image(annotations={"new": ""}))
+    rows = front.kept.stores.metadata
+    put_rows = rows.put_manifest
+
+    async def overtaken(*arguments, **how):
+        monkeypatch.setattr(rows, "put_manifest", put_rows)
+        await manifests.put(A, V1, encode(image(annotations={"other": ""})), content_type=None)
+        return await put_rows(*arguments, **how)
+
+    monkeypatch.setattr(rows, "put_manifest", overtaken)
+    with pytest.raises(PreconditionFailed):
+        put(front, manifests, V1, new, precondition=Precondition(one_of=frozenset({old})))
+    assert rows.page_unheld(front.clock.now() + 1, 9) == [digest_of(new)]
+    assert rows.find_manifest(A, digest_of(new)) is None
+
+
+def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
+    digest = digest_of(push_image(front, "a", "v1"))
+
+    def delete(**how):
+        return front.run(manifests.delete(A, digest, insist=lambda _tag: None, precondition=Precondition(**how)))
+
+    for how in ({"absent": True}, {"none_of": frozenset({digest})}, {"one_of": frozenset({digest_of(b"x")})}):
+        with front.unchanged(), pytest.raises(PreconditionFailed):
+            delete(**how)
+    assert delete(exists=True, one_of=frozenset({digest})) == [V1]
+    with pytest.raises(ManifestUnknown):
+        delete(exists=True)
+
+
+# ---------------------------------------------------------------- large ones
+
+
+def test_large_manifests_are_taken_in_one_at_a_time(front, manifests, monkeypatch):
+    at_once, most = [], []
+    read = manifests._read
+
+    def counting(*arguments):
+        at_once.append(None)
+        most.append(len(at_once))
+        time.sleep(0.01)
+        found = read(*arguments)
+        at_once.pop()
+        return found
+
+    monkeypatch.setattr(manifests, "_read", counting)
+    data = [encode(index(annotations={"n": str(n), "filler": "x" * READ_AT_ONCE})) for n in range(4)]
+
+    async def push_all():
+        await asyncio.gather(*(manifests.put(A, digest_of(each), each, content_type=None) for each in data))
+
+    front.run(push_all())
+    assert most == [1] * 4
+
+
+def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, manifests):
+    large = "x" * ANNOTATIONS_KEPT
+    annotations = {"a": "1", "large": large, "b": "\u00e4\n", **{f"n{n}": "y" * 9000 for n in range(9)}}
+    kept = kept_annotations(annotations)
+    assert json.loads(kept) == {"a": "1", "b": "\u00e4\n", **{f"n{n}": "y" * 9000 for n in range(7)}}
+    assert len(kept) <= ANNOTATIONS_KEPT
+    assert kept_annotations({}) == b"{}"
+    data = encode(index(annotations=annotations))
+    put(front, manifests, V1, data)
+    assert front.get("/v2/a/manifests/v1").body == data
+
+
+@given(st.dictionaries(st.text(), st.text(max_size=20_000), max_size=9))
+def test_all_annotations_are_kept_when_they_have_room(annotations):
+    whole = json.dumps(annotations, ensure_ascii=False, separators=(",", ":"))
+    kept = kept_annotations(annotations)
+    assert len(kept) <= ANNOTATIONS_KEPT
+    if len(whole.encode()) <= ANNOTATIONS_KEPT:
+        assert json.loads(kept) == annotations
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The operation on referrers: pages by size, and descriptors as the specification wants them."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,35 +8,46 @@ import pytest
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import parse_repository_name
-from simple_registry.operations import referrers as module
-from simple_registry.operations.referrers import Referrers, encode_descriptor
+from simple_registry.operations.referrers import ENCODED_AT_ONCE, Referrers, encode_descriptor
 
 A = parse_repository_name("a")
 SUBJECT = digest_of(b"subject")
 
+real = asyncio.to_thread
+
 
 def row(number, filler=0, **further):
-    fields = {"artifact_type": "a/b", "annotations": {"filler": "x" * filler}} | further
+    annotations = json.dumps({"filler": "x" * filler}).encode()
+    fields = {"artifact_type": "a/b", "annotations": annotations} | further
     return ReferrerDescriptor("a/manifest", digest_of(str(number).encode()), number, **fields)
 
 
 class Rows:
-    """Referrers in order of digest, and how often they are asked for."""
+    """Referrers in order of digest; a page of them has some more bytes than was asked for."""
 
     def __init__(self, *rows):
         self.rows = sorted(rows, key=lambda each: str(each.digest))
-        self.asked = 0
+        self.sizes = []
 
-    def page_referrers(self, repository, subject, *, artifact_type, after, limit):
-        self.asked += 1
+    async def page_referrers(self, repository, subject, *, artifact_type, after, size):
+        self.sizes.append(size)
         found = [each for each in self.rows if artifact_type in (None, each.artifact_type)]
-        return [each for each in found if after is None or str(each.digest) > str(after)][:limit]
+        found = [each for each in found if after is None or str(each.digest) > str(after)]
+        page = []
+        while found and size > 0:
+            page.append(found.pop(0))
+            size -= len(page[-1].annotations)
+        return page, bool(found)
+
+
+def page_of(referrers, artifact_type=None, last=None):
+    return asyncio.run(referrers.page(A, SUBJECT, artifact_type=artifact_type, last=last))
 
 
 def pages(referrers, artifact_type=None):
     last, found = None, []
     while True:
-        page = referrers.page(A, SUBJECT, artifact_type=artifact_type, last=last)
+        page = page_of(referrers, artifact_type, last)
         found.append([json.loads(each)["digest"] for each in page.descriptors])
         if page.last is None:
             return found
@@ -52,7 +64,7 @@ def test_pages_of_any_size_meet_each_referrer_once(page_size):
 
 def test_a_page_is_no_larger_than_it_may_be():
     referrers = Referrers(Rows(*(row(number, filler=100) for number in range(12))), 1000)
-    page = referrers.page(A, SUBJECT, artifact_type=None, last=None)
+    page = page_of(referrers)
     assert page.last is not None
     assert sum(map(len, page.descriptors)) + len(page.descriptors) <= 1001
 
@@ -62,11 +74,22 @@ def test_a_descriptor_larger_than_a_page_has_a_page_of_its_own():
     assert sum(len(page) for page in pages(Referrers(rows, 1000))) == 3
 
 
-def test_more_rows_than_a_batch_are_read_in_batches(monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 4)
-    rows = Rows(*(row(number) for number in range(10)))
-    assert [len(page) for page in pages(Referrers(rows))] == [10]
-    assert rows.asked == 3
+def test_a_page_of_many_is_encoded_beside_the_event_loop(monkeypatch):
+    rows = Rows(*(row(number) for number in range(ENCODED_AT_ONCE + 1)))
+    threads = []
+    monkeypatch.setattr(
+        asyncio, "to_thread", lambda call, *what, **how: threads.append(call) or real(call, *what, **how)
+    )
+    assert len(pages(Referrers(rows))[0]) == ENCODED_AT_ONCE + 1
+    rows.rows.pop()
+    assert len(pages(Referrers(rows))[0]) == ENCODED_AT_ONCE
+    assert len(threads) == 1
+
+
+def test_no_more_is_read_than_a_page_holds():
+    rows = Rows(*(row(number, filler=100) for number in range(12)))
+    pages(Referrers(rows, 1000))
+    assert set(rows.sizes) == {1000}
 
 
 def test_no_referrers_are_one_empty_page():
@@ -80,10 +103,10 @@ def test_a_filter_reaches_the_rows():
 
 @pytest.mark.parametrize("artifact_type", [None, ""])
 def test_what_is_not_there_is_left_out(artifact_type):
-    document = json.loads(encode_descriptor(row(7, artifact_type=artifact_type, annotations={})))
+    document = json.loads(encode_descriptor(row(7, artifact_type=artifact_type, annotations=b"{}")))
     assert document == {"mediaType": "a/manifest", "digest": str(digest_of(b"7")), "size": 7}
 
 
 def test_a_descriptor_says_all_it_knows():
-    document = json.loads(encode_descriptor(row(7, annotations={"k": "\u00e4"})))
+    document = json.loads(encode_descriptor(row(7, annotations='{"k":"\u00e4"}'.encode())))
     assert (document["artifactType"], document["annotations"]) == ("a/b", {"k": "\u00e4"})

@@ -67,7 +67,7 @@ async def use(stores, acknowledge):
         REPOSITORY,
         manifest,
         tags=[Tag("v1")],
-        required=(),
+        parts=(),
         present=lambda _known: stores.content.present(Blob(manifest.digest, manifest.size)),
     )
     acknowledge(REPOSITORY, manifest.digest)

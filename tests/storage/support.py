@@ -21,7 +21,14 @@ from simple_registry.storage.filesystem.upload_store import FilesystemUploadStor
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
-from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, UploadStore
+from simple_registry.storage.protocols import (
+    Blob,
+    ContentStore,
+    ManifestRow,
+    ManifestStored,
+    MetadataStore,
+    UploadStore,
+)
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
 
@@ -66,7 +73,7 @@ def manifest_of(data: bytes, **values) -> ManifestRow:
     defaults = {
         "media_type": "application/vnd.oci.image.manifest.v1+json",
         "artifact_type": None,
-        "annotations": {},
+        "annotations": b"{}",
         "subject": None,
         "children": (),
     }
@@ -129,8 +136,8 @@ async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName =
     manifest = manifest_of(data, **values)
     blob = Blob(manifest.digest, manifest.size)
     await stores.content.put(manifest.digest, data)
-    lacking = await stores.metadata.put_manifest(
-        repository, manifest, tags=(), required=(), present=partial(stores.content.vouch, blob, None)
+    put = await stores.metadata.put_manifest(
+        repository, manifest, tags=(), parts=(), present=partial(stores.content.vouch, blob, None)
     )
-    assert lacking == []
+    assert isinstance(put, ManifestStored)
     return manifest

@@ -10,10 +10,12 @@ from simple_registry.access.caller import Caller
 from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy, decide
+from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
 from simple_registry.http.standing import ConfirmedBody, Standing
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Reference, RepositoryName
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.referrers import Referrers
@@ -136,3 +138,16 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         Raises: as `require_permission`.
         """
         self.standing.require(Permission(verb, resource, scope))
+
+    def precondition(self, resource: Resource, *scopes: str) -> Precondition:
+        """Return what the request's conditions ask of what it changes in these scopes.
+
+        They tell what is there, so the caller must be allowed to read it.
+
+        Raises: PreconditionInvalid, and as `require`.
+        """
+        precondition = parse_precondition(self.request.headers)
+        if precondition != UNCONDITIONAL:
+            for scope in scopes:
+                self.require("HEAD", resource, scope)
+        return precondition

@@ -45,7 +45,9 @@ class Challenger:
 def _bearer(origin: str, request: Request, error: Unauthorized, permission: Permission | None) -> str:
     fields = {"realm": f"{origin}{TOKEN_PATH}", "service": origin.partition("://")[2]}
     if permission is not None:
-        fields["scope"] = " ".join([scope_text(permission), *_mount_source(request, permission)])
+        fields["scope"] = " ".join(
+            [scope_text(permission), *_mount_source(request, permission), *_condition(request, permission)]
+        )
     if isinstance(error, InvalidToken):
         fields["error"] = "invalid_token"
     elif isinstance(error, InsufficientScope):
@@ -61,3 +63,10 @@ def _mount_source(request: Request, permission: Permission) -> Sequence[str]:
         return [f"repository:{parse_repository_name(request.query().find('from') or '')}:pull"]
     except RegistryError:
         return []
+
+
+def _condition(request: Request, permission: Permission) -> Sequence[str]:
+    """Return the scope that a deletion needs besides when it has a precondition, which asks what is there."""
+    if permission.verb != "DELETE" or not request.headers.keys() & {"if-match", "if-none-match"}:
+        return []
+    return [f"repository:{permission.scope.partition(':')[0]}:pull"]

@@ -118,6 +118,14 @@ class NameUnknown(RegistryError):
     status = 404
 
 
+class PartSizeInvalid(RegistryError):
+    """code-10, for a descriptor that gives another size than the content has."""
+
+    code = "SIZE_INVALID"
+    message = "a descriptor gives another size than its content has"
+    status = 400
+
+
 class SizeInvalid(RegistryError):
     """code-10."""
 
@@ -148,6 +156,14 @@ class Denied(RegistryError):
     code = "DENIED"
     message = "requested access to the resource is denied"
     status = 403
+
+
+class PreconditionFailed(RegistryError):
+    """code-12, for a change that was to be made only while a reference names something else (412)."""
+
+    code = "DENIED"
+    message = "precondition failed: the reference does not name what the request expects"
+    status = 412
 
 
 class Unsupported(RegistryError):

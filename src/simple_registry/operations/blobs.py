@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from simple_registry.content import Content
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import BlobUnknown
+from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.protocols import Blob, BlobRows, ContentStore
 
 __all__ = ["Blob", "Blobs", "Visible"]
@@ -58,10 +59,15 @@ class Blobs:
     def _holders(self, digest: Digest) -> tuple[RepositoryName, ...]:
         return tuple(self._rows.page_holders(digest, None, HOLDERS_ASKED))
 
-    async def delete(self, repository: RepositoryName, digest: Digest) -> None:
+    async def delete(
+        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+    ) -> None:
         """Make the repository hold the blob no more; other repositories keep theirs.
 
-        Raises: BlobUnknown.
+        Raises: BlobUnknown, PreconditionFailed.
         """
+        # A digest names itself for as long as it names anything, so this needs no transaction.
+        if not precondition.holds(digest) and self._rows.find_blob(repository, digest) is not None:
+            raise PreconditionFailed(reference=str(digest), current=str(digest))
         if not await self._rows.remove_blob(repository, digest):
             raise BlobUnknown(digest=str(digest))

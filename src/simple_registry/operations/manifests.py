@@ -1,32 +1,56 @@
 """Manifests: kept byte for byte, found by tag or digest, checked for their parts when they come."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
+
 from simple_registry.content import BytesContent, Content, read_content
+from simple_registry.oci.descriptors import Descriptor
 from simple_registry.oci.digests import CANONICAL, Digest, digest_of
-from simple_registry.oci.errors import DigestInvalid, ManifestBlobUnknown, ManifestUnknown, Several, Unavailable
+from simple_registry.oci.errors import (
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestUnknown,
+    PartSizeInvalid,
+    PreconditionFailed,
+    RegistryError,
+    Several,
+    Unavailable,
+)
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
-from simple_registry.storage.protocols import Blob, ContentStore, ManifestRow, MetadataStore, Part, StoredManifest
-
-CACHE_SIZE = 32 * 1024 * 1024
-"""Bytes of manifests kept in memory by each process; by digest, so they never go stale."""
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
+from simple_registry.storage.protocols import (
+    Blob,
+    ContentStore,
+    DescribedPart,
+    ManifestRow,
+    ManifestStored,
+    MetadataStore,
+    Part,
+    PartsUnmet,
+    StoredManifest,
+    UnmetPart,
+)
 
 IN_MEMORY = 64 * 1024
 """Bytes of the largest manifest that is kept in memory and sent from there; larger ones are sent from their files."""
 
-ENTRY_SIZE = 512
-"""Bytes that an entry of the cache takes beside the manifest, roughly."""
-
 LARGE_READS = 2
 """Larger manifests that each process reads at once, to compare them with their digests."""
 
-READ_AT_ONCE = 256 * 1024
+READ_AT_ONCE = 64 * 1024
 """Bytes of the largest manifest that is parsed or hashed on the event loop; larger ones are in a thread."""
+
+LARGE_PUSHES = 1
+"""Larger manifests that each process takes in at once: to read one of small objects takes twenty times its size."""
+
+ANNOTATIONS_KEPT = 64 * 1024
+"""Bytes of a manifest's annotations, as JSON, that its row keeps for listings; its content has them all."""
 
 PUBLISH_ATTEMPTS = 3
 """The collector can take a file between its name and its row once; more often means that something is wrong."""
@@ -35,7 +59,7 @@ DELETE_ATTEMPTS = 10
 """How often the tags of a manifest may change while it is being deleted."""
 
 LISTED = 100
-"""Most missing parts that one refusal lists."""
+"""Most parts that one refusal lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +90,7 @@ class Manifests:
         self._content = content
         self._required = required
         self._large_reads = asyncio.Semaphore(LARGE_READS)
+        self._large_pushes = asyncio.Semaphore(LARGE_PUSHES)
         self.cache = ManifestCache(CACHE_SIZE)
 
     def get(self, repository: RepositoryName, reference: Reference) -> StoredManifest:
@@ -115,33 +140,48 @@ class Manifests:
         *,
         content_type: str | None,
         tags: Sequence[Tag] = (),
+        precondition: Precondition = UNCONDITIONAL,
     ) -> Pushed:
         """Store a manifest and point the reference (and `tags`) at it, or change nothing.
 
-        Raises: DigestInvalid, ManifestInvalid, ManifestBlobUnknown for each missing part, up to `LISTED` (in Several).
+        `precondition` is asked of all tags, or of the digest when there are none.
+
+        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, and in Several for up to `LISTED` parts
+        ManifestBlobUnknown, or PartSizeInvalid when none is missing.
         """
         if not isinstance(reference, Digest):
             tags = (reference, *tags)
-        if len(data) > READ_AT_ONCE:
-            row, required = await asyncio.to_thread(self._read, data, reference, content_type)
+        if len(data) <= READ_AT_ONCE:
+            push = _Push(data, tags, precondition, *self._read(data, reference, content_type))
+            previous = await self._keep(repository, push)
         else:
-            row, required = self._read(data, reference, content_type)
-        moved = await self._keep(repository, row, data, tags, required)
-        return Pushed(row.digest, row.size, row.subject, moved)
+            async with self._large_pushes:
+                read = await asyncio.to_thread(self._read, data, reference, content_type)
+                push = _Push(data, tags, precondition, *read)
+                previous = await self._keep(repository, push)
+        return Pushed(push.row.digest, push.row.size, push.row.subject, previous)
 
     async def delete(
-        self, repository: RepositoryName, digest: Digest, *, insist: Callable[[Tag], None]
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        insist: Callable[[Tag], None],
+        precondition: Precondition = UNCONDITIONAL,
     ) -> Sequence[Tag]:
         """Remove a manifest and the tags that point at it, each of which `insist` lets go, or raises. Returns the tags.
 
         No tag goes that `insist` was not asked about: when one came in between, all are asked about again.
 
-        Raises: ManifestUnknown, Unavailable when tags come too fast, and what `insist` raises.
+        Raises: ManifestUnknown, PreconditionFailed, Unavailable when tags come too fast, and what `insist` raises.
         """
         for _attempt in range(DELETE_ATTEMPTS):
             tags = self._rows.tags_of(repository, digest)
             for tag in tags:
                 insist(tag)
+            # A digest names itself for as long as it names anything, so this needs no transaction.
+            if not precondition.holds(digest) and self._rows.find_manifest(repository, digest) is not None:
+                raise PreconditionFailed(reference=str(digest), current=str(digest))
             removed = await self._rows.remove_manifest(repository, digest, tags=tags)
             if removed is not None:
                 if not removed:
@@ -149,35 +189,41 @@ class Manifests:
                 return tags
         raise Unavailable(note=f"tags of {digest} changed {DELETE_ATTEMPTS} times while it was being deleted")
 
-    async def _keep(
-        self,
-        repository: RepositoryName,
-        row: ManifestRow,
-        data: bytes,
-        tags: Sequence[Tag],
-        required: Sequence[tuple[Part, Digest]],
-    ) -> Mapping[Tag, Digest | None]:
+    async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:
         """Keep a manifest, and return what its tags pointed at before."""
-        moved: dict[Tag, Digest | None] = {}
+        row = push.row
         # Before anything is written; `put_manifest` asks again in its transaction.
-        _refuse_missing(await self._rows.missing_parts(repository, required, present=self._content.present))
+        if push.precondition != UNCONDITIONAL:
+            _require_named(push.precondition.unmet(self._named(repository, push)))
+        _require_parts(await self._rows.unmet_parts(repository, push.parts, present=self._content.present))
         blob = Blob(row.digest, row.size)
         kept = await self._stands(row)
         for _attempt in range(PUBLISH_ATTEMPTS):
-            placed = None if kept else await self._content.put(row.digest, data)
+            placed = None if kept else await self._content.put(row.digest, push.data)
             kept = False
-            missing = await self._rows.put_manifest(
+            match await self._rows.put_manifest(
                 repository,
                 row,
-                tags=tags,
-                required=required,
+                tags=push.tags,
+                parts=push.parts,
                 present=partial(self._content.vouch, blob, placed),
-                moved=moved.__setitem__,
-            )
-            if missing is not None:
-                _refuse_missing(missing)
-                return moved
+                precondition=push.precondition,
+            ):
+                case ManifestStored(previous):
+                    return previous
+                case PartsUnmet(parts):
+                    _require_parts(parts)
+                case PreconditionUnmet() as unmet:
+                    _require_named(unmet)
         raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
+
+    def _named(self, repository: RepositoryName, push: "_Push") -> Iterator[tuple[Reference, Digest | None]]:
+        """Yield what a push is about to change, each with what it names now."""
+        for reference in push.tags or (push.row.digest,):
+            try:
+                yield reference, self.get(repository, reference).digest
+            except ManifestUnknown:
+                yield reference, None
 
     async def _stands(self, row: ManifestRow) -> bool:
         """Tell whether the content is durable and intact already: then moving a tag needs no room on the disk."""
@@ -191,18 +237,22 @@ class Manifests:
 
     def _read(
         self, data: bytes, reference: Reference, content_type: str | None
-    ) -> tuple[ManifestRow, Sequence[tuple[Part, Digest]]]:
-        """Return what is to be kept of a manifest, and the parts it requires."""
+    ) -> tuple[ManifestRow, Sequence[DescribedPart]]:
+        """Return what is to be kept of a manifest, and its parts."""
         digest = digest_of(data, reference.algorithm if isinstance(reference, Digest) else CANONICAL)
         if isinstance(reference, Digest) and digest != reference:
             raise DigestInvalid(expected=str(reference), actual=str(digest))
         manifest = parse_manifest(data, content_type)
-        return manifest_row(digest, len(data), manifest), self._required_parts(manifest)
+        return manifest_row(digest, len(data), manifest), self._parts(manifest)
 
-    def _required_parts(self, manifest: Manifest) -> Sequence[tuple[Part, Digest]]:
-        blobs = manifest.blobs if self._required.blobs else ()
-        children = manifest.children if self._required.children else ()
-        parts = [(Part.BLOB, blob.digest) for blob in blobs] + [(Part.CHILD, child.digest) for child in children]
+    def _parts(self, manifest: Manifest) -> Sequence[DescribedPart]:
+        """Return all that a manifest describes, each once; foreign layers and the subject may be absent."""
+        optional = (*manifest.optional, *((manifest.subject,) if manifest.subject else ()))
+        parts = (
+            *_described(manifest.blobs, Part.BLOB, required=self._required.blobs),
+            *_described(manifest.children, Part.CHILD, required=self._required.children),
+            *_described(optional, Part.CHILD, required=False),
+        )
         return tuple(dict.fromkeys(parts))
 
 
@@ -224,9 +274,38 @@ async def _read_intact(row: StoredManifest, content: Content) -> bytes:
     return data
 
 
-def _refuse_missing(missing: Sequence[Digest]) -> None:
-    if missing:
-        raise Several([ManifestBlobUnknown(digest=str(digest)) for digest in missing[:LISTED]])
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """A manifest on its way: its bytes, the tags that it gets, what must hold, what is kept of it, and its parts."""
+
+    data: bytes
+    tags: Sequence[Tag]
+    precondition: Precondition
+    row: ManifestRow
+    parts: Sequence[DescribedPart]
+
+
+def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool) -> Iterator[DescribedPart]:
+    return (DescribedPart(part, Blob(each.digest, each.size), required) for each in descriptors)
+
+
+def _require_parts(unmet: Sequence[UnmetPart]) -> None:
+    """Refuse a manifest whose parts are not as described: for those that are missing, if any are."""
+    absent = dict.fromkeys(part.described.digest for part in unmet if part.held is None)
+    missing: list[RegistryError] = [ManifestBlobUnknown(digest=str(digest)) for digest in absent]
+    sizes: list[RegistryError] = [
+        PartSizeInvalid(digest=str(part.described.digest), described=part.described.size, actual=part.held)
+        for part in unmet
+        if part.held is not None
+    ]
+    if errors := missing or sizes:
+        raise Several(errors[:LISTED])
+
+
+def _require_named(unmet: PreconditionUnmet | None) -> None:
+    if unmet is not None:
+        current = None if unmet.current is None else str(unmet.current)
+        raise PreconditionFailed(reference=str(unmet.reference), current=current)
 
 
 def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
@@ -237,45 +316,22 @@ def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
         size=size,
         media_type=manifest.media_type,
         artifact_type=manifest.artifact_type,
-        annotations=manifest.annotations,
+        annotations=kept_annotations(manifest.annotations),
         subject=manifest.subject.digest if manifest.subject else None,
         children=tuple(dict.fromkeys(part.digest for part in parts)),
     )
 
 
-class ManifestCache:
-    """Manifests that were found intact, for as long as their content is the same file, bounded by bytes."""
-
-    def __init__(self, capacity: int) -> None:
-        """Keep up to `capacity` bytes."""
-        self._capacity = capacity
-        self._size = 0
-        self.hits = 0
-        self.misses = 0
-        self._entries: OrderedDict[Digest, tuple[Content, Content]] = OrderedDict()
-
-    def find(self, digest: Digest, content: Content) -> Content | None:
-        """Return a manifest that is kept, if it was read from this content."""
-        known, kept = self._entries.get(digest, (None, None))
-        if known != content:
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._entries.move_to_end(digest)
-        return kept
-
-    def keep(self, digest: Digest, content: Content, kept: Content) -> None:
-        """Keep a manifest that was read from `content`, and drop those that were not asked for the longest."""
-        if _weight(kept) > self._capacity:
-            return
-        _known, earlier = self._entries.pop(digest, (None, None))
-        self._entries[digest] = (content, kept)
-        self._size += _weight(kept) - (0 if earlier is None else _weight(earlier))
-        while self._size > self._capacity:
-            _digest, (_content, dropped) = self._entries.popitem(last=False)
-            self._size -= _weight(dropped)
-
-
-def _weight(kept: Content) -> int:
-    """Return the bytes that an entry of the cache takes: those of the manifest, unless it stays in its file."""
-    return ENTRY_SIZE + (kept.size if isinstance(kept, BytesContent) else 0)
+def kept_annotations(annotations: Mapping[str, str]) -> bytes:
+    """Return annotations as the JSON object that a row keeps: all of them, or in their order those that have room."""
+    whole = msgspec.json.encode(annotations)
+    if len(whole) <= ANNOTATIONS_KEPT:
+        return whole
+    kept: dict[str, str] = {}
+    room = ANNOTATIONS_KEPT - len("{}")
+    for key, value in annotations.items():
+        size = len(msgspec.json.encode((key, value)))  # brackets and a comma, as a colon and a comma would take
+        if size <= room:
+            kept[key] = value
+            room -= size
+    return msgspec.json.encode(kept)

@@ -5,6 +5,7 @@ fallback tag (`sha256-…`), so lists that older clients wrote need no merging: 
 once each (distribution-spec, "Enabling the Referrers API").
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,11 +16,13 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.protocols import ManifestRows
 
-BATCH = 256
-"""Rows read at a time."""
-
 PAGE_SIZE = 4 * 1024 * 1024 - 64 * 1024
 """Bytes of descriptors in one page: clients read image indexes of up to 4 MiB, and the frame needs some room."""
+
+ENCODED_AT_ONCE = 64
+"""Most descriptors that are encoded on the event loop; an image has fewer referrers."""
+
+NO_ANNOTATIONS = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +41,29 @@ class Referrers:
         self._rows = rows
         self._page_size = page_size
 
-    def page(
+    async def page(
         self, repository: RepositoryName, subject: Digest, *, artifact_type: str | None, last: Digest | None
     ) -> ReferrersPage:
         """Return the referrers of `subject` after `last`; none for a subject that nobody knows."""
-        descriptors: list[bytes] = []
-        size = 0
-        after = last
-        while True:
-            rows = self._rows.page_referrers(repository, subject, artifact_type=artifact_type, after=after, limit=BATCH)
-            for row in rows:
-                document = encode_descriptor(row)
-                if descriptors and size + len(document) > self._page_size:
-                    return ReferrersPage(descriptors, after)
-                descriptors.append(document)
-                size += len(document) + 1
-                after = row.digest
-            if len(rows) < BATCH:
-                return ReferrersPage(descriptors, None)
+        rows, more = await self._rows.page_referrers(
+            repository, subject, artifact_type=artifact_type, after=last, size=self._page_size
+        )
+        if len(rows) <= ENCODED_AT_ONCE:
+            return _fill(rows, self._page_size, more=more)
+        return await asyncio.to_thread(_fill, rows, self._page_size, more=more)
+
+
+def _fill(rows: Sequence[ReferrerDescriptor], size: int, *, more: bool) -> ReferrersPage:
+    """Return a page of at most `size` bytes, but at least one descriptor; `more` rows may follow those given."""
+    descriptors: list[bytes] = []
+    for row in rows:
+        document = encode_descriptor(row)
+        size -= len(document) + 1
+        if descriptors and size < 0:
+            more = True
+            break
+        descriptors.append(document)
+    return ReferrersPage(descriptors, rows[len(descriptors) - 1].digest if more else None)
 
 
 def encode_descriptor(row: ReferrerDescriptor) -> bytes:
@@ -63,6 +71,6 @@ def encode_descriptor(row: ReferrerDescriptor) -> bytes:
     document: dict[str, object] = {"mediaType": row.media_type, "digest": str(row.digest), "size": row.size}
     if row.artifact_type:
         document["artifactType"] = row.artifact_type
-    if row.annotations:
-        document["annotations"] = row.annotations
+    if row.annotations != NO_ANNOTATIONS:
+        document["annotations"] = msgspec.Raw(row.annotations)
     return msgspec.json.encode(document)

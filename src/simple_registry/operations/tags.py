@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import ManifestUnknown, NameUnknown
+from simple_registry.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, Page, fill_page, visible_of
 from simple_registry.storage.protocols import RepositoryRows, TagRows
 
@@ -53,12 +54,16 @@ class Tags:
             await asyncio.sleep(0)
         return False
 
-    async def delete(self, repository: RepositoryName, tag: Tag) -> Digest:
+    async def delete(
+        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+    ) -> Digest:
         """Remove this tag; its manifest and other tags stay. Returns what it pointed at.
 
-        Raises: ManifestUnknown.
+        Raises: ManifestUnknown, PreconditionFailed.
         """
-        digest = await self._rows.remove_tag(repository, tag)
+        digest = await self._rows.remove_tag(repository, tag, precondition=precondition)
         if digest is None:
             raise ManifestUnknown(reference=tag)
+        if isinstance(digest, PreconditionUnmet):
+            raise PreconditionFailed(reference=tag, current=str(digest.current))
         return digest

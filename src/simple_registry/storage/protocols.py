@@ -28,6 +28,7 @@ from simple_registry.content import ByteStream, Content
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 
 # ---------------------------------------------------------------- values
 
@@ -53,16 +54,16 @@ class StoredManifest:
 class ManifestRow:
     """A manifest of one repository, as kept.
 
-    `media_type` is what it is served as; `artifact_type`, `annotations` and `subject` are what referrers listings
-    need; `children` are all digests it refers to except its subject (configs, layers, child manifests), which keep
-    those alive for the garbage collector.
+    `media_type` is what it is served as; `artifact_type`, `annotations` (a JSON object) and `subject` are what
+    referrers listings need; `children` are all digests it refers to except its subject (configs, layers, child
+    manifests), which keep those alive for the garbage collector.
     """
 
     digest: Digest
     size: int
     media_type: str
     artifact_type: str | None
-    annotations: Mapping[str, str]
+    annotations: bytes
     subject: Digest | None
     children: tuple[Digest, ...]
 
@@ -123,6 +124,37 @@ class Part(StrEnum):
 
     BLOB = "blob"
     CHILD = "child"  # a manifest or a blob
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedPart:
+    """A part of a manifest as its descriptor has it; one that is not `required` may be absent from the repository."""
+
+    part: Part
+    blob: Blob
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UnmetPart:
+    """A part that the repository lacks (`held` is `None`), or holds with `held` bytes instead of those described."""
+
+    described: Blob
+    held: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestStored:
+    """A manifest was put; `previous` is what its tags pointed at before, `None` for those that were not there."""
+
+    previous: Mapping[Tag, Digest | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PartsUnmet:
+    """A manifest was not put: at least one of its parts is not as described."""
+
+    parts: Sequence[UnmetPart]
 
 
 # ---------------------------------------------------------------- content
@@ -294,14 +326,6 @@ class BlobRows(Protocol):
         ...
 
 
-Moved = Callable[[Tag, Digest | None], None]
-"""Takes a tag that a push sets, and what it pointed at before; `None` for one that was not there."""
-
-
-def forget_moved(_tag: Tag, _before: Digest | None) -> None:
-    """Take no note of it."""
-
-
 class ManifestRows(Protocol):
     """The manifests of repositories, and what refers to what."""
 
@@ -313,16 +337,13 @@ class ManifestRows(Protocol):
         """Return the manifest that the tag points at, as of one moment."""
         ...
 
-    async def missing_parts(
-        self,
-        repository: RepositoryName,
-        required: Sequence[tuple[Part, Digest]],
-        *,
-        present: Callable[[Blob], bool],
-    ) -> Sequence[Digest]:
-        """Return the parts that the repository lacks, or holds without their content, as `present` tells, in order.
+    async def unmet_parts(
+        self, repository: RepositoryName, parts: Sequence[DescribedPart], *, present: Callable[[Blob], bool]
+    ) -> Sequence[UnmetPart]:
+        """Return the parts that are not in the repository as described, in order.
 
-        Many parts are looked up beside the event loop; `present` is called there.
+        A part whose content is not there, as `present` tells, is absent. Many parts are looked up beside the event
+        loop; `present` is called there.
         """
         ...
 
@@ -332,17 +353,16 @@ class ManifestRows(Protocol):
         manifest: ManifestRow,
         *,
         tags: Sequence[Tag],
-        required: Sequence[tuple[Part, Digest]],
+        parts: Sequence[DescribedPart],
         present: Callable[[bool], bool],
-        moved: Moved = forget_moved,
-    ) -> Sequence[Digest] | None:
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
-        Tells `moved` of each tag what it pointed at in that moment; that counts only when this returns that it is done.
+        `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` is told
+        whether a row vouches for the manifest's own content already. Returns `None` when that says that it is gone.
 
-        Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
-        done), or `None` when `present` says that the manifest's own content is gone (nothing was changed); it is told
-        whether a row vouches for that already.
+        When it is not stored, nothing was changed, except that its content, which has a file by then, counts as unheld.
         """
         ...
 
@@ -353,16 +373,20 @@ class ManifestRows(Protocol):
         """
         ...
 
-    def page_referrers(
+    async def page_referrers(
         self,
         repository: RepositoryName,
         subject: Digest,
         *,
         artifact_type: str | None,
         after: Digest | None,
-        limit: int,
-    ) -> Sequence[ReferrerDescriptor]:
-        """Return manifests of the repository with this subject, in order of digest text, beginning after `after`."""
+        size: int,
+    ) -> tuple[Sequence[ReferrerDescriptor], bool]:
+        """Return manifests of the repository with this subject, in order of digest text, beginning after `after`.
+
+        As many as take about `size` bytes, at least one, and whether more follow. They are the size that clients made
+        them; no more of them is read.
+        """
         ...
 
 
@@ -377,8 +401,13 @@ class TagRows(Protocol):
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         ...
 
-    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        """Remove this tag only. Returns what it pointed at, `None` when it was not there."""
+    async def remove_tag(
+        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+    ) -> Digest | PreconditionUnmet | None:
+        """Remove this tag only, if it is there and the precondition holds.
+
+        Returns what it pointed at, `None` when it was not there.
+        """
         ...
 
 

@@ -33,6 +33,18 @@ def test_a_blob_comes_back_as_it_was_pushed(blob):
     assert "immutable" in reply.header("cache-control")
 
 
+def test_a_condition_is_about_the_blob_of_this_repository(blob):
+    mine, other = f'"{DIGEST}"', f'"{digest_of(b"other")}"'
+    for method in ("GET", "HEAD"):
+        answers = [blob.request(method, PATH, headers={"if-match": value}).status for value in (mine, "*", other, "x")]
+        assert answers == [200, 200, 412, 400]
+    with blob.unchanged():
+        for conditions in ({"if-match": other}, {"if-none-match": "*"}, {"if-none-match": mine}):
+            assert blob.delete(PATH, headers=conditions).status == 412
+        assert blob.delete(PATH.replace("app", "other"), headers={"if-match": other}).codes == ["BLOB_UNKNOWN"]
+    assert blob.delete(PATH, headers={"if-match": mine, "if-none-match": other}).status == 202
+
+
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 @pytest.mark.parametrize("data", [b"", b"x", DATA])
 def test_head_tells_what_get_would(front, data, algorithm):

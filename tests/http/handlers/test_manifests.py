@@ -12,6 +12,7 @@ from simple_registry.config.values import MOST_TAGS
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import manifests
+from support.access import binding, rules
 from support.documents import (
     CONFIG,
     EMPTY_TYPE,
@@ -340,6 +341,165 @@ def test_the_setting_decides_what_may_be_missing(make_front, mode, sparse_index,
     front = make_front(Settings(allow_missing=mode))
     assert put(front, "index", index(b"absent"), OCI_INDEX).status == sparse_index
     assert put(front, "image", image(b"absent")).status == sparse_image
+
+
+def test_a_part_of_another_size_is_refused_and_both_sizes_are_named(parts):
+    with parts.unchanged():
+        reply = put(parts, "v1", image(layers=[descriptor(b"one") | {"size": 6}]))
+    assert (reply.status, reply.codes) == (400, ["SIZE_INVALID"])
+    assert reply.json["errors"][0]["detail"] == {"digest": str(digest_of(b"one")), "described": 6, "actual": 3}
+
+
+def test_an_index_may_not_be_wrong_about_the_size_of_its_children(parts):
+    child = encode(image(b"one"))
+    put(parts, digest_of(child), child)
+    for document in (
+        index(manifests=[descriptor(child, OCI) | {"size": 1}]),
+        index(manifests=[descriptor(b"one") | {"size": 1}]),
+        index(subject=descriptor(child, OCI) | {"size": 1}),
+    ):
+        with parts.unchanged():
+            reply = put(parts, "v1", document, OCI_INDEX)
+        assert (reply.status, reply.codes) == (400, ["SIZE_INVALID"])
+
+
+# ---------------------------------------------------------------- preconditions
+
+
+def tag_of(data):
+    return f'"{digest_of(data)}"'
+
+
+def put_if(front, reference, document, **conditions):
+    headers = {"content-type": OCI} | {name.replace("_", "-"): value for name, value in conditions.items()}
+    data = document if isinstance(document, bytes) else encode(document)
+    return front.put(f"/v2/team/app/manifests/{reference}", body=data, headers=headers)
+
+
+def refused(reply):
+    assert (reply.status, reply.codes) == (412, ["DENIED"])
+    return reply.json["errors"][0]["detail"]
+
+
+def test_a_tag_is_moved_from_where_its_client_saw_it(parts):
+    old, new = encode(image(b"one")), encode(image(b"two"))
+    assert put_if(parts, "v1", old, if_none_match="*").status == 201
+    with parts.unchanged():
+        detail = refused(put_if(parts, "v1", new, if_none_match="*"))
+        assert detail == {"reference": "v1", "current": str(digest_of(old))}
+        refused(put_if(parts, "v1", new, if_match=tag_of(new)))
+        refused(put_if(parts, "v1", new, if_match=f"W/{tag_of(old)}"))
+        refused(put_if(parts, "v1", new, if_none_match=f'"x", W/{tag_of(old)}'))
+        assert refused(put_if(parts, "v2", new, if_match="*")) == {"reference": "v2", "current": None}
+        refused(put_if(parts, "v2", new, if_match=tag_of(old)))
+    assert put_if(parts, "v1", new, if_match=f"{tag_of(new)}, {tag_of(old)}").status == 201
+    assert put_if(parts, "v1", old, if_match="*").status == 201
+    assert parts.get("/v2/team/app/manifests/v1").body == old
+
+
+def test_with_more_tags_each_must_match(parts):
+    old, new = encode(image(b"one")), encode(image(b"two"))
+    for tag in ("v1", "v2"):
+        put(parts, tag, old)
+    with parts.unchanged():
+        assert refused(put_if(parts, "v1?tag=v2&tag=v3", new, if_match=tag_of(old)))["reference"] == "v3"
+        assert refused(put_if(parts, f"{digest_of(new)}?tag=v3&tag=v2", new, if_none_match="*"))["reference"] == "v2"
+    assert put_if(parts, f"{digest_of(new)}?tag=v1&tag=v2", new, if_match=tag_of(old)).status == 201
+    assert put_if(parts, f"{digest_of(new)}?tag=v3", new, if_none_match="*").status == 201
+    for tag in ("v1", "v2", "v3"):
+        assert parts.get(f"/v2/team/app/manifests/{tag}").body == new
+
+
+def test_on_a_digest_a_condition_asks_what_this_repository_holds(parts):
+    data = encode(image(b"one"))
+    for blob in (CONFIG, b"one"):
+        parts.push_blob("team/other", blob)
+    put(parts, "v1", data, repository="team/other")
+    with parts.unchanged():
+        refused(put_if(parts, digest_of(data), data, if_match="*"))
+    assert put_if(parts, digest_of(data), data, if_none_match="*").status == 201
+    with parts.unchanged():
+        refused(put_if(parts, digest_of(data), data, if_none_match="*"))
+    assert put_if(parts, digest_of(data), data, if_match=tag_of(data)).status == 201
+
+
+@pytest.mark.parametrize("by", ["tag", "digest"])
+def test_what_is_deleted_is_what_its_client_saw(front, by):
+    data = push_tags(front, "team/app", ["v1"])
+    path = f"/v2/team/app/manifests/{'v1' if by == 'tag' else digest_of(data)}"
+    for conditions in (
+        {"if-match": tag_of(b"other")},
+        {"if-match": f"W/{tag_of(data)}"},
+        {"if-none-match": "*"},
+        {"if-none-match": tag_of(data)},
+        {"if-match": tag_of(data), "if-none-match": tag_of(data)},
+    ):
+        with front.unchanged():
+            assert refused(front.delete(path, headers=conditions))["current"] == str(digest_of(data))
+    assert front.delete(path, headers={"if-match": tag_of(data)}).status == 202
+    # RFC 9110, section 13.2.1: what would fail without the condition fails as it would.
+    for conditions in ({"if-match": "*"}, {"if-match": tag_of(data)}, {"if-none-match": "*"}):
+        assert front.delete(path, headers=conditions).codes == ["MANIFEST_UNKNOWN"]
+
+
+def test_a_condition_that_cannot_be_read_is_refused(parts):
+    data = encode(image(b"one"))
+    put(parts, "v1", data)
+    for conditions in ({"if-match": str(digest_of(data))}, {"if-none-match": "x"}, {"if-match": ""}):
+        with parts.unchanged():
+            replies = [
+                put_if(parts, "v1", image(b"two"), **conditions),
+                parts.delete("/v2/team/app/manifests/v1", headers=conditions),
+            ]
+        assert {(reply.status, *reply.codes) for reply in replies} == {(400, "UNSUPPORTED")}
+
+
+def test_a_read_on_a_condition_is_of_what_its_client_saw(front):
+    data = push_image(front, "team/app", "v1")
+    for method in ("GET", "HEAD"):
+        answers = [
+            front.request(method, "/v2/team/app/manifests/v1", headers={"if-match": value}).status
+            for value in (tag_of(data), "*", tag_of(b"other"), str(digest_of(data)))
+        ]
+        assert answers == [200, 200, 412, 400]
+    assert front.get("/v2/team/app/manifests/v2", headers={"if-match": "*"}).status == 404
+
+
+def test_who_may_not_read_a_tag_may_not_ask_about_it(make_front):
+    blind = binding("bob", ("blobs manifests", "PUT DELETE"), "^team/app(:.+)?$", name="blind")
+    sighted = binding("bob", ("manifests", "HEAD"), "^team/app:seen$", name="sighted")
+    front = make_front(rules=rules(blind, sighted, users=["bob"]))
+    old, new = (push_tags(front, "team/app", ["v1", "seen"]), push_image(front, "team/app", "other", b"new"))
+
+    def answers(reference, **headers):
+        return [
+            front.put(f"/v2/team/app/manifests/{reference}", body=new, user="bob", headers=headers).status,
+            front.delete(f"/v2/team/app/manifests/{reference.partition('?')[0]}", user="bob", headers=headers).status,
+        ]
+
+    for condition in ({"if-none-match": "*"}, {"if-match": tag_of(old)}, {"if-match": tag_of(b"x")}):
+        with front.unchanged():
+            for reference in ("v1", "absent", str(digest_of(new))):
+                assert answers(reference, **condition) == [403, 403]
+            reply = front.put("/v2/team/app/manifests/seen?tag=v1", body=new, user="bob", headers=condition)
+            assert (reply.status, reply.json["errors"][0]["detail"]["scope"]) == (403, "team/app:v1")
+    assert answers("seen", **{"if-none-match": "*"}) == [412, 412]
+    assert answers("seen", **{"if-match": tag_of(old)}) == [201, 412]
+    assert answers("v1") == [201, 202]
+
+
+def test_of_many_that_move_one_tag_at_once_one_does(front):
+    current = digest_of(push_image(front, "team/app", "v1"))
+    for turn in range(5):
+        contents = [encode(image(annotations={"turn": f"{turn}", "writer": f"{writer}"})) for writer in range(8)]
+        headers = {"content-type": OCI, "if-match": f'"{current}"'}
+        replies = front.together(
+            *(front.send("PUT", "/v2/team/app/manifests/v1", body=data, headers=headers) for data in contents)
+        )
+        assert sorted(reply.status for reply in replies) == [201] + [412] * 7
+        won = contents[[reply.status for reply in replies].index(201)]
+        assert front.get("/v2/team/app/manifests/v1").body == won
+        current = digest_of(won)
 
 
 # ---------------------------------------------------------------- size

@@ -6,8 +6,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
-from simple_registry.storage.protocols import Blob, Part, TokenRow
+from simple_registry.storage.protocols import Blob, DescribedPart, Part, TokenRow
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
 from storage.support import ManualClock, manifest_of
@@ -24,7 +25,19 @@ MANIFESTS = st.builds(
     artifact_type=st.sampled_from([None, "application/x", "application/y"]),
     children=st.lists(DIGESTS, max_size=2).map(tuple),
 )
-PARTS = st.lists(st.tuples(st.sampled_from(Part), DIGESTS), max_size=2)
+PARTS = st.lists(
+    st.builds(
+        DescribedPart, st.sampled_from(Part), st.builds(Blob, DIGESTS, st.sampled_from([1, 1, 1, 2])), st.booleans()
+    ),
+    max_size=2,
+)
+PRECONDITIONS = st.just(UNCONDITIONAL) | st.builds(
+    Precondition,
+    exists=st.booleans(),
+    one_of=st.none() | st.frozensets(DIGESTS, max_size=2),
+    absent=st.booleans(),
+    none_of=st.frozensets(DIGESTS, max_size=1),
+)
 TOKENS = st.builds(
     lambda number, owner, expires: TokenRow(f"{number}", bytes([number]), owner, "", 1.0, expires, None),
     st.integers(0, 3),
@@ -37,9 +50,11 @@ STEPS = st.one_of(
     st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, PRESENT),
     st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES, PRESENT),
     st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS),
-    st.tuples(st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, PRESENT),
+    st.tuples(
+        st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, PRESENT, PRECONDITIONS
+    ),
     st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2)),
-    st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS),
+    st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS, PRECONDITIONS),
     st.tuples(st.just("forget"), DIGESTS, st.integers(-2, 2)),
     st.tuples(st.just("add_token"), TOKENS),
     st.tuples(st.just("remove_token"), st.sampled_from("0123")),
@@ -57,10 +72,18 @@ async def take(store, step, clock):
         repository, digest, source, present = arguments
         return await store.mount_blob(repository, digest, source, present=lambda _blob: present)
     if name == "put_manifest":
-        repository, manifest, tags, required, present = arguments
+        repository, manifest, tags, parts, present, precondition = arguments
         return await store.put_manifest(
-            repository, manifest, tags=tags, required=required, present=lambda _known: present
+            repository,
+            manifest,
+            tags=tags,
+            parts=parts,
+            present=lambda _known: present,
+            precondition=precondition,
         )
+    if name == "remove_tag":
+        repository, tag, precondition = arguments
+        return await store.remove_tag(repository, tag, precondition=precondition)
     if name == "remove_manifest":
         repository, digest, tags = arguments
         given = store.tags_of(repository, digest) if tags is None else tags
@@ -74,7 +97,7 @@ async def take(store, step, clock):
     return await getattr(store, name)(*arguments)
 
 
-def everything(store, clock):
+async def everything(store, clock):
     """Everything that can be read."""
     repositories = ["a", "a/b", "b"]
     digests = [digest_of(data) for data in DATA]
@@ -90,7 +113,7 @@ def everything(store, clock):
         "manifests": [store.find_manifest(name, digest) for name in repositories for digest in digests],
         "tags of": [list(store.tags_of(name, digest)) for name in repositories for digest in digests],
         "referrers": [
-            list(store.page_referrers(name, digest, artifact_type=kind, after=None, limit=9))
+            await store.page_referrers(name, digest, artifact_type=kind, after=None, size=9999)
             for name in repositories
             for digest in digests
             for kind in (None, "application/x")
@@ -111,7 +134,7 @@ def test_both_stores_answer_alike(tmp_path_factory, steps):
             for step in steps:
                 clock.time += 1
                 assert await take(memory, step, clock) == await take(sqlite, step, clock)
-                assert everything(memory, clock) == everything(sqlite, clock)
+                assert await everything(memory, clock) == await everything(sqlite, clock)
         finally:
             await sqlite.close()
 

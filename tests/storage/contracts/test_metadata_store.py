@@ -8,7 +8,16 @@ import pytest
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.protocols import Blob, Part, SessionRow
+from simple_registry.oci.preconditions import Precondition, PreconditionUnmet
+from simple_registry.storage.protocols import (
+    Blob,
+    DescribedPart,
+    ManifestStored,
+    Part,
+    PartsUnmet,
+    SessionRow,
+    UnmetPart,
+)
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, yes
 
 BLOB = blob_of(b"blob")
@@ -24,10 +33,19 @@ def no(_known):
     return False
 
 
-async def put(rows, manifest=MANIFEST, *tags, repository=REPOSITORY, required=()):
+async def put(rows, manifest=MANIFEST, *tags, repository=REPOSITORY, parts=(), **how):
     return await rows.put_manifest(
-        repository, manifest, tags=[Tag(tag) for tag in tags], required=required, present=yes
+        repository, manifest, tags=[Tag(tag) for tag in tags], parts=parts, **({"present": yes} | how)
     )
+
+
+def part(part, held, *, size=None, required=True):
+    """Return a part with the size that its content has, or another."""
+    return DescribedPart(part, Blob(held.digest, held.size if size is None else size), required)
+
+
+def missing(*blobs):
+    return [UnmetPart(Blob(each.digest, each.size), None) for each in blobs]
 
 
 def session(name="s", **values):
@@ -148,11 +166,11 @@ def test_a_manifest_is_found_as_it_was_put(rows):
     manifest = manifest_of(
         b"m",
         artifact_type="application/x",
-        annotations={"b": "ü\n", "a": ""},
+        annotations='{"b":"ü\\n","a":""}'.encode(),
         subject=digest_of(b"subject", "sha512"),
         children=(digest_of(b"z"), digest_of(b"a"), digest_of(b"z")),
     )
-    assert run(put(rows, manifest)) == []
+    assert run(put(rows, manifest)) == ManifestStored({})
     assert rows.find_manifest(REPOSITORY, manifest.digest) == manifest.stored
     assert rows.find_manifest(OTHER, manifest.digest) is None
     assert rows.find_blob(REPOSITORY, manifest.digest) is None
@@ -160,93 +178,213 @@ def test_a_manifest_is_found_as_it_was_put(rows):
 
 
 def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
-    changed = replace(MANIFEST, media_type="application/json", children=(digest_of(b"c"),), annotations={"a": "b"})
+    changed = replace(MANIFEST, media_type="application/json", children=(digest_of(b"c"),), annotations=b'{"a":"b"}')
 
     async def scenario():
         await put(rows, MANIFEST, "v1")
-        assert await put(rows, changed) == []
+        assert await put(rows, changed) == ManifestStored({})
 
     run(scenario())
     assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == changed.stored
     assert rows.find_tagged(REPOSITORY, Tag("v1")) == changed.stored
 
 
-def test_lacking_parts_are_named_and_nothing_changes(rows):
-    required = [
-        (Part.BLOB, digest_of(b"1")),
-        (Part.BLOB, BLOB.digest),
-        (Part.CHILD, digest_of(b"2")),
-        (Part.BLOB, MANIFEST.digest),
+def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_content_is_known_as_unheld(rows, stores):
+    index = manifest_of(b"index")
+    parts = [
+        part(Part.BLOB, blob_of(b"1")),
+        part(Part.BLOB, BLOB),
+        part(Part.CHILD, blob_of(b"2")),
+        part(Part.BLOB, MANIFEST),
     ]
 
     async def scenario():
         await rows.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
-        return await put(rows, manifest_of(b"index"), "v1", required=required)
+        return await put(rows, index, "v1", parts=parts)
 
-    assert run(scenario()) == [digest_of(b"1"), digest_of(b"2"), MANIFEST.digest]
-    assert rows.find_manifest(REPOSITORY, digest_of(b"index")) is None
+    assert run(scenario()) == PartsUnmet(missing(blob_of(b"1"), blob_of(b"2"), MANIFEST))
+    assert rows.find_manifest(REPOSITORY, index.digest) is None
     assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
-    assert not rows.known(digest_of(b"index"))
+    assert rows.page_unheld(stores.clock.now() + 1, 9) == [index.digest]
 
 
-def test_missing_parts_are_named_in_order_however_many_there_are(rows):
-    absent = [digest_of(b"%d" % number) for number in range(2500)]
-    required = [(Part.CHILD, digest) for digest in absent]
-    required[1200:1200] = [(Part.BLOB, BLOB.digest), (Part.CHILD, MANIFEST.digest), (Part.BLOB, MANIFEST.digest)]
+def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
+    async def scenario():
+        await put(rows, MANIFEST)
+        await put(rows, MANIFEST, repository=OTHER, parts=[part(Part.BLOB, BLOB)])
+
+    run(scenario())
+    assert not rows.has_repository(OTHER)
+    assert rows.page_unheld(stores.clock.now() + 1, 9) == []
+
+
+def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):
+    parts = [
+        part(Part.BLOB, BLOB, size=9),
+        part(Part.CHILD, BLOB, size=0),
+        part(Part.CHILD, MANIFEST, size=7),
+        part(Part.CHILD, MANIFEST, size=9, required=False),
+        part(Part.CHILD, blob_of(b"absent"), required=False),
+        part(Part.BLOB, MANIFEST, required=False),
+        part(Part.BLOB, BLOB),
+    ]
+    unmet = [UnmetPart(each.blob, BLOB.size if each.blob.digest == BLOB.digest else 8) for each in parts[:4]]
 
     async def scenario():
         await rows.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
-        for wanted in (required, required[1190:1210]):
-            lacking = await rows.missing_parts(REPOSITORY, wanted, present=lambda _blob: True)
-            held = wanted.index((Part.BLOB, BLOB.digest))
-            assert lacking == [digest for _, digest in wanted[:held] + wanted[held + 2 :]]
-            assert await put(rows, manifest_of(b"index"), required=wanted) == lacking
-        assert await rows.missing_parts(OTHER, required[1200:1202], present=lambda _blob: True) == [
-            BLOB.digest,
-            MANIFEST.digest,
-        ]
+        assert await rows.unmet_parts(REPOSITORY, parts, present=yes) == unmet
+        assert await rows.unmet_parts(REPOSITORY, parts[3:4], present=lambda _blob: False) == []
+        return await put(rows, manifest_of(b"index"), "v1", parts=parts)
+
+    assert run(scenario()) == PartsUnmet(unmet)
+    assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
+
+
+def test_missing_parts_are_named_in_order_however_many_there_are(rows):
+    absent = [blob_of(b"%d" % number) for number in range(2500)]
+    parts = [part(Part.CHILD, blob) for blob in absent]
+    parts[1200:1200] = [part(Part.BLOB, BLOB), part(Part.CHILD, MANIFEST), part(Part.BLOB, MANIFEST)]
+
+    async def scenario():
+        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        await put(rows, MANIFEST)
+        for wanted in (parts, parts[1190:1210]):
+            unmet = await rows.unmet_parts(REPOSITORY, wanted, present=yes)
+            held = wanted.index(part(Part.BLOB, BLOB))
+            assert unmet == missing(*(each.blob for each in wanted[:held] + wanted[held + 2 :]))
+            assert await put(rows, manifest_of(b"index"), parts=wanted) == PartsUnmet(unmet)
+        assert await rows.unmet_parts(OTHER, parts[1200:1202], present=yes) == missing(BLOB, MANIFEST)
 
     run(scenario())
 
 
 @pytest.mark.parametrize("others", [0, 100])
 def test_parts_without_their_content_are_missing(rows, others):
-    required = [(Part.BLOB, BLOB.digest), (Part.CHILD, MANIFEST.digest)]
+    parts = [part(Part.BLOB, BLOB), part(Part.CHILD, MANIFEST)]
     more = [blob_of(b"%d" % number) for number in range(others)]
 
     async def scenario():
         for blob in (BLOB, *more):
             await rows.add_blob(REPOSITORY, blob, present=yes)
         await put(rows, MANIFEST)
-        wanted = required + [(Part.BLOB, blob.digest) for blob in more]
-        assert await rows.missing_parts(REPOSITORY, wanted, present=lambda _blob: True) == []
-        assert await rows.missing_parts(REPOSITORY, wanted, present=lambda blob: blob != BLOB) == [BLOB.digest]
+        wanted = parts + [part(Part.BLOB, blob) for blob in more]
+        assert await rows.unmet_parts(REPOSITORY, wanted, present=yes) == []
+        assert await rows.unmet_parts(REPOSITORY, wanted, present=lambda blob: blob != BLOB) == missing(BLOB)
 
     run(scenario())
 
 
 def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
-    required = [(Part.CHILD, BLOB.digest), (Part.CHILD, MANIFEST.digest)]
+    parts = [part(Part.CHILD, BLOB), part(Part.CHILD, MANIFEST)]
 
     async def scenario():
         await rows.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
-        assert await put(rows, manifest_of(b"index"), required=required) == []
-        assert await put(rows, manifest_of(b"index"), required=required, repository=OTHER) == [
-            BLOB.digest,
-            MANIFEST.digest,
-        ]
+        assert await put(rows, manifest_of(b"index"), parts=parts) == ManifestStored({})
+        unmet = await put(rows, manifest_of(b"index"), parts=parts, repository=OTHER)
+        assert unmet == PartsUnmet(missing(BLOB, MANIFEST))
 
     run(scenario())
     assert not rows.has_repository(OTHER)
 
 
 def test_a_manifest_whose_content_is_gone_changes_nothing(rows):
-    assert run(rows.put_manifest(REPOSITORY, MANIFEST, tags=[Tag("v1")], required=(), present=no)) is None
+    assert run(put(rows, MANIFEST, "v1", present=no)) is None
     assert not rows.has_repository(REPOSITORY)
     assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
+    assert not rows.known(MANIFEST.digest)
+
+
+# preconditions
+
+OLD, NEW = manifest_of(b"old"), manifest_of(b"new")
+ONE_OF_OLD = Precondition(one_of=frozenset({OLD.digest}))
+
+
+@pytest.mark.parametrize(
+    ("precondition", "unmet"),
+    [
+        (ONE_OF_OLD, None),
+        (Precondition(exists=True), None),
+        (Precondition(none_of=frozenset({NEW.digest})), None),
+        (Precondition(one_of=frozenset({NEW.digest})), OLD.digest),
+        (Precondition(one_of=frozenset()), OLD.digest),
+        (Precondition(absent=True), OLD.digest),
+        (Precondition(none_of=frozenset({OLD.digest})), OLD.digest),
+    ],
+)
+def test_a_tag_moves_or_goes_only_when_it_points_where_it_must(rows, precondition, unmet):
+    async def scenario():
+        await put(rows, OLD, "v1", "v2")
+        moved = await put(rows, NEW, "v1", precondition=precondition)
+        removed = await rows.remove_tag(REPOSITORY, Tag("v2"), precondition=precondition)
+        return moved, removed
+
+    moved, removed = run(scenario())
+    now = rows.find_tagged(REPOSITORY, Tag("v1"))
+    if unmet is None:
+        assert (moved, removed) == (ManifestStored({Tag("v1"): OLD.digest}), OLD.digest)
+        assert (now, rows.find_tagged(REPOSITORY, Tag("v2"))) == (NEW.stored, None)
+    else:
+        assert (moved, removed) == (PreconditionUnmet(Tag("v1"), unmet), PreconditionUnmet(Tag("v2"), unmet))
+        assert (now, rows.find_tagged(REPOSITORY, Tag("v2"))) == (OLD.stored, OLD.stored)
+        assert rows.find_manifest(REPOSITORY, NEW.digest) is None
+
+
+@pytest.mark.parametrize(
+    ("precondition", "holds"),
+    [(ONE_OF_OLD, False), (Precondition(exists=True), False), (Precondition(absent=True), True)],
+)
+def test_a_tag_that_is_not_there_names_nothing(rows, precondition, holds):
+    put_it = run(put(rows, NEW, "v1", precondition=precondition))
+    assert put_it == (ManifestStored({Tag("v1"): None}) if holds else PreconditionUnmet(Tag("v1"), None))
+    assert rows.has_repository(REPOSITORY) is holds
+    assert run(rows.remove_tag(REPOSITORY, Tag("none"), precondition=precondition)) is None
+
+
+def test_a_precondition_is_asked_of_every_tag(rows):
+    async def scenario():
+        await put(rows, OLD, "v1", "v2")
+        await put(rows, NEW, "v3")
+        assert await put(rows, NEW, "v1", "v2", "v3", precondition=ONE_OF_OLD) == PreconditionUnmet(
+            Tag("v3"), NEW.digest
+        )
+        assert await put(rows, NEW, "v1", "v4", precondition=ONE_OF_OLD) == PreconditionUnmet(Tag("v4"), None)
+        assert rows.tags_of(REPOSITORY, OLD.digest) == ["v1", "v2"]
+        assert isinstance(await put(rows, NEW, "v1", "v2", precondition=ONE_OF_OLD), ManifestStored)
+
+    run(scenario())
+    assert rows.tags_of(REPOSITORY, NEW.digest) == ["v1", "v2", "v3"]
+
+
+def test_without_tags_a_precondition_is_asked_of_the_digest_in_this_repository(rows):
+    absent, there = Precondition(absent=True), Precondition(exists=True)
+
+    async def scenario():
+        await put(rows, NEW, repository=OTHER)
+        assert await put(rows, NEW, precondition=there) == PreconditionUnmet(NEW.digest, None)
+        assert await put(rows, NEW, precondition=absent) == ManifestStored({})
+        assert await put(rows, NEW, precondition=absent) == PreconditionUnmet(NEW.digest, NEW.digest)
+        assert await put(rows, NEW, precondition=there) == ManifestStored({})
+        assert await put(rows, NEW, "v1", precondition=absent) == ManifestStored({Tag("v1"): None})
+
+    run(scenario())
+
+
+def test_content_that_was_refused_counts_as_unheld_until_it_is_stored(rows, stores):
+    async def scenario():
+        await put(rows, OLD, "v1")
+        await put(rows, NEW, "v1", precondition=Precondition(absent=True))
+        assert rows.page_unheld(stores.clock.now() + 1, 9) == [NEW.digest]
+        await put(rows, NEW, "v1", precondition=ONE_OF_OLD)
+
+    run(scenario())
+    assert rows.page_unheld(stores.clock.now() + 1, 9) == []
+
+
+# removal
 
 
 def test_a_removed_manifest_takes_its_tags_along_and_no_others(rows):
@@ -292,26 +430,44 @@ def test_referrers_come_in_pages_by_digest_and_can_be_filtered(rows):
     run(scenario())
 
     def page(**values):
-        arguments = {"artifact_type": None, "after": None, "limit": 99} | values
-        return [found.digest for found in rows.page_referrers(REPOSITORY, subject, **arguments)]
+        arguments = {"artifact_type": None, "after": None, "size": 1_000_000} | values
+        found, more = run(rows.page_referrers(REPOSITORY, subject, **arguments))
+        return [each.digest for each in found], more
 
     digests = [manifest.digest for manifest in manifests]
     even = [manifest.digest for manifest in manifests if manifest.artifact_type == "application/0"]
-    assert page() == digests
-    assert page(limit=4) == digests[:4]
-    assert page(after=digests[3]) == digests[4:]
-    assert page(artifact_type="application/0") == even
-    assert page(artifact_type="application/0", after=even[0], limit=2) == even[1:3]
-    assert page(artifact_type="application/none") == []
+    assert page() == (digests, False)
+    assert page(after=digests[3]) == (digests[4:], False)
+    assert page(artifact_type="application/0") == (even, False)
+    assert page(artifact_type="application/0", after=even[0], size=1) == (even[1:2], True)
+    assert page(artifact_type="application/none") == ([], False)
+
+
+@pytest.mark.parametrize("size", [1, 10_000, 30_000, 130_000])
+def test_pages_of_referrers_end_after_so_many_bytes_and_meet_each_once(rows, size):
+    subject, filler = digest_of(b"subject"), b'{"a":"%s"}' % (b"x" * 9000)
+
+    async def scenario():
+        for number in range(20):
+            await put(rows, manifest_of(b"%d" % number, subject=subject, annotations=filler))
+        found, after, more = [], None, True
+        while more:
+            page, more = await rows.page_referrers(REPOSITORY, subject, artifact_type=None, after=after, size=size)
+            assert sum(len(each.annotations) for each in page) <= max(size, len(filler))
+            found += page
+            after = page[-1].digest
+        return [str(each.digest) for each in found]
+
+    assert run(scenario()) == sorted(str(digest_of(b"%d" % number)) for number in range(20))
 
 
 def test_a_referrer_is_described_in_full(rows):
     subject = digest_of(b"subject")
-    manifest = manifest_of(b"m", subject=subject, artifact_type="application/x", annotations={"a": "b"})
+    manifest = manifest_of(b"m", subject=subject, artifact_type="application/x", annotations=b'{"a":"b"}')
     run(put(rows, manifest))
-    (found,) = rows.page_referrers(REPOSITORY, subject, artifact_type=None, after=None, limit=9)
+    (found,), _more = run(rows.page_referrers(REPOSITORY, subject, artifact_type=None, after=None, size=9))
     assert (found.media_type, found.digest, found.size) == (manifest.media_type, manifest.digest, manifest.size)
-    assert (found.artifact_type, dict(found.annotations)) == ("application/x", {"a": "b"})
+    assert (found.artifact_type, found.annotations) == ("application/x", b'{"a":"b"}')
 
 
 # tags

@@ -1,8 +1,11 @@
 """How manifests are found and kept; what they promise stands in the contracts."""
 
+import pytest
+
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import Tag
 from simple_registry.storage.sqlite import manifest_rows
+from simple_registry.storage.sqlite.manifest_rows import _referrer
 from storage.support import REPOSITORY, manifest_of, run, yes
 
 
@@ -26,13 +29,33 @@ def test_referrers_are_found_by_their_subject(plan):
 
 
 def test_annotations_are_kept_as_json(store, look):
-    run(store.put_manifest(REPOSITORY, manifest_of(b"m", annotations={"a": "ü"}), tags=(), required=(), present=yes))
+    manifest = manifest_of(b"m", annotations='{"a":"ü"}'.encode())
+    run(store.put_manifest(REPOSITORY, manifest, tags=(), parts=(), present=yes))
     assert look("SELECT annotations FROM manifests") == [('{"a":"ü"}',)]
+
+
+@pytest.mark.parametrize("number", [1, 40])
+def test_a_page_of_referrers_is_read_within_its_bytes(store, number, monkeypatch):
+    subject = digest_of(b"subject")
+    annotations = b'{"a":"%s"}' % (b"x" * 60_000)
+
+    async def scenario():
+        for each in range(number):
+            manifest = manifest_of(b"%d" % each, subject=subject, annotations=annotations)
+            await store.put_manifest(REPOSITORY, manifest, tags=(), parts=(), present=yes)
+        made = []
+        monkeypatch.setattr(manifest_rows, "_referrer", lambda row: made.append(row) or _referrer(row))
+        found, more = await store.page_referrers(REPOSITORY, subject, artifact_type=None, after=None, size=300_000)
+        return found, more, made
+
+    found, more, made = run(scenario())
+    assert (len(found), more) == (min(number, 4), number > 1)
+    assert len(made) <= 6
 
 
 def test_nothing_is_left_of_a_removed_manifest(store, look):
     manifest = manifest_of(b"m", children=(digest_of(b"a"), digest_of(b"b")))
-    run(store.put_manifest(REPOSITORY, manifest, tags=[Tag("v1")], required=(), present=yes))
+    run(store.put_manifest(REPOSITORY, manifest, tags=[Tag("v1")], parts=(), present=yes))
     assert len(look("SELECT * FROM manifest_children")) == 2
     run(store.remove_manifest(REPOSITORY, manifest.digest, tags=[Tag("v1")]))
     assert look("SELECT repository FROM manifests UNION SELECT repository FROM manifest_children") == []

@@ -4,4 +4,4 @@ from simple_registry.storage.sqlite import tag_rows
 
 
 def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(tag_rows._OF_MANIFEST, tag_rows._PAGE, tag_rows._REMOVE)
+    assert_indexed(tag_rows._OF_MANIFEST, tag_rows._PAGE, tag_rows._POINTED_AT, tag_rows._REMOVE)

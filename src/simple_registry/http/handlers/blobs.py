@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Sequence
 
+from simple_registry.access.permission import Resource, scope_of
 from simple_registry.content import Content, Span
 from simple_registry.http.call import Call, DigestTarget
-from simple_registry.http.conditional import content_headers, not_modified, range_applies
+from simple_registry.http.conditional import content_headers, not_modified, range_applies, require_match
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.handlers.replies import part_of
 from simple_registry.http.messages import FileSpan, Parts, Response, Unsent
@@ -20,6 +21,7 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     """end-2: pull a blob, whole or in part; HEAD tells that it is there without touching its content."""
     digest = call.target.digest
     content = await call.registry.blobs.open(call.target.repository, digest)
+    require_match(call.request, digest)
     headers = content_headers(digest, _ACCEPT_RANGES, immutable=True)
     if not_modified(call.request, digest):
         return Response(304, headers)
@@ -38,9 +40,10 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
 
 
 async def delete_blob(call: Call[DigestTarget]) -> Response:
-    """end-10: delete a blob from one repository."""
+    """end-10: delete a blob from one repository, perhaps on a condition."""
     repository, digest = call.target.repository, call.target.digest
-    await call.registry.blobs.delete(repository, digest)
+    precondition = call.precondition(Resource.BLOBS, scope_of(repository))
+    await call.registry.blobs.delete(repository, digest, precondition=precondition)
     return Response(202, events=(Event(EventName.BLOB_DELETE, repository, digest=digest),))
 
 

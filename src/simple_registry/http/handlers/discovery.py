@@ -1,13 +1,13 @@
 """Listing tags and referrers."""
 
-from simple_registry.access.permission import Resource, scope_of
+from simple_registry.access.permission import Resource, scope_of, scopes_of_tags
 from simple_registry.http.call import Call, DigestTarget, RepositoryTarget
 from simple_registry.http.handlers.replies import json_response
 from simple_registry.http.messages import Headers, Response
 from simple_registry.http.pagination import link_headers, parse_page_request
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.digests import parse_digest
-from simple_registry.oci.media_types import OCI_IMAGE_INDEX
+from simple_registry.oci.media_types import OCI_IMAGE_INDEX, with_pluses
 
 _INDEX_HEAD = f'{{"schemaVersion":2,"mediaType":"{OCI_IMAGE_INDEX}","manifests":['.encode()
 _INDEX_TAIL = b"]}"
@@ -18,8 +18,10 @@ async def list_tags(call: Call[RepositoryTarget]) -> Response:
     repository = call.target.repository
     wanted = parse_page_request(call.request.query())
     reach = call.visible(Resource.MANIFESTS)
+    below = call.policy.reach_below(call.identity, "GET", Resource.MANIFESTS)
+    limit = wanted.limit if below(scopes_of_tags(repository)) else 0
     page = await call.registry.tags.page(
-        repository, last=wanted.last, limit=wanted.limit, visible=lambda tag: reach(scope_of(repository, tag))
+        repository, last=wanted.last, limit=limit, visible=lambda tag: reach(scope_of(repository, tag))
     )
     return json_response({"name": repository, "tags": page.items}, link_headers(call.request, wanted, page))
 
@@ -27,9 +29,9 @@ async def list_tags(call: Call[RepositoryTarget]) -> Response:
 async def list_referrers(call: Call[DigestTarget]) -> Response:
     """end-12a, end-12b: list the manifests whose subject is this digest, known or not."""
     query = call.request.query()
-    artifact_type = query.find("artifactType") or None
+    artifact_type = with_pluses(query.find("artifactType") or "") or None
     last = query.find("last")
-    page = call.registry.referrers.page(
+    page = await call.registry.referrers.page(
         call.target.repository,
         call.target.digest,
         artifact_type=artifact_type,

@@ -7,7 +7,7 @@ from simple_registry.access.permission import Resource, scope_of
 from simple_registry.content import Span
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, ManifestTarget
-from simple_registry.http.conditional import content_headers, not_modified
+from simple_registry.http.conditional import content_headers, not_modified, require_match
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.handlers.replies import part_of
 from simple_registry.http.messages import Response, Unsent
@@ -23,6 +23,7 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
     row = call.registry.manifests.get(call.target.repository, call.target.reference)
     content = await call.registry.manifests.open(row)  # for a HEAD too: a client that is told of it does not push it
     immutable = isinstance(call.target.reference, Digest)
+    require_match(call.request, row.digest)
     if not_modified(call.request, row.digest):
         return Response(304, content_headers(row.digest, immutable=immutable))
     headers = content_headers(row.digest, ("content-type", row.media_type), immutable=immutable)
@@ -32,25 +33,36 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
 
 
 async def put_manifest(call: Call[ManifestTarget]) -> Response:
-    """end-7a, end-7b: push a manifest by tag or by digest, with more tags in `?tag=`."""
-    repository = call.target.repository
+    """end-7a, end-7b: push a manifest by tag or by digest, with more tags in `?tag=`, perhaps on a condition."""
+    repository, reference = call.target.repository, call.target.reference
     tags = _further_tags(call)
+    precondition = call.precondition(
+        Resource.MANIFESTS, *(scope_of(repository, changed) for changed in (reference, *tags))
+    )
     data = await read_bounded(call.body, call.registry.manifest_size)
     pushed = await call.registry.manifests.put(
-        repository, call.target.reference, data, content_type=call.request.headers.get("content-type"), tags=tags
+        repository,
+        reference,
+        data,
+        content_type=call.request.headers.get("content-type"),
+        tags=tags,
+        precondition=precondition,
     )
     headers = [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)]
     return Response(201, headers, events=_push_events(repository, pushed))
 
 
 async def delete_manifest(call: Call[ManifestTarget]) -> Response:
-    """end-9: delete a tag, or a manifest with every tag that points at it."""
+    """end-9: delete a tag, or a manifest with every tag that points at it, perhaps on a condition."""
     repository, reference = call.target.repository, call.target.reference
+    precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, reference))
     if isinstance(reference, Digest):
-        tags = await call.registry.manifests.delete(repository, reference, insist=partial(_let_go, call))
+        tags = await call.registry.manifests.delete(
+            repository, reference, insist=partial(_let_go, call), precondition=precondition
+        )
         gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
         return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))
-    pointed_at = await call.registry.tags.delete(repository, reference)
+    pointed_at = await call.registry.tags.delete(repository, reference, precondition=precondition)
     return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
 
 

@@ -12,9 +12,20 @@ from simple_registry.clock import Clock
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
-from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, SessionRow, StoredManifest, forget_moved
+from simple_registry.storage.protocols import (
+    Blob,
+    DescribedPart,
+    ManifestRow,
+    ManifestStored,
+    Part,
+    PartsUnmet,
+    SessionRow,
+    StoredManifest,
+    UnmetPart,
+)
 
 _Name = TypeVar("_Name", bound=str)
 
@@ -99,20 +110,11 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         row = self._at(repository).manifests.get(digest)
         return None if row is None else row.stored
 
-    async def missing_parts(
-        self,
-        repository: RepositoryName,
-        required: Sequence[tuple[Part, Digest]],
-        *,
-        present: Callable[[Blob], bool],
-    ) -> Sequence[Digest]:
-        """Return the parts that the repository lacks, or holds without their content, as `present` tells, in order."""
-        held = self._at(repository)
-        return [
-            digest
-            for part, digest in required
-            if not (held.has_part(part, digest) and present(Blob(digest, self._sizes[digest])))
-        ]
+    async def unmet_parts(
+        self, repository: RepositoryName, parts: Sequence[DescribedPart], *, present: Callable[[Blob], bool]
+    ) -> Sequence[UnmetPart]:
+        """Return the parts that are not in the repository as described, in order; see the protocol for `present`."""
+        return self._unmet(repository, parts, present)
 
     async def put_manifest(
         self,
@@ -120,22 +122,28 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         manifest: ManifestRow,
         *,
         tags: Sequence[Tag],
-        required: Sequence[tuple[Part, Digest]],
+        parts: Sequence[DescribedPart],
         present: Callable[[bool], bool],
-        moved: Moved = forget_moved,
-    ) -> Sequence[Digest] | None:
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
-        lacking = [digest for part, digest in required if not self._at(repository).has_part(part, digest)]
-        if lacking:
-            return lacking
-        if not present(self.known(manifest.digest)):
+        known = self.known(manifest.digest)
+        if not present(known):
             return None
+        at = self._at(repository)
+        before = {tag: at.tags.get(tag) for tag in tags}
+        digest = manifest.digest
+        named = before.items() or [(digest, digest if digest in at.manifests else None)]
+        refusal = precondition.unmet(named) or self._parts_unmet(repository, parts)
+        if refusal is not None:
+            if not known:
+                self._sizes[manifest.digest] = manifest.size
+                self._unheld[manifest.digest] = self._clock.now()
+            return refusal
         held = self._hold(repository, Blob(manifest.digest, manifest.size))
         held.manifests[manifest.digest] = manifest
-        for tag in tags:
-            moved(tag, held.tags.get(tag))
         held.tags.update(dict.fromkeys(tags, manifest.digest))
-        return []
+        return ManifestStored(before)
 
     async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
         """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment."""
@@ -150,23 +158,33 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         self._release(digest)
         return True
 
-    def page_referrers(
+    async def page_referrers(
         self,
         repository: RepositoryName,
         subject: Digest,
         *,
         artifact_type: str | None,
         after: Digest | None,
-        limit: int,
-    ) -> Sequence[ReferrerDescriptor]:
+        size: int,
+    ) -> tuple[Sequence[ReferrerDescriptor], bool]:
         """Return manifests of the repository with this subject, in order of digest, beginning after `after`."""
-        found = {
-            str(row.digest): row
-            for row in self._at(repository).manifests.values()
-            if row.subject == subject and artifact_type in (None, row.artifact_type)
-        }
-        page = _page(found, None if after is None else str(after), limit)
-        return [_referrer(found[digest]) for digest in page]
+        found = sorted(
+            (
+                row
+                for row in self._at(repository).manifests.values()
+                if row.subject == subject
+                and artifact_type in (None, row.artifact_type)
+                and (after is None or str(row.digest) > str(after))
+            ),
+            key=lambda row: str(row.digest),
+        )
+        page: list[ReferrerDescriptor] = []
+        for row in found:
+            size -= len(row.annotations)
+            if page and size < 0:
+                return page, True
+            page.append(_referrer(row))
+        return page, False
 
     # tags
 
@@ -183,9 +201,16 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return _page(self._at(repository).tags, after, limit)
 
-    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        """Remove this tag only. Returns what it pointed at."""
-        return self._at(repository).tags.pop(tag, None)
+    async def remove_tag(
+        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+    ) -> Digest | PreconditionUnmet | None:
+        """Remove this tag only, if it is there and the precondition holds. Returns what it pointed at."""
+        current = self._at(repository).tags.get(tag)
+        if current is None:
+            return None
+        if not precondition.holds(current):
+            return PreconditionUnmet(tag, current)
+        return self._at(repository).tags.pop(tag)
 
     # repositories
 
@@ -277,6 +302,25 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
     def _at(self, repository: RepositoryName) -> MemoryRepository:
         """Return what the repository holds, which is nothing when it does not exist."""
         return self._repositories.get(repository) or MemoryRepository()
+
+    def _parts_unmet(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> PartsUnmet | None:
+        unmet = self._unmet(repository, parts, present=lambda _blob: True)
+        return PartsUnmet(unmet) if unmet else None
+
+    def _unmet(
+        self, repository: RepositoryName, parts: Sequence[DescribedPart], present: Callable[[Blob], bool]
+    ) -> Sequence[UnmetPart]:
+        held = self._at(repository)
+        unmet: list[UnmetPart] = []
+        for each in parts:
+            digest = each.blob.digest
+            size = self._sizes[digest] if held.has_part(each.part, digest) else None
+            if size is None or not present(Blob(digest, size)):
+                if each.required:
+                    unmet.append(UnmetPart(each.blob, None))
+            elif size != each.blob.size:
+                unmet.append(UnmetPart(each.blob, size))
+        return unmet
 
     def _hold(self, repository: RepositoryName, blob: Blob) -> MemoryRepository:
         """Note that the repository exists and the content is held; the caller adds the holder."""

@@ -8,8 +8,8 @@ What point reads found is remembered for as long as nobody, in any process, has 
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, TypeVar, cast
 
 import apsw
 
@@ -19,7 +19,7 @@ from simple_registry.storage.sqlite.connections import fault, open_connection
 from simple_registry.storage.sqlite.reserve import keep_log
 from simple_registry.storage.sqlite.writer import Writer
 
-Value = str | int | float | None
+Value = str | int | float | bytes | None
 Row = tuple[Value, ...]
 
 _ACTION = "read rows"
@@ -28,6 +28,12 @@ _T = TypeVar("_T")
 
 REMEMBERED = 20_000
 """Answers that are remembered at most; each is a few hundred bytes, whatever clients write."""
+
+AT_ONCE = 16 * 1024
+"""Bytes of rows that are read on the caller's thread, where clients decide how large rows are."""
+
+ROW_SIZE = 100
+"""Bytes that a row counts for beside its texts."""
 
 
 class Database:
@@ -97,6 +103,26 @@ class Database:
             self.hits += 1
         return answer
 
+    async def page(
+        self, sql: str, bindings: Sequence[Value], *, size: int, make: Callable[[Row], _T]
+    ) -> tuple[list[_T], bool]:
+        """Return what `make` makes of the first rows of a query, and whether more follow.
+
+        As many as have `size` bytes of text and `ROW_SIZE` each, at least one; no more are read. A large page is read
+        beside the event loop.
+
+        Raises: StorageFault.
+        """
+        if self._closed:
+            raise StorageFault(_ACTION, "the store is closed")
+        try:
+            made, more = _read_page(self._reader, sql, bindings, min(size, AT_ONCE), make)
+        except apsw.Error as error:
+            raise fault(_ACTION, error, self._reader) from error
+        if not more or size <= AT_ONCE:
+            return made, more
+        return await self.apart(lambda connection: _read_page(connection, sql, bindings, size, make))
+
     async def apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
         """Return what `read` reads on a connection of its own, in a thread: for what takes longer than a lookup.
 
@@ -129,3 +155,20 @@ class Database:
         await self._writer.close()
         self._closed = True
         self._reader.close()
+
+
+def _read_page(
+    connection: apsw.Connection, sql: str, bindings: Sequence[Value], size: int, make: Callable[[Row], _T]
+) -> tuple[list[_T], bool]:
+    """Return what `make` makes of the first rows of a query, up to `size` bytes, and whether more follow."""
+    made: list[_T] = []
+    rows = connection.execute(sql, bindings)
+    try:
+        for row in cast("Iterable[Row]", rows):
+            size -= ROW_SIZE + sum(len(value) for value in row if isinstance(value, str | bytes))
+            if made and size < 0:
+                return made, True
+            made.append(make(row))
+    finally:
+        rows.close(force=True)  # a statement left half-read would keep the log from being folded
+    return made, False

@@ -18,6 +18,8 @@ ON CONFLICT (digest) DO UPDATE SET size = excluded.size, unheld_since = NULL
 WHERE unheld_since IS NOT NULL OR size <> excluded.size
 """
 
+_KEEP_UNHELD = "INSERT INTO blobs (digest, size, unheld_since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+
 _RELEASE = """
 UPDATE blobs SET unheld_since = :now
 WHERE digest = :digest AND unheld_since IS NULL
@@ -35,6 +37,11 @@ def hold(connection: apsw.Connection, repository: str, blob: Blob) -> None:
     """See that repository and content have rows, and that the content counts as held. Before adding the holder."""
     connection.execute(_EXIST, (repository,))
     connection.execute(_HOLD, (str(blob.digest), blob.size))
+
+
+def keep_unheld(connection: apsw.Connection, blob: Blob, now: float) -> None:
+    """Give content that came for a holder who was refused a row, by which the collector finds it."""
+    connection.execute(_KEEP_UNHELD, (str(blob.digest), blob.size, now))
 
 
 def release(connection: apsw.Connection, digest: Digest, now: float) -> None:

@@ -1,6 +1,6 @@
 """The manifests of repositories, and what refers to what."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 import apsw
@@ -9,9 +9,20 @@ import msgspec
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.protocols import Blob, ManifestRow, Moved, Part, StoredManifest, forget_moved
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.storage.protocols import (
+    Blob,
+    DescribedPart,
+    ManifestRow,
+    ManifestStored,
+    Part,
+    PartsUnmet,
+    StoredManifest,
+    UnmetPart,
+)
 from simple_registry.storage.sqlite.database import Database, Row
-from simple_registry.storage.sqlite.holding import hold, is_known, release
+from simple_registry.storage.sqlite.holding import hold, is_known, keep_unheld, release
+from simple_registry.storage.sqlite.tag_rows import pointed_at
 
 _FIND = """
 SELECT digest, size, media_type
@@ -53,7 +64,6 @@ _POINT_TAG = """
 INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
 ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 """
-_POINTED_AT = "SELECT digest FROM tags WHERE repository = ? AND tag = ?"
 _EXISTS = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
 _TAGS = "SELECT tag FROM tags WHERE repository = ? AND digest = ?"
 # Its tags and children go with it: ON DELETE CASCADE.
@@ -61,19 +71,17 @@ _REMOVE = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
 
 # The indexes are named because the planner would rather walk the whole repository, which is in order of digest too.
 _ALL_REFERRERS = """
-SELECT media_type, size, artifact_type, annotations, digest
+SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
 FROM manifests INDEXED BY manifests_referrers JOIN blobs USING (digest)
 WHERE repository = ? AND subject = ? AND digest > ?
-ORDER BY digest LIMIT ?
+ORDER BY digest
 """
 _REFERRERS_BY_TYPE = """
-SELECT media_type, size, artifact_type, annotations, digest
+SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
 FROM manifests INDEXED BY manifests_referrers_by_type JOIN blobs USING (digest)
 WHERE repository = ? AND subject = ? AND artifact_type = ? AND digest > ?
-ORDER BY digest LIMIT ?
+ORDER BY digest
 """
-
-_ANNOTATIONS = msgspec.json.Decoder(dict[str, str])
 
 
 class SqliteManifestRows:
@@ -95,19 +103,13 @@ class SqliteManifestRows:
         row = self._database.row(sql, repository, reference)
         return None if row is None else StoredManifest(parse_digest(str(row[0])), int(row[1] or 0), str(row[2]))
 
-    async def missing_parts(
-        self,
-        repository: RepositoryName,
-        required: Sequence[tuple[Part, Digest]],
-        *,
-        present: Callable[[Blob], bool],
-    ) -> Sequence[Digest]:
-        """Return the parts that the repository lacks, or holds without their content, as `present` tells, in order."""
-        if len(required) <= PARTS_AT_ONCE:
-            return _lacking(lambda sql, bindings: self._database.rows(sql, *bindings), repository, required, present)
-        return await self._database.apart(
-            lambda connection: _lacking(connection.execute, repository, required, present)
-        )
+    async def unmet_parts(
+        self, repository: RepositoryName, parts: Sequence[DescribedPart], *, present: Callable[[Blob], bool]
+    ) -> Sequence[UnmetPart]:
+        """Return the parts that are not in the repository as described, in order; see the protocol for `present`."""
+        if len(parts) <= PARTS_AT_ONCE:
+            return _unmet(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts, present)
+        return await self._database.apart(lambda connection: _unmet(connection.execute, repository, parts, present))
 
     async def put_manifest(
         self,
@@ -115,29 +117,32 @@ class SqliteManifestRows:
         manifest: ManifestRow,
         *,
         tags: Sequence[Tag],
-        required: Sequence[tuple[Part, Digest]],
+        parts: Sequence[DescribedPart],
         present: Callable[[bool], bool],
-        moved: Moved = forget_moved,
-    ) -> Sequence[Digest] | None:
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
-        Returns the `required` parts that the repository lacks at that moment (then nothing was changed; empty means
-        done), or `None` when `present` says that the manifest's own content is gone (nothing was changed); it is told
-        whether a row vouches for that already.
+        `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` is told
+        whether a row vouches for the manifest's own content already.
         """
 
-        def put(connection: apsw.Connection) -> Sequence[Digest] | None:
-            lacking = _lacking(connection.execute, repository, required, present=lambda _blob: True)
-            if lacking:
-                return lacking
-            if not present(is_known(connection, manifest.digest)):
+        def put(connection: apsw.Connection) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
+            known = is_known(connection, manifest.digest)
+            if not present(known):
                 return None
+            before = {tag: pointed_at(connection, repository, tag) for tag in tags}
+            named = before.items() or [_held(connection, repository, manifest.digest)]
+            refusal = precondition.unmet(named) or _parts_unmet(connection, repository, parts)
+            if refusal is not None:
+                if not known:
+                    # Its file has no other row, and would stay for ever.
+                    now = self._database.clock.now()
+                    keep_unheld(connection, Blob(manifest.digest, manifest.size), now)
+                return refusal
             keep_manifest(connection, repository, manifest)
-            for tag in tags:
-                before = connection.execute(_POINTED_AT, (repository, tag)).fetchall()
-                moved(tag, parse_digest(str(before[0][0])) if before else None)
             connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
-            return []
+            return ManifestStored(before)
 
         return await self._database.write(put)
 
@@ -159,45 +164,63 @@ class SqliteManifestRows:
 
         return await self._database.write(remove)
 
-    def page_referrers(
+    async def page_referrers(
         self,
         repository: RepositoryName,
         subject: Digest,
         *,
         artifact_type: str | None,
         after: Digest | None,
-        limit: int,
-    ) -> Sequence[ReferrerDescriptor]:
-        """Return manifests of the repository with this subject, in order of digest, beginning after `after`."""
-        beginning = "" if after is None else str(after)
-        if artifact_type is None:
-            rows = self._database.rows(_ALL_REFERRERS, repository, str(subject), beginning, limit)
-        else:
-            rows = self._database.rows(_REFERRERS_BY_TYPE, repository, str(subject), artifact_type, beginning, limit)
-        return [_referrer(row) for row in rows]
+        size: int,
+    ) -> tuple[Sequence[ReferrerDescriptor], bool]:
+        """Return manifests of the repository with this subject, in order of digest, beginning after `after`.
+
+        As many as take about `size` bytes, at least one, and whether more follow.
+        """
+        which = () if artifact_type is None else (artifact_type,)
+        return await self._database.page(
+            _ALL_REFERRERS if artifact_type is None else _REFERRERS_BY_TYPE,
+            (repository, str(subject), *which, "" if after is None else str(after)),
+            size=size,
+            make=_referrer,
+        )
 
 
-def _lacking(
+def _held(connection: apsw.Connection, repository: str, digest: Digest) -> tuple[Digest, Digest | None]:
+    """Return a digest with what it names in a repository: itself, or nothing."""
+    return digest, digest if connection.execute(_EXISTS, (repository, str(digest))).fetchall() else None
+
+
+def _parts_unmet(connection: apsw.Connection, repository: str, parts: Sequence[DescribedPart]) -> PartsUnmet | None:
+    unmet = _unmet(connection.execute, repository, parts, present=lambda _blob: True)
+    return PartsUnmet(unmet) if unmet else None
+
+
+def _unmet(
     query: Callable[[str, tuple[str, str]], Iterable[tuple[object, ...]]],
     repository: str,
-    required: Sequence[tuple[Part, Digest]],
+    parts: Sequence[DescribedPart],
     present: Callable[[Blob], bool],
-) -> list[Digest]:
-    """Return the required parts that are not held as what they are required as, or whose content is not present."""
-    lacking: list[Digest] = []
-    for start in range(0, len(required), PARTS_ASKED):
-        batch = required[start : start + PARTS_ASKED]
-        texts = msgspec.json.encode([str(digest) for _, digest in batch]).decode()
+) -> list[UnmetPart]:
+    """Return the parts that are not held as described, or that must be and whose content is not present."""
+    unmet: list[UnmetPart] = []
+    for start in range(0, len(parts), PARTS_ASKED):
+        batch = parts[start : start + PARTS_ASKED]
+        texts = msgspec.json.encode([str(each.blob.digest) for each in batch]).decode()
         held: dict[Part, dict[object, int]] = {Part.BLOB: {}, Part.CHILD: {}}
         for digest, size, as_blob in query(_FIND_PARTS, (repository, texts)):
             held[Part.CHILD][digest] = cast("int", size)
             if as_blob:
                 held[Part.BLOB][digest] = cast("int", size)
-        for part, digest in batch:
-            size = held[part].get(str(digest))
-            if size is None or not present(Blob(digest, size)):
-                lacking.append(digest)
-    return lacking
+        for each in batch:
+            described = each.blob
+            found = held[each.part].get(str(described.digest))
+            if found is None or not present(Blob(described.digest, found)):
+                if each.required:
+                    unmet.append(UnmetPart(described, None))
+            elif found != described.size:
+                unmet.append(UnmetPart(described, found))
+    return unmet
 
 
 def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
@@ -205,7 +228,7 @@ def keep_manifest(connection: apsw.Connection, repository: str, manifest: Manife
     digest = str(manifest.digest)
     hold(connection, repository, Blob(manifest.digest, manifest.size))
     subject = None if manifest.subject is None else str(manifest.subject)
-    annotations = msgspec.json.encode(dict(manifest.annotations)).decode()
+    annotations = manifest.annotations.decode()
     connection.execute(_PUT, (repository, digest, manifest.media_type, manifest.artifact_type, subject, annotations))
     connection.execute(_DROP_CHILDREN, (repository, digest))
     connection.executemany(
@@ -214,18 +237,11 @@ def keep_manifest(connection: apsw.Connection, repository: str, manifest: Manife
 
 
 def _referrer(row: Row) -> ReferrerDescriptor:
+    media_type, digest, size, artifact_type, annotations = row
     return ReferrerDescriptor(
-        media_type=str(row[0]),
-        digest=parse_digest(str(row[4])),
-        size=int(row[1] or 0),
-        artifact_type=_text(row[2]),
-        annotations=_annotations(row),
+        media_type=str(media_type),
+        digest=parse_digest(str(digest)),
+        size=int(size or 0),
+        artifact_type=None if artifact_type is None else str(artifact_type),
+        annotations=cast("bytes", annotations),
     )
-
-
-def _annotations(row: Row) -> Mapping[str, str]:
-    return _ANNOTATIONS.decode(str(row[3]))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

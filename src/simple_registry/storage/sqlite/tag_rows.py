@@ -6,11 +6,13 @@ import apsw
 
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.sqlite.database import Database
 
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
 _PAGE = "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?"
-_REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ? RETURNING digest"
+_POINTED_AT = "SELECT digest FROM tags WHERE repository = ? AND tag = ?"
+_REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
 
 
 class SqliteTagRows:
@@ -26,11 +28,24 @@ class SqliteTagRows:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
 
-    async def remove_tag(self, repository: RepositoryName, tag: Tag) -> Digest | None:
-        """Remove this tag only. Returns what it pointed at."""
+    async def remove_tag(
+        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+    ) -> Digest | PreconditionUnmet | None:
+        """Remove this tag only, if it is there and the precondition holds. Returns what it pointed at."""
 
-        def remove(connection: apsw.Connection) -> Digest | None:
-            removed = connection.execute(_REMOVE, (repository, tag)).fetchall()
-            return parse_digest(str(removed[0][0])) if removed else None
+        def remove(connection: apsw.Connection) -> Digest | PreconditionUnmet | None:
+            current = pointed_at(connection, repository, tag)
+            if current is None:
+                return None
+            if not precondition.holds(current):
+                return PreconditionUnmet(tag, current)
+            connection.execute(_REMOVE, (repository, tag))
+            return current
 
         return await self._database.write(remove)
+
+
+def pointed_at(connection: apsw.Connection, repository: str, tag: Tag) -> Digest | None:
+    """Return what a tag points at, as the connection sees it."""
+    found = connection.execute(_POINTED_AT, (repository, tag)).fetchall()
+    return parse_digest(str(found[0][0])) if found else None

@@ -1,0 +1,92 @@
+"""What clients put into manifests costs others nothing: neither long listings, nor documents of small objects."""
+
+import hashlib
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from e2e.server import serve
+from load.test_many_clients import MIB, peak_memory, resident
+
+pytestmark = pytest.mark.slow
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+SUBJECT = f"sha256:{hashlib.sha256(b'subject').hexdigest()}"
+REFERRERS = 80
+LARGEST = 4 * MIB
+
+
+@pytest.fixture
+def registry(tmp_path):
+    with serve(tmp_path, options=["-workers", "1"]) as registry:
+        yield registry
+
+
+def index(**fields):
+    return json.dumps(
+        {"schemaVersion": 2, "mediaType": INDEX, "manifests": [], **fields}, separators=(",", ":")
+    ).encode()
+
+
+def put(registry, tag, data):
+    return registry.request("PUT", f"/v2/a/manifests/{tag}", body=data, headers={"Content-Type": INDEX}).status
+
+
+@contextmanager
+def watched(registry):
+    """Yield a list that has the longest time, in seconds, that another request waited while the block ran."""
+    longest, over = [0.0], threading.Event()
+
+    def ask():
+        while not over.is_set():
+            started = time.monotonic()
+            assert registry.request("GET", "/healthz", anonymous=True).status == 200
+            longest[0] = max(longest[0], time.monotonic() - started)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield longest
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_a_page_of_large_referrers_holds_nobody_up(registry):
+    subject = {"mediaType": INDEX, "digest": SUBJECT, "size": 7}
+    for number in range(REFERRERS):
+        annotations = {"n": str(number), **{f"{part}": "x" * 60_000 for part in range(69)}}
+        assert put(registry, f"r{number}", index(subject=subject, annotations=annotations)) == 201
+    before = resident(registry.pid)
+
+    def every_page(_client):
+        path, found = f"/v2/a/referrers/{SUBJECT}", []
+        while path:
+            answer = registry.request("GET", path)
+            assert len(answer.body) < LARGEST
+            found += [each["digest"] for each in json.loads(answer.body)["manifests"]]
+            link = answer.headers.get("link", "")
+            path = link[1 : link.index(">")] if link else ""
+        return len(set(found))
+
+    with watched(registry) as longest, peak_memory(registry.pid) as peak, ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(every_page, range(8))) == [REFERRERS] * 8
+    print(f"\n{longest[0]:.2f} s waited at most, {(peak[0] - before) / MIB:.0f} MiB more than before")
+    assert longest[0] < 0.5
+    assert peak[0] - before < 100 * MIB
+
+
+def test_documents_of_many_small_objects_are_read_one_at_a_time(registry):
+    objects = "{}," * ((LARGEST - 1000) // 3)
+    documents = [index(n=number, x=[]).replace(b'"x":[]', f'"x":[{objects}0]'.encode()) for number in range(8)]
+    assert put(registry, "first", documents[0]) == 201
+    before = resident(registry.pid)
+
+    with watched(registry) as longest, peak_memory(registry.pid) as peak, ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda data: put(registry, "v1", data), documents)) == [201] * 8
+    print(f"\n{longest[0]:.2f} s waited at most, {(peak[0] - before) / MIB:.0f} MiB more than before")
+    assert peak[0] - before < 250 * MIB
