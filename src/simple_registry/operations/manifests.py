@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import msgspec
 
@@ -292,14 +293,14 @@ def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool)
 def _require_parts(unmet: Sequence[UnmetPart]) -> None:
     """Refuse a manifest whose parts are not as described: for those that are missing, if any are."""
     absent = dict.fromkeys(part.described.digest for part in unmet if part.held is None)
-    missing: list[RegistryError] = [ManifestBlobUnknown(digest=str(digest)) for digest in absent]
+    missing: list[RegistryError] = [ManifestBlobUnknown(digest=str(digest)) for digest in islice(absent, LISTED)]
     sizes: list[RegistryError] = [
         PartSizeInvalid(digest=str(part.described.digest), described=part.described.size, actual=part.held)
-        for part in unmet
+        for part in unmet[:LISTED]
         if part.held is not None
     ]
     if errors := missing or sizes:
-        raise Several(errors[:LISTED])
+        raise Several(errors)
 
 
 def _require_named(unmet: PreconditionUnmet | None) -> None:
