@@ -484,6 +484,7 @@ def test_who_may_not_read_a_tag_may_not_ask_about_it(make_front):
             reply = front.put("/v2/team/app/manifests/seen?tag=v1", body=new, user="bob", headers=condition)
             assert (reply.status, reply.json["errors"][0]["detail"]["scope"]) == (403, "team/app:v1")
     assert answers("seen", **{"if-none-match": "*"}) == [412, 412]
+    assert answers(f"{digest_of(new)}?tag=seen", **{"if-none-match": "*"}) == [412, 403]
     assert answers("seen", **{"if-match": tag_of(old)}) == [201, 412]
     assert answers("v1") == [201, 202]
 

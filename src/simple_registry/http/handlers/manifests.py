@@ -36,9 +36,8 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
     """end-7a, end-7b: push a manifest by tag or by digest, with more tags in `?tag=`, perhaps on a condition."""
     repository, reference = call.target.repository, call.target.reference
     tags = _further_tags(call)
-    precondition = call.precondition(
-        Resource.MANIFESTS, *(scope_of(repository, changed) for changed in (reference, *tags))
-    )
+    asked_about = tags if tags and isinstance(reference, Digest) else (reference, *tags)
+    precondition = call.precondition(Resource.MANIFESTS, *(scope_of(repository, each) for each in asked_about))
     data = await read_bounded(call.body, call.registry.manifest_size)
     pushed = await call.registry.manifests.put(
         repository,
