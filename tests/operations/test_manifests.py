@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from simple_registry.content import BytesContent, FileContent, read_content
 from simple_registry.oci import media_types
@@ -363,6 +363,7 @@ def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, mani
     assert front.get("/v2/a/manifests/v1").body == data
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text(max_size=20_000), max_size=9))
 def test_all_annotations_are_kept_when_they_have_room(annotations):
     whole = json.dumps(annotations, ensure_ascii=False, separators=(",", ":"))

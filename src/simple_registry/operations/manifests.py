@@ -292,8 +292,8 @@ def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool)
 
 def _require_parts(unmet: Sequence[UnmetPart]) -> None:
     """Refuse a manifest whose parts are not as described: for those that are missing, if any are."""
-    absent = dict.fromkeys(part.described.digest for part in unmet if part.held is None)
-    missing: list[RegistryError] = [ManifestBlobUnknown(digest=str(digest)) for digest in islice(absent, LISTED)]
+    absent = dict.fromkeys(islice((part.described.digest for part in unmet if part.held is None), LISTED))
+    missing: list[RegistryError] = [ManifestBlobUnknown(digest=str(digest)) for digest in absent]
     sizes: list[RegistryError] = [
         PartSizeInvalid(digest=str(part.described.digest), described=part.described.size, actual=part.held)
         for part in unmet[:LISTED]
