@@ -524,23 +524,23 @@ def test_a_manifest_of_the_largest_size_keeps_no_other_request_waiting(front):
     children = [descriptor(b"%d" % number, "a/b") for number in range(35_000)]
     data = json.dumps(index(manifests=children), separators=(",", ":")).encode()
     assert LIMIT * 0.9 < len(data) <= LIMIT
-    gaps = []
+    gaps = []  # CPU seconds of the event loop's thread: those of the clock follow the load of the machine
 
     async def scenario():
         pushing = asyncio.create_task(
             front.send("PUT", "/v2/team/app/manifests/v1", body=data, headers={"content-type": OCI_INDEX})
         )
         while not pushing.done():
-            before = time.monotonic()
+            before = time.thread_time()
             await asyncio.sleep(0.001)
-            gaps.append(time.monotonic() - before)
+            gaps.append(time.thread_time() - before)
         return await pushing
 
     with front.unchanged():
         reply = front.run(scenario())
     assert (reply.status, len(reply.codes)) == (404, 100)
     assert missing(reply) == [child["digest"] for child in children[:100]]
-    assert max(gaps) < 0.5
+    assert max(gaps) < 0.2
 
 
 def test_one_byte_more_is_refused_before_any_is_read(front):
