@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from simple_registry.access.roles import User
 from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.cli.can_i import can_i
 from simple_registry.cli.main import main
@@ -18,6 +19,7 @@ from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.protocols import TokenRow
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.storage.sqlite.migrate import migrate
+from support.access import PASSWORD_HASH
 from support.issuing import RSA, encode, public_pem
 
 VALUE = "a-token-that-is-long-enough-for-this"
@@ -194,6 +196,33 @@ def test_issued_tokens_are_looked_up_beside_a_running_server(ask, token_file, da
     assert [code for code, _ in found] == [0, 1, 1, 1, 1]
     says = ["binding", "the token's scopes do not", "owner 'gone' is no User", "has expired", "the token is unknown"]
     assert all(text in said for text, (_, said) in zip(says, found, strict=True))
+
+
+def test_an_issued_token_ends_with_the_password_with_which_it_was_made(ask, token_file, data_dir, rules):
+    secret = new_token()
+
+    async def issue():
+        rows = SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
+        made_with = User("bob", password_hash=PASSWORD_HASH).fingerprint
+        assert await rows.add_token(TokenRow("1", token_hash(secret), "bob", "", 0.0, None, None, made_with), limit=1)
+        await rows.close()
+
+    asyncio.run(issue())
+    words = ("-token-file", token_file(secret), "pull", "blobs", "team/app", "-datadir", str(data_dir))
+    code, said = ask(*words)
+    assert (code, "was changed or removed" in said) == (1, True)
+    document = rules / "a.yaml"
+    document.write_text(
+        document.read_text().replace("{groups: [team]}", f"{{groups: [team], passwordHash: '{PASSWORD_HASH}'}}", 1)
+    )
+    assert ask(*words)[0] == 0
+
+
+def test_a_limited_token_reads_what_is_public(ask, token_file, rules):
+    words = ("-token-file", token_file(VALUE), "pull", "blobs", "team/app")
+    assert ask(*words)[0] == 1
+    (rules / "anonymous.yaml").write_text(ANONYMOUS)
+    assert ask(*words)[0] == 0
 
 
 def test_an_issued_token_needs_the_data_directory(ask, token_file, tmp_path):
