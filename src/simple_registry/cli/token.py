@@ -94,6 +94,8 @@ async def _revoke(asked: argparse.Namespace, settings: Settings, _stdout: TextIO
         rows = [await tokens.revoke(asked.id, None)] if asked.id else await tokens.revoke_all(asked.user)
     _record(settings, EventName.TOKEN_REVOKE, rows, stderr)
     stderr.writelines(f"token {row.token_id} of {printable(row.owner)} is revoked\n" for row in rows)
+    if not rows:
+        stderr.write(f"{printable(asked.user)} has no tokens\n")
     return 0
 
 
