@@ -7,6 +7,7 @@ import pytest
 
 from simple_registry import app
 from simple_registry.access.rules import AccessRules
+from simple_registry.config.configured import Configured, follow_documents
 from simple_registry.config.settings import Administrator, GarbageCollection, Secret, Settings
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.digests import digest_of
@@ -30,6 +31,10 @@ def kept(clock):
 @pytest.fixture
 def keys(tmp_path, clock):
     return KeyFile(str(tmp_path / "keys"), clock)
+
+
+def configured(settings):
+    return Configured(settings, follow_documents(settings.config_dirs, settings.administrator))
 
 
 def maintain(front, keys, until):
@@ -104,7 +109,9 @@ def test_only_one_worker_does_maintenance(tmp_path):
     settings = Settings(data_dir=tmp_path / "data")
     claim = app.prepare(settings)
     try:
-        kinds = [[type(work).__name__ for work in app.build(settings, worker).background] for worker in (0, 1)]
+        kinds = [
+            [type(work).__name__ for work in app.build(configured(settings), worker).background] for worker in (0, 1)
+        ]
     finally:
         claim.release()
     assert kinds == [["Measures", "LiveAccess", "KeyRefresh", "Maintenance"], ["Measures", "LiveAccess", "KeyRefresh"]]
@@ -115,7 +122,7 @@ def test_what_a_worker_builds_serves_from_the_prepared_directory(tmp_path):
     claim = app.prepare(settings)
     try:
         for worker in (0, 1):
-            application = app.build(settings, worker)
+            application = app.build(configured(settings), worker)
             clock = SettableClock()
             with Front(behind(application._stores), clock, settings) as front:
                 if worker == 0:

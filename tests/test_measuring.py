@@ -9,6 +9,7 @@ from simple_registry import app
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.config.configured import Configured, follow_documents
 from simple_registry.config.settings import Administrator, Secret, Settings
 from simple_registry.http.routes import ROUTES
 from simple_registry.measuring import LAYOUT, Decisions
@@ -58,7 +59,7 @@ def served(tmp_path):
         config_dirs=(tmp_path / "documents",),
     )
     claim = app.prepare(settings)
-    application = app.build(settings, 0)
+    application = app.build(Configured(settings, follow_documents(settings.config_dirs, settings.administrator)), 0)
     application.follow_certificate(lambda: 1_900_000_000.0)
     with Front(behind(application._stores), SettableClock(), settings) as front:
         front.application = application

@@ -14,15 +14,14 @@ from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed import SigningKeys, TokenSigner
 from simple_registry.access.tokens import new_token, token_hash
 from simple_registry.clock import Clock, SystemClock
+from simple_registry.config.configured import Configured
 from simple_registry.config.live_access import CurrentAccess, LiveAccess
-from simple_registry.config.load import load_documents
-from simple_registry.config.reload import Reloading
+from simple_registry.config.load import Loaded
 from simple_registry.config.settings import AllowMissing, Settings
-from simple_registry.config.watch import signature
 from simple_registry.faults import StorageReadOnly
 from simple_registry.http import access_log
 from simple_registry.http.application import HttpApplication
-from simple_registry.http.audit import Audit, Write
+from simple_registry.http.audit import Audit, Write, rules_line
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.brake import LoginBrake
 from simple_registry.http.call import Registry
@@ -56,6 +55,7 @@ from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
+from simple_registry.periodic import repeat
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import FieldLines
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
@@ -289,16 +289,15 @@ class Maintenance:
 
     async def run(self) -> None:
         """Do rounds until cancelled; a round that fails is repeated by the next."""
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                await self._round()
-            except StorageReadOnly as fault:
-                logger.warning("maintenance waits, the storage is read-only: %s", fault)
-            except Exception:
-                logger.exception("maintenance failed; the next round tries again")
+        await repeat(self._round, self._interval, "maintenance")
 
     async def _round(self) -> None:
+        try:
+            await self._maintain()
+        except StorageReadOnly as fault:
+            logger.warning("maintenance waits, the storage is read-only: %s", fault)
+
+    async def _maintain(self) -> None:
         collected = await self._garbage.collect()
         fields = {"sessions": collected.sessions, "contents": collected.contents, "tokens": collected.tokens}
         self.collected.update(fields)
@@ -329,9 +328,9 @@ def prepare(settings: Settings) -> DataDirectory:
     return directory
 
 
-def build(settings: Settings, worker: int, processes: Processes | None = None) -> Application:
+def build(configured: Configured, worker: int, processes: Processes | None = None) -> Application:
     """Return the registry that a worker serves from its prepared data directory, measured as one of `processes`."""
-    clock = SystemClock()
+    settings, clock = configured.settings, SystemClock()
     layout = Layout(settings.data_dir)
     disk, threads = Disk(), Threads()
     metadata = SqliteMetadataStore(layout.database, clock=clock, log_reserve=LOG_RESERVE)
@@ -342,7 +341,7 @@ def build(settings: Settings, worker: int, processes: Processes | None = None) -
     )
     secret = settings.web.token_secret
     key_file = KeyFile(layout.signing_keys, clock) if secret is None else None
-    access = live_access(settings, tell=worker == MAINTENANCE_WORKER)
+    access = LiveAccess(configured.documents)
     issuer_keys = IssuerKeys(HttpsFetcher(), clock)
     trust = Trust(
         access=access,
@@ -368,10 +367,9 @@ def build(settings: Settings, worker: int, processes: Processes | None = None) -
     return application
 
 
-def live_access(settings: Settings, *, tell: bool) -> LiveAccess:
-    """Return the rules of the documents, followed as they change; one worker is to `tell` of settings that wait.
-
-    Raises: ConfigError.
-    """
-    load = Reloading(lambda: load_documents(settings.config_dirs, settings.administrator), tell=tell)
-    return LiveAccess(load, lambda: signature(settings.config_dirs))
+def audit_rules(settings: Settings, documents: Loaded) -> None:
+    """Write to the audit stream, if there is one, which rules are in force from now on; never raises."""
+    if settings.audit is not None:
+        stream = AuditFile(settings.audit)
+        stream.write(rules_line(documents.digest, documents.rules))
+        stream.close()

@@ -4,7 +4,7 @@ import pytest
 
 from support.sources import PACKAGE, imports, modules
 
-VALUES = {"oci", "content", "clock", "faults", "current"}
+VALUES = {"oci", "content", "clock", "faults", "current", "periodic"}
 WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
 PROTOCOLS = VALUES | {"storage.protocols", "storage.inventory"}
@@ -16,9 +16,10 @@ ALLOWED = {
     "clock": set(),
     "faults": set(),
     "current": set(),
+    "periodic": set(),
     # HTTP on sockets, for which a registry is one application of many.
     "wire": WIRE,
-    "metrics": {"metrics"},
+    "metrics": {"metrics", "periodic"},
     "access": ACCESS,
     "storage.protocols": VALUES,
     "storage.inventory": VALUES | {"storage.protocols"},

@@ -118,6 +118,26 @@ def test_a_wrong_variable_is_named():
     assert "SIMPLE_REGISTRY_ADDR: 'x' is not an address" in refusal(SIMPLE_REGISTRY_ADDR="x")
 
 
+@pytest.mark.parametrize("command", ["serve", "fsck", "token", "can-i", "policy"])
+def test_a_variable_that_is_misspelt_is_refused_by_every_command(tmp_path, command):
+    directory = tmp_path / "data"
+    said = refusal(command, "-datadir", str(directory), SIMPLE_REGISTRY_ADMINPW="hunter2")
+    assert "unknown variable 'SIMPLE_REGISTRY_ADMINPW'; did you mean SIMPLE_REGISTRY_ADMINPWD?" in said
+    assert "hunter2" not in said
+    assert not directory.exists()
+
+
+def test_documents_that_are_lost_bring_no_administrator_back(tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/users.yaml.disabled").write_text("kind: User\nmetadata: {name: bob}\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/format").write_text("simple-registry data directory, format 1\n")
+    (tmp_path / "data/first-start-over").touch()
+    said = refusal("-cfgdir", str(tmp_path / "rules"), "-datadir", str(tmp_path / "data"), "-addr", "127.0.0.1:0")
+    assert "no document names a user or an issuer, as documents did before" in said
+    assert not (tmp_path / "data/admin.hash").exists()
+
+
 def test_a_password_that_cannot_be_used_is_not_shown():
     said = refusal("-adminpwd", "hunter2" * 20)
     assert "140 bytes" in said

@@ -10,6 +10,7 @@ from simple_registry.cli.options import (
     UsageError,
     help_text,
     parse_command_line,
+    require_known_variables,
 )
 from simple_registry.config.load import Given
 
@@ -42,6 +43,44 @@ def test_variables_have_the_documented_names():
 
 def test_an_empty_variable_says_nothing():
     assert parse_command_line([], {option.variable: "" for option in OPTIONS}) == CommandLine()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "SIMPLE_REGISTRY_ADMINPW",
+            "unknown variable 'SIMPLE_REGISTRY_ADMINPW'; did you mean SIMPLE_REGISTRY_ADMINPWD?",
+        ),
+        ("SIMPLE_REGISTRY_CERTFILE", "did you mean SIMPLE_REGISTRY_CERT?"),
+        ("SIMPLE_REGISTRY_QQQQQQQQQQQQQQQQQQQ", "'simple-registry help' lists all options"),
+        ("SIMPLE_REGISTRY_PORT_X", "unknown variable"),
+    ],
+)
+def test_a_variable_that_is_none_of_ours_is_refused_without_its_value(name, says):
+    with pytest.raises(UsageError) as refused:
+        require_known_variables({name: "hunter2"})
+    assert says in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "HOME",
+        "SIMPLE_REGISTRY_SERVICE_HOST",
+        "SIMPLE_REGISTRY_SERVICE_PORT",
+        "SIMPLE_REGISTRY_SERVICE_PORT_HTTP",
+        "SIMPLE_REGISTRY_PORT",
+        "SIMPLE_REGISTRY_PORT_5000_TCP",
+        "SIMPLE_REGISTRY_PORT_5000_TCP_ADDR",
+        "SIMPLE_REGISTRY_METRICS_SERVICE_HOST",
+        "SIMPLE_REGISTRY_METRICS_PORT_9102_TCP_PROTO",
+        *(option.variable for option in OPTIONS),
+    ],
+)
+def test_ours_those_of_others_and_those_that_kubernetes_makes_of_services_are_none_of_these(name):
+    require_known_variables({name: "x"})
 
 
 def test_directories_repeat_and_beat_the_variable():

@@ -3,15 +3,24 @@ from pathlib import Path
 
 import pytest
 
+from simple_registry.access.passwords import hash_password
+from simple_registry.cli.first_run import FILE_NAME
 from simple_registry.cli.options import CommandLine
-from simple_registry.cli.serve import _read, _url, warn
+from simple_registry.cli.serve import _read, _url, _with_users, warn
+from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.followed import Followed
+from simple_registry.config.load import Given
 from simple_registry.config.settings import Settings, TcpAddress, UnixAddress
 from simple_registry.config.tls import Certificate
 from simple_registry.config.values import ConfigError
 from simple_registry.server.listeners import Listeners
-from simple_registry.server.worker import Configured
 
 CERTIFICATE = Certificate(b"", b"")
+
+
+def configured(settings, certificate=None):
+    followed = Followed(lambda _: certificate, lambda: None) if certificate else None
+    return Configured(settings, follow_documents((), None), followed)
 
 
 @pytest.mark.parametrize(
@@ -32,13 +41,13 @@ CERTIFICATE = Certificate(b"", b"")
 )
 def test_passwords_in_the_clear_are_warned_about(caplog, addr, certificate, warned):
     with caplog.at_level(logging.WARNING, "simple_registry"):
-        warn(Configured(Settings(addr=(UnixAddress(Path("/run/s")), addr)), certificate))
+        warn(configured(Settings(addr=(UnixAddress(Path("/run/s")), addr)), certificate))
     assert ("travel unencrypted" in caplog.text) is warned
 
 
 def test_what_is_odd_about_a_certificate_is_said(caplog):
     with caplog.at_level(logging.WARNING, "simple_registry"):
-        warn(Configured(Settings(), Certificate(b"", b"", ("it expired",))))
+        warn(configured(Settings(), Certificate(b"", b"", ("it expired",))))
     assert "it expired" in caplog.text
 
 
@@ -48,10 +57,10 @@ def test_warnings_about_what_was_read_are_said_once(tmp_path, caplog):
         f"spec: {{username: bob, valueHash: '{'0' * 64}'}}\n---\n"
         "kind: Configuration\nmetadata: {name: c}\nspec: {web: {tokenTimeout: 5s}}\n"
     )
-    configured = _read(CommandLine(config_dirs=(tmp_path,)))
+    read = _read(CommandLine(config_dirs=(tmp_path,)))
     assert caplog.records == []
     with caplog.at_level(logging.WARNING, "simple_registry"):
-        warn(configured)
+        warn(read)
     assert caplog.text.count(f"{tmp_path}/a.yaml:4: the Token 't' never expires") == 1
     assert caplog.text.count(f"{tmp_path}/a.yaml:10: spec.web.tokenTimeout is 5s") == 1
 
@@ -72,4 +81,31 @@ def test_documents_that_do_not_load_are_not_read(tmp_path):
     ],
 )
 def test_people_are_told_an_address_they_can_use(authority, url):
-    assert _url(Configured(Settings(), None), Listeners((), (authority,))) == url
+    assert _url(configured(Settings()), Listeners((), (authority,))) == url
+
+
+def test_where_nobody_can_log_in_there_is_the_administrator_of_the_first_start(tmp_path, capsys):
+    begun = _with_users(_read(CommandLine()), tmp_path, "http://localhost:5000")
+    assert set(begun.documents.value.rules.users) == {"admin"}
+    assert "password" in capsys.readouterr().err
+    again = _with_users(_read(CommandLine(), begun), tmp_path, "http://localhost:5000")
+    assert set(again.documents.value.rules.users) == {"admin"}
+    assert capsys.readouterr().err == ""
+
+
+ISSUER = "kind: TokenIssuer\nmetadata: {name: ci}\nspec: {issuer: https://ci, audience: r, keys: {jwksFile: k}}\n"
+
+
+@pytest.mark.parametrize("document", ["kind: User\nmetadata: {name: bob}\n", ISSUER])
+def test_where_a_document_names_anybody_there_is_no_other_administrator(tmp_path, document):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/a.yaml").write_text(document)
+    read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
+    assert _with_users(read, tmp_path, "http://localhost:5000") is read
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_a_configured_administrator_is_left_alone(tmp_path):
+    read = _read(CommandLine(flags={"adminpwd": Given(hash_password("x", 4), "-adminpwd")}))
+    assert _with_users(read, tmp_path, "http://localhost:5000") is read
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
-from simple_registry.config.load import examine_access, load_access
+from simple_registry.config.load import examine_access, load_access, load_documents
 from simple_registry.config.settings import Administrator, Secret
 from simple_registry.config.values import ConfigError
 
@@ -44,7 +44,7 @@ ADMIN = Administrator("admin", Secret(HASH))
 
 
 def write(directory, text, file="a.yaml"):
-    (directory / file).write_text(text)
+    (directory / file).write_text(f"{text}\n")
     return directory
 
 
@@ -178,13 +178,13 @@ def test_two_tokens_of_one_value_are_refused_with_a_place(tmp_path):
 def test_warnings_name_file_and_line_in_the_order_of_the_lines(tmp_path):
     write(tmp_path, RULES.replace(", expiresAt: '2027-01-31T12:00:00Z'", "").replace("'^$', ", "'^a/b$', "))
     (tmp_path / "a.yaml").chmod(0o600)
-    examined = examine_access([tmp_path], ADMIN, now=0.0, thorough=True)
+    examined = examine_access([tmp_path], ADMIN, 0.0)
     assert [warning.partition(": ")[0] for warning in examined.warnings] == [
         f"{tmp_path}/a.yaml:{line}" for line in (20, 22, 24)
     ]
     assert VALUE not in str(examined.warnings)
-    few = examine_access([tmp_path], ADMIN, now=0.0, thorough=False)
-    assert [warning.split("'")[1] for warning in few.warnings] == ["deploy", "deploy"]
+    few = load_documents((tmp_path,), ADMIN).warnings
+    assert [warning.split("'")[1] for warning in few] == ["deploy", "deploy"]
 
 
 def test_loading_for_a_worker_says_nothing(tmp_path, caplog):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.config.documents import Entry, Place, _documents, by_kind, nearest, read_documents
+from simple_registry.config.documents import Entry, Place, _documents, by_kind, nearest, parse_documents, read_documents
 from simple_registry.config.values import ConfigError
 
 FILE = Path("rules.yaml")
@@ -89,6 +89,18 @@ def test_an_unreadable_file_is_named(tmp_path):
         read_documents(tmp_path / "absent.yaml")
     (tmp_path / "a.yaml").write_text("kind: A\nmetadata: {name: x}\n")
     assert isinstance(read_documents(tmp_path / "a.yaml")[0].place, Place)
+
+
+@pytest.mark.parametrize("content", [b"kind: A\nmetadata: {name: x}", b"# a", b" ", b"---"])
+def test_a_last_line_without_an_end_is_refused_with_its_place(content):
+    line = content.count(b"\n") + 1
+    with pytest.raises(ConfigError, match=f"rules.yaml:{line}: the last line has no end, as in a file that is half"):
+        parse_documents(FILE, content)
+    parse_documents(FILE, content + b"\n")
+
+
+def test_an_empty_file_holds_no_documents():
+    assert parse_documents(FILE, b"") == []
 
 
 @given(st.one_of(st.binary(max_size=60), st.text(alphabet="kinda:{}[]- \n&*!\"'|", max_size=60).map(str.encode)))

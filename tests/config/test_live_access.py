@@ -1,4 +1,4 @@
-"""Rules that follow files: with fakes, with real files, and in a real server on every worker."""
+"""Rules that follow files: with real files, and in a real server on every worker."""
 
 import asyncio
 import contextlib
@@ -13,43 +13,36 @@ import subprocess
 import sys
 import time
 from base64 import b64encode
+from pathlib import Path
 
 import pytest
 
 from simple_registry.access.passwords import hash_password
-from simple_registry.access.roles import User
-from simple_registry.access.rules import AccessRules
-from simple_registry.config.live_access import LOOKS_TO_RETRY, LiveAccess
-from simple_registry.config.load import load_access
-from simple_registry.config.values import ConfigError
-from simple_registry.config.watch import signature
+from simple_registry.config.configured import follow_documents
+from simple_registry.config.live_access import LiveAccess
+from simple_registry.config.settings import Administrator, Secret
 
-OLD, NEW = AccessRules(users={"old": User("old")}), AccessRules(users={"new": User("new")})
+# ---------------------------------------------------------------- real files
 
 
-class Files:
-    """A fake of the files: what loading them gives, or raises, and how often it was tried."""
-
-    def __init__(self):
-        self.content = OLD
-        self.state = 0
-        self.loads = 0
-
-    def load(self):
-        self.loads += 1
-        if isinstance(self.content, Exception):
-            raise self.content
-        return self.content
-
-    def become(self, content):
-        self.content = content
-        self.state += 1
-
-    def live(self, **how):
-        return LiveAccess(self.load, lambda: self.state, **how)
+ROLE = "kind: Role\nmetadata: {name: r}\nspec: {resources: ['*'], verbs: [pull]}\n"
 
 
-def look(live, times=1):
+def user(name):
+    return f"kind: User\nmetadata: {{name: {name}}}\n"
+
+
+def follow(directory, administrator=None):
+    return LiveAccess(follow_documents((directory,), administrator))
+
+
+@pytest.fixture
+def live(tmp_path):
+    (tmp_path / "a.yaml").write_text(user("old"))
+    return follow(tmp_path)
+
+
+def look(live, times=2):
     async def looks():
         for _ in range(times):
             await live.look()
@@ -57,120 +50,40 @@ def look(live, times=1):
     asyncio.run(looks())
 
 
-def test_rules_are_loaded_once_and_again_only_when_the_files_change():
-    files = Files()
-    live = files.live()
-    look(live, 3)
-    assert (live.rules, live.status.ok, files.loads) == (OLD, True, 1)
-    files.become(NEW)
-    look(live, 3)
-    assert (live.rules, live.status.ok, files.loads) == (NEW, True, 2)
-
-
-def test_a_set_that_does_not_load_at_the_start_is_refused():
-    files = Files()
-    files.become(ConfigError("a.yaml:1: wrong"))
-    with pytest.raises(ConfigError):
-        files.live()
-
-
-def test_what_changes_while_it_is_loaded_is_loaded_again():
-    files = Files()
-
-    def load():
-        rules = files.load()
-        if files.loads == 1:
-            files.become(NEW)
-        return rules
-
-    live = LiveAccess(load, lambda: files.state)
-    assert live.rules is OLD
+def users(live):
     look(live)
-    assert live.rules is NEW
+    return set(live.rules.users)
 
 
-def test_a_broken_set_keeps_the_old_rules_says_why_once_and_recovers(caplog):
-    files = Files()
-    live = files.live()
-    with caplog.at_level(logging.INFO, "simple_registry"):
-        for _ in range(3):
-            files.become(ConfigError("a.yaml:1: wrong"))
-            look(live)
-    assert live.rules is OLD
-    assert live.status.problem == "a.yaml:1: wrong"
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "the old ones stay in force: a.yaml:1: wrong" in caplog.text
-    files.become(NEW)
-    look(live)
-    assert (live.rules, live.status.ok) == (NEW, True)
+def test_running_looks_again_and_again_until_it_is_cancelled(tmp_path):
+    (tmp_path / "a.yaml").write_text(user("old"))
+    live = LiveAccess(follow_documents((tmp_path,), None), interval=0.01)
 
-
-def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed(caplog):
-    files = Files()
-    live = files.live()
-    files.become(ConfigError("cannot read a.yaml: Too many open files"))
-    look(live)
-    files.content = NEW
-    look(live, LOOKS_TO_RETRY - 1)
-    assert (live.rules, files.loads) == (OLD, 2)
-    look(live)
-    assert (live.rules, live.status.ok, files.loads) == (NEW, True, 3)
-    look(live, 2 * LOOKS_TO_RETRY)
-    assert files.loads == 3
-
-
-def test_a_mistake_that_stays_is_logged_once(caplog):
-    files = Files()
-    live = files.live()
-    files.become(ConfigError("a.yaml:1: wrong"))
-    look(live, 3 * LOOKS_TO_RETRY)
-    assert files.loads == 4
-    assert len(caplog.records) == 1
-
-
-def test_a_defect_of_ours_keeps_the_old_rules_and_is_logged_with_its_traceback(caplog):
-    files = Files()
-    live = files.live()
-    files.become(RuntimeError("a defect"))
-    look(live)
-    assert live.rules is OLD
-    assert "see the log" in live.status.problem
-    assert "RuntimeError: a defect" in caplog.text
-
-
-def test_running_looks_again_and_again_until_it_is_cancelled():
-    files = Files()
-    live = files.live(interval=0.01)
-
-    async def follow():
+    async def scenario():
         task = asyncio.create_task(live.run())
-        files.become(NEW)
+        (tmp_path / "a.yaml").write_text(user("new"))
         async with asyncio.timeout(5):
-            while live.rules is not NEW:  # noqa: ASYNC110 (rules announce nothing; they are looked at)
+            while "new" not in live.rules.users:  # noqa: ASYNC110 (rules announce nothing; they are looked at)
                 await asyncio.sleep(0.01)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
-    asyncio.run(follow())
+    asyncio.run(scenario())
 
 
-# ---------------------------------------------------------------- real files
-
-
-def user(name):
-    return f"kind: User\nmetadata: {{name: {name}}}\n"
-
-
-@pytest.fixture
-def live(tmp_path):
-    (tmp_path / "a.yaml").write_text(user("old"))
-    return LiveAccess(lambda: load_access([tmp_path], None), lambda: signature([tmp_path]))
-
-
-def users(live):
-    look(live)
-    return set(live.rules.users)
+def test_a_set_that_does_not_load_is_logged_once_and_counted(live, tmp_path, caplog):
+    (tmp_path / "a.yaml").write_text("kind: Usr\nmetadata: {name: x}\n")
+    with caplog.at_level(logging.INFO, "simple_registry"):
+        look(live, 5)
+        (tmp_path / "b.yaml").write_text(ROLE)
+        look(live)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "the old ones stay in force: " in caplog.text
+    assert (live.status.ok, live.failures, live.reloads) == (False, 2, 0)
+    (tmp_path / "a.yaml").write_text(user("new"))
+    assert users(live) == {"new"}
+    assert (live.status.ok, live.failures, live.reloads) == (True, 2, 1)
 
 
 def test_an_editor_that_renames_is_followed(live, tmp_path):
@@ -187,7 +100,7 @@ def test_a_swapped_folder_as_kubernetes_mounts_it_is_followed_as_a_whole(tmp_pat
     (tmp_path / "..data").symlink_to("..1")
     for file in ("x.yaml", "y.yaml"):
         (tmp_path / file).symlink_to(f"..data/{file}")
-    live = LiveAccess(lambda: load_access([tmp_path], None), lambda: signature([tmp_path]))
+    live = follow(tmp_path)
     assert users(live) == {"a", "b"}
     (tmp_path / "..tmp").symlink_to("..2")
     (tmp_path / "..tmp").rename(tmp_path / "..data")
@@ -198,7 +111,7 @@ def test_a_swapped_folder_as_kubernetes_mounts_it_is_followed_as_a_whole(tmp_pat
 def test_half_written_yaml_changes_nothing_until_it_is_whole(live, tmp_path):
     (tmp_path / "a.yaml").write_text("kind: User\nmetadata: {name:")
     assert users(live) == {"old"}
-    assert re.search(r"a.yaml:[23]: this is not YAML", live.status.problem)
+    assert "a.yaml:2: the last line has no end" in live.status.problem
     (tmp_path / "a.yaml").write_text(user("new"))
     assert users(live) == {"new"}
     assert live.status.ok
@@ -219,6 +132,137 @@ def test_a_removed_directory_keeps_the_old_rules(live, tmp_path):
     tmp_path.mkdir()
     (tmp_path / "a.yaml").write_text(user("new"))
     assert users(live) == {"new"}
+
+
+# ---------------------------------------------------------------- documents that are being written
+
+WRITTEN = """\
+kind: User
+metadata: {name: bob}
+spec: {groups: [team]}
+---
+kind: Role
+metadata: {name: all}
+spec: {resources: ['*'], verbs: ['*']}
+---
+kind: RoleBinding
+metadata: {name: bob}
+spec:
+  subjects: [{kind: Group, name: team}]
+  roleRef: {name: all}
+  scopes:
+  - ^team/shared(:.+)?$
+---
+kind: Token
+metadata: {name: robot}
+spec:
+  username: bob
+  valueHash: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  scopes: ['repository:^team/shared$:pull']
+  expiresAt: 2999-01-31T12:00:00Z
+---
+kind: TokenIssuer
+metadata: {name: ci}
+spec:
+  issuer: https://ci.example
+  audience: registry
+  keys: {jwksFile: keys.json}
+  conditions:
+    project: team/shared
+    ref: main
+"""
+FORMER = WRITTEN.replace("shared", "former")
+
+
+def width(rules):
+    """Return what rules allow that narrower ones would not."""
+    bindings = {scope.text for bound in rules.policy._by_group.get("team", ()) for scope in bound.scopes}
+    tokens = {(token.expires_at, repr(token.limit)) for token in rules.tokens.values()}
+    return bindings | tokens | {issuer.conditions for issuer in rules.issuers}
+
+
+def test_a_writer_that_pauses_between_any_two_bytes_never_widens_anything(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(WRITTEN)
+    allowed = width(follow_documents((tmp_path,), None).value.rules)
+    file.write_text(FORMER)
+    documents = follow_documents((tmp_path,), None)
+    allowed |= width(documents.value.rules)
+    for end in range(len(WRITTEN)):
+        file.write_text(WRITTEN[:end])  # in place, as editors, cp and scp write
+        documents.look()
+        if not WRITTEN[:end].endswith("\n"):  # here it may pause for ever
+            documents.look()
+            documents.look()
+            assert documents.problem is not None
+        assert width(documents.value.rules) <= allowed, WRITTEN[:end]
+    file.write_text(WRITTEN)
+    documents.look()
+    documents.look()
+    assert documents.problem is None
+    assert "^team/shared(:.+)?$" in width(documents.value.rules)
+
+
+@pytest.mark.parametrize("content", ["", "# who may do what\n", "---\n"])
+def test_a_file_that_is_emptied_keeps_the_old_rules(live, tmp_path, content):
+    (tmp_path / "b.yaml").write_text(ROLE)
+    look(live)
+    (tmp_path / "b.yaml").write_text(content)
+    look(live)
+    assert (
+        live.status.problem == f"{tmp_path}/b.yaml: it holds no documents any more; remove the file if they are to go"
+    )
+    (tmp_path / "b.yaml").unlink()
+    look(live)
+    assert live.status.ok
+
+
+def test_a_directory_that_is_emptied_keeps_the_old_rules(live, tmp_path):
+    (tmp_path / "a.yaml").rename(tmp_path / "a.yaml.disabled")
+    assert users(live) == {"old"}
+    assert f"{tmp_path}: no documents are left below it" in live.status.problem
+    (tmp_path / "a.yaml.disabled").rename(tmp_path / "a.yaml")
+    assert users(live) == {"old"}
+    assert live.status.ok
+
+
+def test_one_of_several_directories_that_is_emptied_keeps_the_old_rules(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.yaml").write_text(user(name))
+    documents = follow_documents((tmp_path / "one", tmp_path / "two"), None)
+    (tmp_path / "two/a.yaml").unlink()
+    documents.look()
+    documents.look()
+    assert set(documents.value.rules.users) == {"one", "two"}
+    assert "two: no documents are left below it" in documents.problem
+
+
+def test_a_file_that_was_empty_from_the_start_may_be(tmp_path):
+    (tmp_path / "a.yaml").write_text(user("old"))
+    (tmp_path / "empty.yaml").touch()
+    live = follow(tmp_path)
+    (tmp_path / "a.yaml").write_text(user("new"))
+    assert users(live) == {"new"}
+
+
+ISSUER = """\
+kind: TokenIssuer
+metadata: {name: ci}
+spec: {issuer: https://ci.example, audience: registry, keys: {jwksFile: keys.json}}
+"""
+
+
+@pytest.mark.parametrize("named", [user("bob"), ISSUER])
+def test_the_administrator_of_the_first_start_ends_when_documents_name_anybody(tmp_path, named):
+    administrator = Administrator("admin", Secret(hash_password("secret", 4)), provisional=True)
+    live = follow(tmp_path, administrator)
+    assert users(live) == {"admin"}
+    (tmp_path / "a.yaml").write_text(named)
+    assert "admin" not in users(live)
+    (tmp_path / "a.yaml").write_text(ROLE)
+    assert users(live) == set()
+    assert live.status.ok
 
 
 # ---------------------------------------------------------------- a real server
@@ -287,6 +331,10 @@ class Server:
             answer = connection.getresponse()
             return answer.status, answer.read()
 
+    def workers(self):
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return {int(pid) for pid in children.read_text().split()}
+
     def catalog(self):
         return {self.get("/v2/_catalog")[0] for _ in range(CALLS)}
 
@@ -329,3 +377,29 @@ def test_a_broken_set_keeps_the_old_rules_and_readiness_says_so(server):
     (server.rules / "b.yaml").unlink()
     time.sleep(1.0)
     assert server.configuration() == {"current"}
+
+
+def test_a_worker_that_dies_while_documents_are_broken_is_replaced_with_the_rules_in_force(server):
+    server.write(CATALOG)
+    server.until(lambda: server.catalog() == {200}, 10)
+    (server.rules / "b.yaml").write_text("kind: User\nmetadata: {nam: x}\n")
+    server.until(lambda: server.configuration() == {"stale"}, 10)
+    victims = server.workers()
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    server.until(lambda: len(server.workers() - victims) == WORKERS, 10)
+    assert server.catalog() == {200}
+    assert server.configuration() == {"stale"}
+    assert server.log.count("a worker died and is replaced") == WORKERS
+    (server.rules / "b.yaml").unlink()
+    server.until(lambda: server.configuration() == {"current"}, 10)
+
+
+def test_documents_that_vanish_leave_everything_as_it_was(server):
+    server.write(CATALOG)
+    server.until(lambda: server.catalog() == {200}, 10)
+    (server.rules / "a.yaml").rename(server.rules / "a.yaml.disabled")
+    server.until(lambda: server.configuration() == {"stale"}, 10)
+    server.process.send_signal(signal.SIGHUP)
+    server.until(lambda: "not reloaded, everything stays as it was" in server.log, 10)
+    assert server.catalog() == {200}

@@ -52,6 +52,17 @@ def test_a_swapped_symbolic_link_to_a_folder_is_seen(tmp_path):
     assert changes(tmp_path, swap)
 
 
+def test_what_is_no_document_may_change_all_the_time(tmp_path):
+    (tmp_path / "a.yaml").write_text("a")
+    (tmp_path / "audit.jsonl").touch()
+    before = signature([tmp_path])
+    (tmp_path / "audit.jsonl").write_text("more")
+    (tmp_path / ".a.yaml.swp").write_text("b")
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data/b.yaml").write_text("c")
+    assert signature([tmp_path]) == before
+
+
 def test_a_removed_directory_and_links_that_lead_up_end_the_walk(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path)
     assert signature([tmp_path])
@@ -65,5 +76,5 @@ def test_several_directories_count_together(tmp_path):
     (tmp_path / "b").mkdir()
     both = signature([tmp_path / "a", tmp_path / "b"])
     assert both == signature([tmp_path / "b", tmp_path / "a", tmp_path / "a"])
-    (tmp_path / "b/x").touch()
+    (tmp_path / "b/x.yaml").touch()
     assert signature([tmp_path / "a", tmp_path / "b"]) != both

@@ -11,7 +11,7 @@ import pytest
 from simple_registry.access.roles import METHODS
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.http.access_log import LONGEST
-from simple_registry.http.audit import WRITES
+from simple_registry.http.audit import WRITES, rules_line
 from simple_registry.http.events import EventName
 from simple_registry.http.routes import ROUTES
 from simple_registry.oci.digests import digest_of
@@ -315,6 +315,17 @@ def test_every_endpoint_that_writes_is_known_as_one():
         if method in set(METHODS) - {"GET", "HEAD"}
     }
     assert writing == WRITES | reading
+
+
+def test_the_rules_in_force_are_a_line_without_a_request():
+    assert rules_line("sha256:00", ACCESS) == {
+        "event": "rules.change",
+        "documents": "sha256:00",
+        "users": 4,
+        "bindings": 5,
+        "tokens": 2,
+        "issuers": 0,
+    }
 
 
 def test_every_kind_of_line_is_asked_for_in_these_tests():

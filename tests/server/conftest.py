@@ -29,10 +29,11 @@ LIMIT = 15.0
 class Process:
     """A server process and its log."""
 
-    def __init__(self, directory, *arguments, environment=()):
+    def __init__(self, directory, *arguments, environment=(), log=None):
         self.data = directory / "data"
-        self.log_path = directory / "log"
+        self.log_path = log or directory / "log"
         self.log_file = self.log_path.open("wb")
+        self.address = arguments[arguments.index("-addr") + 1] if "-addr" in arguments else None
         words = [*ADMIN, "-datadir", str(self.data), "-log-format", "json", *arguments]
         inherited = {name: text for name, text in os.environ.items() if not name.startswith("SIMPLE_REGISTRY_")}
         self.popen = subprocess.Popen(
@@ -67,6 +68,19 @@ class Process:
         self.scheme, self.host, port, self.path = found.groups()
         self.host, self.port = (self.host or "").strip("[]"), int(port or 0)
         return self
+
+    def answers(self, expected=lambda pid: True):
+        """Return the pid of a worker, once one that is `expected` answers, without a look at the log."""
+        self.scheme, self.path = "http", None
+        self.host, _, port = self.address.rpartition(":")
+        self.port = int(port)
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if expected(pid := int(self.get()[0])):
+                    return pid
+            time.sleep(0.02)
+        raise AssertionError("no worker answers")
 
     def connection(self, authority=None):
         if self.path:
@@ -108,10 +122,12 @@ class Process:
 def start(tmp_path):
     with contextlib.ExitStack() as stack:
 
-        def begin(*arguments, addr="127.0.0.1:0", environment=()):
+        def begin(*arguments, addr="127.0.0.1:0", environment=(), log=None):
             directory = tmp_path / f"process-{len(list(tmp_path.glob('process-*')))}"
             directory.mkdir()
-            process = Process(directory, *(("-addr", addr) if addr else ()), *arguments, environment=environment)
+            process = Process(
+                directory, *(("-addr", addr) if addr else ()), *arguments, environment=environment, log=log
+            )
             stack.callback(process.close)
             return process
 

@@ -14,9 +14,11 @@ from simple_registry.wire.exchange import Client
 
 
 class Application:
-    def __init__(self, settings, worker, processes):
+    def __init__(self, configured, worker, processes):
+        settings = configured.settings
         self._directory = settings.data_dir
         self._worker = worker
+        self._users = configured.documents.value.rules.users
         self._sessions = settings.limits.sessions
 
     async def start(self):
@@ -57,6 +59,9 @@ class Application:
             await asyncio.sleep(1000)
         if path == "/hang":
             time.sleep(1000)  # noqa: ASYNC251 (it is to hang)
+        if path == "/users":
+            await exchange.send(Response(200, [("content-type", "text/plain")], ",".join(sorted(self._users)).encode()))
+            return
         size = 0
         async for chunk in exchange.body:
             size += len(chunk)
@@ -76,13 +81,15 @@ def prepare(settings):
 app = types.ModuleType("simple_registry.app")
 app.prepare = prepare
 app.build = Application
+app.audit_rules = lambda settings, documents: (settings.data_dir / "audited").write_text(documents.digest)
 sys.modules["simple_registry.app"] = app
 simple_registry.app = app
 
 if __name__ == "__main__":
     from simple_registry.cli.main import main
-    from simple_registry.server import supervisor, worker
+    from simple_registry.server import slots, supervisor, worker
 
+    slots.UNSERVED = float(os.environ.get("TEST_UNSERVED", slots.UNSERVED))
     supervisor.HANG = float(os.environ.get("TEST_HANG", supervisor.HANG))
     worker.BEAT_INTERVAL = float(os.environ.get("TEST_BEAT", worker.BEAT_INTERVAL))
 

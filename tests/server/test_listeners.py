@@ -1,3 +1,4 @@
+import contextlib
 import fcntl
 import json
 import os
@@ -226,3 +227,35 @@ def test_paths_that_cannot_be_are_refused(listen, tmp_path):
     os.chdir(tmp_path)
     with pytest.raises(ListenFault, match="the directory of the socket does not exist"):
         listen(UnixAddress(type(tmp_path)("absent/r.sock")))
+
+
+def test_a_socket_that_rests_gets_no_connections_until_it_is_woken(listen):
+    listeners = listen(TcpAddress("127.0.0.1", 0), count=2)
+    resting, other = sockets(listeners)
+    address = resting.getsockname()
+
+    def served():
+        """Connect a few times; return how many connections each socket was given."""
+        counts = []
+        with contextlib.ExitStack() as stack:
+            for _ in range(40):
+                stack.enter_context(socket.create_connection(address))
+            for each in (resting, other):
+                counts.append(0)
+                with contextlib.suppress(OSError):
+                    while True:
+                        each.accept()[0].close()
+                        counts[-1] += 1
+        return counts
+
+    assert all(served())
+    assert listeners.rest(0)
+    assert served() == [0, 40]
+    listeners.wake(0)
+    listeners.wake(1)
+    assert all(served())
+
+
+def test_a_socket_that_all_workers_share_does_not_rest(listen, tmp_path):
+    assert not listen(UnixAddress(tmp_path / "s")).rest(0)
+    assert not listen(TcpAddress("127.0.0.1", 0), count=1).rest(0)

@@ -8,14 +8,14 @@ import ssl
 import stat
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from simple_registry.config.settings import Tls
-from simple_registry.config.tls import Certificate, load_certificate
+from simple_registry.config.tls import Certificate
+from simple_registry.config.values import ConfigError
 from simple_registry.server import live_certificate
-from simple_registry.server.live_certificate import LiveCertificate, _paths
+from simple_registry.server.live_certificate import LiveCertificate, _paths, follow_certificate
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def live(certificate):
     """A live certificate, and a function that writes another one to its files."""
     _, chain, key = certificate()
     tls = Tls(chain, key)
-    return LiveCertificate(tls, load_certificate(tls, datetime.now(UTC))), lambda: certificate("other"), tls
+    return LiveCertificate(tls, follow_certificate(tls)), lambda: certificate("other"), tls
 
 
 def look(live, times=1):
@@ -77,7 +77,8 @@ def test_the_end_is_warned_of_once_for_each_mark_by_one_worker(live, caplog):
     _, _, tls = live
     day = 86_400.0
     ends = time.time() + 300 * day
-    year = replace(load_certificate(tls, datetime.now(UTC)), begins=ends - 365 * day, ends=ends)
+    year = follow_certificate(tls)
+    year.value = replace(year.value, begins=ends - 365 * day, ends=ends)
     warning, silent = LiveCertificate(tls, year), LiveCertificate(tls, year, warn=False)
     for left, count in ((31, 0), (30, 1), (29, 1), (6, 2), (1, 3), (0.5, 3), (0, 4), (-1, 4)):
         warning.remind(ends - left * day)
@@ -90,18 +91,44 @@ def test_the_end_is_warned_of_once_for_each_mark_by_one_worker(live, caplog):
 def test_what_the_start_warned_of_is_not_said_again(live, caplog):
     _, _, tls = live
     now = time.time()
-    soon = replace(load_certificate(tls, datetime.now(UTC)), begins=now - 300 * 86_400, ends=now + 3 * 86_400)
+    soon = follow_certificate(tls)
+    soon.value = replace(soon.value, begins=now - 300 * 86_400, ends=now + 3 * 86_400)
     LiveCertificate(tls, soon).remind(now + 1)
     assert caplog.records == []
 
 
 def test_a_renewed_certificate_has_its_own_end(live):
     certificate, write, tls = live
-    certificate._certificate = replace(certificate._certificate, ends=1.0)
+    certificate._followed.value = replace(certificate._followed.value, ends=1.0)
     assert certificate.ends() == 1.0
     write()
     look(certificate, 2)
-    assert certificate.ends() == load_certificate(tls, datetime.now(UTC)).ends
+    assert certificate.ends() == follow_certificate(tls).value.ends
+
+
+def test_a_certificate_that_no_context_can_be_made_of_is_refused(live, monkeypatch):
+    certificate, write, tls = live
+    before = certificate.context()
+
+    def refuses(_):
+        raise ssl.SSLError(1, "ee key too small")
+
+    monkeypatch.setattr(live_certificate, "tls_context", refuses)
+    write()
+    look(certificate, 2)
+    assert certificate.context() is before
+    with pytest.raises(ConfigError, match=rf"the certificate {tls.certificate} cannot be used: .*ee key too small"):
+        follow_certificate(tls)
+
+
+def test_one_that_began_with_an_older_certificate_takes_the_present_one_over(live):
+    _, write, tls = live
+    older = follow_certificate(tls)
+    write()  # as when a worker is forked after that
+    begun = LiveCertificate(tls, older)
+    before = begun.context()
+    look(begun, 2)
+    assert begun.context() is not before
 
 
 def test_keys_are_lent_as_paths_and_gone_afterwards():

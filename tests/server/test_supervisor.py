@@ -12,31 +12,9 @@ import pytest
 from simple_registry.metrics.layout import Layout
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listener, Listeners
-from simple_registry.server.supervisor import HANG_PAUSE, SERVED, Supervisor, _Slot
-
-
-def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
-    slot = _Slot(0)
-    delays = []
-    for moment in (100.0, 101.0, 102.0, 103.0):
-        slot.died(moment)
-        delays.append(round(slot.refill_at - moment, 3))
-    assert delays == [0.0, 0.0, 0.2, 0.4]
-    for moment in range(104, 120):
-        slot.died(float(moment))
-        assert slot.refill_at - moment <= 5.0
-    slot.died(1000.0)
-    assert slot.refill_at == 1000.0
-
-
-def test_a_worker_that_served_is_replaced_at_once_however_many_died_before_it():
-    slot = _Slot(0)
-    for moment in (100.0, 101.0, 102.0, 103.0):
-        slot.died(moment)
-    slot.died(104.0, served=SERVED)
-    assert slot.refill_at == 104.0
-    slot.died(105.0)
-    assert slot.refill_at == 105.0
+from simple_registry.server.service_manager import ServiceManager
+from simple_registry.server.slots import SERVED, Slot
+from simple_registry.server.supervisor import HANG_PAUSE, Supervisor
 
 
 def test_a_worker_killed_over_and_over_while_it_serves_is_replaced_each_time_at_once(start):
@@ -231,6 +209,128 @@ def test_a_worker_that_crashes_after_the_boot_never_ends_the_parent(start):
     assert process.popen.poll() is None
 
 
+def test_connections_go_to_the_others_while_no_worker_serves_for_long(start):
+    process = start("-workers", "2", environment={"TEST_UNSERVED": "0.5"}).ready()
+    (process.data / "crash").touch()
+    victim = int(process.get()[0])
+    (other,) = process.workers() - {victim}
+    os.kill(victim, signal.SIGKILL)
+    process.until_log("no worker serves here; the others get its connections")
+    assert {int(process.get()[0]) for _ in range(30)} == {other}
+    (process.data / "crash").unlink()
+    process.until(lambda: len({process.get()[0] for _ in range(10)}) == 2, "both workers")
+
+
+def test_the_last_worker_keeps_its_connections_waiting(start):
+    process = start("-workers", "1", environment={"TEST_UNSERVED": "0.2"}).ready()
+    (process.data / "crash").touch()
+    os.kill(int(process.get()[0]), signal.SIGKILL)
+    process.until_log("a worker died and is replaced", 4)
+    with contextlib.closing(process.connection()) as waiting:
+        waiting.request("GET", "/")
+        (process.data / "crash").unlink()
+        assert waiting.getresponse().status == 200
+    assert "no worker serves here" not in process.log
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
+def test_a_log_that_cannot_be_written_stops_neither_a_replacement_nor_a_reload(start):
+    buffered = {"PYTHONUNBUFFERED": ""}
+    process = start("-workers", "1", addr=f"127.0.0.1:{free_port()}", log=FULL, environment=buffered)
+    victim = process.answers()
+    os.kill(victim, signal.SIGKILL)
+    replaced = process.answers(lambda pid: pid != victim)
+    process.signal(signal.SIGHUP)
+    process.answers(lambda pid: pid not in (victim, replaced))
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return found.getsockname()[1]
+
+
+def test_the_last_line_says_that_it_stopped_and_how_long_that_took(start):
+    process = start("-workers", "2").ready()
+    process.signal(signal.SIGTERM)
+    assert process.wait() == 0
+    last = process.lines[-1]
+    assert last["message"] == "stopped"
+    assert 0 <= last["seconds"] < 30
+
+
+def test_documents_that_change_are_what_the_next_worker_begins_with(start, tmp_path):
+    file = tmp_path / "main.yaml"
+    user = "kind: User\nmetadata: {{name: {}}}\n"
+    file.write_text(user.format("bob"))
+    process = start("-workers", "1", "-cfgdir", str(tmp_path)).ready()
+    assert process.get("/users")[0] == "admin,bob"
+    first = (process.data / "audited").read_text()
+    file.write_text(user.format("alice"))
+    process.until(lambda: (process.data / "audited").read_text() != first, "the parent's look")
+    file.write_text("kind: Usr")
+    os.kill(int(process.get()[0]), signal.SIGKILL)
+    assert process.get("/users")[0] == "admin,alice"
+
+
+def test_a_certificate_that_was_exchanged_is_what_the_next_worker_begins_with(start, certificate):
+    _, chain, key = certificate("first")
+    process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
+    second, _, _ = certificate("second")
+    process.until_log("the certificate was exchanged")
+    key.write_text("half a ke")
+    victim = int(process.get(authority=second)[0])
+    os.kill(victim, signal.SIGKILL)
+    assert int(process.get(authority=second)[0]) != victim
+
+
+def test_the_service_manager_hears_of_start_reloads_and_end(start, tmp_path):
+    file = tmp_path / "main.yaml"
+    file.write_text("kind: User\nmetadata: {name: bob}\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(15)
+
+        def heard():
+            return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
+
+        process = start(
+            "-workers", "2", "-cfgdir", str(tmp_path), environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        )
+        ready = heard()
+        assert ready["READY"] == "1"
+        assert ready["STATUS"].startswith("listening on http://127.0.0.1:")
+        process.ready()
+        before = process.workers()
+
+        asked = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        process.signal(signal.SIGHUP)
+        reloading = heard()
+        assert reloading.keys() == {"RELOADING", "MONOTONIC_USEC"}
+        assert asked <= int(reloading["MONOTONIC_USEC"]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        assert heard() == {"READY": "1", "STATUS": "reloaded"}
+        assert len(process.workers() - before) == 2
+
+        file.write_text("kind: Usr\nmetadata: {name: bob}\n")
+        process.signal(signal.SIGHUP)
+        assert "RELOADING" in heard()
+        assert heard()["STATUS"].startswith(f"not reloaded: {file}:1: 'Usr' is not a known kind")
+
+        file.write_text("kind: User\nmetadata: {name: bob}\n")
+        (process.data / "refuse").touch()
+        process.signal(signal.SIGHUP)
+        assert "RELOADING" in heard()
+        assert heard()["STATUS"].startswith("the reload is given up, a new worker cannot start: ")
+
+        process.signal(signal.SIGTERM)
+        assert heard()["STOPPING"] == "1"
+        assert process.wait() == 0
+
+
 def test_hundreds_of_idle_connections_do_not_keep_a_new_one_out(start):
     process = start("-workers", "1").ready()
     with contextlib.ExitStack() as stack:
@@ -249,13 +349,19 @@ def test_a_fork_that_fails_leaves_signals_and_descriptors_as_they_were(monkeypat
     processes = Processes(Layout([]), 1)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         supervisor = Supervisor(
-            None, Listeners(((Listener(listener),),), ("",)), build=None, reread=None, processes=processes
+            None,
+            Listeners(((Listener(listener),),), ("",)),
+            build=None,
+            reread=None,
+            follow=None,
+            processes=processes,
+            manager=ServiceManager({}),
         )
         monkeypatch.setattr(os, "fork", fails)
         before = set(Path("/proc/self/fd").iterdir())
         for _ in range(20):
             with pytest.raises(OSError, match="no room"):
-                supervisor._fork(_Slot(0))
+                supervisor._fork(Slot(0))
         assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
         assert len(set(Path("/proc/self/fd").iterdir())) == len(before)
         assert processes.begin() == 1
@@ -265,7 +371,8 @@ class Reported:
     """A worker's last report, as the supervisor keeps it."""
 
     def __init__(self, heard, ready=True):
-        self.heard, self.ready, self.deadline, self.pid, self.slot = heard, ready, None, 0, _Slot(0)
+        self.heard, self.ready, self.deadline, self.pid, self.slot = heard, ready, None, 0, Slot(0)
+        self.fields = {}
 
 
 @pytest.fixture
@@ -278,7 +385,7 @@ def watch(monkeypatch):
     supervisor._slots = []
 
     def look(workers, now):
-        supervisor._slots = [_Slot(number, current=worker) for number, worker in enumerate(workers)]
+        supervisor._slots = [Slot(number, current=worker) for number, worker in enumerate(workers)]
         signals.clear()
         supervisor._end_hung(now)
         assert len(signals) == sum(worker.deadline is not None for worker in workers)

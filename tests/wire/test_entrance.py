@@ -15,6 +15,7 @@ import pytest
 from e2e.certificates import issue
 from simple_registry.config.tls import Certificate
 from simple_registry.server.live_certificate import tls_context
+from simple_registry.wire.entrance import Entrance
 from simple_registry.wire.limits import WireLimits
 from simple_registry.wire.proxy_header import SIGNATURE
 from support.wire import get, put, read_all, read_answer, split
@@ -182,6 +183,26 @@ def test_silent_handshakes_keep_no_other_client_out(tls, certificates):
         sock.sendall(get("/echo"))
         assert read_answer(sock)[0] == 200
     for sock in silent:
+        sock.close()
+
+
+def test_a_handshake_that_fails_as_none_should_keeps_no_other_from_its_turn(tls, certificates, monkeypatch):
+    original, failures = Entrance.shake, [RuntimeError("the test says so")]
+
+    def shake(self):
+        if self._door._handshakes and failures:
+            raise failures.pop()
+        original(self)
+
+    monkeypatch.setattr(Entrance, "shake", shake)
+    others = [tls.connect() for _ in range(50)]
+    for sock in others:
+        sock.sendall(b"\x16\x03\x01")
+    with secure(tls, certificates) as sock:
+        sock.sendall(get("/echo"))
+        assert read_answer(sock)[0] == 200
+    assert not failures
+    for sock in others:
         sock.close()
 
 

@@ -95,6 +95,9 @@ class BindingPolicy:
 
     def __init__(self, bindings: Iterable[Binding]) -> None:
         """Take the bindings in the order in which they are tried and named."""
+        bindings = tuple(bindings)
+        self.count = len(bindings)
+        """How many there are."""
         self._by_user: dict[str, list[BoundRole]] = {}
         self._by_group: dict[str, list[BoundRole]] = {}
         for binding in bindings:

@@ -1,45 +1,53 @@
 """The first start of a registry that nobody configured: an administrator with a password that is shown once.
 
-Only the hash is kept, in `<datadir>/admin.hash`, for its owner only. Later starts use it and say nothing. Who deletes
-the file is given a new password at the next start. As soon as a document names a user, this administrator is none.
+    no user anywhere ──► admin.hash is made, its password shown ──► later starts use it and say nothing
+                                                               └──► documents name anybody: it ends for good
+
+Only the hash is kept, for its owner only. Who deletes the file is given a new password at the next start. Once
+documents have named a user or an issuer, there is no such administrator in this data directory: documents that are
+lost, or half written, do not bring it back.
 """
 
+import errno
+import logging
 import os
 import secrets
 import string
-from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 from simple_registry.access.passwords import hash_password, is_password_hash
 from simple_registry.config.administrator import DEFAULT_NAME
-from simple_registry.config.load import load_access
-from simple_registry.config.settings import Administrator, Secret, Settings
+from simple_registry.config.settings import Administrator, Secret
 from simple_registry.config.values import ConfigError
 
 FILE_NAME = "admin.hash"
+OVER_NAME = "first-start-over"
+_OVER = """\
+Documents have named users or issuers here. Without any, the registry does not start, unless -adminpwd-file names an
+administrator. Remove this file to have one made at the next start, with a new password.
+"""
 # 119 bits, in characters that a double click selects and that are never taken for an option.
 _LENGTH = 20
 _ALPHABET = string.ascii_letters + string.digits
 
-
-def has_users(settings: Settings) -> bool:
-    """Return whether anybody at all is configured to log in."""
-    rules = load_access(settings.config_dirs, settings.administrator)
-    return bool(rules.users or rules.issuers)
+_log = logging.getLogger(__name__)
 
 
-def with_administrator(settings: Settings, data_dir: Path, url: str, show: TextIO) -> Settings:
-    """Return `settings` with a user in it: who is configured, or else the administrator kept in `data_dir`.
+def first_administrator(data_dir: Path, url: str, show: TextIO) -> Administrator:
+    """Return the administrator kept in `data_dir`, to be asked for only where nobody else can log in.
 
     When there is none yet, one is made, and `show` is told how to use it at `url`.
 
     Raises:
-        ConfigError: `admin.hash` cannot be read or written, or is no hash; or the documents do not load.
+        ConfigError: `admin.hash` cannot be read or written, or is no hash; or documents named somebody before.
 
     """
-    if has_users(settings):
-        return settings
+    if (data_dir / OVER_NAME).exists():
+        raise ConfigError(
+            "no document names a user or an issuer, as documents did before; bring them back below -cfgdir, "
+            f"give -adminpwd-file, or remove {data_dir / OVER_NAME} to have an administrator made"
+        )
     path = data_dir / FILE_NAME
     known = _kept_hash(path)
     if known is None:
@@ -48,7 +56,20 @@ def with_administrator(settings: Settings, data_dir: Path, url: str, show: TextI
         _keep(path, known)
         show.write(_welcome(password, url))
         show.flush()
-    return replace(settings, administrator=Administrator(DEFAULT_NAME, Secret(known), provisional=True))
+    return Administrator(DEFAULT_NAME, Secret(known), provisional=True)
+
+
+def end_first_administrator(data_dir: Path) -> None:
+    """Note that documents name who may log in; never raises."""
+    try:
+        if not (data_dir / OVER_NAME).exists():
+            _replace_durably(data_dir / OVER_NAME, _OVER)
+        if (data_dir / FILE_NAME).exists():
+            (data_dir / FILE_NAME).unlink()
+            _log.warning("documents name who may log in; the administrator of the first start has ended")
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            _log.error("the administrator of the first start cannot be removed for good: %s", error)
 
 
 def _kept_hash(path: Path) -> str | None:

@@ -21,6 +21,7 @@ from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.faults import DatabaseLost
 from simple_registry.offline import open_fsck
 from simple_registry.operations.fsck import Mode, Progress, Required, Summary, broken_database
+from simple_registry.periodic import repeat
 
 _HELP = f"""\
 usage: simple-registry fsck [-datadir DIRECTORY] [--deep] [--repair] [--json]
@@ -108,11 +109,9 @@ async def _shown(line: ProgressLine, progress: Progress) -> AsyncIterator[None]:
     """Show progress from time to time, beside the check."""
 
     async def show() -> None:
-        while True:
-            await asyncio.sleep(line.interval)
-            line.show(progress)
+        line.show(progress)
 
-    showing = asyncio.create_task(show())
+    showing = asyncio.create_task(repeat(show, line.interval, "showing progress"))
     try:
         yield
     finally:

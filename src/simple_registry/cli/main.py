@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from simple_registry import __version__
 from simple_registry.access.passwords import UnusablePassword
 from simple_registry.cli.genhash import genhash
-from simple_registry.cli.options import CommandLine, UsageError, help_text, parse_command_line
+from simple_registry.cli.options import CommandLine, UsageError, help_text, parse_command_line, require_known_variables
 from simple_registry.config.values import ConfigError
 from simple_registry.faults import StorageFault
 from simple_registry.server.listeners import ListenFault
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
+        require_known_variables(os.environ)
         if words and words[0] in _WITH_OWN_OPTIONS:
             return _WITH_OWN_OPTIONS[words[0]](words[1:])
         line = parse_command_line(words, os.environ)

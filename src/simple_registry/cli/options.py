@@ -8,6 +8,7 @@ argparse checks commands; the words are put into one form before it sees them.
 import argparse
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,11 @@ OPTIONS = (
 SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "help"}
 """Options without a value that stand for a command."""
 
+_OF_SERVICES = re.compile(
+    rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)", re.ASCII
+)
+"""What Kubernetes tells every container of a service that is called `simple-registry`, or begins so."""
+
 _BY_SPELLING = {spelling: option for option in OPTIONS for spelling in (option.name, *option.aliases)}
 
 
@@ -136,6 +142,21 @@ def _command_and_topic(commands: Sequence[str]) -> tuple[str, str | None]:
     if "help" in commands:
         return "help", others[0] if others else None
     return others[0] if others else "serve", None
+
+
+def require_known_variables(environment: Mapping[str, str]) -> None:
+    """See that no variable is misspelt, which would be without effect, in silence.
+
+    Raises:
+        UsageError: one begins like ours and is none.
+
+    """
+    known = {option.variable for option in OPTIONS}
+    for name in sorted(environment.keys() - known):
+        if name.startswith(PREFIX) and _OF_SERVICES.fullmatch(name) is None:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"'{_PROGRAM} help' lists all options"
+            raise UsageError(f"unknown variable {name!r}; {hint}")
 
 
 def _one_form(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

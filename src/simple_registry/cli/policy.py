@@ -98,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _examine(directories: Sequence[Path]) -> Examined:
-    return examine_access(directories, None, now=time.time(), thorough=True)
+    return examine_access(directories, None, time.time())
 
 
 def _check(directories: Sequence[Path], stdout: TextIO) -> int:

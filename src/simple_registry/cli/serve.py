@@ -13,21 +13,24 @@ import resource
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from simple_registry import app
-from simple_registry.cli.first_run import with_administrator
+from simple_registry.cli.first_run import first_administrator
+from simple_registry.cli.following import Following
 from simple_registry.cli.options import CommandLine
-from simple_registry.config.load import examine_access, load_settings
+from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.followed import Followed
+from simple_registry.config.load import given_administrator, settings_of
 from simple_registry.config.settings import Certificate, Settings, TcpAddress, Tls
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.audit_file import check_audit_file
 from simple_registry.server.listeners import Listeners, ListenFault, inherited_listeners, open_listeners
-from simple_registry.server.logging import configure_logging
+from simple_registry.server.logging import configure_logging, write_errors_at_once
+from simple_registry.server.service_manager import ServiceManager
 from simple_registry.server.supervisor import Supervisor
-from simple_registry.server.worker import Configured
 
 LARGE_PIECE = 512 * 1024
 """Bytes from which memory is mapped piece by piece: above the size of reads, below that of large answers."""
@@ -49,6 +52,7 @@ def serve(line: CommandLine) -> int:
         StartFault: a worker cannot start.
 
     """
+    write_errors_at_once()
     configured = _read(line)
     settings = configured.settings
     configure_logging(settings.log_level, settings.log_format)
@@ -78,53 +82,70 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
     """Supervise workers while `claim` holds the data directory."""
     data_dir, url = configured.settings.data_dir, _url(configured, listeners)
 
-    def with_users(read: Configured) -> Configured:
-        return replace(read, settings=with_administrator(read.settings, data_dir, url, sys.stderr))
+    following = Following(data_dir)
 
-    def reread() -> Configured:
-        read = with_users(_read(line))
-        check_audit_file(read.settings.audit)
+    def begin(configured: Configured) -> Configured:
+        following.begin(configured)
+        warn(configured)
+        return configured
+
+    def reread(before: Configured) -> Configured:
+        read = _with_users(_read(line, before), data_dir, url)
+        if read.settings.audit != before.settings.audit:
+            check_audit_file(read.settings.audit)
         configure_logging(read.settings.log_level, read.settings.log_format)
-        warn(read)
-        return read
+        return begin(read)
 
-    configured = with_users(configured)
-    warn(configured)
+    configured = begin(_with_users(configured, data_dir, url))
     _allow_many_connections()
     _give_memory_back()
     try:
         processes = Processes(LAYOUT, len(listeners.workers))
-        build = partial(app.build, processes=processes)
-        return Supervisor(configured, listeners, build=build, reread=reread, processes=processes).run()
+        supervisor = Supervisor(
+            configured,
+            listeners,
+            build=partial(app.build, processes=processes),
+            reread=reread,
+            follow=following.look,
+            processes=processes,
+            manager=ServiceManager(os.environ),
+        )
+        return supervisor.run()
     finally:
         del claim
 
 
-def _read(line: CommandLine) -> Configured:
-    """Read everything that flags, variables and files say; nothing changes by it.
-
-    Every worker reads the access documents by itself; here they are only looked at, so that a set that does not load
-    stops a start or a reload, and so that warnings are said once.
-    """
-    settings = load_settings(line.flags, line.environment, line.config_dirs)
-    now = datetime.now(UTC)
-    access = examine_access(settings.config_dirs, settings.administrator, now=now.timestamp(), thorough=False)
-    settings = replace(settings, warnings=(*settings.warnings, *access.warnings))
-    return Configured(settings, _certificate(settings.tls, now))
+def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
+    """Return what was read with somebody who can log in: the first start's administrator, where there is nobody."""
+    if read.settings.administrator is not None or read.documents.value.named_anybody:
+        return read
+    administrator = first_administrator(data_dir, url, sys.stderr)
+    documents = follow_documents(read.settings.config_dirs, administrator, read.documents.value)
+    return replace(read, settings=replace(read.settings, administrator=administrator), documents=documents)
 
 
-def _certificate(tls: Tls | None, now: datetime) -> Certificate | None:
+def _read(line: CommandLine, before: Configured | None = None) -> Configured:
+    """Read everything that flags, variables and files say, after what was read `before`; nothing changes by it."""
+    administrator = given_administrator(line.flags, line.environment)
+    documents = follow_documents(line.config_dirs, administrator, before.documents.value if before else None)
+    loaded = documents.value
+    settings = settings_of(line.flags, line.environment, line.config_dirs, loaded.configuration, administrator)
+    settings = replace(settings, warnings=(*settings.warnings, *loaded.warnings))
+    return Configured(settings, documents, _certificate(settings.tls))
+
+
+def _certificate(tls: Tls | None) -> Followed[Certificate] | None:
     if tls is None:
         return None
     # Imported only here: it is a fifth of the time of a start.
-    from simple_registry.config.tls import load_certificate  # noqa: PLC0415
+    from simple_registry.server.live_certificate import follow_certificate  # noqa: PLC0415
 
-    return load_certificate(tls, now)
+    return follow_certificate(tls)
 
 
 def warn(configured: Configured) -> None:
     """Say what works, but not as somebody would wish: a certificate that clients refuse, passwords in the clear."""
-    certificate = configured.certificate.warnings if configured.certificate else ()
+    certificate = configured.certificate.value.warnings if configured.certificate else ()
     for warning in (*configured.settings.warnings, *certificate):
         _log.warning("%s", warning)
     exposed = [

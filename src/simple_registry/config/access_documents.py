@@ -52,12 +52,9 @@ class _Named:
     prefixes: Sequence[str]
 
 
-def access_rules(kinds: Mapping[str, Sequence[Document]], administrator: Administrator | None) -> AccessRules:
-    """Return the rules that documents, by kind, make together with the administrator of the flags.
-
-    Raises: ConfigError.
-    """
-    return rules_of(read_declared(kinds, administrator))
+def names_anybody(kinds: Mapping[str, Sequence[Document]]) -> bool:
+    """Return whether documents, by kind, name anybody who could log in; the provisional administrator ends then."""
+    return bool(kinds.get("User") or kinds.get("TokenIssuer"))
 
 
 def rules_of(declared: Declared) -> AccessRules:
@@ -80,7 +77,7 @@ def read_declared(kinds: Mapping[str, Sequence[Document]], administrator: Admini
     roles = {document.name: _role(document) for document in kinds.get("Role", ())}
     issuers = read_issuers(kinds.get("TokenIssuer", ()), roles)
     bindings: list[Binding] = []
-    if administrator is not None and not (administrator.provisional and users):
+    if administrator is not None:
         _require_new(administrator.name, kinds.get("User", ()))
         password_hash = administrator.password_hash.reveal()
         users[administrator.name] = User(administrator.name, password_hash=password_hash, fresh=administrator.fresh)

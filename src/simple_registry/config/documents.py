@@ -132,10 +132,23 @@ def read_documents(file: Path) -> list[Document]:
     """Return the documents of `file`; empty ones are left out.
 
     Raises:
-        ConfigError: the file cannot be read, is no YAML, or a document has not the common shape.
+        ConfigError: the file cannot be read, or as `parse_documents`.
 
     """
-    return list(_documents(file, _content(file)))
+    return parse_documents(file, read_file(file))
+
+
+def parse_documents(file: Path, content: bytes) -> list[Document]:
+    """Return the documents in the content of `file`.
+
+    Raises:
+        ConfigError: the content breaks off, is no YAML, or a document has not the common shape.
+
+    """
+    if content and not content.endswith(b"\n"):
+        line = content.count(b"\n") + 1
+        raise ConfigError(f"{Place(file, line)}: the last line has no end, as in a file that is half written; end it")
+    return list(_documents(file, content))
 
 
 def read_roots(file: Path) -> list[Entry]:
@@ -145,10 +158,16 @@ def read_roots(file: Path) -> list[Entry]:
         ConfigError: the file cannot be read or is no YAML.
 
     """
-    return list(_roots(file, _content(file)))
+    return list(_roots(file, read_file(file)))
 
 
-def _content(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+
+    """
     try:
         return file.read_bytes()
     except OSError as error:

@@ -4,21 +4,24 @@ Options arrive as text with the words the user knows them by (`-addr`, `SIMPLE_R
 are walked here. A setting comes whole from the last layer that names it.
 """
 
+import hashlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simple_registry.access.advice import Declared, advise, advise_on_tokens
 from simple_registry.access.rules import AccessRules
-from simple_registry.config.access_documents import access_rules, located, read_declared
+from simple_registry.config.access_documents import located, names_anybody, read_declared, rules_of
 from simple_registry.config.administrator import DEFAULT_NAME, administrator, parse_user_name, read_password_file
-from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, read_documents
+from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, parse_documents, read_file
 from simple_registry.config.exposure import exposure
 from simple_registry.config.fields import FIELDS, Field, settings_from
 from simple_registry.config.settings import Administrator, Settings, UnixAddress
 from simple_registry.config.values import ConfigError, parse_path
+from simple_registry.config.watch import SUFFIXES, is_hidden
 
 ACCESS_KINDS = ("User", "Role", "RoleBinding", "Token", "TokenIssuer")
 KINDS = ("Configuration", *ACCESS_KINDS)
@@ -56,6 +59,14 @@ class _Found:
     remarks: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What `Configuration` documents set, by path in a file, and what is odd about it."""
+
+    values: Mapping[str, object]
+    remarks: tuple[str, ...]
+
+
 def load_settings(flags: Options, environment: Options, config_dirs: Iterable[Path]) -> Settings:
     """Return the settings of all layers together.
 
@@ -64,16 +75,28 @@ def load_settings(flags: Options, environment: Options, config_dirs: Iterable[Pa
 
     """
     directories = tuple(config_dirs)
-    values, warnings = read_configuration(directories)
+    configuration = _configuration_of(_merged(_read_all(directories).kinds))
+    return settings_of(flags, environment, directories, configuration, given_administrator(flags, environment))
+
+
+def settings_of(
+    flags: Options,
+    environment: Options,
+    config_dirs: tuple[Path, ...],
+    configuration: Configuration,
+    administrator: Administrator | None,
+) -> Settings:
+    """Return the settings of all layers together, of which that of the files is `configuration`.
+
+    Raises:
+        ConfigError: anything in any layer is not right.
+
+    """
+    values = {_BY_PATH[path].attribute: value for path, value in configuration.values.items()}
     for layer in (environment, flags):
         values |= _from_options(layer)
-    password = _password(flags) or _password(environment)
-    return replace(
-        settings_from(values),
-        config_dirs=directories,
-        administrator=_administrator(flags, environment, password),
-        warnings=(*warnings, *(password.warnings if password else ())),
-    )
+    odd = (*configuration.remarks, *(administrator.warnings if administrator else ()))
+    return replace(settings_from(values), config_dirs=config_dirs, administrator=administrator, warnings=odd)
 
 
 def _from_options(options: Options) -> dict[str, object]:
@@ -101,7 +124,14 @@ class _Password:
         return "_Password(***)"
 
 
-def _administrator(flags: Options, environment: Options, password: _Password | None) -> Administrator | None:
+def given_administrator(flags: Options, environment: Options) -> Administrator | None:
+    """Return the administrator that options name, if they do.
+
+    Raises:
+        ConfigError: the options are not right, or the password file is not.
+
+    """
+    password = _password(flags) or _password(environment)
     name = flags.get("adminname") or environment.get("adminname")
     if password is None:
         if name is not None:
@@ -111,7 +141,7 @@ def _administrator(flags: Options, environment: Options, password: _Password | N
         named = parse_user_name(name.text) if name else DEFAULT_NAME
     except ConfigError as error:
         raise error.at(name.origin if name else "-adminname") from None
-    return administrator(named, password.text)
+    return replace(administrator(named, password.text), warnings=password.warnings)
 
 
 def _password(options: Options) -> _Password | None:
@@ -124,11 +154,9 @@ def _password(options: Options) -> _Password | None:
     return _Password(text.text) if text else None
 
 
-def read_configuration(directories: Iterable[Path]) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return what the `Configuration` documents below `directories` set, by attribute of `Settings`, and warnings."""
-    merged = _merged(_read_all(directories))
-    values = {_BY_PATH[path].attribute: found.value for path, found in merged.items()}
-    return values, tuple(remark for found in merged.values() for remark in found.remarks)
+def _configuration_of(merged: Mapping[str, _Found]) -> Configuration:
+    values = {path: found.value for path, found in merged.items()}
+    return Configuration(values, tuple(remark for found in merged.values() for remark in found.remarks))
 
 
 def _merged(kinds: Mapping[str, Sequence[Document]]) -> Mapping[str, _Found]:
@@ -148,27 +176,57 @@ def load_access(directories: Iterable[Path], administrator: Administrator | None
         ConfigError: anything in any document is not right.
 
     """
-    return load_documents(directories, administrator).rules
+    return load_documents(tuple(directories), administrator).rules
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Everything that documents say: rules, which take effect at once, and settings by their path in a file."""
+    """Everything that documents say: rules, which take effect at once, and settings, which wait for SIGHUP."""
 
     rules: AccessRules
-    settings: Mapping[str, object]
+    configuration: Configuration
+    warnings: tuple[str, ...]
+    digest: str
+    """`sha256:` and the hash of all files, one after the other in the order in which they are read."""
+    holders: frozenset[Path]
+    """The files that hold documents, and the directories given that do."""
+    named_anybody: bool
+    """Whether these documents name a user or an issuer, or those before them did."""
 
 
-def load_documents(directories: Iterable[Path], administrator: Administrator | None) -> Loaded:
+def load_documents(
+    directories: Sequence[Path], administrator: Administrator | None, before: Loaded | None = None
+) -> Loaded:
     """Return all that the documents below `directories` say, with the administrator of the flags.
 
+    A provisional administrator is part of it until documents name anybody, now or before.
+
     Raises:
-        ConfigError: anything in any document is not right.
+        ConfigError: anything in any document is not right, or a file or directory that held documents `before` is
+            there and holds none: so is one that is being written, and a directory whose mount has gone.
 
     """
-    kinds = _read_all(directories)
-    settings = {path: found.value for path, found in _merged(kinds).items()}
-    return Loaded(access_rules(kinds, administrator), settings)
+    read = _read_all(directories)
+    _require_kept(read.holders, before)
+    named = names_anybody(read.kinds) or (before is not None and before.named_anybody)
+    is_over = administrator is not None and administrator.provisional and named
+    declared = read_declared(read.kinds, None if is_over else administrator)
+    return Loaded(
+        rules=rules_of(declared),
+        configuration=_configuration_of(_merged(read.kinds)),
+        warnings=(*located(advise_on_tokens(declared, time.time()), read.kinds), *_exposed(read.kinds)),
+        digest=read.digest,
+        holders=read.holders,
+        named_anybody=named,
+    )
+
+
+def _require_kept(holders: frozenset[Path], before: Loaded | None) -> None:
+    for holder in sorted(before.holders - holders) if before is not None else ():
+        if holder.is_dir():
+            raise ConfigError(f"{holder}: no documents are left below it; to serve without them, restart")
+        if holder.exists():
+            raise ConfigError(f"{holder}: it holds no documents any more; remove the file if they are to go")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,19 +237,16 @@ class Examined:
     warnings: Sequence[str]
 
 
-def examine_access(
-    directories: Iterable[Path], administrator: Administrator | None, *, now: float, thorough: bool
-) -> Examined:
-    """Return what `load_access` would make rules of, with warnings; without `thorough`, only those about tokens.
+def examine_access(directories: Iterable[Path], administrator: Administrator | None, now: float) -> Examined:
+    """Return what `load_access` would make rules of, with warnings.
 
     Raises:
         ConfigError: anything in any document is not right.
 
     """
-    kinds = _read_all(directories)
+    kinds = _read_all(tuple(directories)).kinds
     declared = read_declared(kinds, administrator)
-    advice = advise(declared, now) if thorough else advise_on_tokens(declared, now)
-    return Examined(declared, (*located(advice, kinds), *_exposed(kinds)))
+    return Examined(declared, (*located(advise(declared, now), kinds), *_exposed(kinds)))
 
 
 def _exposed(kinds: Mapping[str, Sequence[Document]]) -> Iterator[str]:
@@ -208,11 +263,27 @@ def _holds(document: Document, path: str) -> bool:
     return entry is not None
 
 
-def _read_all(directories: Iterable[Path]) -> Mapping[str, list[Document]]:
-    documents = [document for file in document_files(directories) for document in read_documents(file)]
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Documents by kind, and what they were read from."""
+
+    kinds: Mapping[str, Sequence[Document]]
+    digest: str
+    holders: frozenset[Path]
+
+
+def _read_all(directories: Sequence[Path]) -> _Read:
+    documents: list[Document] = []
+    hashed = hashlib.sha256()
+    for file in document_files(directories):
+        content = read_file(file)
+        hashed.update(content)
+        documents += parse_documents(file, content)
     for document in documents:
         _require_known_kind(document)
-    return by_kind(documents)
+    files = {document.place.file for document in documents}
+    above = {directory for directory in directories if any(file.is_relative_to(directory) for file in files)}
+    return _Read(by_kind(documents), f"sha256:{hashed.hexdigest()}", frozenset(files | above))
 
 
 def document_files(directories: Iterable[Path]) -> list[Path]:
@@ -246,14 +317,14 @@ def _walk(directory: Path, above: frozenset[str]) -> Iterable[Path]:
     if here in above:  # a symbolic link that leads back up
         return
     try:
-        visible = sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+        visible = sorted(entry for entry in directory.iterdir() if not is_hidden(entry.name))
         entries = [(entry, entry.is_dir()) for entry in visible]
     except OSError as error:
         raise ConfigError(f"cannot read the directory {directory}: {error.strerror}") from error
     for entry, is_directory in entries:
         if is_directory:
             yield from _walk(entry, above | {here})
-        elif entry.suffix in {".yaml", ".yml"}:
+        elif entry.name.endswith(SUFFIXES):
             yield entry
 
 

@@ -127,6 +127,8 @@ class Administrator:
     name: str
     password_hash: Secret
     provisional: bool = False
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """What is odd about where its password was read."""
     fresh: bool = False
 
 

@@ -1,15 +1,25 @@
-"""What tells one state of the configuration directories from another, without reading any file."""
+"""What differs when documents do, without reading any: the identity, size and times of each file that is one."""
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 Signature = tuple[tuple[str, int, int, int, int], ...]
-"""Path, inode, size, modification and change time of everything there is."""
+"""Path, inode, size, modification and change time of each document, and path and inode of each directory."""
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder of this name is left out, as are the `..data` folders of mounted volumes."""
+    return name.startswith(".")
 
 
 def signature(directories: Iterable[Path]) -> Signature:
-    """Return the signature of all that lies below `directories`; links are followed, as when files are read."""
+    """Return the signature of the documents below `directories`; links are followed, as when they are read.
+
+    Other files may change as they like: a document beside a file that is written all the time comes to rest.
+    """
     entries: set[tuple[str, int, int, int, int]] = set()
     for directory in directories:
         entries.update(_walk(str(directory), frozenset()))
@@ -20,13 +30,20 @@ def _walk(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, i
     """Yield what is at `path` and below. What vanishes while we look is simply not there."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a hot loop of plain strings)
-        yield path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        here = (status.st_dev, status.st_ino)
-        if here in above:  # a symbolic link that leads back up
-            return
-        with os.scandir(path) as entries:
-            names = [entry.name for entry in entries]
+        with os.scandir(path) as found:
+            entries = [entry for entry in found if not is_hidden(entry.name)]
     except OSError:
         return
-    for name in names:
-        yield from _walk(f"{path}/{name}", above | {here})
+    yield path, status.st_ino, 0, 0, 0
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a symbolic link that leads back up
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir():
+                yield from _walk(entry.path, above | {here})
+            elif entry.name.endswith(SUFFIXES):
+                file = os.stat(entry.path)  # noqa: PTH116 (as above)
+                yield entry.path, file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns
+        except OSError:
+            continue

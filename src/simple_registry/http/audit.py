@@ -1,5 +1,7 @@
 """The audit stream: a line for everything that a request changed, and for every request that was refused.
 
+The rules about access have a line at each start, and whenever they change.
+
 A line is made before the answer leaves, so that whatever a client was told stands in the stream. A refusal is a line
 when it is a 403, a 429, or a 401 to credentials that were sent; a 401 that only asks for some is none. A
 request that was allowed to write, and of which nobody can tell whether it did (its client left, or storage failed under
@@ -9,6 +11,7 @@ it), is `request.uncertain`. Reads are in the access log only.
 from collections.abc import Callable, Iterator, Mapping
 
 from simple_registry.access.caller import Source
+from simple_registry.access.rules import AccessRules
 from simple_registry.http.access_log import LONGEST
 from simple_registry.http.call import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
 from simple_registry.http.dispatch import NOBODY, Outcome
@@ -34,6 +37,18 @@ UNAUTHORIZED, DENIED, TOO_MANY, GONE = 401, 403, 429, 499
 
 Write = Callable[[Mapping[str, object]], None]
 """Writes a line of these fields; never raises."""
+
+
+def rules_line(documents: str, rules: AccessRules) -> Mapping[str, object]:
+    """Return the line of the rules that are in force from now on, made of documents with this digest."""
+    return {
+        "event": EventName.RULES_CHANGE.value,
+        "documents": documents,
+        "users": len(rules.users),
+        "bindings": rules.policy.count,
+        "tokens": len(rules.tokens),
+        "issuers": len(rules.issuers),
+    }
 
 
 class Audit:

@@ -21,6 +21,7 @@ class EventName(StrEnum):
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 (likewise)
     REFRESH_CREATE = "refresh.create"
+    RULES_CHANGE = "rules.change"
     REFUSED = "request.refused"
     UNCERTAIN = "request.uncertain"
 

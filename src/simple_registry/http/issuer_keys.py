@@ -22,6 +22,7 @@ from pathlib import Path
 from simple_registry.access.issuers import Keys, KeysFromFile, KeysFromPem, KeysFromUrl, TrustedIssuer
 from simple_registry.access.jwks import Jwks, KeysInvalid, PublicKey, parse_jwks, parse_pem_keys
 from simple_registry.clock import Clock
+from simple_registry.periodic import repeat
 from simple_registry.upstream.protocols import DocumentFetcher, UpstreamFault
 
 logger = logging.getLogger("simple_registry")
@@ -174,13 +175,11 @@ class KeyRefresh:
 
     async def run(self) -> None:
         """Look once a second until cancelled."""
-        while True:
-            try:
-                for issuer in self._issuers():
-                    self._keys.look(issuer)
-            except Exception:
-                logger.exception("the keys of issuers were not looked at; the next look tries again")
-            await asyncio.sleep(FILE_INTERVAL)
+        await repeat(self._look, FILE_INTERVAL, "looking at the keys of issuers", at_once=True)
+
+    async def _look(self) -> None:
+        for issuer in self._issuers():
+            self._keys.look(issuer)
 
 
 def _read(path: str, known: _Mark | None) -> tuple[_Mark, bytes | None]:

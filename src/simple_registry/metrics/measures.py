@@ -4,7 +4,6 @@ Whatever counts on a hot path adds one to an attribute of its own and knows noth
 into the row of the process every second, when somebody asks it, and when it ends.
 """
 
-import asyncio
 import os
 import resource
 from bisect import bisect_left
@@ -14,6 +13,7 @@ from simple_registry.metrics.exposition import Samples, Series, exposition
 from simple_registry.metrics.families import ASKED, COMMITS, CPU, RESIDENT, START_TIME, Family, Kind
 from simple_registry.metrics.processes import Processes
 from simple_registry.metrics.requests import RequestNumbers
+from simple_registry.periodic import repeat
 
 INTERVAL = 1.0
 """Seconds between two looks: so old may the totals of other processes be."""
@@ -69,10 +69,11 @@ class Measures:
             self._row[at] = self._before[at] + value
 
     async def run(self) -> None:
-        """Copy every second until cancelled."""
-        while True:
-            self.look()
-            await asyncio.sleep(INTERVAL)
+        """Copy now, and every second until cancelled."""
+        await repeat(self._copy, INTERVAL, "copying metrics", at_once=True)
+
+    async def _copy(self) -> None:
+        self.look()
 
     def text(self) -> bytes:
         """Return the sums over all processes in Prometheus' format."""

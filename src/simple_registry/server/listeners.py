@@ -64,6 +64,13 @@ class Listener:
 
     socket: socket.socket
     queue: "Counts | None" = None
+    is_own: bool = False
+    """Whether one worker alone accepts from it, and others from sockets of the same address."""
+
+    def wake(self) -> None:
+        """Listen, unless it does."""
+        if self.is_own and not self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            self.socket.listen(BACKLOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,23 @@ class Listeners:
         """Return the addresses as users write them."""
         scheme = "https" if tls else "http"
         return tuple(each if each.startswith("unix:") else f"{scheme}://{each}" for each in self.authorities)
+
+    def rest(self, worker: int) -> bool:
+        """Take the sockets that only this worker accepts from out of the kernel's choice; return whether there are any.
+
+        Connections that wait there are reset, and the port stays ours. `wake` puts them back.
+        """
+        own = [listener.socket for listener in self.workers[worker] if listener.is_own]
+        for each in own:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RD)
+        return bool(own)
+
+    def wake(self, worker: int) -> None:
+        """Listen again on the sockets that rest, as the worker does before it accepts."""
+        for listener in self.workers[worker]:
+            with suppress(OSError):
+                listener.wake()
 
     def close(self) -> None:
         """Stop listening, and remove the files of unix sockets; the second time does nothing."""
@@ -168,7 +192,7 @@ def _together(opened: Sequence[_Opened], count: int) -> Listeners:
     queues = [counts_of(count) if count > len(each.sockets) else None for each in opened]
     workers = tuple(
         tuple(
-            Listener(each.sockets[worker % len(each.sockets)], queue)
+            Listener(each.sockets[worker % len(each.sockets)], queue, is_own=1 < count == len(each.sockets))
             for each, queue in zip(opened, queues, strict=True)
         )
         for worker in range(count)
@@ -180,17 +204,18 @@ def _together(opened: Sequence[_Opened], count: int) -> Listeners:
 def _open_tcp(addr: TcpAddress, count: int) -> _Opened:
     where = _authority(addr.host, addr.port)
     family, host = _resolve(addr, where)
-    port = addr.port
     sockets: list[socket.socket] = []
-    with _faults(where, sockets):
-        if port:
-            _require_free(family, host, port)
+    with _faults(where, sockets), _tcp_socket(family) as probe:
+        # Without SO_REUSEPORT, a port in use is refused; with it, a second server of the same user would share it.
+        probe.bind((host, addr.port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # A socket that was given its port, rather than asked for it, would lose it when it rests.
+        port = probe.getsockname()[1]
         for _ in range(count):
             listener = _tcp_socket(family)
             sockets.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.bind((host, port))
-            port = listener.getsockname()[1]  # the others share the port that the first one was given
             listener.listen(BACKLOG)
             listener.setblocking(False)
     return _Opened(tuple(sockets), _authority(addr.host or host, port))
@@ -212,12 +237,6 @@ def _set_tcp_options(listener: socket.socket) -> None:
     for name, value in _KEEP_ALIVE.items():
         if hasattr(socket, name):
             listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def _require_free(family: socket.AddressFamily, host: str, port: int) -> None:
-    """Bind once without SO_REUSEPORT: with it, a second server of the same user would silently share the port."""
-    with _tcp_socket(family) as probe:
-        probe.bind((host, port))
 
 
 def _resolve(addr: TcpAddress, where: str) -> tuple[socket.AddressFamily, str]:

@@ -1,8 +1,5 @@
 """The certificate of new connections, exchanged when its files change; connections that are open keep the old one.
 
-files changed, and did not change again until the next look ──► they load: the next handshake has the new certificate
-                                                          └──► they do not: the old one stays, and the log says why
-
 Its end is warned of from a month before it on, since what should have renewed it may be what failed.
 """
 
@@ -18,9 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from simple_registry.config.followed import Followed, Look
 from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
 from simple_registry.config.values import ConfigError
+from simple_registry.periodic import repeat
 
 INTERVAL = 1.0
 """Seconds between two looks at the files."""
@@ -28,17 +27,33 @@ INTERVAL = 1.0
 _log = logging.getLogger(__name__)
 
 
+def follow_certificate(tls: Tls) -> Followed[Certificate]:
+    """Return the certificate of these files, which a TLS context was made of once.
+
+    Raises: ConfigError.
+    """
+    return Followed(lambda _: _load(tls), lambda: _stamp(tls))
+
+
+def _load(tls: Tls) -> Certificate:
+    certificate = load_certificate(tls, datetime.now(UTC))
+    try:
+        tls_context(certificate)
+    except OSError as error:  # of a strength that OpenSSL does not serve with
+        raise ConfigError(f"the certificate {tls.certificate} cannot be used: {error}") from error
+    return certificate
+
+
 class LiveCertificate:
     """A TLS context that follows its files."""
 
-    def __init__(self, tls: Tls, certificate: Certificate, *, warn: bool = True) -> None:
-        """Begin with a certificate that was loaded from these files; one of the workers is to `warn` of its end."""
+    def __init__(self, tls: Tls, certificate: Followed[Certificate], *, warn: bool = True) -> None:
+        """Begin with the one that the parent loaded last, whatever its files are now; one worker is to `warn`."""
         self._tls = tls
-        self._context = tls_context(certificate)
-        self._loaded = self._seen = _stamp(tls)
-        self._certificate = certificate
+        self._followed = certificate
+        self._context = tls_context(certificate.value)
         self._warns = warn
-        self._mark = passed_mark(certificate, time.time())
+        self._mark = passed_mark(certificate.value, time.time())
         """The last mark before its end that was warned of: at the start, by the parent."""
 
     def context(self) -> ssl.SSLContext:
@@ -47,39 +62,36 @@ class LiveCertificate:
 
     def ends(self) -> float:
         """Return when the certificate ends, Unix time."""
-        return self._certificate.ends
+        return self._followed.value.ends
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
-        while True:
-            await asyncio.sleep(INTERVAL)
-            await self.look()
-            self.remind(time.time())
+        await repeat(self._round, INTERVAL, "looking at the certificate")
+
+    async def _round(self) -> None:
+        await self.look()
+        self.remind(time.time())
 
     def remind(self, now: float) -> None:
         """Warn of the end of the certificate, once for each mark before it that is passed."""
-        mark, before = passed_mark(self._certificate, now), self._mark
+        certificate = self._followed.value
+        mark, before = passed_mark(certificate, now), self._mark
         self._mark = mark
-        if mark != before and self._warns and (warning := expiry_warning(self._tls, self._certificate, now)):
+        if mark != before and self._warns and (warning := expiry_warning(self._tls, certificate, now)):
             _log.warning("%s", warning)
 
     async def look(self) -> None:
         """Look at the files once, and take over what has changed and stayed so since the last look."""
-        seen, before = _stamp(self._tls), self._seen
-        self._seen = seen
-        if seen == self._loaded or seen != before:
-            return
-        self._loaded = seen
-        try:
-            certificate = await asyncio.to_thread(load_certificate, self._tls, datetime.now(UTC))
-            self._context = tls_context(certificate)
-            self._certificate, self._mark = certificate, passed_mark(certificate, time.time())
-        except (ConfigError, OSError) as error:
-            _log.error("the certificate is not exchanged, the old one stays: %s", error)
-        else:
-            for warning in certificate.warnings if self._warns else ():
-                _log.warning("%s", warning)
-            _log.info("the certificate was exchanged")
+        known = self._followed.problem
+        match await asyncio.to_thread(self._followed.look):
+            case Look.TAKEN:
+                certificate = self._followed.value
+                self._context, self._mark = tls_context(certificate), passed_mark(certificate, time.time())
+                for warning in certificate.warnings if self._warns else ():
+                    _log.warning("%s", warning)
+                _log.info("the certificate was exchanged")
+            case Look.REFUSED if self._followed.problem != known:
+                _log.error("the certificate is not exchanged, the old one stays: %s", self._followed.problem)
 
 
 def _stamp(tls: Tls) -> tuple[tuple[int, ...], ...]:

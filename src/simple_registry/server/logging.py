@@ -9,6 +9,7 @@ so there a line is made to fit: a longer one would be torn, and its rest would b
 """
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -262,6 +263,15 @@ def _limit_of(stream: TextIO) -> int | None:
         return pipe_limit(stream.fileno())
     except (OSError, ValueError):  # it is no file
         return None
+
+
+def write_errors_at_once() -> None:
+    """Keep nothing of standard error in memory.
+
+    What a full disk refuses would be tried again with every line, when a process forks, and when it ends.
+    """
+    raw = io.FileIO(sys.stderr.fileno(), "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def configure_logging(level: LogLevel, form: LogFormat, stream: TextIO | None = None) -> None:

@@ -4,6 +4,9 @@
     SIGHUP            read everything again; if it loads, a new worker takes each slot before the old one is asked to go
     SIGCHLD           a slot whose worker died gets a new one, at once
 
+It also follows the documents and the certificate: a new worker begins with those that loaded last, so that a file that
+is wrong never keeps a worker from being replaced. Nor does a log that cannot be written.
+
 It has one thread and waits in one place (`_wait`); signals arrive there as bytes on a pipe, so that handlers do nothing
 and a fork never happens in the middle of anything. It never serves a request, and nothing a worker does can end it.
 """
@@ -13,27 +16,23 @@ import logging
 import os
 import selectors
 import signal
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NoReturn
 
-from simple_registry.config.settings import Settings
+from simple_registry.config.configured import Configured
+from simple_registry.config.followed import INTERVAL
 from simple_registry.config.values import ConfigError
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listeners
-from simple_registry.server.worker import DUMP_STACKS, GRACE, READY, Application, Configured, Post, serve
+from simple_registry.server.service_manager import ServiceManager
+from simple_registry.server.slots import Slot, Worker
+from simple_registry.server.worker import DUMP_STACKS, GRACE, READY, Build, Post, serve
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 # A worker that a reload retired may finish long uploads; this only ends those that hang.
 _RETIREMENT = 900.0
-# Twice within this many seconds a worker may die that hardly served, and its slot be refilled at once; then it waits a
-# little longer each time.
-_FLAPPING = 10.0
-_LONGEST_DELAY = 5.0
-SERVED = 0.25
-"""A worker that served for so many seconds is replaced at once, however many died: the next one costs less to start."""
 HANG = 30.0
 """Seconds without a beat after which the event loop of a worker is taken to hang."""
 HANG_PAUSE = 300.0
@@ -41,6 +40,8 @@ HANG_PAUSE = 300.0
 _DUMP_TIME = 1.0
 # Some send one order twice, to the process and to its group: within this many seconds it is the same order.
 _ECHO = 0.5
+_LOOK_AGAIN = 5.0
+"""Seconds until the next look at files after one that failed as none should."""
 _RESTART_ONLY = {"addr": "-addr", "metrics_addr": "-metrics-addr", "data_dir": "-datadir", "workers": "-workers"}
 
 _log = logging.getLogger(__name__)
@@ -48,47 +49,6 @@ _log = logging.getLogger(__name__)
 
 class StartFault(Exception):
     """The registry cannot start: a worker said why, or died before it could."""
-
-
-@dataclass(eq=False, slots=True)
-class _Worker:
-    """A running worker process."""
-
-    pid: int
-    slot: "_Slot"
-    report: int
-    """The pipe on which it says that it is ready, or why it cannot be."""
-    row: int | None = None
-    """The number of its row for metrics."""
-    said: bytes = b""
-    ready: bool = False
-    serves_since: float | None = None
-    heard: float = 0.0
-    """When its last report came."""
-    deadline: float | None = None
-    """When it is killed, once it was told to stop."""
-
-
-@dataclass(eq=False, slots=True)
-class _Slot:
-    """The place of one worker: its number, who fills it, and when those before died."""
-
-    number: int
-    current: _Worker | None = None
-    successor: _Worker | None = None
-    """Started by a reload; takes the slot when it is ready."""
-    deaths: list[float] = field(default_factory=list)
-    refill_at: float | None = None
-
-    def died(self, now: float, *, served: float = 0.0) -> None:
-        """Note the death of a worker that had `served` for so long, and when the slot is to be filled again."""
-        self.current = None
-        if served >= SERVED:
-            self.deaths, self.refill_at = [], now
-            return
-        self.deaths = [moment for moment in self.deaths if now - moment < _FLAPPING] + [now]
-        again = len(self.deaths) - 2
-        self.refill_at = now + (0.0 if again <= 0 else min(_LONGEST_DELAY, 0.1 * 2.0**again))
 
 
 class Supervisor:
@@ -99,22 +59,30 @@ class Supervisor:
         configured: Configured,
         listeners: Listeners,
         *,
-        build: Callable[[Settings, int], Application],
-        reread: Callable[[], Configured],
+        build: Build,
+        reread: Callable[[Configured], Configured],
+        follow: Callable[[Configured], None],
         processes: Processes,
+        manager: ServiceManager,
     ) -> None:
-        """Supervise workers of `build` on `listeners`; `reread` loads everything again, or raises `ConfigError`.
+        """Supervise workers of `build` on `listeners`.
 
-        Each worker, and what becomes of them, is measured among `processes`.
+        `reread` loads everything again, or raises `ConfigError`; `follow` looks at the files that are followed, once.
+        Each worker, and what becomes of them, is measured among `processes`, and told to the service `manager`.
         """
         self._configured = configured
         self._listeners = listeners
         self._build = build
         self._reread = reread
+        self._follow = follow
         self._processes = processes
-        self._slots = [_Slot(number) for number in range(len(listeners.workers))]
-        self._workers: dict[int, _Worker] = {}
-        self._to_roll: list[_Slot] = []
+        self._manager = manager
+        self._slots = [Slot(number) for number in range(len(listeners.workers))]
+        self._workers: dict[int, Worker] = {}
+        self._to_roll: list[Slot] = []
+        self._reload: str | None = None
+        """While a reload is under way: what will be said of it."""
+        self._look_at = 0.0
         self._selector = selectors.DefaultSelector()
         self._wake, self._woken_by = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._life_line, self._life = os.pipe2(os.O_CLOEXEC)
@@ -141,6 +109,8 @@ class Supervisor:
         finally:
             self._end(signal.SIGKILL)
             signal.set_wakeup_fd(-1)
+            if self._stopping:
+                _log.info("stopped", extra={"fields": {"seconds": round(time.monotonic() - self._stopped_at, 3)}})
 
     # ---------------------------------------------------------------- the loop
 
@@ -155,10 +125,10 @@ class Supervisor:
                         return 1
                     self._stop()
                 elif number == signal.SIGHUP and self._serving and not self._stopping:
-                    self._reload()
+                    self._begin_reload()
             self._reap()
             self._attend()
-            self._processes.serving(sum(slot.current is not None and slot.current.ready for slot in self._slots))
+            self._processes.serving(sum(slot.serves for slot in self._slots))
             if self._stopping and not self._workers:
                 return 0
 
@@ -167,10 +137,11 @@ class Supervisor:
         due = [worker.deadline for worker in self._workers.values() if worker.deadline is not None]
         due += [slot.refill_at for slot in self._slots if slot.refill_at is not None]
         due += [slot.current.heard + HANG for slot in self._slots if slot.current is not None and slot.current.ready]
+        due += [] if self._stopping else [self._look_at]
         timeout = max(0.0, min(due) - time.monotonic()) if due else None
         signals: list[int] = []
         for key, _ in self._selector.select(timeout):
-            if isinstance(key.data, _Worker):
+            if isinstance(key.data, Worker):
                 self._hear(key.data)
             else:
                 signals += os.read(self._wake, 512)
@@ -181,15 +152,37 @@ class Supervisor:
         now = time.monotonic()
         for worker in self._workers.values():
             if worker.deadline is not None and worker.deadline <= now:
-                _log.warning("a worker did not end in time and is killed", extra=_fields(worker))
+                _log.warning("a worker did not end in time and is killed", extra=worker.fields)
                 worker.deadline = None
                 os.kill(worker.pid, signal.SIGKILL)
         for slot in self._slots:
             if slot.refill_at is not None and slot.refill_at <= now and not self._stopping:
                 self._refill(slot, now)
+            if slot.is_unserved(now) and any(each.serves for each in self._slots):
+                self._rest(slot)
         if not self._stopping:
             self._end_hung(now)
         self._roll_next()
+        if self._look_at <= now and not self._stopping:
+            self._look()
+
+    def _look(self) -> None:
+        """Look at the files that are followed."""
+        pause = INTERVAL
+        try:
+            self._follow(self._configured)
+        except Exception:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
+            _log.exception("looking at the files failed")
+            pause = _LOOK_AGAIN
+        self._look_at = time.monotonic() + pause
+
+    def _rest(self, slot: Slot) -> None:
+        """Have the kernel give a slot's share of the connections to the others; those that wait there are reset."""
+        slot.resting = True
+        if self._listeners.rest(slot.number):
+            _log.warning(
+                "no worker serves here; the others get its connections", extra={"fields": {"worker": slot.number}}
+            )
 
     def _end_hung(self, now: float) -> None:
         """End a worker whose event loop hangs, after it has written its stacks to the log.
@@ -206,7 +199,7 @@ class Supervisor:
             return
         worker = hung[0]
         self._hang_ended = now
-        _log.error("the event loop of a worker hangs; its stacks follow, and it is replaced", extra=_fields(worker))
+        _log.error("the event loop of a worker hangs; its stacks follow, and it is replaced", extra=worker.fields)
         os.kill(worker.pid, DUMP_STACKS)
         worker.deadline = now + _DUMP_TIME
 
@@ -221,7 +214,7 @@ class Supervisor:
                 f"cannot start {len(self._slots)} workers: {error.strerror}; try fewer with -workers"
             ) from error
 
-    def _refill(self, slot: _Slot, now: float) -> None:
+    def _refill(self, slot: Slot, now: float) -> None:
         slot.refill_at = None
         try:
             slot.current = self._fork(slot)
@@ -229,10 +222,8 @@ class Supervisor:
             _log.error("a worker cannot be started, the next attempt follows: %s", error)
             slot.died(now)
 
-    def _fork(self, slot: _Slot) -> _Worker:
+    def _fork(self, slot: Slot) -> Worker:
         heard, report = os.pipe2(os.O_CLOEXEC)
-        sys.stdout.flush()
-        sys.stderr.flush()
         # A signal between fork and the reset below would be written to the parent's pipe by the child.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         row = self._processes.begin()
@@ -251,7 +242,7 @@ class Supervisor:
             self._become_worker(Post(slot.number, listeners, report, self._life_line, metrics))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(report)
-        worker = _Worker(pid, slot, heard, row)
+        worker = Worker(pid, slot, heard, row)
         self._workers[pid] = worker
         self._selector.register(heard, selectors.EVENT_READ, worker)
         return worker
@@ -275,13 +266,12 @@ class Supervisor:
         except BaseException:  # noqa: BLE001 (the end of this process: nothing may return into the parent's code)
             _log.exception("worker %d failed", post.number)
         finally:
-            sys.stderr.flush()
             os._exit(code)
 
     def _reports(self) -> list[int]:
         return [worker.report for worker in self._workers.values() if worker.report >= 0]
 
-    def _hear(self, worker: _Worker) -> None:
+    def _hear(self, worker: Worker) -> None:
         """Read a worker's report: that it is ready, or why it cannot start; later, its beats."""
         said = os.read(worker.report, 4096)
         worker.heard = time.monotonic()
@@ -293,25 +283,24 @@ class Supervisor:
                 worker.ready, worker.serves_since = True, worker.heard
                 self._welcome(worker)
 
-    def _deaf(self, worker: _Worker) -> None:
+    def _deaf(self, worker: Worker) -> None:
         if worker.report >= 0:
             self._selector.unregister(worker.report)
             os.close(worker.report)
             worker.report = -1
 
-    def _welcome(self, worker: _Worker) -> None:
-        slot = worker.slot
-        if slot.successor is worker:
-            slot.successor = None
-            if slot.current is not None:
-                self._tell(slot.current, time.monotonic() + _RETIREMENT)
-            slot.current, slot.refill_at = worker, None
-        if not self._serving and all(slot.current and slot.current.ready for slot in self._slots):
+    def _welcome(self, worker: Worker) -> None:
+        self._listeners.wake(worker.slot.number)
+        before = worker.slot.welcome(worker)
+        if before is not None:
+            self._tell(before, time.monotonic() + _RETIREMENT)
+        if not self._serving and all(slot.serves for slot in self._slots):
             self._serving = True
             urls = self._listeners.urls(tls=self._configured.certificate is not None)
             if self._listeners.metrics is not None:
                 _log.info("metrics on %s/metrics", self._listeners.metrics.urls(tls=False)[0])
             _log.info("listening on %s", ", ".join(urls), extra={"fields": {"workers": len(self._slots)}})
+            self._manager.ready(f"listening on {', '.join(urls)}")
 
     def _reap(self) -> None:
         """Take leave of every worker that ended."""
@@ -324,23 +313,22 @@ class Supervisor:
                 self._processes.ended(worker.row)
                 self._ended(worker, os.waitstatus_to_exitcode(status))
 
-    def _ended(self, worker: _Worker, code: int) -> None:
-        slot, reason = worker.slot, _reason(worker, code)
+    def _ended(self, worker: Worker, code: int) -> None:
+        slot, reason = worker.slot, worker.reason(code)
         if self._stopping or worker not in (slot.current, slot.successor):
             return
         if not self._serving:
             raise StartFault(f"worker {slot.number} cannot start: {reason}")
         if worker is slot.successor:
             slot.successor = None
-            self._to_roll.clear()
-            _log.error("the reload is given up, a new worker cannot start: %s", reason, extra=_fields(worker))
+            self._give_up_reload(f"a new worker cannot start: {reason}")
             return
-        _log.error("a worker died and is replaced: %s", reason, extra=_fields(worker))
+        _log.error("a worker died and is replaced: %s", reason, extra=worker.fields)
         self._processes.died()
         now = time.monotonic()
         slot.died(now, served=0.0 if worker.serves_since is None else now - worker.serves_since)
 
-    def _tell(self, worker: _Worker, deadline: float) -> None:
+    def _tell(self, worker: Worker, deadline: float) -> None:
         """Ask a worker to finish and end."""
         worker.deadline = deadline
         os.kill(worker.pid, signal.SIGTERM)
@@ -349,6 +337,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         _log.info("stopping; requests in flight are finished")
+        self._manager.stopping()
         self._stopping = True
         self._stopped_at = time.monotonic()
         self._listeners.close()
@@ -357,39 +346,49 @@ class Supervisor:
         for worker in self._workers.values():
             self._tell(worker, time.monotonic() + GRACE)
 
-    def _reload(self) -> None:
-        reread = self._read_again()
-        self._processes.reloaded(done=reread is not None)
-        if reread is None:
+    def _begin_reload(self) -> None:
+        self._manager.reloading()
+        try:
+            reread = self._reread(self._configured)
+        except Exception as error:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
+            self._refuse_reload(error)
             return
+        self._processes.reloaded(done=True)
         before, after = self._configured.settings, reread.settings
         for name, option in _RESTART_ONLY.items():
             if getattr(before, name) != getattr(after, name):
                 _log.warning("a changed %s takes effect only after a restart", option)
         kept = replace(after, **{name: getattr(before, name) for name in _RESTART_ONLY})
         self._configured = replace(reread, settings=kept)
-        self._to_roll = list(self._slots)
+        self._to_roll, self._reload = list(self._slots), "reloaded"
         _log.info("reloaded; workers are replaced one after another")
 
-    def _read_again(self) -> Configured | None:
-        try:
-            return self._reread()
-        except ConfigError as error:
-            _log.error("not reloaded, everything stays as it was: %s", error)
-        except Exception:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
-            _log.exception("not reloaded, everything stays as it was")
-        return None
+    def _refuse_reload(self, error: Exception) -> None:
+        self._processes.reloaded(done=False)
+        expected = isinstance(error, ConfigError)
+        reason = str(error) if expected else "an unexpected failure; see the log"
+        _log.error("not reloaded, everything stays as it was: %s", reason, exc_info=None if expected else error)
+        if self._reload is None:
+            self._manager.ready(f"not reloaded: {reason}")
+
+    def _give_up_reload(self, reason: str) -> None:
+        self._to_roll.clear()
+        self._reload = f"the reload is given up, {reason}"
+        _log.error("the reload is given up, %s", reason)
 
     def _roll_next(self) -> None:
         """Start the next successor of a reload, when none is on its way."""
-        if self._stopping or not self._to_roll or any(slot.successor for slot in self._slots):
+        if self._stopping or self._reload is None or any(slot.successor for slot in self._slots):
+            return
+        if not self._to_roll:
+            self._manager.ready(self._reload)
+            self._reload = None
             return
         slot = self._to_roll.pop(0)
         try:
             slot.successor = self._fork(slot)
         except OSError as error:
-            self._to_roll.clear()
-            _log.error("the reload is given up, a new worker cannot be started: %s", error)
+            self._give_up_reload(f"a new worker cannot be started: {error}")
 
     def _end(self, number: signal.Signals) -> None:
         self._listeners.close()
@@ -398,15 +397,3 @@ class Supervisor:
         for pid in self._workers:
             os.waitpid(pid, 0)
         self._workers.clear()
-
-
-def _reason(worker: _Worker, code: int) -> str:
-    if worker.said and not worker.ready:
-        return worker.said.decode(errors="replace")
-    if code < 0:
-        return f"killed by signal {-code}"
-    return f"it ended with code {code}"
-
-
-def _fields(worker: _Worker) -> dict[str, object]:
-    return {"fields": {"worker": worker.slot.number, "pid": worker.pid}}

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
-from simple_registry.config.settings import Certificate, Limits, Settings
+from simple_registry.config.configured import Configured
+from simple_registry.config.settings import Limits
 from simple_registry.faults import StorageFault
 from simple_registry.server.exporter import start_exporter
 from simple_registry.server.listeners import Listener
@@ -82,14 +83,6 @@ class Application(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Configured:
-    """What the files, flags and variables said when they were last read."""
-
-    settings: Settings
-    certificate: Certificate | None
-
-
-@dataclass(frozen=True, slots=True)
 class Post:
     """What one worker is given: its number, its sockets, and its pipes to and from the parent."""
 
@@ -103,15 +96,19 @@ class Post:
     """The sockets of the metrics, which all workers share."""
 
 
-def serve(configured: Configured, post: Post, build: Callable[[Settings, int], Application]) -> int:
+Build = Callable[[Configured, int], Application]
+"""Makes what a worker of some number serves."""
+
+
+def serve(configured: Configured, post: Post, build: Build) -> int:
     """Serve until told to stop; return the exit code of this process."""
     faulthandler.register(DUMP_STACKS, file=sys.stderr, all_threads=True)
     return uvloop.run(_serve(configured, post, build))
 
 
-async def _serve(configured: Configured, post: Post, build: Callable[[Settings, int], Application]) -> int:
+async def _serve(configured: Configured, post: Post, build: Build) -> int:
     try:
-        application = build(configured.settings, post.number)
+        application = build(configured, post.number)
         await application.start()
     except StorageFault as fault:
         _report(post, str(fault).encode(errors="replace"))
@@ -140,6 +137,7 @@ async def _accept(configured: Configured, post: Post, application: Application) 
         trusts=application.trusts,
     )
     for listener in post.listeners:
+        listener.wake()
         server.listen(listener.socket, SharedQueue(listener.queue, post.number) if listener.queue else None)
 
     def orphaned() -> None:

@@ -227,10 +227,12 @@ class WireServer:
         self._handshakes.append(entrance)
 
     def _shake_some(self) -> None:
-        for _ in range(min(HANDSHAKES_PER_TURN, len(self._handshakes))):
-            self._handshakes.popleft().shake()
-        if self._handshakes:
-            self.loop.call_soon(self._shake_some)
+        try:
+            for _ in range(min(HANDSHAKES_PER_TURN, len(self._handshakes))):
+                self._handshakes.popleft().shake()
+        finally:  # one that fails as none should must not keep the others from their turn
+            if self._handshakes:
+                self.loop.call_soon(self._shake_some)
 
     # ---------------------------------------------------------------- watching
 

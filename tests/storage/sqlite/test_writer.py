@@ -189,6 +189,38 @@ def test_a_database_that_cannot_be_opened_is_a_fault_each_time(tmp_path):
     run(body())
 
 
+def test_a_thread_that_cannot_be_started_fails_one_change_and_is_tried_again(path, monkeypatch):
+    def fails(_):
+        raise RuntimeError("can't start new thread")
+
+    async def scenario():
+        writer = Writer(path)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fails)
+            with pytest.raises(RuntimeError, match="can't start"):
+                await writer.write(insert("a"))
+        assert await asyncio.wait_for(writer.write(insert("b")), 10) == "b"
+        await writer.close()
+
+    run(scenario())
+
+
+def test_a_defect_of_ours_fails_its_changes_and_the_thread_serves_on(path, monkeypatch):
+    def fails(*_):
+        raise MemoryError
+
+    async def scenario():
+        writer = Writer(path)
+        with monkeypatch.context() as patched:
+            patched.setattr(Commits, "__init__", fails)
+            with pytest.raises(MemoryError):
+                await asyncio.wait_for(writer.write(insert("a")), 10)
+        assert await asyncio.wait_for(writer.write(insert("b")), 10) == "b"
+        await writer.close()
+
+    run(scenario())
+
+
 def test_two_processes_share_the_database_fairly(path, look):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     processes = [

@@ -77,8 +77,9 @@ class Writer:
             raise StorageFault("write rows", "the store is closed")
         if self._thread is None:
             # A daemon: a process that ends without close() must not hang, and a commit cut short is no commit.
-            self._thread = Thread(target=self._serve, name="rows", daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._serve, name="rows", daemon=True)
+            thread.start()  # on a machine that has no room for it, the next change tries again
+            self._thread = thread
         job = _Job(Change(apply, after, durable), asyncio.get_running_loop().create_future())
         self._jobs.put(job)
         return cast("_T", await job.finish())
@@ -102,7 +103,7 @@ class Writer:
                     commits = commits or Commits(self._path, self._log_reserve)
                     outcomes = commits.commit([job.change for job in jobs])
                     self.sizes[len(jobs)] += 1
-                except StorageFault as error:
+                except Exception as error:  # noqa: BLE001 (it goes to those who wait; the thread serves on)
                     outcomes = [Outcome(error=error)] * len(jobs)
                 for job, outcome in zip(jobs, outcomes, strict=True):
                     _answer(job, outcome)

@@ -1,0 +1,53 @@
+"""What the parent does as files change: keep what loads for the workers that it forks, and say what follows from it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from simple_registry import app
+from simple_registry.cli.first_run import end_first_administrator
+from simple_registry.config.configured import Configured
+from simple_registry.config.followed import Look
+
+_log = logging.getLogger(__name__)
+
+
+class Following:
+    """Follows what a server was configured with. Workers follow the same files, and log what they make of them."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Note in a data directory what outlasts the server."""
+        self._data_dir = data_dir
+        self._in_force: Mapping[str, object] = {}
+        self._told: Mapping[str, object] = {}
+        self._audited = ""
+
+    def begin(self, configured: Configured) -> None:
+        """Take note of what was read at a start or a reload: settings of documents are in force, too."""
+        self._in_force = self._told = configured.documents.value.configuration.values
+        self._take(configured)
+
+    def look(self, configured: Configured) -> None:
+        """Look at all files once."""
+        if configured.certificate is not None:
+            configured.certificate.look()
+        if configured.documents.look() is Look.TAKEN:
+            self._take(configured)
+
+    def _take(self, configured: Configured) -> None:
+        documents = configured.documents.value
+        if documents.digest != self._audited:
+            app.audit_rules(configured.settings, documents)
+            self._audited = documents.digest
+        if documents.named_anybody:
+            end_first_administrator(self._data_dir)
+        if documents.configuration.values != self._told:
+            self._told = documents.configuration.values
+            self._tell_of_settings()
+
+    def _tell_of_settings(self) -> None:
+        missing = object()
+        told, in_force = self._told, self._in_force
+        changed = sorted(path for path in {*told, *in_force} if told.get(path, missing) != in_force.get(path, missing))
+        if changed:
+            _log.warning("settings changed in documents and wait for SIGHUP: %s", ", ".join(changed))

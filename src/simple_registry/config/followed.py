@@ -1,0 +1,106 @@
+"""A value that follows files: looked at again and again, loaded once they stay as they are, exchanged in one step.
+
+    changed ──► unchanged at the next look ──► loaded, unchanged still ──► the new value is in force
+                                          └──► it does not load, or must not be taken ──► the old value stays; `problem`
+
+So nothing is taken of a set of files that is being written. The parent looks, and keeps what loaded last; each worker
+begins with a copy of that, whatever the files are by then, and looks for itself from there on.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from simple_registry.config.values import ConfigError
+
+INTERVAL = 0.3
+"""Seconds between two looks: with two of them and the time to load, a change is in force within one second."""
+
+LOOKS_TO_RETRY = 30
+"""Looks after which what did not load is tried again, unchanged, for the mistake may have been that of the machine; and
+after which files that change at each look are a problem."""
+
+_ATTEMPTS = 5
+
+Value = TypeVar("Value")
+
+logger = logging.getLogger("simple_registry")
+
+
+class Look(Enum):
+    """What a look led to."""
+
+    NOTHING = auto()
+    TAKEN = auto()
+    """There is a new value."""
+    REFUSED = auto()
+    """The old value stays, because of `problem`."""
+
+
+class Followed(Generic[Value]):
+    """A value of files. Looking at them waits for the disk: not for an event loop."""
+
+    def __init__(
+        self,
+        load: Callable[[Value | None], Value],
+        signature: Callable[[], object],
+        before: Value | None = None,
+    ) -> None:
+        """Load now; `load` is given the value in force, and `signature` returns what differs when the files do.
+
+        Raises: ConfigError.
+        """
+        self._load = load
+        self._signature = signature
+        self.value, self._tried = self._begin(before)
+        self._seen = self._tried
+        self._waited = 0
+        self.problem: str | None = None
+        """Why the value is older than the files."""
+
+    def _begin(self, before: Value | None) -> tuple[Value, object]:
+        for _ in range(_ATTEMPTS):
+            seen = self._signature()
+            value = self._load(before)
+            if self._signature() == seen:
+                return value, seen
+        raise ConfigError("the files change while they are read; try again once they are written")
+
+    def look(self) -> Look:
+        """Look once, and take over what changed."""
+        try:
+            return self._look()
+        except ConfigError as error:
+            return self._refuse(str(error))
+        except Exception:
+            logger.exception("files that changed cannot be loaded")
+            return self._refuse("an unexpected failure; see the log")
+
+    def _look(self) -> Look:
+        before, self._seen = self._seen, self._signature()
+        behind = self._seen != self._tried or self.problem is not None
+        self._waited = self._waited + 1 if behind else 0
+        overdue = self._waited >= LOOKS_TO_RETRY
+        if self._seen != before:
+            return self._refuse("the files change all the time") if overdue else Look.NOTHING
+        if self._seen == self._tried and not overdue:
+            return Look.NOTHING
+        return self._take()
+
+    def _take(self) -> Look:
+        """Load, and keep the result unless the files changed meanwhile.
+
+        Raises: ConfigError.
+        """
+        self._tried = self._seen
+        value = self._load(self.value)
+        if self._signature() != self._seen:
+            self._tried = None
+            return Look.NOTHING
+        self.value, self.problem, self._waited = value, None, 0
+        return Look.TAKEN
+
+    def _refuse(self, problem: str) -> Look:
+        self.problem, self._waited = problem, 0
+        return Look.REFUSED

@@ -1,0 +1,44 @@
+"""What systemd, or another service manager, is told of this process (sd_notify(3)); without one, nothing.
+
+READY=1                                the registry serves; also the end of a reload, whatever came of it
+RELOADING=1 with MONOTONIC_USEC=…      SIGHUP was heard, at that time of the monotonic clock
+STOPPING=1                             the end was asked for
+STATUS=…                               a line for `systemctl status`, such as why a reload was refused
+"""
+
+import socket
+import time
+from collections.abc import MutableMapping
+from contextlib import suppress
+
+PATIENCE = 1.0
+"""Seconds for which a manager that does not read is waited for."""
+
+
+class ServiceManager:
+    """Tells the manager that started this process."""
+
+    def __init__(self, environment: MutableMapping[str, str]) -> None:
+        """Take its address out of `environment`, which processes that are started from here inherit."""
+        address = environment.pop("NOTIFY_SOCKET", "")
+        # A first `@` stands for the zero byte of an abstract socket. Other kinds of address are those of machines.
+        self._address = "\0" + address[1:] if address.startswith("@") else address if address.startswith("/") else ""
+
+    def ready(self, status: str) -> None:
+        """Say that the registry serves, after a start or a reload."""
+        self._send("READY=1", f"STATUS={' '.join(status.split())}")
+
+    def reloading(self) -> None:
+        """Say that a reload begins."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+
+    def stopping(self) -> None:
+        """Say that the end begins."""
+        self._send("STOPPING=1", "STATUS=requests in flight are finished")
+
+    def _send(self, *lines: str) -> None:
+        if not self._address:
+            return
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.settimeout(PATIENCE)
+            sender.sendto("\n".join(lines).encode(errors="replace"), self._address)

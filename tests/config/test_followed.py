@@ -1,0 +1,143 @@
+"""A value that follows files, asked with a fake of the files."""
+
+import pytest
+
+from simple_registry.config.followed import LOOKS_TO_RETRY, Followed, Look
+from simple_registry.config.values import ConfigError
+
+
+class Files:
+    """A fake of the files: what loading them gives, or raises, and how often it was tried."""
+
+    def __init__(self):
+        self.content = "old"
+        self.state = 0
+        self.loads = 0
+        self.meanwhile = []
+        """What happens while they are loaded, one after the other."""
+
+    def load(self, _known):
+        self.loads += 1
+        content = self.content
+        if self.meanwhile:
+            self.become(self.meanwhile.pop(0))
+        if isinstance(content, Exception):
+            raise content
+        return content
+
+    def become(self, content):
+        self.content = content
+        self.state += 1
+
+    def followed(self):
+        return Followed(self.load, lambda: self.state)
+
+
+def looks(followed, times):
+    return [followed.look() for _ in range(times)]
+
+
+def test_files_are_loaded_once_and_again_only_when_they_change():
+    files = Files()
+    followed = files.followed()
+    assert looks(followed, 3) == [Look.NOTHING] * 3
+    assert (followed.value, followed.problem, files.loads) == ("old", None, 1)
+    files.become("new")
+    assert looks(followed, 4) == [Look.NOTHING, Look.TAKEN, Look.NOTHING, Look.NOTHING]
+    assert (followed.value, followed.problem, files.loads) == ("new", None, 2)
+
+
+def test_what_changes_from_look_to_look_is_not_loaded():
+    files = Files()
+    followed = files.followed()
+    for _ in range(5):
+        files.become("half")
+        assert followed.look() is Look.NOTHING
+    files.become("new")
+    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert (followed.value, files.loads) == ("new", 2)
+
+
+def test_what_changes_while_it_is_loaded_is_not_taken():
+    files = Files()
+    followed = files.followed()
+    files.become("half")
+    files.meanwhile = ["new"]
+    assert looks(followed, 2) == [Look.NOTHING, Look.NOTHING]
+    assert followed.value == "old"
+    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert followed.value == "new"
+
+
+def test_what_changes_while_it_is_loaded_first_is_loaded_again():
+    files = Files()
+    files.content, files.meanwhile = "half", ["new"]
+    assert files.followed().value == "new"
+
+
+def test_files_that_change_at_each_look_are_a_problem_until_they_rest():
+    files = Files()
+    followed = files.followed()
+    for _ in range(LOOKS_TO_RETRY):
+        files.become("half")
+        last = followed.look()
+    assert last is Look.REFUSED
+    assert (followed.value, followed.problem) == ("old", "the files change all the time")
+    assert followed.look() is Look.TAKEN
+    assert (followed.value, followed.problem) == ("half", None)
+
+
+def test_files_that_change_at_each_load_are_refused_at_the_start():
+    files = Files()
+    files.meanwhile = ["half"] * 20
+    with pytest.raises(ConfigError, match="the files change while they are read"):
+        files.followed()
+
+
+def test_files_that_do_not_load_are_refused_at_the_start():
+    files = Files()
+    files.become(ConfigError("a.yaml:1: wrong"))
+    with pytest.raises(ConfigError, match="wrong"):
+        files.followed()
+
+
+def test_files_that_do_not_load_keep_the_old_value_and_say_why():
+    files = Files()
+    followed = files.followed()
+    files.become(ConfigError("a.yaml:1: wrong"))
+    assert looks(followed, 3) == [Look.NOTHING, Look.REFUSED, Look.NOTHING]
+    assert (followed.value, followed.problem) == ("old", "a.yaml:1: wrong")
+    files.become("new")
+    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert (followed.value, followed.problem) == ("new", None)
+
+
+def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed():
+    files = Files()
+    followed = files.followed()
+    files.become(ConfigError("cannot read a.yaml: Too many open files"))
+    looks(followed, 2)
+    files.content = "new"
+    assert looks(followed, LOOKS_TO_RETRY) == [Look.NOTHING] * (LOOKS_TO_RETRY - 1) + [Look.TAKEN]
+    assert (followed.value, followed.problem, files.loads) == ("new", None, 3)
+    looks(followed, 2 * LOOKS_TO_RETRY)
+    assert files.loads == 3
+
+
+@pytest.mark.parametrize("fails", ["load", "signature"])
+def test_a_defect_of_ours_keeps_the_old_value_and_is_logged_with_its_traceback(monkeypatch, caplog, fails):
+    files = Files()
+    followed = files.followed()
+
+    def defect(*_):
+        raise RuntimeError("a defect")
+
+    files.become("new")
+    monkeypatch.setattr(followed, f"_{fails}", defect)
+    assert looks(followed, 2)[-1] is Look.REFUSED
+    assert followed.value == "old"
+    assert "see the log" in followed.problem
+    assert "RuntimeError: a defect" in caplog.text
+    monkeypatch.undo()
+    looks(followed, LOOKS_TO_RETRY)
+    assert (followed.value, followed.problem) == ("new", None)
