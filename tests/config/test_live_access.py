@@ -188,19 +188,31 @@ def test_a_writer_that_pauses_between_any_two_bytes_never_widens_anything(tmp_pa
     file.write_text(FORMER)
     documents = follow_documents((tmp_path,), None)
     allowed |= width(documents.value.rules)
+    with file.open("wb", buffering=0) as written:  # in place, as editors, cp and scp write
+        for end in range(len(WRITTEN)):
+            written.write(WRITTEN[end : end + 1].encode())
+            for _ in range(3):
+                documents.look()
+            assert "a program writes to it" in documents.problem
+            assert width(documents.value.rules) <= allowed, WRITTEN[:end]
+    documents.look()
+    assert documents.problem is None
+    assert "^team/shared(:.+)?$" in width(documents.value.rules)
+
+
+def test_a_writer_that_ends_too_early_never_widens_a_line(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(FORMER)
+    documents = follow_documents((tmp_path,), None)
+    allowed = width(documents.value.rules)
     for end in range(len(WRITTEN)):
-        file.write_text(WRITTEN[:end])  # in place, as editors, cp and scp write
-        documents.look()
-        if not WRITTEN[:end].endswith("\n"):  # here it may pause for ever
+        file.write_text(WRITTEN[:end])
+        documents.look()  # at the end of a line it may pause for one look, where the system does not tell of writers
+        if not WRITTEN[:end].endswith("\n"):
             documents.look()
             documents.look()
             assert documents.problem is not None
         assert width(documents.value.rules) <= allowed, WRITTEN[:end]
-    file.write_text(WRITTEN)
-    documents.look()
-    documents.look()
-    assert documents.problem is None
-    assert "^team/shared(:.+)?$" in width(documents.value.rules)
 
 
 @pytest.mark.parametrize("content", ["", "# who may do what\n", "---\n"])
@@ -403,3 +415,19 @@ def test_documents_that_vanish_leave_everything_as_it_was(server):
     server.process.send_signal(signal.SIGHUP)
     server.until(lambda: "not reloaded, everything stays as it was" in server.log, 10)
     assert server.catalog() == {200}
+
+
+def test_what_a_program_still_writes_is_in_force_on_no_worker_until_it_is_closed(server):
+    binding = DOCUMENTS.format(hashed="", scope=CATALOG).rpartition("---\n")[2].replace("{name: bob}", "{name: b}", 1)
+    with (server.rules / "b.yaml").open("wb", buffering=0) as written:
+        written.write(binding.encode())
+        server.until(lambda: server.configuration() == {"stale"}, 10)
+        victims = server.workers()
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        server.until(lambda: len(server.workers() - victims) == WORKERS, 10)
+        time.sleep(1.0)
+        assert server.catalog() == {403}
+        assert server.configuration() == {"stale"}
+    server.until(lambda: server.catalog() == {200}, 10)
+    server.until(lambda: server.configuration() == {"current"}, 10)

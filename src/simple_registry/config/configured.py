@@ -6,7 +6,8 @@ from pathlib import Path
 from simple_registry.config.followed import Followed
 from simple_registry.config.load import Loaded, load_documents
 from simple_registry.config.settings import Administrator, Certificate, Settings
-from simple_registry.config.watch import signature
+from simple_registry.config.watch import directories_of, signature
+from simple_registry.config.writers import Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,16 @@ def follow_documents(
 
     Raises: ConfigError.
     """
+    writers = Writers()
+
+    def unfinished() -> str | None:
+        found = signature(directories)
+        written = writers.look(directories_of(found)) & {path for path, *_ in found}
+        return f"{min(written)}: a program writes to it, and has not closed it yet" if written else None
+
     return Followed(
-        lambda known: load_documents(directories, administrator, known), lambda: signature(directories), before
+        lambda known: load_documents(directories, administrator, known),
+        lambda: signature(directories),
+        before,
+        unfinished=unfinished,
     )

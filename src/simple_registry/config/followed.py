@@ -46,13 +46,18 @@ class Followed(Generic[Value]):
         load: Callable[[Value | None], Value],
         signature: Callable[[], object],
         before: Value | None = None,
+        *,
+        unfinished: Callable[[], str | None] = lambda: None,
     ) -> None:
         """Load now; `load` is given the value in force, and `signature` returns what differs when the files do.
+
+        What changes later is loaded when `unfinished` does not say why it had better not.
 
         Raises: ConfigError.
         """
         self._load = load
         self._signature = signature
+        self._unfinished = unfinished
         self.value, self._tried = self._begin(before)
         self._seen = self._tried
         self._waited = 0
@@ -60,6 +65,7 @@ class Followed(Generic[Value]):
         """Why the value is older than the files."""
 
     def _begin(self, before: Value | None) -> tuple[Value, object]:
+        self._unfinished()
         for _ in range(_ATTEMPTS):
             seen = self._signature()
             value = self._load(before)
@@ -78,6 +84,7 @@ class Followed(Generic[Value]):
             return self._refuse("an unexpected failure; see the log")
 
     def _look(self) -> Look:
+        unfinished = self._unfinished()
         before, self._seen = self._seen, self._signature()
         behind = self._seen != self._tried or self.problem is not None
         self._waited = self._waited + 1 if behind else 0
@@ -86,6 +93,8 @@ class Followed(Generic[Value]):
             return self._refuse("the files change all the time") if overdue else Look.NOTHING
         if self._seen == self._tried and not overdue:
             return Look.NOTHING
+        if unfinished is not None:
+            return Look.NOTHING if unfinished == self.problem else self._refuse(unfinished)
         return self._take()
 
     def _take(self) -> Look:

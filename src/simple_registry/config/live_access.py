@@ -51,6 +51,7 @@ class LiveAccess:
         """Begin with the documents that the parent loaded last, whatever the files are now."""
         self._documents = documents
         self._interval = interval
+        documents.look()  # from now on this process hears of writers; one that pauses must not begin before that
         self.rules = documents.value.rules
         self.reloads = 0
         self.failures = 0

@@ -26,6 +26,11 @@ def signature(directories: Iterable[Path]) -> Signature:
     return tuple(sorted(entries))
 
 
+def directories_of(found: Signature) -> Iterable[str]:
+    """Return the directories in a signature."""
+    return (path for path, *rest in found if rest[1:] == [0, 0, 0])
+
+
 def _walk(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, int, int, int, int]]:
     """Yield what is at `path` and below. What vanishes while we look is simply not there."""
     try:
