@@ -600,7 +600,7 @@ def test_an_expired_credential_finishes_its_own_upload_and_does_nothing_else(wor
     clock.advance(400)
     digest = digest_of(b"late bytes")
     assert refused(world.get("/v2/", token=token))
-    world.run(world.application._tokens.settle())  # the use of an issued token is noted
+    world.settle()  # the use of an issued token is noted
     with world.unchanged():
         for path in ("/v2/", "/v2/team/app/manifests/v1", "/v2/lib/base/manifests/v1", "/token", "/v2/_catalog"):
             assert refused(world.get(path, token=token))
@@ -622,7 +622,7 @@ def test_an_expired_credential_finishes_no_upload_that_is_younger_than_its_end(w
     clock.advance(400)
     location = world.post("/v2/team/app/blobs/uploads/", **user).location
     assert refused(world.get("/v2/", token=token))
-    world.run(world.application._tokens.settle())
+    world.settle()
     with world.unchanged():
         reply = world.patch(location, token=token, body=b"x")
         assert refused(reply)
@@ -641,7 +641,7 @@ def test_an_expired_credential_is_good_for_nothing_a_day_later(world, clock, pro
     assert world.patch(location, token=token, body=b"x").status == 202
     clock.advance(400)
     assert refused(world.get("/v2/", token=token))
-    world.run(world.application._tokens.settle())
+    world.settle()
     with world.unchanged():
         assert refused(world.patch(location, token=token, body=b"x"))
         assert refused(world.get(location, token=token))

@@ -306,9 +306,15 @@ class Front:
     @contextmanager
     def unchanged(self) -> Iterator[None]:
         """Check that the stores keep after the block exactly what they kept before it."""
+        self.settle()
         before = self.kept.snapshot()
         yield
+        self.settle()
         assert self.kept.snapshot() == before
+
+    def settle(self) -> None:
+        """Wait until the uses of issued tokens are noted, which happens beside the answers."""
+        self.run(self.application._tokens.settle())
 
 
 def basic(user: str, password: str) -> str:
