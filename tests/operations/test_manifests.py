@@ -1,8 +1,6 @@
 """The operations on manifests: all or nothing, checked before and in the transaction."""
 
-import asyncio
 import json
-import time
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -26,7 +24,6 @@ from simple_registry.operations import manifests as module
 from simple_registry.operations.manifests import (
     ANNOTATIONS_KEPT,
     IN_MEMORY,
-    READ_AT_ONCE,
     Manifests,
     Required,
     kept_annotations,
@@ -327,28 +324,6 @@ def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
 
 
 # ---------------------------------------------------------------- large ones
-
-
-def test_large_manifests_are_taken_in_one_at_a_time(front, manifests, monkeypatch):
-    at_once, most = [], []
-    read = manifests._read
-
-    def counting(*arguments):
-        at_once.append(None)
-        most.append(len(at_once))
-        time.sleep(0.01)
-        found = read(*arguments)
-        at_once.pop()
-        return found
-
-    monkeypatch.setattr(manifests, "_read", counting)
-    data = [encode(index(annotations={"n": str(n), "filler": "x" * READ_AT_ONCE})) for n in range(4)]
-
-    async def push_all():
-        await asyncio.gather(*(manifests.put(A, digest_of(each), each, content_type=None) for each in data))
-
-    front.run(push_all())
-    assert most == [1] * 4
 
 
 def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, manifests):

@@ -11,6 +11,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import RegistryError
 from simple_registry.operations import tokens as module
 from simple_registry.operations.tokens import (
+    LISTED,
     TokenRequestInvalid,
     Tokens,
     TokenUnknown,
@@ -160,6 +161,13 @@ def test_tokens_are_listed_by_owner_or_all(tokens):
     assert not rest.more
     assert not tokens.page(None, last=None, limit=5).more
     assert not tokens.page(None, last=None, limit=0).rows
+
+
+def test_a_page_of_tokens_is_bounded(tokens):
+    made = [create(tokens)[0] for _ in range(LISTED + 1)]
+    page = tokens.page(None, last=None, limit=10_000)
+    assert (list(page.rows), page.more) == (made[:-1], True)
+    assert list(tokens.page(None, last=page.rows[-1].token_id, limit=10_000).rows) == made[-1:]
 
 
 def test_a_revoked_token_is_gone(tokens):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -133,6 +134,10 @@ class Manifests:
             await _read_intact(row, content)
         return content
 
+    def turn(self, size: int) -> AbstractAsyncContextManager[object]:
+        """Return what to hold while a manifest of `size` bytes is put: large ones wait for each other."""
+        return self._large_pushes if size > READ_AT_ONCE else nullcontext()
+
     async def put(
         self,
         repository: RepositoryName,
@@ -143,7 +148,7 @@ class Manifests:
         tags: Sequence[Tag] = (),
         precondition: Precondition = UNCONDITIONAL,
     ) -> Pushed:
-        """Store a manifest and point the reference (and `tags`) at it, or change nothing.
+        """Store a manifest and point the reference (and `tags`) at it, or change nothing; called within its `turn`.
 
         `precondition` is asked of all tags, or of the digest when there are none.
 
@@ -153,13 +158,11 @@ class Manifests:
         if not isinstance(reference, Digest):
             tags = (reference, *tags)
         if len(data) <= READ_AT_ONCE:
-            push = _Push(data, tags, precondition, *self._read(data, reference, content_type))
-            previous = await self._keep(repository, push)
+            row, parts = self._read(data, reference, content_type)
         else:
-            async with self._large_pushes:
-                read = await asyncio.to_thread(self._read, data, reference, content_type)
-                push = _Push(data, tags, precondition, *read)
-                previous = await self._keep(repository, push)
+            row, parts = await asyncio.to_thread(self._read, data, reference, content_type)
+        push = _Push(data, tags, precondition, row, parts)
+        previous = await self._keep(repository, push)
         return Pushed(push.row.digest, push.row.size, push.row.subject, previous)
 
     async def delete(

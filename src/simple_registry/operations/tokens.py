@@ -37,6 +37,8 @@ PER_OWNER = 1000
 LONGEST_DESCRIPTION = 200
 LONGEST_SCOPE = 500
 MOST_SCOPES = 100
+LISTED = 100
+"""Tokens on one page: the scopes of each may take 50 KB."""
 TOUCH_INTERVAL = 60
 """Seconds between two notes of a token's use."""
 
@@ -146,9 +148,10 @@ class Tokens:
         return self._rows.find_token_by_id(token_id)
 
     def page(self, owner: str | None, *, last: str | None, limit: int) -> TokenPage:
-        """Return up to `limit` tokens of an owner, or of everybody, oldest first, after the id `last`."""
+        """Return up to `limit` tokens (and `LISTED`) of an owner, or of all, oldest first, after the id `last`."""
         if limit == 0:
             return TokenPage((), more=False)
+        limit = min(limit, LISTED)
         rows = self._rows.page_tokens(owner, last, limit + 1)
         return TokenPage(rows[:limit], more=len(rows) > limit)
 

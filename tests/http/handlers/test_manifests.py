@@ -543,6 +543,47 @@ def test_a_manifest_of_the_largest_size_keeps_no_other_request_waiting(front):
     assert max(gaps) < 0.2
 
 
+def large(number):
+    return encode(index(annotations={"n": str(number), "filler": "x" * manifests.READ_AT_ONCE}))
+
+
+def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):
+    at_once, most = [], []
+    read = manifests.Manifests._read
+
+    def counting(*arguments):
+        at_once.append(None)
+        most.append(len(at_once))
+        found = read(*arguments)
+        at_once.pop()
+        return found
+
+    monkeypatch.setattr(manifests.Manifests, "_read", counting)
+    replies = front.together(
+        *(front.send("PUT", f"/v2/team/app/manifests/v{number}", body=large(number)) for number in range(4))
+    )
+    assert [reply.status for reply in replies] == [201] * 4
+    assert most == [1] * 4
+
+
+def test_who_may_not_push_any_more_when_the_turn_comes_is_refused(make_front, monkeypatch):
+    pushes = binding("bob", ("*", "*"), "^team/.+$", name="pushes")
+    front = make_front(rules=rules(pushes, users=["bob"]))
+    read = manifests.Manifests._read
+
+    def read_and_take_the_right(*arguments):
+        front.access.rules = rules(users=["bob"])
+        return read(*arguments)
+
+    monkeypatch.setattr(manifests.Manifests, "_read", read_and_take_the_right)
+    replies = front.together(
+        *(front.send("PUT", f"/v2/team/app/manifests/v{number}", body=large(number), user="bob") for number in range(2))
+    )
+    assert [reply.status for reply in replies] == [201, 403]
+    front.access.rules = rules(pushes, users=["bob"])
+    assert front.get("/v2/team/app/tags/list", user="bob").json["tags"] == ["v0"]
+
+
 def test_one_byte_more_is_refused_before_any_is_read(front):
     with front.unchanged():
         reply = put(front, "v1", sized(LIMIT + 1), OCI_INDEX)

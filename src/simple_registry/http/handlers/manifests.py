@@ -39,14 +39,16 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
     asked_about = tags if tags and isinstance(reference, Digest) else (reference, *tags)
     precondition = call.precondition(Resource.MANIFESTS, *(scope_of(repository, each) for each in asked_about))
     data = await read_bounded(call.body, call.registry.manifest_size)
-    pushed = await call.registry.manifests.put(
-        repository,
-        reference,
-        data,
-        content_type=call.request.headers.get("content-type"),
-        tags=tags,
-        precondition=precondition,
-    )
+    async with call.registry.manifests.turn(len(data)):
+        await call.standing.confirm()  # the turn may have taken a while to come
+        pushed = await call.registry.manifests.put(
+            repository,
+            reference,
+            data,
+            content_type=call.request.headers.get("content-type"),
+            tags=tags,
+            precondition=precondition,
+        )
     headers = [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)]
     return Response(201, headers, events=_push_events(repository, pushed))
 
