@@ -11,7 +11,7 @@ from simple_registry.access.tokens import StaticToken, token_hash
 
 NOW = 1_800_000_000.0
 READER = Role("reader", frozenset({Resource.MANIFESTS, Resource.BLOBS}), frozenset({"GET", "HEAD"}))
-BOB = User("bob", frozenset({"team"}), "$2b$...")
+BOB = User("bob", frozenset({"team"}), "$2b$14$...")
 ISSUER = TrustedIssuer("ci", "https://ci", ("r",), KeysFromPem(()), user_prefix="ci:")
 
 
@@ -90,6 +90,13 @@ def test_groups_without_members_are_told_unless_they_may_come_with_tokens():
     assert "'taem'" in advice[3]
     assert texts(declared(bindings=both, issuers=(ISSUER,))) != []
     assert texts(declared(bindings=both, issuers=(replace(ISSUER, groups_claim="groups"),))) == []
+
+
+def test_hashes_that_make_every_login_slow_are_told():
+    slow = replace(BOB, password_hash="$2b$15$...")
+    ((kind, name, at, text),) = texts(declared(users={"bob": slow}))
+    assert (kind, name, at) == ("User", "bob", ("passwordHash",))
+    assert "cost 15" in text
 
 
 def test_users_who_cannot_log_in_or_may_do_nothing_are_told():

@@ -34,8 +34,9 @@ def test_hashes_of_every_form_verify(form):
 
 @pytest.mark.parametrize(
     ("password", "reason"),
-    [("", "empty"), ("a\0b", "NUL"), ("x" * 73, "73 bytes"), ("é" * 37, "74 bytes"), ("\ud800", "Unicode")],
-)
+    [("", "empty"), ("a\0b", "NUL"), ("x" * 73, "73 bytes"), ("é" * 37, "74 bytes"), ("\ud800", "Unicode"),
+     ("srt_x", "token"), ("eyJ0.e30.x", "token"), ("eyJ..", "token"), ("eyJ0.e30.x=", "token")],
+)  # fmt: skip
 def test_what_bcrypt_would_cut_or_misread_is_refused(password, reason):
     with pytest.raises(UnusablePassword, match=reason):
         hash_password(password, FAST)
@@ -97,3 +98,8 @@ def test_an_unknown_user_costs_what_the_known_ones_do(monkeypatch, cost):
 @given(st.text(max_size=80), st.one_of(st.none(), st.text(max_size=70), st.just(GO_HASH)))
 def test_verifying_never_raises(password, password_hash):
     assert verify_password(password, password_hash, cost=4) in (True, False)
+
+
+@pytest.mark.parametrize("password", ["eyJ", "eyJ.x", "xeyJ0.e30.x", "eyJ0.e30.x.y", "sr_x", "SRT_x"])
+def test_passwords_that_only_resemble_tokens_are_passwords(password):
+    assert verify_password(password, hash_password(password, FAST))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from simple_registry.access.identity import ANONYMOUS_NAME
 from simple_registry.access.issuers import TrustedIssuer
+from simple_registry.access.passwords import HIGHEST_COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.roles import Binding, Role, User
 from simple_registry.access.samples import sample_scopes
@@ -78,6 +79,16 @@ def _about_users(declared: Declared) -> Iterator[Advice]:
         if not known:
             yield Advice(
                 "User", user.name, "has no passwordHash and no Token; only 'token create' lets the user log in"
+            )
+        cost = cost_of(user.password_hash) if user.password_hash else 0
+        if cost > HIGHEST_COST:
+            # Unknown users cost as much as the dearest hash, or the time would tell them apart.
+            yield Advice(
+                "User",
+                user.name,
+                f"has a passwordHash of cost {cost}, and each wrong password of anybody takes as long; "
+                f"{HIGHEST_COST} is the most that is of use",
+                ("passwordHash",),
             )
 
 

@@ -4,19 +4,26 @@ Time tells which users exist when their hashes cost differently. So a wrong pass
 hash there is: after a hash of cost c come others of cost c, c+1, … k-1, and 2^c + (2^c + … + 2^(k-1)) = 2^k.
 
 bcrypt reads at most 72 bytes of a password. What it would cut is refused here when a hash is made, and never matches
-when one is verified. Hashing and verifying take a quarter of a second at the default cost, on the thread that calls
-them: callers keep them off event loops.
+when one is verified. So is what looks like a token: sent in the place of a password, it is taken for a token only.
+Hashing and verifying take a quarter of a second at the default cost, on the thread that calls them: callers keep them
+off event loops.
 """
 
 import re
 
 import bcrypt
 
+from simple_registry.access.tokens import ISSUED_PREFIX
+
 COST = 12
+HIGHEST_COST = 14
+"""Above this, about a second, a login takes longer than anyone should wait; it is advised against."""
 LONGEST = 72
 
 # Cost, 128 bits of salt in 22 characters (the last carries two bits, so only four are possible), 184 bits of hash.
 _HASH = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
+# How the header of every JWT begins: `{"`, in Base64.
+_JWT_PREFIX, _JWT_DOTS = "eyJ", 2
 # What a login of an unknown user is verified against, at any cost. Nobody knows a password that has this hash.
 _NOBODY = "$2b${cost:02d}$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
 
@@ -29,10 +36,16 @@ def hash_password(password: str, cost: int = COST) -> str:
     """Return the `$2b$` hash of `password`.
 
     Raises:
-        UnusablePassword: it is empty, longer than 72 bytes of UTF-8, or holds a NUL byte or half a character.
+        UnusablePassword: it is empty, longer than 72 bytes of UTF-8, looks like a token, or holds a NUL byte or half a
+            character.
 
     """
     return bcrypt.hashpw(_usable(password), bcrypt.gensalt(cost)).decode("ascii")
+
+
+def is_like_token(text: str) -> bool:
+    """Return whether `text` begins as an issued token, or begins as a JWT and has as many parts."""
+    return text.startswith(ISSUED_PREFIX) or (text.startswith(_JWT_PREFIX) and text.count(".") == _JWT_DOTS)
 
 
 def is_password_hash(text: str) -> bool:
@@ -71,6 +84,8 @@ def _usable(password: str) -> bytes:
         raise UnusablePassword("the password is not valid Unicode text") from None
     if not encoded:
         raise UnusablePassword("the password is empty")
+    if is_like_token(password):
+        raise UnusablePassword("the password looks like a token, and would be taken for one; choose another")
     if b"\0" in encoded:
         raise UnusablePassword("the password holds a NUL byte")
     if len(encoded) > LONGEST:
