@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,15 +24,17 @@ from simple_registry.http import access_log
 from simple_registry.http.application import HttpApplication
 from simple_registry.http.audit import Audit, Write, rules_line
 from simple_registry.http.authentication import Authenticator, ExternalVerifier
-from simple_registry.http.brake import LoginBrake
 from simple_registry.http.call import Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.dispatch import Dispatcher
 from simple_registry.http.external_tokens import ExternalTokens
 from simple_registry.http.handlers.token import REFRESH_LIFE, TokenService
 from simple_registry.http.issuer_keys import IssuerKeys, KeyRefresh
+from simple_registry.http.login_memory import KnownLogin, LoginMemory
+from simple_registry.http.login_throttle import KNOWN_DAYS, LoginThrottle
 from simple_registry.http.origins import Origins
 from simple_registry.http.password_verifier import PasswordVerifier
+from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.measuring import (
     LAYOUT,
     measure_access,
@@ -63,6 +66,7 @@ from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.key_file import KeyFile
 from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.login_file import LoginFile
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
@@ -166,14 +170,21 @@ class RegistryApplication:
         log: access_log.Write = access_log.write_record,
         measures: Measures | None = None,
         audit: Write | None = None,
+        logins: LoginMemory | None = None,
+        keep_login: Callable[[KnownLogin], None] | None = None,
     ) -> None:
-        """Put the layers together; without `measures`, they are measured for this process alone."""
+        """Put the layers together.
+
+        Without `measures` and `logins`, this process measures and remembers for itself alone; `keep_login` writes a
+        login to where the next start finds it, and waits for the disk.
+        """
         self._measures = measures = measures or Measures(Processes(LAYOUT, 1))
         self._stores = stores
         self._access = trust.access
         self._external = trust.external
         self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
+        self._write_login = keep_login
         self._tokens = Tokens(stores.metadata, clock, new_secret=new_token, hash_secret=token_hash)
         self.background: list[Background] = [measures]
         """What `start` starts; filled before."""
@@ -197,10 +208,19 @@ class RegistryApplication:
             known=lambda name: self._rules().knows(name),
         )
         signer = TokenSigner(trust.signing_keys)
+        memory = logins or LoginMemory()
+        throttle = LoginThrottle(memory, clock, self._keep_login)
+        self._passwords = PasswordVerifier(
+            verify=verify_password,
+            executor=self._executor,
+            threads=PASSWORD_THREADS,
+            clock=clock,
+            memory=memory,
+            throttle=throttle,
+        )
         authenticator = Authenticator(
             self._rules,
-            passwords=PasswordVerifier(verify=verify_password, executor=self._executor, clock=clock),
-            brake=LoginBrake(clock),
+            passwords=self._passwords,
             tokens=self._tokens,
             signer=signer,
             external=trust.external,
@@ -223,7 +243,8 @@ class RegistryApplication:
         )
         origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
         challenger = Challenger(settings.web.challenge, origins)
-        dispatcher = Dispatcher(registry, authenticator, challenger, self._rules, clock)
+        proxies = ProxySigns(origins, memory, throttle)
+        dispatcher = Dispatcher(registry, authenticator, challenger, proxies, rules=self._rules, clock=clock)
         self.find_client = origins.find_client
         self.trusts = origins.trusts
         self.http = HttpApplication(
@@ -241,6 +262,12 @@ class RegistryApplication:
 
     def _rules(self) -> AccessRules:
         return self._access.rules
+
+    def _keep_login(self, login: KnownLogin) -> None:
+        """Write a login to where the next start finds it, in a thread."""
+        if self._write_login is not None:
+            with suppress(RuntimeError):  # everything ends, the threads first
+                self._executor.submit(self._write_login, login)
 
     def _readiness(self) -> Mapping[str, object]:
         self._stores.metadata.check()
@@ -263,6 +290,7 @@ class RegistryApplication:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._external.close()
         await self._tokens.settle()
+        self._passwords.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
         await self._stores.metadata.close()
 
@@ -328,8 +356,22 @@ def prepare(settings: Settings) -> DataDirectory:
     return directory
 
 
-def build(configured: Configured, worker: int, processes: Processes | None = None) -> Application:
-    """Return the registry that a worker serves from its prepared data directory, measured as one of `processes`."""
+def remembered_logins(settings: Settings) -> LoginMemory:
+    """Return what all workers are to remember of logins, with those of before from the prepared data directory."""
+    return LoginMemory(KnownLogin(*login) for login in _login_file(settings).load())
+
+
+def _login_file(settings: Settings) -> LoginFile:
+    return LoginFile(Layout(settings.data_dir).logins, Disk(), SystemClock(), keep_days=KNOWN_DAYS)
+
+
+def build(
+    configured: Configured, worker: int, processes: Processes | None = None, logins: LoginMemory | None = None
+) -> Application:
+    """Return the registry that a worker serves from its prepared data directory.
+
+    It is measured as one of `processes`, and shares what it remembers of `logins` with them.
+    """
     settings, clock = configured.settings, SystemClock()
     layout = Layout(settings.data_dir)
     disk, threads = Disk(), Threads()
@@ -355,8 +397,17 @@ def build(configured: Configured, worker: int, processes: Processes | None = Non
     audit_file = None if settings.audit is None else AuditFile(settings.audit)
     if audit_file is not None:
         measure_audit(measures, audit_file)
+    login_file = _login_file(settings)
     application = RegistryApplication(
-        settings, stores, trust, clock, log=log, measures=measures, audit=audit_file.write if audit_file else None
+        settings,
+        stores,
+        trust,
+        clock,
+        log=log,
+        measures=measures,
+        audit=audit_file.write if audit_file else None,
+        logins=logins,
+        keep_login=lambda login: login_file.add(login.user, login.network, login.day),
     )
     application.background += [access, KeyRefresh(issuer_keys, lambda: access.rules.issuers)]
     if worker == MAINTENANCE_WORKER:

@@ -65,6 +65,27 @@ def test_warnings_about_what_was_read_are_said_once(tmp_path, caplog):
     assert caplog.text.count(f"{tmp_path}/a.yaml:10: spec.web.tokenTimeout is 5s") == 1
 
 
+ANONYMOUS = "kind: User\nmetadata: {name: anonymous}\n---\n"
+SETTINGS = "kind: Configuration\nmetadata: {name: c}\nspec: {web: {%s}}\n"
+
+
+@pytest.mark.parametrize(
+    ("documents", "warned"),
+    [
+        ("", False),
+        (ANONYMOUS, True),
+        (SETTINGS % "challenge: bearer", True),
+        (ANONYMOUS + SETTINGS % "challenge: basic", False),
+        (SETTINGS % "challenge: bearer, trustedProxies: [unix]", False),
+        (ANONYMOUS + SETTINGS % "externalURL: 'http://registry:5000'", False),
+    ],
+)
+def test_clients_that_cannot_be_told_where_to_get_tokens_are_warned_about(tmp_path, documents, warned):
+    (tmp_path / "a.yaml").write_text(documents)
+    warnings = _read(CommandLine(config_dirs=(tmp_path,))).settings.warnings
+    assert any("are asked for Basic credentials" in warning for warning in warnings) is warned
+
+
 def test_documents_that_do_not_load_are_not_read(tmp_path):
     (tmp_path / "a.yaml").write_text("kind: User\nmetadata: {name: 'a:b'}\n")
     with pytest.raises(ConfigError, match=r"a.yaml:1: 'a:b' is not a user name"):

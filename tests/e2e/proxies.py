@@ -113,12 +113,16 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a test puts into a configuration: addresses to listen on, certificates, the registry behind."""
+    """What a test puts into a configuration: addresses to listen on, certificates, the registry behind.
+
+    Without `told` the registry is told nothing: the proxy adds no headers, as far as it can be kept from that.
+    """
 
     listen: Sequence[str]
     certificates: Certificates
     registry: Registry
     home: Path
+    told: bool = True
 
     def upstream(self, unix: str) -> str:
         """Return the registry's address, with `unix` before the path of a socket."""
@@ -135,6 +139,7 @@ def _nginx(wiring: Wiring) -> list[str | Path]:
             "/etc/nginx/registry.key": str(files.key),
             "127.0.0.1:5000": wiring.upstream("unix:"),
         },
+        told=wiring.told,
     )
     temporary = [f"{name}_temp_path {wiring.home};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     around = [
@@ -158,6 +163,7 @@ def _caddy(wiring: Wiring) -> list[str | Path]:
             "/etc/caddy/registry.key": str(files.key),
             "127.0.0.1:5000": wiring.upstream("unix/"),
         },
+        told=wiring.told,
     )
     path = wiring.home / "Caddyfile"
     path.write_text("{\n\tadmin off\n\tauto_https disable_redirects\n}\n" + site)  # port 80 is the trap's
@@ -174,6 +180,7 @@ def _haproxy(wiring: Wiring) -> list[str | Path]:
             "/etc/haproxy/registry.pem": str(pem),
             "127.0.0.1:5000": wiring.upstream("unix@"),
         },
+        told=wiring.told,
     )
     path = wiring.home / "haproxy.cfg"
     path.write_text(f"global\n    maxconn 200\n    nbthread 1\n\n{site}")
@@ -184,9 +191,10 @@ _COMMANDS = {"nginx": _nginx, "caddy": _caddy, "haproxy": _haproxy}
 """For each proxy, what writes its files and returns its command line."""
 
 
-def _adapted(name: str, substitutions: Mapping[str, str]) -> str:
+def _adapted(name: str, substitutions: Mapping[str, str], *, told: bool) -> str:
     """Return a proxy's configuration with this machine's addresses and files."""
-    text = CONFIGURATIONS[name]
+    lines = CONFIGURATIONS[name].splitlines(keepends=True)
+    text = "".join(line for line in lines if told or "X-Forwarded" not in line)
     for old, new in substitutions.items():
         if text.count(old) != 1:
             raise AssertionError(f"the configuration of {name} does not have {old!r} once")
@@ -262,16 +270,19 @@ def _server(trap: Trap) -> socketserver.ThreadingTCPServer:
 
 
 @contextmanager
-def serve_behind(proxy: str, backend: str, folder: Path, trap: Trap) -> Iterator[Registry]:
-    """Run a registry behind a proxy for the length of the block, as the proxy's clients see it, with content."""
+def serve_behind(proxy: str, backend: str, folder: Path, trap: Trap, *, told: bool = True) -> Iterator[Registry]:
+    """Run a registry behind a proxy for the length of the block, as the proxy's clients see it, with content.
+
+    Without `told`, neither the proxy nor the documents tell the registry that it is behind one.
+    """
     if shutil.which(proxy, path=environment(folder / "home")["PATH"]) is None:
         unavailable(f"{proxy} is not installed")
     kind, certificates = KINDS[backend], issue(folder, [trap.address])
     address = kind.address.format(folder=folder)
-    with serve(folder / "registry", configuration=_documents(kind), address=address) as registry:
+    with serve(folder / "registry", configuration=_documents(kind if told else None), address=address) as registry:
         port = _free_port(trap.address)
         listen = [f"{trap.address}:{each}" for each in (port, *trap.ports)]
-        command = _COMMANDS[proxy](Wiring(listen, certificates, registry, folder / "home"))
+        command = _COMMANDS[proxy](Wiring(listen, certificates, registry, folder / "home", told))
         with running(command, folder / "home", lambda _: all(map(_answers, listen))):
             front = replace(
                 registry,
@@ -294,14 +305,14 @@ def secrets_for(client: str) -> str:
     return f"private/secrets-for-{client}"
 
 
-def _documents(kind: Backend) -> str:
+def _documents(kind: Backend | None) -> str:
     """Return the registry's documents: everybody pulls public/**, users do everything."""
     users = [
         {"passwordHash": bcrypt.hashpw(account.secret.encode(), bcrypt.gensalt(rounds=4)).decode()}
         for account in (ACCOUNT, NEWCOMER)
     ]
     documents = [
-        ("Configuration", "proxies", {"web": {"trustedProxies": [kind.trusted]}}),
+        ("Configuration", "proxies", {"web": {"trustedProxies": [kind.trusted]} if kind else {}}),
         ("User", ACCOUNT.username, users[0]),
         ("User", NEWCOMER.username, users[1]),
         ("User", "anonymous", {}),

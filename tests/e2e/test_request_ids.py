@@ -24,16 +24,20 @@ def lines(registry, message):
 
 
 def test_a_line_that_is_written_deep_inside_has_the_id_of_its_own_request(registry):
-    wrong = base64.b64encode(b"guesser:wrong").decode()
+    guesses = [base64.b64encode(f"guesser:wrong {number}".encode()).decode() for number in range(5)]
     busy = threading.Thread(target=lambda: [registry.request("GET", "/v2/") for _ in range(100)])
     busy.start()
     refused = [
-        registry.request("GET", "/v2/", headers={"Authorization": f"Basic {wrong}"}, anonymous=True) for _ in range(5)
+        registry.request("GET", "/v2/", headers={"Authorization": f"Basic {guess}"}, anonymous=True)
+        for guess in guesses
     ]
     busy.join()
     assert [answer.status for answer in refused] == [401] * 5
-    (braked,) = lines(registry, "logins are braked")
-    assert braked["request"] == refused[-1].headers["x-request-id"]
+    (throttled,) = lines(registry, "login attempts throttled")
+    assert throttled["request"] == refused[-1].headers["x-request-id"]
+    deadline = time.monotonic() + 5
+    while len(lines(registry, "request")) < 105 and time.monotonic() < deadline:
+        time.sleep(0.01)  # lines are written at the end of a turn of the event loop
     ids = [line["request"] for line in lines(registry, "request")]
     assert len(set(ids)) == len(ids) == 105
 

@@ -79,7 +79,15 @@ def test_the_token_endpoint_never_sends_clients_to_itself(mode):
     ],
 )
 def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
-    request = Request("POST", "/v2/team/app/blobs/uploads/", query, {}, None, "id", host="r.example")
+    request = Request("POST", "/v2/team/app/blobs/uploads/", query, {}, None, "id", host="r.example", secure=True)
     permission = Permission("POST", Resource.BLOBS, "team/app")
     challenger = Challenger(ChallengeMode.BEARER, Origins())
     assert f'scope="{scope}"' in challenger.challenge(request, Unauthorized(), permission, anonymous=False)
+
+
+@pytest.mark.parametrize("mode", ["auto", "bearer", "basic"])
+@pytest.mark.parametrize("host", ["", "r.example", "10.0.0.1:5000"])
+def test_nobody_is_sent_over_a_plain_connection_that_nothing_vouches_for(mode, host):
+    request = Request("GET", "/v2/", "", {}, None, "id", host=host)
+    challenger = Challenger(ChallengeMode(mode), Origins())
+    assert challenger.challenge(request, InvalidToken(), PULL, anonymous=True) == BASIC

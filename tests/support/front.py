@@ -247,7 +247,9 @@ class Front:
         except RequestRefused as refused:
             answer = http.refuse(client, refused)
             return Reply(answer.status, tuple(answer.headers), answer.content, 0)
-        exchange = Exchange(head, Body(_chunks(body), head.length), self.application.find_client(client, head), client)
+        exchange = Exchange(
+            head, Body(_chunks(body), head.length), self.application.find_client(client, head), client, secure=True
+        )
         await http(exchange)
         assert exchange.reply is not None, "never answered"
         return exchange.reply

@@ -11,12 +11,15 @@ import logging
 import os
 import resource
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from simple_registry import app
+from simple_registry.access.challenge_mode import ChallengeMode
+from simple_registry.access.rules import AccessRules
 from simple_registry.cli.first_run import first_administrator
 from simple_registry.cli.following import Following
 from simple_registry.cli.options import CommandLine
@@ -104,7 +107,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
         supervisor = Supervisor(
             configured,
             listeners,
-            build=partial(app.build, processes=processes),
+            build=partial(app.build, processes=processes, logins=app.remembered_logins(configured.settings)),
             reread=reread,
             follow=following.look,
             processes=processes,
@@ -130,8 +133,25 @@ def _read(line: CommandLine, before: Configured | None = None) -> Configured:
     documents = follow_documents(line.config_dirs, administrator, before.documents.value if before else None)
     loaded = documents.value
     settings = settings_of(line.flags, line.environment, line.config_dirs, loaded.configuration, administrator)
-    settings = replace(settings, warnings=(*settings.warnings, *loaded.warnings))
+    settings = replace(
+        settings, warnings=(*settings.warnings, *loaded.warnings, *_realm_warning(settings, loaded.rules))
+    )
     return Configured(settings, documents, _certificate(settings.tls))
+
+
+def _realm_warning(settings: Settings, rules: AccessRules) -> Sequence[str]:
+    """Return the warning that clients cannot be told where to get tokens, because no one knows how they call us."""
+    web = settings.web
+    bearer = web.challenge is ChallengeMode.BEARER or (
+        rules.anonymous is not None and web.challenge is ChallengeMode.AUTO
+    )
+    if settings.tls is not None or web.external_url is not None or web.trusted_proxies or not bearer:
+        return ()
+    warning = (
+        "clients that do not reach the registry as localhost are asked for Basic credentials, not sent to /token: "
+        "there is no TLS here, and nothing says whether a proxy does it; set web.externalURL or web.trustedProxies"
+    )
+    return (warning,)
 
 
 def _certificate(tls: Tls | None) -> Followed[Certificate] | None:

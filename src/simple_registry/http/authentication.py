@@ -12,8 +12,6 @@ password ends with that password too. An expired credential is marked as such fo
 `dispatch` and the handlers of uploads know the one thing that it is still good for.
 """
 
-import asyncio
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -22,7 +20,7 @@ from simple_registry.access.caller import EXPIRED_KEPT, Caller, Proof, Source
 from simple_registry.access.identity import Identity
 from simple_registry.access.issuers import LEEWAY, ClaimsRefused, TrustedIssuer
 from simple_registry.access.limits import GrantInvalid, parse_exact_limit
-from simple_registry.access.passwords import LONGEST as LONGEST_PASSWORD
+from simple_registry.access.passwords import is_like_token
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed import SignedTokenInvalid, TokenKind, TokenSigner
 from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
@@ -35,7 +33,6 @@ from simple_registry.http.authorization import (
     WrongCredentials,
     parse_authorization,
 )
-from simple_registry.http.brake import LoginBrake
 from simple_registry.http.issued_limits import IssuedLimits
 from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.http.recent_logins import RecentLogins
@@ -46,8 +43,6 @@ LONGEST_NAME = 255
 """Characters of a name in Basic credentials; longer ones are nobody's."""
 
 _JWT_DOTS = 2
-_LIKE_JWT = re.compile(r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*", re.ASCII)
-"""Text that a client, not a person, sends: the header of every JWT begins so (`{"`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,6 @@ class Authenticator:
         rules: Callable[[], AccessRules],
         *,
         passwords: PasswordVerifier,
-        brake: LoginBrake,
         tokens: Tokens,
         signer: TokenSigner,
         external: ExternalVerifier,
@@ -95,7 +89,6 @@ class Authenticator:
         """Believe what the current `rules` and the verifiers say."""
         self._rules = rules
         self._passwords = passwords
-        self._brake = brake
         self.recent = RecentLogins(clock)
         self._tokens = tokens
         self._issued_limits = IssuedLimits()
@@ -140,7 +133,7 @@ class Authenticator:
         try:
             caller = await self._of_token(rules, credentials.password)
         except InvalidToken:
-            caller = None  # a password may look like a token
+            caller = None  # refused below, without saying more
         if caller is None:
             return await self._of_password(rules, credentials, client)
         if caller.proof.source is not Source.EXTERNAL and caller.identity.name != credentials.name:
@@ -161,49 +154,15 @@ class Authenticator:
         return Caller(identity, Proof(Source.ANONYMOUS))
 
     async def _of_password(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
+        if is_like_token(credentials.password):
+            # No guess at a password, so it costs no hash; a robot that goes on sending one harms no one.
+            raise WrongCredentials(note="an unknown or revoked token in the place of a password")
         user = rules.users.get(credentials.name)
         stored = user.password_hash if user else None
-        if _is_token(credentials.password):
-            raise WrongCredentials(note="an unknown or revoked token in the place of a password")
-        if not self._passwords.remembers(credentials, stored):
-            # A guess that waits already is no further guess.
-            pending = self._passwords.pending(credentials, stored)
-            if pending is None:
-                pending = self._try_password(credentials, stored, cost=rules.password_cost, client=client)
-            if not await asyncio.shield(pending):
-                raise WrongCredentials(note=f"wrong password or unknown user {credentials.name[:64]!r}")
+        if not await self._passwords.verify(credentials, stored, cost=rules.password_cost, client=client):
+            raise WrongCredentials(note=f"wrong password or unknown user {credentials.name[:64]!r}")
         proof = Proof(Source.PASSWORD, (user.fingerprint if user else None) or "")
         return Caller(_identity(rules, credentials.name), proof)
-
-    def _try_password(
-        self, credentials: BasicCredentials, stored: str | None, *, cost: int, client: str
-    ) -> asyncio.Future[bool]:
-        """Start a verification that the brake counts, even when the client does not wait for its end.
-
-        A token that is no longer good is no guess: a robot that goes on sending one does not lock its user out.
-
-        Raises: TooManyRequests.
-        """
-        if _LIKE_JWT.fullmatch(credentials.password):
-            return self._passwords.start(credentials, stored, cost=cost, client=client)
-        name = credentials.name
-        self._brake.begin(client, name)
-        try:
-            pending = self._passwords.start(credentials, stored, cost=cost, client=client)
-        except BaseException:
-            self._brake.gave_up(client, name)
-            raise
-
-        def judge(done: asyncio.Future[bool]) -> None:
-            if done.cancelled() or done.exception() is not None:
-                self._brake.gave_up(client, name)
-            elif done.result():
-                self._brake.succeeded(client, name)
-            else:
-                self._brake.failed(client, name)
-
-        pending.add_done_callback(judge)
-        return pending
 
     async def _of_token(self, rules: AccessRules, text: str) -> Caller | None:
         """Return whom a token speaks of; `None` when it is none that anybody here could have given out."""
@@ -285,11 +244,6 @@ class Authenticator:
         if caller.expires + EXPIRED_KEPT <= now:
             raise ExpiredToken(note="it expired more than a day ago")
         return replace(caller, expired=True)
-
-
-def _is_token(text: str) -> bool:
-    """Tell whether a text is a token, if only a bad one, and can be nobody's password; no hash is asked for it."""
-    return text.startswith(ISSUED_PREFIX) or (len(text) > LONGEST_PASSWORD and _LIKE_JWT.fullmatch(text) is not None)
 
 
 def _identity(rules: AccessRules, name: str) -> Identity:

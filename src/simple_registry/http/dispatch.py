@@ -25,6 +25,7 @@ from simple_registry.http.call import Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response, refusal_response
+from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.http.routes import Entry, Matched, resolve
 from simple_registry.http.standing import Standing
 from simple_registry.metrics.requests import NOWHERE
@@ -77,6 +78,8 @@ class Dispatcher:
         registry: Registry,
         authenticator: Authenticator,
         challenger: Challenger,
+        proxies: ProxySigns,
+        *,
         rules: Callable[[], AccessRules],
         clock: Clock,
     ) -> None:
@@ -85,6 +88,7 @@ class Dispatcher:
         self._registry = registry
         self._authenticator = authenticator
         self._challenger = challenger
+        self._proxies = proxies
         self._rules = rules
         self.failed_passwords = 0
         """Requests with a wrong password, or of an unknown user."""
@@ -137,6 +141,7 @@ class Dispatcher:
             )
             outcome.note, outcome.error = error.note, error
             self._count_failure(error)
+            self._proxies.look(request)
             return problem_response(request, error, challenge)
 
     def _count_failure(self, error: Unauthorized) -> None:

@@ -2,11 +2,12 @@
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
 from simple_registry.http.messages import Request
+from simple_registry.http.networks import is_loopback, network_of, parse_address
 from simple_registry.wire.exchange import Client
 from simple_registry.wire.heads import RequestHead
 
@@ -14,6 +15,9 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNIX: Literal["unix"] = "unix"
 """The peer of a unix socket."""
+
+PROTO = "x-forwarded-proto"
+_SCHEMES = frozenset({"http", "https"})
 
 KNOWN = 4096
 """Addresses whose `Client` is cached."""
@@ -31,56 +35,74 @@ class Origins:
         self._trusts_unix = UNIX in trusted
         self._client = lru_cache(KNOWN)(self._client_at)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the configuration says how clients reach the registry."""
+        return self._external_url is not None or self._trusts_unix or bool(self._networks)
+
     def trusts(self, address: str) -> bool:
         """Return whether an address is that of a trusted proxy."""
         if address == UNIX:
             return self._trusts_unix
-        parsed = _parsed(address) if self._networks else None
+        parsed = parse_address(address) if self._networks else None
         return parsed is not None and any(parsed in network for network in self._networks)
 
     def find_client(self, peer: str, head: RequestHead | None) -> Client:
         """Return the client behind the connection with `peer`, from the head of a request where there is one."""
-        client = self._client(peer)
         if head is None or not self.trusts(peer):
-            return client
-        address = peer
-        for hop in reversed(head.headers.get("x-forwarded-for", "").split(",")):
-            parsed = _parsed(hop.strip(" \t").strip("[]"))
+            return self._client(peer)
+        return self._client(self._walk(peer, head.headers)[0])
+
+    def origin(self, request: Request) -> str | None:
+        """Return scheme and host under which the client reached us, `https://registry.example:5000`, if that is known.
+
+        A plain connection may come from a proxy that does TLS: a client that it speaks for must not be sent to a place
+        without. So `http` needs a trusted proxy that says so, or a client on this machine.
+        """
+        if self._external_url is not None:
+            return self._external_url
+        scheme, host = "https" if request.secure else None, request.host
+        if self.trusts(request.peer):
+            hops = self._walk(request.peer, request.headers)[1]
+            told = _of_hop(request.headers.get(PROTO), hops)
+            scheme = told if told in _SCHEMES else scheme
+            host = _of_hop(request.headers.get("x-forwarded-host"), hops) or host
+        elif "https" in _listed(request.headers.get(PROTO, "")):
+            scheme = "https"  # whoever says so: at worst a client has sent itself to a place that does not answer
+        if _HOST.fullmatch(host) is None or (scheme is None and not is_loopback(name_of(host))):
+            return None
+        return f"{scheme or 'http'}://{host}"
+
+    def _walk(self, peer: str, headers: Mapping[str, str]) -> tuple[str, int]:
+        """Return the address of the client behind a trusted peer, and the number of trusted hops from there to us."""
+        address, hops = peer, 0
+        for hop in reversed(_listed(headers.get("x-forwarded-for", ""))):
+            if not self.trusts(address):
+                break
+            hops += 1
+            parsed = parse_address(hop.strip("[]"))
             if parsed is None:
                 break
             address = str(parsed)
-            if not self.trusts(address):
-                break
-        return self._client(address)
-
-    def origin(self, request: Request) -> str | None:
-        """Return scheme and host under which the client reached us, `https://registry.example:5000`, if it said."""
-        if self._external_url is not None:
-            return self._external_url
-        scheme, host = "https" if request.secure else "http", request.host
-        if self.trusts(request.peer):
-            scheme = _last(request.headers.get("x-forwarded-proto")) or scheme
-            host = _last(request.headers.get("x-forwarded-host")) or host
-        if _HOST.fullmatch(host) is None:
-            return None
-        return f"{'https' if scheme == 'https' else 'http'}://{host}"
+        return address, hops
 
     def _client_at(self, address: str) -> Client:
         """Return the client at an address. Those of one IPv6 network share an account, as one host has all of it."""
-        if address == UNIX or self.trusts(address):
-            return Client(address, None)
-        parsed = _parsed(address)
-        if isinstance(parsed, ipaddress.IPv6Address):
-            return Client(address, str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64))))
-        return Client(address, address)
+        return Client(address, None if address == UNIX or self.trusts(address) else network_of(address))
 
 
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(address)
-    except ValueError:
+def name_of(host: str) -> str:
+    """Return a host without its port."""
+    return host if host.endswith("]") else host.rpartition(":")[0] or host
+
+
+def _listed(header: str) -> list[str]:
+    return [value.strip(" \t").lower() for value in header.split(",")]
+
+
+def _of_hop(header: str | None, hops: int) -> str | None:
+    """Return what the first of some trusted hops wrote into a header: the last but so many, or the first there is."""
+    if not header:
         return None
-
-
-def _last(header: str | None) -> str | None:
-    return header.rpartition(",")[2].strip(" \t") if header else None
+    values = _listed(header)
+    return values[-min(hops, len(values))] or None

@@ -1,94 +1,198 @@
-"""Passwords, verified off the event loop and remembered for a while.
+"""Passwords, verified off the event loop, in the order that the throttle says, and remembered for a while.
 
-A remembered credential is kept under a key that depends on the stored hash, so a changed or removed user is noticed at
-once. The slow hash runs in a small pool of threads, and equal questions that arrive together are asked once. The pool
-is shared, so no client address may have more than a few questions in it.
+    remembered as right ──► True            at once, on every worker
+    asked already       ──► the same answer
+    remembered as wrong ──► False           at once: a robot with a stale password learns nothing, and costs nothing
+    otherwise           ──► queue ──► thread ──► True at once, False after the delay of the throttle
+
+What is remembered depends on the stored hash, so a changed or removed user is noticed at once. That a password is wrong
+is remembered for the network that sent it, so that no other learns from a quick answer what was tried there.
 """
 
 import asyncio
-import hmac
-import secrets
-from collections import Counter, OrderedDict
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from simple_registry.clock import Clock
 from simple_registry.http.authorization import BasicCredentials
+from simple_registry.http.login_memory import LoginMemory
+from simple_registry.http.login_queue import LoginQueue, Waiting
+from simple_registry.http.login_throttle import LoginThrottle
+from simple_registry.http.networks import network_of
 from simple_registry.oci.errors import TooManyRequests
 
 VERIFIED_LIFE = 900.0
-"""Seconds for which a verified password is not hashed again."""
+"""Seconds for which a password that was right, or wrong, is not hashed again."""
 
-VERIFIED_LIMIT = 10_000
-PENDING_LIMIT = 256
-"""Most passwords that wait for the pool; more are asked to come back."""
+TRUSTED_LIFE = 24 * 3600.0
+"""Seconds for which one that was right goes first."""
 
-PENDING_LIMIT_OF_CLIENT = 8
-"""Likewise of one client address, so that none of them fills the pool."""
+TICK = 0.05
+"""Seconds between two looks at what became due, while anything waits."""
+
+RETRY_AFTER = 5
+"""Seconds after which what was refused should come back: others had their turns by then."""
 
 
 class Verify(Protocol):
     """Verifies a password against a hash; without one it takes as long as a hash of `cost` would."""
 
     def __call__(self, password: str, password_hash: str | None, *, cost: int) -> bool:
-        """Tell whether the password has the hash."""
+        """Return whether the password has the hash."""
         ...
+
+
+@dataclass(eq=False, slots=True)
+class _Question:
+    """Whether a password has a hash, and who waits for the answer; `right` and `wrong` are its keys in the memory."""
+
+    credentials: BasicCredentials
+    stored: str | None
+    cost: int
+    right: bytes
+    wrong: bytes
+    answer: "asyncio.Future[bool]"
 
 
 class PasswordVerifier:
     """Verifies passwords."""
 
-    def __init__(self, *, verify: Verify, executor: Executor, clock: Clock) -> None:
-        """Verify with this function, off the event loop."""
+    def __init__(
+        self,
+        *,
+        verify: Verify,
+        executor: Executor,
+        threads: int,
+        clock: Clock,
+        memory: LoginMemory,
+        throttle: LoginThrottle,
+    ) -> None:
+        """Verify with this function on the `threads` of an executor."""
         self._verify = verify
         self._executor = executor
+        self._idle = threads
         self._clock = clock
-        self._key = secrets.token_bytes(32)
-        self._verified: OrderedDict[bytes, float] = OrderedDict()
-        self._pending: dict[bytes, asyncio.Future[bool]] = {}
-        self._pending_of: Counter[str] = Counter()
+        self._memory = memory
+        self._throttle = throttle
+        self._queue: LoginQueue[_Question] = LoginQueue(throttle)
+        self._asked: dict[bytes, asyncio.Future[bool]] = {}
+        self._delayed: list[tuple[float, asyncio.Future[bool]]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
-    def remembers(self, credentials: BasicCredentials, stored: str | None) -> bool:
-        """Tell whether these credentials were right not long ago, against the same hash."""
-        return self._verified.get(self._cache_key(credentials, stored), 0.0) > self._clock.monotonic()
-
-    def pending(self, credentials: BasicCredentials, stored: str | None) -> asyncio.Future[bool] | None:
-        """Return the answer to the same question that is being worked out already; shield it to wait for it."""
-        return self._pending.get(self._cache_key(credentials, stored))
-
-    def start(
-        self, credentials: BasicCredentials, stored: str | None, *, cost: int, client: str
-    ) -> asyncio.Future[bool]:
-        """Ask whether the password has the hash; `None` stands for a user without one, or none at all.
+    async def verify(self, credentials: BasicCredentials, stored: str | None, *, cost: int, client: str) -> bool:
+        """Return whether the password has the hash; `None` stands for a user without one, or none at all.
 
         That takes as long as a hash of `cost` does, and goes on when the client that asked goes away.
 
-        Raises: TooManyRequests when too many wait already, in all or of this client address.
+        Raises: TooManyRequests when it waited too long, or gave way to others.
         """
-        if len(self._pending) >= PENDING_LIMIT or self._pending_of[client] >= PENDING_LIMIT_OF_CLIENT:
-            raise TooManyRequests(reason="too many logins at once; try again in a moment", retryAfter=1)
-        key = self._cache_key(credentials, stored)
-        pending = asyncio.get_running_loop().run_in_executor(
-            self._executor, partial(self._verify, credentials.password, stored, cost=cost)
-        )
-        self._pending[key] = pending
-        self._pending_of[client] += 1
-        pending.add_done_callback(partial(self._settle, key, client))
-        return pending
+        right = self._memory.mark(credentials.name, credentials.password, stored or "")
+        if self._age(right, verified=True) < VERIFIED_LIFE:
+            return True
+        wrong = self._memory.mark(credentials.name, credentials.password, stored or "", network_of(client))
+        answer = self._asked.get(wrong)
+        if answer is None:
+            if self._age(wrong, verified=False) < VERIFIED_LIFE:
+                return False
+            answer = asyncio.get_running_loop().create_future()
+            self._ask(_Question(credentials, stored, cost, right, wrong, answer), client)
+        return await asyncio.shield(answer)
 
-    def _settle(self, key: bytes, client: str, done: asyncio.Future[bool]) -> None:
-        del self._pending[key]
-        self._pending_of[client] -= 1
-        if not self._pending_of[client]:
-            del self._pending_of[client]
-        if done.cancelled() or done.exception() is not None or not done.result():
+    def close(self) -> None:
+        """Begin nothing more: the executor is about to end, and no request waits for an answer."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _age(self, key: bytes, *, verified: bool) -> float:
+        """Return how many seconds ago a password was found to be right, or wrong."""
+        row = (self._memory.verified if verified else self._memory.wrong).find(key)
+        return float("inf") if row is None or not row[0] else self._clock.monotonic() - row[0]
+
+    def _ask(self, question: _Question, client: str) -> None:
+        self._asked[question.wrong] = question.answer
+        question.answer.add_done_callback(partial(self._answered, question.wrong))
+        trusted = self._age(question.right, verified=True) < TRUSTED_LIFE
+        attempt = self._throttle.attempt(client, question.credentials.name, trusted=trusted)
+        waiting = Waiting(attempt, question)
+        if self._idle and self._throttle.may_begin(attempt, set()):  # what waits beside an idle thread has no place
+            self._start(waiting)
             return
-        self._verified[key] = self._clock.monotonic() + VERIFIED_LIFE
-        if len(self._verified) > VERIFIED_LIMIT:
-            self._verified.popitem(last=False)
+        given_way = self._queue.add(waiting, self._clock.monotonic())
+        if given_way is not None:
+            self._refuse(given_way)
+        self._look_again()
 
-    def _cache_key(self, credentials: BasicCredentials, stored: str | None) -> bytes:
-        fields = (credentials.name, credentials.password, stored or "")
-        message = b"".join(len(field).to_bytes(8, "big") + field for field in (text.encode() for text in fields))
-        return hmac.digest(self._key, message, "sha256")
+    def _answered(self, key: bytes, answer: "asyncio.Future[bool]") -> None:
+        del self._asked[key]
+        if not answer.cancelled():
+            answer.exception()  # whoever asked may be gone
+
+    def _refuse(self, waiting: Waiting[_Question]) -> None:
+        reason = "too many logins at once; try again in a moment"
+        note = self._throttle.describe(waiting.attempt)
+        waiting.attached.answer.set_exception(TooManyRequests(reason=reason, retryAfter=RETRY_AFTER, note=note))
+
+    def _go_on(self) -> None:
+        """Give idle threads what is next."""
+        if self._closed:
+            return
+        while self._idle and (waiting := self._queue.take()) is not None:
+            self._start(waiting)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Look soon at what became due, if anything may."""
+        if self._timer is None and (len(self._queue) or self._delayed):
+            self._timer = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self._clock.monotonic()
+        for late in self._queue.expire(now):
+            self._refuse(late)
+        due = [answer for moment, answer in self._delayed if moment <= now]
+        self._delayed = [each for each in self._delayed if each[0] > now]
+        for answer in due:
+            answer.set_result(False)
+        self._go_on()
+
+    def _start(self, waiting: Waiting[_Question]) -> None:
+        question = waiting.attached
+        if self._age(question.right, verified=True) < VERIFIED_LIFE:  # another worker knows by now
+            question.answer.set_result(True)
+            return
+        begun = self._throttle.begin(waiting.attempt)
+        self._idle -= 1
+        work = partial(self._verify, question.credentials.password, question.stored, cost=question.cost)
+        done = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        done.add_done_callback(partial(self._settle, waiting, begun))
+
+    def _settle(self, waiting: Waiting[_Question], begun: float, done: "asyncio.Future[bool]") -> None:
+        self._idle += 1
+        answer = waiting.attached.answer
+        if done.cancelled():
+            answer.cancel()
+            return
+        failure = done.exception()
+        if failure is None:
+            self._judge(waiting, begun, right=done.result())
+        else:
+            self._throttle.end(waiting.attempt, begun, right=None)
+            answer.set_exception(failure)
+        self._go_on()
+
+    def _judge(self, waiting: Waiting[_Question], begun: float, *, right: bool) -> None:
+        question, now = waiting.attached, self._clock.monotonic()
+        if right:
+            self._memory.verified.take(question.right)[0] = now
+        else:
+            self._memory.wrong.take(question.wrong)[0] = now
+        delay = self._throttle.end(waiting.attempt, begun, right=right)
+        if delay:
+            self._delayed.append((now + delay, question.answer))
+        else:
+            question.answer.set_result(right)

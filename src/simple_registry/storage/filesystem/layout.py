@@ -5,6 +5,7 @@
 <root>/registry.db                      rows (with SQLite's -wal and -shm beside it)
 <root>/registry.db.lock                 the queue of processes that want to write rows
 <root>/signing-keys.json                keys that sign tokens (with a .lock beside it)
+<root>/logins.jsonl                     which users logged in from where, and when last
 <root>/blobs/<algorithm>/<2 hex>/<hex>  content
 <root>/uploads/<session>                bytes of open upload sessions
 <root>/quarantine/<name>.<number>       what `fsck` moved out of the way
@@ -35,6 +36,7 @@ class Layout:
         self.server_lock = f"{self.root}/server.lock"
         self.database = f"{self.root}/registry.db"
         self.signing_keys = f"{self.root}/signing-keys.json"
+        self.logins = f"{self.root}/logins.jsonl"
         self.blobs = f"{self.root}/blobs"
         self.uploads = f"{self.root}/uploads"
         self.quarantine = f"{self.root}/quarantine"

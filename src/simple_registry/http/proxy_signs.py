@@ -1,0 +1,50 @@
+"""Warnings about a proxy that the configuration does not name: all of its clients count as one address.
+
+They are looked for in requests that are refused for want of credentials, where a client learns where to log in.
+"""
+
+import logging
+
+from simple_registry.http.login_memory import LoginMemory
+from simple_registry.http.login_throttle import LoginThrottle
+from simple_registry.http.messages import Request
+from simple_registry.http.networks import is_loopback
+from simple_registry.http.origins import UNIX, Origins, name_of
+
+FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
+"""Headers by which proxies say whom they speak for."""
+
+logger = logging.getLogger("simple_registry")
+
+
+class ProxySigns:
+    """Looks for signs of a proxy, and warns once, whichever worker sees them."""
+
+    def __init__(self, origins: Origins, memory: LoginMemory, throttle: LoginThrottle) -> None:
+        """Say nothing of proxies that `origins` trusts."""
+        self._origins = origins
+        self._memory = memory
+        self._throttle = throttle
+
+    def look(self, request: Request) -> None:
+        """Look at a request that is refused for want of credentials."""
+        if self._origins.trusts(request.peer) or not self._looks_forwarded(request):
+            return
+        fields: dict[str, object] = {"peer": request.peer, "host": request.host[:255]}
+        if not self._origins.is_told and self._memory.first("untold"):
+            logger.warning(
+                "a proxy seems to be in front of the registry, and nothing says so; "
+                "set web.trustedProxies, or web.externalURL if there is none",
+                extra={"fields": fields},
+            )
+        if self._throttle.is_throttled(request.client) and self._memory.first("throttled"):
+            logger.warning(
+                "login attempts of all clients of a proxy are throttled together; "
+                "have it set X-Forwarded-For, and name it in web.trustedProxies",
+                extra={"fields": fields},
+            )
+
+    def _looks_forwarded(self, request: Request) -> bool:
+        """Return whether a request came from this machine for another name, or says that it was forwarded."""
+        local = request.peer == UNIX or is_loopback(request.peer)
+        return (local and not is_loopback(name_of(request.host))) or not FORWARDED.isdisjoint(request.headers)

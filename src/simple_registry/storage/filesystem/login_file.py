@@ -1,0 +1,84 @@
+"""The logins of the last days: one line for each user, network and day, so that after a restart they still go first.
+
+    ["alice","203.0.113.7",20421]        user, network, day since the Unix epoch
+
+It only decides what waits for what, so nothing here is synced, what cannot be read is passed over, and what cannot be
+written is not kept. Lines are added by every worker, each in its turn by the lock of the file; one that has grown large
+is written anew with what is still of use.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+import msgspec
+
+from simple_registry.clock import Clock
+from simple_registry.faults import StorageFault
+from simple_registry.storage.filesystem.disk import Disk
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes from which the file is written anew; half of it is kept at most."""
+
+_DAY = 24 * 3600
+
+_Line = tuple[str, str, int]
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+class LoginFile:
+    """Logins in a file."""
+
+    def __init__(self, path: str, disk: Disk, clock: Clock, *, keep_days: int) -> None:
+        """Keep logins at `path` for so many days; nothing is read or made until that is asked for."""
+        self._path = path
+        self._disk = disk
+        self._clock = clock
+        self._keep_days = keep_days
+
+    def load(self) -> list[_Line]:
+        """Return user, network and last day of each login; none when the file cannot be read."""
+        try:
+            fd = self._disk.open_read(self._path)
+            if fd is None:
+                return []
+            try:
+                return self._newest(self._disk.read(fd, self._disk.stat_open(fd).st_size, 0))
+            finally:
+                self._disk.close(fd)
+        except StorageFault:
+            return []
+
+    def add(self, user: str, network: str, day: int) -> None:
+        """Add a login, unless the disk refuses it. Waits for the disk: not for an event loop."""
+        with suppress(StorageFault):
+            fd = self._disk.open_write(self._path)
+            try:
+                self._disk.lock(fd)
+                size = self._disk.stat_open(fd).st_size
+                if size > LARGEST:
+                    size = self._shorten(fd, size)
+                self._disk.write(fd, _encoded([(user, network, day)]), size)
+            finally:
+                self._disk.close(fd)
+
+    def _shorten(self, fd: int, size: int) -> int:
+        """Write the file anew; return its size."""
+        kept = _encoded(self._newest(self._disk.read(fd, size, 0)))[-LARGEST // 2 :]
+        self._disk.truncate(fd, 0)
+        self._disk.write(fd, kept, 0)
+        return len(kept)
+
+    def _newest(self, data: bytes) -> list[_Line]:
+        """Return the last day of each user and network, oldest first, of the days that are kept."""
+        days: dict[tuple[str, str], int] = {}
+        for line in data.splitlines():
+            with suppress(msgspec.MsgspecError, UnicodeError):
+                user, network, day = _decoder.decode(line)
+                days[user, network] = max(day, days.get((user, network), day))
+        oldest = int(self._clock.now()) // _DAY - self._keep_days
+        return sorted(((*pair, day) for pair, day in days.items() if day >= oldest), key=lambda line: line[2])
+
+
+def _encoded(lines: Iterable[_Line]) -> bytes:
+    return b"".join(msgspec.json.encode(line) + b"\n" for line in lines)

@@ -1,0 +1,102 @@
+"""A proxy that nothing names is warned of, once."""
+
+from ipaddress import ip_network
+
+import pytest
+
+from simple_registry.http.login_memory import LoginMemory
+from simple_registry.http.login_throttle import FREE_FAILURES_OF_NETWORK, LoginThrottle
+from simple_registry.http.messages import NO_BODY, Request
+from simple_registry.http.origins import Origins
+from simple_registry.http.proxy_signs import ProxySigns
+
+UNTOLD = "a proxy seems to be in front of the registry"
+TOGETHER = "login attempts of all clients of a proxy are throttled together"
+
+
+def request(peer="127.0.0.1", host="registry.example", **headers):
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Request("GET", "/v2/", "", names, NO_BODY, "id", client=peer, peer=peer, host=host)
+
+
+@pytest.fixture
+def memory():
+    return LoginMemory()
+
+
+@pytest.fixture
+def signs(memory, clock):
+    """Make what looks for signs, in one worker of several."""
+
+    def signs(*trusted, external_url=None):
+        return ProxySigns(Origins(external_url, trusted), memory, LoginThrottle(memory, clock, lambda _: None))
+
+    return signs
+
+
+@pytest.fixture
+def throttled(memory, clock):
+    """Let all logins of an address be throttled."""
+
+    def throttled(client):
+        throttle = LoginThrottle(memory, clock, lambda _: None)
+        for number in range(FREE_FAILURES_OF_NETWORK):
+            attempt = throttle.attempt(client, f"user{number}")
+            throttle.end(attempt, throttle.begin(attempt), right=False)
+
+    return throttled
+
+
+def said(caplog):
+    return [record.getMessage().partition(",")[0].partition(";")[0] for record in caplog.records][-2:]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        request(),
+        request("::1"),
+        request("unix"),
+        request("10.0.0.1", x_forwarded_for="203.0.113.1"),
+        request("10.0.0.1", "localhost", forwarded="for=203.0.113.1"),
+        request("10.0.0.1", x_real_ip="203.0.113.1"),
+    ],
+    ids=lambda each: f"{each.peer} {each.host} {','.join(each.headers)}",
+)
+def test_a_proxy_that_nothing_names_is_warned_of_once_over_all_workers(signs, sign, caplog):
+    one, two = signs(), signs()
+    for each in (one, two, one):
+        each.look(sign)
+    assert said(caplog) == [UNTOLD]
+    assert caplog.records[0].fields == {"peer": sign.peer, "host": sign.host}
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [request(host="localhost:5000"), request("unix", "localhost"), request("203.0.113.1")],
+    ids=lambda each: f"{each.peer} {each.host} {','.join(each.headers)}",
+)
+def test_a_client_without_a_proxy_is_no_reason_to_warn(signs, throttled, plain, caplog):
+    throttled(plain.peer)
+    caplog.clear()
+    signs().look(plain)
+    assert said(caplog) == []
+
+
+def test_what_is_configured_is_not_warned_of(signs, caplog):
+    signs(ip_network("127.0.0.0/8")).look(request())
+    signs("unix").look(request("unix"))
+    signs(external_url="https://r.example").look(request())
+    assert said(caplog) == []
+
+
+def test_logins_that_are_throttled_together_are_warned_of_once(signs, throttled, caplog):
+    for how in ({}, {"external_url": "https://r.example"}):
+        signs(**how).look(request())
+    caplog.clear()
+    throttled("127.0.0.1")
+    caplog.clear()
+    for _ in range(2):
+        signs(external_url="https://r.example").look(request())
+        signs(ip_network("10.0.0.0/8")).look(request())  # another one is named
+    assert said(caplog) == [TOGETHER]
