@@ -23,6 +23,7 @@ from simple_registry.http.authentication import Authenticator
 from simple_registry.http.authorization import ExpiredToken, InvalidToken, WrongCredentials
 from simple_registry.http.call import Registry
 from simple_registry.http.challenges import Challenger
+from simple_registry.http.cross_site import refuse_cross_site
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response, refusal_response
 from simple_registry.http.proxy_signs import ProxySigns
@@ -129,6 +130,7 @@ class Dispatcher:
     async def _answer(self, request: Request, outcome: Outcome) -> Response:
         matched = resolve(request.method, request.path)
         outcome.matched = matched
+        refuse_cross_site(request)
         try:
             standing = await self._decide(request, matched)
             outcome.caller, outcome.identity = standing.caller, standing.caller.identity.name

@@ -1,0 +1,33 @@
+"""Requests that a page of another site makes a browser send: refused where they could change anything.
+
+A browser sends some of them without asking first, with the Basic credentials that it remembers for this registry, or
+from behind a firewall where none are needed. Clients of registries send neither of the two headers.
+"""
+
+from simple_registry.http.messages import Request
+from simple_registry.oci.errors import Denied
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing; what they answer is kept from foreign pages by the browser."""
+
+_OURS = frozenset({"same-origin", "none"})
+
+
+class CrossSite(Denied):
+    """code-12: a page of another site is behind the request."""
+
+    message = "requests from pages of other sites are refused"
+
+
+def refuse_cross_site(request: Request) -> None:
+    """Refuse a request of another method than the safe ones that comes from a page of another site.
+
+    Raises: CrossSite.
+    """
+    if request.method in SAFE:
+        return
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site in _OURS:
+        return
+    if site is not None or (origin is not None and origin.partition("://")[2].lower() != request.host.lower()):
+        raise CrossSite(note=f"cross-site: Sec-Fetch-Site {site!r}, Origin {origin!r}"[:512])
