@@ -139,7 +139,9 @@ def test_who_pushed_what_is_told_in_order_through_a_rotation(registry, folder):
             chain.append(by_previous[chain[-1]])
         assert chain == client.acknowledged + extra.acknowledged * (client.tag == extra.tag)
         assert client.doubtful == []
-    assert {line["binding"] for line in found} == {"team-pushes"}
+    rules = [line for line in found if line["event"] == "rules.change"]
+    assert [line["users"] for line in rules] == [3]  # with the administrator
+    assert {line["binding"] for line in found if line not in rules} == {"team-pushes"}
 
 
 def test_whatever_was_acknowledged_is_told_although_workers_are_killed(registry, folder):
@@ -176,7 +178,7 @@ def test_whatever_was_acknowledged_is_told_although_workers_are_killed(registry,
 def test_a_refusal_is_told_with_its_reason(registry, folder):
     client = Client(registry, "ada", "v1")
     assert client.send("PUT", "/v2/other/app/manifests/v1", b"{}", **{"Content-Type": MANIFEST}) == 403
-    (line,) = lines(folder / "audit")
+    _, line = lines(folder / "audit")
     assert (line["event"], line["identity"], line["repository"]) == ("request.refused", "ada", "other/app")
     assert "'team-pushes'" in line["reason"]
     assert line["address"] == "127.0.0.1"

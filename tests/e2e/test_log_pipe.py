@@ -90,5 +90,5 @@ def test_no_line_is_torn_or_forged(pipes, form):
         assert {json.loads(line)["logger"] for line in log} >= {"simple_registry.access"}
     else:
         assert [line for line in log if not TEXT_LINE.fullmatch(line)] == []
-    assert [json.loads(line)["event"] for line in audit] == ["request.refused"] * len(audit)
+    assert [json.loads(line)["event"] for line in audit] == ["rules.change"] + ["request.refused"] * (len(audit) - 1)
     assert len(audit) >= CLIENTS * REQUESTS // 2

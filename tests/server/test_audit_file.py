@@ -1,5 +1,6 @@
 """The file of the audit stream: whole lines from many processes, and no fault that stops anybody."""
 
+import errno
 import json
 import os
 import select
@@ -126,6 +127,14 @@ def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
     check_audit_file(tmp_path / "audit.jsonl")
     check_audit_file(StandardOutput.STDOUT)
     check_audit_file(None)
+
+
+def test_a_disk_without_room_for_the_file_stops_nobody(path, monkeypatch):
+    def fails(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "open", fails)
+    check_audit_file(path)
 
 
 def test_a_pipe_that_nobody_reads_stops_nobody(path):

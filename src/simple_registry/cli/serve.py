@@ -94,8 +94,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
 
     def reread(before: Configured) -> Configured:
         read = _with_users(_read(line, before), data_dir, url)
-        if read.settings.audit != before.settings.audit:
-            check_audit_file(read.settings.audit)
+        check_audit_file(read.settings.audit)
         configure_logging(read.settings.log_level, read.settings.log_format)
         return begin(read)
 

@@ -5,6 +5,7 @@ Whatever goes wrong with it stops nobody: the registry goes on, says so with eve
 into the log, which is another file.
 """
 
+import errno
 import logging
 import os
 import time
@@ -22,7 +23,7 @@ _log = logging.getLogger("simple_registry")
 
 
 def check_audit_file(path: Path | StandardOutput | None) -> None:
-    """Open the file once, as a worker will.
+    """Open the file once, as a worker will; on a disk without room for a new one, lines are lost until there is some.
 
     Raises: ConfigError.
     """
@@ -31,6 +32,8 @@ def check_audit_file(path: Path | StandardOutput | None) -> None:
     try:
         os.close(_open(path))
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return
         raise ConfigError(f"cannot write the audit stream to {path}: {error.strerror}; see -audit-log") from error
 
 
