@@ -1,5 +1,6 @@
 """The operations on manifests: all or nothing, checked before and in the transaction."""
 
+import asyncio
 import json
 
 import pytest
@@ -20,7 +21,7 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
 from simple_registry.oci.preconditions import Precondition
-from simple_registry.operations import manifests as module
+from simple_registry.operations import manifests as module, pages
 from simple_registry.operations.manifests import (
     ANNOTATIONS_KEPT,
     IN_MEMORY,
@@ -219,6 +220,25 @@ def test_cached_bytes_do_not_outlive_the_row(front, manifests):
             manifests.get(A, reference)
     with front.unchanged(), pytest.raises(ManifestUnknown):
         front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
+
+
+def test_others_have_their_turn_while_many_tags_of_a_manifest_are_asked_about(front, manifests, monkeypatch):
+    monkeypatch.setattr(pages, "TURN", 0.0)
+    tags = [parse_tag(f"v{number}") for number in range(50)]
+    front.push_blob("a", CONFIG)
+    data = encode(image())
+    put(front, manifests, digest_of(data), data, tags=tags)
+    asked, turns = [], []
+
+    async def delete():
+        deleting = asyncio.create_task(manifests.delete(A, digest_of(data), insist=asked.append))
+        while len(asked) < len(tags):
+            turns.append(len(asked))
+            await asyncio.sleep(0)
+        return await deleting
+
+    assert sorted(front.run(delete())) == sorted(asked) == sorted(tags)
+    assert len(turns) >= len(tags)
 
 
 def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests, monkeypatch):

@@ -26,6 +26,7 @@ from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
+from simple_registry.operations.pages import in_turns
 from simple_registry.storage.protocols import (
     Blob,
     ContentStore,
@@ -181,7 +182,7 @@ class Manifests:
         """
         for _attempt in range(DELETE_ATTEMPTS):
             tags = self._rows.tags_of(repository, digest)
-            for tag in tags:
+            async for tag in in_turns(tags):  # there may be any number of them
                 insist(tag)
             # A digest names itself for as long as it names anything, so this needs no transaction.
             if not precondition.holds(digest) and self._rows.find_manifest(repository, digest) is not None:

@@ -1,7 +1,7 @@
 """Filling one page of a listing from a keyset query, past items that the caller may not see."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -51,13 +51,15 @@ async def fill_page(
 
 async def visible_of(items: Sequence[Item], visible: Callable[[Item], bool]) -> Sequence[Item]:
     """Return the visible items, with turns for others: patterns of a token may take milliseconds for each item."""
+    return [item async for item in in_turns(items) if visible(item)]
+
+
+async def in_turns(items: Sequence[Item]) -> AsyncIterator[Item]:
+    """Yield items, with turns for other requests whenever what is done with them has taken a while."""
     clock = asyncio.get_running_loop().time
-    found: list[Item] = []
     turn_ends = clock() + TURN
     for item in items:
-        if visible(item):
-            found.append(item)
+        yield item
         if clock() >= turn_ends:
             await asyncio.sleep(0)
             turn_ends = clock() + TURN
-    return found
