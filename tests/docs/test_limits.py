@@ -1,0 +1,208 @@
+"""The guide to limits has every setting, and every bound of the program that a client can meet."""
+
+import ast
+import re
+from dataclasses import fields, replace
+from operator import attrgetter
+
+import pytest
+
+from simple_registry.config.fields import FIELDS
+from simple_registry.config.settings import Limits, Settings
+from simple_registry.server.worker import wire_limits
+from simple_registry.wire.limits import WireLimits
+from support.sources import ROOT, modules
+
+SECTION = (ROOT / "docs/operations.md").read_text("utf-8").partition("\n## Limits\n")[2].partition("\n## ")[0]
+ROWS = [
+    [cell.strip() for cell in line.strip("| ").split(" | ")]
+    for line in SECTION.splitlines()
+    if line.startswith("| ") and not line.startswith("| limit ")
+]
+BY_NAME = {row[0]: row for row in ROWS}
+BY_SETTING = {name: row for row in ROWS for name in re.findall(r"`(limits\.\w+)`", row[2])}
+UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KiB/s": 2**10, "h": 3600}
+
+BOUNDS = {
+    "access.limits.LARGEST_OF_CLIENT": "instructions of RE2 in the pattern of such a scope",
+    "access.scopes.LARGEST_OF_CLIENT": "instructions of RE2 in the pattern of such a scope",
+    "access.external.LARGEST": "size of a token of a trusted issuer",
+    "access.passwords.LONGEST": "length of a password",
+    "http.authentication.LONGEST_NAME": "length of a user's name at login",
+    "http.authorization.LONGEST": "length of an `Authorization` header",
+    "http.login_memory.PLACES_OF_NETWORK": "passwords that are verified at once, or wrong and not answered yet",
+    "http.login_memory.PLACES_OF_PAIR": "passwords that are verified at once, or wrong and not answered yet",
+    "http.login_queue.LIMIT": "passwords that wait to be verified, of a worker",
+    "http.login_queue.PATIENCE": "passwords that wait to be verified, of a worker",
+    "http.login_throttle.FREE_FAILURES": "wrong passwords of one user from one network",
+    "http.login_throttle.FREE_FAILURES_OF_NETWORK": "wrong passwords of one network",
+    "http.login_throttle.LONGEST_DELAY": "wait of a wrong password",
+    "http.handlers.token.LARGEST_FORM": "form of a request for a token",
+    "http.handlers.token.MOST_SCOPES": "scopes of a request for a token",
+    "http.handlers.tokens.LARGEST_REQUEST": "form of a request for a token",
+    "http.messages.MAX_QUERY_FIELDS": "fields of a query or form",
+    "http.pagination.MAX_PAGE": "entries on a page of tags or the catalog",
+    "http.ranges.MAX_RANGES": "ranges of a request",
+    "oci.names.MAX_NAME_LENGTH": "length of a repository's name",
+    "oci.media_types.LONGEST": "length of a media type",
+    "operations.manifests.ANNOTATIONS_KEPT": "annotations of a manifest in a listing of referrers",
+    "operations.manifests.LARGE_PUSHES": "manifests of over 64 KiB that a worker takes in at once",
+    "operations.tokens.LISTED": "issued tokens on a page",
+    "operations.tokens.LONGEST_DESCRIPTION": "length of its description",
+    "operations.tokens.LONGEST_SCOPE": "length of such a scope",
+    "operations.tokens.MOST_SCOPES": "scopes of an issued token",
+    "operations.tokens.PER_OWNER": "issued tokens",
+    "server.worker.MAX_CONNECTIONS": "connections of a worker",
+    "wire.connection.MAX_PIPELINED": "requests that wait behind one on its connection",
+    "wire.framing.MAX_CHUNK_LINE": "line before a chunk of a body",
+    "wire.framing.MAX_TRAILERS": "trailers after the last chunk",
+    "wire.heads.MAX_HEAD": "size of a head",
+    "wire.heads.MAX_LINES": "header lines",
+    "wire.heads.MAX_TARGET": "size of a target",
+    "wire.proxy_header.MAX_HEADER": "size of a PROXY header",
+}
+"""The row in which each bound stands, with its number."""
+
+INSIDE = {
+    "access.external._LATEST": "the latest date",
+    "access.public_keys.SHORTEST_RSA": "what an issuer publishes",
+    "operations.tokens._LATEST": "the latest date",
+    "wire.proxy_header.PREFIX": "a part of the header, whose size has a row",
+    "access.external.MOST_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",
+    "access.external._LONGEST_KID": "part of a token, whose size has a row",
+    "access.jwks.MOST_KEYS": "what an issuer publishes",
+    "access.public_keys.LONGEST_RSA": "what an issuer publishes",
+    "access.samples.MOST": "names made up for `policy diff`",
+    "access.scopes.LONGEST_BEGINNING": "how patterns are looked at before they are searched",
+    "access.scopes.LARGEST_SET": "how patterns of documents are compiled",
+    "http.access_log.LONGEST": "the length of a value in the log",
+    "http.issuer_keys.LARGEST_FILE": "what an issuer publishes",
+    "http.login_throttle.LONGEST_CHECK": "when the place of a worker that died is free again",
+    "http.recent_logins.LIMIT": "what is cached",
+    "http.routes.LONGEST_REMEMBERED": "what is cached",
+    "operations.fsck_contents.LISTED": "names in a finding of `fsck`",
+    "operations.fsck_rows.LISTED": "names in a finding of `fsck`",
+    "operations.manifests.LISTED": "parts that one refusal lists",
+    "operations.manifests.LARGE_READS": "how reads of large manifests wait for each other",
+    "wire.body.MAX_PIECES": "how bytes are gathered",
+    "wire.heads.MAX_REMEMBERED": "what is cached",
+    "wire.server.ACCEPTED_PER_TURN": "how turns are shared",
+    "wire.server.HANDSHAKES_PER_TURN": "how turns are shared",
+    "wire.connection.REQUESTS_PER_TURN": "how turns are shared",
+}
+"""What has the name of a bound and refuses no client."""
+
+OF_THE_WIRE = {
+    "connections": "connections of a worker",
+    "descriptors": "connections of a worker",
+    "held": "unread answers and bodies that wait for the disk, of a worker",
+    "held_by_address": "unread answers and bodies that wait for the disk, of a worker",
+}
+"""The rows of what the wire bounds and no setting changes."""
+
+_NAME = re.compile(
+    r"_?(?:.*_)?(?:MAX|MOST|LARGE|ANNOTATIONS|LARGEST|LISTED|PATIENCE|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
+)
+_PACKAGES = ("access.", "http.", "oci.", "operations.", "server.worker", "wire.")
+NAMED = "limit", "default", "setting", "protects", "share", "a refused client sees"
+
+
+def numbers(cell):
+    """Return the numbers of a cell, in bytes and seconds."""
+    found = re.findall(r"(\d[\d,]*)(?: (KiB/s|KiB|MiB|GiB|h)\b)?", cell)
+    return [int(number.replace(",", "")) * UNITS.get(unit, 1) for number, unit in found]
+
+
+def product(node, values):
+    """Return the value of a number, a name, or a product of such; `None` for anything else."""
+    match node:
+        case ast.Constant(value=int() | float() as value):
+            return value
+        case ast.Name(id=name):
+            return values.get(name)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            factors = product(left, values), product(right, values)
+            return None if None in factors else factors[0] * factors[1]
+    return None
+
+
+def numbers_of(tree):
+    """Return the constants of a module that are numbers, by name."""
+    values = {"KIB": 1024, "MIB": 1024**2}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            values[node.targets[0].id] = product(node.value, values)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def compared_before_a_refusal(tree):
+    """Return the names that something is compared with, by size, where an error follows."""
+    ordered = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
+    guards = [
+        node.test
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If)
+        and any(isinstance(each, ast.Raise) for part in node.body for each in ast.walk(part))
+    ]
+    compared = [
+        node
+        for guard in guards
+        for node in ast.walk(guard)
+        if isinstance(node, ast.Compare) and any(isinstance(each, ordered) for each in node.ops)
+    ]
+    return {name.id for node in compared for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
+def bounds():
+    """Return the value of every constant that is named as a bound or used as one, by module and name."""
+    found = {}
+    for module, path in modules().items():
+        if module.startswith(_PACKAGES):
+            tree = ast.parse(path.read_text("utf-8"))
+            used = compared_before_a_refusal(tree)
+            named = {name: value for name, value in numbers_of(tree).items() if name in used or _NAME.fullmatch(name)}
+            found |= {f"{module}.{name}": value for name, value in named.items()}
+    return found
+
+
+FOUND = bounds()
+
+
+def test_every_row_says_what_it_protects_whose_share_it_is_and_what_is_seen():
+    assert len(BY_NAME) == len(ROWS) > 30
+    for row in ROWS:
+        assert len(row) == len(NAMED), row
+        assert all(row), row
+
+
+def test_every_setting_of_limits_has_a_row_with_its_default():
+    settings = {
+        field.path: attrgetter(field.attribute)(Settings()) for field in FIELDS if "limits." in (field.path or "")
+    }
+    assert set(settings) == set(BY_SETTING)
+    assert {path for path, value in settings.items() if value not in numbers(BY_SETTING[path][1])} == set()
+
+
+def test_every_bound_of_the_program_is_known():
+    known = BOUNDS.keys() | INSIDE.keys()
+    assert (FOUND.keys() - known, known - FOUND.keys()) == (set(), set())
+    assert BOUNDS.keys() & INSIDE.keys() == set()
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_bound_has_a_row_with_its_number(name):
+    _, default, _, _, share, _ = BY_NAME[BOUNDS[name]]
+    assert FOUND[name] in [*numbers(default), *numbers(share)]
+
+
+def test_every_bound_of_connections_is_a_setting_or_has_a_row():
+    plain = wire_limits(Limits(), 65_536)
+    changed = {name: getattr(Limits(), name) * 2 for name in (field.name for field in fields(Limits))}
+    doubled = wire_limits(replace(Limits(), **changed), 65_536)
+    fixed = {field.name for field in fields(WireLimits) if getattr(plain, field.name) == getattr(doubled, field.name)}
+    assert fixed == OF_THE_WIRE.keys()
+    for name in ("held", "held_by_address"):
+        assert getattr(plain, name) in [
+            *numbers(BY_NAME[OF_THE_WIRE[name]][1]),
+            *numbers(BY_NAME[OF_THE_WIRE[name]][4]),
+        ]
