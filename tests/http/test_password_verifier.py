@@ -392,3 +392,19 @@ def test_no_mix_of_attackers_refuses_a_right_password_from_elsewhere(mix, second
         assert set().union(*world.answers.values()) <= {False, 429}
 
     run(clock, lambda loop: scenario(World(loop, clock)))
+
+
+def test_a_thread_that_cannot_be_started_fails_one_login_and_costs_none_of_the_others(play, monkeypatch):
+    async def scenario(world):
+        def fails(*_):
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(world.workers[0]._executor, "submit", fails)
+            for _ in range(2 * THREADS):
+                with pytest.raises(RuntimeError, match="can't start"):
+                    await world.log_in()
+                await asyncio.sleep(0.01)
+        assert await world.log_in() == (True, SECONDS)
+
+    play(scenario)

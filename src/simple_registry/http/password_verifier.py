@@ -152,13 +152,15 @@ class PasswordVerifier:
     def _tick(self) -> None:
         self._timer = None
         now = self._clock.monotonic()
-        for late in self._queue.expire(now):
-            self._refuse(late)
-        due = [answer for moment, answer in self._delayed if moment <= now]
-        self._delayed = [each for each in self._delayed if each[0] > now]
-        for answer in due:
-            answer.set_result(False)
-        self._go_on()
+        try:
+            for late in self._queue.expire(now):
+                self._refuse(late)
+            due = [answer for moment, answer in self._delayed if moment <= now]
+            self._delayed = [each for each in self._delayed if each[0] > now]
+            for answer in due:
+                answer.set_result(False)
+        finally:  # one that fails as none should must not keep the others waiting
+            self._go_on()
 
     def _start(self, waiting: Waiting[_Question]) -> None:
         question = waiting.attached
@@ -166,9 +168,14 @@ class PasswordVerifier:
             question.answer.set_result(True)
             return
         begun = self._throttle.begin(waiting.attempt)
-        self._idle -= 1
         work = partial(self._verify, question.credentials.password, question.stored, cost=question.cost)
-        done = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        except RuntimeError as error:  # the system has no room for a thread; the next login tries again
+            self._throttle.end(waiting.attempt, begun, right=None)
+            question.answer.set_exception(error)
+            return
+        self._idle -= 1
         done.add_done_callback(partial(self._settle, waiting, begun))
 
     def _settle(self, waiting: Waiting[_Question], begun: float, done: "asyncio.Future[bool]") -> None:

@@ -49,10 +49,9 @@ class Turn:
 
         def look() -> None:
             nonlocal timer
+            timer = loop.call_later(LOOK, look)  # first: a look that fails is not the last one
             if self._is_over():
                 scope.reschedule(loop.time())
-            else:
-                timer = loop.call_later(LOOK, look)
 
         try:
             async with scope:
