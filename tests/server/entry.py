@@ -14,7 +14,7 @@ from simple_registry.wire.exchange import Client
 
 
 class Application:
-    def __init__(self, configured, worker, processes):
+    def __init__(self, configured, worker, processes, logins):
         settings = configured.settings
         self._directory = settings.data_dir
         self._worker = worker
@@ -81,6 +81,7 @@ def prepare(settings):
 app = types.ModuleType("simple_registry.app")
 app.prepare = prepare
 app.build = Application
+app.remembered_logins = lambda settings: None
 app.audit_rules = lambda settings, documents: (settings.data_dir / "audited").write_text(documents.digest)
 sys.modules["simple_registry.app"] = app
 simple_registry.app = app
