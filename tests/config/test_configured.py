@@ -6,7 +6,7 @@ USER = "kind: User\nmetadata: {name: bob}\n"
 
 def test_documents_come_after_those_that_were_in_force_before(tmp_path):
     (tmp_path / "a.yaml").write_text(USER)
-    before = follow_documents((tmp_path,), None).value
+    before = follow_documents((tmp_path,), None)
     (tmp_path / "a.yaml").write_text("kind: Role\nmetadata: {name: r}\nspec: {resources: ['*'], verbs: [pull]}\n")
     after = follow_documents((tmp_path,), None, before)
     assert after.value.named_anybody

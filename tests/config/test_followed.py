@@ -94,6 +94,20 @@ def test_files_that_change_at_each_load_are_refused_at_the_start():
         files.followed()
 
 
+def test_what_is_unfinished_is_not_loaded_until_it_is_finished():
+    files, reasons = Files(), []
+    followed = Followed(files.load, lambda: files.state, unfinished=lambda: reasons[-1] if reasons else None)
+    files.become("half")
+    reasons.append("a.yaml: it is open")
+    assert looks(followed, 4) == [Look.NOTHING, Look.REFUSED, Look.NOTHING, Look.NOTHING]
+    assert (followed.value, followed.problem, files.loads) == ("old", "a.yaml: it is open", 1)
+    with pytest.raises(ConfigError, match="it is open"):
+        Followed(files.load, lambda: files.state, followed.value, unfinished=followed.unfinished)
+    reasons.clear()
+    assert followed.look() is Look.TAKEN
+    assert (followed.value, followed.problem) == ("half", None)
+
+
 def test_files_that_do_not_load_are_refused_at_the_start():
     files = Files()
     files.become(ConfigError("a.yaml:1: wrong"))

@@ -429,5 +429,8 @@ def test_what_a_program_still_writes_is_in_force_on_no_worker_until_it_is_closed
         time.sleep(1.0)
         assert server.catalog() == {403}
         assert server.configuration() == {"stale"}
+        server.process.send_signal(signal.SIGHUP)
+        server.until(lambda: "not reloaded, everything stays as it was: " in server.log, 10)
+        assert server.catalog() == {403}
     server.until(lambda: server.catalog() == {200}, 10)
     server.until(lambda: server.configuration() == {"current"}, 10)

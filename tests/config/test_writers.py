@@ -66,6 +66,13 @@ def test_where_the_system_tells_nothing_nothing_is_being_written(tmp_path, monke
         assert writers.look([str(tmp_path)]) == frozenset()
 
 
+def test_a_queue_goes_with_what_it_was_for(tmp_path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(300):
+        Writers().look([str(tmp_path)])
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_what_was_missed_is_taken_for_the_end():
     writers = Writers()
     writers._written = {"/a": None}

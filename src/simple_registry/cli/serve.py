@@ -122,14 +122,14 @@ def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
     if read.settings.administrator is not None or read.documents.value.named_anybody:
         return read
     administrator = first_administrator(data_dir, url, sys.stderr)
-    documents = follow_documents(read.settings.config_dirs, administrator, read.documents.value)
+    documents = follow_documents(read.settings.config_dirs, administrator, read.documents)
     return replace(read, settings=replace(read.settings, administrator=administrator), documents=documents)
 
 
 def _read(line: CommandLine, before: Configured | None = None) -> Configured:
     """Read everything that flags, variables and files say, after what was read `before`; nothing changes by it."""
     administrator = given_administrator(line.flags, line.environment)
-    documents = follow_documents(line.config_dirs, administrator, before.documents.value if before else None)
+    documents = follow_documents(line.config_dirs, administrator, before.documents if before else None)
     loaded = documents.value
     settings = settings_of(line.flags, line.environment, line.config_dirs, loaded.configuration, administrator)
     settings = replace(

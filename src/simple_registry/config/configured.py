@@ -1,5 +1,6 @@
 """What flags, variables and files said when a server last read them, and the files that it follows from there on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,22 +21,29 @@ class Configured:
 
 
 def follow_documents(
-    directories: tuple[Path, ...], administrator: Administrator | None, before: Loaded | None = None
+    directories: tuple[Path, ...], administrator: Administrator | None, before: Followed[Loaded] | None = None
 ) -> Followed[Loaded]:
-    """Return the documents below `directories`, with the administrator of the flags; `before` were in force until now.
+    """Return the documents below `directories`, with the administrator of the flags; `before` were followed until now.
 
     Raises: ConfigError.
     """
+    return Followed(
+        lambda known: load_documents(directories, administrator, known),
+        lambda: signature(directories),
+        None if before is None else before.value,
+        unfinished=_unfinished(directories) if before is None else before.unfinished,
+    )
+
+
+def _unfinished(directories: tuple[Path, ...]) -> Callable[[], str | None]:
+    """Return what says which document is being written, as far as that began after the first look."""
+    if not directories:
+        return lambda: None
     writers = Writers()
 
-    def unfinished() -> str | None:
+    def look() -> str | None:
         found = signature(directories)
         written = writers.look(directories_of(found)) & {path for path, *_ in found}
         return f"{min(written)}: a program writes to it, and has not closed it yet" if written else None
 
-    return Followed(
-        lambda known: load_documents(directories, administrator, known),
-        lambda: signature(directories),
-        before,
-        unfinished=unfinished,
-    )
+    return look

@@ -51,13 +51,13 @@ class Followed(Generic[Value]):
     ) -> None:
         """Load now; `load` is given the value in force, and `signature` returns what differs when the files do.
 
-        What changes later is loaded when `unfinished` does not say why it had better not.
+        Nothing is loaded while `unfinished` says why it had better not be.
 
         Raises: ConfigError.
         """
         self._load = load
         self._signature = signature
-        self._unfinished = unfinished
+        self.unfinished = unfinished
         self.value, self._tried = self._begin(before)
         self._seen = self._tried
         self._waited = 0
@@ -65,7 +65,9 @@ class Followed(Generic[Value]):
         """Why the value is older than the files."""
 
     def _begin(self, before: Value | None) -> tuple[Value, object]:
-        self._unfinished()
+        problem = self.unfinished()
+        if problem is not None:
+            raise ConfigError(problem)
         for _ in range(_ATTEMPTS):
             seen = self._signature()
             value = self._load(before)
@@ -84,7 +86,7 @@ class Followed(Generic[Value]):
             return self._refuse("an unexpected failure; see the log")
 
     def _look(self) -> Look:
-        unfinished = self._unfinished()
+        unfinished = self.unfinished()
         before, self._seen = self._seen, self._signature()
         behind = self._seen != self._tried or self.problem is not None
         self._waited = self._waited + 1 if behind else 0

@@ -33,6 +33,11 @@ class Writers:
         self._written: dict[str, int | None] = {}
         """Paths that are being written, and for how many looks that is believed, where there is an end to it."""
 
+    def __del__(self) -> None:
+        """Close the queue: a user may have few of them."""
+        if self._queue >= 0:
+            os.close(self._queue)
+
     def look(self, directories: Iterable[str]) -> frozenset[str]:
         """Return the paths that are being written in `directories`, which are watched from now on."""
         if self._pid != os.getpid():
