@@ -1,4 +1,5 @@
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from simple_registry.cli.serve import _read, _url, _with_users, warn
 from simple_registry.config.configured import Configured, follow_documents
 from simple_registry.config.followed import Followed
 from simple_registry.config.load import Given
-from simple_registry.config.settings import Settings, TcpAddress, UnixAddress
+from simple_registry.config.settings import Settings, TcpAddress, Tls, UnixAddress
 from simple_registry.config.tls import Certificate
 from simple_registry.config.values import ConfigError
 from simple_registry.server.listeners import Listeners
@@ -47,8 +48,12 @@ def test_passwords_in_the_clear_are_warned_about(caplog, addr, certificate, warn
 
 def test_what_is_odd_about_a_certificate_is_said(caplog):
     with caplog.at_level(logging.WARNING, "simple_registry"):
-        warn(configured(Settings(), Certificate(b"", b"", ("it expired",))))
-    assert "it expired" in caplog.text
+        ends = time.time() + 2.5 * 24 * 3600
+        warn(configured(Settings(tls=Tls(Path("c"), Path("k"))), Certificate(b"", b"", ("it is odd",), ends=ends)))
+    first, second = caplog.messages
+    assert first == "it is odd"
+    assert second.startswith("the certificate c expires on ")
+    assert second.endswith(", in 2 days; renew it")
 
 
 def test_warnings_about_what_was_read_are_said_once(tmp_path, caplog):

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from simple_registry.config.settings import Certificate, Tls
-from simple_registry.config.tls import load_certificate, passed_mark
+from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
 from simple_registry.config.values import ConfigError
 
 PEM = serialization.Encoding.PEM
@@ -147,9 +147,6 @@ def test_absent_files_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"until": NOW - dt.timedelta(days=1)}, r"expired on 2026-05-31; clients refuse it"),
-        ({"until": NOW + dt.timedelta(hours=23)}, "expires on 2026-06-01 at 23:00 UTC, in 23 hours; renew it"),
-        ({"until": NOW + dt.timedelta(days=6, hours=1)}, "expires on 2026-06-07 at 01:00 UTC, in 6 days; renew it"),
         ({"since": NOW + dt.timedelta(days=1)}, "valid only from 2026-06-02"),
         ({"names": ()}, "has no subjectAltName"),
     ],
@@ -157,6 +154,24 @@ def test_absent_files_are_named(tmp_path):
 def test_what_clients_will_refuse_is_only_a_warning(load, changed, says):
     (warning,) = load(certificate(RSA, **changed), key_bytes()).warnings
     assert says in warning
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (dt.timedelta(days=-1), "expired on 2026-05-31; clients refuse it"),
+        (dt.timedelta(hours=23), "expires on 2026-06-01 at 23:00 UTC, in 23 hours; renew it"),
+        (dt.timedelta(days=2), "expires on 2026-06-03 at 00:00 UTC, in 2 days; renew it"),
+        (dt.timedelta(days=30), "expires on 2026-07-01 at 00:00 UTC, in 30 days; renew it"),
+        (dt.timedelta(days=31), None),
+    ],
+)
+def test_the_end_is_told_from_a_month_before_it_on_however_long_the_life(load, tmp_path, left, says):
+    tls = Tls(tmp_path / "chain.pem", tmp_path / "key.pem")
+    for since in (NOW - dt.timedelta(days=400), NOW - dt.timedelta(days=2)):
+        loaded = load(certificate(RSA, since=since, until=NOW + left), key_bytes())
+        told = expiry_warning(tls, loaded, NOW.timestamp())
+        assert told == (None if says is None else f"the certificate {tls.certificate} {says}")
 
 
 DAY = 86_400.0

@@ -11,7 +11,8 @@ import logging
 import os
 import resource
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -164,8 +165,7 @@ def _certificate(tls: Tls | None) -> Followed[Certificate] | None:
 
 def warn(configured: Configured) -> None:
     """Say what works, but not as somebody would wish: a certificate that clients refuse, passwords in the clear."""
-    certificate = configured.certificate.value.warnings if configured.certificate else ()
-    for warning in (*configured.settings.warnings, *certificate):
+    for warning in (*configured.settings.warnings, *_about_certificate(configured)):
         _log.warning("%s", warning)
     exposed = [
         addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not _is_loopback(addr.host)
@@ -178,6 +178,17 @@ def warn(configured: Configured) -> None:
     metrics = configured.settings.metrics_addr
     if isinstance(metrics, TcpAddress) and not _is_loopback(metrics.host):
         _log.warning("whoever reaches the address of -metrics-addr reads the metrics; there is no login")
+
+
+def _about_certificate(configured: Configured) -> Iterator[str]:
+    certificate, tls = configured.certificate, configured.settings.tls
+    if certificate is None or tls is None:
+        return
+    from simple_registry.config.tls import expiry_warning  # noqa: PLC0415 (only where there is TLS)
+
+    yield from certificate.value.warnings
+    if warning := expiry_warning(tls, certificate.value, time.time()):
+        yield warning
 
 
 def _is_loopback(host: str) -> bool:

@@ -27,8 +27,7 @@ _LARGEST_FILE = 1024 * 1024
 _SMALLEST_RSA = 2048
 _DAY = 86_400.0
 MARKS = (30 * _DAY, 7 * _DAY, _DAY)
-"""Seconds before its end at which a certificate is worth a warning, where that is less than a third of its life: one
-that is renewed in time, as ACME clients do after two thirds, never is."""
+"""Seconds before its end at which a certificate is worth a warning."""
 
 
 def load_certificate(tls: Tls, now: datetime) -> Certificate:
@@ -51,22 +50,25 @@ def load_certificate(tls: Tls, now: datetime) -> Certificate:
         begins=leaf.not_valid_before_utc.timestamp(),
         ends=leaf.not_valid_after_utc.timestamp(),
     )
-    return replace(loaded, warnings=(*_warnings(tls, loaded, leaf, now), *exposure(tls.key, "the private key")))
+    return replace(loaded, warnings=(*_warnings(tls.certificate, leaf, now), *exposure(tls.key, "the private key")))
 
 
 def passed_mark(certificate: Certificate, now: float) -> float | None:
-    """Return the last mark before its end that a certificate has passed: seconds, 0 once it has ended."""
+    """Return the last mark before its end that a certificate has passed: seconds, 0 once it has ended.
+
+    Only those count that are less than a third of its life: one that is renewed in time, as ACME clients do after two
+    thirds, passes none.
+    """
     marks = [mark for mark in MARKS if mark < (certificate.ends - certificate.begins) / 3]
     return min((mark for mark in (*marks, 0.0) if certificate.ends - now <= mark), default=None)
 
 
 def expiry_warning(tls: Tls, certificate: Certificate, now: float) -> str | None:
-    """Return what is to be said about the end of a certificate, if it has passed a mark."""
-    mark = passed_mark(certificate, now)
-    if mark is None:
+    """Return what is to be said about the end of a certificate, from the first mark on, however long its life is."""
+    if certificate.ends - now > MARKS[0]:
         return None
     end = datetime.fromtimestamp(certificate.ends, UTC)
-    if mark == 0:
+    if certificate.ends <= now:
         return f"the certificate {tls.certificate} expired on {end:%Y-%m-%d}; clients refuse it"
     hours = int((certificate.ends - now) / 3600)
     left = f"{hours // 24} days" if hours >= 48 else f"{hours} hours"  # noqa: PLR2004 (two days)
@@ -140,13 +142,11 @@ def _public(key: object) -> bytes:
     return public
 
 
-def _warnings(tls: Tls, certificate: Certificate, leaf: x509.Certificate, now: datetime) -> Iterator[str]:
-    if warning := expiry_warning(tls, certificate, now.timestamp()):
-        yield warning
+def _warnings(path: Path, leaf: x509.Certificate, now: datetime) -> Iterator[str]:
     if now < leaf.not_valid_before_utc:
-        yield f"the certificate {tls.certificate} is valid only from {leaf.not_valid_before_utc:%Y-%m-%d}"
+        yield f"the certificate {path} is valid only from {leaf.not_valid_before_utc:%Y-%m-%d}"
     if not _has_alternative_name(leaf):
-        yield f"the certificate {tls.certificate} has no subjectAltName; docker and other clients refuse it"
+        yield f"the certificate {path} has no subjectAltName; docker and other clients refuse it"
 
 
 def _has_alternative_name(leaf: x509.Certificate) -> bool:

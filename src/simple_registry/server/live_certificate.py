@@ -1,6 +1,6 @@
 """The certificate of new connections, exchanged when its files change; connections that are open keep the old one.
 
-Its end is warned of from a month before it on, since what should have renewed it may be what failed.
+Its end is warned of, since what should have renewed it may be what failed.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class LiveCertificate:
         self._context = tls_context(certificate.value)
         self._warns = warn
         self._mark = passed_mark(certificate.value, time.time())
-        """The last mark before its end that was warned of: at the start, by the parent."""
+        """The last mark before its end that was warned of. At a start the parent does."""
 
     def context(self) -> ssl.SSLContext:
         """Return the context of the next connection."""
@@ -74,11 +74,10 @@ class LiveCertificate:
 
     def remind(self, now: float) -> None:
         """Warn of the end of the certificate, once for each mark before it that is passed."""
-        certificate = self._followed.value
-        mark, before = passed_mark(certificate, now), self._mark
+        mark, before = passed_mark(self._followed.value, now), self._mark
         self._mark = mark
-        if mark != before and self._warns and (warning := expiry_warning(self._tls, certificate, now)):
-            _log.warning("%s", warning)
+        if mark is not None and mark != before and self._warns:
+            _log.warning("%s", expiry_warning(self._tls, self._followed.value, now))
 
     async def look(self) -> None:
         """Look at the files once, and take over what has changed and stayed so since the last look."""
@@ -86,7 +85,7 @@ class LiveCertificate:
         match await asyncio.to_thread(self._followed.look):
             case Look.TAKEN:
                 certificate = self._followed.value
-                self._context, self._mark = tls_context(certificate), passed_mark(certificate, time.time())
+                self._context, self._mark = tls_context(certificate), None
                 for warning in certificate.warnings if self._warns else ():
                     _log.warning("%s", warning)
                 _log.info("the certificate was exchanged")
