@@ -90,7 +90,7 @@ class Scenario:
     def account(self, credential: Credential, client: str) -> Account | None:
         """Return what a client logs in with.
 
-        Revoked tokens belong to somebody else for each client: failed logins are braked by user and address.
+        Revoked tokens belong to another user for each client, so that no client's failures count for the next.
         """
         match credential:
             case Credential.NONE:

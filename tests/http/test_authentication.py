@@ -727,7 +727,7 @@ def test_a_wrong_password_that_is_sent_again_is_no_guess(memory_front, slow_hash
     assert memory_front.get("/v2/", user="ada").status == 200
 
 
-def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_brake_nobody(memory_front, slow_hash):
+def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_slow_nobody(memory_front, slow_hash):
     token_id, secret = issued(memory_front)
     memory_front.delete(f"/api/v1/tokens/{token_id}", user="ada")
     asked = len(slow_hash)
@@ -738,7 +738,7 @@ def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_brake_nobody(
     assert memory_front.get("/v2/", user="ada", client="192.0.2.7").status == 200
 
 
-def test_bad_tokens_of_an_issuer_in_place_of_a_password_brake_nobody(memory_front, slow_hash):
+def test_bad_tokens_of_an_issuer_in_place_of_a_password_slow_nobody(memory_front, slow_hash):
     short = [f"eyJ{number}.too.short" for number in range(FREE_FAILURES * 2)]
     for token in [issuing.token(issuing.OTHER_RSA), external(exp=int(NOW) - 100), *short]:
         assert memory_front.get("/v2/", user="ada", password=token).status == 401

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 
+import msgspec
 import pytest
 
 from simple_registry.http.login_memory import LoginMemory
@@ -99,4 +100,15 @@ def test_logins_that_are_throttled_together_are_warned_of_once(signs, throttled,
     for _ in range(2):
         signs(external_url="https://r.example").look(request())
         signs(ip_network("10.0.0.0/8")).look(request())  # another one is named
+    assert said(caplog) == [TOGETHER]
+
+
+def test_a_trusted_proxy_that_does_not_say_whom_it_speaks_for_is_warned_of(signs, throttled, caplog):
+    throttled("127.0.0.1")
+    throttled("203.0.113.1")
+    caplog.clear()
+    looking = signs(ip_network("127.0.0.0/8"))
+    looking.look(msgspec.structs.replace(request(x_forwarded_for="203.0.113.1"), client="203.0.113.1"))
+    assert said(caplog) == []
+    looking.look(request())
     assert said(caplog) == [TOGETHER]

@@ -1,4 +1,4 @@
-"""Warnings about a proxy that the configuration does not name: all of its clients count as one address.
+"""Warnings about a proxy that is not trusted, or does not say whom it speaks for: its clients count as one address.
 
 They are looked for in requests that are refused for want of credentials, where a client learns where to log in.
 """
@@ -21,23 +21,24 @@ class ProxySigns:
     """Looks for signs of a proxy, and warns once, whichever worker sees them."""
 
     def __init__(self, origins: Origins, memory: LoginMemory, throttle: LoginThrottle) -> None:
-        """Say nothing of proxies that `origins` trusts."""
+        """Look for signs of proxies that `origins` does not trust, or learns nothing from."""
         self._origins = origins
         self._memory = memory
         self._throttle = throttle
 
     def look(self, request: Request) -> None:
         """Look at a request that is refused for want of credentials."""
-        if self._origins.trusts(request.peer) or not self._looks_forwarded(request):
-            return
+        trusted = self._origins.trusts(request.peer)
+        forwarded = not trusted and self._looks_forwarded(request)
+        silent = trusted and request.client == request.peer
         fields: dict[str, object] = {"peer": request.peer, "host": request.host[:255]}
-        if not self._origins.is_told and self._memory.first("untold"):
+        if forwarded and not self._origins.is_told and self._memory.first("untold"):
             logger.warning(
                 "a proxy seems to be in front of the registry, and nothing says so; "
                 "set web.trustedProxies, or web.externalURL if there is none",
                 extra={"fields": fields},
             )
-        if self._throttle.is_throttled(request.client) and self._memory.first("throttled"):
+        if (forwarded or silent) and self._throttle.is_throttled(request.client) and self._memory.first("throttled"):
             logger.warning(
                 "login attempts of all clients of a proxy are throttled together; "
                 "have it set X-Forwarded-For, and name it in web.trustedProxies",
