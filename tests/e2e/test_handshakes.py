@@ -29,8 +29,8 @@ NOT_LOGGED_IN = {Policy.NONE: REFUSED, Policy.PUBLIC: "public", Policy.MIXED: "p
 NEVER_ASKS_AT_LOGIN = frozenset({"crane", "ctr"})
 PROVE_WHEN_ASKED = frozenset({"oras", "regctl", "helm", "ctr"})
 """Clients that send credentials only when a request was refused: bad ones do not keep them from what is public."""
-NEEDS_CREDENTIALS_FOR_BASIC = frozenset({"docker", "podman", "skopeo", "buildah"})
-"""Clients that give up at a Basic challenge when they have no credentials, though none would be needed."""
+NEEDS_CREDENTIALS_FOR_BASIC = frozenset({"docker"})
+"""Clients that give up at a Basic challenge when they have no credentials; others send an empty name and password."""
 
 READABLE = (
     *("unauthorized", "authentication required", "authorization failed", "credential", "username/password"),
