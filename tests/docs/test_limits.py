@@ -94,6 +94,7 @@ INSIDE = {
 
 OF_THE_WIRE = {
     "connections": "connections of a worker",
+    "connections_by_address": "connections of a worker",
     "descriptors": "connections of a worker",
     "held": "unread answers and bodies that wait for the disk, of a worker",
     "held_by_address": "unread answers and bodies that wait for the disk, of a worker",

@@ -62,6 +62,23 @@ def test_a_connection_too_many_is_answered_503_and_others_go_on(make_wire):
     assert wire.works()
 
 
+def test_one_address_leaves_connections_for_others(make_wire):
+    wire = make_wire(WireLimits(connections=10, connections_by_address=2))
+    kept = [wire.connect() for _ in range(2)]
+    wire.until(lambda: wire.server.connections == 2)
+    assert split(wire.send(get("/echo")))[0] == 503
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", 0))
+        other.connect(wire.address)
+        other.sendall(get("/echo"))
+        assert read_answer(other)[0] == 200
+    kept.pop().close()
+    wire.until(lambda: wire.server.connections == 1)
+    assert wire.works()
+    kept.pop().close()
+    wire.until(lambda: not wire.server._by_account)
+
+
 def test_descriptors_of_files_count_too(make_wire, tmp_path):
     wire = make_wire(WireLimits(connections=10, descriptors=2))
     wire.application.path, wire.application.size = tmp_path / "file", 100_000
@@ -132,13 +149,13 @@ def test_watching_goes_on_after_a_failure(make_wire, caplog):
         deadline = 0.0
 
         def expire(self):
-            wire.server._open.discard(self)
+            wire.server._open.pop(self)
             raise RuntimeError("the test says no")
 
         def stop(self):
             pass
 
-    wire.call(wire.server._open.add, Failing())
+    wire.call(wire.server._open.setdefault, Failing())
     wire.until(lambda: "a connection could not be ended" in caplog.text)
     with wire.connect() as sock:
         assert read_all(sock) == b""

@@ -194,6 +194,7 @@ def _plain() -> ssl.SSLContext | None:
 def wire_limits(limits: Limits, open_files: int) -> WireLimits:
     """Return what the settings and the limit of open files allow connections."""
     descriptors = max(open_files - OTHER_DESCRIPTORS, open_files // 2)
+    connections = min(MAX_CONNECTIONS, descriptors)
     return WireLimits(
         header_timeout=limits.header_timeout,
         idle_timeout=limits.idle_timeout,
@@ -202,6 +203,7 @@ def wire_limits(limits: Limits, open_files: int) -> WireLimits:
         min_rate=limits.min_rate,
         drain_size=limits.drain_size,
         drain_timeout=limits.drain_timeout,
-        connections=min(MAX_CONNECTIONS, descriptors),
+        connections=connections,
+        connections_by_address=connections // 2,
         descriptors=descriptors,
     )

@@ -25,6 +25,8 @@ class WireLimits:
     """For that."""
     connections: int = 8192
     """Open at once."""
+    connections_by_address: int = 4096
+    """The same, of one address."""
     descriptors: int = 16384
     """Of connections and of files in answers, together."""
     held: int = 64 * MIB

@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
@@ -84,7 +84,10 @@ class WireServer:
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._listeners: dict[socket.socket, SharedQueue | None] = {}
         """Listening sockets, and the queues of those that other processes accept from, too."""
-        self._open: set[Watched] = set()
+        self._open: dict[Watched, str | None] = {}
+        """What is open, each with the account that it is counted under."""
+        self._by_account: Counter[str | None] = Counter()
+        """How many are open of each account."""
         self._handling: set[Watched] = set()
         """Connections that have closed while their handlers still work."""
         self._handshakes: deque[Entrance] = deque()
@@ -151,15 +154,23 @@ class WireServer:
                 else:
                     _log.warning("a connection could not be accepted: %s", error.strerror)
                 return
-            if not self.may_open() or len(self._open) >= self.limits.connections:
+            peer = _peer(address)
+            account = self.find_client(peer, None).account
+            if not self._has_room(account):
                 self._turn_away(sock)
                 continue
             try:
-                self._admit(sock, _peer(address))
+                self._admit(sock, peer, account)
             except OSError:
                 sock.close()
 
-    def _admit(self, sock: socket.socket, peer: str) -> None:
+    def _has_room(self, account: str | None) -> bool:
+        """Return whether an account may have another connection; `None` is what has no share of its own."""
+        if not self.may_open() or len(self._open) >= self.limits.connections:
+            return False
+        return account is None or self._by_account[account] < self.limits.connections_by_address
+
+    def _admit(self, sock: socket.socket, peer: str, account: str | None) -> None:
         sock.setblocking(False)
         context, proxied = self._tls(), self._trusts(peer)
         each: Connection | Entrance
@@ -167,7 +178,8 @@ class WireServer:
             each = Connection(self, sock, peer, secure=False)
         else:
             each = Entrance(self, sock, peer, context=context, proxied=proxied)
-        self._open.add(each)
+        self._open[each] = account
+        self._by_account[account] += 1
         self._note()
         each.resume_reading()
 
@@ -210,15 +222,20 @@ class WireServer:
 
     def closed_one(self, each: Watched, *, handling: bool = False) -> None:
         """Take note that a connection closed; `handling` a request goes on without it."""
-        self._open.discard(each)
+        if each in self._open:
+            self._leave(self._open.pop(each))
         (self._handling.add if handling else self._handling.discard)(each)
         self._note()
         self._check_closed()
 
     def opened(self, entrance: Entrance, connection: Connection) -> None:
         """Take note that an entrance became a connection."""
-        self._open.discard(entrance)
-        self._open.add(connection)
+        self._open[connection] = self._open.pop(entrance)
+
+    def _leave(self, account: str | None) -> None:
+        self._by_account[account] -= 1
+        if not self._by_account[account]:
+            del self._by_account[account]
 
     def shake(self, entrance: Entrance) -> None:
         """Have `entrance.shake` called soon."""
