@@ -131,6 +131,16 @@ def test_where_a_document_names_anybody_there_is_no_other_administrator(tmp_path
     assert not (tmp_path / FILE_NAME).exists()
 
 
+def test_the_anonymous_user_leaves_the_administrator_of_the_first_start(tmp_path, capsys):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules/a.yaml").write_text("kind: User\nmetadata: {name: anonymous}\n")
+    read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
+    begun = _with_users(read, tmp_path, "http://localhost:5000")
+    assert set(begun.documents.value.rules.users) == {"admin", "anonymous"}
+    assert not begun.documents.value.named_anybody
+    assert "password" in capsys.readouterr().err
+
+
 def test_a_configured_administrator_is_left_alone(tmp_path):
     read = _read(CommandLine(flags={"adminpwd": Given(hash_password("x", 4), "-adminpwd")}))
     assert _with_users(read, tmp_path, "http://localhost:5000") is read

@@ -53,8 +53,11 @@ class _Named:
 
 
 def names_anybody(kinds: Mapping[str, Sequence[Document]]) -> bool:
-    """Return whether documents, by kind, name anybody who could log in; the provisional administrator ends then."""
-    return bool(kinds.get("User") or kinds.get("TokenIssuer"))
+    """Return whether documents, by kind, name anybody who could log in; the provisional administrator ends then.
+
+    The user anonymous has no credentials.
+    """
+    return bool(kinds.get("TokenIssuer")) or any(user.name != ANONYMOUS_NAME for user in kinds.get("User", ()))
 
 
 def rules_of(declared: Declared) -> AccessRules:
