@@ -108,6 +108,17 @@ def test_what_is_unfinished_is_not_loaded_until_it_is_finished():
     assert (followed.value, followed.problem) == ("half", None)
 
 
+def test_a_writer_that_took_long_is_not_taken_for_files_that_change_all_the_time():
+    files, reasons = Files(), ["a.yaml: it is open"]
+    followed = Followed(files.load, lambda: files.state, unfinished=lambda: reasons[-1] if files.state else None)
+    files.become("half")
+    looks(followed, 2 * LOOKS_TO_RETRY - 1)
+    files.become("whole")
+    reasons.append(None)
+    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert (followed.value, followed.problem) == ("whole", None)
+
+
 def test_files_that_do_not_load_are_refused_at_the_start():
     files = Files()
     files.become(ConfigError("a.yaml:1: wrong"))

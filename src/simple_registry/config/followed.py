@@ -96,7 +96,10 @@ class Followed(Generic[Value]):
         if self._seen == self._tried and not overdue:
             return Look.NOTHING
         if unfinished is not None:
-            return Look.NOTHING if unfinished == self.problem else self._refuse(unfinished)
+            if unfinished != self.problem:
+                return self._refuse(unfinished)
+            self._waited = 0  # the files rest: only ones that change all the time are overdue
+            return Look.NOTHING
         return self._take()
 
     def _take(self) -> Look:
