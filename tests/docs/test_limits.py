@@ -47,6 +47,8 @@ BOUNDS = {
     "oci.media_types.LONGEST": "length of a media type",
     "operations.manifests.ANNOTATIONS_KEPT": "annotations of a manifest in a listing of referrers",
     "operations.manifests.LARGE_PUSHES": "manifests of over 64 KiB that a worker takes in at once",
+    "operations.pages.LARGE_PAGES": "pages of over 250 tags, or repositories, that a worker fills at once",
+    "operations.referrers.LARGE_PAGES": "pages of referrers of over 16 KiB that a worker makes at once",
     "operations.tokens.LISTED": "issued tokens on a page",
     "operations.tokens.LONGEST_DESCRIPTION": "length of its description",
     "operations.tokens.LONGEST_SCOPE": "length of such a scope",

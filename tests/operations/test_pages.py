@@ -12,7 +12,7 @@ def fill_page(query, visible, last, limit):
     async def seen(items):
         return [item for item in items if visible(item)]
 
-    return asyncio.run(fill(query, seen, last, limit))
+    return asyncio.run(fill(query, seen, last, limit, large=asyncio.Semaphore(1)))
 
 
 names = st.lists(st.text("abc", min_size=1, max_size=4), unique=True).map(sorted)
@@ -83,11 +83,45 @@ def test_a_long_search_leaves_room_for_others(monkeypatch):
 
     async def scenario():
         beside = asyncio.ensure_future(other())
-        await fill(query_of([f"{number:03}" for number in range(100)]), nothing, None, 5)
+        await fill(query_of([f"{number:03}" for number in range(100)]), nothing, None, 5, large=asyncio.Semaphore(1))
         assert len(turns) >= 5
         await beside
 
     asyncio.run(scenario())
+
+
+def test_large_pages_wait_for_each_other_and_small_ones_for_none(monkeypatch):
+    monkeypatch.setattr(pages, "BATCH", 10)
+    items, filling, most = [f"{number:03}" for number in range(100)], set(), []
+
+    def query(page):
+        def read(after, size):
+            if after is not None:
+                filling.add(page)
+                most.append(len(filling))
+            return query_of(items)(after, size)
+
+        return read
+
+    async def seen(rows):
+        return rows
+
+    async def scenario():
+        large = asyncio.Semaphore(2)
+
+        async def ask(page):
+            found = await fill(query(page), seen, None, 50, large=large)
+            filling.discard(page)
+            return len(found.items)
+
+        tasks = [asyncio.create_task(ask(page)) for page in range(20)]
+        small = await fill(query_of(items), seen, None, 5, large=large)
+        assert len(small.items) == 5
+        assert not any(task.done() for task in tasks)
+        return await asyncio.gather(*tasks)
+
+    assert set(asyncio.run(scenario())) == {50}
+    assert max(most) == 2
 
 
 @given(names, st.sets(st.sampled_from("abc")))

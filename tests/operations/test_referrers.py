@@ -8,7 +8,7 @@ import pytest
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import parse_repository_name
-from simple_registry.operations.referrers import ENCODED_AT_ONCE, Referrers, encode_descriptor
+from simple_registry.operations.referrers import LARGE_PAGES, SMALL_PAGE, Referrers, encode_descriptor
 
 A = parse_repository_name("a")
 SUBJECT = digest_of(b"subject")
@@ -74,22 +74,52 @@ def test_a_descriptor_larger_than_a_page_has_a_page_of_its_own():
     assert sum(len(page) for page in pages(Referrers(rows, 1000))) == 3
 
 
-def test_a_page_of_many_is_encoded_beside_the_event_loop(monkeypatch):
-    rows = Rows(*(row(number) for number in range(ENCODED_AT_ONCE + 1)))
+def test_a_large_page_is_encoded_beside_the_event_loop(monkeypatch):
+    rows = Rows(row(1, filler=SMALL_PAGE), row(2))
     threads = []
     monkeypatch.setattr(
         asyncio, "to_thread", lambda call, *what, **how: threads.append(call) or real(call, *what, **how)
     )
-    assert len(pages(Referrers(rows))[0]) == ENCODED_AT_ONCE + 1
+    rows.rows.sort(key=lambda each: -len(each.annotations))
+    assert len(pages(Referrers(rows))[0]) == 2
     rows.rows.pop()
-    assert len(pages(Referrers(rows))[0]) == ENCODED_AT_ONCE
+    assert len(pages(Referrers(rows))[0]) == 1
     assert len(threads) == 1
 
 
+def test_large_pages_are_made_two_at_a_time_and_small_ones_at_once():
+    class Slow(Rows):
+        made = most = 0
+
+        async def page_referrers(self, *which, size, **further):
+            if size > SMALL_PAGE:
+                self.made += 1
+                self.most = max(self.most, self.made)
+                await asyncio.sleep(0.01)
+                self.made -= 1
+            return await super().page_referrers(*which, size=size, **further)
+
+    rows = Slow(*(row(number, filler=SMALL_PAGE) for number in range(2)))
+    referrers = Referrers(rows)
+
+    async def ask(artifact_type):
+        return await referrers.page(A, SUBJECT, artifact_type=artifact_type, last=None)
+
+    async def scenario():
+        large = [asyncio.create_task(ask(None)) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert (await asyncio.wait_for(ask("none/such"), 5)).descriptors == []
+        assert not any(task.done() for task in large)
+        return await asyncio.gather(*large)
+
+    assert {len(page.descriptors) for page in asyncio.run(scenario())} == {2}
+    assert rows.most == LARGE_PAGES == 2
+
+
 def test_no_more_is_read_than_a_page_holds():
-    rows = Rows(*(row(number, filler=100) for number in range(12)))
-    pages(Referrers(rows, 1000))
-    assert set(rows.sizes) == {1000}
+    rows = Rows(*(row(number, filler=SMALL_PAGE) for number in range(12)))
+    pages(Referrers(rows, 2 * SMALL_PAGE))
+    assert set(rows.sizes) == {SMALL_PAGE, 2 * SMALL_PAGE}
 
 
 def test_no_referrers_are_one_empty_page():

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 BATCH = 250
 """Rows read at a time."""
+
+LARGE_PAGES = 8
+"""Pages of more items that each process fills at once, of tags and of the catalog: one may have 3 MiB of names."""
 
 TURN = 0.01
 """Seconds for which a listing keeps the event loop before others have a turn."""
@@ -27,25 +31,33 @@ async def fill_page(
     visible: Callable[[Sequence[Item]], Awaitable[Sequence[Item]]],
     last: str | None,
     limit: int,
+    *,
+    large: asyncio.Semaphore,
 ) -> Page[Item]:
     """Return up to `limit` visible items after `last`; `query(after, size)` reads the next rows in order.
 
     `visible` returns those of some rows that the caller may see, in their order.
 
-    One item more than the page is looked for, so that `more` is true only when something follows.
+    One item more than the page is looked for, so that `more` is true only when something follows. A page of more than
+    `BATCH` items waits for `large`: what is read and not yet sent is bounded by nothing else.
     """
     if limit == 0:
         return Page((), more=False)
     items: list[Item] = []
     after = last
     size = min(BATCH, limit + 1)  # what a page takes when everything is visible; more are read once something is not
-    while len(items) <= limit:
-        rows = query(after, size)
-        items += await visible(rows)
-        await asyncio.sleep(0)  # a long search for the few that are visible leaves room for other requests
-        if len(rows) < size:
-            break
-        after, size = rows[-1], BATCH
+    async with AsyncExitStack() as held:
+        turn: asyncio.Semaphore | None = large
+        while len(items) <= limit:
+            if turn is not None and len(items) >= BATCH:  # not before: a search that finds little delays nothing
+                await held.enter_async_context(turn)
+                turn = None
+            rows = query(after, size)
+            items += await visible(rows)
+            await asyncio.sleep(0)  # a long search for the few that are visible leaves room for other requests
+            if len(rows) < size:
+                break
+            after, size = rows[-1], BATCH
     return Page(tuple(items[:limit]), more=len(items) > limit)
 
 

@@ -8,6 +8,7 @@ once each (distribution-spec, "Enabling the Referrers API").
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -19,8 +20,11 @@ from simple_registry.storage.protocols import ManifestRows
 PAGE_SIZE = 4 * 1024 * 1024 - 64 * 1024
 """Bytes of descriptors in one page: clients read image indexes of up to 4 MiB, and the frame needs some room."""
 
-ENCODED_AT_ONCE = 64
-"""Most descriptors that are encoded on the event loop; an image has fewer referrers."""
+SMALL_PAGE = 16 * 1024
+"""Bytes of a page that is made on the event loop; the referrers of most images are fewer."""
+
+LARGE_PAGES = 2
+"""Larger pages that each process makes at once: what is made and not yet sent is bounded by nothing else."""
 
 NO_ANNOTATIONS = b"{}"
 
@@ -40,17 +44,20 @@ class Referrers:
         """Work on these rows, with up to `page_size` bytes a page."""
         self._rows = rows
         self._page_size = page_size
+        self._large_pages = asyncio.Semaphore(LARGE_PAGES)
 
     async def page(
         self, repository: RepositoryName, subject: Digest, *, artifact_type: str | None, last: Digest | None
     ) -> ReferrersPage:
         """Return the referrers of `subject` after `last`; none for a subject that nobody knows."""
-        rows, more = await self._rows.page_referrers(
-            repository, subject, artifact_type=artifact_type, after=last, size=self._page_size
-        )
-        if len(rows) <= ENCODED_AT_ONCE:
+        read = partial(self._rows.page_referrers, repository, subject, artifact_type=artifact_type, after=last)
+        rows, more = await read(size=SMALL_PAGE)
+        if not more:
             return _fill(rows, self._page_size, more=more)
-        return await asyncio.to_thread(_fill, rows, self._page_size, more=more)
+        # Held until the page is whole. After it nothing waits until the answer counts in the budget of the wire.
+        async with self._large_pages:
+            rows, more = await read(size=self._page_size)
+            return await asyncio.to_thread(_fill, rows, self._page_size, more=more)
 
 
 def _fill(rows: Sequence[ReferrerDescriptor], size: int, *, more: bool) -> ReferrersPage:

@@ -1,9 +1,10 @@
 """The catalog of repositories."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.pages import Page, fill_page
+from simple_registry.operations.pages import LARGE_PAGES, Page, fill_page
 from simple_registry.storage.protocols import RepositoryRows
 
 
@@ -13,6 +14,7 @@ class Repositories:
     def __init__(self, rows: RepositoryRows) -> None:
         """Work on these rows."""
         self._rows = rows
+        self._large_pages = asyncio.Semaphore(LARGE_PAGES)
 
     async def page(
         self, *, last: str | None, limit: int, visible: Callable[[RepositoryName], Awaitable[bool]]
@@ -22,4 +24,4 @@ class Repositories:
         async def seen(repositories: Sequence[RepositoryName]) -> Sequence[RepositoryName]:
             return [repository for repository in repositories if await visible(repository)]
 
-        return await fill_page(self._rows.page_repositories, seen, last, limit)
+        return await fill_page(self._rows.page_repositories, seen, last, limit, large=self._large_pages)

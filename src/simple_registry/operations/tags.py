@@ -8,7 +8,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.operations.pages import BATCH, Page, fill_page, visible_of
+from simple_registry.operations.pages import BATCH, LARGE_PAGES, Page, fill_page, visible_of
 from simple_registry.storage.protocols import RepositoryRows, TagRows
 
 TAGS_ASKED = 10_000
@@ -25,6 +25,7 @@ class Tags:
     def __init__(self, rows: TagStore) -> None:
         """Work on these rows."""
         self._rows = rows
+        self._large_pages = asyncio.Semaphore(LARGE_PAGES)
 
     async def page(
         self, repository: RepositoryName, *, last: str | None, limit: int, visible: Callable[[Tag], bool]
@@ -39,7 +40,10 @@ class Tags:
         async def seen(tags: Sequence[Tag]) -> Sequence[Tag]:
             return await visible_of(tags, visible)
 
-        return await fill_page(lambda after, size: self._rows.page_tags(repository, after, size), seen, last, limit)
+        def read(after: str | None, size: int) -> Sequence[Tag]:
+            return self._rows.page_tags(repository, after, size)
+
+        return await fill_page(read, seen, last, limit, large=self._large_pages)
 
     async def any(self, repository: RepositoryName, visible: Callable[[Tag], bool]) -> bool:
         """Tell whether any of the first `TAGS_ASKED` tags is visible."""

@@ -108,20 +108,19 @@ class Database:
     ) -> tuple[list[_T], bool]:
         """Return what `make` makes of the first rows of a query, and whether more follow.
 
-        As many as have `size` bytes of text and `ROW_SIZE` each, at least one; no more are read. A large page is read
-        beside the event loop.
+        As many as have `size` bytes of text and `ROW_SIZE` each, at least one; no more are read. More than `AT_ONCE`
+        bytes are read beside the event loop.
 
         Raises: StorageFault.
         """
         if self._closed:
             raise StorageFault(_ACTION, "the store is closed")
+        if size > AT_ONCE:
+            return await self.apart(lambda connection: _read_page(connection, sql, bindings, size, make))
         try:
-            made, more = _read_page(self._reader, sql, bindings, min(size, AT_ONCE), make)
+            return _read_page(self._reader, sql, bindings, size, make)
         except apsw.Error as error:
             raise fault(_ACTION, error, self._reader) from error
-        if not more or size <= AT_ONCE:
-            return made, more
-        return await self.apart(lambda connection: _read_page(connection, sql, bindings, size, make))
 
     async def apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
         """Return what `read` reads on a connection of its own, in a thread: for what takes longer than a lookup.
