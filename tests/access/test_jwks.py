@@ -84,6 +84,9 @@ def test_keys_for_other_uses_and_of_other_kinds_are_left_out(entry):
         {"kty": "OKP", "crv": "Ed25519", "x": None},
         {"kty": "OKP", "crv": "Ed25519", "x": "é"},
         jwk(WEAK_RSA),
+        jwk(RSA, "a", alg=["RS256"]),
+        jwk(RSA, "a", alg={}),
+        jwk(RSA, "a", alg=1),
         1,
         None,
         ["RSA"],
@@ -95,14 +98,26 @@ def test_broken_and_weak_keys_are_left_out_and_told(entry):
     assert len(read.mistakes) == 1
 
 
-@pytest.mark.parametrize("data", [b"{}", b'{"keys": []}', b'{"keys": [], "other": 1}'])
+@pytest.mark.parametrize("data", [b'{"keys": []}', b'{"keys": [], "other": 1}'])
 def test_a_document_without_keys_says_that_there_are_none(data):
     assert parse_jwks(data) == Jwks(())
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff", b"[]", b"null", b'{"keys": {}}', b'{"keys": null}', b'{"keys": [', b"[" * 100_000, b'{"keys": NaN}'],
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"error": "a gateway"}',
+        b"null",
+        b'{"keys": {}}',
+        b'{"keys": null}',
+        b'{"keys": [',
+        b"[" * 100_000,
+        b'{"keys": NaN}',
+    ],
 )
 def test_other_documents_are_refused(data):
     with pytest.raises(KeysInvalid):

@@ -193,7 +193,7 @@ def test_an_issuer_that_is_down_is_asked_once_a_minute_too(keys, fetcher, clock)
 
 def test_an_answer_that_is_no_document_of_keys_leaves_the_keys_in_use(keys, fetcher, clock):
     first = find(keys)
-    for document in (b"", b"<html>", b'{"keys": {}}'):
+    for document in (b"", b"<html>", b'{"keys": {}}', b"{}", b'{"error": "a gateway"}'):
         fetcher.document = document
         clock.advance(FRESH)
         assert find(keys) is first
@@ -207,9 +207,7 @@ def test_a_key_that_the_issuer_dropped_is_gone(keys, fetcher, clock):
     assert kids(find(keys)) == ["first"]
 
 
-@pytest.mark.parametrize(
-    "document", [b"{}", jwks(), jwks({"kty": "oct", "k": "c2VjcmV0"}), jwks(jwk(WEAK_RSA, "weak"))]
-)
+@pytest.mark.parametrize("document", [jwks(), jwks({"kty": "oct", "k": "c2VjcmV0"}), jwks(jwk(WEAK_RSA, "weak"))])
 def test_an_issuer_that_says_it_has_no_keys_has_none(keys, fetcher, clock, document, caplog):
     find(keys)
     fetcher.document = document
@@ -228,6 +226,15 @@ def test_an_entry_that_cannot_be_read_keeps_no_withdrawn_key_in_use(keys, fetche
     assert "1024 bits" in caplog.text
     assert "private or symmetric" in caplog.text
     assert "c2VjcmV0" not in caplog.text
+
+
+def test_a_defect_of_ours_leaves_the_keys_in_use_and_shows(keys, fetcher, clock, monkeypatch, caplog):
+    first = find(keys)
+    monkeypatch.setattr(issuer_keys, "parse_jwks", lambda _: 1 / 0)
+    clock.advance(FRESH)
+    assert find(keys) is first
+    assert keys.stale([trusted(URL)]) == [trusted(URL).name]
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_known_keys_are_used_while_the_issuer_hangs(keys, fetcher, clock):

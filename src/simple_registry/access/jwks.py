@@ -45,7 +45,7 @@ def parse_jwks(data: bytes) -> Jwks:
         document = msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise KeysInvalid("it is not JSON") from None
-    entries = document.get("keys", []) if isinstance(document, dict) else None
+    entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise KeysInvalid('it is not a JWKS document: {"keys": [...]}')
     if len(entries) > MOST_KEYS:
@@ -86,6 +86,8 @@ def _parse_jwk(entry: Mapping[str, object]) -> PublicKey | None:
     if entry.get("use", "sig") != "sig" or (isinstance(operations, list) and "verify" not in operations):
         return None
     kid, named = entry.get("kid"), entry.get("alg")
+    if named is not None and not isinstance(named, str):
+        raise KeysInvalid("it holds a key whose 'alg' is not text")
     try:
         found = parse_jwk(entry)
     except ValueError as error:

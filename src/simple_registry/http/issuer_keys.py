@@ -134,11 +134,9 @@ class IssuerKeys:
         try:
             answer = await self._answer(issuer.keys, source)
         except (UpstreamFault, KeysInvalid, OSError) as error:
-            fault = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            if fault != source.fault:
-                kept = "; those known so far stay in use for a day" if source.answer is not None else ""
-                logger.warning("the keys of TokenIssuer %s cannot be read: %s%s", issuer.name, fault, kept)
-            source.fault = fault
+            _fail(issuer, source, (error.strerror if isinstance(error, OSError) else None) or str(error))
+        except Exception as defect:  # noqa: BLE001 (unseen, it would keep withdrawn keys in use)
+            _fail(issuer, source, f"an unexpected failure: {defect!r}", defect)
         else:
             source.fault = None
             source.answered = self._clock.monotonic()
@@ -193,6 +191,13 @@ def _read(path: str, known: _Mark | None) -> tuple[_Mark, bytes | None]:
     if len(data) > LARGEST_FILE:
         raise KeysInvalid(f"it is larger than {LARGEST_FILE} bytes")
     return mark, data
+
+
+def _fail(issuer: TrustedIssuer, source: _Source, fault: str, defect: Exception | None = None) -> None:
+    if fault != source.fault:
+        kept = "; those known so far stay in use for a day" if source.answer is not None else ""
+        logger.warning("the keys of TokenIssuer %s cannot be read: %s%s", issuer.name, fault, kept, exc_info=defect)
+    source.fault = fault
 
 
 def _report(issuer: TrustedIssuer, answer: Jwks) -> None:
