@@ -21,6 +21,7 @@ from simple_registry.access.passwords import hash_password
 from simple_registry.config.configured import follow_documents
 from simple_registry.config.live_access import LiveAccess
 from simple_registry.config.settings import Administrator, Secret
+from support.busy_threads import run_beside_busy_threads
 
 # ---------------------------------------------------------------- real files
 
@@ -70,6 +71,13 @@ def test_running_looks_again_and_again_until_it_is_cancelled(tmp_path):
             await task
 
     asyncio.run(scenario())
+
+
+def test_a_look_needs_no_thread_of_requests(live, tmp_path):
+    (tmp_path / "a.yaml").write_text(user("new"))
+    run_beside_busy_threads(live.look)
+    run_beside_busy_threads(live.look)
+    assert set(live.rules.users) == {"new"}
 
 
 def test_a_set_that_does_not_load_is_logged_once_and_counted(live, tmp_path, caplog):

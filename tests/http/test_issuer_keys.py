@@ -19,6 +19,7 @@ from simple_registry.http.issuer_keys import (
 )
 from simple_registry.upstream.client import HttpsFetcher
 from simple_registry.upstream.protocols import UpstreamFault
+from support.busy_threads import run_beside_busy_threads
 from support.documents_server import DocumentsServer
 from support.issuing import EC, ED, RSA, WEAK_RSA, jwk, jwks, private_pem, public_pem, trusted
 from support.time import SettableClock
@@ -297,6 +298,13 @@ def test_a_file_is_read_again_when_it_changed(keys, tmp_path, clock):
     assert find(keys, issuer=issuer) is first  # looked at once a second
     clock.advance(1)
     assert kids(find(keys, issuer=issuer)) == ["first", "second"]
+
+
+def test_a_file_is_read_without_a_thread_of_requests(keys, tmp_path):
+    path = tmp_path / "jwks.json"
+    path.write_bytes(FIRST)
+    issuer = trusted(KeysFromFile(str(path)))
+    assert kids(run_beside_busy_threads(lambda: keys.find(issuer, None))) == ["first"]
 
 
 @pytest.mark.parametrize("data", [None, b"", b'{"keys": [', b"x" * (LARGEST_FILE + 1)])

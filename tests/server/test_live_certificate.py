@@ -16,6 +16,7 @@ from simple_registry.config.tls import Certificate
 from simple_registry.config.values import ConfigError
 from simple_registry.server import live_certificate
 from simple_registry.server.live_certificate import LiveCertificate, _paths, follow_certificate
+from support.busy_threads import run_beside_busy_threads
 
 
 @pytest.fixture
@@ -39,6 +40,15 @@ def test_files_that_do_not_change_change_nothing(live):
     before = certificate.context()
     look(certificate, 3)
     assert certificate.context() is before
+
+
+def test_a_look_needs_no_thread_of_requests(live):
+    certificate, write, _ = live
+    before = certificate.context()
+    write()
+    run_beside_busy_threads(certificate.look)
+    run_beside_busy_threads(certificate.look)
+    assert certificate.context() is not before
 
 
 def test_a_new_certificate_is_taken_over_once_it_stays(live, caplog):

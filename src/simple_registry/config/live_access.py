@@ -1,12 +1,13 @@
 """The rules in force in a worker, followed as the documents change.
 
-Every worker follows the files by itself, so nothing has to reach the others. The files are looked at in a thread; a
-look costs one `stat` per file, which works on any file system, for editors that rename, and for Kubernetes, which swaps
-a symbolic link.
+Every worker follows the files by itself, so nothing has to reach the others. The files are looked at in a thread of
+their own; a look costs one `stat` per file, which works on any file system, for editors that rename, and for
+Kubernetes, which swaps a symbolic link.
 """
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +52,7 @@ class LiveAccess:
         """Begin with the documents that the parent loaded last, whatever the files are now."""
         self._documents = documents
         self._interval = interval
+        self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays the end of a user
         documents.look()  # from now on this process hears of writers; one that pauses must not begin before that
         self.rules = documents.value.rules
         self.reloads = 0
@@ -68,7 +70,7 @@ class LiveAccess:
     async def look(self) -> None:
         """Look once, and take over what changed."""
         known = self._documents.problem
-        match await asyncio.to_thread(self._documents.look):
+        match await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.look):
             case Look.TAKEN:
                 self.rules = self._documents.value.rules
                 self.reloads += 1

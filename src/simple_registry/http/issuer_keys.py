@@ -15,6 +15,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,7 @@ class IssuerKeys:
         self._fetcher = fetcher
         self._clock = clock
         self._sources: dict[Keys, _Source] = {}
+        self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays the withdrawal of a key
 
     async def find(self, issuer: TrustedIssuer, kid: str | None) -> Sequence[PublicKey]:
         """Return the keys of an issuer, asked for anew if none of them has the id `kid`.
@@ -155,7 +157,8 @@ class IssuerKeys:
             case KeysFromPem(keys):
                 return Jwks(tuple(parse_pem_keys(keys)))
             case KeysFromFile(path):
-                mark, data = await asyncio.to_thread(_read, path, source.mark)
+                loop = asyncio.get_running_loop()
+                mark, data = await loop.run_in_executor(self._thread, _read, path, source.mark)
                 answer = None if data is None else parse_jwks(data)
                 source.mark = mark  # what cannot be parsed is read again
                 return answer

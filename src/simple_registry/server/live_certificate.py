@@ -10,6 +10,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +52,7 @@ class LiveCertificate:
         """Begin with the one that the parent loaded last, whatever its files are now; one worker is to `warn`."""
         self._tls = tls
         self._followed = certificate
+        self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays a look
         self._context = tls_context(certificate.value)
         self._warns = warn
         self._mark = passed_mark(certificate.value, time.time())
@@ -82,7 +84,7 @@ class LiveCertificate:
     async def look(self) -> None:
         """Look at the files once, and take over what has changed and stayed so since the last look."""
         known = self._followed.problem
-        match await asyncio.to_thread(self._followed.look):
+        match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.look):
             case Look.TAKEN:
                 certificate = self._followed.value
                 self._context, self._mark = tls_context(certificate), None
