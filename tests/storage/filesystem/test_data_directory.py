@@ -188,3 +188,27 @@ def test_two_servers_that_start_at_once_are_told_apart(tmp_path):
     claims = []
     assert "uses it" in refused(tmp_path / "data", RacingDisk())
     claims[0].release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("used", [False, True])
+def test_root_refuses_a_directory_that_another_user_may_change(tmp_path, used):
+    path = tmp_path / "data"
+    path.mkdir()
+    if used:
+        DataDirectory.claim(path).release()
+    before = contents(path)
+    os.chown(path, 12345, 0)
+    assert "belongs to the user with id 12345" in refused(path)
+    assert "chown" in refused(path)
+    os.chown(path, 0, 0)
+    for mode in (0o770, 0o707, 0o1777):
+        path.chmod(mode)
+        assert "chmod go-w" in refused(path)
+        if used:
+            with pytest.raises(DataDirectoryRefused, match="chmod go-w"):
+                DataDirectory.find(path)
+    assert contents(path) == before
+    path.chmod(0o755)
+    DataDirectory.claim(path).release()
+    assert DataDirectory.find(path).root == str(path)

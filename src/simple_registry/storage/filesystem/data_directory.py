@@ -6,6 +6,7 @@ it is complete: what it holds can be served.
 """
 
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class DataDirectory:
         read_only = _require_directory(disk, layout)
         if os.geteuid() == 0:  # others cannot do more than the directory's modes let them
             _require_owner(layout)
+            _require_closed(layout)
         _require_ours(layout)
         if read_only:
             return cls(layout, read_only, disk, _lock_read_only(disk, layout))
@@ -69,6 +71,8 @@ class DataDirectory:
         layout = Layout(path)
         if not _require_owner(layout):
             raise DataDirectoryRefused(layout.root, "it is no data directory; give the one of the server with -datadir")
+        if os.geteuid() == 0:
+            _require_closed(layout)
         _require_ours(layout)
         return layout
 
@@ -144,6 +148,23 @@ def _require_owner(layout: Layout) -> bool:
             layout.root, f"it belongs to the user with id {owner}; work on it as that user (sudo -u '#{owner}')"
         )
     return True
+
+
+def _require_closed(layout: Layout) -> None:
+    """See that no other user may replace what the directory holds, whoever made it, for what root is to do in it."""
+    found = Path(layout.root).stat()
+    if found.st_uid != 0:
+        raise DataDirectoryRefused(
+            layout.root,
+            f"it belongs to the user with id {found.st_uid}, who could lead root elsewhere; "
+            f"run this as that user (sudo -u '#{found.st_uid}'), or give it to root (chown root)",
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise DataDirectoryRefused(
+            layout.root,
+            "other users may write to it, and could lead root elsewhere; "
+            "take that from them (chmod go-w), or run this as a user of its own",
+        )
 
 
 def _require_ours(layout: Layout) -> None:
