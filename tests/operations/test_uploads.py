@@ -22,7 +22,7 @@ from simple_registry.oci.errors import (
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import uploads as module
 from simple_registry.operations.blobs import Blob
-from simple_registry.operations.uploads import Chunk, Uploads
+from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
 
 A, B = parse_repository_name("a"), parse_repository_name("b")
 DATA = b"some content"
@@ -217,6 +217,29 @@ def test_a_session_whose_first_bytes_arrive_makes_no_room(front, make_uploads):
         return await first
 
     assert front.run(scenario()).received == 2 * len(DATA)
+
+
+def test_an_empty_session_makes_room_behind_many_whose_first_bytes_arrive(front, make_uploads, clock):
+    busy = 2 * EMPTY_PAGE + 1
+    uploads = make_uploads(session_limit=busy + 1, session_share=busy + 1)
+    rows = [front.run(uploads.start(A, "ada")) for _ in range(busy)]
+    clock.advance(1)
+    empty = front.run(uploads.start(A, "ada"))
+
+    async def scenario():
+        go_on, appends = asyncio.Event(), []
+        for row in rows:
+            begun = asyncio.Event()
+            appends.append(asyncio.ensure_future(uploads.append(row, Chunk(slow(begun, go_on)))))
+            await begun.wait()
+        newest = await uploads.start(A, "ada")
+        go_on.set()
+        await asyncio.gather(*appends)
+        return newest
+
+    assert uploads.get(A, "ada", front.run(scenario()).session)
+    with pytest.raises(BlobUploadUnknown):
+        uploads.get(A, "ada", empty.session)
 
 
 async def slow(begun, go_on):

@@ -51,8 +51,8 @@ PAGE = 100
 ROOM_ATTEMPTS = 3
 """Attempts to make room for a session: what one makes, another client may have taken."""
 
-ROOM_CANDIDATES = 10
-"""Sessions of a share that are looked at to find one that receives nothing."""
+EMPTY_PAGE = 10
+"""Sessions of a share that are read at a time to find one that receives nothing."""
 
 
 class UploadRows(BlobRows, SessionRows, Protocol):
@@ -213,9 +213,12 @@ class Uploads:
 
     async def _make_room(self, row: SessionRow) -> bool:
         """End the oldest session in the share of `row` that has received nothing, and receives nothing now."""
-        for empty in self._rows.page_empty(row.identity, row.client, ROOM_CANDIDATES):
-            if await self._end_idle(empty):
-                return True
+        last: SessionRow | None = None
+        while page := self._rows.page_empty(row.identity, row.client, last, EMPTY_PAGE):
+            for empty in page:  # one whose first bytes arrive has none in its row, like those that were forgotten
+                if await self._end_idle(empty):
+                    return True
+            last = page[-1]
         return False
 
     async def _end_idle(self, row: SessionRow) -> bool:

@@ -463,8 +463,11 @@ class SessionRows(Protocol):
         """Return open sessions in order of their ids, beginning after `after`."""
         ...
 
-    def page_empty(self, identity: str, client: str, limit: int) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, those untouched for longest first."""
+    def page_empty(self, identity: str, client: str, after: SessionRow | None, limit: int) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, those untouched for longest first.
+
+        They begin after that of the row `after`, as it was read.
+        """
         ...
 
 

@@ -614,9 +614,17 @@ def test_empty_sessions_are_those_of_one_share_untouched_for_longest(rows):
     opened = [session(str(number), touched=float(10 - number)) for number in range(5)]
     others = [session("full", received=1, touched=1.0), session("bob", identity="bob"), session("here", client="::1")]
     run(open_sessions(rows, *opened, *others))
-    assert [row.session for row in rows.page_empty("alice", "", 99)] == ["4", "3", "2", "1", "0"]
-    assert [row.session for row in rows.page_empty("alice", "", 2)] == ["4", "3"]
-    assert rows.page_empty("eve", "", 9) == []
+    assert [row.session for row in rows.page_empty("alice", "", None, 99)] == ["4", "3", "2", "1", "0"]
+    first = rows.page_empty("alice", "", None, 2)
+    assert [row.session for row in first] == ["4", "3"]
+    assert [row.session for row in rows.page_empty("alice", "", first[-1], 2)] == ["2", "1"]
+    assert rows.page_empty("eve", "", None, 9) == []
+
+
+def test_empty_sessions_of_one_moment_are_in_order_of_their_ids(rows):
+    run(open_sessions(rows, *(session(name, touched=1.0) for name in "cab")))
+    first = rows.page_empty("alice", "", None, 1)
+    assert [row.session for row in (*first, *rows.page_empty("alice", "", first[0], 9))] == ["a", "b", "c"]
 
 
 # garbage

@@ -256,10 +256,14 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
         """Return how many sessions are open."""
         return len(self._sessions)
 
-    def page_empty(self, identity: str, client: str, limit: int) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, those untouched for longest first."""
+    def page_empty(self, identity: str, client: str, after: SessionRow | None, limit: int) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, those untouched for longest first.
+
+        They begin after that of the row `after`, as it was read.
+        """
         found = [row for row in self._sessions.values() if _sharer(row) == (identity, client) and not row.received]
-        return sorted(found, key=lambda row: (row.touched, row.session))[:limit]
+        found.sort(key=_age)
+        return [row for row in found if after is None or _age(row) > _age(after)][:limit]
 
     # garbage
 
@@ -338,6 +342,11 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
 def _page(names: Iterable[_Name], after: str | None, limit: int) -> list[_Name]:
     """Return the first `limit` names after `after`, in ASCII order."""
     return sorted(name for name in names if after is None or name > after)[:limit]
+
+
+def _age(row: SessionRow) -> tuple[float, str]:
+    """Return what orders sessions by how long they are untouched."""
+    return row.touched, row.session
 
 
 def _sharer(row: SessionRow) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Open upload sessions."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,7 +28,7 @@ ORDER BY session LIMIT ?
 """  # noqa: S608 (our own words)
 _EMPTY = f"""
 SELECT {_COLUMNS} FROM upload_sessions
-WHERE identity = ? AND client = ? AND received = 0
+WHERE identity = ? AND client = ? AND (touched, session) > (?, ?) AND received = 0
 ORDER BY touched, session LIMIT ?
 """  # noqa: S608 (our own words)
 
@@ -87,9 +88,13 @@ class SqliteSessionRows:
         """Return open sessions in order of their ids, beginning after `after`, but for rows that hold no digest."""
         return [_session(row) for row in self._database.rows(_PAGE, after, limit)]
 
-    def page_empty(self, identity: str, client: str, limit: int) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, those untouched for longest first."""
-        return [_session(row) for row in self._database.rows(_EMPTY, identity, client, limit)]
+    def page_empty(self, identity: str, client: str, after: SessionRow | None, limit: int) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, those untouched for longest first.
+
+        They begin after that of the row `after`, as it was read.
+        """
+        touched, session = (-math.inf, "") if after is None else (after.touched, after.session)
+        return [_session(row) for row in self._database.rows(_EMPTY, identity, client, touched, session, limit)]
 
 
 def _values(row: SessionRow) -> tuple[Value, ...]:
