@@ -4,7 +4,7 @@ import pytest
 
 from support.sources import PACKAGE, imports, modules
 
-VALUES = {"oci", "content", "clock", "faults", "current", "periodic"}
+VALUES = {"oci", "content", "clock", "faults", "current", "periodic", "regular_file"}
 WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
 PROTOCOLS = VALUES | {"storage.protocols", "storage.inventory"}
@@ -17,6 +17,7 @@ ALLOWED = {
     "faults": set(),
     "current": set(),
     "periodic": set(),
+    "regular_file": set(),
     # HTTP on sockets, for which a registry is one application of many.
     "wire": WIRE,
     "metrics": {"metrics", "periodic"},

@@ -442,3 +442,14 @@ def test_what_a_program_still_writes_is_in_force_on_no_worker_until_it_is_closed
         assert server.catalog() == {403}
     server.until(lambda: server.catalog() == {200}, 10)
     server.until(lambda: server.configuration() == {"current"}, 10)
+
+
+def test_a_pipe_among_the_documents_keeps_no_worker_from_being_replaced_and_no_server_from_its_end(server):
+    os.mkfifo(server.rules / "z.yaml")
+    server.until(lambda: server.configuration() == {"stale"}, 10)
+    assert "z.yaml: it is not a regular file" in server.log
+    victims = server.workers()
+    os.kill(min(victims), signal.SIGKILL)
+    server.until(lambda: len(server.workers() - victims) == 1, 10)
+    server.process.terminate()
+    assert server.process.wait(20) == 0

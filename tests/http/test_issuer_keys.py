@@ -332,6 +332,12 @@ def test_a_file_that_cannot_be_read_leaves_the_keys_in_use_for_a_day(keys, tmp_p
     assert keys.stale([issuer]) == []
 
 
+def test_a_pipe_in_place_of_a_file_of_keys_is_refused(keys, tmp_path):
+    os.mkfifo(tmp_path / "jwks.json")
+    with pytest.raises(IssuerKeysUnavailable, match="not a regular file"):
+        find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "jwks.json"))))
+
+
 def test_a_file_that_says_there_are_no_keys_withdraws_them(keys, tmp_path, clock):
     path = tmp_path / "jwks.json"
     path.write_bytes(FIRST)

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from simple_registry.config.values import ConfigError
+from simple_registry.regular_file import open_regular
 
 API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
 _TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp")}
@@ -158,18 +159,19 @@ def read_roots(file: Path) -> list[Entry]:
         ConfigError: the file cannot be read or is no YAML.
 
     """
-    return list(_roots(file, read_file(file)))
+    return list(_roots(file, read_file(file, regular=False)))
 
 
-def read_file(file: Path) -> bytes:
-    """Return the content of a file.
+def read_file(file: Path, *, regular: bool = True) -> bytes:
+    """Return the content of a file, which is to be a regular one unless nothing but this waits for it.
 
     Raises:
         ConfigError: it cannot be read.
 
     """
     try:
-        return file.read_bytes()
+        with open_regular(file) if regular else file.open("rb") as opened:
+            return opened.read()
     except OSError as error:
         raise ConfigError(f"cannot read {file}: {error.strerror}") from error
 

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from simple_registry.config.exposure import exposure
 from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.values import ConfigError
+from simple_registry.regular_file import open_regular
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 _LARGEST_FILE = 1024 * 1024
@@ -78,7 +79,7 @@ def expiry_warning(tls: Tls, certificate: Certificate, now: float) -> str | None
 def _blocks(path: Path, what: str) -> list[tuple[str, bytes]]:
     """Return the PEM blocks of a file as (label, whole block)."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_LARGEST_FILE + 1)
     except OSError as error:
         raise ConfigError(f"cannot read the {what} {path}: {error.strerror}") from error

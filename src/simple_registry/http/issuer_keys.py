@@ -24,6 +24,7 @@ from simple_registry.access.issuers import Keys, KeysFromFile, KeysFromPem, Keys
 from simple_registry.access.jwks import Jwks, KeysInvalid, PublicKey, parse_jwks, parse_pem_keys
 from simple_registry.clock import Clock
 from simple_registry.periodic import repeat
+from simple_registry.regular_file import open_regular
 from simple_registry.upstream.protocols import DocumentFetcher, UpstreamFault
 
 logger = logging.getLogger("simple_registry")
@@ -185,7 +186,7 @@ class KeyRefresh:
 
 def _read(path: str, known: _Mark | None) -> tuple[_Mark, bytes | None]:
     """Return what marks a file's content, and the content unless it is the one that is known."""
-    with Path(path).open("rb") as file:
+    with open_regular(Path(path)) as file:
         status = os.fstat(file.fileno())
         mark = (status.st_ino, status.st_size, status.st_mtime_ns)
         if mark == known:
