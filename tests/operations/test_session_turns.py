@@ -139,6 +139,32 @@ def test_bytes_that_arrive_after_the_claim_count_for_nothing(front, uploads, row
     assert (extended.received, extended.received_digest) == (len(NEW), digest_of(NEW))
 
 
+def test_a_block_that_takes_long_to_end_is_cancelled_once(front, turns, row, monkeypatch):
+    monkeypatch.setattr(module, "LOOK", 0.01)
+    problems = []
+
+    async def slow_to_end(turn):
+        async with turn.watched():
+            await front.kept.stores.metadata.claim_session(row.session)
+            try:
+                await asyncio.sleep(10)
+            finally:
+                await asyncio.sleep(0.1)
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, context: problems.append(context))
+        try:
+            async with turns.take(row, claim=False) as turn:
+                await slow_to_end(turn)
+        finally:
+            loop.set_exception_handler(None)
+
+    with pytest.raises(UploadTaken):
+        front.run(scenario())
+    assert problems == []
+
+
 def test_of_many_requests_the_newest_wins(front, uploads, row):
     async def scenario():
         silent = [Client(bytes([number])) for number in range(5)]

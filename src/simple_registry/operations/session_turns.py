@@ -51,6 +51,7 @@ class Turn:
             nonlocal timer
             timer = loop.call_later(LOOK, look)  # first: a look that fails is not the last one
             if self._is_over():
+                timer.cancel()  # the block may take longer than a look to end, and is cancelled once
                 scope.reschedule(loop.time())
 
         try:
