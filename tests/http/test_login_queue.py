@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.http import login_queue
-from simple_registry.http.login_memory import LoginMemory
+from simple_registry.http.login_memory import PLACES_OF_PAIR, LoginMemory
 from simple_registry.http.login_queue import PATIENCE, LoginQueue, Waiting
 from simple_registry.http.login_throttle import LoginThrottle
 from support.time import SettableClock
@@ -109,6 +109,17 @@ def test_those_from_where_many_failed_give_way_first_and_known_users_last(add, t
     assert add("first", "203.0.113.1") == "guess"
     assert add("second", "203.0.113.1") == "second"
     assert add("trusted", "203.0.113.1", trusted=True) == "first"
+
+
+def test_more_guesses_than_places_give_way_although_their_user_is_known(add, throttle, monkeypatch):
+    monkeypatch.setattr(login_queue, "LIMIT", PLACES_OF_PAIR + 1)
+    known = throttle.attempt("10.0.0.1", "carol")
+    throttle.end(known, throttle.begin(known), right=True)
+    for number in range(PLACES_OF_PAIR + 1):
+        add(f"guess {number}", "10.0.0.1", "carol")
+    assert add("first", "203.0.113.1") == f"guess {PLACES_OF_PAIR}"
+    assert add("second", "203.0.113.2") == "second"
+    assert add("trusted", "10.0.0.1", "carol", trusted=True) == f"guess {PLACES_OF_PAIR - 1}"
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=40))

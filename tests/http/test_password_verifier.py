@@ -5,6 +5,7 @@ All of it runs on a virtual clock: a hash takes a quarter of a second, on two th
 
 import asyncio
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 from hypothesis import HealthCheck, given, settings as how, strategies as st
@@ -26,6 +27,8 @@ CLIENT = "192.0.2.1"
 RIGHT = "right"
 HOME = "198.51.100.9"
 """An address of which nothing is known."""
+FRESH = "2a00:{:x}::1"
+"""Each time an address of another wide network."""
 
 
 @dataclass
@@ -40,6 +43,7 @@ class World:
     def __post_init__(self):
         self.workers = [self._worker()]
         self.answers = {}
+        self.senders = count()
 
     def _worker(self):
         return PasswordVerifier(
@@ -70,11 +74,14 @@ class World:
         return answer, round(self.clock.monotonic() - began, 2)
 
     async def guess(self, client, user="ada", *, name="", repeated=False):
-        """Guess as long as the test runs, almost without a pause, each time another password, or user (`{}` in it)."""
+        """Guess as long as the test runs, almost without a pause, each time another password.
+
+        With `{}` in `user` or `client`, each time another one of these too.
+        """
         for number in range(10**9):
             password = "stale" if repeated else f"guess {name} {number}"
-            made = user.format(number)
-            answer, _ = await self.log_in(made, password, client, stored="right#" if made == user else None)
+            made, sender = user.format(number), client.format(next(self.senders))
+            answer, _ = await self.log_in(made, password, sender, stored="right#" if made == user else None)
             self.answers.setdefault(client, []).append(answer)
             await asyncio.sleep(1 if repeated or answer == 429 else 0.01)
 
@@ -324,6 +331,20 @@ def test_hundreds_of_addresses_refuse_no_one_who_is_known(clock):
         await settled(world, 10)
         assert await right(world, client=HOME) <= 1
         assert await right(world, "dave", "2001:db8::77") <= 1
+
+    run(clock, lambda loop: scenario(World(loop, clock, memory)))
+
+
+@pytest.mark.parametrize("others", [4, 20])
+def test_guesses_at_a_user_that_is_known_there_refuse_no_first_login(clock, others):
+    """More of them than may wait, from the guesser's own network; what else comes keeps the threads busy."""
+    memory = LoginMemory([KnownLogin("ada", CLIENT, int(clock.now()) // DAY)])
+
+    async def scenario(world):
+        world.attack(CLIENT, at_once=LIMIT + 20)
+        world.attack(FRESH, at_once=others, user="user{}")
+        await settled(world, 6)
+        assert await right(world, "carol", HOME) <= 5
 
     run(clock, lambda loop: scenario(World(loop, clock, memory)))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Generic, TypeVar
 
+from simple_registry.http.login_memory import PLACES_OF_PAIR
 from simple_registry.http.login_throttle import Attempt, LoginThrottle, Rank
 
 LIMIT = 256
@@ -69,14 +70,20 @@ class LoginQueue(Generic[_T]):
         return self._throttle.rank(attempt), -waiting.number if self._throttle.failed(attempt) else waiting.number
 
     def _least(self) -> Waiting[_T]:
-        """Return the newest attempt of the network, or wide network, that has most: failed or waiting ones."""
+        """Return the newest attempt of those of least use.
+
+        That is one of a user and network with more waiting than places, known there or not: those are guesses.
+        Otherwise it is one of the network, or wide network, that has most: failed or waiting ones.
+        """
+        pairs = Counter(each.attempt.of_pair for each in self._waiting)
         networks = Counter(each.attempt.of_network for each in self._waiting)
         wide = Counter(each.attempt.of_wide_network for each in self._waiting)
 
-        def weight(each: Waiting[_T]) -> tuple[float, float, float]:
+        def weight(each: Waiting[_T]) -> tuple[bool, float, float, float]:
             kind, failed, failed_wide, _ = each.rank
             attempt = each.attempt
-            return kind, failed + networks[attempt.of_network], failed_wide + wide[attempt.of_wide_network]
+            crowded = kind > 0 and pairs[attempt.of_pair] > PLACES_OF_PAIR
+            return crowded, kind, failed + networks[attempt.of_network], failed_wide + wide[attempt.of_wide_network]
 
         # Of those with equal weights, `max` returns the first.
         return max(reversed(self._waiting), key=weight)
