@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -200,7 +200,7 @@ class Manifests:
         # Before anything is written; `put_manifest` asks again in its transaction.
         if push.precondition != UNCONDITIONAL:
             _require_named(push.precondition.unmet(self._named(repository, push)))
-        _require_parts(await self._rows.unmet_parts(repository, push.parts, present=self._content.present))
+        push = await self._with_parts(repository, push)
         blob = Blob(row.digest, row.size)
         kept = await self._stands(row)
         for _attempt in range(PUBLISH_ATTEMPTS):
@@ -221,6 +221,21 @@ class Manifests:
                 case PreconditionUnmet() as unmet:
                     _require_named(unmet)
         raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
+
+    async def _with_parts(self, repository: RepositoryName, push: "_Push") -> "_Push":
+        """Return a push whose parts are there, and as described unless the repository holds the manifest already.
+
+        One that came with a wrong size before sizes were compared, or before that part came, can still be tagged.
+
+        Raises: Several.
+        """
+        unmet = await self._rows.unmet_parts(repository, push.parts, present=self._content.present)
+        if unmet and self._rows.find_manifest(repository, push.row.digest) is not None:
+            held = {each.described: Blob(each.described.digest, each.held) for each in unmet if each.held is not None}
+            push = replace(push, parts=[replace(part, blob=held.get(part.blob, part.blob)) for part in push.parts])
+            unmet = [each for each in unmet if each.held is None]
+        _require_parts(unmet)
+        return push
 
     def _named(self, repository: RepositoryName, push: "_Push") -> Iterator[tuple[Reference, Digest | None]]:
         """Yield what a push is about to change, each with what it names now."""
