@@ -43,6 +43,7 @@ BOUNDS = {
     "http.messages.MAX_QUERY_FIELDS": "fields of a query or form",
     "http.pagination.MAX_PAGE": "entries on a page of tags or the catalog",
     "http.ranges.MAX_RANGES": "ranges of a request",
+    "oci.manifests.MOST_ENTRIES": "lists, objects and commas of a manifest",
     "oci.names.MAX_NAME_LENGTH": "length of a repository's name",
     "oci.media_types.LONGEST": "length of a media type",
     "operations.manifests.ANNOTATIONS_KEPT": "annotations of a manifest in a listing of referrers",

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import ManifestInvalid
-from simple_registry.oci.manifests import Manifest, parse_manifest
+from simple_registry.oci.manifests import MOST_ENTRIES, Manifest, parse_manifest
 from support.documents import CONFIG, CONFIG_TYPE, EMPTY_TYPE, LAYER_TYPE, descriptor, encode, image, index
 
 OCI = media_types.OCI_IMAGE_MANIFEST
@@ -311,6 +311,22 @@ def test_a_key_twice_at_any_depth_is_refused(text):
 
 
 # ---------------------------------------------------------------- refused: malformed
+
+
+@pytest.mark.parametrize("entry", ["[]", "{}", "1", '{"a":[]}'])
+def test_more_entries_than_any_index_has_are_refused_before_they_are_parsed(entry, monkeypatch):
+    marks = sum(map(entry.count, "[{,")) + 1
+    document = b'{"x":[' + b",".join([entry.encode()] * (MOST_ENTRIES // marks + 1)) + b"]}"
+    monkeypatch.setattr("simple_registry.oci.manifests.json.loads", pytest.fail)
+    assert refuse(document) == {"reason": "it has more than 250,000 lists, objects and commas"}
+
+
+def test_an_index_of_as_many_children_as_4_mib_hold_is_accepted():
+    child = '{"mediaType":"a/b","digest":"sha256:%064x","size":2}'
+    children = ",".join(child % number for number in range(35_000))
+    data = f'{{"schemaVersion":2,"mediaType":"{OCI_INDEX}","manifests":[{children}]}}'.encode()
+    assert 3.5 * 2**20 < len(data) <= 4 * 2**20
+    assert len(parse_manifest(data, OCI_INDEX).children) == 35_000
 
 
 @pytest.mark.parametrize(
