@@ -1,19 +1,21 @@
-import os
 import struct
 from pathlib import Path
 
 import pytest
 
-from simple_registry.config.writers import LOOKS_AFTER_FORK, Writers
+from simple_registry.config.writers import LOOKS_AFTER_LOSS, Writers
+
+
+def names(writers, directory):
+    return {Path(path).name for path in writers.look([str(directory)])}
 
 
 @pytest.fixture
 def writers(tmp_path):
     """Writers to a directory, watched from now on."""
-    writers = Writers()
-    directory = str(tmp_path)
-    assert writers.look([directory]) == frozenset()
-    return lambda: {Path(path).name for path in writers.look([directory])}
+    followed = Writers()
+    assert names(followed, tmp_path) == set()
+    return lambda: names(followed, tmp_path)
 
 
 def test_a_file_is_being_written_from_its_first_byte_until_it_is_closed(writers, tmp_path):
@@ -44,23 +46,9 @@ def test_another_file_of_its_name_is_not_being_written(writers, tmp_path, act):
         assert writers() == set()
 
 
-def test_a_forked_process_believes_for_a_while_what_it_was_born_with(writers, tmp_path, monkeypatch):
-    pid = os.getpid()
-    with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
-        file.write(b"x")
-        assert writers() == {"a.yaml"}
-        monkeypatch.setattr(os, "getpid", lambda: pid + 1)
-        assert writers() == {"a.yaml"}
-        file.write(b"y")
-        assert [writers() for _ in range(2 * LOOKS_AFTER_FORK)] == [{"a.yaml"}] * 2 * LOOKS_AFTER_FORK
-        monkeypatch.setattr(os, "getpid", lambda: pid + 2)
-        looks = [writers() for _ in range(LOOKS_AFTER_FORK)]
-    assert looks == [{"a.yaml"}] * (LOOKS_AFTER_FORK - 1) + [set()]
-
-
 def test_where_the_system_tells_nothing_nothing_is_being_written(tmp_path, monkeypatch):
-    writers = Writers()
     monkeypatch.setattr("simple_registry.config.writers._libc", object)
+    writers = Writers()
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
         assert writers.look([str(tmp_path)]) == frozenset()
@@ -73,8 +61,13 @@ def test_a_queue_goes_with_what_it_was_for(tmp_path):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_what_was_missed_is_taken_for_the_end():
-    writers = Writers()
-    writers._written = {"/a": None}
-    writers._take(struct.pack("iIII", -1, 0x4000, 0, 0))
-    assert writers._written == {}
+def test_lost_events_end_what_is_being_written_only_after_a_while(tmp_path):
+    followed = Writers()
+    assert names(followed, tmp_path) == set()
+    with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
+        file.write(b"x")
+        assert names(followed, tmp_path) == {"a.yaml"}
+        followed._take(struct.pack("iIII", -1, 0x4000, 0, 0))
+        assert [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)] == [{"a.yaml"}] * (LOOKS_AFTER_LOSS - 1) + [
+            set()
+        ]

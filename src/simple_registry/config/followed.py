@@ -51,7 +51,7 @@ class Followed(Generic[Value]):
     ) -> None:
         """Load now; `load` is given the value in force, and `signature` returns what differs when the files do.
 
-        Nothing is loaded while `unfinished` says why it had better not be.
+        Nothing is loaded while `unfinished` says why it had better not be; an empty text says that it is not known yet.
 
         Raises: ConfigError.
         """
@@ -96,7 +96,7 @@ class Followed(Generic[Value]):
         if self._seen == self._tried and not overdue:
             return Look.NOTHING
         if unfinished is not None:
-            if unfinished != self.problem:
+            if unfinished not in ("", self.problem):
                 return self._refuse(unfinished)
             self._waited = 0  # the files rest: only ones that change all the time are overdue
             return Look.NOTHING

@@ -53,7 +53,6 @@ class LiveAccess:
         self._documents = documents
         self._interval = interval
         self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays the end of a user
-        documents.look()  # from now on this process hears of writers; one that pauses must not begin before that
         self.rules = documents.value.rules
         self.reloads = 0
         self.failures = 0

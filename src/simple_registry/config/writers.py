@@ -18,17 +18,16 @@ _HEAD = struct.Struct("iIII")
 """Watch, events, cookie, and the size of the name that follows."""
 _BUFFER = 64 * 1024
 
-LOOKS_AFTER_FORK = 30
-"""Looks for which a forked process believes what it was born with: the end of that may have come in between."""
+LOOKS_AFTER_LOSS = 30
+"""Looks for which what was being written is believed to be, after events were lost: its end may be one of them."""
 
 
 class Writers:
     """Follows who writes below some directories, from the first look on."""
 
     def __init__(self) -> None:
-        """Begin with the first look, in the process that makes it."""
-        self._pid = 0
-        self._queue = -1
+        """Begin with the first look."""
+        self._queue = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(_libc(), "inotify_init1") else -1
         self._directories: dict[int, str] = {}
         self._written: dict[str, int | None] = {}
         """Paths that are being written, and for how many looks that is believed, where there is an end to it."""
@@ -40,8 +39,6 @@ class Writers:
 
     def look(self, directories: Iterable[str]) -> frozenset[str]:
         """Return the paths that are being written in `directories`, which are watched from now on."""
-        if self._pid != os.getpid():
-            self._begin()
         for directory in directories:
             watch = (
                 -1
@@ -52,14 +49,6 @@ class Writers:
                 self._directories[watch] = directory
         self._read()
         return frozenset(self._written)
-
-    def _begin(self) -> None:
-        """Open a queue of this process: the one that was inherited is still its parent's."""
-        if self._queue >= 0:
-            os.close(self._queue)
-        self._pid, self._directories = os.getpid(), {}
-        self._written = dict.fromkeys(self._written, LOOKS_AFTER_FORK)
-        self._queue = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(_libc(), "inotify_init1") else -1
 
     def _read(self) -> None:
         for path, looks in list(self._written.items()):
@@ -77,8 +66,8 @@ class Writers:
             watch, events, _, size = _HEAD.unpack_from(data, at)
             name = data[at + _HEAD.size : at + _HEAD.size + size].rstrip(b"\0")
             at += _HEAD.size + size
-            if events & _OVERFLOW:  # what was missed may be the end of any of them
-                self._written = {}
+            if events & _OVERFLOW:
+                self._written = dict.fromkeys(self._written, LOOKS_AFTER_LOSS)
             elif events & _IGNORED:
                 self._directories.pop(watch, None)
             elif watch in self._directories:
