@@ -5,7 +5,7 @@ All of it runs on a virtual clock: a hash takes a quarter of a second, on two th
 
 import asyncio
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, cycle
 
 import pytest
 from hypothesis import HealthCheck, given, settings as how, strategies as st
@@ -28,7 +28,8 @@ RIGHT = "right"
 HOME = "198.51.100.9"
 """An address of which nothing is known."""
 FRESH = "2a00:{:x}::1"
-"""Each time an address of another wide network."""
+FRESH_64 = "2001:db8:1:{:x}::1"
+"""Each time an address of another wide network, or of another network of the same one."""
 
 
 @dataclass
@@ -347,6 +348,34 @@ def test_guesses_at_a_user_that_is_known_there_refuse_no_first_login(clock, othe
         assert await right(world, "carol", HOME) <= 5
 
     run(clock, lambda loop: scenario(World(loop, clock, memory)))
+
+
+@pytest.mark.parametrize("at_once", [20, LIMIT + 20])
+def test_a_wide_network_of_fresh_networks_refuses_no_one_who_mistyped_once_or_shares_an_address(play, at_once):
+    async def scenario(world):
+        await world.log_in("carol", "mistyped", HOME)
+        world.attack(FRESH_64, at_once=at_once, user="user{}")
+        await settled(world, 20)
+        assert await right(world, "carol", HOME) <= 1
+        office = (right(world, f"user{number}", "198.51.100.77") for number in range(6))
+        assert max(await asyncio.gather(*office)) <= 3
+        assert await right(world, "dave", "203.0.113.5") <= 1
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("attacker", [CLIENT, "192.0.2.{}"])
+@pytest.mark.parametrize("at_once", [40, LIMIT + 20])
+def test_an_attacker_in_the_same_ipv4_wide_network_refuses_no_one(play, attacker, at_once):
+    async def scenario(world):
+        world.senders = cycle(range(1, 17))
+        world.attack(attacker, at_once=at_once, user="user{}")
+        await settled(world, 20)
+        assert await right(world, "carol", "192.0.2.200") <= 1
+        await world.log_in("dave", "mistyped", "192.0.2.201")
+        assert await right(world, "dave", "192.0.2.201") <= 1
+
+    play(scenario)
 
 
 def test_an_office_that_logs_in_at_once_is_not_refused(play):

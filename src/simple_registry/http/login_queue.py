@@ -7,7 +7,7 @@ from itertools import count
 from typing import Generic, TypeVar
 
 from simple_registry.http.login_memory import PLACES_OF_PAIR
-from simple_registry.http.login_throttle import Attempt, LoginThrottle, Rank
+from simple_registry.http.login_throttle import WEIGHT_OF_WIDE_NETWORK, Attempt, LoginThrottle, Rank
 
 LIMIT = 256
 """Attempts that wait at most."""
@@ -26,7 +26,7 @@ class Waiting(Generic[_T]):
     attached: _T
     since: float = field(default=0.0, init=False)
     number: int = field(default=0, init=False)
-    rank: Rank = field(default=(0, 0, 0, 0), init=False)
+    rank: Rank = field(default=(0, 0, 0, 0, 0), init=False)
     """Of the moment in which it came; looking again at all of them for each that comes would cost too much."""
 
 
@@ -79,11 +79,13 @@ class LoginQueue(Generic[_T]):
         networks = Counter(each.attempt.of_network for each in self._waiting)
         wide = Counter(each.attempt.of_wide_network for each in self._waiting)
 
-        def weight(each: Waiting[_T]) -> tuple[bool, float, float, float]:
-            kind, failed, failed_wide, _ = each.rank
+        def weight(each: Waiting[_T]) -> tuple[bool, float, float, float, float]:
+            kind, _, failed_wide, failed, _ = each.rank
             attempt = each.attempt
             crowded = kind > 0 and pairs[attempt.of_pair] > PLACES_OF_PAIR
-            return crowded, kind, failed + networks[attempt.of_network], failed_wide + wide[attempt.of_wide_network]
+            of_wide = failed_wide + wide[attempt.of_wide_network]
+            of_network = failed + networks[attempt.of_network]
+            return crowded, kind, max(of_network, of_wide * WEIGHT_OF_WIDE_NETWORK), of_wide, of_network
 
         # Of those with equal weights, `max` returns the first.
         return max(reversed(self._waiting), key=weight)

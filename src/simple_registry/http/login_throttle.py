@@ -10,7 +10,8 @@ answered. So guesses are few, and a right password among them waits for a place,
 
 When more attempts wait than can be verified, `rank` says which go first: credentials that were right within the day;
 then users who logged in from this network within days; then those from networks with the fewest failures and places
-taken. The counts are shared by all workers. docs/adr/0023-guessing-waits.md has the reasons.
+taken, or an eighth of the failures of the wide network where that is more. The counts
+are shared by all workers. docs/adr/0023-guessing-waits.md has the reasons.
 """
 
 import logging
@@ -34,6 +35,12 @@ LONGEST_DELAY = 8.0
 FORGET_AFTER = 900.0
 """Seconds without a failure after which all of them are forgotten."""
 
+WEIGHT_OF_WIDE_NETWORK = 1 / 8
+"""What a failure of a wide network weighs beside one of the network.
+
+Otherwise a party with a whole IPv6 /48 would be new 65,536 times. An IPv4 /24 has many parties, so it is small.
+"""
+
 KNOWN_DAYS = 30
 """Days for which a user is known from where a login succeeded."""
 
@@ -47,7 +54,7 @@ _LAST, _COUNT, _PLACES = 0, 1, 2
 
 logger = logging.getLogger("simple_registry")
 
-Rank = tuple[int, float, float, float]
+Rank = tuple[int, float, float, float, float]
 """The order of attempts, least first."""
 
 
@@ -145,13 +152,14 @@ class LoginThrottle:
     def rank(self, attempt: Attempt) -> Rank:
         """Return the place of an attempt in the order of those that wait."""
         if attempt.trusted:
-            return 0, 0, 0, 0
+            return 0, 0, 0, 0, 0
         now = self._clock.monotonic()
         pair = self._pairs.count(attempt.of_pair, now)
         if self._is_known(attempt):
-            return 1, pair, 0, 0
+            return 1, pair, 0, 0, 0
         network = self._networks.count(attempt.of_network, now) + self._networks.busy(attempt.of_network, now)
-        return 2, network, self._wide_networks.count(attempt.of_wide_network, now), pair
+        wide = self._wide_networks.count(attempt.of_wide_network, now)
+        return 2, max(network, wide * WEIGHT_OF_WIDE_NETWORK), wide, network, pair
 
     def failed(self, attempt: Attempt) -> bool:
         """Return whether anybody failed from the network of an attempt."""
