@@ -1,3 +1,4 @@
+import fcntl
 import struct
 from pathlib import Path
 
@@ -61,13 +62,48 @@ def test_a_queue_goes_with_what_it_was_for(tmp_path):
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_lost_events_end_what_is_being_written_only_after_a_while(tmp_path):
+def test_another_program_that_closes_a_file_does_not_end_what_is_being_written(writers, tmp_path):
+    with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
+        file.write(b"x")
+        (tmp_path / "a.yaml").open("ab").close()
+        assert [writers() for _ in range(3)] == [{"a.yaml"}] * 3
+    assert writers() == set()
+
+
+def test_where_the_system_does_not_say_who_has_it_open_any_end_counts(writers, tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "fcntl", denied)
+    with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
+        file.write(b"x")
+        assert writers() == {"a.yaml"}
+        (tmp_path / "a.yaml").open("ab").close()
+        assert writers() == set()
+
+
+def denied(*_):
+    raise PermissionError
+
+
+LOST = struct.pack("iIII", -1, 0x4000, 0, 0)
+
+
+def test_lost_events_end_nothing_that_is_open(tmp_path):
     followed = Writers()
-    assert names(followed, tmp_path) == set()
+    names(followed, tmp_path)
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
         assert names(followed, tmp_path) == {"a.yaml"}
-        followed._take(struct.pack("iIII", -1, 0x4000, 0, 0))
-        assert [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)] == [{"a.yaml"}] * (LOOKS_AFTER_LOSS - 1) + [
-            set()
-        ]
+        followed._take(LOST)
+        assert [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)] == [{"a.yaml"}] * LOOKS_AFTER_LOSS
+    assert names(followed, tmp_path) == set()
+
+
+def test_where_the_system_does_not_say_lost_events_end_it_after_a_while(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "fcntl", denied)
+    followed = Writers()
+    names(followed, tmp_path)
+    with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
+        file.write(b"x")
+        assert names(followed, tmp_path) == {"a.yaml"}
+        followed._take(LOST)
+        looks = [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)]
+    assert looks == [{"a.yaml"}] * (LOOKS_AFTER_LOSS - 1) + [set()]

@@ -6,7 +6,9 @@ about files behind links.
 """
 
 import ctypes
+import fcntl
 import os
+import signal
 import struct
 from collections.abc import Iterable
 
@@ -30,7 +32,7 @@ class Writers:
         self._queue = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(_libc(), "inotify_init1") else -1
         self._directories: dict[int, str] = {}
         self._written: dict[str, int | None] = {}
-        """Paths that are being written, and for how many looks that is believed, where there is an end to it."""
+        """Paths that are being written, and for how many looks that is believed once they may have been closed."""
 
     def __del__(self) -> None:
         """Close the queue: a user may have few of them."""
@@ -48,12 +50,10 @@ class Writers:
             if watch >= 0:
                 self._directories[watch] = directory
         self._read()
+        self._end()
         return frozenset(self._written)
 
     def _read(self) -> None:
-        for path, looks in list(self._written.items()):
-            if looks is not None:
-                self._note(path, looks - 1)
         try:
             while data := os.read(self._queue, _BUFFER) if self._queue >= 0 else b"":
                 self._take(data)
@@ -71,14 +71,48 @@ class Writers:
             elif events & _IGNORED:
                 self._directories.pop(watch, None)
             elif watch in self._directories:
-                path = f"{self._directories[watch]}/{os.fsdecode(name)}"
-                self._note(path, None if events & _MODIFY else 0)
+                self._note(f"{self._directories[watch]}/{os.fsdecode(name)}", events)
 
-    def _note(self, path: str, looks: int | None) -> None:
-        if looks == 0:
+    def _note(self, path: str, events: int) -> None:
+        if events & _MODIFY:
+            self._written[path] = None
+        elif not events & _CLOSE_WRITE:
             self._written.pop(path, None)
-        else:
-            self._written[path] = looks
+        elif path in self._written:  # closed, perhaps not by the program that wrote
+            self._written[path] = 1
+
+    def _end(self) -> None:
+        """Drop what may have ended and has, by what the system says, or else by the number of looks."""
+        for path, looks in list(self._written.items()):
+            if looks is not None:
+                is_open = _is_open_for_writing(path)
+                if is_open is None and looks > 1:
+                    self._written[path] = looks - 1
+                elif not is_open:
+                    del self._written[path]
+
+
+def _is_open_for_writing(path: str) -> bool | None:
+    """Return whether any program has a file open for writing; `None` where the system does not say, as to other users.
+
+    The kernel grants a read lease only while there is no such program, fcntl(2). It ends as the file is closed here.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.fcntl(
+            file, fcntl.F_SETSIG, signal.SIGURG
+        )  # of a writer that comes right now: SIGIO would end this process
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    return False
 
 
 def _libc() -> ctypes.CDLL:
