@@ -40,6 +40,7 @@ class World:
     clock: SettableClock
     memory: LoginMemory = field(default_factory=LoginMemory)
     hashed: list = field(default_factory=list)
+    kept: list = field(default_factory=list)
 
     def __post_init__(self):
         self.workers = [self._worker()]
@@ -53,7 +54,7 @@ class World:
             threads=THREADS,
             clock=self.clock,
             memory=self.memory,
-            throttle=LoginThrottle(self.memory, self.clock, lambda _: None),
+            throttle=LoginThrottle(self.memory, self.clock, self.kept.append),
         )
 
     def add_worker(self):
@@ -112,6 +113,36 @@ def test_a_right_password_is_remembered_for_a_while(play):
         assert await world.log_in() == (True, 0)
         await asyncio.sleep(1)
         assert await world.log_in() == (True, SECONDS)
+
+    play(scenario)
+
+
+def test_a_remembered_password_makes_its_user_known_wherever_it_comes_from_once_a_day(play):
+    async def scenario(world):
+        today = int(world.clock.now()) // DAY
+        for client in (CLIENT, HOME, HOME):
+            await world.log_in(client=client)
+        assert world.hashed == ["right"]
+        assert world.kept == [KnownLogin("ada", CLIENT, today), KnownLogin("ada", HOME, today)]
+        assert await world.log_in(password="wrong", client="192.0.2.2") == (False, SECONDS)
+        assert len(world.kept) == 2
+        world.clock.jump(DAY)  # midnight passed while the password is remembered
+        await world.log_in(client=HOME)
+        assert world.hashed == ["right", "wrong"]
+        assert world.kept[2:] == [KnownLogin("ada", HOME, today + 1)]
+
+    play(scenario)
+
+
+def test_who_waited_while_another_worker_verified_is_known_too(play):
+    async def scenario(world):
+        world.add_worker()
+        first = asyncio.ensure_future(world.log_in(worker=0))
+        await asyncio.sleep(SECONDS / 2)
+        busy = (world.log_in(f"user{number}", worker=1) for number in range(THREADS))
+        await asyncio.gather(first, *busy, world.log_in(client=HOME, worker=1))
+        assert world.hashed.count(RIGHT) == THREADS + 1
+        assert ("ada", HOME) in {(login.user, login.network) for login in world.kept}
 
     play(scenario)
 

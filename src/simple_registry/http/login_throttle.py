@@ -193,8 +193,13 @@ class LoginThrottle:
         self._networks.end(attempt.of_network, begun, now + delay)
         if right:
             self._pairs.forget(attempt.of_pair)
-            self._know(attempt)
+            self._know(attempt.user, attempt.network, attempt.of_pair)
         return delay
+
+    def know(self, client: str, user: str) -> None:
+        """Note that a user logged in from an address."""
+        network = network_of(client)
+        self._know(user, network, self._memory.mark(user, network))
 
     def is_throttled(self, client: str) -> bool:
         """Return whether all wrong answers to an address wait."""
@@ -225,11 +230,11 @@ class LoginThrottle:
         row = self._memory.known.find(attempt.of_pair)
         return row is not None and self._today() - row[0] <= KNOWN_DAYS
 
-    def _know(self, attempt: Attempt) -> None:
-        row, today = self._memory.known.take(attempt.of_pair), self._today()
+    def _know(self, user: str, network: str, of_pair: bytes) -> None:
+        row, today = self._memory.known.take(of_pair), self._today()
         if row[0] != today:
             row[0] = today
-            self._keep(KnownLogin(attempt.user, attempt.network, today))
+            self._keep(KnownLogin(user, network, today))
 
     def _today(self) -> int:
         return int(self._clock.now()) // DAY

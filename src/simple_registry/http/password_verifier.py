@@ -91,6 +91,7 @@ class PasswordVerifier:
         """
         right = self._memory.mark(credentials.name, credentials.password, stored or "")
         if self._age(right, verified=True) < VERIFIED_LIFE:
+            self._throttle.know(client, credentials.name)  # who was verified elsewhere is known here too
             return True
         wrong = self._memory.mark(credentials.name, credentials.password, stored or "", network_of(client))
         answer = self._asked.get(wrong)
@@ -165,6 +166,7 @@ class PasswordVerifier:
     def _start(self, waiting: Waiting[_Question]) -> None:
         question = waiting.attached
         if self._age(question.right, verified=True) < VERIFIED_LIFE:  # another worker knows by now
+            self._throttle.know(waiting.attempt.client, waiting.attempt.user)
             question.answer.set_result(True)
             return
         begun = self._throttle.begin(waiting.attempt)
