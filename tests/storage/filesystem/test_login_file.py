@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings as how, strategies as st
 
 from simple_registry.faults import StorageFault
+from simple_registry.http.login_memory import KnownLogin, LoginMemory
 from simple_registry.storage.filesystem import login_file
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.login_file import LoginFile
@@ -62,6 +63,22 @@ def test_what_cannot_be_read_is_passed_over(file, path, today, rubbish):
     path.write_bytes(rubbish.replace(b"[", b"") + b"\n")
     file.add("ada", "n", today)
     assert file.load() == [("ada", "n", today)]
+
+
+@pytest.mark.parametrize("day", ["9" * 400, "9" * 30, "-1", "1e400", "{tomorrow}"])
+def test_a_day_that_cannot_be_is_passed_over(file, path, today, day):
+    odd = day.format(tomorrow=today + 1)
+    path.write_text(f'["ada","n",{odd}]\n["ada","n",{today}]\n["eve","n",{odd}]\n')
+    assert file.load() == [("ada", "n", today)]
+    assert LoginMemory(KnownLogin(*login) for login in file.load())
+
+
+@pytest.mark.parametrize("torn", ['["eve","n', '["eve","n",{today}]'])
+def test_a_torn_line_does_not_take_the_next_one_with_it(file, path, today, torn):
+    path.write_text(torn.format(today=today))
+    file.add("ada", "n", today)
+    assert ("ada", "n", today) in file.load()
+    assert path.read_text().count("\n") == 2
 
 
 def test_a_large_file_is_written_anew_with_what_is_of_use(file, path, today, monkeypatch):

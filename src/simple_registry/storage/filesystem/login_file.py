@@ -58,7 +58,9 @@ class LoginFile:
                 size = self._disk.stat_open(fd).st_size
                 if size > LARGEST:
                     size = self._shorten(fd, size)
-                self._disk.write(fd, _encoded([(user, network, day)]), size)
+                # A line that a full disk or a power cut tore must not take the next one with it.
+                torn = size > 0 and self._disk.read(fd, 1, size - 1) != b"\n"
+                self._disk.write(fd, b"\n" * torn + _encoded([(user, network, day)]), size)
             finally:
                 self._disk.close(fd)
 
@@ -71,13 +73,14 @@ class LoginFile:
 
     def _newest(self, data: bytes) -> list[_Line]:
         """Return the last day of each user and network, oldest first, of the days that are kept."""
+        today = int(self._clock.now()) // _DAY
         days: dict[tuple[str, str], int] = {}
         for line in data.splitlines():
             with suppress(msgspec.MsgspecError, UnicodeError):
                 user, network, day = _decoder.decode(line)
-                days[user, network] = max(day, days.get((user, network), day))
-        oldest = int(self._clock.now()) // _DAY - self._keep_days
-        return sorted(((*pair, day) for pair, day in days.items() if day >= oldest), key=lambda line: line[2])
+                if today - self._keep_days <= day <= today:
+                    days[user, network] = max(day, days.get((user, network), day))
+        return sorted(((*pair, day) for pair, day in days.items()), key=lambda line: line[2])
 
 
 def _encoded(lines: Iterable[_Line]) -> bytes:
