@@ -102,9 +102,8 @@ def _is_open_for_writing(path: str) -> bool | None:
     except OSError:
         return None
     try:
-        fcntl.fcntl(
-            file, fcntl.F_SETSIG, signal.SIGURG
-        )  # of a writer that comes right now: SIGIO would end this process
+        # A writer that comes right now has this signal sent; the usual one, SIGIO, would end the process.
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
         return True
