@@ -129,7 +129,7 @@ def test_what_is_visible_of_some_items_is_those_in_their_order(items, hidden):
     def visible(item):
         return item[0] not in hidden
 
-    assert asyncio.run(visible_of(items, visible)) == list(filter(visible, items))
+    assert asyncio.run(visible_of(items, visible)) == tuple(filter(visible, items))
 
 
 def test_others_have_turns_while_visibility_takes_long(monkeypatch):

@@ -182,8 +182,7 @@ class Manifests:
         """
         for _attempt in range(DELETE_ATTEMPTS):
             tags = self._rows.tags_of(repository, digest)
-            async for tag in in_turns(tags):  # there may be any number of them
-                insist(tag)
+            await in_turns(tags, insist)  # there may be any number of them
             # A digest names itself for as long as it names anything, so this needs no transaction.
             if not precondition.holds(digest) and self._rows.find_manifest(repository, digest) is not None:
                 raise PreconditionFailed(reference=str(digest), current=str(digest))

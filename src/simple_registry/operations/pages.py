@@ -1,9 +1,11 @@
 """Filling one page of a listing from a keyset query, past items that the caller may not see."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from itertools import compress
+from time import monotonic
 from typing import Generic, TypeVar
 
 BATCH = 250
@@ -16,6 +18,7 @@ TURN = 0.01
 """Seconds for which a listing keeps the event loop before others have a turn."""
 
 Item = TypeVar("Item", bound=str)
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,16 @@ async def fill_page(
 
 async def visible_of(items: Sequence[Item], visible: Callable[[Item], bool]) -> Sequence[Item]:
     """Return the visible items, with turns for others: patterns of a token may take milliseconds for each item."""
-    return [item async for item in in_turns(items) if visible(item)]
+    return tuple(compress(items, await in_turns(items, visible)))
 
 
-async def in_turns(items: Sequence[Item]) -> AsyncIterator[Item]:
-    """Yield items, with turns for other requests whenever what is done with them has taken a while."""
-    clock = asyncio.get_running_loop().time
-    turn_ends = clock() + TURN
+async def in_turns(items: Sequence[Item], act: Callable[[Item], Outcome]) -> Sequence[Outcome]:
+    """Return what `act` returns for each item, with turns for other requests whenever that has taken a while."""
+    outcomes: list[Outcome] = []
+    turn_ends = monotonic() + TURN
     for item in items:
-        yield item
-        if clock() >= turn_ends:
+        outcomes.append(act(item))
+        if monotonic() >= turn_ends:
             await asyncio.sleep(0)
-            turn_ends = clock() + TURN
+            turn_ends = monotonic() + TURN
+    return outcomes
