@@ -8,12 +8,11 @@ binding that gives it, or the nearest that does not.
 
 import argparse
 import asyncio
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from simple_registry.access.caller import Caller, Proof, Source
 from simple_registry.access.external import ExternalTokenInvalid, check_claims, read_token
@@ -22,6 +21,7 @@ from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.access.questions import QuestionInvalid, answers, parse_question
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
+from simple_registry.cli.data_commands import Parser, config_directories
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.administrator import read_password_file
 from simple_registry.config.documents import nearest
@@ -49,11 +49,6 @@ Prints yes (exit code 0) or no (1), and the binding that decided or the nearest 
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; '{self.prog} -help' tells more")
-
-
 def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
     """Answer what the words after `can-i` ask; return the exit code.
 
@@ -71,7 +66,7 @@ def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
         question = parse_question(asked.question)
     except QuestionInvalid as error:
         raise UsageError(str(error)) from None
-    rules = load_access(config_directories(asked.cfgdir, environment), None)
+    rules = load_access(required_directories(asked.cfgdir, environment), None)
     caller, problem = _caller(asked, rules)
     if caller is None:
         stdout.write(f"no\n  {printable(problem)}\n")
@@ -83,20 +78,19 @@ def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
     return 0 if allowed else 1
 
 
-def config_directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
+def required_directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
     """Return the directories of `-cfgdir`, or else of its variable.
 
     Raises: UsageError when there is none.
     """
-    texts = given or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
-    directories = tuple(Path(text) for text in texts if text)
+    directories = config_directories(given, environment)
     if not directories:
         raise UsageError("which documents? give their directory with -cfgdir")
     return directories
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="simple-registry can-i", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="simple-registry can-i", add_help=False, allow_abbrev=False)
     parser.add_argument("question", nargs="*")
     for name in ("as", "token-file", "datadir"):
         parser.add_argument(f"-{name}", f"--{name}", dest=name.replace("-", "_"))

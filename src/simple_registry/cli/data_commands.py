@@ -1,4 +1,4 @@
-"""What commands about the rows of a data directory share: where the directory is, and how rows are shown."""
+"""What commands beside `serve` share: their parser, where documents and data are, and how rows are shown."""
 
 import argparse
 import os

@@ -7,16 +7,14 @@ Standard output carries the findings, one a line, and then the summary; progress
 
 import argparse
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
+from simple_registry.cli.data_commands import Parser, config_directories, read_settings
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, TextReport
-from simple_registry.cli.options import PREFIX, UsageError
-from simple_registry.config.load import Given, load_settings
+from simple_registry.cli.options import PREFIX
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.faults import DatabaseLost
 from simple_registry.offline import open_fsck
@@ -40,11 +38,6 @@ Exit code: 0 nothing is wrong or all was repaired, 1 something remains, 2 the ch
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; '{self.prog} -help' tells more")
-
-
 def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
     """Do what the words after `fsck` say; return the exit code.
 
@@ -58,27 +51,21 @@ def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextI
     if asked.help:
         stdout.write(_HELP)
         return 0
-    settings = _settings(asked, environment)
+    directories = config_directories(asked.cfgdir, environment)
+    settings = read_settings({"datadir": asked.datadir}, environment, directories)
     mode = Mode(deep=asked.deep, repair=asked.repair)
     report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
     return asyncio.run(_check(settings, mode, report, ProgressLine(stderr, deep=mode.deep)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="simple-registry fsck", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="simple-registry fsck", add_help=False, allow_abbrev=False)
     for name in ("deep", "repair", "json"):
         parser.add_argument(f"-{name}", f"--{name}", action="store_true")
     parser.add_argument("-datadir", "--datadir")
     parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
     parser.add_argument("-help", "--help", "-h", action="store_true")
     return parser
-
-
-def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-    texts = asked.cfgdir or environment.get(f"{PREFIX}CFGDIR", "").split(os.pathsep)
-    data_dir = asked.datadir or environment.get(f"{PREFIX}DATADIR")
-    options = {"datadir": Given(data_dir, "-datadir")} if data_dir else {}
-    return load_settings(options, {}, tuple(Path(text) for text in texts if text))
 
 
 async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:

@@ -12,11 +12,12 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from simple_registry.access.comparison import Change, SubjectChanges, compare, example_scopes, words
 from simple_registry.access.questions import Answer, answers
-from simple_registry.cli.can_i import config_directories
+from simple_registry.cli.can_i import required_directories
+from simple_registry.cli.data_commands import Parser
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.expectations import Expectation, read_expectations
 from simple_registry.config.load import Examined, examine_access, load_access, load_settings
@@ -51,11 +52,6 @@ schema: prints the JSON Schema of the documents, for editors.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; '{self.prog} -help' tells more")
-
-
 def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
     """Do what the words after `policy` say; return the exit code.
 
@@ -74,7 +70,7 @@ def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: Tex
         case "check" if paths and not asked.cfgdir and not asked.datadir:
             return _check(paths, stdout)
         case "test" if paths and not asked.datadir:
-            return _test(paths, config_directories(asked.cfgdir, environment), stdout)
+            return _test(paths, required_directories(asked.cfgdir, environment), stdout)
         case "diff" if len(paths) == 2 and not asked.cfgdir:  # noqa: PLR2004
             return _diff(paths[0], paths[1], Path(asked.datadir) if asked.datadir else None, stdout)
         case "schema" if not paths and not asked.cfgdir and not asked.datadir:
@@ -88,7 +84,7 @@ def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: Tex
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="simple-registry policy", add_help=False, allow_abbrev=False)
+    parser = Parser(prog="simple-registry policy", add_help=False, allow_abbrev=False)
     parser.add_argument("action", nargs="?")
     parser.add_argument("paths", nargs="*")
     parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])

@@ -208,4 +208,4 @@ def _report(issuer: TrustedIssuer, answer: Jwks) -> None:
     for mistake in answer.mistakes:
         logger.warning("the keys of TokenIssuer %s are used without some: %s", issuer.name, mistake)
     if not answer.keys:
-        logger.warning("the keys of TokenIssuer %s are none: its tokens are refused", issuer.name)
+        logger.warning("TokenIssuer %s has no keys: its tokens are refused", issuer.name)
