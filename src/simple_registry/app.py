@@ -131,7 +131,7 @@ class Application(Protocol):
         ...
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
-        """Tell in the metrics when the certificate `ends`, Unix time."""
+        """Show in the metrics when the certificate `ends`, Unix time."""
         ...
 
     @property
@@ -299,7 +299,7 @@ class RegistryApplication:
         return self._measures.text()
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
-        """Tell in the metrics when the certificate `ends`, Unix time."""
+        """Show in the metrics when the certificate `ends`, Unix time."""
         measure_certificate(self._measures, ends)
 
 

@@ -150,5 +150,5 @@ def measure_store(measures: Measures, open_uploads: Callable[[], int], data_dir:
 
 
 def measure_certificate(measures: Measures, ends: Callable[[], float]) -> None:
-    """Tell when the certificate ends."""
+    """Show when the certificate ends."""
     measures.ask(families.CERTIFICATE_EXPIRY, lambda: {(): ends()})

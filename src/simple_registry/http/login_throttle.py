@@ -162,7 +162,7 @@ class LoginThrottle:
         return 2, max(network, wide * WEIGHT_OF_WIDE_NETWORK), wide, network, pair
 
     def failed(self, attempt: Attempt) -> bool:
-        """Return whether anybody failed from the network of an attempt."""
+        """Return whether a login failed from the network of an attempt."""
         return self._networks.count(attempt.of_network, self._clock.monotonic()) > 0
 
     def may_begin(self, attempt: Attempt, full: set[bytes]) -> bool:
@@ -179,7 +179,7 @@ class LoginThrottle:
         return key in full
 
     def begin(self, attempt: Attempt) -> float:
-        """Take the places of an attempt; return the moment, which `end` is told."""
+        """Take the places of an attempt; return the moment, which `end` needs."""
         now = self._clock.monotonic()
         self._pairs.begin(attempt.of_pair, now)
         self._networks.begin(attempt.of_network, now)
