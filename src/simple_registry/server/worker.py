@@ -79,7 +79,7 @@ class Application(Protocol):
         ...
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
-        """Tell in the metrics when the certificate `ends`, Unix time."""
+        """Show in the metrics when the certificate `ends`, Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
