@@ -13,7 +13,7 @@ from simple_registry.faults import DatabaseLost, DataDirectoryRefused, StorageFa
 from simple_registry.oci.digests import digest_of
 from simple_registry.offline import open_fsck, open_tokens, read_scopes
 from simple_registry.operations.fsck import Mode, Required
-from simple_registry.storage.protocols import ManifestRow
+from simple_registry.storage.records import ManifestRow
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 

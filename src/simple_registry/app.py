@@ -70,9 +70,9 @@ from simple_registry.storage.filesystem.login_file import LoginFile
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
+from simple_registry.storage.sqlite.engine.migrate import migrate, require_current
+from simple_registry.storage.sqlite.engine.reserve import LOG_RESERVE
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate, require_current
-from simple_registry.storage.sqlite.reserve import LOG_RESERVE
 from simple_registry.upstream.client import HttpsFetcher
 from simple_registry.wire.exchange import Client
 from simple_registry.wire.heads import RequestHead

@@ -21,9 +21,9 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inventory import FilesystemInventory
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.sqlite.engine.migrate import require_current
 from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import require_current
 
 _PAGE = 1000
 

@@ -7,7 +7,7 @@ from support.sources import PACKAGE, imports, modules
 VALUES = {"oci", "content", "clock", "faults", "current", "periodic", "regular_file"}
 WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
-PROTOCOLS = VALUES | {"storage.protocols", "storage.inventory"}
+PROTOCOLS = VALUES | {"storage.records", "storage.protocols", "storage.inventory"}
 ADAPTERS = ("filesystem", "sqlite", "memory")
 
 ALLOWED = {
@@ -22,8 +22,9 @@ ALLOWED = {
     "wire": WIRE,
     "metrics": {"metrics", "periodic"},
     "access": ACCESS,
-    "storage.protocols": VALUES,
-    "storage.inventory": VALUES | {"storage.protocols"},
+    "storage.records": VALUES,
+    "storage.protocols": VALUES | {"storage.records"},
+    "storage.inventory": VALUES | {"storage.records"},
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.

@@ -16,7 +16,7 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from support.documents import encode, image
 

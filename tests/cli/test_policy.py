@@ -13,9 +13,9 @@ from simple_registry.config.values import ConfigError
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.data_directory import DataDirectory
-from simple_registry.storage.protocols import ManifestRow
+from simple_registry.storage.records import ManifestRow
+from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate
 from support.access import PASSWORD_HASH
 
 RULES = f"""\

@@ -16,8 +16,8 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.values import ConfigError
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.sqlite.engine.migrate import migrate, migrations
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate, migrations
 
 
 @pytest.fixture

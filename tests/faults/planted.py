@@ -30,10 +30,10 @@ from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
-from simple_registry.storage.protocols import ManifestRow, ManifestStored
-from simple_registry.storage.sqlite import commits, connections, migrate
-from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
+from simple_registry.storage.records import ManifestRow, ManifestStored
+from simple_registry.storage.sqlite.engine import commits, connections, migrate
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 
 BUGS: dict[str, Callable[[], None]] = {}
 

@@ -7,10 +7,10 @@ from itertools import count
 
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.sqlite.blob_rows import SqliteBlobRows
-from simple_registry.storage.sqlite.commits import Commits
-from simple_registry.storage.sqlite.database import Database
-from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
+from simple_registry.storage.sqlite.engine.commits import Commits
+from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
+from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 
 
 def stale_cache() -> None:

@@ -6,7 +6,7 @@ from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import garbage as module
 from simple_registry.operations.garbage import Collected
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 from support.access import READWRITE, binding, rules
 from support.documents import CONFIG, encode, image, push_image
 

@@ -16,8 +16,8 @@ import apsw
 from simple_registry.oci.names import Tag
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.protocols import Blob
-from simple_registry.storage.sqlite.migrate import migrate
+from simple_registry.storage.records import Blob
+from simple_registry.storage.sqlite.engine.migrate import migrate
 from storage.filesystem.disks import KillingDisk
 from storage.support import OTHER, REPOSITORY, ManualClock, manifest_of, opened_stores, push, run
 

@@ -21,16 +21,10 @@ from simple_registry.storage.filesystem.upload_store import FilesystemUploadStor
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
-from simple_registry.storage.protocols import (
-    Blob,
-    ContentStore,
-    ManifestRow,
-    ManifestStored,
-    MetadataStore,
-    UploadStore,
-)
+from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
+from simple_registry.storage.records import Blob, ManifestRow, ManifestStored
+from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate
 
 REPOSITORY = RepositoryName("team/app")
 OTHER = RepositoryName("team/other")

@@ -9,7 +9,7 @@ import pytest
 
 from simple_registry.oci.digests import ALGORITHMS, digest_of
 from simple_registry.storage.filesystem.data_directory import FORMAT
-from simple_registry.storage.sqlite.migrate import APPLICATION_ID, migrate, migrations
+from simple_registry.storage.sqlite.engine.migrate import APPLICATION_ID, migrate, migrations
 from storage.support import ManualClock, disk_stores, push, run
 
 PAGE = Path(__file__).parents[2] / "docs" / "storage-format.md"

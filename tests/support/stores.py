@@ -25,9 +25,9 @@ from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.file_store import MemoryFileStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
+from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.inventory import SqliteInventory
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
-from simple_registry.storage.protocols import Blob, BlobRows, ContentStore
+from simple_registry.storage.protocols import BlobRows, ContentStore
+from simple_registry.storage.records import Blob
 
 __all__ = ["Blob", "Blobs", "Visible"]
 

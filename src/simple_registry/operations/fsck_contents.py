@@ -17,7 +17,7 @@ from simple_registry.oci.digests import ALGORITHMS, Digest
 from simple_registry.operations.findings import Finding, Kind, Mode, Progress
 from simple_registry.operations.fsck_orphans import OrphanCheck
 from simple_registry.storage.inventory import ContentRow, ContentUnreadable, FileStore, Look, RowStore
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 
 PAGE = 1000
 """Rows read at once."""

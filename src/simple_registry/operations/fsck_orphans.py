@@ -14,7 +14,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.operations.findings import Finding, Kind, Mode, Progress
 from simple_registry.storage.inventory import ContentRow, ContentUnreadable, FileStore, Look, RowStore
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 
 YOUNG = 60.0
 """Seconds that a push may take from the name of a file to its row."""

@@ -14,7 +14,7 @@ from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.operations.findings import Finding, Kind, Mode, Progress
 from simple_registry.operations.manifests import Required, manifest_row
 from simple_registry.storage.inventory import ContentUnreadable, Defect, FileStore, RowDefect, RowStore
-from simple_registry.storage.protocols import Blob, ManifestRow
+from simple_registry.storage.records import Blob, ManifestRow
 
 PAGE = 500
 LISTED = 20

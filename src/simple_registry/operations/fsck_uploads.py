@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from simple_registry.clock import Clock
 from simple_registry.operations.findings import Finding, Kind, Mode
 from simple_registry.storage.inventory import FileStore, Look, RowStore
-from simple_registry.storage.protocols import SessionRow
+from simple_registry.storage.records import SessionRow
 
 PAGE = 1000
 

@@ -27,13 +27,12 @@ from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
-from simple_registry.storage.protocols import (
+from simple_registry.storage.protocols import ContentStore, MetadataStore
+from simple_registry.storage.records import (
     Blob,
-    ContentStore,
     DescribedPart,
     ManifestRow,
     ManifestStored,
-    MetadataStore,
     Part,
     PartsUnmet,
     StoredManifest,

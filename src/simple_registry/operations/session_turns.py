@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from simple_registry.faults import SessionBusy, StorageFault
 from simple_registry.oci.errors import BlobUploadUnknown, UploadBusy, UploadTaken
-from simple_registry.storage.protocols import SessionRow, SessionRows, UploadStore, UploadWriter
+from simple_registry.storage.protocols import SessionRows, UploadStore, UploadWriter
+from simple_registry.storage.records import SessionRow
 
 LOOK = 0.2
 """Seconds between two looks at the generation while a client is waited for."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import Denied, NotFound, RegistryError
-from simple_registry.storage.protocols import TokenRow, TokenRows
+from simple_registry.storage.protocols import TokenRows
+from simple_registry.storage.records import TokenRow
 
 __all__ = [
     "TokenPage",

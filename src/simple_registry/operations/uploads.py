@@ -33,15 +33,8 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.session_turns import Turn, Turns
-from simple_registry.storage.protocols import (
-    Blob,
-    BlobRows,
-    ContentStore,
-    SessionRow,
-    SessionRows,
-    UploadStore,
-    UploadWriter,
-)
+from simple_registry.storage.protocols import BlobRows, ContentStore, SessionRows, UploadStore, UploadWriter
+from simple_registry.storage.records import Blob, SessionRow
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.protocols import Blob, ManifestRow, SessionRow
+from simple_registry.storage.records import Blob, ManifestRow, SessionRow
 
 _T = TypeVar("_T")
 

@@ -20,142 +20,26 @@ not yet made the name durable: then `ContentStore.vouch` sees to it.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType, Protocol
+from typing import Protocol
 
 from simple_registry.content import ByteStream, Content
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-
-# ---------------------------------------------------------------- values
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """Content by digest; `size` in bytes."""
-
-    digest: Digest
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredManifest:
-    """What serving a manifest needs of its row: little, whatever its client wrote into it."""
-
-    digest: Digest
-    size: int
-    media_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """A manifest of one repository, as kept.
-
-    `media_type` is what it is served as; `artifact_type`, `annotations` (a JSON object) and `subject` are what
-    referrers listings need; `children` are all digests it refers to except its subject (configs, layers, child
-    manifests), which keep those alive for the garbage collector.
-    """
-
-    digest: Digest
-    size: int
-    media_type: str
-    artifact_type: str | None
-    annotations: bytes
-    subject: Digest | None
-    children: tuple[Digest, ...]
-
-    @property
-    def stored(self) -> StoredManifest:
-        """What is found of it."""
-        return StoredManifest(self.digest, self.size, self.media_type)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """An open upload session.
-
-    `received` bytes are durable in the upload store, and their digest is `received_digest` (`None` while nothing has
-    been received). `algorithm` is the one they are hashed with. `touched` and `started` are in seconds since the epoch.
-    Sessions count against the share of their identity, or of the `client` that uses one with others: an address, or the
-    empty text. Each change of the row, and each claim of a newer request, begins another `generation`.
-    """
-
-    session: str
-    repository: RepositoryName
-    identity: str
-    algorithm: str
-    received: int
-    received_digest: Digest | None
-    touched: float
-    started: float
-    client: str = ""
-    generation: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRow:
-    """A token that the registry issued to `owner`.
-
-    `secret_hash` is all that is kept of what its owner holds. `scopes` is what it is limited to, `None` when nothing
-    but its owner's rights limits it. `fingerprint` is that of the password with which it was made, `None` when an
-    operator made it. Times are in seconds since the epoch; `last_used` may be a minute late.
-    """
-
-    token_id: str
-    secret_hash: bytes = field(repr=False)
-    owner: str
-    description: str
-    created: float
-    expires: float | None
-    scopes: tuple[str, ...] | None
-    fingerprint: str | None = None
-    last_used: float | None = None
-
-
-Placed = NewType("Placed", tuple[int, ...])
-"""Tells what a store named, durably, from what took its place since."""
-
-
-class Part(StrEnum):
-    """Where a manifest's part must be found in its repository."""
-
-    BLOB = "blob"
-    CHILD = "child"  # a manifest or a blob
-
-
-@dataclass(frozen=True, slots=True)
-class DescribedPart:
-    """A part of a manifest as its descriptor has it; one that is not `required` may be absent from the repository."""
-
-    part: Part
-    blob: Blob
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class UnmetPart:
-    """A part that the repository lacks (`held` is `None`), or holds with `held` bytes instead of those described."""
-
-    described: Blob
-    held: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestStored:
-    """A manifest was put; `previous` is what its tags pointed at before, `None` for those that were not there."""
-
-    previous: Mapping[Tag, Digest | None]
-
-
-@dataclass(frozen=True, slots=True)
-class PartsUnmet:
-    """A manifest was not put: at least one of its parts is not as described."""
-
-    parts: Sequence[UnmetPart]
-
+from simple_registry.storage.records import (
+    Blob,
+    DescribedPart,
+    ManifestRow,
+    ManifestStored,
+    PartsUnmet,
+    Placed,
+    SessionRow,
+    StoredManifest,
+    TokenRow,
+    UnmetPart,
+)
 
 # ---------------------------------------------------------------- content
 

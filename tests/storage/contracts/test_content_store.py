@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 from storage.support import blob_of, run
 
 

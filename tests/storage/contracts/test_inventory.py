@@ -7,7 +7,7 @@ from simple_registry.oci.names import Tag
 from simple_registry.storage.filesystem.inventory import FilesystemInventory
 from simple_registry.storage.inventory import ContentRow, Defect, Uses
 from simple_registry.storage.memory.file_store import MemoryFileStore
-from simple_registry.storage.protocols import SessionRow
+from simple_registry.storage.records import SessionRow
 from simple_registry.storage.sqlite.inventory import SqliteInventory
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, push, put_manifest, run, yes
 

@@ -8,9 +8,9 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
-from simple_registry.storage.protocols import Blob, DescribedPart, Part, TokenRow
+from simple_registry.storage.records import Blob, DescribedPart, Part, TokenRow
+from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate
 from storage.support import ManualClock, manifest_of
 
 REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])

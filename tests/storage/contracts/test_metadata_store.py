@@ -9,15 +9,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import Precondition, PreconditionUnmet
-from simple_registry.storage.protocols import (
-    Blob,
-    DescribedPart,
-    ManifestStored,
-    Part,
-    PartsUnmet,
-    SessionRow,
-    UnmetPart,
-)
+from simple_registry.storage.records import Blob, DescribedPart, ManifestStored, Part, PartsUnmet, SessionRow, UnmetPart
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, yes
 
 BLOB = blob_of(b"blob")

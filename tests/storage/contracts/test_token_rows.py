@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.storage.protocols import TokenRow
+from simple_registry.storage.records import TokenRow
 from storage.support import run
 
 

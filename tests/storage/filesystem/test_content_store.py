@@ -13,7 +13,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import run
 

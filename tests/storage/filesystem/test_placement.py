@@ -9,7 +9,7 @@ import pytest
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.placement import Placement, require_size
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 from storage.filesystem.disks import RecordingDisk
 from storage.support import blob_of
 

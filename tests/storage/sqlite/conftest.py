@@ -4,8 +4,8 @@ import apsw
 import pytest
 from apsw.ext import query_info
 
+from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import migrate
 from storage.support import run
 
 

@@ -9,7 +9,7 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.placement import Placement, is_content
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.protocols import Blob, Placed
+from simple_registry.storage.records import Blob, Placed
 
 
 class FilesystemContentStore:

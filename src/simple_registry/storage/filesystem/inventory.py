@@ -19,7 +19,7 @@ from simple_registry.storage.filesystem.look import look_of, same_file
 from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.inventory import Hashed, Look
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 

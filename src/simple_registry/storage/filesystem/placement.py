@@ -13,7 +13,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.protocols import Blob, Placed
+from simple_registry.storage.records import Blob, Placed
 
 _READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 

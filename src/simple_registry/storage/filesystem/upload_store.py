@@ -16,7 +16,8 @@ from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import Placement, require_size
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter, hash_file
-from simple_registry.storage.protocols import Blob, Condition, Placed
+from simple_registry.storage.protocols import Condition
+from simple_registry.storage.records import Blob, Placed
 
 LEAST_ROOM = 1024 * 1024
 """Bytes below which no upload begins: clients that try again and again would use up the room that rows need."""

@@ -2,7 +2,7 @@
 
 from simple_registry.content import BytesContent, Content
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.protocols import Blob, Placed
+from simple_registry.storage.records import Blob, Placed
 
 
 class MemoryContentStore:

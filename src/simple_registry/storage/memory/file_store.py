@@ -6,7 +6,7 @@ from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.inventory import Hashed, Look
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 
 _CONTENT, _UPLOAD = "blobs/", "uploads/"
 

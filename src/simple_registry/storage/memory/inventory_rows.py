@@ -7,7 +7,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.inventory import ContentRow, Defect, RowDefect, Uses
-from simple_registry.storage.protocols import Blob, ManifestRow, SessionRow
+from simple_registry.storage.records import Blob, ManifestRow, SessionRow
 
 if TYPE_CHECKING:
     from simple_registry.storage.memory.metadata_store import MemoryRepository

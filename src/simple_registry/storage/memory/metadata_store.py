@@ -15,7 +15,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
-from simple_registry.storage.protocols import (
+from simple_registry.storage.records import (
     Blob,
     DescribedPart,
     ManifestRow,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from simple_registry.storage.protocols import TokenRow
+from simple_registry.storage.records import TokenRow
 
 
 class MemoryTokenRows:

@@ -8,7 +8,8 @@ from simple_registry.content import ByteStream
 from simple_registry.faults import SessionBusy, SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.protocols import Blob, Condition, Placed
+from simple_registry.storage.protocols import Condition
+from simple_registry.storage.records import Blob, Placed
 
 
 class MemoryUploadStore:

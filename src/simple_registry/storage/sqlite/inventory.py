@@ -8,12 +8,12 @@ import apsw
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.storage.inventory import ContentRow, Defect, RowDefect, Uses
-from simple_registry.storage.protocols import Blob, ManifestRow
-from simple_registry.storage.sqlite.database import Database, Row
+from simple_registry.storage.records import Blob, ManifestRow
 from simple_registry.storage.sqlite.defects import MENDING, QUERIES, WELL_FORMED
-from simple_registry.storage.sqlite.garbage_rows import SqliteGarbageRows
-from simple_registry.storage.sqlite.manifest_rows import keep_manifest
-from simple_registry.storage.sqlite.session_rows import SqliteSessionRows
+from simple_registry.storage.sqlite.engine.database import Database, Row
+from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
+from simple_registry.storage.sqlite.rows.manifests import keep_manifest
+from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
 
 _T = TypeVar("_T")
 

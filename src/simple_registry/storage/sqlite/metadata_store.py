@@ -4,14 +4,14 @@ It inherits from them because its protocol is the sum of theirs; they share noth
 """
 
 from simple_registry.clock import Clock
-from simple_registry.storage.sqlite.blob_rows import SqliteBlobRows
-from simple_registry.storage.sqlite.database import Database
-from simple_registry.storage.sqlite.garbage_rows import SqliteGarbageRows
-from simple_registry.storage.sqlite.manifest_rows import SqliteManifestRows
-from simple_registry.storage.sqlite.repository_rows import SqliteRepositoryRows
-from simple_registry.storage.sqlite.session_rows import SqliteSessionRows
-from simple_registry.storage.sqlite.tag_rows import SqliteTagRows
-from simple_registry.storage.sqlite.token_rows import SqliteTokenRows
+from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
+from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
+from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
+from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
+from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
+from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
+from simple_registry.storage.sqlite.rows.tokens import SqliteTokenRows
 
 _CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
 

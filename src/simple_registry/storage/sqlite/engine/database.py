@@ -15,9 +15,9 @@ import apsw
 
 from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.connections import fault, open_connection
-from simple_registry.storage.sqlite.reserve import keep_log
-from simple_registry.storage.sqlite.writer import Writer
+from simple_registry.storage.sqlite.engine.connections import fault, open_connection
+from simple_registry.storage.sqlite.engine.reserve import keep_log
+from simple_registry.storage.sqlite.engine.writer import Writer
 
 Value = str | int | float | bytes | None
 Row = tuple[Value, ...]

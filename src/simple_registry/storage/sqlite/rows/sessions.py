@@ -8,9 +8,9 @@ import apsw
 
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.protocols import SessionRow
-from simple_registry.storage.sqlite.database import Database, Row, Value
+from simple_registry.storage.records import SessionRow
 from simple_registry.storage.sqlite.defects import well_formed
+from simple_registry.storage.sqlite.engine.database import Database, Row, Value
 
 _COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched, started, client, generation"
 _VALUES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"

@@ -9,8 +9,8 @@ import apsw
 import pytest
 
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
-from simple_registry.storage.sqlite import connections as module
-from simple_registry.storage.sqlite.connections import fault, open_connection, open_lock
+from simple_registry.storage.sqlite.engine import connections as module
+from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
 
 
 @pytest.mark.parametrize("query_only", [False, True])

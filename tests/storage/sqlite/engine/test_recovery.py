@@ -7,9 +7,9 @@ import apsw
 import pytest
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.commits import Change, Commits
-from simple_registry.storage.sqlite.migrate import migrate
-from simple_registry.storage.sqlite.recovery import begin_doubt, in_doubt
+from simple_registry.storage.sqlite.engine.commits import Change, Commits
+from simple_registry.storage.sqlite.engine.migrate import migrate
+from simple_registry.storage.sqlite.engine.recovery import begin_doubt, in_doubt
 
 
 class FailingFile(apsw.VFSFile):
@@ -184,7 +184,7 @@ def test_a_sync_that_fails_at_the_end_leaves_doubt_for_the_next_start(disk, path
 def test_a_sync_that_fails_at_the_start_leaves_doubt_for_the_workers(disk, path, monkeypatch):
     commits = Commits(path, log_reserve=1024 * 1024)
     put(commits, "unsynced", durable=False)
-    monkeypatch.setattr("simple_registry.storage.sqlite.commits.fold", lambda *_: None)
+    monkeypatch.setattr("simple_registry.storage.sqlite.engine.commits.fold", lambda *_: None)
     disk.failing = 1
     migrate(path, log_reserve=1024 * 1024)
     assert in_doubt(commits._lock)

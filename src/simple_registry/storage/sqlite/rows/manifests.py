@@ -10,7 +10,7 @@ from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.protocols import (
+from simple_registry.storage.records import (
     Blob,
     DescribedPart,
     ManifestRow,
@@ -20,9 +20,9 @@ from simple_registry.storage.protocols import (
     StoredManifest,
     UnmetPart,
 )
-from simple_registry.storage.sqlite.database import Database, Row
-from simple_registry.storage.sqlite.holding import hold, is_known, keep_unheld, release
-from simple_registry.storage.sqlite.tag_rows import pointed_at
+from simple_registry.storage.sqlite.engine.database import Database, Row
+from simple_registry.storage.sqlite.rows.holding import hold, is_known, keep_unheld, release
+from simple_registry.storage.sqlite.rows.tags import pointed_at
 
 _FIND = """
 SELECT digest, size, media_type

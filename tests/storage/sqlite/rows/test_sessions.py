@@ -1,6 +1,6 @@
 """How sessions are found; what they promise stands in the contracts."""
 
-from simple_registry.storage.sqlite import session_rows
+from simple_registry.storage.sqlite.rows import sessions as session_rows
 
 
 def test_queries_follow_indexes(assert_indexed):

@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.commits import Change, Commits
+from simple_registry.storage.sqlite.engine.commits import Change, Commits
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_a_disk_without_room_loses_nothing(path, look):
     """The kernel refuses to let the log grow: what was committed stays, the rest is refused as full."""
     program = """
 import resource, signal, sys
-from simple_registry.storage.sqlite.commits import Change, Commits
+from simple_registry.storage.sqlite.engine.commits import Change, Commits
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 commits = Commits(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

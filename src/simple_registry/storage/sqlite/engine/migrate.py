@@ -12,9 +12,9 @@ from importlib import resources
 import apsw
 
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused
-from simple_registry.storage.sqlite.connections import fault, open_connection, open_lock
-from simple_registry.storage.sqlite.recovery import begin_doubt
-from simple_registry.storage.sqlite.reserve import fold, keep_log
+from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
+from simple_registry.storage.sqlite.engine.recovery import begin_doubt
+from simple_registry.storage.sqlite.engine.reserve import fold, keep_log
 
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
@@ -24,7 +24,7 @@ _FILE = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql", re.ASCII)
 
 def migrations() -> list[str]:
     """Return the SQL of each migration; the first brings an empty database to version 1."""
-    folder = resources.files("simple_registry.storage.sqlite").joinpath("migrations")
+    folder = resources.files("simple_registry.storage.sqlite.engine").joinpath("migrations")
     numbered = sorted((match[1], entry) for entry in folder.iterdir() if (match := _FILE.fullmatch(entry.name)))
     if [int(number) for number, _ in numbered] != list(range(1, len(numbered) + 1)):
         raise RuntimeError("the migrations are not numbered 0001, 0002, ... without a gap")

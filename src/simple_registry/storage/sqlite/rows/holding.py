@@ -7,7 +7,7 @@ holder goes, and cleared in the one in which a holder comes; the collector reads
 import apsw
 
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.protocols import Blob
+from simple_registry.storage.records import Blob
 
 _KNOWN = "SELECT 1 FROM blobs WHERE digest = ?"
 _EXIST = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"

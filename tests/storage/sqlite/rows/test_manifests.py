@@ -4,8 +4,8 @@ import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import Tag
-from simple_registry.storage.sqlite import manifest_rows
-from simple_registry.storage.sqlite.manifest_rows import _referrer
+from simple_registry.storage.sqlite.rows import manifests as manifest_rows
+from simple_registry.storage.sqlite.rows.manifests import _referrer
 from storage.support import REPOSITORY, manifest_of, run, yes
 
 

@@ -1,6 +1,6 @@
 """How repositories are found; what they promise stands in the contracts."""
 
-from simple_registry.storage.sqlite import repository_rows
+from simple_registry.storage.sqlite.rows import repositories as repository_rows
 
 
 def test_queries_follow_indexes(assert_indexed):

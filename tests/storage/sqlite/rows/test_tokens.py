@@ -3,8 +3,8 @@
 import pytest
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.protocols import TokenRow
-from simple_registry.storage.sqlite import token_rows
+from simple_registry.storage.records import TokenRow
+from simple_registry.storage.sqlite.rows import tokens as token_rows
 from storage.support import run
 
 

@@ -10,10 +10,10 @@ import pytest
 from simple_registry.clock import SystemClock
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.protocols import SessionRow
-from simple_registry.storage.sqlite import migrate as module
+from simple_registry.storage.records import SessionRow
+from simple_registry.storage.sqlite.engine import migrate as module
+from simple_registry.storage.sqlite.engine.migrate import APPLICATION_ID, migrate, migrations, require_current
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
-from simple_registry.storage.sqlite.migrate import APPLICATION_ID, migrate, migrations, require_current
 
 
 def refused(path):

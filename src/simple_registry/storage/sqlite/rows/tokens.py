@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import apsw
 
-from simple_registry.storage.protocols import TokenRow
-from simple_registry.storage.sqlite.database import Database, Row, Value
+from simple_registry.storage.records import TokenRow
+from simple_registry.storage.sqlite.engine.database import Database, Row, Value
 
 _COLUMNS = "token_id, secret_hash, owner, description, created, expires, scopes, fingerprint, last_used"
 _FIND = f"SELECT {_COLUMNS} FROM tokens WHERE secret_hash = ?"  # noqa: S608 (our own words)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from simple_registry.storage.sqlite import holding
-from simple_registry.storage.sqlite.connections import open_connection
+from simple_registry.storage.sqlite.engine.connections import open_connection
+from simple_registry.storage.sqlite.rows import holding
 from storage.support import blob_of
 
 BLOB = blob_of(b"blob")

@@ -3,8 +3,8 @@
 import asyncio
 import threading
 
-from simple_registry.storage.sqlite import garbage_rows
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.rows import garbage as garbage_rows
 from storage.support import OTHER, REPOSITORY, blob_of, run, yes
 
 BLOB = blob_of(b"blob")

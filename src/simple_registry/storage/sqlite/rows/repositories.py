@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.sqlite.database import Database
+from simple_registry.storage.sqlite.engine.database import Database
 
 _FIND = "SELECT 1 FROM repositories WHERE name = ?"
 # From one repository that holds a manifest to the next, by the index: the cost follows the page, not the manifests of a

@@ -6,9 +6,9 @@ import apsw
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.protocols import Blob
-from simple_registry.storage.sqlite.database import Database
-from simple_registry.storage.sqlite.holding import hold, is_known, release
+from simple_registry.storage.records import Blob
+from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.rows.holding import hold, is_known, release
 
 _FIND = """
 SELECT size FROM repository_blobs JOIN blobs USING (digest)

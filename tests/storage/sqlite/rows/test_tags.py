@@ -1,6 +1,6 @@
 """How tags are found; what they promise stands in the contracts."""
 
-from simple_registry.storage.sqlite import tag_rows
+from simple_registry.storage.sqlite.rows import tags as tag_rows
 
 
 def test_queries_follow_indexes(assert_indexed):

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import apsw
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.connections import fault, open_connection, open_lock
-from simple_registry.storage.sqlite.recovery import begin_doubt, bury, in_doubt, roll_back, settle
-from simple_registry.storage.sqlite.reserve import fold, keep_log, reserve_log
+from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
+from simple_registry.storage.sqlite.engine.recovery import begin_doubt, bury, in_doubt, roll_back, settle
+from simple_registry.storage.sqlite.engine.reserve import fold, keep_log, reserve_log
 
 ACTION = "write rows"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import apsw
 
 from simple_registry.oci.digests import Digest, parse_digest
-from simple_registry.storage.sqlite.database import Database
+from simple_registry.storage.sqlite.engine.database import Database
 
 _LATER = """
 SELECT EXISTS (SELECT 1 FROM blobs WHERE unheld_since > ?1)

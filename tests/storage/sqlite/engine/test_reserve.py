@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.storage.sqlite import reserve as module
-from simple_registry.storage.sqlite.commits import Change, Commits
-from simple_registry.storage.sqlite.migrate import migrate
-from simple_registry.storage.sqlite.reserve import LOG_RESERVE, reserve_log
+from simple_registry.storage.sqlite.engine import reserve as module
+from simple_registry.storage.sqlite.engine.commits import Change, Commits
+from simple_registry.storage.sqlite.engine.migrate import migrate
+from simple_registry.storage.sqlite.engine.reserve import LOG_RESERVE, reserve_log
 
 
 @pytest.fixture

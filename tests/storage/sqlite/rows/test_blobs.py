@@ -1,6 +1,6 @@
 """How blobs are found; what they promise stands in the contracts."""
 
-from simple_registry.storage.sqlite import blob_rows
+from simple_registry.storage.sqlite.rows import blobs as blob_rows
 from storage.support import OTHER, REPOSITORY, blob_of, run, yes
 
 

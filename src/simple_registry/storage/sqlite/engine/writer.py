@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 import apsw
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.commits import Change, Commits, Outcome
+from simple_registry.storage.sqlite.engine.commits import Change, Commits, Outcome
 
 BATCH = 128
 """Most changes in one commit, so that other processes get their turn."""

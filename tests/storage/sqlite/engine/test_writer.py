@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.commits import Commits
-from simple_registry.storage.sqlite.writer import BATCH, Writer
+from simple_registry.storage.sqlite.engine.commits import Commits
+from simple_registry.storage.sqlite.engine.writer import BATCH, Writer
 from storage.support import run
 
 PROGRAM = Path(__file__).parent / "writing.py"
@@ -222,7 +222,7 @@ def test_a_defect_of_ours_fails_its_changes_and_the_thread_serves_on(path, monke
 
 
 def test_two_processes_share_the_database_fairly(path, look):
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     processes = [
         subprocess.Popen(
             [sys.executable, str(PROGRAM), path, name],

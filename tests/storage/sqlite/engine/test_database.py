@@ -4,7 +4,7 @@ import pytest
 
 from simple_registry.clock import SystemClock
 from simple_registry.faults import StorageFault
-from simple_registry.storage.sqlite.database import Database
+from simple_registry.storage.sqlite.engine.database import Database
 from storage.support import run
 
 
@@ -57,7 +57,7 @@ def test_an_answer_is_remembered_until_anybody_commits(path, database):
 
 
 def test_what_is_remembered_is_bounded(database, monkeypatch):
-    monkeypatch.setattr("simple_registry.storage.sqlite.database.REMEMBERED", 10)
+    monkeypatch.setattr("simple_registry.storage.sqlite.engine.database.REMEMBERED", 10)
     for question in range(100):
         database.remembered(question, lambda: None)
     assert len(database._answers) <= 10
