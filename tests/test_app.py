@@ -8,7 +8,8 @@ import pytest
 from simple_registry import app
 from simple_registry.access.rules import AccessRules
 from simple_registry.config.configured import Configured, follow_documents
-from simple_registry.config.settings import Administrator, GarbageCollection, Secret, Settings
+from simple_registry.config.settings import Administrator, GarbageCollection, Settings
+from simple_registry.config.values import Secret
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.garbage import Collected

@@ -10,7 +10,8 @@ from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.config.configured import Configured, follow_documents
-from simple_registry.config.settings import Administrator, Secret, Settings
+from simple_registry.config.settings import Administrator, Settings
+from simple_registry.config.values import Secret
 from simple_registry.http.routes import ROUTES
 from simple_registry.measuring import LAYOUT, Decisions
 from simple_registry.metrics import families

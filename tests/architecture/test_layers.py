@@ -4,7 +4,7 @@ import pytest
 
 from support.sources import PACKAGE, imports, modules
 
-VALUES = {"oci", "content", "clock", "faults", "current", "periodic", "regular_file"}
+VALUES = {"oci", "content", "clock", "faults", "current", "periodic", "regular_file", "times"}
 WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
 PROTOCOLS = VALUES | {"storage.records", "storage.protocols", "storage.inventory"}
@@ -18,6 +18,7 @@ ALLOWED = {
     "current": set(),
     "periodic": set(),
     "regular_file": set(),
+    "times": set(),
     # HTTP on sockets, for which a registry is one application of many.
     "wire": WIRE,
     "metrics": {"metrics", "periodic"},

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.cli.data_commands import Parser, config_directories, moment, read_settings, table
+from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
 from simple_registry.cli.options import UsageError
 
 
@@ -35,10 +35,6 @@ def test_directories_come_from_options_or_else_from_the_variable():
 
 def test_a_table_has_columns():
     assert list(table([("ID", "NAME"), ("1000", ""), ("2", "b")])) == ["ID    NAME\n", "1000\n", "2     b\n"]
-
-
-def test_a_time_is_written_in_utc():
-    assert moment(1_700_000_000.9) == "2023-11-14T22:13:20Z"
 
 
 def test_a_wrong_word_says_where_to_read_on():

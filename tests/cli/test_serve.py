@@ -11,9 +11,9 @@ from simple_registry.cli.serve import _read, _url, _with_users, warn
 from simple_registry.config.configured import Configured, follow_documents
 from simple_registry.config.followed import Followed
 from simple_registry.config.load import Given
-from simple_registry.config.settings import Settings, TcpAddress, Tls, UnixAddress
+from simple_registry.config.settings import Settings, Tls
 from simple_registry.config.tls import Certificate
-from simple_registry.config.values import ConfigError
+from simple_registry.config.values import ConfigError, TcpAddress, UnixAddress
 from simple_registry.server.listeners import Listeners
 
 CERTIFICATE = Certificate(b"", b"")

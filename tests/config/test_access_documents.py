@@ -9,8 +9,8 @@ from simple_registry.access.identity import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
 from simple_registry.config.load import examine_access, load_access, load_documents
-from simple_registry.config.settings import Administrator, Secret
-from simple_registry.config.values import ConfigError
+from simple_registry.config.settings import Administrator
+from simple_registry.config.values import ConfigError, Secret
 
 HASH = "$2b$04$abcdefghijklmnopqrstuuJ0uwpJ0GWDsOm7c9aBIdpqUbx0JVYSi"
 VALUE = "a-token-that-is-long-enough-for-this"

@@ -20,7 +20,8 @@ import pytest
 from simple_registry.access.passwords import hash_password
 from simple_registry.config.configured import follow_documents
 from simple_registry.config.live_access import LiveAccess
-from simple_registry.config.settings import Administrator, Secret
+from simple_registry.config.settings import Administrator
+from simple_registry.config.values import Secret
 from support.busy_threads import run_beside_busy_threads
 
 # ---------------------------------------------------------------- real files

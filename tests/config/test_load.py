@@ -6,8 +6,8 @@ import pytest
 
 from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.config.load import LATER_KINDS, Given, document_files, examine_access, load_settings
-from simple_registry.config.settings import AllowMissing, LogLevel, Secret, Settings, TcpAddress, Tls, UnixAddress, Web
-from simple_registry.config.values import ConfigError
+from simple_registry.config.settings import AllowMissing, LogLevel, Settings, Tls, Web
+from simple_registry.config.values import ConfigError, Secret, TcpAddress, UnixAddress
 
 
 def flags(**options):

@@ -2,7 +2,8 @@ import dataclasses
 
 import pytest
 
-from simple_registry.config.settings import Administrator, Secret, Settings
+from simple_registry.config.settings import Administrator, Settings
+from simple_registry.config.values import Secret
 
 
 def test_a_secret_shows_itself_only_when_asked():

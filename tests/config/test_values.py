@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.config.settings import LogLevel, TcpAddress, UnixAddress
+from simple_registry.config.settings import LogLevel
 from simple_registry.config.values import (
     ConfigError,
+    TcpAddress,
+    UnixAddress,
     parse_address,
     parse_count,
-    parse_duration,
     parse_external_url,
     parse_path,
     parse_proxy,
@@ -21,22 +22,6 @@ from simple_registry.config.values import (
     token_timeout_remark,
     word_parser,
 )
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("30s", 30), ("15m", 900), ("12h", 43_200), ("7d", 604_800), ("2w", 1_209_600), ("90", 90), ("1.5h", 5400)],
-)
-def test_durations_are_read(text, seconds):
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize(
-    "text", ["", "0", "0s", "-1s", "1y", "1 h", "h", "1h30m", "30s\n", "\u0663s", "nan", "inf", "1e3"]
-)
-def test_what_is_no_duration_is_refused_with_an_example(text):
-    with pytest.raises(ConfigError, match="write for example 30s"):
-        parse_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -120,10 +105,9 @@ def test_any_text_is_an_address_or_a_config_error(text):
 
 
 @given(st.text(max_size=20))
-def test_any_text_is_a_positive_duration_and_size_or_a_config_error(text):
-    for parse in (parse_duration, parse_size):
-        with contextlib.suppress(ConfigError):
-            assert parse(text) > 0
+def test_any_text_is_a_positive_size_or_a_config_error(text):
+    with contextlib.suppress(ConfigError):
+        assert parse_size(text) > 0
 
 
 @pytest.mark.parametrize(

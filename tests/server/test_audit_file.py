@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.config.settings import StandardOutput
-from simple_registry.config.values import ConfigError
+from simple_registry.config.values import ConfigError, StandardOutput
 from simple_registry.server.audit_file import AuditFile, check_audit_file
 
 FULL = Path("/dev/full")

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from simple_registry.config.settings import TcpAddress, UnixAddress
+from simple_registry.config.values import TcpAddress, UnixAddress
 from simple_registry.server.listeners import ListenFault, inherited_listeners, open_listeners
 
 

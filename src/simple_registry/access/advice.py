@@ -6,7 +6,6 @@ read the documents knows the lines.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from simple_registry.access.identity import ANONYMOUS_NAME
 from simple_registry.access.issuers import TrustedIssuer
@@ -16,6 +15,7 @@ from simple_registry.access.roles import Binding, Role, User
 from simple_registry.access.samples import sample_scopes
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.tokens import StaticToken
+from simple_registry.times import format_moment
 
 _TAGS = ("latest", "v1.0", "1", "main")
 
@@ -58,8 +58,9 @@ def advise_on_tokens(declared: Declared, now: float) -> Iterator[Advice]:
         if token.expires_at is None:
             yield Advice("Token", token.name, "never expires; give it an expiresAt")
         elif token.expires_at <= now:
-            end = datetime.fromtimestamp(token.expires_at, UTC)
-            yield Advice("Token", token.name, f"expired at {end:%Y-%m-%dT%H:%M:%SZ}; remove it", ("expiresAt",))
+            yield Advice(
+                "Token", token.name, f"expired at {format_moment(token.expires_at)}; remove it", ("expiresAt",)
+            )
         if token.name in declared.in_clear:
             yield Advice(
                 "Token",

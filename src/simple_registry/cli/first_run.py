@@ -18,8 +18,8 @@ from typing import TextIO
 
 from simple_registry.access.passwords import hash_password, is_password_hash
 from simple_registry.config.administrator import DEFAULT_NAME
-from simple_registry.config.settings import Administrator, Secret
-from simple_registry.config.values import ConfigError
+from simple_registry.config.settings import Administrator
+from simple_registry.config.values import ConfigError, Secret
 
 FILE_NAME = "admin.hash"
 OVER_NAME = "first-start-over"

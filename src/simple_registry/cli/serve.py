@@ -27,7 +27,8 @@ from simple_registry.cli.options import CommandLine
 from simple_registry.config.configured import Configured, follow_documents
 from simple_registry.config.followed import Followed
 from simple_registry.config.load import given_administrator, settings_of
-from simple_registry.config.settings import Certificate, Settings, TcpAddress, Tls
+from simple_registry.config.settings import Certificate, Settings, Tls
+from simple_registry.config.values import TcpAddress
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.audit_file import check_audit_file

@@ -13,20 +13,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from simple_registry.access.expiry import ExpiryInvalid, parse_expiry
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
-from simple_registry.cli.data_commands import Parser, config_directories, moment, read_settings, table
+from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import read_documents
 from simple_registry.config.load import document_files
-from simple_registry.config.settings import Settings, StandardOutput
+from simple_registry.config.settings import Settings
+from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
 from simple_registry.offline import open_tokens
 from simple_registry.operations.tokens import TokenRow, Tokens
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
+from simple_registry.times import TimeInvalid, format_moment, parse_expiry
 
 _PAGE = 1000
 _COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIPTION")
@@ -69,7 +70,7 @@ async def _create(asked: argparse.Namespace, settings: Settings, stdout: TextIO,
     _record(settings, EventName.TOKEN_CREATE, [row], stderr)
     stdout.write(secret + "\n")
     stdout.flush()
-    end = f"expires {moment(row.expires)}" if row.expires is not None else "does not expire"
+    end = f"expires {format_moment(row.expires)}" if row.expires is not None else "does not expire"
     stderr.write(f"token {row.token_id} of {printable(owner)} {end}; it is shown only now\n")
     return 0
 
@@ -163,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
 def _expires(text: str | None, tokens: Tokens) -> float | None:
     try:
         return None if text is None else parse_expiry(text, tokens.now())
-    except ExpiryInvalid as error:
+    except TimeInvalid as error:
         raise UsageError(f"-expires: {error}") from None
 
 
@@ -205,16 +206,16 @@ def _described(row: TokenRow) -> dict[str, object]:
         "id": row.token_id,
         "owner": row.owner,
         "description": row.description,
-        "created": moment(row.created),
-        "expires": None if row.expires is None else moment(row.expires),
+        "created": format_moment(row.created),
+        "expires": None if row.expires is None else format_moment(row.expires),
         "scopes": row.scopes,
-        "lastUsed": None if row.last_used is None else moment(row.last_used),
+        "lastUsed": None if row.last_used is None else format_moment(row.last_used),
     }
 
 
 def _cells(row: TokenRow) -> Sequence[str]:
     scopes = "all of its owner's" if row.scopes is None else " ".join(row.scopes) or "none"
-    expires = "never" if row.expires is None else moment(row.expires)
-    used = "never" if row.last_used is None else moment(row.last_used)
-    cells = (row.token_id, row.owner, moment(row.created), expires, used, scopes, row.description)
+    expires = "never" if row.expires is None else format_moment(row.expires)
+    used = "never" if row.last_used is None else format_moment(row.last_used)
+    cells = (row.token_id, row.owner, format_moment(row.created), expires, used, scopes, row.description)
     return [printable(cell) for cell in cells]

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from simple_registry.cli.data_commands import Parser, config_directories, moment, read_settings, table
+from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown
 from simple_registry.offline import open_uploads
 from simple_registry.operations.uploads import SessionRow, Uploads
 from simple_registry.server.logging import printable
+from simple_registry.times import format_moment
 
 _PAGE = 1000
 _COLUMNS = ("ID", "USER", "CLIENT", "REPOSITORY", "RECEIVED", "STARTED", "TOUCHED")
@@ -119,12 +120,12 @@ def _described(row: SessionRow) -> dict[str, object]:
         "client": row.client or None,
         "repository": row.repository,
         "received": row.received,
-        "started": moment(row.started),
-        "touched": moment(row.touched),
+        "started": format_moment(row.started),
+        "touched": format_moment(row.touched),
     }
 
 
 def _cells(row: SessionRow) -> Sequence[str]:
-    times = (moment(row.started), moment(row.touched))
+    times = (format_moment(row.started), format_moment(row.touched))
     cells = (row.session, row.identity, row.client or "-", row.repository, str(row.received), *times)
     return [printable(cell) for cell in cells]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from simple_registry.access.advice import Advice, Declared
-from simple_registry.access.expiry import ExpiryInvalid, parse_moment
 from simple_registry.access.identity import ANONYMOUS_NAME
 from simple_registry.access.limits import GrantInvalid, Limit, parse_limit
 from simple_registry.access.passwords import is_password_hash
@@ -35,6 +34,7 @@ from simple_registry.config.settings import Administrator
 from simple_registry.config.spec_fields import fields_of, pattern_of, role_of, texts_of
 from simple_registry.config.token_issuers import read_issuers
 from simple_registry.config.values import ConfigError
+from simple_registry.times import TimeInvalid, parse_moment
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 SHORTEST_TOKEN = 32
@@ -225,7 +225,7 @@ def _moment(entry: Entry) -> float:
     """Return the seconds since the epoch of an RFC 3339 time, which names its offset."""
     try:
         return parse_moment(entry.text())
-    except ExpiryInvalid:
+    except TimeInvalid:
         raise entry.error(f"is {entry.text()!r}, not a time like 2027-01-31T12:00:00Z") from None
 
 

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from simple_registry.access.passwords import UnusablePassword, hash_password, is_password_hash
-from simple_registry.config.settings import Administrator, Secret
-from simple_registry.config.values import ConfigError
+from simple_registry.config.settings import Administrator
+from simple_registry.config.values import ConfigError, Secret
 
 DEFAULT_NAME = "admin"
 _LARGEST_FILE = 4096

@@ -25,7 +25,6 @@ from simple_registry.config.values import (
     parse_address,
     parse_audit,
     parse_count,
-    parse_duration,
     parse_external_url,
     parse_path,
     parse_proxy,
@@ -37,6 +36,7 @@ from simple_registry.config.values import (
     token_timeout_remark,
     word_parser,
 )
+from simple_registry.times import parse_duration
 
 
 @dataclass(frozen=True, slots=True)

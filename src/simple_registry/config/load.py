@@ -19,8 +19,8 @@ from simple_registry.config.administrator import DEFAULT_NAME, administrator, pa
 from simple_registry.config.documents import Document, Entry, Place, by_kind, nearest, parse_documents, read_file
 from simple_registry.config.exposure import exposure
 from simple_registry.config.fields import FIELDS, Field, settings_from
-from simple_registry.config.settings import Administrator, Settings, UnixAddress
-from simple_registry.config.values import ConfigError, parse_path
+from simple_registry.config.settings import Administrator, Settings
+from simple_registry.config.values import ConfigError, UnixAddress, parse_path
 from simple_registry.config.watch import SUFFIXES, is_hidden
 
 ACCESS_KINDS = ("User", "Role", "RoleBinding", "Token", "TokenIssuer")
@@ -108,8 +108,8 @@ def _from_options(options: Options) -> dict[str, object]:
         try:
             parsed = tuple(field.parse(text) for text in given.text.split(SEPARATOR))
             values[field.attribute] = parsed if field.many else parsed[0]
-        except ConfigError as error:
-            raise error.at(given.origin) from None
+        except ValueError as error:
+            raise ConfigError(f"{given.origin}: {error}") from None
     return values
 
 
@@ -371,7 +371,7 @@ def _found(field: Field, entry: Entry) -> _Found:
 def _value(field: Field, entry: Entry) -> object:
     try:
         value = field.parse(entry.text())
-    except ConfigError as error:
+    except ValueError as error:
         raise entry.error(f"is wrong: {error}") from None
     return _below(entry.place.file.parent, value)
 

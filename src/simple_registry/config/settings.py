@@ -3,15 +3,13 @@
 `docs/configuration.md` documents each; a test compares the two.
 """
 
-import hmac
-import ipaddress
 import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from simple_registry.access.challenge_mode import ChallengeMode
+from simple_registry.config.values import Address, Secret, StandardOutput, TcpAddress, TrustedProxy
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -40,56 +38,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class StandardOutput(StrEnum):
-    """Where the audit stream goes when that is no file."""
-
-    STDOUT = "-"
-
-
-class Secret:
-    """Text that must not be shown: its `repr` is `***`."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        """Hold `text`."""
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text, for the one place that needs it."""
-        return self._text
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __repr__(self) -> str:
-        return "***"
-
-
-@dataclass(frozen=True, slots=True)
-class TcpAddress:
-    """Where to listen: `host` (a name or an address without brackets) and `port` (0: any free one)."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnixAddress:
-    """Where to listen: the path of a unix socket, and the mode of its file."""
-
-    path: Path
-    mode: int = 0o660
-
-
-Address = TcpAddress | UnixAddress
-TrustedProxy = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
-"""A network, or the word for the peers of unix sockets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,18 @@ Every function takes the whole text and either returns its value or raises `Conf
 and shows what would be right. Where the text stood (a flag, a variable, a file and line) is added by the caller.
 """
 
+import hmac
 import ipaddress
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from simple_registry.config.settings import Address, Secret, StandardOutput, TcpAddress, TrustedProxy, UnixAddress
+from simple_registry.times import parse_duration
 
 _Word = TypeVar("_Word", bound=StrEnum)
-
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(s|m|h|d|w)?", re.ASCII)
-_SECONDS = {None: 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 _SIZE = re.compile(r"([0-9]{1,18})(?: ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB))?", re.ASCII)
 _BYTES = {
@@ -50,7 +49,7 @@ SHORTEST_TOKEN_TIMEOUT = 60
 _LONGEST_TOKEN_TIMEOUT = 86_400
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """What was configured cannot be used; the sentence says where it stands, why, and what would be right."""
 
     def at(self, place: object) -> "ConfigError":
@@ -58,13 +57,54 @@ class ConfigError(Exception):
         return ConfigError(f"{place}: {self}")
 
 
-def parse_duration(text: str) -> float:
-    """Return the seconds of `30s`, `15m`, `12h`, `7d`, `2w` or a bare number of seconds; more than none."""
-    match = _DURATION.fullmatch(text)
-    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
-    if seconds <= 0:
-        raise ConfigError(f"{text!r} is not a duration; write for example 30s, 15m, 12h, 7d or a number of seconds")
-    return seconds
+class StandardOutput(StrEnum):
+    """Where the audit stream goes when that is no file."""
+
+    STDOUT = "-"
+
+
+class Secret:
+    """Text that must not be shown: its `repr` is `***`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Hold `text`."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text, for the one place that needs it."""
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """Where to listen: `host` (a name or an address without brackets) and `port` (0: any free one)."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """Where to listen: the path of a unix socket, and the mode of its file."""
+
+    path: Path
+    mode: int = 0o660
+
+
+Address = TcpAddress | UnixAddress
+TrustedProxy = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
+"""A network, or the word for the peers of unix sockets."""
 
 
 def parse_size(text: str) -> int:

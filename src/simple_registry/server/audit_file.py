@@ -12,8 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from simple_registry.config.settings import StandardOutput
-from simple_registry.config.values import ConfigError
+from simple_registry.config.values import ConfigError, StandardOutput
 from simple_registry.server.logging import fitted, json_line, moment, pipe_limit
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK

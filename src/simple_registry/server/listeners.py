@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from simple_registry.config.settings import Address, TcpAddress, UnixAddress
+from simple_registry.config.values import Address, TcpAddress, UnixAddress
 from simple_registry.wire.queue import Counts, counts_of
 
 BACKLOG = 1024

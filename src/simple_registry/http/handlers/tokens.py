@@ -8,12 +8,10 @@ limited to scopes may do nothing here but revoke itself.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
 from simple_registry.access.caller import Source
-from simple_registry.access.expiry import ExpiryInvalid, parse_lifetime, parse_moment
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call, NoTarget, Target
@@ -23,6 +21,7 @@ from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
 from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow, check_scopes
+from simple_registry.times import TimeInvalid, format_moment, parse_duration, parse_moment
 
 LARGEST_REQUEST = 64 * 1024
 EVERYBODY = "*"
@@ -131,9 +130,9 @@ def _expires(asked: TokenRequest, now: float) -> float | None:
         raise TokenRequestInvalid(reason="give expiresIn or expiresAt, not both")
     try:
         if asked.expiresIn is not None:
-            return now + parse_lifetime(str(asked.expiresIn))
+            return now + parse_duration(str(asked.expiresIn))
         return None if asked.expiresAt is None else parse_moment(asked.expiresAt)
-    except ExpiryInvalid as error:
+    except TimeInvalid as error:
         raise TokenRequestInvalid(expires=str(error)) from None
 
 
@@ -159,7 +158,7 @@ def _described(row: TokenRow) -> dict[str, object]:
 
 
 def _moment(when: float | None) -> str | None:
-    return None if when is None else datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if when is None else format_moment(when)
 
 
 def _reply(

@@ -1,0 +1,60 @@
+"""Durations and moments as text: `30d`, `1.5h`, and RFC 3339."""
+
+import re
+from datetime import UTC, datetime
+
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhdw])?", re.ASCII)
+_SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, None: 1}
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+
+class TimeInvalid(ValueError):
+    """Not a duration, or not a moment; the message shows an example."""
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of `30s`, `15m`, `12h`, `7d`, `2w` or a bare number of seconds; more than zero.
+
+    Raises: TimeInvalid.
+    """
+    match = _DURATION.fullmatch(text)
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise TimeInvalid(
+            f"{text[:40]!r} is not a duration; write for example 30s, 15m, 12h, 7d, 2w or a number of seconds"
+        )
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Return the text of a duration in the largest unit, up to hours, that divides it."""
+    unit = next((unit for unit in "hms" if seconds % _SECONDS[unit] == 0), None)
+    return f"{seconds / _SECONDS[unit]:.0f}{unit}" if unit else f"{seconds:g}s"
+
+
+def parse_moment(text: str) -> float:
+    """Return the seconds since the epoch of an RFC 3339 date and time, which names its offset.
+
+    Raises: TimeInvalid.
+    """
+    if _RFC_3339.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text.upper()).timestamp()
+        except (ValueError, OverflowError):
+            pass  # such as the 30th of February
+    raise TimeInvalid(f"{text[:40]!r} is not a date and time; write for example 2027-01-31T12:00:00Z")
+
+
+def format_moment(when: float) -> str:
+    """Return a time in seconds since the epoch as RFC 3339 writes it, in UTC, without fractions."""
+    return datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_expiry(text: str, now: float) -> float:
+    """Return when something expires, in seconds since the epoch: after a duration, or at a moment.
+
+    Raises: TimeInvalid.
+    """
+    return now + parse_duration(text) if _DURATION.fullmatch(text) else parse_moment(text)
