@@ -6,7 +6,7 @@ import os
 import pytest
 
 from simple_registry import app
-from simple_registry.access.tokens import ISSUED_PREFIX
+from simple_registry.access.token_secrets import ISSUED_PREFIX
 from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused, StorageFault

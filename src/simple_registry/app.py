@@ -9,11 +9,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from simple_registry.access.given_key import GivenKey
 from simple_registry.access.passwords import verify_password
 from simple_registry.access.rules import AccessRules
-from simple_registry.access.signed import SigningKeys, TokenSigner
-from simple_registry.access.tokens import new_token, token_hash
+from simple_registry.access.signed_tokens import GivenKey, SigningKeys, TokenSigner
+from simple_registry.access.token_secrets import new_token, token_hash
+from simple_registry.authentication.authenticator import Authenticator, ExternalVerifier
+from simple_registry.authentication.external_tokens import ExternalTokens
+from simple_registry.authentication.issuer_keys import IssuerKeys, KeyRefresh
+from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
+from simple_registry.authentication.login_throttle import KNOWN_DAYS, LoginThrottle
+from simple_registry.authentication.password_verifier import PasswordVerifier
+from simple_registry.authentication.token_service import REFRESH_LIFE, TokenService
 from simple_registry.clock import Clock, SystemClock
 from simple_registry.config.configured import Configured
 from simple_registry.config.live_access import CurrentAccess, LiveAccess
@@ -23,17 +29,10 @@ from simple_registry.faults import StorageReadOnly
 from simple_registry.http import access_log
 from simple_registry.http.application import HttpApplication
 from simple_registry.http.audit import Audit, Write, rules_line
-from simple_registry.http.authentication import Authenticator, ExternalVerifier
 from simple_registry.http.call import Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.dispatch import Dispatcher
-from simple_registry.http.external_tokens import ExternalTokens
-from simple_registry.http.handlers.token import REFRESH_LIFE, TokenService
-from simple_registry.http.issuer_keys import IssuerKeys, KeyRefresh
-from simple_registry.http.login_memory import KnownLogin, LoginMemory
-from simple_registry.http.login_throttle import KNOWN_DAYS, LoginThrottle
 from simple_registry.http.origins import Origins
-from simple_registry.http.password_verifier import PasswordVerifier
 from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.measuring import (
     LAYOUT,

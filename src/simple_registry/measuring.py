@@ -9,8 +9,8 @@ from typing import Protocol
 from simple_registry import __version__
 from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.authentication.authenticator import ExternalVerifier
 from simple_registry.config.live_access import LiveAccess
-from simple_registry.http.authentication import ExternalVerifier
 from simple_registry.http.dispatch import Dispatcher
 from simple_registry.http.routes import ROUTES
 from simple_registry.metrics import families

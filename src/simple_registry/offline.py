@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from simple_registry.access.tokens import new_token, token_hash
+from simple_registry.access.token_secrets import new_token, token_hash
 from simple_registry.clock import SystemClock
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.fsck import Fsck, Mode, Required

@@ -7,7 +7,7 @@ from simple_registry.access.issuers import KeysFromPem, TemplateBinding, Trusted
 from simple_registry.access.permission import Resource
 from simple_registry.access.roles import Binding, BoundRole, Role, User
 from simple_registry.access.scopes import ScopePattern
-from simple_registry.access.tokens import StaticToken, token_hash
+from simple_registry.access.token_secrets import StaticToken, token_hash
 
 NOW = 1_800_000_000.0
 READER = Role("reader", frozenset({Resource.MANIFESTS, Resource.BLOBS}), frozenset({"GET", "HEAD"}))

@@ -2,8 +2,7 @@
 
 from hypothesis import given, strategies as st
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import ANONYMOUS, Caller, Identity, Proof, Source
 from simple_registry.access.limits import parse_limit, within
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import METHODS
@@ -32,3 +31,14 @@ def test_a_further_limit_never_widens(some, further, permission):
 
 def test_a_caller_does_not_show_its_proof():
     assert "s3cret" not in repr(Caller(Identity("ada"), Proof(Source.EXTERNAL, "s3cret")))
+
+
+def test_identities_are_their_name_and_groups():
+    assert Identity("ada") == Identity("ada", frozenset())
+    assert Identity("ada") != Identity("ada", frozenset({"admins"}))
+    assert len({Identity("ada"), Identity("ada"), Identity("bob")}) == 2
+
+
+def test_a_caller_without_credentials_is_in_no_group():
+    assert Identity("anonymous") == ANONYMOUS
+    assert not ANONYMOUS.groups

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.access import issuers
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Identity
 from simple_registry.access.issuers import (
     FILLED_CAPACITY,
     ClaimsRefused,

@@ -11,8 +11,7 @@ import re
 
 import pytest
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller, Identity, Proof, Source
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, decide

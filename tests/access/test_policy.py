@@ -3,8 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import ANONYMOUS, Identity
+from simple_registry.access.caller import ANONYMOUS, Caller, Identity, Proof, Source
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, Refused, TooNarrow, decide

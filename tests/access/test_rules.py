@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Identity
 from simple_registry.access.issuers import KeysFromPem, TrustedIssuer
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, Refused

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from simple_registry.access.roles import User
-from simple_registry.access.tokens import new_token, token_hash
+from simple_registry.access.token_secrets import new_token, token_hash
 from simple_registry.cli.can_i import can_i
 from simple_registry.cli.main import main
 from simple_registry.cli.options import UsageError

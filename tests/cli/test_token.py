@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
+from simple_registry.access.token_secrets import ISSUED_PREFIX, token_hash
 from simple_registry.cli.main import main
 from simple_registry.cli.options import UsageError
 from simple_registry.cli.token import token

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
 from simple_registry.config.load import examine_access, load_access, load_documents

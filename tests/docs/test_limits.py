@@ -26,20 +26,20 @@ UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KiB/s": 2**10, "h": 3600}
 BOUNDS = {
     "access.limits.LARGEST_OF_CLIENT": "instructions of RE2 in the pattern of such a scope",
     "access.scopes.LARGEST_OF_CLIENT": "instructions of RE2 in the pattern of such a scope",
-    "access.external.LARGEST": "size of a token of a trusted issuer",
+    "access.external_tokens.LARGEST": "size of a token of a trusted issuer",
     "access.passwords.LONGEST": "length of a password",
-    "http.authentication.LONGEST_NAME": "length of a user's name at login",
-    "http.authorization.LONGEST": "length of an `Authorization` header",
-    "http.login_memory.PLACES_OF_NETWORK": "passwords that are verified at once, or wrong and not answered yet",
-    "http.login_memory.PLACES_OF_PAIR": "passwords that are verified at once, or wrong and not answered yet",
-    "http.login_queue.LIMIT": "passwords that wait to be verified, of a worker",
-    "http.login_queue.PATIENCE": "passwords that wait to be verified, of a worker",
-    "http.login_throttle.FREE_FAILURES": "wrong passwords of one user from one network",
-    "http.login_throttle.FREE_FAILURES_OF_NETWORK": "wrong passwords of one network",
-    "http.login_throttle.LONGEST_DELAY": "wait of a wrong password",
-    "http.handlers.token.LARGEST_FORM": "form of a request for a token",
-    "http.handlers.token.MOST_SCOPES": "scopes of a request for a token",
-    "http.handlers.tokens.LARGEST_REQUEST": "form of a request for a token",
+    "authentication.authenticator.LONGEST_NAME": "length of a user's name at login",
+    "authentication.credentials.LONGEST": "length of an `Authorization` header",
+    "authentication.login_memory.PLACES_OF_NETWORK": "passwords verified at once, or wrong and not answered yet",
+    "authentication.login_memory.PLACES_OF_PAIR": "passwords verified at once, or wrong and not answered yet",
+    "authentication.login_queue.LIMIT": "passwords that wait to be verified, of a worker",
+    "authentication.login_queue.PATIENCE": "passwords that wait to be verified, of a worker",
+    "authentication.login_throttle.FREE_FAILURES": "wrong passwords of one user from one network",
+    "authentication.login_throttle.FREE_FAILURES_OF_NETWORK": "wrong passwords of one network",
+    "authentication.login_throttle.LONGEST_DELAY": "wait of a wrong password",
+    "http.handlers.token_exchange.MAX_FORM": "form of a request for a token",
+    "authentication.token_service.MAX_SCOPES": "scopes of a request for a token",
+    "http.handlers.issued_tokens.LARGEST_REQUEST": "form of a request for a token",
     "http.messages.MAX_QUERY_FIELDS": "fields of a query or form",
     "http.pagination.MAX_PAGE": "entries on a page of tags or the catalog",
     "http.ranges.MAX_RANGES": "ranges of a request",
@@ -67,21 +67,21 @@ BOUNDS = {
 """The row in which each bound stands, with its number."""
 
 INSIDE = {
-    "access.external._LATEST": "the latest date",
+    "access.external_tokens._LATEST": "the latest date",
     "access.public_keys.SHORTEST_RSA": "what an issuer publishes",
     "operations.tokens._LATEST": "the latest date",
     "wire.proxy_header.PREFIX": "a part of the header, whose size has a row",
-    "access.external.MOST_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",
-    "access.external._LONGEST_KID": "part of a token, whose size has a row",
+    "access.external_tokens.MOST_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",
+    "access.external_tokens._LONGEST_KID": "part of a token, whose size has a row",
     "access.jwks.MOST_KEYS": "what an issuer publishes",
     "access.public_keys.LONGEST_RSA": "what an issuer publishes",
     "access.samples.MOST": "names made up for `policy diff`",
     "access.scopes.LONGEST_BEGINNING": "how patterns are looked at before they are searched",
     "access.scopes.LARGEST_SET": "how patterns of documents are compiled",
     "http.access_log.LONGEST": "the length of a value in the log",
-    "http.issuer_keys.LARGEST_FILE": "what an issuer publishes",
-    "http.login_throttle.LONGEST_CHECK": "when the place of a worker that died is free again",
-    "http.recent_logins.LIMIT": "what is cached",
+    "authentication.issuer_keys.LARGEST_FILE": "what an issuer publishes",
+    "authentication.login_throttle.LONGEST_CHECK": "when the place of a worker that died is free again",
+    "authentication.recent_logins.LIMIT": "what is cached",
     "http.routes.LONGEST_REMEMBERED": "what is cached",
     "operations.fsck_contents.LISTED": "names in a finding of `fsck`",
     "operations.fsck_rows.LISTED": "names in a finding of `fsck`",
@@ -107,7 +107,7 @@ OF_THE_WIRE = {
 _NAME = re.compile(
     r"_?(?:.*_)?(?:MAX|MOST|LARGE|ANNOTATIONS|LARGEST|LISTED|PATIENCE|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
 )
-_PACKAGES = ("access.", "http.", "oci.", "operations.", "server.worker", "wire.")
+_PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "wire.")
 NAMED = "limit", "default", "setting", "protects", "share", "a refused client sees"
 
 

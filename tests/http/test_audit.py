@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from simple_registry.access.roles import METHODS
+from simple_registry.authentication import login_queue
 from simple_registry.faults import StorageFault, StorageFull
-from simple_registry.http import login_queue
 from simple_registry.http.access_log import LONGEST
 from simple_registry.http.audit import WRITES, rules_line
 from simple_registry.http.events import EventName

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import ANONYMOUS, Identity
+from simple_registry.access.caller import ANONYMOUS, Caller, Identity, Proof, Source
 from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy

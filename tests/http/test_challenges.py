@@ -4,7 +4,7 @@ import pytest
 
 from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.http.authorization import ExpiredToken, InsufficientScope, InvalidToken, LoginRequired
+from simple_registry.authentication.credentials import ExpiredToken, InsufficientScope, InvalidToken, LoginRequired
 from simple_registry.http.challenges import BASIC, Challenger
 from simple_registry.http.messages import Request
 from simple_registry.http.origins import Origins

@@ -135,7 +135,9 @@ def test_scopes_that_cost_too_much_are_refused(world):
 
 
 def test_scopes_are_counted_before_they_are_compiled(world, monkeypatch):
-    monkeypatch.setattr("simple_registry.http.handlers.tokens.parse_client_limit", lambda _: pytest.fail("compiled"))
+    monkeypatch.setattr(
+        "simple_registry.http.handlers.issued_tokens.parse_client_limit", lambda _: pytest.fail("compiled")
+    )
     for scopes in (["repository:a:pull"] * 101, [f"repository:{'a' * 500}:pull"]):
         assert create(world, scopes=scopes).status == 400
 

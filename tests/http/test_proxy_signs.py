@@ -5,8 +5,8 @@ from ipaddress import ip_network
 import msgspec
 import pytest
 
-from simple_registry.http.login_memory import LoginMemory
-from simple_registry.http.login_throttle import FREE_FAILURES_OF_NETWORK, LoginThrottle
+from simple_registry.authentication.login_memory import LoginMemory
+from simple_registry.authentication.login_throttle import FREE_FAILURES_OF_NETWORK, LoginThrottle
 from simple_registry.http.messages import NO_BODY, Request
 from simple_registry.http.origins import Origins
 from simple_registry.http.proxy_signs import ProxySigns

@@ -6,8 +6,7 @@ from itertools import product
 
 import pytest
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller, Identity, Proof, Source
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.http.routes import ROUTES
 from simple_registry.http.standing import RELIED_ON, ConfirmedBody, Standing

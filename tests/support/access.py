@@ -10,7 +10,7 @@ from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.roles import Binding, BoundRole, Role, User, parse_resources, parse_verbs
 from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.access.scopes import ScopePattern
-from simple_registry.access.tokens import StaticToken, token_hash
+from simple_registry.access.token_secrets import StaticToken, token_hash
 
 ADMINISTRATOR = "admin"
 PASSWORD = "open sesame"

@@ -17,16 +17,16 @@ from typing import Any, Self, TypeVar
 from unittest import mock
 
 from simple_registry import app
-from simple_registry.access.given_key import GivenKey
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy
 from simple_registry.access.rules import AccessRules
+from simple_registry.access.signed_tokens import GivenKey
+from simple_registry.authentication.external_tokens import ExternalTokens
+from simple_registry.authentication.issuer_keys import IssuerKeys
 from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
 from simple_registry.content import ContentInterrupted
-from simple_registry.http.external_tokens import ExternalTokens
-from simple_registry.http.issuer_keys import IssuerKeys
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from simple_registry.upstream.protocols import UpstreamFault

@@ -7,14 +7,14 @@ read the documents knows the lines.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from simple_registry.access.identity import ANONYMOUS_NAME
+from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.passwords import HIGHEST_COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.roles import Binding, Role, User
 from simple_registry.access.samples import sample_scopes
 from simple_registry.access.scopes import ScopePattern
-from simple_registry.access.tokens import StaticToken
+from simple_registry.access.token_secrets import StaticToken
 from simple_registry.times import format_moment
 
 _TAGS = ("latest", "v1.0", "1", "main")

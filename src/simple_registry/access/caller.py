@@ -3,12 +3,33 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from simple_registry.access.identity import Identity
 from simple_registry.access.limits import Limit, within
 from simple_registry.access.permission import Permission
+from simple_registry.access.roles import BoundRole
 
 EXPIRED_KEPT = 24 * 3600
 """Seconds after its end for which a credential, of whatever kind, may finish the uploads that it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller's name, as credentials proved it, its groups, and roles that the credential itself brings.
+
+    Only a trusted issuer's token brings roles: those that its `TokenIssuer` document binds to its claims.
+    """
+
+    name: str
+    groups: frozenset[str] = field(default_factory=frozenset)
+    bindings: tuple[BoundRole, ...] = ()
+    issuer: str | None = None
+    """The `TokenIssuer` document whose token described it, if one did."""
+
+
+ANONYMOUS_NAME = "anonymous"
+"""The user whose rights callers without credentials have."""
+
+ANONYMOUS = Identity(ANONYMOUS_NAME)
+"""The caller without credentials, where no document gives the anonymous user groups."""
 
 
 class Source(StrEnum):
@@ -23,7 +44,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Enough of a credential to ask later whether it still holds: see `http.authentication`.
+    """Enough of a credential to ask later whether it still holds: see `authentication.authenticator`.
 
     `reference` is a fingerprint of the password's hash, the hash of a static token, the id of an issued one, or an
     external token itself. It is shown nowhere; the tokens that the registry derives carry it sealed.

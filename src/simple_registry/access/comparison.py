@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from simple_registry.access.advice import Declared
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Identity
 from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.roles import METHODS, PUSH, READ

@@ -9,10 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simple_registry.access.bounded_cache import BoundedCache
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Identity
 from simple_registry.access.roles import BoundRole, Role
 from simple_registry.access.scopes import CLIENT_MEMORY, PatternInvalid, ScopePattern, escape
+from simple_registry.bounded_cache import BoundedCache
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Every algorithm that a `TokenIssuer` may name: signatures with a public key, nothing else."""

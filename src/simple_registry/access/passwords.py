@@ -13,7 +13,7 @@ import re
 
 import bcrypt
 
-from simple_registry.access.tokens import ISSUED_PREFIX
+from simple_registry.access.token_secrets import ISSUED_PREFIX
 
 COST = 12
 HIGHEST_COST = 14

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Protocol
 
-from simple_registry.access.caller import Caller
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller, Identity
 from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
 from simple_registry.access.roles import READ, Binding, BoundRole
 

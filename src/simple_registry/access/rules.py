@@ -6,14 +6,14 @@ A reload makes a new one and puts it in the place of the old in one step; every 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from simple_registry.access.identity import ANONYMOUS_NAME, Identity
+from simple_registry.access.caller import ANONYMOUS_NAME, Identity
 from simple_registry.access.issuers import ClaimsRefused, TrustedIssuer
 from simple_registry.access.passwords import COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
 from simple_registry.access.scopes import ScopePattern
-from simple_registry.access.tokens import StaticToken
+from simple_registry.access.token_secrets import StaticToken
 
 ADMINISTRATOR_ROLE = Role("administrator", frozenset(Resource), frozenset(METHODS))
 EVERYTHING = ScopePattern("")

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TextIO
 
 from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.external import ExternalTokenInvalid, check_claims, read_token
+from simple_registry.access.external_tokens import ExternalTokenInvalid, check_claims, read_token
 from simple_registry.access.issuers import LEEWAY
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.access.questions import QuestionInvalid, answers, parse_question
 from simple_registry.access.rules import AccessRules
-from simple_registry.access.tokens import ISSUED_PREFIX, token_hash
+from simple_registry.access.token_secrets import ISSUED_PREFIX, token_hash
 from simple_registry.cli.data_commands import Parser, config_directories
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.administrator import read_password_file

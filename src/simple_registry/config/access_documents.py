@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from simple_registry.access.advice import Advice, Declared
-from simple_registry.access.identity import ANONYMOUS_NAME
+from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.limits import GrantInvalid, Limit, parse_limit
 from simple_registry.access.passwords import is_password_hash
 from simple_registry.access.policy import BindingPolicy
@@ -27,7 +27,7 @@ from simple_registry.access.roles import (
     parse_verbs,
 )
 from simple_registry.access.rules import AccessRules, administrator_binding, administrator_of
-from simple_registry.access.tokens import StaticToken, token_hash
+from simple_registry.access.token_secrets import StaticToken, token_hash
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import Document, Entry, Place, nearest
 from simple_registry.config.settings import Administrator

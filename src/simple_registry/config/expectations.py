@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller, Identity, Proof, Source
 from simple_registry.access.issuers import ClaimsRefused
 from simple_registry.access.questions import Question, QuestionInvalid, parse_question
 from simple_registry.access.rules import AccessRules
-from simple_registry.access.tokens import StaticToken
+from simple_registry.access.token_secrets import StaticToken
 from simple_registry.config.documents import Entry, Place, nearest, read_roots
 
 _SUBJECTS = ("as", "anonymous", "groups", "token", "issuer")

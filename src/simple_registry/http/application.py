@@ -10,13 +10,13 @@ import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 
+from simple_registry.authentication.recent_logins import ConnectionLogin
 from simple_registry.clock import Clock
 from simple_registry.current import REQUEST
 from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.dispatch import Dispatcher, Outcome
 from simple_registry.http.messages import NO_BODY, Request, Response
 from simple_registry.http.problems import problem_response, refusal_response
-from simple_registry.http.recent_logins import ConnectionLogin
 from simple_registry.metrics.requests import NOWHERE, OTHER, counted
 from simple_registry.oci.errors import Unavailable
 from simple_registry.wire.answers import SAFE_HEADERS

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
-from simple_registry.access.caller import Caller
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller, Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy, decide
+from simple_registry.authentication.token_service import TokenService
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
 from simple_registry.http.standing import ConfirmedBody, Standing
@@ -23,9 +23,6 @@ from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
-
-if TYPE_CHECKING:
-    from simple_registry.http.handlers.token import TokenService
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Registry:
     manifest_size: int
     tags_per_push: int
     tokens: Tokens
-    token_service: "TokenService"
+    token_service: TokenService
     readiness: Callable[[], Mapping[str, object]]
     metrics: Callable[[], bytes]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission
-from simple_registry.http.authorization import InsufficientScope, InvalidToken
+from simple_registry.authentication.credentials import InsufficientScope, InvalidToken
 from simple_registry.http.messages import Request
 from simple_registry.http.origins import Origins
 from simple_registry.oci.errors import RegistryError, Unauthorized

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 
-from simple_registry.access.caller import Caller, Proof, Source
-from simple_registry.access.identity import Identity
+from simple_registry.access.caller import Caller, Identity, Proof, Source
 from simple_registry.access.rules import AccessRules
+from simple_registry.authentication.authenticator import Authenticator
+from simple_registry.authentication.credentials import ExpiredToken, InvalidToken, WrongCredentials
 from simple_registry.clock import Clock
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
-from simple_registry.http.authentication import Authenticator
-from simple_registry.http.authorization import ExpiredToken, InvalidToken, WrongCredentials
 from simple_registry.http.call import Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.cross_site import refuse_cross_site

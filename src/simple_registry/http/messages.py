@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from simple_registry.authentication.recent_logins import ConnectionLogin
 from simple_registry.http.events import Event
-from simple_registry.http.recent_logins import ConnectionLogin
 from simple_registry.oci.errors import Unsupported
 from simple_registry.wire.answers import Content, FileSpan, Parts, Unsent
 from simple_registry.wire.body import NO_BODY

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from simple_registry.http.messages import Request
-from simple_registry.http.networks import is_loopback, network_of, parse_address
+from simple_registry.networks import is_loopback, network_of, parse_address
 from simple_registry.wire.exchange import Client
 from simple_registry.wire.heads import RequestHead
 

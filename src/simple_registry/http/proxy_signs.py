@@ -5,11 +5,11 @@ They are looked for in requests that are refused for want of credentials, where 
 
 import logging
 
-from simple_registry.http.login_memory import LoginMemory
-from simple_registry.http.login_throttle import LoginThrottle
+from simple_registry.authentication.login_memory import LoginMemory
+from simple_registry.authentication.login_throttle import LoginThrottle
 from simple_registry.http.messages import Request
-from simple_registry.http.networks import is_loopback
 from simple_registry.http.origins import UNIX, Origins, name_of
+from simple_registry.networks import is_loopback
 
 FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 """Headers by which proxies say whom they speak for."""

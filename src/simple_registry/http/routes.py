@@ -23,7 +23,7 @@ from simple_registry.http.call import (
     SessionTarget,
     Target,
 )
-from simple_registry.http.handlers import base, blobs, discovery, manifests, token, tokens, uploads
+from simple_registry.http.handlers import base, blobs, discovery, issued_tokens, manifests, token_exchange, uploads
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.standing import Standing
 from simple_registry.metrics.requests import METHODS, counted
@@ -186,8 +186,8 @@ def _session(_method: str, match: re.Match[str]) -> SessionTarget:
     return SessionTarget(parse_repository_name(match["name"]), match["session"])
 
 
-def _issued_token(_method: str, match: re.Match[str]) -> tokens.IssuedTokenTarget:
-    return tokens.IssuedTokenTarget(match["token"])
+def _issued_token(_method: str, match: re.Match[str]) -> issued_tokens.IssuedTokenTarget:
+    return issued_tokens.IssuedTokenTarget(match["token"])
 
 
 def _manifest(method: str, match: re.Match[str]) -> ManifestTarget:
@@ -213,7 +213,7 @@ def _catalog_scope(_target: NoTarget) -> str:
     return CATALOG_SCOPE
 
 
-def _no_scope(_target: tokens.IssuedTokenTarget) -> str:
+def _no_scope(_target: issued_tokens.IssuedTokenTarget) -> str:
     return CATALOG_SCOPE
 
 
@@ -228,7 +228,7 @@ def _manifest_scope(target: ManifestTarget) -> str:
 _BASE = Endpoint("end-1", Entry.LOGIN, base.get_base)
 _CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
 _HEALTH = Endpoint("healthz", Entry.PUBLIC, base.get_health)
-_TOKENS = Endpoint("tokens", Entry.LOGIN, tokens.list_tokens)
+_TOKENS = Endpoint("tokens", Entry.LOGIN, issued_tokens.list_tokens)
 _READY = Endpoint("readyz", Entry.PUBLIC, base.get_readiness)
 _METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
@@ -280,8 +280,8 @@ ROUTES: Sequence[AnyRoute] = (
         r"/token",
         _nothing,
         _catalog_scope,
-        GET=Endpoint("token", Entry.ANYBODY, token.get_token),
-        POST=Endpoint("token", Entry.PUBLIC, token.post_token),
+        GET=Endpoint("token", Entry.ANYBODY, token_exchange.get_token),
+        POST=Endpoint("token", Entry.PUBLIC, token_exchange.post_token),
     ),
     _route(
         r"/api/v1/tokens",
@@ -289,13 +289,13 @@ ROUTES: Sequence[AnyRoute] = (
         _catalog_scope,
         GET=_TOKENS,
         HEAD=_TOKENS,
-        POST=Endpoint("tokens", Entry.LOGIN, tokens.create_token),
+        POST=Endpoint("tokens", Entry.LOGIN, issued_tokens.create_token),
     ),
     _route(
         r"/api/v1/tokens/(?P<token>[^/]+)",
         _issued_token,
         _no_scope,
-        DELETE=Endpoint("tokens", Entry.LOGIN, tokens.revoke_token),
+        DELETE=Endpoint("tokens", Entry.LOGIN, issued_tokens.revoke_token),
     ),
     _route(r"/metrics", _nothing, _catalog_scope, GET=_METRICS, HEAD=_METRICS),
     _route(r"/healthz", _nothing, _catalog_scope, GET=_HEALTH, HEAD=_HEALTH),

@@ -14,8 +14,8 @@ from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission
 from simple_registry.access.policy import Allowed, Policy, TooNarrow, decide
 from simple_registry.access.rules import AccessRules
+from simple_registry.authentication.credentials import InsufficientScope, LoginRequired
 from simple_registry.clock import Clock
-from simple_registry.http.authorization import InsufficientScope, LoginRequired
 from simple_registry.oci.errors import Denied, Unauthorized
 from simple_registry.wire.exchange import Body
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings as how, strategies as st
 
+from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
 from simple_registry.faults import StorageFault
-from simple_registry.http.login_memory import KnownLogin, LoginMemory
 from simple_registry.storage.filesystem import login_file
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.login_file import LoginFile

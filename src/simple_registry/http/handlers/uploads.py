@@ -4,7 +4,7 @@ from simple_registry.access.caller import Source
 from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource, scope_of
 from simple_registry.access.policy import TooNarrow, decide
-from simple_registry.http.authorization import ExpiredToken, InsufficientScope
+from simple_registry.authentication.credentials import ExpiredToken, InsufficientScope
 from simple_registry.http.call import Call, RepositoryTarget, SessionTarget, Target
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Query, Response

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from simple_registry.access.signed import SigningKey
+from simple_registry.access.signed_tokens import SigningKey
 from simple_registry.clock import Clock
 from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageReadOnly
 from simple_registry.storage.filesystem.disk import Disk

@@ -1,16 +1,14 @@
 """Rows in memory for `fsck`. Plain code keeps their rules, so of the defects of rows few can come about here."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.inventory import ContentRow, Defect, RowDefect, Uses
+from simple_registry.storage.memory.repository import MemoryRepository
 from simple_registry.storage.records import Blob, ManifestRow, SessionRow
-
-if TYPE_CHECKING:
-    from simple_registry.storage.memory.metadata_store import MemoryRepository
 
 _T = TypeVar("_T")
 
@@ -19,7 +17,7 @@ class MemoryInventoryRows:
     """All rows as they stand, and what mends them; a part of the store in memory."""
 
     _clock: Clock
-    _repositories: "dict[RepositoryName, MemoryRepository]"
+    _repositories: dict[RepositoryName, MemoryRepository]
     _sizes: dict[Digest, int]
     _unheld: dict[Digest, float]
     _sessions: dict[str, SessionRow]

@@ -5,7 +5,7 @@ is right for tests and trials and nothing larger.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from simple_registry.clock import Clock
@@ -14,13 +14,13 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
+from simple_registry.storage.memory.repository import MemoryRepository
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.records import (
     Blob,
     DescribedPart,
     ManifestRow,
     ManifestStored,
-    Part,
     PartsUnmet,
     SessionRow,
     StoredManifest,
@@ -28,19 +28,6 @@ from simple_registry.storage.records import (
 )
 
 _Name = TypeVar("_Name", bound=str)
-
-
-@dataclass(slots=True)
-class MemoryRepository:
-    """What one repository holds."""
-
-    blobs: set[Digest] = field(default_factory=set)
-    manifests: dict[Digest, ManifestRow] = field(default_factory=dict)
-    tags: dict[Tag, Digest] = field(default_factory=dict)
-
-    def has_part(self, part: Part, digest: Digest) -> bool:
-        """Tell whether a manifest's part is here."""
-        return digest in self.blobs or (part is Part.CHILD and digest in self.manifests)
 
 
 class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
