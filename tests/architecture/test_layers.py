@@ -25,7 +25,7 @@ ADAPTERS = ("filesystem", "sqlite", "memory")
 
 ALLOWED = {
     "oci": {"oci"},
-    **dict.fromkeys(SINGLE, set()),
+    **{name: set() for name in SINGLE},
     # HTTP on sockets, for which a registry is one application of many.
     "wire": WIRE,
     "metrics": {"metrics", "periodic"},
