@@ -51,13 +51,13 @@ faults-full: $(VENV)/.dev ## the same for hours
 	FAULTS_SCALE=full $(PY) -m pytest -s -m faults $(ARGS) tests/faults
 
 faults-table: $(VENV)/.dev ## write what each campaign found in each registry into docs/durability.md
-	PYTHONPATH=tests $(PY) -m faults.scorecard --write $(ARGS)
+	$(PY) -m faults.scorecard --write $(ARGS)
 
 bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
-	PYTHONPATH=tests $(PY) -m bench $(ARGS)
+	$(PY) -m bench $(ARGS)
 
 bench-docs: $(VENV)/.dev ## measure everything and write it into docs/performance.md: 20 minutes on a quiet machine
-	PYTHONPATH=tests $(PY) -m bench --write $(ARGS)
+	$(PY) -m bench --write $(ARGS)
 
 # An index or a wheel folder of the machine's own must leave no trace in the lock files.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from ssl import create_default_context
+from typing import Any
 
 from bench.generators import LoadFailed, NotOffered
 from bench.plans import MANIFEST, OCTETS, Way
@@ -28,7 +29,12 @@ class Client:
         self._headers = dict(headers)
 
     def ask(
-        self, method: str, path: str, body: object = None, expect: int | None = None, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        expect: int | None = None,
+        **headers: str,
     ) -> HTTPResponse:
         """Send a request and read its answer, whose body is dropped.
 

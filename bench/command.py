@@ -18,7 +18,7 @@ from bench.results import Figure, Results
 from bench.rounds import Plan
 from bench.subjects import BEFORE, OURS, Entrant, Target, entrants
 from bench.workloads import Workload
-from faults.subjects import running
+from harness.subjects import running
 
 COMPARED = [*reads.WORKLOADS, *pushes.WORKLOADS, *resources.WORKLOADS]
 """With other registries; the others are about ours alone."""

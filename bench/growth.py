@@ -9,7 +9,7 @@ from bench import loading, pushes, reads
 from bench.loading import Data, Size
 from bench.subjects import Target, ours
 from bench.workloads import Workload
-from faults.subjects import running
+from harness.subjects import running
 
 FEW, MANY = "10 of each", "100,000 of each"
 _PAGE = 10

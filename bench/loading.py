@@ -61,7 +61,7 @@ class Data:
 
 def make(size: Size) -> Data:
     """Make the data; the same in every run."""
-    source = random.Random(6)  # noqa: S311 (bytes that do not compress, not secrets)
+    source = random.Random(6)
     sizes = {"1 KiB": KIB, "1 MiB": MIB, "64 MiB": LAYER, "large": size.large}
     # In pieces: Python makes less than 256 MiB at once.
     blobs = {

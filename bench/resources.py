@@ -16,8 +16,8 @@ from bench.processes import memory
 from bench.results import Better, Sample
 from bench.subjects import Target
 from bench.workloads import Round, Workload
-from faults.subjects import DidNotStart, running
-from load.clients import Content
+from harness.large_content import Content
+from harness.subjects import DidNotStart, running
 
 UPLOADS, UPLOAD_PIECES = 8, 512
 REST = 1.0

@@ -14,9 +14,9 @@ from pathlib import Path
 import bcrypt
 
 from bench.client import Client, connect
-from e2e.gotools import DISTRIBUTION as DISTRIBUTION_TOOL
-from faults import subjects
-from faults.subjects import Command, Running, Subject
+from harness import subjects
+from harness.gotools import DISTRIBUTION as DISTRIBUTION_TOOL
+from harness.subjects import Command, Running, Subject
 
 HERE = Path(__file__).parent
 OURS = "simple-registry"

@@ -21,9 +21,9 @@ from bench.pushes import REPOSITORY, large_content
 from bench.results import Sample
 from bench.subjects import Target, ours
 from bench.workloads import Round, Workload, rate_of, spending
-from e2e.certificates import issue
-from e2e.gotools import CACHE, ToolUnavailable, go_command
-from faults.subjects import DidNotStart, running
+from harness.certificates import issue
+from harness.gotools import CACHE, ToolUnavailable, go_command
+from harness.subjects import DidNotStart, running
 
 TLS = "simple-registry, TLS"
 HERE = Path(__file__).parent

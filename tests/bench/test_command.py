@@ -11,7 +11,7 @@ TINY = Size(tags=20, repositories=10, referrers=4, large=MIB)
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed: apt install wrk")
 def test_one_short_round_of_a_pull_and_a_push_gives_figures(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("faults.subjects.peers", list)
+    monkeypatch.setattr("harness.subjects.peers", list)
     monkeypatch.setattr("bench.command.QUICK", TINY)
     monkeypatch.setattr("os.sync", lambda: None)  # waits for whatever else this machine writes
 
@@ -40,7 +40,7 @@ def test_one_short_round_of_a_pull_and_a_push_gives_figures(tmp_path, capsys, mo
 
 
 def test_what_there_is_can_be_listed(capsys, monkeypatch):
-    monkeypatch.setattr("faults.subjects.peers", list)
+    monkeypatch.setattr("harness.subjects.peers", list)
 
     assert main(["--list"]) == 0
     assert "manifest by tag, Basic" in capsys.readouterr().out
@@ -48,7 +48,7 @@ def test_what_there_is_can_be_listed(capsys, monkeypatch):
 
 @pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not installed: apt install wrk")
 def test_a_checkout_without_an_environment_ends_the_command(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("faults.subjects.peers", list)
+    monkeypatch.setattr("harness.subjects.peers", list)
 
     assert main(["--before", str(tmp_path), "--list"]) == 1
     assert "is missing" in capsys.readouterr().err

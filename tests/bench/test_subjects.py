@@ -36,7 +36,7 @@ def test_a_peer_that_is_not_installed_is_left_out():
 
 
 def test_the_described_peers_can_be_read_and_ours_comes_first(monkeypatch):
-    monkeypatch.setattr("faults.subjects.peers", list)
+    monkeypatch.setattr("harness.subjects.peers", list)
 
     assert entrants()[0].name == "simple-registry"
 
@@ -46,7 +46,7 @@ def test_zot_has_the_name_that_goals_speak_of():
 
 
 def test_a_checkout_starts_with_its_own_interpreter_and_the_options_of_ours(tmp_path, monkeypatch):
-    monkeypatch.setattr("faults.subjects.peers", list)
+    monkeypatch.setattr("harness.subjects.peers", list)
     program = tmp_path / "checkout/.venv/bin/python"
     program.parent.mkdir(parents=True)
     program.symlink_to(sys.executable)

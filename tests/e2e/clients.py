@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 
 from e2e.commands import Attempt, Command, built, installed
 from e2e.daemons import containerd, dockerd
-from e2e.gotools import CRANE, HELM, ORAS, REGCTL
 from e2e.images import TAG, chart_archive, layer_archive, write_single_layout
 from e2e.scenarios import CHART_VERSION, Account, basic
 from e2e.server import Registry
+from harness.gotools import CRANE, HELM, ORAS, REGCTL
 
 Words = list[str]
 

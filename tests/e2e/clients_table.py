@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from e2e.gotools import CACHE
 from e2e.scenarios import CLIENTS, Challenge, Credential, Policy
+from harness.gotools import CACHE
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"

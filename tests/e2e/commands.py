@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import pytest
 
-from e2e.gotools import GoTool, ToolUnavailable, build
+from harness.gotools import GoTool, ToolUnavailable, build
 
 TIMEOUT_SECONDS = 120
 

@@ -24,12 +24,12 @@ from pathlib import Path
 import bcrypt
 import yaml
 
-from e2e.certificates import Certificates, issue
 from e2e.commands import environment, unavailable
 from e2e.daemons import running
 from e2e.images import TAG
 from e2e.scenarios import CLIENTS, Account, fill
 from e2e.server import Registry, serve
+from harness.certificates import Certificates, issue
 
 ACCOUNT = Account("alice", "open: sesame/£")
 """A user who may do everything."""

@@ -28,7 +28,7 @@ from typing import Any
 
 import bcrypt
 
-from e2e.certificates import Certificates, issue
+from harness.certificates import Certificates, issue
 
 USERNAME = "admin"
 PASSWORD = "correct horse: battery/staple"

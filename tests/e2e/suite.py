@@ -16,8 +16,8 @@ from pathlib import Path
 
 import yaml
 
-from e2e.gotools import CONFORMANCE, build
 from e2e.server import Registry
+from harness.gotools import CONFORMANCE, build
 
 APIS = (
     *("PING", "PULL", "PUSH", "REFERRER"),

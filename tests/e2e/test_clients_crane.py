@@ -5,8 +5,8 @@ import json
 import pytest
 
 from e2e.commands import built
-from e2e.gotools import CRANE
 from e2e.images import layer_archive, open_layout
+from harness.gotools import CRANE
 
 pytestmark = pytest.mark.clients
 

@@ -3,7 +3,7 @@
 import pytest
 
 from e2e.commands import built
-from e2e.gotools import HELM
+from harness.gotools import HELM
 
 pytestmark = pytest.mark.clients
 

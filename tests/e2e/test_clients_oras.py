@@ -5,8 +5,8 @@ import json
 import pytest
 
 from e2e.commands import built
-from e2e.gotools import ORAS
 from e2e.images import TAG, open_layout
+from harness.gotools import ORAS
 
 pytestmark = pytest.mark.clients
 

@@ -6,8 +6,8 @@ import re
 import pytest
 
 from e2e.commands import built
-from e2e.gotools import REGCTL
 from e2e.images import TAG
+from harness.gotools import REGCTL
 
 pytestmark = pytest.mark.clients
 

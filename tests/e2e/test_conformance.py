@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from e2e import suite
-from e2e.gotools import CACHE
 from e2e.scenarios import Challenge, issue_token
 from e2e.server import ALLOW_MISSING, serve
+from harness.gotools import CACHE
 
 # Measured at the pinned version of the suite; a run of fewer tests has lost something on the way.
 EVERYTHING = 1000

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from e2e.commands import installed, unavailable
-from e2e.gotools import ToolUnavailable, go_command
 from e2e.server import PASSWORD, USERNAME, serve
+from harness.gotools import ToolUnavailable, go_command
 
 pytestmark = pytest.mark.clients
 

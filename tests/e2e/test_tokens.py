@@ -12,10 +12,10 @@ import yaml
 
 from e2e.clients import Session
 from e2e.commands import built, installed, unavailable
-from e2e.gotools import CRANE, ORAS
 from e2e.images import TAG, write_single_layout
 from e2e.scenarios import Account, fill
 from e2e.server import serve
+from harness.gotools import CRANE, ORAS
 
 pytestmark = pytest.mark.clients
 

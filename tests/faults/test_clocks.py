@@ -4,7 +4,7 @@ import pytest
 
 from faults.clocks import EVERY_SECOND, NoFaketime, Wall, clocks
 from faults.scores import Scale
-from faults.subjects import ours
+from harness.subjects import ours
 
 
 @pytest.fixture(autouse=True)

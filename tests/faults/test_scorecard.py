@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import planted
+from faults.planted.bugs import BUGS
 from faults.scorecard import BEGIN, END, ENTRIES, catch_table, table, write
 from faults.scores import Score
 
@@ -44,11 +44,11 @@ def test_tables_replace_what_stands_between_the_markers(tmp_path):
     assert document.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
 
 
-@pytest.mark.parametrize("bug", sorted(planted.BUGS))
+@pytest.mark.parametrize("bug", sorted(BUGS))
 def test_every_planted_bug_has_a_campaign_that_is_to_catch_it(bug):
     assert any(bug in entry.bugs for entry in ENTRIES.values())
 
 
 @pytest.mark.parametrize("name", sorted(ENTRIES))
 def test_every_campaign_names_only_bugs_that_exist(name):
-    assert set(ENTRIES[name].bugs) <= planted.BUGS.keys()
+    assert set(ENTRIES[name].bugs) <= BUGS.keys()

@@ -2,7 +2,7 @@
 
 from faults.scores import Scale
 from faults.starvation import Waits, faults, mean, overtaken_share, overtakings, percentile, slowest_share, starvation
-from faults.subjects import OURS, ours
+from harness.subjects import OURS, ours
 
 
 def even(number, seconds):

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from faults.subjects import OURS, DidNotStart, ours, peers, running
+from harness.subjects import OURS, DidNotStart, ours, peers, running
 
 CONTENT = b"content"
 DIGEST = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"

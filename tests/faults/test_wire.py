@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
-from faults.subjects import OURS, running
 from faults.wire import Broken, Wire, server_process, wires_to_each
+from harness.subjects import OURS, running
 
 
 class Scripted:

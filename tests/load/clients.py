@@ -1,39 +1,12 @@
-"""Clients that push and pull content which is made on the way and never held: as large as a test wants, and unique."""
+"""A client over one connection, for content that is generated on the way."""
 
 import base64
 import hashlib
 import http.client
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
 
 from e2e.server import Registry
-
-PIECE = bytes(range(256)) * 4096
-"""One MiB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """`pieces` MiB that no other seed gives."""
-
-    seed: int
-    pieces: int
-
-    @property
-    def size(self) -> int:
-        return self.pieces * len(PIECE)
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self.seed.to_bytes(8, "big") + PIECE[8:]
-        for _ in range(self.pieces - 1):
-            yield PIECE
-
-    def digest(self) -> str:
-        hasher = hashlib.sha256()
-        for piece in self:
-            hasher.update(piece)
-        return f"sha256:{hasher.hexdigest()}"
+from harness.large_content import PIECE
 
 
 class Client:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from e2e.server import Registry, serve
-from load.clients import Client, Content
+from harness.large_content import Content
+from load.clients import Client
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from e2e.certificates import issue
+from harness.certificates import issue
 from simple_registry.upstream import client
 from simple_registry.upstream.client import LARGEST, HttpsFetcher
 from simple_registry.upstream.protocols import UpstreamFault

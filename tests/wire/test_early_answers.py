@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from e2e.certificates import issue
+from harness.certificates import issue
 from simple_registry.config.tls import Certificate
 from simple_registry.server.live_certificate import tls_context
 from simple_registry.wire.limits import WireLimits

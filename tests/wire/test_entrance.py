@@ -12,7 +12,7 @@ import warnings
 
 import pytest
 
-from e2e.certificates import issue
+from harness.certificates import issue
 from simple_registry.config.tls import Certificate
 from simple_registry.server.live_certificate import tls_context
 from simple_registry.wire.entrance import Entrance

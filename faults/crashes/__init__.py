@@ -1,0 +1,1 @@
+"""Kills and power cuts under load: everything acknowledged is there afterwards."""

@@ -1,0 +1,240 @@
+"""What clients asked of a registry and what it acknowledged; hence what may be true of it, and what must be.
+
+    ledger.begin(Effect(key, state), …)  →  Operation  →  acknowledge() | fail() | refuse()
+    ledger.allowed(key)                  →  the states that the key may have now
+
+A key is a blob or manifest in a repository (its state: `PRESENT` or `None`), a tag (a digest or `None`), or an upload
+session (bytes received, or `None` when it is over). The states allowed are those of every operation that no
+acknowledged one followed: what was acknowledged last, whatever was not acknowledged since, and, of operations that
+overlapped in time, each. Time is a counter: nothing here depends on a clock.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from faults.crashes.contents import Content, Document
+
+PRESENT = "present"
+State = str | int | None
+
+
+class Kind(StrEnum):
+    BLOB = "blob"
+    MANIFEST = "manifest"
+    TAG = "tag"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Something of a repository: `name` is a digest, a tag, or the path of a session."""
+
+    kind: Kind
+    repository: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.repository} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an operation makes of a key; with `only_from`, only if it had that state: a tag of a manifest deleted."""
+
+    key: Key
+    state: State
+    only_from: State = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """An effect in time. `ended` is `None` while it may still happen."""
+
+    state: State
+    begun: int
+    ended: int | None = None
+    acknowledged: bool = False
+    only_from: State = None
+
+    def before(self, other: "Write") -> bool:
+        """Tell whether it was over when the other began."""
+        return self.ended is not None and self.ended < other.begun
+
+    def undone_by(self, other: "Write") -> bool:
+        """Tell whether nothing can be left of it since the other happened."""
+        return other.acknowledged and self.before(other) and other.only_from in (None, self.state)
+
+
+def allowed(writes: Sequence[Write]) -> frozenset[State]:
+    """Return the states that a key may have after these."""
+    return frozenset(
+        write.state
+        for write in writes
+        if _possible(write, writes) and not any(write.undone_by(other) for other in writes)
+    )
+
+
+def _possible(write: Write, writes: Sequence[Write]) -> bool:
+    """Tell whether a write could happen: a conditional one only if the key may have had that state at its time."""
+    if write.only_from is None:
+        return True
+    earlier = [each for each in writes if each.state == write.only_from and not write.before(each)]
+    return any(not any(one.undone_by(other) and other.before(write) for other in writes) for one in earlier)
+
+
+@dataclass(slots=True)
+class Upload:
+    """What an open session is to become, and where its client goes on."""
+
+    content: Content
+    location: str
+
+    def may_stand_at(self, state: State, states: frozenset[State]) -> bool:
+        """Tell whether it can have this state when the ledger allows `states`.
+
+        A request that was cut may have left any part of its bytes; what was acknowledged before it stays.
+        """
+        if state in states or not isinstance(state, int) or len(states) == 1:
+            return state in states
+        known = [each for each in states if isinstance(each, int)]
+        return bool(known) and min(known) <= state <= self.content.size
+
+
+class Operation:
+    """One operation under way."""
+
+    def __init__(self, ledger: "Ledger", begun: int, effects: Sequence[Effect]) -> None:
+        self.effects = effects
+        self.begun = begun
+        self._ledger = ledger
+
+    def acknowledge(self) -> None:
+        """The registry said that it is done."""
+        self._ledger.end(self, acknowledged=True)
+
+    def fail(self) -> None:
+        """It was cut off, or answered with a failure, and is over: it may have happened."""
+        self._ledger.end(self, acknowledged=False)
+
+    def refuse(self) -> None:
+        """It did not happen."""
+        self._ledger.drop(self)
+
+
+class Ledger:
+    """Everything begun, by key. Safe for many threads. An operation that nobody ends may happen until `restarted`."""
+
+    def __init__(self) -> None:
+        self.on_acknowledge: Callable[[], None] = lambda: None
+        """Called by the client's thread at once after each acknowledgement."""
+        self.power = True
+        """When the power is gone, nobody hears answers any more: what comes until `restarted` acknowledges nothing.
+
+        (A kernel whose file system is shut down may let an fsync succeed whose transaction it is just dropping.)
+        """
+        self.begun = 0
+        self.acknowledged = 0
+        self.documents: dict[str, Document] = {}
+        """Every manifest that anybody tried to push."""
+        self.uploads: dict[Key, Upload] = {}
+        """Every upload session that a client left open."""
+        self.seen: dict[Key, State] = {}
+        """What `observe` was told last of each key."""
+        self._now = 0
+        self._writes: dict[Key, list[Write]] = defaultdict(lambda: [Write(None, -1, -1, acknowledged=True)])
+        self._keys: dict[tuple[Kind, str], set[Key]] = defaultdict(set)
+        self._in_question: set[Key] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, *effects: Effect) -> Operation:
+        with self._lock:
+            self._now += 1
+            self.begun += 1
+            for effect in effects:
+                self._in_question.add(effect.key)
+                self._keys[effect.key.kind, effect.key.repository].add(effect.key)
+                self._writes[effect.key].append(Write(effect.state, self._now, only_from=effect.only_from))
+            return Operation(self, self._now, effects)
+
+    def end(self, operation: Operation, *, acknowledged: bool) -> None:
+        with self._lock:
+            self._now += 1
+            acknowledged = acknowledged and self.power
+            self.acknowledged += acknowledged
+            for effect in operation.effects:
+                self._change(
+                    operation, effect.key, lambda write: replace(write, ended=self._now, acknowledged=acknowledged)
+                )
+        if acknowledged:
+            self.on_acknowledge()
+
+    def drop(self, operation: Operation) -> None:
+        with self._lock:
+            for effect in operation.effects:
+                self._change(operation, effect.key, lambda _: None)
+
+    def restarted(self) -> None:
+        """Nothing of before can still happen: every process of the registry was killed.
+
+        A session that has no bytes yet may be gone if the power was: there is nothing in it to lose, and its client
+        starts another.
+        """
+        with self._lock:
+            cut, self.power = not self.power, True
+            self._now += 1
+            for key in self._in_question:
+                writes = [
+                    replace(write, ended=self._now) if write.ended is None else write for write in self._writes[key]
+                ]
+                if cut and key.kind is Kind.SESSION and 0 in allowed(writes):
+                    writes.append(Write(None, self._now, self._now))
+                self._writes[key] = writes
+
+    def allowed(self, key: Key) -> frozenset[State]:
+        with self._lock:
+            return allowed(self._writes[key]) if key in self._writes else frozenset({None})
+
+    def observe(self, key: Key, state: State) -> None:
+        """Somebody saw this state while nobody wrote: it stays until something changes it, or what is late happens."""
+        with self._lock:
+            self._now += 1
+            self.seen[key] = state
+            late = [write for write in self._writes[key] if write.ended is None]
+            self._writes[key] = [Write(state, self._now, self._now, acknowledged=True), *late]
+
+    def in_question(self) -> list[Key]:
+        """Return the keys of operations since the last `answered`, in order."""
+        with self._lock:
+            return sorted(self._in_question)
+
+    def answered(self, keys: Iterable[Key]) -> None:
+        with self._lock:
+            self._in_question.difference_update(keys)
+
+    def all_keys(self) -> list[Key]:
+        with self._lock:
+            return sorted(self._writes)
+
+    def keys_of(self, kind: Kind, repository: str) -> list[Key]:
+        with self._lock:
+            return sorted(self._keys[kind, repository])
+
+    def _change(self, operation: Operation, key: Key, change: Callable[[Write], Write | None]) -> None:
+        changed = [change(each) if each.begun == operation.begun else each for each in self._writes[key]]
+        self._writes[key] = [each for each in changed if each is not None]
+        self._writes[key] = [each for each in self._writes[key] if not _forgettable(each, self._writes[key])]
+
+
+def _forgettable(write: Write, writes: Sequence[Write]) -> bool:
+    """Tell whether a write says nothing any more: something unconditional undid it before all that is still open."""
+    earliest = min((each.begun for each in writes if each.ended is None), default=None)
+    return any(
+        write.undone_by(other)
+        and other.only_from is None
+        and other.ended is not None
+        and (earliest is None or other.ended < earliest)
+        for other in writes
+    )

@@ -1,0 +1,1 @@
+"""Content and databases damaged behind a registry's back."""

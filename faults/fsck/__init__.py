@@ -1,0 +1,1 @@
+"""`fsck` over random damage, and beside a server under load."""

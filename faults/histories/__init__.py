@@ -1,0 +1,1 @@
+"""Concurrent clients whose recorded histories must be linearizable."""

@@ -1,0 +1,1 @@
+"""System calls that fail or kill, one at a time."""

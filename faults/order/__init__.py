@@ -1,0 +1,1 @@
+"""The order of system calls: everything is on disk before it is acknowledged."""

@@ -1,0 +1,1 @@
+"""Our registry with one bug planted, to prove that the campaigns find it."""

