@@ -1,25 +1,25 @@
-"""Time as a value that is passed in, so that tests decide what o'clock it is."""
+"""The clock is injected, so that tests control the time."""
 
 import time
 from typing import NamedTuple, Protocol
 
 
 class Reading(NamedTuple):
-    """What both clocks said in one moment; two of them tell whether somebody set the one on the wall in between."""
+    """Both clocks, read at one moment; two readings show whether the wall clock was set in between."""
 
     wall: float
     monotonic: float
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """A source of time."""
 
     def now(self) -> float:
         """Return seconds since the Unix epoch."""
         ...
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that never goes back; only differences mean something."""
+        """Return seconds on a clock that never goes back; only differences have a meaning."""
         ...
 
     def read(self) -> Reading:
@@ -27,7 +27,7 @@ class Clock(Protocol):
         ...
 
     def started(self) -> Reading:
-        """Return what both said when the program started, also to processes that it forked later."""
+        """Return the reading at the start of the program, in forked processes too."""
         ...
 
 
@@ -47,7 +47,7 @@ class SystemClock:
         return Reading(self.now(), self.monotonic())
 
     def started(self) -> Reading:
-        """Return what both said when the program started."""
+        """Return the reading at the start of the program."""
         return _STARTED
 
 

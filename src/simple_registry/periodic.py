@@ -1,4 +1,4 @@
-"""Work that is done again and again beside requests. A round that fails is logged, and never the last one."""
+"""Periodic background work. A round that fails is logged, and the next one still runs."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ logger = logging.getLogger("simple_registry")
 
 
 async def repeat(work: Callable[[], Awaitable[None]], interval: float, what: str, *, at_once: bool = False) -> NoReturn:
-    """Do `work` every `interval` seconds until cancelled; the same failure over and over is logged once."""
+    """Do `work` every `interval` seconds until cancelled; a repeated failure is logged once."""
     known: str | None = None
     pause = 0.0 if at_once else interval
     while True:

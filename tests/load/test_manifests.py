@@ -13,7 +13,7 @@ import pytest
 
 from e2e.server import serve
 from load.test_many_clients import MIB, peak_memory, resident
-from simple_registry.oci.manifests import MOST_ENTRIES
+from simple_registry.oci.manifests import MAX_ENTRIES
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,7 @@ def test_a_page_of_large_referrers_holds_nobody_up(registry):
 
 
 def test_documents_of_many_small_objects_are_read_one_at_a_time(registry):
-    objects, filler = "{}," * (MOST_ENTRIES // 2 - 10), "x" * (LARGEST // 2)
+    objects, filler = "{}," * (MAX_ENTRIES // 2 - 10), "x" * (LARGEST // 2)
     documents = [index(n=filler, x=[number]).replace(b'"x":[', f'"x":[{objects}'.encode()) for number in range(8)]
     assert put(registry, "first", documents[0]) == 201
     before = resident(registry.pid)

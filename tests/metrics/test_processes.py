@@ -42,7 +42,7 @@ def test_counters_outlive_their_process_and_gauges_do_not(processes):
 def test_a_process_too_many_runs_uncounted_and_the_log_says_so(processes, caplog):
     rows = [processes.begin() for _ in range(17)]
     assert rows[16] is None
-    assert "not counted" in caplog.text
+    assert "leave out" in caplog.text
     processes.become(None)
     processes.mine[COUNTER] += 1
     processes.ended(None)

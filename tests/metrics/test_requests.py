@@ -8,7 +8,7 @@ from simple_registry.metrics.board import Board
 from simple_registry.metrics.exposition import exposition
 from simple_registry.metrics.requests import (
     BLOCK,
-    NOWHERE,
+    NO_ENDPOINT,
     STATUSES,
     RequestLayout,
     RequestNumbers,
@@ -83,8 +83,8 @@ def test_bytes_are_added_up(observe, told):
 
 def test_a_status_and_a_method_that_nobody_expects_are_other(observe, told):
     observe(PAIRS[0], 299, 0.1, 0, 0)
-    observe((NOWHERE, "GET"), 404, 0.1, 0, 0)
-    observe((NOWHERE, "BREW"), 405, 0.1, 0, 0)
+    observe((NO_ENDPOINT, "GET"), 404, 0.1, 0, 0)
+    observe((NO_ENDPOINT, "BREW"), 405, 0.1, 0, 0)
     requests = {labels: n for (_, labels), n in told()["simple_registry_requests_total"].samples.items()}
     assert {tuple(dict(labels).values()): number for labels, number in requests.items()} == {
         ("get_blob", "GET", "other"): 1,

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import ManifestInvalid
-from simple_registry.oci.manifests import MOST_ENTRIES, Manifest, parse_manifest
+from simple_registry.oci.manifests import MAX_ENTRIES, Manifest, parse_manifest
 from support.documents import CONFIG, CONFIG_TYPE, EMPTY_TYPE, LAYER_TYPE, descriptor, encode, image, index
 
 OCI = media_types.OCI_IMAGE_MANIFEST
@@ -316,7 +316,7 @@ def test_a_key_twice_at_any_depth_is_refused(text):
 @pytest.mark.parametrize("entry", ["[]", "{}", "1", '{"a":[]}'])
 def test_more_entries_than_any_index_has_are_refused_before_they_are_parsed(entry, monkeypatch):
     marks = sum(map(entry.count, "[{,")) + 1
-    document = b'{"x":[' + b",".join([entry.encode()] * (MOST_ENTRIES // marks + 1)) + b"]}"
+    document = b'{"x":[' + b",".join([entry.encode()] * (MAX_ENTRIES // marks + 1)) + b"]}"
     monkeypatch.setattr("simple_registry.oci.manifests.json.loads", pytest.fail)
     assert refuse(document) == {"reason": "it has more than 250,000 lists, objects and commas"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.certificates import issue
 from simple_registry.upstream import client
-from simple_registry.upstream.client import LARGEST, HttpsFetcher
+from simple_registry.upstream.client import MAX_SIZE, HttpsFetcher
 from simple_registry.upstream.protocols import UpstreamFault
 from support.documents_server import DocumentsServer
 
@@ -129,8 +129,8 @@ def test_other_answers_are_refused(server, status):
 
 
 def test_a_large_document_is_refused(server):
-    server.document = b"x" * LARGEST
-    assert len(fetch(server.url)) == LARGEST
+    server.document = b"x" * MAX_SIZE
+    assert len(fetch(server.url)) == MAX_SIZE
     server.document += b"x"
     assert "larger" in refused(server.url)
 

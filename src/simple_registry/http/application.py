@@ -17,7 +17,7 @@ from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.dispatch import Dispatcher, Outcome
 from simple_registry.http.messages import NO_BODY, Request, Response
 from simple_registry.http.problems import problem_response, refusal_response
-from simple_registry.metrics.requests import NOWHERE, OTHER, counted
+from simple_registry.metrics.requests import NO_ENDPOINT, OTHER, counted
 from simple_registry.oci.errors import Unavailable
 from simple_registry.wire.answers import SAFE_HEADERS
 from simple_registry.wire.exchange import CannotSend, ClientGone, Exchange
@@ -91,7 +91,7 @@ class HttpApplication:
         finally:
             seconds, response = self._clock.monotonic() - started, outcome.response
             sent = 0 if head.method == "HEAD" else response.size
-            name = outcome.matched.counted if outcome.matched else counted(NOWHERE, head.method)
+            name = outcome.matched.counted if outcome.matched else counted(NO_ENDPOINT, head.method)
             self._observe(name, response.status, seconds, exchange.body.received, sent)
             self._log(access_fields(request, outcome, seconds=seconds))
 
@@ -99,7 +99,7 @@ class HttpApplication:
         """Return the answer to what never became a request."""
         request = Request(method="-", path="-", query_string="", headers={}, body=NO_BODY, id=self._next_id())
         response = refusal_response(request, refused.status, refused.reason)
-        self._observe(counted(NOWHERE, OTHER), response.status, 0.0, 0, response.size)
+        self._observe(counted(NO_ENDPOINT, OTHER), response.status, 0.0, 0, response.size)
         fields = {
             "method": "-",
             "path": "-",

@@ -28,7 +28,7 @@ from simple_registry.http.problems import failure_response, problem_response, re
 from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.http.routes import Entry, Matched, resolve
 from simple_registry.http.standing import Standing
-from simple_registry.metrics.requests import NOWHERE
+from simple_registry.metrics.requests import NO_ENDPOINT
 from simple_registry.oci.errors import (
     RegistryError,
     RequestTimeout,
@@ -61,7 +61,7 @@ class Outcome:
     @property
     def endpoint(self) -> str:
         """The name of the endpoint."""
-        return self.matched.name if self.matched else NOWHERE
+        return self.matched.name if self.matched else NO_ENDPOINT
 
     @property
     def reason(self) -> str | None:

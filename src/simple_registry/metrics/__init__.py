@@ -1,1 +1,1 @@
-"""Numbers about a running server, for Prometheus: counted by each process in memory that all of them share."""
+"""Metrics for Prometheus, counted by each process in shared memory."""

@@ -1,11 +1,11 @@
-"""Memory that all processes of a server share: a row of numbers for each process, which alone writes it.
+"""Shared memory with a row of numbers for each process, written by that process only.
 
     parent   │ row 0 │           mapped before the first fork, so that every process sees every row
-    worker   │ row 1 │           a process goes on from what its row already holds
-    worker   │ row 2 │ …         a row is given to the next process when its own has ended
+    worker   │ row 1 │           a process continues from the numbers in its row
+    worker   │ row 2 │ …         a row is reused when its process has ended
 
-Nobody waits for anybody: a row has one writer, a number is one aligned word, and whoever wants to know adds up all
-rows. Since a new process goes on with the numbers of the last one on its row, no sum of counters ever goes back.
+No locks are needed: a row has one writer, a number is one aligned word, and a reader adds up all rows. A new process
+continues with the numbers of the previous one on its row, so no sum of counters decreases.
 """
 
 import mmap
@@ -22,15 +22,15 @@ class Board:
     """Rows of numbers."""
 
     def __init__(self, *, rows: int, width: int) -> None:
-        """Map `rows` rows of `width` numbers, all 0. Memory is taken only for rows that are used."""
+        """Map `rows` rows of `width` numbers, all 0. Only rows in use take memory."""
         self._rows = rows
         self._width = width
-        # One more word says how many rows were ever used: looking at the others would make memory of them.
+        # The first word is the number of rows ever used; reading the others would allocate their pages.
         self._numbers = memoryview(mmap.mmap(-1, (1 + rows * width) * WORD)).cast("d")
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return self._rows
 
     def row(self, number: int) -> Row:
@@ -39,10 +39,10 @@ class Board:
         return self._numbers[start : start + self._width]
 
     def use(self, number: int) -> None:
-        """Let a row count; only the parent calls this."""
+        """Mark a row as used; called by the parent only."""
         self._numbers[0] = max(self._numbers[0], number + 1)
 
     def totals(self) -> list[float]:
-        """Return the sums over all rows that were ever used."""
+        """Return the sums over all rows ever used."""
         rows = [self.row(number).tolist() for number in range(int(self._numbers[0]))]
         return list(map(sum, zip(*rows, strict=True))) if rows else [0.0] * self._width

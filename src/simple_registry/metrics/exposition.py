@@ -1,4 +1,4 @@
-"""The text that Prometheus reads: its text format 0.0.4."""
+"""The text format 0.0.4 of Prometheus."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from simple_registry.metrics.families import Family
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Series = tuple[str, ...]
-"""The values of a metric's labels, in their order."""
+"""Values of the labels of a metric, in order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many were in each bucket, the last of which takes everything, and the sum of what was counted."""
+    """Counts of the buckets, the last of which is unbounded, and the sum of the observed values."""
 
     counts: Sequence[float]
     total: float
@@ -22,14 +22,14 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The numbers of a metric at one moment."""
+    """The values of a metric at one moment."""
 
     family: Family
     values: Mapping[Series, float | Histogram]
 
 
 def exposition(samples: Iterable[Samples]) -> bytes:
-    """Return the text."""
+    """Return the samples as text."""
     return "".join(line for each in samples for line in _lines(each)).encode()
 
 

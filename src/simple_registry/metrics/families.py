@@ -1,11 +1,11 @@
-"""Every metric there is: its name, kind, labels and meaning. `docs/operations.md` lists the same; a test compares."""
+"""All metrics: name, kind, labels and meaning. A test compares them with the list in the documents."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a metric's numbers mean to Prometheus."""
+    """The type of a metric in Prometheus."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -14,16 +14,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric. One that is `kept` is counted by each process in its row of the board; others are asked for."""
+    """A metric. Those in `SAMPLED` are counted in the row of each process; those in `ASKED` are read on request."""
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
-    """Upper bounds of a histogram's buckets, without the last one, which takes everything."""
+    """Upper bounds of the buckets of a histogram, without the last, unbounded one."""
     series: tuple[tuple[str, ...], ...] = ((),)
-    """The values of the labels, where they are few and known."""
+    """Values of the labels, where they are few and known in advance."""
 
 
 def _each(*words: str) -> tuple[tuple[str, ...], ...]:
@@ -75,32 +75,32 @@ CACHE_MISSES = Family(
 LOGIN_FAILURES = Family(
     "simple_registry_login_failures_total",
     Kind.COUNTER,
-    "Requests with credentials that prove nobody.",
+    "Requests with rejected credentials.",
     ("credential",),
     series=_each("password", "token"),
 )
 ACCESS_RELOADS = Family(
     "simple_registry_access_reloads_total",
     Kind.COUNTER,
-    "Changes of the documents about access that a worker met.",
+    "Changes of the access documents that a worker noticed.",
     ("result",),
     series=_each("done", "failed"),
 )
 ACCESS_STALE = Family(
     "simple_registry_access_stale_workers",
     Kind.GAUGE,
-    "Workers whose rules of access are older than the documents, because those do not load.",
+    "Workers with outdated access rules, because the current documents do not load.",
 )
 COLLECTED = Family(
     "simple_registry_collected_total",
     Kind.COUNTER,
-    "What the collector removed.",
+    "What garbage collection removed.",
     ("what",),
     series=_each("contents", "sessions", "tokens"),
 )
-AUDIT_LINES = Family("simple_registry_audit_lines_total", Kind.COUNTER, "Lines of the audit stream.")
+AUDIT_LINES = Family("simple_registry_audit_lines_total", Kind.COUNTER, "Lines of the audit log.")
 AUDIT_FAILURES = Family(
-    "simple_registry_audit_failures_total", Kind.COUNTER, "Lines that the audit stream lost, because of a fault."
+    "simple_registry_audit_failures_total", Kind.COUNTER, "Lines of the audit log that were lost through a fault."
 )
 CPU = Family("simple_registry_cpu_seconds_total", Kind.COUNTER, "Processor time of the workers.")
 RESIDENT = Family("simple_registry_resident_bytes", Kind.GAUGE, "Memory of the workers, shared pages counted for each.")
@@ -109,27 +109,27 @@ WORKER_DEATHS = Family("simple_registry_worker_deaths_total", Kind.COUNTER, "Wor
 RELOADS = Family(
     "simple_registry_reloads_total",
     Kind.COUNTER,
-    "SIGHUPs, by what came of them.",
+    "SIGHUPs, by result.",
     ("result",),
     series=_each("done", "failed"),
 )
 ISSUER_KEYS_STALE = Family(
     "simple_registry_issuer_keys_stale",
     Kind.GAUGE,
-    "1 while the keys of a TokenIssuer cannot be asked for, so that older ones are in use.",
+    "1 while the keys of a TokenIssuer cannot be fetched and older ones are in use.",
     ("issuer",),
     series=(),
 )
 UPLOADS_OPEN = Family("simple_registry_uploads_open", Kind.GAUGE, "Upload sessions that are open.")
 DISK_FREE = Family(
-    "simple_registry_disk_free_bytes", Kind.GAUGE, "Bytes that the data directory's file system has left."
+    "simple_registry_disk_free_bytes", Kind.GAUGE, "Free bytes of the file system of the data directory."
 )
-DISK_SIZE = Family("simple_registry_disk_size_bytes", Kind.GAUGE, "Bytes that it has in all.")
+DISK_SIZE = Family("simple_registry_disk_size_bytes", Kind.GAUGE, "Size in bytes of that file system.")
 CERTIFICATE_EXPIRY = Family(
     "simple_registry_certificate_expiry_time_seconds", Kind.GAUGE, "When the TLS certificate expires, Unix time."
 )
 START_TIME = Family("simple_registry_start_time_seconds", Kind.GAUGE, "When the server started, Unix time.")
-INFO = Family("simple_registry_info", Kind.GAUGE, "1; the labels tell what runs.", ("version",), series=())
+INFO = Family("simple_registry_info", Kind.GAUGE, "Always 1; the label carries the version.", ("version",), series=())
 
 SAMPLED = (
     CACHE_HITS,
@@ -146,9 +146,9 @@ SAMPLED = (
     WORKER_DEATHS,
     RELOADS,
 )
-"""One number for each series, in the row of each process."""
+"""One number for each series in the row of each process."""
 
 ASKED = (ISSUER_KEYS_STALE, UPLOADS_OPEN, DISK_FREE, DISK_SIZE, CERTIFICATE_EXPIRY, START_TIME, INFO)
-"""Known to whoever answers."""
+"""Read by the process that answers the request."""
 
 FAMILIES = (REQUESTS, REQUEST_SECONDS, RECEIVED, SENT, COMMITS, *SAMPLED, *ASKED)

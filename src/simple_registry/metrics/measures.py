@@ -1,7 +1,7 @@
-"""What one process measures, and what any of them tells about all.
+"""The measurements of one process, and the metrics of all.
 
-Whatever counts on a hot path adds one to an attribute of its own and knows nothing of metrics; those totals are copied
-into the row of the process every second, when somebody asks it, and when it ends.
+Code on a hot path adds one to an attribute of its own and knows nothing of metrics. These totals are copied into the
+row of the process every second, before an answer, and at the end of the process.
 """
 
 import os
@@ -16,13 +16,13 @@ from simple_registry.metrics.requests import RequestNumbers
 from simple_registry.periodic import repeat
 
 INTERVAL = 1.0
-"""Seconds between two looks: so old may the totals of other processes be."""
+"""Seconds between two copies, and so the maximum age of the totals of other processes."""
 
 Read = Callable[[], float]
 
 
 class Measures:
-    """The numbers of one process. Made after the fork, when its row is known."""
+    """The measurements of one process. Made after the fork, when its row is known."""
 
     def __init__(self, processes: Processes) -> None:
         """Measure into the row of this process."""
@@ -39,12 +39,12 @@ class Measures:
         self.ask(START_TIME, lambda: {(): processes.started})
 
     def watch(self, family: Family, read: Read, *series: str) -> None:
-        """Copy what `read` returns: the total since this process began, or a gauge."""
+        """Copy what `read` returns: the total since the start of this process, or a gauge."""
         at = self._layout.at[family, series]
         self._watched.append((at, read, 0.0 if family.kind is Kind.GAUGE else self._before[at]))
 
     def watch_commits(self, sizes: Callable[[], Sequence[int]]) -> None:
-        """Copy how many commits there were of each number of changes, from none on."""
+        """Copy the number of commits by their number of changes, from 0 on."""
         self._commit_sizes = sizes
 
     def ask(self, family: Family, read: Callable[[], Mapping[Series, float]]) -> None:
@@ -69,14 +69,14 @@ class Measures:
             self._row[at] = self._before[at] + value
 
     async def run(self) -> None:
-        """Copy now, and every second until cancelled."""
+        """Copy now, then every second until cancelled."""
         await repeat(self._copy, INTERVAL, "copying metrics", at_once=True)
 
     async def _copy(self) -> None:
         self.look()
 
     def text(self) -> bytes:
-        """Return the sums over all processes in Prometheus' format."""
+        """Return the metrics of all processes in the format of Prometheus."""
         self.look()
         samples = list(self._layout.samples(self._processes.board.totals()))
         samples += [Samples(family, self._values(family)) for family in ASKED]

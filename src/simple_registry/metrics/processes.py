@@ -1,4 +1,4 @@
-"""What the parent knows: which process has which row, how many workers serve, what became of them."""
+"""What the parent knows of the processes: their rows, the number of workers, deaths and reloads."""
 
 import logging
 import time
@@ -8,16 +8,16 @@ from simple_registry.metrics.families import RELOADS, WORKER_DEATHS, WORKERS
 from simple_registry.metrics.layout import Layout
 
 PARENT = 0
-"""The parent's own row."""
+"""The row of the parent."""
 
 logger = logging.getLogger("simple_registry")
 
 
 class Processes:
-    """Rows for processes. Made by the parent before it forks; `mine` is the row of whichever process asks."""
+    """The rows of processes. Made by the parent before it forks; `mine` is the row of the current process."""
 
     def __init__(self, layout: Layout, workers: int) -> None:
-        """Give every process a row of a new board."""
+        """Make a board with rows for the parent and `workers` workers."""
         self.layout = layout
         self.board = layout.board(workers)
         self.board.use(PARENT)
@@ -26,23 +26,23 @@ class Processes:
         self._free = list(range(1, self.board.rows))
 
     def begin(self) -> int | None:
-        """Return the number of a row for a process that is about to be forked; `None` when all are taken."""
+        """Reserve a row for a process about to be forked; `None` when all are in use."""
         if not self._free:
-            logger.warning("too many workers finish at once; a new one is not counted in the metrics")
+            logger.warning("too many workers are finishing at once; the metrics leave out a new one")
             return None
         number = self._free.pop(0)
         self.board.use(number)
         return number
 
     def become(self, number: int | None) -> None:
-        """Take that row for this process, in the new process itself."""
+        """Use the reserved row; called in the new process."""
         if number is None:
             self.mine = Board(rows=1, width=self.layout.width).row(0)
         else:
             self.mine = self.board.row(number)
 
     def ended(self, number: int | None) -> None:
-        """Let another process have the row of one that has ended. Its counters stay, its gauges go."""
+        """Free the row of a process that has ended. Its counters stay, its gauges are cleared."""
         if number is None:
             return
         row = self.board.row(number)
@@ -51,11 +51,11 @@ class Processes:
         self._free = sorted([*self._free, number])
 
     def serving(self, workers: int) -> None:
-        """Note how many workers serve."""
+        """Record the number of workers that serve."""
         self.mine[self.layout.at[WORKERS, ()]] = workers
 
     def died(self) -> None:
-        """Count a worker that ended without being asked to."""
+        """Count a worker that ended unexpectedly."""
         self.mine[self.layout.at[WORKER_DEATHS, ()]] += 1
 
     def reloaded(self, *, done: bool) -> None:

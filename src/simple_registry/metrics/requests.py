@@ -1,7 +1,7 @@
-"""Requests: counted by endpoint, method, status and duration in one number, so that counting costs next to nothing.
+"""Request metrics, counted by endpoint, method, status and duration in a single number, so that counting is cheap.
 
-For each pair of endpoint and method a block of a row holds the requests by status and bucket of duration, and the sums
-of seconds and bytes. From the first, both the counter by status and the histogram by duration are added up.
+Each pair of endpoint and method has a block in a row: the requests by status and duration bucket, and the sums of
+seconds and bytes. The counter by status and the histogram by duration are both sums over the first.
 """
 
 from array import array
@@ -12,8 +12,8 @@ from simple_registry.metrics.board import Row
 from simple_registry.metrics.exposition import Histogram, Samples, Series
 from simple_registry.metrics.families import RECEIVED, REQUEST_SECONDS, REQUESTS, SENT
 
-NOWHERE = "none"
-"""Stands for the endpoint of requests that mean none: an unknown path, or a method that a path does not have."""
+NO_ENDPOINT = "none"
+"""The endpoint of requests that match none: an unknown path, or a method that the path does not support."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OTHER = "other"
@@ -23,7 +23,7 @@ STATUSES = (
     *(400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 429, 499),
     *(500, 503, 507),
 )
-"""Every status that is counted by itself; any other is counted as `other`."""
+"""Statuses with a counter of their own; all others are counted as `other`."""
 
 _BOUNDS = REQUEST_SECONDS.bounds
 _FIRST = _BOUNDS[0]
@@ -37,38 +37,38 @@ Pair = tuple[str, str]
 
 
 def counted(endpoint: str, method: str) -> str:
-    """Return what a pair is called where it is looked up: a text keeps its hash, a pair does not."""
+    """Return the key of a pair: unlike a tuple, a text caches its hash."""
     return f"{endpoint} {method}"
 
 
 class RequestLayout:
-    """Where in a row the numbers of each pair of endpoint and method stand."""
+    """The positions of the blocks of all pairs of endpoint and method."""
 
     def __init__(self, endpoints: Sequence[Pair], start: int = 0) -> None:
-        """Place a block for each pair, and those of requests that mean none of them, from `start` on."""
-        pairs = [*endpoints, *((NOWHERE, method) for method in (*METHODS, OTHER))]
+        """Assign a block to each pair, and to requests without an endpoint, from `start` on."""
+        pairs = [*endpoints, *((NO_ENDPOINT, method) for method in (*METHODS, OTHER))]
         self.at: Mapping[Pair, int] = {pair: start + number * BLOCK for number, pair in enumerate(pairs)}
         self.end = start + len(pairs) * BLOCK
 
 
 class RequestNumbers:
-    """Counts the requests of one process, in plain lists: what costs least, and is copied into the row now and then."""
+    """Counts the requests of one process in plain lists, the cheapest way; `copy` transfers them to the row."""
 
     def __init__(self, layout: RequestLayout, row: Row) -> None:
-        """Go on from what stands in `row`."""
+        """Continue from the numbers in `row`."""
         self._row = row
         self._blocks = {counted(*pair): list(row[at : at + BLOCK]) for pair, at in layout.at.items()}
-        self._nowhere = self._blocks[counted(NOWHERE, OTHER)]
+        self._no_endpoint = self._blocks[counted(NO_ENDPOINT, OTHER)]
         self._statuses = {status: number * BUCKETS for number, status in enumerate(STATUSES)}
         self._copied = [
             (at, self._blocks[counted(*pair)], list(row[at : at + BLOCK])) for pair, at in layout.at.items()
         ]
 
     def observe(self, name: str, status: int, seconds: float, received: int, sent: int) -> None:
-        """Count one request to what `counted` calls so."""
-        block = self._blocks.get(name, self._nowhere)
+        """Count one request; `name` is the key that `counted` returns."""
+        block = self._blocks.get(name, self._no_endpoint)
         at = self._statuses.get(status, _COUNTS - BUCKETS)
-        # Most take less than the first bound, and looking for it costs as much as the rest.
+        # Most requests are below the first bound, and bisecting costs as much as all the rest.
         block[at if seconds <= _FIRST else at + bisect_left(_BOUNDS, seconds)] += 1
         block[_SECONDS] += seconds
         if received:
@@ -77,7 +77,7 @@ class RequestNumbers:
             block[_SENT] += sent
 
     def copy(self) -> None:
-        """Copy what has changed into the row."""
+        """Copy changed blocks into the row."""
         for at, block, copied in self._copied:
             if block != copied:
                 copied[:] = block
@@ -85,7 +85,7 @@ class RequestNumbers:
 
 
 def request_samples(layout: RequestLayout, totals: Sequence[float]) -> Iterator[Samples]:
-    """Yield what `totals` say about requests; endpoints without any are left out."""
+    """Yield the request metrics in `totals`; endpoints without requests are left out."""
     blocks = {pair: totals[at : at + BLOCK] for pair, at in layout.at.items() if any(totals[at : at + _COUNTS])}
     yield Samples(REQUESTS, dict(_by_status(blocks)))
     yield Samples(REQUEST_SECONDS, {pair: _by_duration(block) for pair, block in blocks.items()})

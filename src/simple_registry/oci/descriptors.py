@@ -23,7 +23,7 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class ReferrerDescriptor:
-    """What a referrers listing says about one manifest; `annotations` is a JSON object."""
+    """The entry of one manifest in a referrers listing; `annotations` is a JSON object."""
 
     media_type: str
     digest: Digest
@@ -33,7 +33,7 @@ class ReferrerDescriptor:
 
 
 class DescriptorDocument(msgspec.Struct):
-    """A descriptor as it stands in JSON; fields we do not read are allowed and ignored."""
+    """A descriptor in JSON; unknown fields are allowed and ignored."""
 
     digest: str
     size: int

@@ -1,7 +1,7 @@
 """Digests: `algorithm:encoded`, as the image specification's descriptor page defines them.
 
 Only registered algorithms are accepted, each with the one encoding that it allows (lower-case hexadecimal
-of a fixed length), so that one content has exactly one digest per algorithm and one path on disk.
+of a fixed length), so that content has exactly one digest per algorithm and one path on disk.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ ALGORITHMS: dict[str, int] = {"sha256": 64, "sha512": 128}
 """Supported algorithms and the length of their encoded part."""
 
 CANONICAL = "sha256"
-"""The algorithm used when nobody asks for another."""
+"""The default algorithm."""
 
 _GRAMMAR = re.compile(r"([a-z0-9]+):([0-9a-f]+)", re.ASCII)
 

@@ -11,7 +11,7 @@ Fact = str | int | bool | None | list[str]
 
 
 class RegistryError(Exception):
-    """An answer for the client that is not success."""
+    """An error answered to the client."""
 
     code: ClassVar[str]
     message: ClassVar[str]
@@ -41,14 +41,14 @@ class BlobUploadInvalid(RegistryError):
 
 
 class UploadBusy(BlobUploadInvalid):
-    """code-2: another request is writing to the same session, and cannot be ended where it is."""
+    """code-2: another request is writing to the session and cannot be interrupted at this point."""
 
     message = "blob upload invalid: another request is writing to this session; wait for it or start a new one"
     status = 409
 
 
 class UploadTaken(BlobUploadInvalid):
-    """code-2: a newer request has taken the session over, so this one counts for nothing."""
+    """code-2: a newer request has taken over the session, so nothing of this one is kept."""
 
     message = "blob upload invalid: a newer request has taken over this session"
     status = 409
@@ -119,10 +119,10 @@ class NameUnknown(RegistryError):
 
 
 class PartSizeInvalid(RegistryError):
-    """code-10, for a descriptor that gives another size than the content has."""
+    """code-10, for a descriptor whose size differs from that of its content."""
 
     code = "SIZE_INVALID"
-    message = "a descriptor gives another size than its content has"
+    message = "a descriptor's size differs from that of its content"
     status = 400
 
 
@@ -135,10 +135,10 @@ class SizeInvalid(RegistryError):
 
 
 class RangeInvalid(RegistryError):
-    """code-2, for a chunk that does not continue where the session stands (416)."""
+    """code-2, for a chunk that does not begin where the session ends (416)."""
 
     code = "BLOB_UPLOAD_INVALID"
-    message = "chunk out of order: it must begin at the first byte that is missing"
+    message = "chunk out of order: it must begin at the first missing byte"
     status = 416
 
 
@@ -159,7 +159,7 @@ class Denied(RegistryError):
 
 
 class PreconditionFailed(RegistryError):
-    """code-12, for a change that was to be made only while a reference names something else (412)."""
+    """code-12, for a conditional change whose reference does not name what the request expects (412)."""
 
     code = "DENIED"
     message = "precondition failed: the reference does not name what the request expects"
@@ -175,7 +175,7 @@ class Unsupported(RegistryError):
 
 
 class RangeNotSatisfiable(RegistryError):
-    """code-13, for a read of bytes that the content does not have (416)."""
+    """code-13, for a range outside the content (416)."""
 
     code = "UNSUPPORTED"
     message = "requested range lies outside the content"
@@ -191,7 +191,7 @@ class TooManyRequests(RegistryError):
 
 
 class TagInvalid(RegistryError):
-    """code-6, for a tag that breaks the grammar: the table has no code of its own for tags."""
+    """code-6, for a malformed tag: the table has no code for tags."""
 
     code = "MANIFEST_INVALID"
     message = "invalid tag"
@@ -199,7 +199,7 @@ class TagInvalid(RegistryError):
 
 
 class PaginationInvalid(RegistryError):
-    """code-13, for an `n` that is no number."""
+    """code-13, for an `n` that is not a number."""
 
     code = "UNSUPPORTED"
     message = "invalid number of results requested"
@@ -215,7 +215,7 @@ class NotFound(RegistryError):
 
 
 class UriTooLong(RegistryError):
-    """code-13: the request names more than one request may."""
+    """code-13: the query has too many values."""
 
     code = "UNSUPPORTED"
     message = "too many values in the query"
@@ -223,15 +223,15 @@ class UriTooLong(RegistryError):
 
 
 class RequestTimeout(RegistryError):
-    """code-2: the client sent its body too slowly."""
+    """code-2: the request body arrived too slowly."""
 
     code = "BLOB_UPLOAD_INVALID"
-    message = "the request body came too slowly"
+    message = "the request body arrived too slowly"
     status = 408
 
 
 class Unavailable(RegistryError):
-    """Not in the table, which speaks of 4xx only: the server cannot do its work at the moment."""
+    """Not in the table, which covers 4xx only: the server is temporarily unable to answer."""
 
     code = "UNKNOWN"
     message = "the registry cannot serve this request right now; try again later"
@@ -239,13 +239,13 @@ class Unavailable(RegistryError):
 
 
 class StorageNotWritable(Unavailable):
-    """Not in the table: the server's disk is read-only, so what it holds is served, and nothing can be changed."""
+    """Not in the table: the disk of the server is read-only; content is served, changes are refused."""
 
     message = "the registry's storage is read-only: pulls are served, nothing can be pushed or deleted"
 
 
 class StorageExhausted(RegistryError):
-    """Not in the table, which speaks of 4xx only: no room left on the server's disk."""
+    """Not in the table, which covers 4xx only: the disk of the server is full."""
 
     code = "UNKNOWN"
     message = "the registry's storage is full"
@@ -253,7 +253,7 @@ class StorageExhausted(RegistryError):
 
 
 class Several(RegistryError):
-    """Several errors of one kind in one answer; the status is that of the first."""
+    """Several errors in one answer; the status is that of the first."""
 
     code = ""
     message = ""

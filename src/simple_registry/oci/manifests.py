@@ -1,9 +1,9 @@
-"""Reading a manifest that somebody pushes: what it is, what it needs, what it refers to.
+"""Parsing of a pushed manifest: its kind, the parts it needs, and what it refers to.
 
-The bytes are kept exactly as they came; this module only decides whether they may be, and draws out what the
-registry has to know. A document that two readers could understand differently is refused: both image and index,
-a key twice, a key that differs from a known one only in case (Go's decoder would take it), a `Content-Type` that
-is not its `mediaType`.
+The bytes are kept exactly as they came; this module only validates them and extracts what the registry needs.
+A document that two parsers could read differently is refused: one that is both image and index, a duplicate key,
+a key that differs from a known one only in case (Go's decoder accepts it), a `Content-Type` that differs from its
+`mediaType`.
 """
 
 import json
@@ -18,13 +18,13 @@ from simple_registry.oci.errors import ManifestInvalid
 
 SCHEMA_VERSION = 2
 
-MOST_ENTRIES = 250_000
-"""Most brackets, braces and commas of a manifest; an index that fills 4 MiB with children has under 175,000."""
+MAX_ENTRIES = 250_000
+"""Limit of brackets, braces and commas in a manifest; a 4 MiB index of children has fewer than 175,000."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the registry knows of a manifest's content.
+    """A parsed manifest.
 
     `blobs` must be blobs of the repository; `children` must be manifests or blobs of it (BuildKit's cache indexes
     list layers); `optional` holds foreign layers, which may be absent.
@@ -109,12 +109,12 @@ def _decode(data: bytes) -> _Document:
 
 
 def _top_level_keys(data: bytes) -> frozenset[str]:
-    """Return the document's keys, after refusing repeated ones at any depth and misspelt ones that we would read."""
-    # Nothing else runs in this process while `json` parses: a million empty lists stop it for a third of a second.
-    if sum(map(data.count, (b"[", b"{", b","))) > MOST_ENTRIES:
-        raise ManifestInvalid(reason=f"it has more than {MOST_ENTRIES:,} lists, objects and commas")
+    """Return the keys of the document, refusing duplicates at any depth and misspellings of known keys."""
+    # `json` holds the interpreter while it parses: a million empty lists would block the worker for 0.3 s.
+    if sum(map(data.count, (b"[", b"{", b","))) > MAX_ENTRIES:
+        raise ManifestInvalid(reason=f"it has more than {MAX_ENTRIES:,} lists, objects and commas")
     try:
-        # Decoded first: given bytes, json.loads would guess their encoding and let surrogates pass.
+        # Decoded first: given bytes, json.loads guesses their encoding and accepts surrogates.
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_unique_keys)
     except (ValueError, RecursionError) as error:
         raise ManifestInvalid(reason=f"not a JSON document: {error}") from error
@@ -130,7 +130,7 @@ def _top_level_keys(data: bytes) -> frozenset[str]:
 
 
 def _refuse_misspelt(document: Mapping[str, object], known: Mapping[str, str], where: str) -> None:
-    """Refuse keys that only a reader without regard to case would take for a known one."""
+    """Refuse keys that a case-insensitive parser would take for a known one."""
     for key in document:
         expected = known.get(key.casefold(), key)
         if key != expected:
@@ -145,7 +145,7 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _media_type(document: _Document, content_type: str | None) -> str:
-    """Return the one type that header, field and shape agree on."""
+    """Return the type on which header, field and shape agree."""
     announced = media_types.without_parameters(content_type or "")
     declared = document.mediaType or ""
     if declared and announced not in ("", declared):
@@ -172,7 +172,7 @@ def _kind(media_type: str) -> str:
 
 
 def _artifact_type(document: _Document, kind: str) -> str | None:
-    """Return the type that referrers listings show (distribution-spec, "Listing Referrers")."""
+    """Return the type shown in referrers listings (distribution-spec, "Listing Referrers")."""
     if document.artifactType:
         if not media_types.is_media_type(document.artifactType):
             raise ManifestInvalid(
@@ -185,7 +185,7 @@ def _artifact_type(document: _Document, kind: str) -> str | None:
 
 
 def _blobs(document: _Document) -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
-    """Return the blobs that must be there, and the foreign layers that need not."""
+    """Return the required blobs, and the foreign layers, which are optional."""
     required: list[Descriptor] = []
     optional: list[Descriptor] = []
     if document.config is not None:

@@ -7,7 +7,7 @@ from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import NameInvalid, TagInvalid
 
 RepositoryName = NewType("RepositoryName", str)
-"""A valid `<name>`. Only `parse_repository_name` and stores (which kept a parsed one) make these."""
+"""A valid `<name>`, made only by `parse_repository_name` and by stores."""
 
 Tag = NewType("Tag", str)
 """A valid `<reference>` that is a tag."""
@@ -16,7 +16,7 @@ Reference = Tag | Digest
 """What a manifest is addressed by."""
 
 MAX_NAME_LENGTH = 255
-"""Longest `<name>` accepted; the specification's note gives the number for host and name together."""
+"""Limit of `<name>`; the specification gives this number for host and name together."""
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*", re.ASCII)

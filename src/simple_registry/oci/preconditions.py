@@ -1,4 +1,4 @@
-"""What a reference must, and must not, name for a change to be made (RFC 9110, section 13.1)."""
+"""Conditional changes: what a reference must or must not name (RFC 9110, section 13.1)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from simple_registry.oci.names import Reference
 
 @dataclass(frozen=True, slots=True)
 class PreconditionUnmet:
-    """A reference that names `current` (`None`: nothing), which a precondition does not allow."""
+    """A reference that names `current` (`None`: nothing) although a precondition forbids it."""
 
     reference: Reference
     current: Digest | None
@@ -17,7 +17,7 @@ class PreconditionUnmet:
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """Conditions of one request, all of which must hold; the default asks for nothing.
+    """The conditions of a request, all of which must hold; the default has none.
 
     `exists` is `If-Match: *`, `one_of` its list; `absent` is `If-None-Match: *`, `none_of` its list.
     """
@@ -28,14 +28,14 @@ class Precondition:
     none_of: frozenset[Digest] = frozenset()
 
     def holds(self, current: Digest | None) -> bool:
-        """Return whether a change may be made of a reference that names this content, or nothing, at the moment."""
+        """Return whether the conditions hold for a reference that names `current` (`None`: nothing)."""
         if current is None:
             return not self.exists and self.one_of is None
         wanted = self.one_of is None or current in self.one_of
         return wanted and not self.absent and current not in self.none_of
 
     def unmet(self, named: Iterable[tuple[Reference, Digest | None]]) -> PreconditionUnmet | None:
-        """Return the first of some references for which it does not hold."""
+        """Return the first reference for which they do not hold."""
         return next((PreconditionUnmet(*each) for each in named if not self.holds(each[1])), None)
 
 

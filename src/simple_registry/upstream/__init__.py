@@ -1,1 +1,1 @@
-"""Other servers that this one asks for documents."""
+"""Access to other servers."""

@@ -1,7 +1,7 @@
-"""Fetching a small public document over HTTPS, within bounds of time and size, sending no credentials.
+"""Fetches a small public document over HTTPS, with limits of time and size and without credentials.
 
-Certificates are verified against those of the system (`SSL_CERT_FILE` names others). Plain HTTP is for loopback hosts
-only. A redirect is followed on the same host only, since the host is what the configuration trusts.
+Certificates are verified against the system's authorities (or those in `SSL_CERT_FILE`). Plain HTTP is allowed for
+loopback hosts only. Redirects are followed on the same host only, since the configuration trusts that host.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ STEP_TIMEOUT = 5.0
 """Seconds to wait for a connection, and for each next piece of an answer."""
 
 DEADLINE = 15.0
-"""Seconds after which a fetch is over, however lively it is. The resolver of names has no bound of its own."""
+"""Seconds after which a fetch is aborted, even if data still arrives. The name resolver has no timeout of its own."""
 
 _GRACE = 1.0
-"""Seconds that a fetch which was cut at the deadline has to say so itself."""
+"""Seconds that an aborted fetch has to report its own error."""
 
-LARGEST = 1024 * 1024
-MOST_REDIRECTS = 3
+MAX_SIZE = 1024 * 1024
+MAX_REDIRECTS = 3
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HEADERS = {"Accept": "application/json, */*;q=0.1", "Accept-Encoding": "identity", "User-Agent": "simple-registry"}
@@ -38,7 +38,7 @@ _HEADERS = {"Accept": "application/json, */*;q=0.1", "Accept-Encoding": "identit
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where to ask for what."""
+    """The parts of a URL that a request needs."""
 
     secure: bool
     host: str
@@ -47,7 +47,7 @@ class _Target:
 
 
 class HttpsFetcher:
-    """Fetches documents, each in a thread of its own."""
+    """Fetches each document in a thread of its own."""
 
     def __init__(
         self, context: ssl.SSLContext | None = None, *, step_timeout: float = STEP_TIMEOUT, deadline: float = DEADLINE
@@ -63,7 +63,7 @@ class HttpsFetcher:
         Raises: UpstreamFault.
         """
         answer: concurrent.futures.Future[bytes] = concurrent.futures.Future()
-        # A thread that hangs in the resolver must not keep others from a pool, nor the process from its end.
+        # A daemon thread for each: one that hangs in the resolver must not block a pool, nor the exit of the process.
         threading.Thread(target=self._work, args=(url, answer), name="fetch", daemon=True).start()
         try:
             return await asyncio.wait_for(asyncio.wrap_future(answer), self._deadline + _GRACE)
@@ -80,7 +80,7 @@ class HttpsFetcher:
 
     def _fetch(self, url: str) -> bytes:
         first = target = _target(url)
-        for _ in range(MOST_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             try:
                 with self._connection(target) as connection:
                     connection.request("GET", target.path, headers=_HEADERS)
@@ -97,7 +97,7 @@ class HttpsFetcher:
 
     @contextmanager
     def _connection(self, target: _Target) -> Iterator[http.client.HTTPConnection]:
-        """Lend a connection that is cut at the deadline."""
+        """Open a connection that is shut down at the deadline."""
         connection = http.client.HTTPConnection(target.host, target.port)
         current = [socket.create_connection((target.host, target.port), self._step_timeout)]
         late = threading.Event()
@@ -113,7 +113,7 @@ class HttpsFetcher:
                 secured.do_handshake()
             connection.sock = current[0]
             yield connection
-            if late.is_set():  # an answer without a length looks whole when it is cut
+            if late.is_set():  # a response without a length looks complete when it is cut off
                 raise TimeoutError(ETIMEDOUT, "it takes too long")
         finally:
             cut.cancel()
@@ -122,9 +122,9 @@ class HttpsFetcher:
 
 
 def _target(url: str) -> _Target:
-    """Return what a URL means.
+    """Return the target of a URL.
 
-    Raises: UpstreamFault for one that is not asked for.
+    Raises: UpstreamFault when the URL is not allowed.
     """
     try:
         parts = urlsplit(url)
@@ -136,7 +136,7 @@ def _target(url: str) -> _Target:
     if not url.isascii() or not url.isprintable() or " " in url:
         raise UpstreamFault("a URL holds ASCII characters without spaces")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise UpstreamFault(f"{parts.hostname} is asked over https:// only")
+        raise UpstreamFault(f"{parts.hostname} is fetched over https:// only")
     secure = parts.scheme == "https"
     return _Target(secure, parts.hostname, port or (443 if secure else 80), _path(parts))
 
@@ -153,17 +153,17 @@ def _is_loopback(host: str) -> bool:
 
 
 def _document(response: http.client.HTTPResponse) -> bytes:
-    """Return the body of an answer.
+    """Return the body of a response.
 
     Raises: UpstreamFault; OSError and HTTPException as the connection does.
     """
     if response.status != HTTPStatus.OK:
-        raise UpstreamFault(f"the answer has status {response.status}")
-    if (response.length or 0) > LARGEST:
-        raise UpstreamFault(f"the document is larger than {LARGEST} bytes")
-    data = response.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise UpstreamFault(f"the document is larger than {LARGEST} bytes")
+        raise UpstreamFault(f"the response has status {response.status}")
+    if (response.length or 0) > MAX_SIZE:
+        raise UpstreamFault(f"the document is larger than {MAX_SIZE} bytes")
+    data = response.read(MAX_SIZE + 1)
+    if len(data) > MAX_SIZE:
+        raise UpstreamFault(f"the document is larger than {MAX_SIZE} bytes")
     if response.length:
         raise UpstreamFault("the document is cut off")
     return data
@@ -172,14 +172,14 @@ def _document(response: http.client.HTTPResponse) -> bytes:
 def _cut(current: list[socket.socket], late: threading.Event) -> None:
     late.set()
     try:
-        # The plain socket's own method: that of TLS would forget the encryption and leave whoever reads confused.
+        # The method of the plain socket: SSLSocket.shutdown drops the TLS state under the thread that reads.
         socket.socket.shutdown(current[0], socket.SHUT_RDWR)
     except OSError:
-        return  # it is over already
+        return  # already closed
 
 
 def _reason(error: Exception) -> str:
-    """Return why a connection failed, in words of this machine, not of the other."""
+    """Return why a connection failed, without any text from the other server."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, OSError):

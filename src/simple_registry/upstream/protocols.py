@@ -1,10 +1,10 @@
-"""What the registry asks of whatever fetches documents from other servers."""
+"""The interface of a client that fetches documents from other servers."""
 
 from typing import Protocol
 
 
 class UpstreamFault(Exception):
-    """A document could not be had; the message is for the log and holds nothing that the other server sent."""
+    """A document could not be fetched; the message is for the log and holds nothing that the other server sent."""
 
 
 class DocumentFetcher(Protocol):
