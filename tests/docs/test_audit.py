@@ -2,17 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 
 from simple_registry.http.events import Event, EventName
+from support.sources import ROOT
 
-OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
-SECTION = OPERATIONS.partition("\n## Audit\n")[2].partition("\n## ")[0]
+PAGE = (ROOT / "docs/operations/audit.md").read_text("utf-8")
 EVENTS, FIELDS = (
     [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([a-z.]+)`", row)]
     for table in (
-        SECTION.partition("| event |")[2].partition("| field |")[0],
-        SECTION.partition("| field |")[2].partition("\nWhat is not in it")[0],
+        PAGE.partition("| event |")[2].partition("| field |")[0],
+        PAGE.partition("| field |")[2].partition("\nWhat is not in it")[0],
     )
 )
 """The first column of both tables."""
@@ -23,12 +22,12 @@ def test_every_event_has_a_row():
 
 
 def test_every_field_has_a_row():
-    source = (Path(__file__).parents[2] / "src/simple_registry/http/audit.py").read_text("utf-8")
+    source = (ROOT / "src/simple_registry/http/audit.py").read_text("utf-8")
     written = set(re.findall(r'"([a-z]+)": ', source)) | set(Event.__struct_fields__[1:]) | {"time"}
     assert set(FIELDS) == written
     assert len(FIELDS) == len(written)
 
 
 def test_the_example_is_a_line_with_fields_in_their_order():
-    line = json.loads(next(line for line in SECTION.splitlines() if line.startswith("    {")))
+    line = json.loads(next(line for line in PAGE.splitlines() if line.startswith("    {")))
     assert list(line) == [name for name in FIELDS if name in line]

@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SECONDS = 30
 
-README, STARTED, OPERATIONS, API = "README.md", "docs/getting-started.md", "docs/operations.md", "docs/api.md"
+README, STARTED, API = "README.md", "docs/getting-started.md", "docs/api.md"
+RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
 
 SUBSTITUTIONS = {
     (README, "start"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
@@ -41,7 +42,9 @@ API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-precond
 RUN = {
     *((README, name) for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
-    *((OPERATIONS, name) for name in ("ready", "backup", "backup-check", "fsck")),
+    *((BACKUP, name) for name in ("backup", "backup-check")),
+    (RUNNING, "ready"),
+    (FSCK, "fsck"),
     *((API, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -248,7 +251,7 @@ def test_the_registry_starts_and_answers(desk):
         assert running.run(block(README, "curl")) == "{}"
         assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
         assert (
-            running.run(block(OPERATIONS, "ready"))
+            running.run(block(RUNNING, "ready"))
             == '{"status":"ready","configuration":"current","staleIssuers":[],"storage":"writable"}'
         )
 
@@ -276,12 +279,12 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
     with desk.server(block(README, "start")) as running:
         said = running.run(*all_of(API, API_NAMES))
         running.run(BEGIN_UPLOAD)
-        running.run(block(OPERATIONS, "backup"))
-        checked = running.run(block(OPERATIONS, "fsck"))
+        running.run(block(BACKUP, "backup"))
+        checked = running.run(block(FSCK, "fsck"))
 
     assert checked.endswith(": nothing is wrong\n")
     backup = desk.folder / "backup"
-    assert desk.run(block(OPERATIONS, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
+    assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
     assert {
         path.name: stat.S_IMODE(path.stat().st_mode) for path in (backup, *backup.glob("*")) if path.name != "blobs"
     } == {
@@ -298,7 +301,7 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
         manifest = restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
 
     assert '"layers"' in manifest
-    assert desk.run(block(OPERATIONS, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
+    assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
 
 
 @pytest.mark.parametrize("proxy", CONFIGURATIONS)

@@ -13,7 +13,7 @@ from simple_registry.server.worker import wire_limits
 from simple_registry.wire.limits import WireLimits
 from support.sources import ROOT, modules
 
-SECTION = (ROOT / "docs/operations.md").read_text("utf-8").partition("\n## Limits\n")[2].partition("\n## ")[0]
+SECTION = (ROOT / "docs/operations/limits.md").read_text("utf-8").partition("\n## Guessing\n")[0]
 ROWS = [
     [cell.strip() for cell in line.strip("| ").split(" | ")]
     for line in SECTION.splitlines()

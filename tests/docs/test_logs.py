@@ -15,10 +15,10 @@ from support.sources import ROOT, modules
 from support.stores import in_memory
 from support.time import SettableClock
 
-SECTION = (ROOT / "docs/operations.md").read_text("utf-8").partition("\n## Logs\n")[2].partition("\n## ")[0]
-EXAMPLES = [line.strip() for line in SECTION.splitlines() if line.startswith("    ")]
+PAGE = (ROOT / "docs/operations/logs.md").read_text("utf-8")
+EXAMPLES = [line.strip() for line in PAGE.splitlines() if line.startswith("    ")]
 TEXT, JSON = EXAMPLES
-FIELDS, LINES = SECTION.partition("| field |")[2].split("| line |")
+FIELDS, LINES = PAGE.partition("| field |")[2].split("| line |")
 NAMES = [name for row in re.findall(r"^\| (`.*?) \|", FIELDS, re.MULTILINE) for name in re.findall(r"`([a-z]+)`", row)]
 LISTED = [line for row in re.findall(r"^\| (`.*?`) \|", LINES, re.MULTILINE) for line in re.findall(r"`([^`]+)`", row)]
 METHODS = {"log", "info", "warning", "error", "exception"}

@@ -1,7 +1,6 @@
 """The guide to metrics is the program's table, and its examples are what Prometheus can read."""
 
 import re
-from pathlib import Path
 
 import pytest
 import yaml
@@ -9,18 +8,18 @@ import yaml
 from simple_registry.config.load import load_access
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.families import FAMILIES, Kind
+from support.sources import ROOT
 
 NOTHING = "\N{EN DASH}"
-OPERATIONS = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
-SECTION = OPERATIONS.partition("\n## Metrics\n")[2].partition("\n## ")[0]
+PAGE = (ROOT / "docs/operations/metrics.md").read_text("utf-8")
 
 
 def example(name):
-    return re.search(rf"<!-- example: {name} -->\n```yaml\n(.*?)```", SECTION, re.DOTALL)[1]
+    return re.search(rf"<!-- example: {name} -->\n```yaml\n(.*?)```", PAGE, re.DOTALL)[1]
 
 
 def test_the_table_has_a_row_for_every_metric_and_no_other():
-    listed = [line for line in SECTION.splitlines() if line.startswith("| `simple_registry_")]
+    listed = [line for line in PAGE.splitlines() if line.startswith("| `simple_registry_")]
     assert listed == [
         f"| `{family.name}` | {family.kind} | {', '.join(f'`{each}`' for each in family.labels) or NOTHING} | "
         f"{family.help.rstrip('.')} |"
@@ -29,12 +28,12 @@ def test_the_table_has_a_row_for_every_metric_and_no_other():
 
 
 def test_every_endpoint_is_named():
-    sentence = re.search(r"`endpoint` is one of:(.*?);", SECTION, re.DOTALL)[1]
+    sentence = re.search(r"`endpoint` is one of:(.*?);", PAGE, re.DOTALL)[1]
     assert re.findall(r"`(\w+)`", sentence) == sorted({endpoint for endpoint, _ in LAYOUT.requests.at} - {"none"})
 
 
 def test_the_rules_for_the_watcher_load(tmp_path):
-    (tmp_path / "watcher.yaml").write_text(re.search(r"```yaml\n(kind: Role\n.*?)```", SECTION, re.DOTALL)[1])
+    (tmp_path / "watcher.yaml").write_text(re.search(r"```yaml\n(kind: Role\n.*?)```", PAGE, re.DOTALL)[1])
     rules = load_access([tmp_path], None)
     assert rules.identity("prometheus") is not None
 

@@ -7,7 +7,7 @@ from threading import Lock
 
 
 class Kind(StrEnum):
-    """What is wrong. `docs/operations.md` explains each."""
+    """What is wrong. `docs/operations/fsck.md` explains each."""
 
     DATABASE = "database"
     """The database itself is broken, empty or missing."""
