@@ -127,7 +127,7 @@ def _row_of_manifest_lost(store: Damaged) -> None:
     image = store.victim()
     digest = digest_of(image.manifest)
     for table in ("manifest_children", "manifests"):
-        store.execute(f"DELETE FROM {table} WHERE digest = ?", digest)  # noqa: S608
+        store.execute(f"DELETE FROM {table} WHERE digest = ?", digest)
     store.expect("dangling", f"{image.repository}:{image.tag}")
     store.expect("miscounted", digest)
 

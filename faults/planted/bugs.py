@@ -312,7 +312,7 @@ def begun_anew() -> None:
 @bug
 def no_size_check() -> None:
     """Whatever has the name of content is content."""
-    FilesystemContentStore.present = lambda self, blob: os.path.exists(self._layout.blob(blob.digest))  # noqa: PTH110
+    FilesystemContentStore.present = lambda self, blob: os.path.exists(self._layout.blob(blob.digest))
     FilesystemContentStore.open = _open_whatever_is_there
 
 
@@ -321,7 +321,7 @@ async def _open_whatever_is_there(self: FilesystemContentStore, digest: Digest) 
     rows = apsw.Connection(self._layout.database, flags=apsw.SQLITE_OPEN_READONLY)
     found = rows.execute("SELECT size FROM blobs WHERE digest = ?", (str(digest),)).fetchall()
     rows.close()
-    return FileContent(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240, PTH113
+    return FileContent(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240
 
 
 @bug
@@ -353,7 +353,7 @@ def existing_content_is_kept() -> None:
     give_name = Placement.give_name
 
     def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> None:
-        if os.path.exists(self._layout.blob(digest)):  # noqa: PTH110
+        if os.path.exists(self._layout.blob(digest)):
             self._disk.unlink(path)
         else:
             give_name(self, fd, path, digest)

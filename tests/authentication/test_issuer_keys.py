@@ -294,7 +294,7 @@ def test_a_file_is_read_again_when_it_changed(keys, tmp_path, clock):
     issuer = trusted(KeysFromFile(str(path)))
     first = find(keys, issuer=issuer)
     (tmp_path / "new").write_bytes(SECOND)
-    os.replace(tmp_path / "new", path)  # noqa: PTH105
+    os.replace(tmp_path / "new", path)
     assert find(keys, issuer=issuer) is first  # looked at once a second
     clock.advance(1)
     assert kids(find(keys, issuer=issuer)) == ["first", "second"]

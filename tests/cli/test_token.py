@@ -235,7 +235,7 @@ def test_another_directory_is_refused_and_nothing_is_made(run, tmp_path):
         with pytest.raises(DataDirectoryRefused, match="no data directory"):
             run("create", "-user", "a", "-datadir", str(tmp_path / name))
     assert not (tmp_path / "none").exists()
-    assert os.listdir(tmp_path / "other") == []  # noqa: PTH208
+    assert os.listdir(tmp_path / "other") == []
 
 
 def test_a_database_of_another_version_is_refused(run, data_dir, rows):

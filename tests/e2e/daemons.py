@@ -34,7 +34,7 @@ def dockerd(home: Path, registry: Registry | None = None) -> Iterator[Path]:
     _require("dockerd", "unshare", "nsenter", home=home)
     (home / "hosts").write_text("127.0.0.1 localhost\n::1 registry.test\n")
     (home / "etc").mkdir()
-    os.makedirs("/etc/docker", exist_ok=True)  # noqa: PTH103 - a place to mount on; it stays empty
+    os.makedirs("/etc/docker", exist_ok=True)  # a place to mount on; it stays empty
     if registry is not None and registry.tls:
         shutil.copytree(registry.certificates, home / "etc" / "certs.d" / registry.host)
     options = {

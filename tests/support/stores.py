@@ -110,6 +110,6 @@ def _rows(database: str) -> dict[str, list[tuple[object, ...]]]:
     connection = apsw.Connection(database, flags=apsw.SQLITE_OPEN_READONLY)
     try:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}  # noqa: S608
+        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for table in tables}
     finally:
         connection.close()

@@ -75,7 +75,7 @@ def test_content_is_a_read_only_file(layout, threads):
     assert first == FileContent(layout.blob(DIGEST), len(DATA), first.version)
     run(store.put(DIGEST, DATA))
     assert run(store.open(DIGEST)) != first
-    assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444  # noqa: PTH116
+    assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444
 
 
 @pytest.mark.parametrize("failing", ["create", "write", "fsync", "make_read_only", "make_directory", "rename"])
@@ -97,7 +97,7 @@ def test_a_cancelled_put_leaves_no_temporary_file(layout, threads):
             await task
 
     run(scenario())
-    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+    assert os.listdir(layout.uploads) == []
 
 
 def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
@@ -107,7 +107,7 @@ def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
 
 
 def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):
-    os.makedirs(layout.blob(DIGEST))  # noqa: PTH103
+    os.makedirs(layout.blob(DIGEST))
     assert run(FilesystemContentStore(layout, Disk(), threads).open(DIGEST)) is None
 
 

@@ -90,11 +90,11 @@ def test_a_lock_that_cannot_be_had_is_a_fault_and_leaves_no_descriptor(tmp_path,
     def refuse(*_arguments):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(os.listdir("/proc/self/fd"))
     monkeypatch.setattr(fcntl, "fcntl", refuse)
     with pytest.raises(StorageFault, match="cannot lock a file: "):
         DISK.open_locked(f"{tmp_path}/locks", 7)
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_file_that_was_made_read_only_can_be_opened_for_writing_again(tmp_path, monkeypatch):

@@ -43,7 +43,7 @@ def test_a_digest_that_was_not_parsed_has_no_path(algorithm, encoded):
 @given(TROUBLE | st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True))
 def test_a_session_lies_directly_below_the_uploads_or_has_no_path(session):
     if is_session(session):
-        assert os.path.dirname(LAYOUT.session(session)) == LAYOUT.uploads  # noqa: PTH120
+        assert os.path.dirname(LAYOUT.session(session)) == LAYOUT.uploads
         assert below(LAYOUT.session(session), LAYOUT.uploads)
     else:
         with pytest.raises(ValueError):

@@ -50,7 +50,7 @@ def test_a_directory_made_by_another_process_is_synced_too(layout, disk):
 
 def test_named_content_is_read_only(layout, disk):
     name(layout, disk, Placement(layout, disk))
-    assert stat.S_IMODE(os.stat(layout.blob(BLOB.digest)).st_mode) == 0o444  # noqa: PTH116
+    assert stat.S_IMODE(os.stat(layout.blob(BLOB.digest)).st_mode) == 0o444
 
 
 def test_a_directory_that_has_the_name_gives_way(layout, disk):
@@ -79,7 +79,7 @@ def test_what_has_the_name_is_replaced(layout, disk):
     name(layout, disk, placement, b"damaged")
     name(layout, disk, placement)
     assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
-    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+    assert os.listdir(layout.uploads) == []
 
 
 def test_only_a_file_of_the_right_size_is_present(layout, disk):
@@ -89,8 +89,8 @@ def test_only_a_file_of_the_right_size_is_present(layout, disk):
     assert placement.present(BLOB)
     assert not placement.present(Blob(BLOB.digest, 5))
     other = digest_of(b"other")
-    os.makedirs(layout.blob(other))  # noqa: PTH103
-    assert not placement.present(Blob(other, os.stat(layout.blob(other)).st_size))  # noqa: PTH116
+    os.makedirs(layout.blob(other))
+    assert not placement.present(Blob(other, os.stat(layout.blob(other)).st_size))
 
 
 def test_confirming_makes_the_file_and_its_name_durable(layout, disk):

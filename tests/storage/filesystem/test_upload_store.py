@@ -73,7 +73,7 @@ def test_publishing_again_replaces_the_file_in_the_same_order(layout, threads):
 
     run(scenario())
     assert disk.taken() == ["fsync s", "make_read_only s", "rename s", f"fsync_directory {BLOB.digest.encoded[:2]}"]
-    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+    assert os.listdir(layout.uploads) == []
 
 
 def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
@@ -149,9 +149,9 @@ def test_opening_that_is_cancelled_leaves_no_lock(layout, threads, store):
                 await task
         assert await upload(store) == BLOB.digest
 
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(os.listdir("/proc/self/fd"))
     run(scenario())
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_a_manifest_that_is_being_written_is_nobodys_to_drop(layout, store):
@@ -159,11 +159,11 @@ def test_a_manifest_that_is_being_written_is_nobodys_to_drop(layout, store):
     disk = Disk()
     fd = disk.create(layout.session("put-1"))
     assert disk.try_lock(fd)
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         with pytest.raises(SessionBusy):
             run(upload(store, session="put-1"))
-    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) == before
     assert disk.stat(layout.session("put-1")) is not None
     disk.close(fd)
 

@@ -246,7 +246,7 @@ def test_a_writer_must_know_where_it_stands(layout, threads):
 
     with pytest.raises(RuntimeError):
         run(scenario())
-    assert os.listdir(layout.uploads) == []  # noqa: PTH208
+    assert os.listdir(layout.uploads) == []
 
 
 def test_a_file_that_ends_early_is_a_fault(tmp_path):

@@ -1,4 +1,3 @@
-# ruff: noqa: S608 (our own words)
 """Every defect can be planted, is found once, in order, page by page, and goes when it is mended."""
 
 import apsw

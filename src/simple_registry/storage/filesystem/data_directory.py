@@ -172,7 +172,7 @@ def _require_ours(layout: Layout) -> None:
     try:
         marker = Path(layout.format).read_text("ascii")
     except FileNotFoundError:
-        others = sorted(set(os.listdir(layout.root)) - _HARMLESS)  # noqa: PTH208 (names are all we want)
+        others = sorted(set(os.listdir(layout.root)) - _HARMLESS)
         if others:
             raise DataDirectoryRefused(
                 layout.root, f"it holds other files ({others[0]!r}); choose an empty directory"

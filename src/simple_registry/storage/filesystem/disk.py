@@ -41,7 +41,7 @@ class Disk:
                 return os.open(path, flags, PRIVATE_FILE)
             except PermissionError:
                 # A crash between making a session's file read-only and renaming it leaves it like this.
-                os.chmod(path, PRIVATE_FILE)  # noqa: PTH101 (paths are plain strings here)
+                os.chmod(path, PRIVATE_FILE)
                 return os.open(path, flags, PRIVATE_FILE)
 
     def open_read(self, path: str) -> int | None:
@@ -115,7 +115,7 @@ class Disk:
     def make_path_read_only(self, path: str) -> None:
         """Give a file that cannot even be opened the mode of named content."""
         with _faults("make a file read-only"):
-            os.chmod(path, NAMED_FILE)  # noqa: PTH101 (paths are plain strings here)
+            os.chmod(path, NAMED_FILE)
 
     def fsync(self, fd: int) -> None:
         """Return once the file's bytes, size and mode would survive a power cut."""
@@ -135,7 +135,7 @@ class Disk:
         """Make a directory. Returns whether it was missing."""
         with _faults("make a directory"):
             try:
-                os.mkdir(path, PRIVATE_DIRECTORY)  # noqa: PTH102 (paths are plain strings here)
+                os.mkdir(path, PRIVATE_DIRECTORY)
             except FileExistsError:
                 return False
             return True
@@ -143,7 +143,7 @@ class Disk:
     def rename(self, source: str, target: str) -> None:
         """Give a file another name, in one step, replacing what had it."""
         with _faults("rename a file"):
-            os.rename(source, target)  # noqa: PTH104 (paths are plain strings here)
+            os.rename(source, target)
 
     def put_back(self, source: str, target: str) -> None:
         """Give a file another name, unless something has that by now: then it keeps the one it has."""
@@ -152,13 +152,13 @@ class Disk:
                 os.link(source, target, follow_symlinks=False)
             except FileExistsError:
                 return
-            os.unlink(source)  # noqa: PTH108 (paths are plain strings here)
+            os.unlink(source)
 
     def unlink(self, path: str) -> bool:
         """Remove a file. Returns whether it was there."""
         with _faults("remove a file"):
             try:
-                os.unlink(path)  # noqa: PTH108 (paths are plain strings here)
+                os.unlink(path)
             except FileNotFoundError:
                 return False
             return True
@@ -166,7 +166,7 @@ class Disk:
     def stat(self, path: str) -> os.stat_result | None:
         """Return what is known of a path, or `None` when nothing has it."""
         try:  # without `_faults`, which would take longer than the call, and every pull makes it
-            return os.stat(path, follow_symlinks=False)  # noqa: PTH116 (paths are plain strings here)
+            return os.stat(path, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -208,7 +208,7 @@ class Disk:
     def names(self, path: str) -> Sequence[str]:
         """Return the names in a directory, in no order."""
         with _faults("list a directory"):
-            return os.listdir(path)  # noqa: PTH208 (paths are plain strings here)
+            return os.listdir(path)
 
 
 @contextmanager

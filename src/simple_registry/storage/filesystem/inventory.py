@@ -93,10 +93,10 @@ class FilesystemInventory:
         moved = self._disk.stat(target)
         if moved is None or not same_file(moved, seen):
             self._disk.put_back(target, path)
-            self._disk.fsync_directory(os.path.dirname(path))  # noqa: PTH120 (paths are plain strings here)
+            self._disk.fsync_directory(os.path.dirname(path))
             return None
         self._disk.fsync_directory(self._layout.quarantine)
-        self._disk.fsync_directory(os.path.dirname(path))  # noqa: PTH120 (paths are plain strings here)
+        self._disk.fsync_directory(os.path.dirname(path))
         return self._layout.relative(target)
 
     def busy(self, session: str) -> bool:

@@ -202,7 +202,7 @@ class KeyFile:
         finally:
             self._disk.close(fd)
         self._disk.rename(new, self._path)
-        self._disk.fsync_directory(os.path.dirname(self._path))  # noqa: PTH120 (paths are plain strings here)
+        self._disk.fsync_directory(os.path.dirname(self._path))
 
 
 def _keys(data: bytes) -> Sequence[SigningKey]:

@@ -31,7 +31,7 @@ class Layout:
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         """Build paths below `root`, made absolute so that a later change of directory means nothing."""
-        self.root = os.path.abspath(root)  # noqa: PTH100 (paths are plain strings on the hot path)
+        self.root = os.path.abspath(root)
         self.format = f"{self.root}/format"
         self.server_lock = f"{self.root}/server.lock"
         self.database = f"{self.root}/registry.db"

@@ -71,7 +71,7 @@ class Placement:
         directory = self._layout.blob_directory(digest)
         if directory not in self._durable_directories:
             self._disk.make_directory(directory)
-            self._disk.fsync_directory(os.path.dirname(directory))  # noqa: PTH120 (paths are plain strings here)
+            self._disk.fsync_directory(os.path.dirname(directory))
             self._durable_directories.add(directory)
         return directory
 

@@ -32,7 +32,7 @@ WELL_FORMED = well_formed("digest")
 """The condition that a row of `blobs` has a digest."""
 
 _MALFORMED = " UNION ALL ".join(
-    f"SELECT '{table}' AS place, {column} AS text FROM {table} WHERE {column} IS NOT NULL AND NOT {well_formed(column)}"  # noqa: S608
+    f"SELECT '{table}' AS place, {column} AS text FROM {table} WHERE {column} IS NOT NULL AND NOT {well_formed(column)}"
     for table, column in (
         ("blobs", "digest"),
         ("manifest_children", "child"),
@@ -57,7 +57,7 @@ QUERIES: Mapping[Defect, Query] = {
         AND NOT EXISTS (
             SELECT 1 FROM manifests WHERE manifests.repository = tags.repository AND manifests.digest = tags.digest)
         ORDER BY repository, tag LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("", ""),
     ),
     Defect.TAG_MALFORMED: Query(
@@ -65,7 +65,7 @@ QUERIES: Mapping[Defect, Query] = {
         SELECT repository, digest, tag, repository, tag FROM tags
         WHERE (repository, tag) > (?1, ?2) AND NOT {well_formed("digest")}
         ORDER BY repository, tag LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("", ""),
     ),
     Defect.PART_MISSING: Query(
@@ -80,7 +80,7 @@ QUERIES: Mapping[Defect, Query] = {
         AND EXISTS (
             SELECT 1 FROM manifests AS whole WHERE whole.repository = part.repository AND whole.digest = part.digest)
         ORDER BY repository, digest, position LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("", "", -1),
     ),
     Defect.BLOB_WITHOUT_CONTENT: Query(
@@ -89,7 +89,7 @@ QUERIES: Mapping[Defect, Query] = {
         WHERE (repository, digest) > (?1, ?2) AND {well_formed("digest")}
         AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.digest = repository_blobs.digest)
         ORDER BY repository, digest LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("", ""),
     ),
     Defect.MANIFEST_WITHOUT_CONTENT: Query(
@@ -98,7 +98,7 @@ QUERIES: Mapping[Defect, Query] = {
         WHERE (repository, digest) > (?1, ?2) AND {well_formed("digest")}
         AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.digest = manifests.digest)
         ORDER BY repository, digest LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("", ""),
     ),
     Defect.HOLDER_WITHOUT_REPOSITORY: Query(
@@ -125,7 +125,7 @@ QUERIES: Mapping[Defect, Query] = {
         SELECT '', digest, '', digest FROM blobs
         WHERE unheld_since IS NOT NULL AND digest > ?1 AND NOT ({_NO_HOLDER}) AND {WELL_FORMED}
         ORDER BY digest LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("",),
     ),
     Defect.UNHELD_AS_HELD: Query(
@@ -133,7 +133,7 @@ QUERIES: Mapping[Defect, Query] = {
         SELECT '', digest, '', digest FROM blobs
         WHERE unheld_since IS NULL AND digest > ?1 AND {_NO_HOLDER} AND {WELL_FORMED}
         ORDER BY digest LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("",),
     ),
     Defect.MALFORMED: Query(
@@ -141,7 +141,7 @@ QUERIES: Mapping[Defect, Query] = {
         SELECT DISTINCT place, text, '', place, text FROM ({_MALFORMED})
         WHERE (place, text) > (?1, ?2)
         ORDER BY place, text LIMIT ?9
-        """,  # noqa: S608
+        """,
         ("", ""),
     ),
 }
@@ -156,9 +156,9 @@ MENDING: Mapping[Defect, str] = {
         """,
     Defect.HELD_AS_UNHELD: f"""
         UPDATE blobs SET unheld_since = NULL WHERE digest = ?2 AND unheld_since IS NOT NULL AND {_HELD}
-        """,  # noqa: S608
+        """,
     Defect.UNHELD_AS_HELD: f"""
         UPDATE blobs SET unheld_since = ?4 WHERE digest = ?2 AND unheld_since IS NULL AND {_NO_HOLDER}
-        """,  # noqa: S608
+        """,
 }
 """Takes repository, digest, name, and the time."""

@@ -27,7 +27,7 @@ _CONTENTS = f"""
 SELECT digest, size, unheld_since FROM blobs
 WHERE digest > ?1 AND digest < ?2 AND {WELL_FORMED}
 ORDER BY digest LIMIT ?3
-"""  # noqa: S608 (our own words)
+"""
 _CONTENT = "SELECT digest, size, unheld_since FROM blobs WHERE digest = ?"
 _HELD = """
 SELECT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1) OR EXISTS (SELECT 1 FROM manifests WHERE digest = ?1)

@@ -53,13 +53,13 @@ def test_what_comes_after_sees_the_commit_and_holds_the_lock(commits, path, look
 
     def after():
         seen.append(names(look))
-        with open(f"{path}.lock") as lock, pytest.raises(BlockingIOError):  # noqa: PTH123
+        with open(f"{path}.lock") as lock, pytest.raises(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     (outcome,) = commits.commit([Change(insert("a"), after)])
     assert outcome.result == "a"
     assert seen == [["a"]]
-    with open(f"{path}.lock") as lock:  # noqa: PTH123
+    with open(f"{path}.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -125,7 +125,7 @@ def test_a_database_that_is_gone_is_a_fault(tmp_path):
 
 
 def test_a_lock_file_that_cannot_be_opened_is_a_fault(path):
-    os.mkdir(f"{path}.lock")  # noqa: PTH102
+    os.mkdir(f"{path}.lock")
     with pytest.raises(StorageFault):
         Commits(path)
 

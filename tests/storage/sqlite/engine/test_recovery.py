@@ -94,7 +94,7 @@ def test_no_commit_follows_what_was_not_synced_in_the_log(commits, disk, path, t
     put(commits, "refused")
     assert put(commits, "kept").result == "kept"
     found = crashed(path, tmp_path)
-    os.unlink(f"{found}-wal")  # noqa: PTH108
+    os.unlink(f"{found}-wal")
     assert names(found) == ["unsynced"]
 
 
@@ -118,7 +118,7 @@ def test_doubt_reaches_other_processes_and_ends_when_it_is_settled(commits, disk
     other.close()
     assert not in_doubt(commits._lock)
     found = crashed(path, tmp_path)
-    os.unlink(f"{found}-wal")  # noqa: PTH108
+    os.unlink(f"{found}-wal")
     assert "unsynced" in names(found)
 
 
@@ -163,9 +163,9 @@ def test_the_log_is_moved_into_the_database_as_it_grows(commits, path, tmp_path)
         assert grow_log(commits).error is None
         commits.commit([Change(lambda connection: connection.execute("DELETE FROM repositories"))])
     put(commits, "a")
-    assert os.stat(f"{path}-wal").st_size < 24 * 1024 * 1024  # noqa: PTH116
+    assert os.stat(f"{path}-wal").st_size < 24 * 1024 * 1024
     found = crashed(path, tmp_path)
-    os.unlink(f"{found}-wal")  # noqa: PTH108
+    os.unlink(f"{found}-wal")
     assert names(found) != []
 
 

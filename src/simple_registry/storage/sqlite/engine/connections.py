@@ -57,7 +57,7 @@ def is_read_only(path: str) -> bool:
 
 def _size(path: str) -> int:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 (paths are plain strings here)
+        return os.stat(path).st_size
     except OSError:
         return 0
 

@@ -119,7 +119,7 @@ def _require_whole(connection: apsw.Connection, path: str) -> None:
 
 def _size(path: str) -> int:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 (paths are plain strings here)
+        return os.stat(path).st_size
     except FileNotFoundError:
         return 0
 
@@ -146,7 +146,7 @@ def _migrate(connection: apsw.Connection, path: str) -> None:
         connection.execute(
             f"BEGIN IMMEDIATE; {sql}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
         )
-    _sync_directory(os.path.dirname(path))  # noqa: PTH120 (paths are plain strings here)
+    _sync_directory(os.path.dirname(path))
 
 
 def _version(connection: apsw.Connection, path: str) -> int:

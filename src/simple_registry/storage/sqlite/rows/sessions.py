@@ -17,20 +17,20 @@ _VALUES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 _SHARE = "SELECT count(*) FROM upload_sessions WHERE identity = ? AND client = ?"
 _COUNT = "SELECT count(*) FROM upload_sessions"
 _ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) SELECT {_VALUES} WHERE ({_COUNT}) < ? AND ({_SHARE}) < ?"
-_FIND = f"SELECT {_COLUMNS} FROM upload_sessions WHERE session = ?"  # noqa: S608 (our own words)
-_CLAIM = f"UPDATE upload_sessions SET generation = generation + 1 WHERE session = ? RETURNING {_COLUMNS}"  # noqa: S608
-_UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = ({_VALUES}) WHERE session = ? AND generation = ?"  # noqa: S608
+_FIND = f"SELECT {_COLUMNS} FROM upload_sessions WHERE session = ?"
+_CLAIM = f"UPDATE upload_sessions SET generation = generation + 1 WHERE session = ? RETURNING {_COLUMNS}"
+_UPDATE = f"UPDATE upload_sessions SET ({_COLUMNS}) = ({_VALUES}) WHERE session = ? AND generation = ?"
 _REMOVE = "DELETE FROM upload_sessions WHERE session = ?"
 _PAGE = f"""
 SELECT {_COLUMNS} FROM upload_sessions
 WHERE session > ? AND (received_digest IS NULL OR {well_formed("received_digest")})
 ORDER BY session LIMIT ?
-"""  # noqa: S608 (our own words)
+"""
 _EMPTY = f"""
 SELECT {_COLUMNS} FROM upload_sessions
 WHERE identity = ? AND client = ? AND (touched, session) > (?, ?) AND received = 0
 ORDER BY touched, session LIMIT ?
-"""  # noqa: S608 (our own words)
+"""
 
 
 class SqliteSessionRows:

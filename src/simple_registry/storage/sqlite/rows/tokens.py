@@ -9,16 +9,16 @@ from simple_registry.storage.records import TokenRow
 from simple_registry.storage.sqlite.engine.database import Database, Row, Value
 
 _COLUMNS = "token_id, secret_hash, owner, description, created, expires, scopes, fingerprint, last_used"
-_FIND = f"SELECT {_COLUMNS} FROM tokens WHERE secret_hash = ?"  # noqa: S608 (our own words)
-_FIND_BY_ID = f"SELECT {_COLUMNS} FROM tokens WHERE token_id = ?"  # noqa: S608 (our own words)
-_PAGE = f"SELECT {_COLUMNS} FROM tokens WHERE token_id > ? ORDER BY token_id LIMIT ?"  # noqa: S608 (our own words)
+_FIND = f"SELECT {_COLUMNS} FROM tokens WHERE secret_hash = ?"
+_FIND_BY_ID = f"SELECT {_COLUMNS} FROM tokens WHERE token_id = ?"
+_PAGE = f"SELECT {_COLUMNS} FROM tokens WHERE token_id > ? ORDER BY token_id LIMIT ?"
 _PAGE_OF_OWNER = f"""
 SELECT {_COLUMNS} FROM tokens
 WHERE owner = ? AND token_id > ?
 ORDER BY token_id LIMIT ?
-"""  # noqa: S608 (our own words)
+"""
 _COUNT_OF_OWNER = "SELECT count(*) FROM tokens WHERE owner = ?"
-_ADD = f"INSERT INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 (our own words)
+_ADD = f"INSERT INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REMOVE = "DELETE FROM tokens WHERE token_id = ?"
 _TOUCH = "UPDATE tokens SET last_used = ?1 WHERE token_id = ?2 AND coalesce(last_used, ?1 - 1) < ?1"
 _REMOVE_EXPIRED = "DELETE FROM tokens WHERE expires < ?"
@@ -26,7 +26,7 @@ _OWNERS = """
 SELECT owner, CASE WHEN count(unknown_since) = count(*) THEN max(unknown_since) END FROM tokens GROUP BY owner
 """
 _MARK_OWNER = "UPDATE tokens SET unknown_since = ? WHERE owner = ?"
-_REMOVE_OF_OWNER = f"DELETE FROM tokens WHERE owner = ? RETURNING {_COLUMNS}"  # noqa: S608 (our own words)
+_REMOVE_OF_OWNER = f"DELETE FROM tokens WHERE owner = ? RETURNING {_COLUMNS}"
 
 
 class SqliteTokenRows:
