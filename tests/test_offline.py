@@ -12,7 +12,8 @@ from simple_registry.config.settings import Settings
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.offline import open_fsck, open_tokens, read_scopes
-from simple_registry.operations.fsck import Mode, Required
+from simple_registry.operations.fsck.findings import Mode
+from simple_registry.operations.manifests import Required
 from simple_registry.storage.records import ManifestRow
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 

@@ -57,16 +57,16 @@ def no_data_fsync() -> None:
 @bug
 def blind_fsck() -> None:
     """A check never tells of a missing file."""
-    from simple_registry.operations import fsck_contents
+    from simple_registry.operations.fsck import contents
 
-    compare = fsck_contents.compare
-    fsck_contents.compare = lambda row, look, actual=None: None if look is None else compare(row, look, actual)
+    compare = contents.compare
+    contents.compare = lambda row, look, actual=None: None if look is None else compare(row, look, actual)
 
 
 @bug
 def trusting_fsck() -> None:
     """A deep check believes what the size says."""
-    from simple_registry.operations.fsck_contents import ContentCheck
+    from simple_registry.operations.fsck.contents import ContentCheck
 
     ContentCheck._must_read = lambda *_: False
 
@@ -76,23 +76,23 @@ def removing_fsck() -> None:
     """A repair removes what it should move aside."""
     import shutil
 
-    from simple_registry.storage.filesystem.inventory import FilesystemInventory
+    from simple_registry.storage.filesystem.inspection import FilesystemInspection
 
-    set_aside = FilesystemInventory.set_aside
+    set_aside = FilesystemInspection.set_aside
 
-    def remove(self: FilesystemInventory, *what: Any) -> str | None:
+    def remove(self: FilesystemInspection, *what: Any) -> str | None:
         moved = set_aside(self, *what)
         if moved is not None:
             shutil.rmtree(self._layout.quarantine)
         return moved
 
-    FilesystemInventory.set_aside = remove
+    FilesystemInspection.set_aside = remove
 
 
 @bug
 def hasty_fsck() -> None:
     """A check believes its first look at a row, and at the file somewhat later, as it may be on a slow disk."""
-    from simple_registry.operations.fsck_contents import ContentCheck, _Settled
+    from simple_registry.operations.fsck.contents import ContentCheck, _Settled
 
     suspect = ContentCheck._suspect
 

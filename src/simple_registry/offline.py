@@ -12,17 +12,19 @@ from pathlib import Path
 from simple_registry.access.token_secrets import new_token, token_hash
 from simple_registry.clock import SystemClock
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.fsck import Fsck, Mode, Required
+from simple_registry.operations.fsck.findings import Mode
+from simple_registry.operations.fsck.run import Fsck
+from simple_registry.operations.manifests import Required
 from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.inventory import FilesystemInventory
+from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.sqlite.engine.migrate import require_current
-from simple_registry.storage.sqlite.inventory import SqliteInventory
+from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 _PAGE = 1000
@@ -89,9 +91,9 @@ async def open_fsck(data_dir: Path, *, required: Required, mode: Mode) -> AsyncI
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
     clock, threads = SystemClock(), Threads(READERS)
-    rows = SqliteInventory(layout.database, clock)
+    rows = SqliteRowInspection(layout.database, clock)
     try:
-        files = FilesystemInventory(layout, Disk(), threads)
+        files = FilesystemInspection(layout, Disk(), threads)
         yield Fsck(rows, files, clock=clock, required=required, mode=mode)
     finally:
         await rows.close()

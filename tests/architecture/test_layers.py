@@ -20,7 +20,7 @@ SINGLE = {
 VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
-PROTOCOLS = VALUES | {"storage.records", "storage.protocols", "storage.inventory"}
+PROTOCOLS = VALUES | {"storage.records", "storage.protocols", "storage.inspection"}
 ADAPTERS = ("filesystem", "sqlite", "memory")
 
 ALLOWED = {
@@ -32,7 +32,7 @@ ALLOWED = {
     "access": ACCESS,
     "storage.records": VALUES,
     "storage.protocols": VALUES | {"storage.records"},
-    "storage.inventory": VALUES | {"storage.records"},
+    "storage.inspection": VALUES | {"storage.records"},
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.

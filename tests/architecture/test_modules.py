@@ -10,7 +10,7 @@ EXEMPT = {
     "__main__": "one call, made by every end-to-end test",
     "upstream.protocols": "promises without code; tests/upstream asks the one client for them",
     "wire.shared": "promises without code, and one deadline; tests/wire asks the server for them",
-    "storage.inventory": "promises without code; tests/storage/contracts asks every adapter for them",
+    "storage.inspection": "promises without code; tests/storage/contracts asks every adapter for them",
     "storage.records": "values with one property; every test of a store asks for it",
     "storage.protocols": "promises without code; tests/storage/contracts asks every adapter for them",
 }

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, TextReport, progress_text
-from simple_registry.operations.fsck import Finding, Kind, Mode, Progress, Summary
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Summary
 
 FINDING = Finding(
     kind=Kind.DANGLING,

@@ -2,7 +2,9 @@
 
 import apsw
 
-from simple_registry.operations.fsck import Finding, Fsck, Mode, Required
+from simple_registry.operations.fsck.findings import Finding, Mode
+from simple_registry.operations.fsck.run import Fsck
+from simple_registry.operations.manifests import Required
 from support.front import Front
 
 STRICT = Required()

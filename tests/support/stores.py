@@ -16,17 +16,17 @@ from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.inventory import FilesystemInventory
+from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.inventory import FileStore, RowStore
+from simple_registry.storage.inspection import FileStore, RowStore
+from simple_registry.storage.memory.content_inspection import MemoryContentInspection
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.memory.file_store import MemoryFileStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.inventory import SqliteInventory
+from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 
@@ -68,7 +68,7 @@ def in_memory(clock: Clock) -> Kept:
         if data is not None:
             content.contents[digest] = data
 
-    files = MemoryFileStore(content, uploads)
+    files = MemoryContentInspection(content, uploads)
     return Kept(Stores(metadata=rows, content=content, uploads=uploads), snapshot, rows, files, write)
 
 
@@ -97,9 +97,9 @@ def on_disk(directory: Path, clock: Clock) -> Iterator[Kept]:
             path.write_bytes(data)
             path.chmod(0o444)
 
-    rows = SqliteInventory(layout.database, clock)
+    rows = SqliteRowInspection(layout.database, clock)
     try:
-        yield Kept(stores, snapshot, rows, FilesystemInventory(layout, disk, threads), write, layout)
+        yield Kept(stores, snapshot, rows, FilesystemInspection(layout, disk, threads), write, layout)
     finally:
         asyncio.run(rows.close())
         threads.close()

@@ -18,7 +18,9 @@ from simple_registry.cli.options import PREFIX
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.faults import DatabaseLost
 from simple_registry.offline import open_fsck
-from simple_registry.operations.fsck import Mode, Progress, Required, Summary, broken_database
+from simple_registry.operations.fsck.findings import Mode, Progress, Summary
+from simple_registry.operations.fsck.run import broken_database
+from simple_registry.operations.manifests import Required
 from simple_registry.periodic import repeat
 
 _HELP = f"""\

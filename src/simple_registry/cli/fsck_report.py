@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol, TextIO
 
-from simple_registry.operations.fsck import Finding, Mode, Progress, Summary
+from simple_registry.operations.fsck.findings import Finding, Mode, Progress, Summary
 from simple_registry.server.logging import printable
 
 TERMINAL_SECONDS = 0.5

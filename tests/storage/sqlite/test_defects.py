@@ -4,9 +4,9 @@ import apsw
 import pytest
 
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.inventory import Defect
+from simple_registry.storage.inspection import Defect
 from simple_registry.storage.sqlite.defects import MENDING, QUERIES, WELL_FORMED
-from simple_registry.storage.sqlite.inventory import SqliteInventory
+from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from storage.support import run
 
 A, B = sorted(str(digest_of(data)) for data in (b"a", b"b"))
@@ -51,7 +51,7 @@ PLANTED = {
 
 @pytest.fixture
 def rows(path, clock):
-    rows = SqliteInventory(path, clock)
+    rows = SqliteRowInspection(path, clock)
     yield rows
     run(rows.close())
 

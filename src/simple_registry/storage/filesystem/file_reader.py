@@ -6,21 +6,23 @@ afterwards, unless it was in memory before: then somebody uses it, and reading i
 """
 
 import errno
+import os
 import stat
 from collections.abc import Callable
 from typing import TypeVar
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest, new_hasher
-from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.look import look_of
+from simple_registry.storage.filesystem.disk import NAMED_FILE, Disk
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.inventory import ContentUnreadable, Hashed
+from simple_registry.storage.inspection import ContentUnreadable, Hashed, Look
 
 READ_BYTES = 1024 * 1024
 
 _THIS_FILE = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.EBADMSG, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 """Errors that are about one file; others, such as too many open files, are not."""
+
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 _T = TypeVar("_T")
 
@@ -78,3 +80,20 @@ class FileReader:
         if not used:
             self._disk.drop_from_memory(fd)
         return Hashed(Digest(algorithm, hasher.hexdigest()), look)
+
+
+def look_of(found: os.stat_result) -> Look:
+    """Return what `stat` told as a look."""
+    return Look(
+        regular=stat.S_ISREG(found.st_mode),
+        readable=stat.S_IMODE(found.st_mode) & _READABLE != 0,
+        read_only=stat.S_IMODE(found.st_mode) == NAMED_FILE,
+        size=found.st_size,
+        changed=found.st_ctime,
+        identity=(found.st_dev, found.st_ino, found.st_ctime_ns, found.st_mtime_ns),
+    )
+
+
+def same_file(found: os.stat_result, seen: Look) -> bool:
+    """Tell whether this is the file that was seen, whatever name it has now."""
+    return (found.st_dev, found.st_ino) == seen.identity[:2]

@@ -13,8 +13,8 @@ from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.memory.inventory_rows import MemoryInventoryRows
 from simple_registry.storage.memory.repository import MemoryRepository
+from simple_registry.storage.memory.row_inspection import MemoryRowInspection
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.records import (
     Blob,
@@ -30,7 +30,7 @@ from simple_registry.storage.records import (
 _Name = TypeVar("_Name", bound=str)
 
 
-class MemoryMetadataStore(MemoryTokenRows, MemoryInventoryRows):
+class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:

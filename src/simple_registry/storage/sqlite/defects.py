@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simple_registry.oci.digests import ALGORITHMS
-from simple_registry.storage.inventory import Defect
+from simple_registry.storage.inspection import Defect
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from typing import TypeVar
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.inventory import ContentRow, Defect, RowDefect, Uses
+from simple_registry.storage.inspection import ContentRow, Defect, RowDefect, Uses
 from simple_registry.storage.memory.repository import MemoryRepository
 from simple_registry.storage.records import Blob, ManifestRow, SessionRow
 
 _T = TypeVar("_T")
 
 
-class MemoryInventoryRows:
+class MemoryRowInspection:
     """All rows as they stand, and what mends them; a part of the store in memory."""
 
     _clock: Clock

@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import ALGORITHMS, Digest
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.file_reader import FileReader
+from simple_registry.storage.filesystem.file_reader import FileReader, look_of, same_file
 from simple_registry.storage.filesystem.layout import Layout, is_session
-from simple_registry.storage.filesystem.look import look_of, same_file
 from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.inventory import Hashed, Look
+from simple_registry.storage.inspection import Hashed, Look
 from simple_registry.storage.records import Blob
 
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 
 
-class FilesystemInventory:
+class FilesystemInspection:
     """Everything below `blobs/` and `uploads/`."""
 
     def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:

@@ -14,9 +14,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from simple_registry.oci.digests import ALGORITHMS, Digest
-from simple_registry.operations.findings import Finding, Kind, Mode, Progress
-from simple_registry.operations.fsck_orphans import OrphanCheck
-from simple_registry.storage.inventory import ContentRow, ContentUnreadable, FileStore, Look, RowStore
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress
+from simple_registry.operations.fsck.orphans import OrphanCheck
+from simple_registry.storage.inspection import ContentRow, ContentUnreadable, FileStore, Look, RowStore
 from simple_registry.storage.records import Blob
 
 PAGE = 1000

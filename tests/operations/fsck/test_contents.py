@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations.findings import Kind
-from simple_registry.operations.fsck_contents import LISTED, beginnings, compare
-from simple_registry.storage.inventory import ContentRow, Look
+from simple_registry.operations.fsck.contents import LISTED, beginnings, compare
+from simple_registry.operations.fsck.findings import Kind
+from simple_registry.storage.inspection import ContentRow, Look
 from support.checking import check, execute, told
 from support.documents import encode, image, push_image
 

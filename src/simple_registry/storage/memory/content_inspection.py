@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from simple_registry.oci.digests import Digest, digest_of
-from simple_registry.storage.inventory import Hashed, Look
+from simple_registry.storage.inspection import Hashed, Look
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.records import Blob
@@ -11,7 +11,7 @@ from simple_registry.storage.records import Blob
 _CONTENT, _UPLOAD = "blobs/", "uploads/"
 
 
-class MemoryFileStore:
+class MemoryContentInspection:
     """All contents and uploads of two stores in memory."""
 
     def __init__(self, content: MemoryContentStore, uploads: MemoryUploadStore) -> None:

@@ -2,7 +2,7 @@
 
 from threading import Thread
 
-from simple_registry.operations.findings import Finding, Kind, Progress, Summary
+from simple_registry.operations.fsck.findings import Finding, Kind, Progress, Summary
 
 
 def test_what_needs_nothing_more_is_repaired():

@@ -7,7 +7,7 @@ import apsw
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
-from simple_registry.storage.inventory import ContentRow, Defect, RowDefect, Uses
+from simple_registry.storage.inspection import ContentRow, Defect, RowDefect, Uses
 from simple_registry.storage.records import Blob, ManifestRow
 from simple_registry.storage.sqlite.defects import MENDING, QUERIES, WELL_FORMED
 from simple_registry.storage.sqlite.engine.database import Database, Row
@@ -55,7 +55,7 @@ AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?3)
 """
 
 
-class SqliteInventory(SqliteGarbageRows, SqliteSessionRows):
+class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
     """The rows of one database, and what mends them."""
 
     def __init__(self, path: str, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations.fsck_orphans import YOUNG
+from simple_registry.operations.fsck.orphans import YOUNG
 from simple_registry.storage.records import Blob
 from support.checking import check, execute, told
 from support.documents import push_image

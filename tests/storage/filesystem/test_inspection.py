@@ -7,7 +7,7 @@ import pytest
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.inventory import FilesystemInventory
+from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.threads import Threads
 
 GOOD, BAD = b"good", b"bad!"
@@ -27,8 +27,8 @@ class RacingDisk(Disk):
         super().rename(source, target)
 
 
-def inventory(layout, disk):
-    return FilesystemInventory(layout, disk, Threads(1))
+def inspection(layout, disk):
+    return FilesystemInspection(layout, disk, Threads(1))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def path(layout):
 
 def test_good_bytes_that_came_in_the_last_moment_are_put_back(layout, path):
     disk = RacingDisk()
-    files = inventory(layout, disk)
+    files = inspection(layout, disk)
     keep = path.with_suffix(".keep")  # so that the new file cannot get the number of the old one
     keep.hardlink_to(path)
     seen = files.look(files.place(DIGEST))
@@ -58,14 +58,14 @@ def test_a_move_is_durable_in_both_directories(layout, path):
         def fsync_directory(self, path):
             synced.append(path)
 
-    files = inventory(layout, Watched())
+    files = inspection(layout, Watched())
     assert files.set_aside(files.place(DIGEST), files.look(files.place(DIGEST)), "x")
     assert synced == [layout.root, layout.quarantine, str(path.parent)]
 
 
 def test_odd_names_are_kept_as_far_as_they_can_stand_in_a_path(layout):
     (Path(layout.uploads) / "a b").write_bytes(b"")
-    files = inventory(layout, Disk())
+    files = inspection(layout, Disk())
     (place,) = files.strays()
     assert files.set_aside(place, files.look(place), "../a b" + "x" * 300) == f"quarantine/.._a_b{'x' * 194}.1"
 
@@ -74,13 +74,13 @@ def test_a_tree_of_something_else_is_told_of_once(layout):
     directory = Path(layout.blobs) / "sha256"
     directory.rmdir()
     directory.write_bytes(b"")
-    files = inventory(layout, Disk())
+    files = inspection(layout, Disk())
     assert list(files.strays()) == ["blobs/sha256"]
     assert files.contents("sha256:ab") == []
 
 
 def test_a_missing_tree_of_content_is_a_fault_and_one_of_uploads_is_a_backup(layout):
-    files = inventory(layout, Disk())
+    files = inspection(layout, Disk())
     Path(layout.uploads).rmdir()
     files.check()
     assert (files.sessions(), list(files.strays())) == ([], [])
@@ -90,6 +90,6 @@ def test_a_missing_tree_of_content_is_a_fault_and_one_of_uploads_is_a_backup(lay
 
 
 def test_looking_at_who_writes_to_a_session_takes_no_file_away(layout):
-    files = inventory(layout, Disk())
+    files = inspection(layout, Disk())
     assert not files.busy("absent")
     assert files.sessions() == []

@@ -1,7 +1,7 @@
 """Rows in memory for a check; what they promise stands in the contracts."""
 
 from simple_registry.oci.names import Tag
-from simple_registry.storage.inventory import Defect
+from simple_registry.storage.inspection import Defect
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from storage.support import REPOSITORY, ManualClock, blob_of, manifest_of, run, yes
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.manifests import Manifest, parse_manifest
-from simple_registry.operations.findings import Finding, Kind, Mode, Progress
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress
 from simple_registry.operations.manifests import Required, manifest_row
-from simple_registry.storage.inventory import ContentUnreadable, Defect, FileStore, RowDefect, RowStore
+from simple_registry.storage.inspection import ContentUnreadable, Defect, FileStore, RowDefect, RowStore
 from simple_registry.storage.records import Blob, ManifestRow
 
 PAGE = 500

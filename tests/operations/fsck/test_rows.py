@@ -4,7 +4,7 @@ import pytest
 
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations.fsck import Required
+from simple_registry.operations.manifests import Required
 from support.checking import check, execute
 from support.documents import encode, image, index, push_image
 

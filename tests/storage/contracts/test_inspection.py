@@ -4,11 +4,11 @@ import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import Tag
-from simple_registry.storage.filesystem.inventory import FilesystemInventory
-from simple_registry.storage.inventory import ContentRow, Defect, Uses
-from simple_registry.storage.memory.file_store import MemoryFileStore
+from simple_registry.storage.filesystem.inspection import FilesystemInspection
+from simple_registry.storage.inspection import ContentRow, Defect, Uses
+from simple_registry.storage.memory.content_inspection import MemoryContentInspection
 from simple_registry.storage.records import SessionRow
-from simple_registry.storage.sqlite.inventory import SqliteInventory
+from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, push, put_manifest, run, yes
 
 DATA = b"content"
@@ -21,7 +21,7 @@ def rows(stores, clock):
     if hasattr(stores.content, "contents"):
         yield stores.metadata
     else:
-        rows = SqliteInventory(stores.content._layout.database, clock)
+        rows = SqliteRowInspection(stores.content._layout.database, clock)
         yield rows
         run(rows.close())
 
@@ -29,9 +29,9 @@ def rows(stores, clock):
 @pytest.fixture
 def files(stores):
     if hasattr(stores.content, "contents"):
-        return MemoryFileStore(stores.content, stores.uploads)
+        return MemoryContentInspection(stores.content, stores.uploads)
     content = stores.content
-    return FilesystemInventory(content._layout, content._disk, content._threads)
+    return FilesystemInspection(content._layout, content._disk, content._threads)
 
 
 def ignored(_size):

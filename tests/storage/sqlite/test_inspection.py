@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.inventory import Defect, RowDefect
-from simple_registry.storage.sqlite import inventory as module
-from simple_registry.storage.sqlite.inventory import SqliteInventory
+from simple_registry.storage.inspection import Defect, RowDefect
+from simple_registry.storage.sqlite import inspection as module
+from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from storage.support import REPOSITORY, blob_of, run, yes
 
 
 @pytest.fixture
 def rows(path, clock):
-    rows = SqliteInventory(path, clock)
+    rows = SqliteRowInspection(path, clock)
     yield rows
     run(rows.close())
 
@@ -29,7 +29,7 @@ def test_a_damaged_page_is_told_of(store, path, clock):
     with Path(path).open("r+b") as file:
         file.seek(4096 * 20 + 8)
         file.write(b"\xff" * 64)
-    rows = SqliteInventory(path, clock)
+    rows = SqliteRowInspection(path, clock)
     assert run(rows.check_database(thorough=False))
     assert run(rows.check_database(thorough=True))
     run(rows.close())

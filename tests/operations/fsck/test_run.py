@@ -6,7 +6,9 @@ import pytest
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations.fsck import Fsck, Mode, Required, broken_database
+from simple_registry.operations.fsck.findings import Mode
+from simple_registry.operations.fsck.run import Fsck, broken_database
+from simple_registry.operations.manifests import Required
 from support.checking import check, execute
 from support.documents import push_image
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.operations import fsck_uploads
-from simple_registry.operations.fsck_uploads import UNTOUCHED
+from simple_registry.operations.fsck import uploads
+from simple_registry.operations.fsck.uploads import UNTOUCHED
 from support.checking import check
 
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(fsck_uploads, "FINISHING", 0.0)
+    monkeypatch.setattr(uploads, "FINISHING", 0.0)
 
 
 @pytest.fixture

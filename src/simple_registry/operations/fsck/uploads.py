@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from simple_registry.clock import Clock
-from simple_registry.operations.findings import Finding, Kind, Mode
-from simple_registry.storage.inventory import FileStore, Look, RowStore
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode
+from simple_registry.storage.inspection import FileStore, Look, RowStore
 from simple_registry.storage.records import SessionRow
 
 PAGE = 1000

@@ -11,15 +11,13 @@ that asks again, so it may end at any moment, and be run again.
 from collections.abc import AsyncIterator
 
 from simple_registry.clock import Clock
-from simple_registry.operations.findings import Finding, Kind, Mode, Progress, Summary
-from simple_registry.operations.fsck_contents import ContentCheck, beginnings
-from simple_registry.operations.fsck_orphans import OrphanCheck
-from simple_registry.operations.fsck_rows import RowCheck
-from simple_registry.operations.fsck_uploads import UploadCheck
+from simple_registry.operations.fsck.contents import ContentCheck, beginnings
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Summary
+from simple_registry.operations.fsck.orphans import OrphanCheck
+from simple_registry.operations.fsck.rows import RowCheck
+from simple_registry.operations.fsck.uploads import UploadCheck
 from simple_registry.operations.manifests import Required
-from simple_registry.storage.inventory import FileStore, RowStore
-
-__all__ = ["RESTORE", "Finding", "Fsck", "Kind", "Mode", "Progress", "Required", "Summary", "broken_database"]
+from simple_registry.storage.inspection import FileStore, RowStore
 
 RESTORE = "stop the server and restore registry.db from a backup; files in blobs/ alone do not tell whose they are"
 

@@ -12,8 +12,8 @@ from functools import partial
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
-from simple_registry.operations.findings import Finding, Kind, Mode, Progress
-from simple_registry.storage.inventory import ContentRow, ContentUnreadable, FileStore, Look, RowStore
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress
+from simple_registry.storage.inspection import ContentRow, ContentUnreadable, FileStore, Look, RowStore
 from simple_registry.storage.records import Blob
 
 YOUNG = 60.0

@@ -1,0 +1,1 @@
+"""`fsck`: checks a store, and repairs what can be repaired; `run` has the order of its steps."""
