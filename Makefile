@@ -35,7 +35,7 @@ conformance: $(VENV)/.dev ## the official OCI conformance suite against a server
 clients: $(VENV)/.dev ## docker, podman, skopeo, buildah, crane, oras, regctl, helm, ctr (those that are installed)
 	$(PY) -m pytest -n 2 --dist loadfile -m clients $(ARGS) tests/e2e
 
-clients-table: $(VENV)/.dev ## write what each client achieves with each credential into docs/clients.md
+clients-table: $(VENV)/.dev ## write what each client achieves with each credential into docs/results/clients.md
 	E2E_WRITE_TABLE=1 $(PY) -m pytest -m clients $(ARGS) tests/e2e/test_handshakes.py
 
 slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
@@ -50,13 +50,13 @@ faults: $(VENV)/.dev ## break it in every way and count what is lost: under 8 mi
 faults-full: $(VENV)/.dev ## the same for hours
 	FAULTS_SCALE=full $(PY) -m pytest -s -m faults $(ARGS) tests/faults
 
-faults-table: $(VENV)/.dev ## write what each campaign found in each registry into docs/durability.md
+faults-table: $(VENV)/.dev ## write what each campaign found in each registry into docs/results/durability.md
 	$(PY) -m faults.scorecard --write $(ARGS)
 
 bench: $(VENV)/.dev ## compare with other registries on this machine (bench/README.md)
 	$(PY) -m bench $(ARGS)
 
-bench-docs: $(VENV)/.dev ## measure everything and write it into docs/performance.md: 20 minutes on a quiet machine
+bench-docs: $(VENV)/.dev ## measure everything and write it into docs/results/performance.md: 20 minutes on a quiet machine
 	$(PY) -m bench --write $(ARGS)
 
 # An index or a wheel folder of the machine's own must leave no trace in the lock files.

@@ -1,4 +1,4 @@
-"""The command: which subjects, which workloads, how long; prints tables, or writes them into docs/performance.md."""
+"""The command: which subjects, which workloads, how long; prints tables, or writes them to docs/results."""
 
 import argparse
 import shlex
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import document, growth, loading, pushes, reads, resources, rounds, tables, transports
+from bench import growth, loading, pushes, reads, resources, rounds, tables, transports
 from bench.goals import GOALS, judge
 from bench.loading import FULL, MIB, QUICK, Data, Size
 from bench.machine import describe
@@ -18,6 +18,7 @@ from bench.results import Figure, Results
 from bench.rounds import Plan
 from bench.subjects import BEFORE, OURS, Entrant, Target, entrants
 from bench.workloads import Workload
+from harness.result_pages import publish
 from harness.subjects import running
 
 COMPARED = [*reads.WORKLOADS, *pushes.WORKLOADS, *resources.WORKLOADS]
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = report(results, names, FULL if options.full else QUICK, facts)
     print(text)
     if options.write:
-        document.write(text)
+        publish("performance", "make bench-docs", text)
     return 0
 
 
@@ -160,7 +161,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=_USUAL["rounds"], help="(default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=_USUAL["seconds"], help="of a round (default: %(default)s)")
     parser.add_argument("--folder", help="where data is kept while it runs (default: the system's temporary folder)")
-    parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md; implies --full")
+    parser.add_argument("--write", action="store_true", help="write docs/results/performance.md; implies --full")
     parser.add_argument("--list", action="store_true", help="print what there is, and stop")
     options = parser.parse_args(arguments)
     options.full |= options.write

