@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.networks import is_loopback, network_of, parse_address, wide_network_of
+from simple_registry.networks import is_local, is_loopback, network_of, parse_address, wide_network_of
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,18 @@ def test_anything_else_is_no_address(text):
     assert parse_address(text) is None or network_of(text)
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "registry.localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "[::1]", "::ffff:127.0.0.1"])
 def test_names_and_addresses_of_this_machine_are_loopback(host):
     assert is_loopback(host)
+    assert is_local(host)
+
+
+def test_a_name_below_localhost_is_local_only_to_clients():
+    assert is_local("registry.localhost")
+    assert not is_loopback("registry.localhost")
 
 
 @pytest.mark.parametrize("host", ["localhost.example", "notlocalhost", "10.0.0.1", "[::2]", "", "unix", "0.0.0.0"])
 def test_others_are_not(host):
     assert not is_loopback(host)
+    assert not is_local(host)

@@ -1,4 +1,4 @@
-"""A cache whose bound is bytes: what clients make us keep is counted by what it costs, not by its number."""
+"""A cache with a bound: of bytes, for values that clients choose, or of entries."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,28 +9,28 @@ Value = TypeVar("Value")
 
 
 class BoundedCache(Generic[Key, Value]):
-    """Values by key. Once they cost more than `capacity` bytes together, those used least recently go first."""
+    """Values by key. When they cost more than `capacity` together, those used least recently are dropped."""
 
     def __init__(self, capacity: int) -> None:
         """Begin empty."""
         self._capacity = capacity
         self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
         self.size = 0
-        """Bytes that the values cost together, as `keep` was told."""
+        """The cost of all values together."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def find(self, key: Key) -> Value | None:
-        """Return the value that is kept under a key."""
+        """Return the value of a key."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         self._entries.move_to_end(key)
         return entry[0]
 
-    def keep(self, key: Key, value: Value, cost: int) -> None:
-        """Keep a value of `cost` bytes in place of an earlier one; one that fits nowhere is not kept."""
+    def keep(self, key: Key, value: Value, cost: int = 1) -> None:
+        """Keep a value in place of an earlier one; one that costs more than the capacity is not kept."""
         self.drop(key)
         if cost > self._capacity:
             return
@@ -40,7 +40,7 @@ class BoundedCache(Generic[Key, Value]):
             self.drop(next(iter(self._entries)))
 
     def drop(self, key: Key) -> None:
-        """Keep nothing under a key."""
+        """Drop the value of a key, if there is one."""
         entry = self._entries.pop(key, None)
         if entry is not None:
             self.size -= entry[1]

@@ -1,4 +1,4 @@
-"""Addresses, and the networks that count as one party: who has one IPv6 address mostly has a whole /64 of them.
+"""Addresses, and the networks that count as one party: a host with one IPv6 address mostly has a whole /64 of them.
 
 address             network                wide network
 203.0.113.7         203.0.113.7            203.0.113.0/24
@@ -35,14 +35,22 @@ def network_of(address: str) -> str:
 
 @lru_cache(_CACHED)
 def wide_network_of(address: str) -> str:
-    """Return the network around it, which one party may have too."""
+    """Return the network around it, which may be that of one party too."""
     return _network(address, _SITE)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, an address or a name without its port, is this machine."""
+    """Return whether a host without its port is a loopback address, or `localhost`."""
     parsed = parse_address(host.strip("[]"))
-    return parsed.is_loopback if parsed is not None else host.lower().rpartition(".")[2] == "localhost"
+    return parsed.is_loopback if parsed is not None else host.lower() == "localhost"
+
+
+def is_local(host: str) -> bool:
+    """Return whether clients take a host for this machine: browsers never ask name servers for `*.localhost`.
+
+    Other programs may ask them, so no secret may depend on it.
+    """
+    return is_loopback(host) or host.lower().endswith(".localhost")
 
 
 def _network(address: str, bits: dict[int, int]) -> str:

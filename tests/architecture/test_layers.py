@@ -7,12 +7,13 @@ from support.sources import PACKAGE, imports, modules
 SINGLE = {
     "bounded_cache",
     "clock",
+    "completion",
     "content",
     "current",
     "faults",
+    "files",
     "networks",
     "periodic",
-    "regular_file",
     "times",
 }
 """Modules that import nothing of ours."""

@@ -81,7 +81,7 @@ INSIDE = {
     "http.access_log.LONGEST": "the length of a value in the log",
     "authentication.issuer_keys.LARGEST_FILE": "what an issuer publishes",
     "authentication.login_throttle.LONGEST_CHECK": "when the place of a worker that died is free again",
-    "authentication.recent_logins.LIMIT": "what is cached",
+    "authentication.recent_logins.MAX_HEADERS": "what is cached",
     "http.routes.LONGEST_REMEMBERED": "what is cached",
     "operations.fsck.contents.LISTED": "names in a finding of `fsck`",
     "operations.fsck.rows.LISTED": "names in a finding of `fsck`",

@@ -23,8 +23,8 @@ from pathlib import Path
 from simple_registry.access.issuers import Keys, KeysFromFile, KeysFromPem, KeysFromUrl, TrustedIssuer
 from simple_registry.access.jwks import Jwks, KeysInvalid, PublicKey, parse_jwks, parse_pem_keys
 from simple_registry.clock import Clock
+from simple_registry.files import FileStamp, open_regular
 from simple_registry.periodic import repeat
-from simple_registry.regular_file import open_regular
 from simple_registry.upstream.protocols import DocumentFetcher, UpstreamFault
 
 logger = logging.getLogger("simple_registry")
@@ -42,7 +42,6 @@ FILE_INTERVAL = 1.0
 LARGEST_FILE = 1024 * 1024
 
 _NEVER = float("-inf")
-_Mark = tuple[int, int, int]
 
 
 class IssuerKeysUnavailable(Exception):
@@ -56,7 +55,7 @@ class _Source:
     answer: Jwks | None = None
     answered: float = _NEVER
     asked: float = _NEVER
-    mark: _Mark | None = None
+    stamp: FileStamp | None = None
     fault: str | None = None
     """Why it could not be asked the last time."""
     asking: asyncio.Task[None] | None = None
@@ -159,9 +158,9 @@ class IssuerKeys:
                 return Jwks(tuple(parse_pem_keys(keys)))
             case KeysFromFile(path):
                 loop = asyncio.get_running_loop()
-                mark, data = await loop.run_in_executor(self._thread, _read, path, source.mark)
+                stamp, data = await loop.run_in_executor(self._thread, _read, path, source.stamp)
                 answer = None if data is None else parse_jwks(data)
-                source.mark = mark  # what cannot be parsed is read again
+                source.stamp = stamp  # after parsing: a file that cannot be parsed is read again
                 return answer
             case KeysFromUrl(url):
                 return parse_jwks(await self._fetcher.fetch(url))
@@ -184,17 +183,16 @@ class KeyRefresh:
             self._keys.look(issuer)
 
 
-def _read(path: str, known: _Mark | None) -> tuple[_Mark, bytes | None]:
-    """Return what marks a file's content, and the content unless it is the one that is known."""
+def _read(path: str, known: FileStamp | None) -> tuple[FileStamp, bytes | None]:
+    """Return a file's stamp, and its content unless the stamp is the known one."""
     with open_regular(Path(path)) as file:
-        status = os.fstat(file.fileno())
-        mark = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if mark == known:
-            return mark, None
+        stamp = FileStamp.of(os.fstat(file.fileno()))
+        if stamp == known:
+            return stamp, None
         data = file.read(LARGEST_FILE + 1)
     if len(data) > LARGEST_FILE:
         raise KeysInvalid(f"it is larger than {LARGEST_FILE} bytes")
-    return mark, data
+    return stamp, data
 
 
 def _fail(issuer: TrustedIssuer, source: _Source, fault: str, defect: Exception | None = None) -> None:

@@ -6,7 +6,6 @@ What can be refused without a trace comes first: a wrong flag or a port in use l
 """
 
 import ctypes
-import ipaddress
 import logging
 import os
 import resource
@@ -31,6 +30,7 @@ from simple_registry.config.settings import Certificate, Settings, Tls
 from simple_registry.config.values import TcpAddress
 from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
+from simple_registry.networks import is_loopback
 from simple_registry.server.audit_file import check_audit_file
 from simple_registry.server.listeners import Listeners, ListenFault, inherited_listeners, open_listeners
 from simple_registry.server.logging import configure_logging, write_errors_at_once
@@ -168,16 +168,14 @@ def warn(configured: Configured) -> None:
     """Say what works, but not as somebody would wish: a certificate that clients refuse, passwords in the clear."""
     for warning in (*configured.settings.warnings, *_about_certificate(configured)):
         _log.warning("%s", warning)
-    exposed = [
-        addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not _is_loopback(addr.host)
-    ]
+    exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not is_loopback(addr.host)]
     if configured.certificate is None and exposed:
         _log.warning(
             "passwords and content travel unencrypted: there is no TLS and the address is not a loopback one; "
             "give -cert and -key, or listen on 127.0.0.1 behind a proxy that does TLS"
         )
     metrics = configured.settings.metrics_addr
-    if isinstance(metrics, TcpAddress) and not _is_loopback(metrics.host):
+    if isinstance(metrics, TcpAddress) and not is_loopback(metrics.host):
         _log.warning("whoever reaches the address of -metrics-addr reads the metrics; there is no login")
 
 
@@ -190,13 +188,6 @@ def _about_certificate(configured: Configured) -> Iterator[str]:
     yield from certificate.value.warnings
     if warning := expiry_warning(tls, certificate.value, time.time()):
         yield warning
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _url(configured: Configured, listeners: Listeners) -> str:

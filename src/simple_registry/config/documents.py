@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from simple_registry.config.values import ConfigError
-from simple_registry.regular_file import open_regular
+from simple_registry.files import open_regular
 
 API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
 _TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp")}

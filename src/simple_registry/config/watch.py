@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-Signature = tuple[tuple[str, int, int, int, int], ...]
-"""Path, inode, size, modification and change time of each document, and path and inode of each directory."""
+from simple_registry.files import FileStamp
+
+Signature = tuple[tuple[str, FileStamp], ...]
+"""Path and stamp of each document and directory. A directory has no times in it: other files may come and go."""
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -20,7 +22,7 @@ def signature(directories: Iterable[Path]) -> Signature:
 
     Other files may change as they like: a document beside a file that is written all the time comes to rest.
     """
-    entries: set[tuple[str, int, int, int, int]] = set()
+    entries: set[tuple[str, FileStamp]] = set()
     for directory in directories:
         entries.update(_walk(str(directory), frozenset()))
     return tuple(sorted(entries))
@@ -28,10 +30,10 @@ def signature(directories: Iterable[Path]) -> Signature:
 
 def directories_of(found: Signature) -> Iterable[str]:
     """Return the directories in a signature."""
-    return (path for path, *rest in found if rest[1:] == [0, 0, 0])
+    return (path for path, stamp in found if stamp.changed == 0)
 
 
-def _walk(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, int, int, int, int]]:
+def _walk(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, FileStamp]]:
     """Yield what is at `path` and below. What vanishes while we look is simply not there."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a hot loop of plain strings)
@@ -39,7 +41,7 @@ def _walk(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, i
             entries = [entry for entry in found if not is_hidden(entry.name)]
     except OSError:
         return
-    yield path, status.st_ino, 0, 0, 0
+    yield path, FileStamp(status.st_dev, status.st_ino, 0, 0, 0)
     here = (status.st_dev, status.st_ino)
     if here in above:  # a symbolic link that leads back up
         return
@@ -48,7 +50,6 @@ def _walk(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, i
             if entry.is_dir():
                 yield from _walk(entry.path, above | {here})
             elif entry.name.endswith(SUFFIXES):
-                file = os.stat(entry.path)  # noqa: PTH116 (as above)
-                yield entry.path, file.st_ino, file.st_size, file.st_mtime_ns, file.st_ctime_ns
+                yield entry.path, FileStamp.of(os.stat(entry.path))  # noqa: PTH116 (as above)
         except OSError:
             continue

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 from simple_registry.http.messages import Request
-from simple_registry.networks import is_loopback, network_of, parse_address
+from simple_registry.networks import is_local, network_of, parse_address
 from simple_registry.wire.exchange import Client
 from simple_registry.wire.heads import RequestHead
 
@@ -69,7 +69,7 @@ class Origins:
             host = _of_hop(request.headers.get("x-forwarded-host"), hops) or host
         elif "https" in _listed(request.headers.get(PROTO, "")):
             scheme = "https"  # whoever says so: at worst a client has sent itself to a place that does not answer
-        if _HOST.fullmatch(host) is None or (scheme is None and not is_loopback(name_of(host))):
+        if _HOST.fullmatch(host) is None or (scheme is None and not is_local(name_of(host))):
             return None
         return f"{scheme or 'http'}://{host}"
 

@@ -9,7 +9,7 @@ from simple_registry.authentication.login_memory import LoginMemory
 from simple_registry.authentication.login_throttle import LoginThrottle
 from simple_registry.http.messages import Request
 from simple_registry.http.origins import UNIX, Origins, name_of
-from simple_registry.networks import is_loopback
+from simple_registry.networks import is_local
 
 FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
 """Headers by which proxies say whom they speak for."""
@@ -47,5 +47,5 @@ class ProxySigns:
 
     def _looks_forwarded(self, request: Request) -> bool:
         """Return whether a request came from this machine for another name, or says that it was forwarded."""
-        local = request.peer == UNIX or is_loopback(request.peer)
-        return (local and not is_loopback(name_of(request.host))) or not FORWARDED.isdisjoint(request.headers)
+        local = request.peer == UNIX or is_local(request.peer)
+        return (local and not is_local(name_of(request.host))) or not FORWARDED.isdisjoint(request.headers)

@@ -20,6 +20,7 @@ from simple_registry.config.followed import Followed, Look
 from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
 from simple_registry.config.values import ConfigError
+from simple_registry.files import FileStamp
 from simple_registry.periodic import repeat
 
 INTERVAL = 1.0
@@ -33,7 +34,7 @@ def follow_certificate(tls: Tls) -> Followed[Certificate]:
 
     Raises: ConfigError.
     """
-    return Followed(lambda _: _load(tls), lambda: _stamp(tls))
+    return Followed(lambda _: _load(tls), lambda: (_stamp(tls.certificate), _stamp(tls.key)))
 
 
 def _load(tls: Tls) -> Certificate:
@@ -95,17 +96,11 @@ class LiveCertificate:
                 _log.error("the certificate is not exchanged, the old one stays: %s", self._followed.problem)
 
 
-def _stamp(tls: Tls) -> tuple[tuple[int, ...], ...]:
-    """Return what identifies the present content of the files."""
-    return tuple(_stamp_of(path) for path in (tls.certificate, tls.key))
-
-
-def _stamp_of(path: Path) -> tuple[int, ...]:
+def _stamp(path: Path) -> FileStamp | None:
     try:
-        found = path.stat()
+        return FileStamp.of(path.stat())
     except OSError:
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return None
 
 
 def tls_context(certificate: Certificate) -> ssl.SSLContext:

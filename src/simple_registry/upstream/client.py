@@ -7,7 +7,6 @@ loopback hosts only. Redirects are followed on the same host only, since the con
 import asyncio
 import concurrent.futures
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -18,6 +17,7 @@ from errno import ETIMEDOUT
 from http import HTTPStatus
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from simple_registry.networks import is_loopback
 from simple_registry.upstream.protocols import UpstreamFault
 
 STEP_TIMEOUT = 5.0
@@ -135,7 +135,7 @@ def _target(url: str) -> _Target:
         raise UpstreamFault("only https:// URLs without credentials are fetched")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise UpstreamFault("a URL holds ASCII characters without spaces")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UpstreamFault(f"{parts.hostname} is fetched over https:// only")
     secure = parts.scheme == "https"
     return _Target(secure, parts.hostname, port or (443 if secure else 80), _path(parts))
@@ -143,13 +143,6 @@ def _target(url: str) -> _Target:
 
 def _path(parts: SplitResult) -> str:
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _document(response: http.client.HTTPResponse) -> bytes:

@@ -45,7 +45,7 @@ class FilesystemUploadStore:
             writer = await opening.finish()
         except BaseException:
             if not opening.failed:
-                opening.result().close()
+                (await opening.finish()).close()  # it has ended: this does not wait
             raise
         try:
             yield writer

@@ -13,6 +13,7 @@ from typing import TypeVar, cast
 
 import apsw
 
+from simple_registry.completion import Completion
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.commits import Change, Commits, Outcome
 
@@ -22,28 +23,12 @@ BATCH = 128
 _T = TypeVar("_T")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Job:
-    """A change, who waits for it, and what became of it."""
+    """A change, and its completion for the caller."""
 
     change: Change
-    waiting: asyncio.Future[None]
-    outcome: Outcome | None = None
-
-    async def finish(self) -> object:
-        """Return what the change returned, or raise; a cancellation is passed on, but not before the change is over."""
-        cancelled: asyncio.CancelledError | None = None
-        while self.outcome is None:
-            try:
-                await self.waiting
-            except asyncio.CancelledError as error:
-                cancelled = error
-                self.waiting = self.waiting.get_loop().create_future()
-        if cancelled is not None:
-            raise cancelled
-        if self.outcome.error is not None:
-            raise self.outcome.error
-        return self.outcome.result
+    completion: Completion[object]
 
 
 class Writer:
@@ -80,9 +65,9 @@ class Writer:
             thread = Thread(target=self._serve, name="rows", daemon=True)
             thread.start()  # on a machine that has no room for it, the next change tries again
             self._thread = thread
-        job = _Job(Change(apply, after, durable), asyncio.get_running_loop().create_future())
+        job = _Job(Change(apply, after, durable), Completion())
         self._jobs.put(job)
-        return cast("_T", await job.finish())
+        return cast("_T", await job.completion.finish())
 
     async def close(self) -> None:
         """Finish the changes queued so far and end the thread."""
@@ -139,14 +124,7 @@ def _split(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
 
 
 def _answer(job: _Job, outcome: Outcome) -> None:
-    """Tell the one who waits, on its own event loop."""
-    try:
-        job.waiting.get_loop().call_soon_threadsafe(_settle, job, outcome)
-    except RuntimeError:
-        return  # the loop was closed: nobody waits any more
-
-
-def _settle(job: _Job, outcome: Outcome) -> None:
-    job.outcome = outcome
-    if not job.waiting.done():
-        job.waiting.set_result(None)
+    if outcome.error is not None:
+        job.completion.fail(outcome.error)
+    else:
+        job.completion.succeed(outcome.result)

@@ -1,11 +1,11 @@
-"""Only regular files are opened, and nothing waits for what is none."""
+"""Only regular files are opened, without waiting, and a change shows in the stamp."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from simple_registry.regular_file import open_regular
+from simple_registry.files import FileStamp, open_regular
 
 
 def test_a_regular_file_is_opened_also_behind_a_link(tmp_path):
@@ -24,3 +24,17 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(OSError, match="directory"):
             open_regular(path)
+
+
+def test_a_stamp_changes_with_the_file_and_with_its_content(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    os.utime(path, ns=(1, 1))
+    first = FileStamp.of(path.stat())
+    assert FileStamp.of(path.stat()) == first
+    path.write_bytes(b"changed")
+    assert FileStamp.of(path.stat()) != first
+    (tmp_path / "other").write_bytes(b"content")
+    os.utime(tmp_path / "other", ns=(1, 1))
+    (tmp_path / "other").rename(path)
+    assert FileStamp.of(path.stat()) != first
