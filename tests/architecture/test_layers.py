@@ -61,8 +61,19 @@ ALLOWED = {
     "server": VALUES | WIRE | {"metrics", "config", "server"},
     # What a command changes is in the audit stream, in the words of that stream.
     "cli": ACCESS
-    | {"metrics", "measuring", "config", "server", "app", "offline", "operations", "storage.protocols", "cli"}
-    | {"http.events"},
+    | {
+        "metrics",
+        "measuring",
+        "config",
+        "server",
+        "app",
+        "offline",
+        "operations",
+        "storage.protocols",
+        "storage.inspection",
+        "cli",
+    }
+    | {"storage.inspection", "http.events"},
     "__main__": {"cli"},
 }
 THIRD_PARTY = {

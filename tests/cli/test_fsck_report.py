@@ -2,23 +2,26 @@
 
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, TextReport, progress_text
-from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Summary
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair, Summary
+from simple_registry.storage.inspection import Defect
 
 FINDING = Finding(
     kind=Kind.DANGLING,
-    detail="it lacks a part",
-    done="moved to quarantine/x.1",
-    advice="push it",
+    defect=Defect.PART_MISSING,
+    to_do=Remedy.ROWS,
     digest="sha256:abc",
     repository="team/app",
     tag="v1",
+    part="sha256:def",
     repositories=("team/app", "other"),
     tags=("team/app:v1",),
 )
+MOVED = Finding(kind=Kind.STRAY, place="x", done=Repair.MOVED, moved_to="quarantine/x.1")
 
 
 def text(finding):
@@ -29,22 +32,22 @@ def text(finding):
 
 def test_a_finding_is_one_line_for_people():
     assert text(FINDING) == (
-        "dangling: team/app:v1@sha256:abc: affects team/app:v1 other: it lacks a part; "
-        "done: moved to quarantine/x.1; to do: push it\n"
+        "dangling: team/app:v1@sha256:abc: affects team/app:v1 other: the manifest needs sha256:def, which its "
+        "repository does not hold; to do: push that part to this repository again, or delete the manifest\n"
     )
-    assert text(Finding(kind=Kind.STRAY, detail="d", place="blobs/x\ny", done="moved")) == (
-        "stray: blobs/x\\ny: d; done: moved\n"
+    assert text(replace(MOVED, place="blobs/x\ny")) == (
+        "stray: blobs/x\\ny: the registry does not use such a name; done: moved to quarantine/x.1\n"
     )
 
 
 def test_json_leaves_out_what_does_not_apply():
     stream = io.StringIO()
-    JsonReport(stream).finding(Finding(kind=Kind.STRAY, detail="d", place="x", done="moved"))
+    JsonReport(stream).finding(MOVED)
     assert json.loads(stream.getvalue()) == {
         "finding": "stray",
         "path": "x",
-        "detail": "d",
-        "done": "moved",
+        "detail": "the registry does not use such a name",
+        "done": "moved to quarantine/x.1",
         "repaired": True,
         "remark": False,
     }
@@ -61,7 +64,7 @@ def test_json_leaves_out_what_does_not_apply():
 def test_a_summary_says_whether_anything_is_wrong(kinds, said):
     summary, stream = Summary(), io.StringIO()
     for kind in kinds:
-        summary.count(Finding(kind=kind, detail="", advice="x"))
+        summary.count(Finding(kind=kind, to_do=Remedy.PUSH))
     TextReport(stream).summary(summary, Progress(), Mode(deep=True), 1.25)
     assert stream.getvalue() == f"0 contents checked, 0.0 MiB read in 1.2 s: {said}\n"
 

@@ -1,10 +1,11 @@
-"""What `fsck` prints: findings and a summary, for people or as JSON lines, and how far it has come."""
+"""What `fsck` prints: findings and a summary, for people or as JSON lines, and progress."""
 
 import json
 import time
 from collections.abc import Iterator
 from typing import Protocol, TextIO
 
+from simple_registry.cli import fsck_words
 from simple_registry.operations.fsck.findings import Finding, Mode, Progress, Summary
 from simple_registry.server.logging import printable
 
@@ -16,19 +17,19 @@ _MIB = 1024 * 1024
 
 
 class Report(Protocol):
-    """Tells somebody what was found."""
+    """Writes findings and their summary."""
 
     def finding(self, finding: Finding) -> None:
-        """Tell one finding."""
+        """Write one finding."""
         ...
 
     def summary(self, summary: Summary, progress: Progress, mode: Mode, seconds: float) -> None:
-        """Tell what came of the whole check."""
+        """Write the result of the whole check."""
         ...
 
 
 class TextReport:
-    """One line for each finding: kind, what it is about, who is affected, what is wrong, what was or is to be done."""
+    """One line for each finding: kind, what it is about and affects, what is wrong, what was and what is to be done."""
 
     def __init__(self, stream: TextIO) -> None:
         """Write to `stream`."""
@@ -36,15 +37,15 @@ class TextReport:
 
     def finding(self, finding: Finding) -> None:
         """Write a finding's line."""
-        parts = [finding.kind, _subject(finding), *_affected(finding), finding.detail]
-        told = ": ".join(part for part in parts if part)
-        done = f"; done: {finding.done}" if finding.done else ""
-        advice = f"; to do: {finding.advice}" if finding.advice else ""
-        self._stream.write(printable(f"{told}{done}{advice}") + "\n")
+        parts = [finding.kind, _subject(finding), *_affected(finding), fsck_words.detail(finding)]
+        sentences = [": ".join(part for part in parts if part)]
+        sentences += [f"done: {done}"] if (done := fsck_words.done(finding)) else []
+        sentences += [f"to do: {to_do}"] if (to_do := fsck_words.to_do(finding)) else []
+        self._stream.write(printable("; ".join(sentences)) + "\n")
         self._stream.flush()
 
     def summary(self, summary: Summary, progress: Progress, mode: Mode, seconds: float) -> None:
-        """Write one line that tells whether anything is wrong."""
+        """Write one line: whether anything is wrong."""
         read = f", {progress.bytes_read / _MIB:.1f} MiB read" if mode.deep else ""
         checked = f"{progress.contents_checked} contents checked{read} in {seconds:.1f} s"
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.found.items()))
@@ -74,9 +75,9 @@ class JsonReport:
             "tag": finding.tag,
             "repositories": finding.repositories or None,
             "tags": finding.tags or None,
-            "detail": finding.detail,
-            "done": finding.done or None,
-            "advice": finding.advice or None,
+            "detail": fsck_words.detail(finding),
+            "done": fsck_words.done(finding) or None,
+            "advice": fsck_words.to_do(finding) or None,
             "repaired": finding.repaired,
             "remark": finding.remark,
         }
@@ -103,7 +104,7 @@ class JsonReport:
 
 
 class ProgressLine:
-    """How far a check has come: one line written over and over on a terminal, a new one now and then elsewhere."""
+    """The progress of a check: one line that is overwritten on a terminal, a new line now and then elsewhere."""
 
     def __init__(self, stream: TextIO, *, deep: bool) -> None:
         """Write to `stream`; a `deep` check is measured in bytes."""
@@ -115,14 +116,14 @@ class ProgressLine:
         self.interval = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
 
     def show(self, progress: Progress) -> None:
-        """Write the line of this moment."""
+        """Write the current line."""
         text = progress_text(progress, time.monotonic() - self._began, deep=self._deep)
         self._stream.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
         self._stream.flush()
         self._shown = self._terminal
 
     def clear(self) -> None:
-        """Take the line off a terminal, so that something else can be written."""
+        """Clear the line of a terminal, so that something else can be written."""
         if self._shown:
             self._stream.write("\r\033[K")
             self._stream.flush()
@@ -143,7 +144,7 @@ def progress_text(progress: Progress, seconds: float, *, deep: bool) -> str:
 
 
 def _subject(finding: Finding) -> str:
-    """Return what a finding is about, as people would name it."""
+    """Return what a finding is about."""
     if finding.repository:
         tag = f":{finding.tag}" if finding.tag else ""
         return f"{finding.repository}{tag}{f'@{finding.digest}' if finding.digest else ''}"

@@ -7,7 +7,7 @@ import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.fsck.contents import LISTED, beginnings, compare
-from simple_registry.operations.fsck.findings import Kind
+from simple_registry.operations.fsck.findings import Kind, Remedy, Repair
 from simple_registry.storage.inspection import ContentRow, Look
 from support.checking import check, execute, told
 from support.documents import encode, image, push_image
@@ -46,8 +46,8 @@ def test_damage_is_found_with_everybody_whom_it_affects(front, kind):
     assert finding.place == front.kept.files.place(DIGEST)
     assert finding.repositories == ("a/b", "other")
     assert finding.tags == ("a/b:v1", "a/b:v2", "other:x")
-    assert finding.advice
-    assert not finding.done
+    assert not finding.repaired
+    assert finding.done is Repair.NOTHING
 
 
 def test_a_quick_check_sees_sizes_only(front):
@@ -64,7 +64,7 @@ def test_repair_moves_damage_aside_and_a_push_heals_it(front, kind):
     front.kept.write(DIGEST, DAMAGE[kind])
     (finding,) = check(front, deep=True, repair=True)
     assert (finding.kind, finding.repaired) == (kind, False)
-    assert ("moved to quarantine/" in finding.done) is (kind != "missing")
+    assert (finding.moved_to is None) is (kind == "missing")
     assert front.head(f"/v2/a/blobs/{DIGEST}").status == 404
     assert told(check(front, deep=True, repair=True)) == [("missing", str(DIGEST), False)]
     front.push_blob("elsewhere", LAYER)
@@ -90,7 +90,7 @@ def test_damaged_content_that_nobody_holds_loses_its_row(front):
     front.delete(f"/v2/a/blobs/{DIGEST}")
     front.kept.write(DIGEST, None)
     (finding,) = check(front)
-    assert "nobody holds it" in finding.advice
+    assert finding.to_do is Remedy.REPAIR
     assert told(check(front, repair=True)) == [("missing", str(DIGEST), True)]
     assert check(front) == []
 
@@ -104,7 +104,7 @@ def file(disk_front):
 def test_a_row_with_a_wrong_size_is_corrected_and_the_file_left_alone(disk_front, file):
     execute(disk_front, "UPDATE blobs SET size = 5 WHERE digest = ?", str(DIGEST))
     (finding,) = check(disk_front, deep=True)
-    assert "the row is wrong" in finding.detail
+    assert finding.whole
     assert told(check(disk_front, repair=True)) == [("long", str(DIGEST), True)]
     assert check(disk_front, deep=True) == []
     assert file.read_bytes() == LAYER

@@ -1,23 +1,23 @@
-"""What a finding tells, and how findings are counted."""
+"""Findings as values, and how they are counted."""
 
 from threading import Thread
 
-from simple_registry.operations.fsck.findings import Finding, Kind, Progress, Summary
+from simple_registry.operations.fsck.findings import Finding, Kind, Progress, Remedy, Repair, Summary
 
 
-def test_what_needs_nothing_more_is_repaired():
-    assert not Finding(kind=Kind.MISSING, detail="", advice="push it").repaired
-    assert not Finding(kind=Kind.SHORT, detail="", done="moved", advice="push it").repaired
-    assert Finding(kind=Kind.ORPHAN, detail="", done="moved").repaired
+def test_a_finding_is_repaired_when_nothing_remains_to_be_done():
+    assert not Finding(kind=Kind.MISSING, to_do=Remedy.PUSH).repaired
+    assert not Finding(kind=Kind.SHORT, done=Repair.MOVED, to_do=Remedy.PUSH).repaired
+    assert Finding(kind=Kind.ORPHAN, done=Repair.MOVED).repaired
 
 
 def test_remarks_are_counted_apart():
     summary = Summary()
     for finding in (
-        Finding(kind=Kind.MODE, detail="", advice="correct it"),
-        Finding(kind=Kind.ORPHAN, detail="", done="moved"),
-        Finding(kind=Kind.ORPHAN, detail="", advice="repair"),
-        Finding(kind=Kind.MISSING, detail="", advice="push"),
+        Finding(kind=Kind.MODE, to_do=Remedy.PUSH),
+        Finding(kind=Kind.ORPHAN, done=Repair.MOVED),
+        Finding(kind=Kind.ORPHAN, to_do=Remedy.PUSH),
+        Finding(kind=Kind.MISSING, to_do=Remedy.PUSH),
     ):
         summary.count(finding)
     assert summary.found == {Kind.ORPHAN: 2, Kind.MISSING: 1}

@@ -54,7 +54,7 @@ def test_a_damaged_orphan_is_moved_aside(front):
     front.kept.write(DIGEST, DATA[1:])
     (finding,) = check(front, repair=True)
     assert finding.repaired
-    assert finding.done == f"moved to quarantine/{DIGEST}.1"
+    assert finding.moved_to == f"quarantine/{DIGEST}.1"
     assert check(front, deep=True) == []
 
 
@@ -98,7 +98,7 @@ def test_what_has_no_name_of_ours_is_found_and_moved_aside(disk_front, place):
     assert told(check(disk_front)) == [("stray", found, False)]
     (finding,) = check(disk_front, repair=True)
     assert finding.repaired
-    moved = root / finding.done.removeprefix("moved to ")
+    moved = root / finding.moved_to
     assert [each.read_bytes() for each in (moved, *moved.glob("*")) if each.is_file()] == [b"stray"]
     assert check(disk_front) == []
 

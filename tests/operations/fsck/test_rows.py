@@ -51,7 +51,7 @@ def test_a_missing_part_is_told_with_the_tags_that_need_it_and_healed_by_a_push(
     (finding,) = check(disk_front, repair=True)
     assert facts([finding]) == [("dangling", "a", None, manifest, False)]
     assert finding.tags == ("a:v1",)
-    assert DIGEST in finding.detail
+    assert finding.part == DIGEST
     disk_front.push_blob("a", LAYER)
     assert check(disk_front) == []
 
@@ -158,4 +158,4 @@ def test_a_row_that_holds_no_digest_is_told_of(disk_front, manifest):
     execute(disk_front, "INSERT INTO blobs (digest, size, unheld_since) VALUES ('sha256:ABC', 1, 1)")
     (finding,) = check(disk_front, repair=True)
     assert facts([finding]) == [("malformed", None, None, None, False)]
-    assert "'sha256:ABC'" in finding.detail
+    assert finding.reason == "'sha256:ABC'"

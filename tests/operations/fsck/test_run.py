@@ -6,7 +6,7 @@ import pytest
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations.fsck.findings import Mode
+from simple_registry.operations.fsck.findings import Mode, Remedy
 from simple_registry.operations.fsck.run import Fsck, broken_database
 from simple_registry.operations.manifests import Required
 from support.checking import check, execute
@@ -24,7 +24,7 @@ def test_an_emptied_database_is_named_and_nothing_is_repaired_by_it(disk_front):
     with disk_front.unchanged():
         (finding,) = check(disk_front, deep=True, repair=True)
     assert finding.kind == "database"
-    assert "restore" in finding.advice
+    assert finding.to_do is Remedy.RESTORE
 
 
 def test_a_damaged_database_is_named_and_nothing_is_repaired_by_it(disk_front, monkeypatch):

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from simple_registry.oci.digests import ALGORITHMS, Digest
-from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.fsck.orphans import OrphanCheck
 from simple_registry.storage.inspection import ContentRow, ContentUnreadable, FileStore, Look, RowStore
 from simple_registry.storage.records import Blob
@@ -31,17 +31,15 @@ LISTED = 20
 ATTEMPTS = 20
 """How often something may change while it is looked at, before it is left to the next check."""
 
-CHECK_AGAIN = "it changed meanwhile; check again"
-PUSH_AGAIN = "push it again, to any repository: that heals it in all of them"
-
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What seems to be wrong. `sound` when the bytes hash to the digest all the same: then the row is wrong."""
+    """What seems to be wrong with the file that was seen; `sound` when its bytes are whole: then the row is wrong."""
 
     kind: Kind
     look: Look | None
-    detail: str
+    actual: Digest | None = None
+    reason: str = ""
     sound: bool = False
 
 
@@ -62,21 +60,19 @@ class _Changed(Exception):
 
 
 def compare(row: ContentRow, look: Look | None, actual: Digest | None = None) -> Suspicion | None:
-    """Return what is wrong with a file that should be what the row says; `actual` is what its bytes hash to."""
+    """Return what is wrong with a file that should be as the row says; `actual` is the digest of its bytes."""
     if look is None:
-        return Suspicion(Kind.MISSING, None, "its row stands, its file does not")
+        return Suspicion(Kind.MISSING, None)
     if not look.regular:
-        return Suspicion(Kind.NOT_A_FILE, look, "something that is no file has its name")
+        return Suspicion(Kind.NOT_A_FILE, look)
     if look.size != row.size:
         kind = Kind.SHORT if look.size < row.size else Kind.LONG
-        sound = actual == row.digest
-        note = "; its bytes are whole, so the row is wrong" if sound else ""
-        return Suspicion(kind, look, f"it has {look.size} bytes, its row says {row.size}{note}", sound)
+        return Suspicion(kind, look, actual, sound=actual == row.digest)
     if not look.readable:
-        return Suspicion(Kind.UNREADABLE, look, "its mode lets nobody read it")
+        return Suspicion(Kind.UNREADABLE, look, reason="its mode lets nobody read it")
     if actual not in (None, row.digest):
-        return Suspicion(Kind.FLIPPED, look, f"its bytes hash to {actual}")
-    return None if look.read_only else Suspicion(Kind.MODE, look, "its mode is not that of content, 0444")
+        return Suspicion(Kind.FLIPPED, look, actual)
+    return None if look.read_only else Suspicion(Kind.MODE, look)
 
 
 class ContentCheck:
@@ -140,7 +136,7 @@ class ContentCheck:
         try:
             hashed = await self._files.digest(place, row.digest.algorithm, self._progress.read)
         except ContentUnreadable as fault:
-            return Suspicion(Kind.UNREADABLE, look, str(fault))
+            return Suspicion(Kind.UNREADABLE, look, reason=str(fault))
         if hashed is None:
             return compare(row, self._files.look(place))
         return compare(row, hashed.look, hashed.digest)
@@ -179,35 +175,41 @@ class ContentCheck:
         return moved
 
     async def _finding(self, row: ContentRow, suspicion: Suspicion, settled: _Settled) -> Finding:
-        """Finish the mending, with what it needs besides the file, and say all."""
-        done, advice = await self._outcome(row, suspicion, settled)
+        """Finish the repair, with what it needs besides the file, and report all."""
+        done, to_do = await self._outcome(row, suspicion, settled)
         uses = await self._rows.uses(row.digest, LISTED)
         return Finding(
             kind=suspicion.kind,
-            detail=suspicion.detail,
             done=done,
-            advice=advice,
+            to_do=to_do,
             digest=str(row.digest),
             place=self._files.place(row.digest),
             repositories=uses.repositories,
             tags=uses.tags,
+            size=0 if suspicion.look is None else suspicion.look.size,
+            expected=row.size,
+            actual=None if suspicion.actual is None else str(suspicion.actual),
+            whole=suspicion.sound,
+            reason=suspicion.reason,
+            moved_to=settled.moved,
         )
 
-    async def _outcome(self, row: ContentRow, suspicion: Suspicion, settled: _Settled) -> tuple[str, str]:
-        """Return what was done, and what is to be done."""
+    async def _outcome(self, row: ContentRow, suspicion: Suspicion, settled: _Settled) -> tuple[Repair, Remedy]:
+        """Return what was done, and what remains to be done."""
         look = suspicion.look
         if not self._mode.repair:
-            return "", _advice(suspicion, held=settled.held)
+            return Repair.NOTHING, _remedy(suspicion, held=settled.held)
         if suspicion.sound and look is not None:
-            return ("its row got the right size", "") if await self._adopt(row, look) else ("", CHECK_AGAIN)
+            adopted = await self._adopt(row, look)
+            return (Repair.SIZE_UPDATED, Remedy.NOTHING) if adopted else (Repair.NOTHING, Remedy.CHECK_AGAIN)
         if _protects(suspicion):
-            return "it was given the mode of content", ""
-        moved = f"moved to {settled.moved}" if settled.moved else ""
+            return Repair.MODE_SET, Remedy.NOTHING
+        moved = Repair.MOVED if settled.moved else Repair.NOTHING
         if settled.held:
-            return moved, PUSH_AGAIN
+            return moved, Remedy.PUSH
         if not await self._rows.forget(row.digest, before=math.inf, remove=lambda: None):
-            return moved, CHECK_AGAIN
-        return f"{moved}{', ' if moved else ''}its row was removed, for nobody holds it", ""
+            return moved, Remedy.CHECK_AGAIN
+        return Repair.ROW_FORGOTTEN, Remedy.NOTHING
 
     async def _adopt(self, row: ContentRow, look: Look) -> bool:
         place = self._files.place(row.digest)
@@ -220,17 +222,11 @@ def _protects(suspicion: Suspicion) -> bool:
     return suspicion.kind is Kind.MODE or unreadable
 
 
-def _advice(suspicion: Suspicion, *, held: bool) -> str:
+def _remedy(suspicion: Suspicion, *, held: bool) -> Remedy:
     """Return what to do about something that was not repaired."""
-    if suspicion.sound:
-        return "fsck --repair corrects the row"
-    if _protects(suspicion):
-        return "fsck --repair corrects it"
-    if not held:
-        return "nobody holds it; fsck --repair removes its row"
-    if suspicion.look is None:
-        return PUSH_AGAIN
-    return f"{PUSH_AGAIN}; fsck --repair moves it aside, so that clients do"
+    if suspicion.sound or _protects(suspicion) or not held:
+        return Remedy.REPAIR
+    return Remedy.PUSH if suspicion.look is None else Remedy.PUSH_OR_REPAIR
 
 
 def beginnings() -> list[str]:

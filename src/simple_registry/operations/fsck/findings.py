@@ -1,18 +1,23 @@
-"""What `fsck` says: each thing that is wrong, whom it affects, and what was done or is to be done about it."""
+"""What `fsck` reports, as values: each finding, what it affects, what was done, and what remains to be done.
+
+The sentences are in `cli/fsck_words.py`.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
 
+from simple_registry.storage.inspection import Defect
+
 
 class Kind(StrEnum):
-    """What is wrong. `docs/operations/fsck.md` explains each."""
+    """Kinds of findings. `docs/operations/fsck.md` explains each."""
 
     DATABASE = "database"
-    """The database itself is broken, empty or missing."""
+    """The database itself is damaged, empty or missing."""
     MISSING = "missing"
-    """A row stands, its file does not."""
+    """A row has no file."""
     SHORT = "short"
     """The file has fewer bytes than its row says."""
     LONG = "long"
@@ -26,65 +31,103 @@ class Kind(StrEnum):
     ORPHAN = "orphan"
     """A file has the name of content and no row."""
     STRAY = "stray"
-    """A file has no name of ours."""
+    """A file has a name that the registry does not use."""
     LEFTOVER = "leftover"
-    """Bytes of an upload that has no session any more."""
+    """Bytes of an upload without a session."""
     CUT_UPLOAD = "cut-upload"
     """An upload session lacks bytes that were acknowledged."""
     DANGLING = "dangling"
-    """A row points at something that is not there."""
+    """A row refers to something that is not there."""
     MISCOUNTED = "miscounted"
-    """The note whether somebody holds content is wrong."""
+    """The row of content is wrong about whether a repository holds it."""
     MALFORMED = "malformed"
-    """A row holds what cannot be a digest."""
+    """A row has a text that is not a digest."""
     LOST_UPLOAD = "lost-upload"
     """A remark: no upload session has any bytes, as in a restored backup."""
     MODE = "mode"
-    """A remark: content can be written to."""
+    """A remark: content is writable."""
+
+
+class Repair(StrEnum):
+    """What a repair did."""
+
+    NOTHING = "nothing"
+    MOVED = "moved"
+    ROW_FORGOTTEN = "row forgotten"
+    SIZE_UPDATED = "size updated"
+    MODE_SET = "mode set"
+    ADOPTED = "adopted"
+    ENDED = "ended"
+    ROWS = "rows"
+    """What a defect of rows asks for."""
+
+
+class Remedy(StrEnum):
+    """What remains to be done; nothing does after a complete repair."""
+
+    NOTHING = "nothing"
+    RESTORE = "restore"
+    REPAIR = "repair"
+    CHECK_AGAIN = "check again"
+    PUSH = "push"
+    PUSH_OR_REPAIR = "push or repair"
+    PUSH_TO_REPOSITORY = "push to repository"
+    ROWS = "rows"
+    """What a defect of rows asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is wrong.
+    """One thing that is wrong, with the facts that apply to its kind.
 
-    `detail` says it in words, `done` what was done about it, `advice` what is to be done. Nothing is when `repaired`.
+    `place` is a path below the data directory; `moved_to` is where a repair put what was there. `size` is in bytes and
+    `expected` the size that a row has. `actual` is the digest of the bytes that were read, `whole` whether they are
+    those of `digest` (`None` where they were not read). `part` is what a manifest lacks; `table` is of the database.
     """
 
     kind: Kind
-    detail: str
-    done: str = ""
-    advice: str = ""
+    defect: Defect | None = None
+    done: Repair = Repair.NOTHING
+    to_do: Remedy = Remedy.NOTHING
     digest: str | None = None
     place: str | None = None
     repository: str | None = None
     tag: str | None = None
     repositories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    size: int = 0
+    expected: int = 0
+    actual: str | None = None
+    whole: bool | None = None
+    part: str | None = None
+    table: str | None = None
+    reason: str = ""
+    moved_to: str | None = None
 
     @property
     def repaired(self) -> bool:
-        """Tell whether all is well again."""
-        return not self.advice
+        """Whether nothing remains to be done."""
+        return self.to_do is Remedy.NOTHING
 
     @property
     def remark(self) -> bool:
-        """Tell whether this is worth saying, but nothing is wrong."""
+        """Whether nothing is wrong, and this is only worth knowing."""
         return self.kind in {Kind.LOST_UPLOAD, Kind.MODE}
 
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How thorough a check is (`deep`: every byte is read), and whether it mends."""
+    """Whether a check reads every byte (`deep`), and whether it repairs."""
 
     deep: bool = False
     repair: bool = False
 
 
 class Progress:
-    """How far a check has come; `contents` and `bytes` are how much there was at its beginning."""
+    """Counts what was checked so far; `contents` and `bytes` are the totals when the check began."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
+        """Begin at zero."""
         self.contents = 0
         self.bytes = 0
         self.contents_checked = 0
@@ -93,14 +136,14 @@ class Progress:
         self._lock = Lock()
 
     def read(self, size: int) -> None:
-        """Note that bytes were read. Called from threads."""
+        """Count bytes that were read. Called from threads."""
         with self._lock:
             self.bytes_read += size
 
 
 @dataclass(slots=True)
 class Summary:
-    """What came of a check."""
+    """Counts the findings of a check."""
 
     found: Counter[Kind] = field(default_factory=Counter)
     repaired: int = 0

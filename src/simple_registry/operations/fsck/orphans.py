@@ -12,16 +12,12 @@ from functools import partial
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
-from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.storage.inspection import ContentRow, ContentUnreadable, FileStore, Look, RowStore
 from simple_registry.storage.records import Blob
 
 YOUNG = 60.0
 """Seconds that a push may take from the name of a file to its row."""
-
-ADOPTED = "taken over as content that nobody holds; the collector removes it after its grace"
-REPAIR = "fsck --repair hands it to the collector, or moves it aside when its bytes are wrong"
-NEEDED = "a manifest lacks it: push it again to that manifest's repository"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +31,26 @@ class _Orphan:
 class OrphanCheck:
     """Judges files without a row, and what has no name of ours."""
 
-    def __init__(self, rows: RowStore, files: FileStore, clock: Clock, mode: Mode, progress: Progress) -> None:
-        """Compare these stores, and tell `progress`."""
+    def __init__(
+        self,
+        rows: RowStore,
+        files: FileStore,
+        clock: Clock,
+        mode: Mode,
+        progress: Progress,
+        *,
+        needed: AbstractSet[Digest],
+    ) -> None:
+        """Compare these stores, and count in `progress`.
+
+        The bytes of `needed` parts, which manifests lack, stay where they are: the next push may want them.
+        """
         self._rows = rows
         self._files = files
         self._clock = clock
         self._mode = mode
         self._progress = progress
-        self.needed: AbstractSet[Digest] = frozenset()
-        """Parts that manifests lack: their bytes are left where they are, since the next push may want them."""
-
-    def old(self, look: Look) -> bool:
-        """Tell whether no push can be about to write its row."""
-        return abs(self._clock.now() - look.changed) >= YOUNG
+        self._needed = needed
 
     async def check(self, digest: Digest) -> Finding | None:
         """Return what there is to say of a file that had no row a moment ago."""
@@ -56,43 +59,44 @@ class OrphanCheck:
         if orphan is None:
             return None
         blob = Blob(digest, orphan.look.size)
-        adopting = self._mode.repair and orphan.whole is True and digest not in self.needed
+        adopting = self._mode.repair and orphan.whole is True and digest not in self._needed
         if adopting and not await asyncio.to_thread(self._files.confirm, blob):
             return None
         stands, moved = await self._settle(digest, place, orphan)
         if not stands:
             return None
         adopted = adopting and await self._rows.adopt(blob, present=lambda: self._files.look(place) == orphan.look)
-        whole = {True: "its bytes are whole", False: "its bytes are not those of its name", None: "it was not read"}
-        advice = NEEDED if digest in self.needed else REPAIR
+        remedy = Remedy.PUSH_TO_REPOSITORY if digest in self._needed else Remedy.REPAIR
         return Finding(
             kind=Kind.ORPHAN,
-            detail=f"a file of {orphan.look.size} bytes without a row; {whole[orphan.whole]}",
-            done=ADOPTED if adopted else _moved(moved),
-            advice="" if adopted or moved else advice,
+            done=Repair.ADOPTED if adopted else _done(moved),
+            to_do=Remedy.NOTHING if adopted or moved else remedy,
             digest=str(digest),
             place=place,
+            size=orphan.look.size,
+            whole=orphan.whole,
+            moved_to=moved,
         )
 
     async def strays(self) -> AsyncIterator[Finding]:
         """Yield what has no name of ours, in the trees of content and uploads."""
         for place in self._files.strays():
             look = self._files.look(place)
-            if look is None or not self.old(look):
+            if look is None or not is_old(look, self._clock.now()):
                 continue
             aside = partial(self._files.set_aside, place, look, place.rpartition("/")[2])
             moved = await self._rows.alone(aside) if self._mode.repair else None
             yield Finding(
                 kind=Kind.STRAY,
-                detail="it has no name of ours",
-                done=_moved(moved),
-                advice="" if moved else "fsck --repair moves it aside",
+                done=_done(moved),
+                to_do=Remedy.NOTHING if moved else Remedy.REPAIR,
                 place=place,
+                moved_to=moved,
             )
 
     async def _look(self, digest: Digest, place: str) -> _Orphan | None:
         look = self._files.look(place)
-        if look is None or not self.old(look):
+        if look is None or not is_old(look, self._clock.now()):
             return None
         if not (self._mode.deep or self._mode.repair) or not look.regular:
             return _Orphan(look, None if look.regular else False)
@@ -117,5 +121,10 @@ class OrphanCheck:
         return await self._rows.settle(digest, judge)
 
 
-def _moved(place: str | None) -> str:
-    return f"moved to {place}" if place else ""
+def is_old(look: Look, now: float) -> bool:
+    """Return whether a push can no longer be about to write the row of a file."""
+    return abs(now - look.changed) >= YOUNG
+
+
+def _done(moved: str | None) -> Repair:
+    return Repair.MOVED if moved else Repair.NOTHING

@@ -6,12 +6,11 @@ hold a part because a manifest names it: naming is no proof, and somebody may ha
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.manifests import Manifest, parse_manifest
-from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.manifests import Required, manifest_row
 from simple_registry.storage.inspection import ContentUnreadable, Defect, FileStore, RowDefect, RowStore
 from simple_registry.storage.records import Blob, ManifestRow
@@ -22,64 +21,19 @@ MANIFEST_SIZE = 64 * 1024 * 1024
 """Most bytes of a manifest that are read."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """How a defect is told: its kind, what it is, what was done when rows alone mend it, what to do when not."""
-
-    kind: Kind
-    detail: str
-    done: str
-    advice: str
-
-
-_REPAIR = "fsck --repair corrects it"
-_WORDS = {
-    Defect.TAG_WITHOUT_MANIFEST: _Words(
-        Kind.DANGLING,
-        "the tag points at a manifest that its repository does not hold",
-        "the manifest's row was made anew from its bytes",
-        "push that manifest again, or delete the tag",
-    ),
-    Defect.PART_MISSING: _Words(
-        Kind.DANGLING,
-        "the manifest needs {name}, which its repository does not hold",
-        "",
-        "push that part to this repository again, or delete the manifest",
-    ),
-    Defect.BLOB_WITHOUT_CONTENT: _Words(
-        Kind.DANGLING,
-        "the repository holds a blob that the table of contents does not know",
-        "its row was made anew from its file",
-        "push it again, to any repository",
-    ),
-    Defect.MANIFEST_WITHOUT_CONTENT: _Words(
-        Kind.DANGLING,
-        "the repository holds a manifest that the table of contents does not know",
-        "its row was made anew from its file",
-        "push it again, to any repository",
-    ),
-    Defect.HOLDER_WITHOUT_REPOSITORY: _Words(
-        Kind.DANGLING, "the repository holds content and has no row", "it was given its row", _REPAIR
-    ),
-    Defect.PARTS_WITHOUT_MANIFEST: _Words(
-        Kind.DANGLING, "parts are noted of a manifest that the repository does not hold", "they were removed", _REPAIR
-    ),
-    Defect.HELD_AS_UNHELD: _Words(
-        Kind.MISCOUNTED, "somebody holds it, but it is noted as held by nobody", "the note was removed", _REPAIR
-    ),
-    Defect.UNHELD_AS_HELD: _Words(
-        Kind.MISCOUNTED,
-        "nobody holds it, and it is not noted as such: it would never be collected",
-        "noted; the collector removes it after its grace",
-        _REPAIR,
-    ),
-    Defect.TAG_MALFORMED: _Words(
-        Kind.MALFORMED, "the tag points at {digest!r}, which is no digest", "the tag was removed", _REPAIR
-    ),
-    Defect.MALFORMED: _Words(
-        Kind.MALFORMED, "the table {repository} holds {digest!r}, which is no digest", "", "restore it from a backup"
-    ),
+KINDS = {
+    Defect.TAG_WITHOUT_MANIFEST: Kind.DANGLING,
+    Defect.PART_MISSING: Kind.DANGLING,
+    Defect.BLOB_WITHOUT_CONTENT: Kind.DANGLING,
+    Defect.MANIFEST_WITHOUT_CONTENT: Kind.DANGLING,
+    Defect.HOLDER_WITHOUT_REPOSITORY: Kind.DANGLING,
+    Defect.PARTS_WITHOUT_MANIFEST: Kind.DANGLING,
+    Defect.HELD_AS_UNHELD: Kind.MISCOUNTED,
+    Defect.UNHELD_AS_HELD: Kind.MISCOUNTED,
+    Defect.TAG_MALFORMED: Kind.MALFORMED,
+    Defect.MALFORMED: Kind.MALFORMED,
 }
+"""The finding that each defect is."""
 
 
 class RowCheck:
@@ -108,25 +62,27 @@ class RowCheck:
     async def _check(self, each: RowDefect) -> Finding | None:
         if each.defect is Defect.PART_MISSING and not await self._must_have(each):
             return None
-        words = _WORDS[each.defect]
-        repaired = self._mode.repair and await self._mend(each)
-        malformed = each.defect is Defect.MALFORMED
+        kind = KINDS[each.defect]
+        repaired = self._mode.repair and await self._repair(each)
         return Finding(
-            kind=words.kind,
-            detail=words.detail.format(name=each.name, digest=each.digest[:160], repository=each.repository),
-            done=words.done if repaired else "",
-            advice="" if repaired else words.advice,
-            digest=each.digest if each.digest and words.kind is not Kind.MALFORMED else None,
-            repository=each.repository if each.repository and not malformed else None,
+            kind=kind,
+            defect=each.defect,
+            done=Repair.ROWS if repaired else Repair.NOTHING,
+            to_do=Remedy.NOTHING if repaired else Remedy.ROWS,
+            digest=each.digest if each.digest and kind is not Kind.MALFORMED else None,
+            repository=each.repository if each.repository and each.defect is not Defect.MALFORMED else None,
             tag=each.name if each.defect in (Defect.TAG_WITHOUT_MANIFEST, Defect.TAG_MALFORMED) else None,
             tags=await self._tags(each) if each.defect is Defect.PART_MISSING else (),
+            part=each.name,
+            table=each.repository,
+            reason=repr(each.digest[:160]),
         )
 
     async def _tags(self, each: RowDefect) -> tuple[str, ...]:
         uses = await self._rows.uses(parse_digest(each.digest), LISTED)
         return tuple(tag for tag in uses.tags if tag.startswith(f"{each.repository}:"))
 
-    async def _mend(self, each: RowDefect) -> bool:
+    async def _repair(self, each: RowDefect) -> bool:
         match each.defect:
             case Defect.TAG_WITHOUT_MANIFEST:
                 return await self._restore(each)

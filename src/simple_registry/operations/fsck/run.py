@@ -12,14 +12,12 @@ from collections.abc import AsyncIterator
 
 from simple_registry.clock import Clock
 from simple_registry.operations.fsck.contents import ContentCheck, beginnings
-from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Summary
-from simple_registry.operations.fsck.orphans import OrphanCheck
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Summary
+from simple_registry.operations.fsck.orphans import OrphanCheck, is_old
 from simple_registry.operations.fsck.rows import RowCheck
 from simple_registry.operations.fsck.uploads import UploadCheck
 from simple_registry.operations.manifests import Required
 from simple_registry.storage.inspection import FileStore, RowStore
-
-RESTORE = "stop the server and restore registry.db from a backup; files in blobs/ alone do not tell whose they are"
 
 
 class Fsck:
@@ -29,13 +27,11 @@ class Fsck:
         """Check these stores; `required` says which parts of a manifest must be there."""
         self._rows = rows
         self._files = files
+        self._clock = clock
+        self._required = required
         self._mode = mode
         self.progress = Progress()
         self.summary = Summary()
-        self._orphans = OrphanCheck(rows, files, clock, mode, self.progress)
-        self._row_check = RowCheck(rows, files, required, mode, self.progress)
-        self._uploads = UploadCheck(rows, files, clock, mode)
-        self._contents = ContentCheck(rows, files, mode, self.progress, self._orphans)
 
     async def run(self) -> AsyncIterator[Finding]:
         """Yield everything that is wrong, as it is found.
@@ -48,34 +44,37 @@ class Fsck:
             yield finding
 
     async def _steps(self) -> AsyncIterator[Finding]:
-        self.progress.step = "database"
-        said = await self._rows.check_database(thorough=self._mode.deep)
-        if said or self._emptied():
-            yield broken_database("; ".join(said) or "it knows no repository, but content lies beside it")
-            return  # whatever else it says cannot be relied on, and mending by it would do harm
-        self.progress.contents, self.progress.bytes = self._rows.totals()
-        self.progress.step = "rows"
-        async for finding in self._row_check.run():
+        rows, files, mode, progress = self._rows, self._files, self._mode, self.progress
+        progress.step = "database"
+        reasons = await rows.check_database(thorough=mode.deep)
+        if reasons or self._emptied():
+            yield broken_database("; ".join(reasons) or "it knows no repository, but there is content beside it")
+            return  # nothing else that it says can be relied on, and repairs by it would do harm
+        progress.contents, progress.bytes = rows.totals()
+        progress.step = "rows"
+        row_check = RowCheck(rows, files, self._required, mode, progress)
+        async for finding in row_check.run():
             yield finding
-        self._orphans.needed = self._row_check.needed
-        self.progress.step = "uploads"
-        async for finding in self._uploads.run():
+        progress.step = "uploads"
+        async for finding in UploadCheck(rows, files, self._clock, mode).run():
             yield finding
-        self.progress.step = "content"
-        async for finding in self._contents.run():
+        progress.step = "content"
+        orphans = OrphanCheck(rows, files, self._clock, mode, progress, needed=row_check.needed)
+        async for finding in ContentCheck(rows, files, mode, progress, orphans).run():
             yield finding
-        async for finding in self._orphans.strays():
+        async for finding in orphans.strays():
             yield finding
 
     def _emptied(self) -> bool:
-        """Tell whether a database that knows nothing stands beside content that somebody pushed."""
+        """Return whether the database knows nothing of content beside it that was pushed."""
         if self._rows.has_repositories() or self._rows.totals()[0]:
             return False
         digests = (digest for beginning in beginnings() for digest in self._files.contents(beginning))
         looks = (self._files.look(self._files.place(digest)) for digest in digests)
-        return any(look is not None and self._orphans.old(look) for look in looks) and not self._rows.has_repositories()
+        now = self._clock.now()
+        return any(look is not None and is_old(look, now) for look in looks) and not self._rows.has_repositories()
 
 
-def broken_database(detail: str) -> Finding:
+def broken_database(reason: str) -> Finding:
     """Return the finding that there is no database to check anything by."""
-    return Finding(kind=Kind.DATABASE, detail=detail, advice=RESTORE, place="registry.db")
+    return Finding(kind=Kind.DATABASE, to_do=Remedy.RESTORE, place="registry.db", reason=reason)

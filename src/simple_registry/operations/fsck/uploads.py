@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from simple_registry.clock import Clock
-from simple_registry.operations.fsck.findings import Finding, Kind, Mode
+from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Remedy, Repair
 from simple_registry.storage.inspection import FileStore, Look, RowStore
 from simple_registry.storage.records import SessionRow
 
@@ -82,10 +82,11 @@ class UploadCheck:
         moved = await self._set_aside(session, look)
         return Finding(
             kind=Kind.LEFTOVER,
-            detail=f"{look.size} bytes of an upload that has no session any more",
-            done=f"moved to {moved}" if moved else "",
-            advice="" if moved else "leave it to the collector, or let fsck --repair move it aside",
+            done=Repair.MOVED if moved else Repair.NOTHING,
+            to_do=Remedy.NOTHING if moved else Remedy.REPAIR,
             place=place,
+            size=look.size,
+            moved_to=moved,
         )
 
     async def _cut_finding(self, row: SessionRow, kind: Kind) -> Finding:
@@ -93,14 +94,15 @@ class UploadCheck:
         look = self._files.look(place)
         ended = self._mode.repair and await self._rows.remove_session(row.session)
         moved = None if look is None or not ended else await self._set_aside(row.session, look)
-        done = f"ended, so that its client begins again{f'; moved to {moved}' if moved else ''}"
         return Finding(
             kind=kind,
-            detail=f"{0 if look is None else look.size} bytes are there of {row.received} that were acknowledged",
-            done=done if ended else "",
-            advice="" if ended else "fsck --repair ends it, so that its client begins again",
+            done=Repair.ENDED if ended else Repair.NOTHING,
+            to_do=Remedy.NOTHING if ended else Remedy.REPAIR,
             place=place,
             repository=str(row.repository),
+            size=0 if look is None else look.size,
+            expected=row.received,
+            moved_to=moved,
         )
 
     async def _set_aside(self, session: str, look: Look) -> str | None:
