@@ -1,4 +1,4 @@
-"""The guide to the audit stream names every event and field, and its examples hold."""
+"""The page on the audit log has every event and field, and its examples hold."""
 
 import json
 import re
@@ -11,7 +11,7 @@ EVENTS, FIELDS = (
     [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([a-z.]+)`", row)]
     for table in (
         PAGE.partition("| event |")[2].partition("| field |")[0],
-        PAGE.partition("| field |")[2].partition("\nWhat is not in it")[0],
+        PAGE.partition("| field |")[2].partition("\nNot recorded")[0],
     )
 )
 """The first column of both tables."""

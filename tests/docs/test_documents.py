@@ -27,6 +27,7 @@ from simple_registry.oci.errors import RegistryError
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
 SECONDS = 30
+MAX_WORDS = 2500
 
 README, STARTED = "README.md", "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
@@ -67,8 +68,12 @@ _READY = re.compile(r"listening on (?:https?)://\S+?:(\d+)\b")
 
 
 def documents() -> list[Path]:
-    folders = (ROOT / name for name in ("bench", "docs", "src", "tests"))
+    folders = (ROOT / name for name in ("bench", "docs", "faults", "harness", "src", "tests"))
     return sorted([*ROOT.glob("*.md"), *(path for folder in folders for path in folder.rglob("*.md"))])
+
+
+def written_by_hand() -> list[Path]:
+    return [path for path in documents() if path.parent.name != "results" and path.name != "CHANGELOG.md"]
 
 
 @cache
@@ -107,6 +112,11 @@ def test_every_relative_link_leads_somewhere(document):
             broken.append(link)
 
     assert broken == []
+
+
+@pytest.mark.parametrize("document", written_by_hand(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_is_too_long_to_read(document):
+    assert len(document.read_text("utf-8").split()) <= MAX_WORDS
 
 
 # ---------------------------------------------------------------- the API's document
