@@ -15,7 +15,8 @@ from simple_registry.offline import open_fsck, open_tokens, read_scopes
 from simple_registry.operations.fsck.findings import Mode
 from simple_registry.operations.manifests import Required
 from simple_registry.storage.records import ManifestRow
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 
 
 async def create(data_dir):
@@ -39,7 +40,7 @@ def test_what_was_created_is_found_the_next_time(tmp_path):
 
     async def find():
         async with open_tokens(tmp_path / "data") as tokens:
-            return tokens.find(secret)
+            return await tokens.find(secret)
 
     assert asyncio.run(find()).token_id == row.token_id
 
@@ -56,9 +57,9 @@ def test_a_directory_that_is_not_ours_is_refused_and_left_alone(tmp_path, made):
 
 
 async def push(data_dir, repository, tags):
-    rows = SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
+    rows = rows_of(Database(str(data_dir / "registry.db")), SystemClock())
     row = ManifestRow(digest_of(b"{}"), 2, "application/json", None, b"{}", None, ())
-    await rows.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
+    await rows.manifests.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
     await rows.close()
 
 

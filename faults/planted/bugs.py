@@ -30,9 +30,9 @@ from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
-from simple_registry.storage.records import ManifestRow, ManifestStored
+from simple_registry.storage.records import BlobAdded, ManifestRow, ManifestStored
 from simple_registry.storage.sqlite.engine import commits, connections, migrate
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 
 BUGS: dict[str, Callable[[], None]] = {}
@@ -127,8 +127,8 @@ def answer_before_commit() -> None:
     """Clients hear of blobs and manifests before their rows are written."""
     tasks = set()
 
-    def early(method: str, answer: object) -> None:
-        real = getattr(SqliteMetadataStore, method)
+    def early(rows: type, method: str, answer: object) -> None:
+        real = getattr(rows, method)
 
         async def later(*arguments: object, **options: object) -> None:
             await asyncio.sleep(0.005)
@@ -140,29 +140,29 @@ def answer_before_commit() -> None:
             task.add_done_callback(tasks.discard)
             return answer
 
-        setattr(SqliteMetadataStore, method, at_once)
+        setattr(rows, method, at_once)
 
-    early("add_blob", True)
-    early("put_manifest", ManifestStored({}))
+    early(SqliteBlobRows, "add_blob", BlobAdded())
+    early(SqliteManifestRows, "put_manifest", ManifestStored({}))
 
 
 @bug
 def row_before_file() -> None:
     """A blob has its row before its file has its name."""
-    publish, add = FilesystemUploadStore.publish, SqliteMetadataStore.add_blob
+    publish, add = FilesystemUploadStore.publish, SqliteBlobRows.add_blob
     waiting = {}
 
     async def promise(store: FilesystemUploadStore, session: str, blob: object) -> None:
         waiting[session] = publish(store, session, blob)
 
-    async def keep(rows: SqliteMetadataStore, *what: object, session: str | None = None, **options: Any) -> bool:
+    async def keep(rows: SqliteBlobRows, *what: object, session: str | None = None, **options: Any) -> object:
         added = await add(rows, *what, session=session, **options)
         if session in waiting:
             await asyncio.sleep(0.005)
             await waiting.pop(session)
         return added
 
-    FilesystemUploadStore.publish, SqliteMetadataStore.add_blob = promise, keep
+    FilesystemUploadStore.publish, SqliteBlobRows.add_blob = promise, keep
     FilesystemContentStore.vouch = lambda *_: True
 
 
@@ -337,14 +337,14 @@ def manifests_unchecked() -> None:
 @bug
 def manifests_from_memory() -> None:
     """A manifest that was read once is served from memory, whatever became of its file."""
-    open_, kept = manifests.Manifests.open, {}
+    open_, kept = manifests.Manifests._open, {}
 
     async def open_once(self: manifests.Manifests, row: ManifestRow) -> Content:
         if row.digest not in kept:
             kept[row.digest] = await open_(self, row)
         return kept[row.digest]
 
-    manifests.Manifests.open = open_once
+    manifests.Manifests._open = open_once
 
 
 @bug

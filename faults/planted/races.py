@@ -17,7 +17,7 @@ def stale_cache() -> None:
     """A worker believes what it read until it writes something itself."""
     write = Database.write
 
-    def remembered(self, question, read, *_weigh):
+    def cached(self, question, read, *_weigh):
         if question not in self._answers:
             self._answers[question] = read()
         return self._answers[question]
@@ -28,7 +28,7 @@ def stale_cache() -> None:
         finally:
             self._answers = {}
 
-    Database.remembered = remembered
+    Database.cached = cached
     Database.write = write_and_forget
 
 
@@ -58,7 +58,7 @@ def mount_of_anything() -> None:
     mount = SqliteBlobRows.mount_blob
 
     async def mount_from_anywhere(self, repository, digest, source, *, present):
-        for holder in self.page_holders(digest, None, 1):
+        for holder in await self.page_holders(digest, None, 1):
             return await mount(self, repository, digest, holder, present=present)
         return None
 
@@ -72,7 +72,7 @@ def undone_deletion() -> None:
     async def complete_twice(self, row, expected):
         blob = await complete(self, row, expected)
         await asyncio.sleep(0.01)
-        await self._rows.add_blob(row.repository, blob, present=lambda _known: True)
+        await self._blobs.add_blob(row.repository, blob, present=lambda _known: True)
         return blob
 
     Uploads._complete = complete_twice

@@ -68,10 +68,11 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.login_file import LoginFile
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
+from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate, require_current
 from simple_registry.storage.sqlite.engine.reserve import LOG_RESERVE
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from simple_registry.upstream.client import HttpsFetcher
 from simple_registry.wire.exchange import Client
 from simple_registry.wire.heads import RequestHead
@@ -101,7 +102,7 @@ _REQUIRED = {
 class Stores:
     """Where everything is kept."""
 
-    metadata: MetadataStore
+    rows: Rows
     content: ContentStore
     uploads: UploadStore
 
@@ -184,12 +185,15 @@ class RegistryApplication:
         self._tasks: list[asyncio.Task[None]] = []
         self._executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
         self._write_login = keep_login
-        self._tokens = Tokens(stores.metadata, clock, new_secret=new_token, hash_secret=token_hash)
+        self._tokens = Tokens(stores.rows.tokens, clock, new_secret=new_token, hash_secret=token_hash)
         self.background: list[Background] = [measures]
         """What `start` starts; filled before."""
         limits = settings.limits
+        rows = stores.rows
         uploads = Uploads(
-            stores.metadata,
+            rows.sessions,
+            rows.blobs,
+            rows.contents,
             stores.uploads,
             stores.content,
             clock=clock,
@@ -197,7 +201,8 @@ class RegistryApplication:
             session_share=limits.sessions_per_identity,
         )
         self.garbage = Garbage(
-            stores.metadata,
+            rows.garbage,
+            rows.tokens,
             stores.content,
             uploads,
             ageing=Ageing(clock),
@@ -225,14 +230,14 @@ class RegistryApplication:
             external=trust.external,
             clock=clock,
         )
-        manifests = Manifests(stores.metadata, stores.content, _REQUIRED[settings.allow_missing])
+        manifests = Manifests(rows, stores.content, _REQUIRED[settings.allow_missing])
         registry = Registry(
-            blobs=Blobs(stores.metadata, stores.content),
+            blobs=Blobs(rows.blobs, stores.content),
             uploads=uploads,
             manifests=manifests,
-            tags=Tags(stores.metadata),
-            referrers=Referrers(stores.metadata),
-            repositories=Repositories(stores.metadata),
+            tags=Tags(rows.tags, rows.repositories),
+            referrers=Referrers(rows.manifests),
+            repositories=Repositories(rows.repositories),
             tokens=self._tokens,
             token_service=TokenService(authenticator, signer, clock, life=settings.web.token_timeout),
             manifest_size=limits.manifest_size,
@@ -257,7 +262,7 @@ class RegistryApplication:
         measure_cache(measures, "manifests", manifests.cache)
         measure_logins(measures, dispatcher)
         measure_issuers(measures, lambda: self._rules().issuers, trust.external)
-        measure_store(measures, stores.metadata.count_sessions, settings.data_dir)
+        measure_store(measures, rows.sessions.count_sessions, settings.data_dir)
 
     def _rules(self) -> AccessRules:
         return self._access.rules
@@ -269,7 +274,7 @@ class RegistryApplication:
                 self._executor.submit(self._write_login, login)
 
     def _readiness(self) -> Mapping[str, object]:
-        self._stores.metadata.check()
+        self._stores.rows.check()
         self._stores.content.check()
         return {
             "configuration": "current" if self._access.status.ok else "stale",
@@ -291,7 +296,7 @@ class RegistryApplication:
         await self._tokens.settle()
         self._passwords.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
-        await self._stores.metadata.close()
+        await self._stores.rows.close()
 
     def metrics(self) -> bytes:
         """Return the metrics of all workers."""
@@ -374,9 +379,9 @@ def build(
     settings, clock = configured.settings, SystemClock()
     layout = Layout(settings.data_dir)
     disk, threads = Disk(), Threads()
-    metadata = SqliteMetadataStore(layout.database, clock=clock, log_reserve=LOG_RESERVE)
+    database = Database(layout.database, log_reserve=LOG_RESERVE)
     stores = Stores(
-        metadata=metadata,
+        rows=rows_of(database, clock),
         content=FilesystemContentStore(layout, disk, threads),
         uploads=FilesystemUploadStore(layout, disk, threads),
     )
@@ -391,7 +396,7 @@ def build(
     )
     measures = Measures(processes or Processes(LAYOUT, 1))
     measure_access(measures, access)
-    measure_database(measures, metadata.database)
+    measure_database(measures, database)
     log = FieldLines(access_log.logger.name, access_log.MESSAGE)
     audit_file = None if settings.audit is None else AuditFile(settings.audit)
     if audit_file is not None:

@@ -5,13 +5,12 @@ seen by a running server at its next look, which for tokens is the next request.
 the directory, and as no other.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from simple_registry.access.token_secrets import new_token, token_hash
 from simple_registry.clock import SystemClock
-from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.fsck.findings import Mode
 from simple_registry.operations.fsck.run import Fsck
 from simple_registry.operations.manifests import Required
@@ -23,9 +22,11 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
+from simple_registry.storage.protocols import Rows
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import require_current
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 _PAGE = 1000
 
@@ -42,9 +43,9 @@ async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
     clock = SystemClock()
-    rows = SqliteMetadataStore(layout.database, clock)
+    rows = rows_of(Database(layout.database), clock)
     try:
-        yield Tokens(rows, clock, new_secret=new_token, hash_secret=token_hash)
+        yield Tokens(rows.tokens, clock, new_secret=new_token, hash_secret=token_hash)
     finally:
         await rows.close()
 
@@ -58,10 +59,19 @@ async def open_uploads(data_dir: Path) -> AsyncIterator[Uploads]:
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
     clock, disk, threads = SystemClock(), Disk(), Threads()
-    rows = SqliteMetadataStore(layout.database, clock)
+    rows = rows_of(Database(layout.database), clock)
     files, content = FilesystemUploadStore(layout, disk, threads), FilesystemContentStore(layout, disk, threads)
     try:
-        yield Uploads(rows, files, content, clock=clock, session_limit=0, session_share=0)
+        yield Uploads(
+            rows.sessions,
+            rows.blobs,
+            rows.contents,
+            files,
+            content,
+            clock=clock,
+            session_limit=0,
+            session_share=0,
+        )
     finally:
         await rows.close()
         threads.close()
@@ -74,9 +84,9 @@ async def read_scopes(data_dir: Path) -> list[str]:
     """
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
-    rows = SqliteMetadataStore(layout.database, SystemClock())
+    rows = rows_of(Database(layout.database), SystemClock())
     try:
-        return [scope for repository in _repositories(rows) for scope in (repository, *_tagged(rows, repository))]
+        return [scope async for scope in _scopes(rows)]
     finally:
         await rows.close()
 
@@ -100,15 +110,14 @@ async def open_fsck(data_dir: Path, *, required: Required, mode: Mode) -> AsyncI
         threads.close()
 
 
-def _repositories(rows: SqliteMetadataStore) -> Iterator[RepositoryName]:
-    last: str | None = None
-    while page := rows.page_repositories(last, _PAGE):
-        yield from page
-        last = page[-1]
-
-
-def _tagged(rows: SqliteMetadataStore, repository: RepositoryName) -> Iterator[str]:
-    last: str | None = None
-    while page := rows.page_tags(repository, last, _PAGE):
-        yield from (f"{repository}:{tag}" for tag in page)
-        last = page[-1]
+async def _scopes(rows: Rows) -> AsyncIterator[str]:
+    after: str | None = None
+    while repositories := await rows.repositories.page_repositories(after, _PAGE):
+        after = repositories[-1]
+        for repository in repositories:
+            yield repository
+            tag: str | None = None
+            while tags := await rows.tags.page_tags(repository, tag, _PAGE):
+                tag = tags[-1]
+                for each in tags:
+                    yield f"{repository}:{each}"

@@ -17,8 +17,9 @@ from simple_registry.config.values import ConfigError
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.records import TokenRow
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from support.access import PASSWORD_HASH
 from support.issuing import RSA, encode, public_pem
 
@@ -182,12 +183,12 @@ def test_issued_tokens_are_looked_up_beside_a_running_server(ask, token_file, da
     secrets = [new_token() for _ in range(4)]
 
     async def issue():
-        rows = SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
+        rows = rows_of(Database(str(data_dir / "registry.db")), SystemClock())
         for number, (owner, scopes, expires) in enumerate(
             [("bob", None, None), ("bob", ("repository:^other:pull",), None), ("gone", None, None), ("bob", None, 1.0)]
         ):
             row = TokenRow(f"{number}", token_hash(secrets[number]), owner, "", 0.0, expires, scopes, None)
-            assert await rows.add_token(row, limit=10)
+            assert await rows.tokens.add_token(row, limit=10)
         await rows.close()
 
     asyncio.run(issue())
@@ -202,9 +203,11 @@ def test_an_issued_token_ends_with_the_password_with_which_it_was_made(ask, toke
     secret = new_token()
 
     async def issue():
-        rows = SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
+        rows = rows_of(Database(str(data_dir / "registry.db")), SystemClock())
         made_with = User("bob", password_hash=PASSWORD_HASH).fingerprint
-        assert await rows.add_token(TokenRow("1", token_hash(secret), "bob", "", 0.0, None, None, made_with), limit=1)
+        assert await rows.tokens.add_token(
+            TokenRow("1", token_hash(secret), "bob", "", 0.0, None, None, made_with), limit=1
+        )
         await rows.close()
 
     asyncio.run(issue())

@@ -17,7 +17,8 @@ from simple_registry.config.settings import Settings
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.records import Blob
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from support.documents import encode, image
 
 LAYER = b"layer"
@@ -25,8 +26,8 @@ DIGEST = digest_of(LAYER)
 
 
 async def hold(layout, data):
-    rows = SqliteMetadataStore(layout.database, SystemClock())
-    await rows.add_blob("team/app", Blob(digest_of(data), len(data)), present=lambda _known: True)
+    rows = rows_of(Database(layout.database), SystemClock())
+    await rows.blobs.add_blob("team/app", Blob(digest_of(data), len(data)), present=lambda _known: True)
     await rows.close()
 
 
@@ -151,9 +152,9 @@ def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run)
         threads = Threads(1)
         await FilesystemContentStore(layout, Disk(), threads).put(digest_of(manifest), manifest)
         threads.close()
-        rows = SqliteMetadataStore(layout.database, SystemClock())
+        rows = rows_of(Database(layout.database), SystemClock())
         row = manifest_row(digest_of(manifest), len(manifest), parse_manifest(manifest, None))
-        await rows.put_manifest("team/app", row, tags=["v1"], parts=(), present=lambda _known: True)
+        await rows.manifests.put_manifest("team/app", row, tags=["v1"], parts=(), present=lambda _known: True)
         await rows.close()
 
     asyncio.run(put())

@@ -14,8 +14,9 @@ from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.records import ManifestRow
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from support.access import PASSWORD_HASH
 
 RULES = f"""\
@@ -174,12 +175,12 @@ def data_dir(tmp_path):
     migrate(directory.layout.database)
 
     async def fill():
-        rows = SqliteMetadataStore(directory.layout.database, SystemClock())
+        rows = rows_of(Database(directory.layout.database), SystemClock())
         digest = digest_of(b"{}")
         for repository in ("team/app", "team/tool", "other"):
             row = ManifestRow(digest, 2, "application/json", None, b"{}", None, ())
             tags = [f"{letter}{number}" for letter in "dv" for number in range(10)]
-            await rows.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
+            await rows.manifests.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
         await rows.close()
 
     asyncio.run(fill())

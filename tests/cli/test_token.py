@@ -1,5 +1,6 @@
 """`token`: worked on in a data directory, beside a running server or without one."""
 
+import asyncio
 import io
 import json
 import os
@@ -16,8 +17,9 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.values import ConfigError
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate, migrations
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def data_dir(tmp_path):
 @pytest.fixture
 def rows(data_dir):
     """What the server sees."""
-    return SqliteMetadataStore(str(data_dir / "registry.db"), SystemClock())
+    return rows_of(Database(str(data_dir / "registry.db")), SystemClock())
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_the_secret_goes_to_standard_output_alone_and_is_kept_as_a_hash(run, row
     secret = out.removesuffix("\n")
     assert secret.startswith(ISSUED_PREFIX)
     assert "\n" not in secret
-    row = rows.find_token(token_hash(secret))
+    row = asyncio.run(rows.tokens.find_token(token_hash(secret)))
     assert (row.owner, row.description, row.scopes) == ("alice", "ci", None)
     assert row.expires == pytest.approx(row.created + 30 * 86400, abs=5)
     assert row.token_id in err
@@ -62,20 +64,20 @@ def test_the_secret_goes_to_standard_output_alone_and_is_kept_as_a_hash(run, row
 def test_options_work_with_one_dash_and_two(run, rows, form):
     words = [*form.format("user", "bob").split(), *form.format("expires", "2h").split()]
     out, _ = run("create", *words)
-    assert rows.find_token(token_hash(out.strip())).owner == "bob"
+    assert asyncio.run(rows.tokens.find_token(token_hash(out.strip()))).owner == "bob"
 
 
 def test_scopes_are_kept_as_written(run, rows):
     scopes = ["repository:^team/.+$:pull,push", "registry:catalog:*"]
     out, _ = run("create", "-user", "a", "-expires", "1d", "-scope", scopes[0], "-scope", scopes[1])
-    assert rows.find_token(token_hash(out.strip())).scopes == tuple(scopes)
+    assert asyncio.run(rows.tokens.find_token(token_hash(out.strip()))).scopes == tuple(scopes)
 
 
 def test_an_expiry_may_be_a_date(run, rows):
     out, _ = run("create", "-user", "a", "-expires", "2999-01-31T12:00:00+01:00")
-    assert datetime.fromtimestamp(rows.find_token(token_hash(out.strip())).expires, UTC).isoformat() == (
-        "2999-01-31T11:00:00+00:00"
-    )
+    assert datetime.fromtimestamp(
+        asyncio.run(rows.tokens.find_token(token_hash(out.strip()))).expires, UTC
+    ).isoformat() == ("2999-01-31T11:00:00+00:00")
 
 
 def test_a_token_without_an_end_is_warned_about(run):
@@ -96,7 +98,7 @@ def test_a_document_that_cannot_be_read_costs_no_secret(run, tmp_path, rows):
     (tmp_path / "cfg" / "users.yaml").write_text("kind: [")
     with pytest.raises(ConfigError):
         run("create", "-user", "alice", "-cfgdir", str(tmp_path / "cfg"))
-    assert not rows.page_tokens(None, None, 9)
+    assert not asyncio.run(rows.tokens.page_tokens(None, None, 9))
 
 
 def test_tokens_are_listed_in_a_table(run):
@@ -124,21 +126,21 @@ def test_tokens_are_listed_as_json_without_anything_secret(run):
 
 def test_a_revoked_token_is_gone_for_a_running_server_at_once(run, rows):
     secret = run("create", "-user", "alice", "-expires", "1d")[0].strip()
-    row = rows.find_token(token_hash(secret))
+    row = asyncio.run(rows.tokens.find_token(token_hash(secret)))
     out, err = run("revoke", row.token_id)
     assert out == ""
     assert row.token_id in err
-    assert rows.find_token(token_hash(secret)) is None
+    assert asyncio.run(rows.tokens.find_token(token_hash(secret))) is None
     with pytest.raises(UsageError, match="token unknown"):
         run("revoke", row.token_id)
 
 
 def test_all_tokens_of_a_user_are_revoked_at_once(run, rows):
     secrets = [run("create", "-user", user, "-expires", "1d")[0].strip() for user in ("alice", "alice", "bob")]
-    ids = [rows.find_token(token_hash(secret)).token_id for secret in secrets]
+    ids = [asyncio.run(rows.tokens.find_token(token_hash(secret))).token_id for secret in secrets]
     _, err = run("revoke", "-user", "alice")
     assert err.splitlines() == [f"token {token_id} of alice is revoked" for token_id in ids[:2]]
-    assert [row.owner for row in rows.page_tokens(None, None, 9)] == ["bob"]
+    assert [row.owner for row in asyncio.run(rows.tokens.page_tokens(None, None, 9))] == ["bob"]
     assert run("revoke", "-user", "alice") == ("", "alice has no tokens\n")
 
 
@@ -163,7 +165,7 @@ def test_what_the_command_changes_is_in_the_audit_stream(run, rows, tmp_path, da
             )
             environment["SIMPLE_REGISTRY_CFGDIR"] = str(tmp_path / "cfg")
     secret = run("create", "-user", "alice", *words, environment=environment)[0].strip()
-    token_id = rows.find_token(token_hash(secret)).token_id
+    token_id = asyncio.run(rows.tokens.find_token(token_hash(secret))).token_id
     run("list", *words, environment=environment)
     run("revoke", token_id, *words, environment=environment)
     run("create", "-user", "bob", *words, environment=environment)
@@ -220,7 +222,7 @@ def test_a_stream_that_is_out_of_reach_is_warned_about(run):
 def test_what_cannot_be_done_is_refused_and_changes_nothing(run, rows, words):
     with pytest.raises(UsageError):
         run(*words)
-    assert not rows.page_tokens(None, None, 9)
+    assert not asyncio.run(rows.tokens.page_tokens(None, None, 9))
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "anonymous", "x\n"])
@@ -254,7 +256,7 @@ def test_the_directory_may_come_from_the_configuration(run, data_dir, tmp_path, 
         f"kind: Configuration\nmetadata: {{name: a}}\nspec: {{dataDir: {data_dir}}}\n"
     )
     run("create", "-user", "a", environment={"SIMPLE_REGISTRY_CFGDIR": str(tmp_path / "cfg")})
-    assert len(rows.page_tokens(None, None, 9)) == 1
+    assert len(asyncio.run(rows.tokens.page_tokens(None, None, 9))) == 1
 
 
 def test_help_is_no_error(run):

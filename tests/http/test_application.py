@@ -42,7 +42,7 @@ def test_no_answer_is_a_page_to_a_browser(memory_front):
 
 
 def test_an_answer_to_a_failure_of_ours_is_no_page_either(memory_front, monkeypatch):
-    monkeypatch.setattr(memory_front.kept.stores.metadata, "page_repositories", None)
+    monkeypatch.setattr(memory_front.kept.stores.rows.repositories, "page_repositories", None)
     reply = memory_front.get("/v2/_catalog")
     assert reply.status == 500
     assert reply.header("content-security-policy") == "default-src 'none'; sandbox"
@@ -149,8 +149,6 @@ def test_an_id_that_a_client_chooses_is_not_taken_over(memory_front):
 
 def test_lines_that_are_written_during_a_request_can_name_it(memory_front, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        memory_front.application._stores.metadata, "check", lambda: seen.append(REQUEST.get()), raising=False
-    )
+    monkeypatch.setattr(memory_front.kept.stores.content, "check", lambda: seen.append(REQUEST.get()))
     replies = [memory_front.get("/readyz") for _ in range(3)]
     assert seen == [reply.header("x-request-id") for reply in replies]

@@ -248,7 +248,7 @@ def test_a_write_that_storage_failed_under_is_told_as_uncertain(make_front, told
     async def fails(*_, **__):
         raise error
 
-    monkeypatch.setattr(front.kept.stores.metadata, "remove_tag", fails)
+    monkeypatch.setattr(front.kept.stores.rows.tags, "remove_tag", fails)
     assert front.delete("/v2/team/app/manifests/v1", user="ada").status == status
     assert of(told, "event", "decision", "identity", "repository", "reference", "status", "binding") == [
         ("request.uncertain", "allowed", "ada", "team/app", "v1", status, "team-deletes")
@@ -260,7 +260,7 @@ def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, told, monk
     async def stuck(*_, **__):
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(front.kept.stores.metadata, "remove_tag", stuck)
+    monkeypatch.setattr(front.kept.stores.rows.tags, "remove_tag", stuck)
 
     async def given_up():
         request = asyncio.ensure_future(front.send("DELETE", "/v2/team/app/manifests/v1", user="ada"))

@@ -147,7 +147,7 @@ def test_a_token_that_was_issued_with_scopes_that_cost_too_much_is_refused(world
         token_id="old", secret_hash=hashlib.sha256(b"srt_old").digest(), owner="ada", description="",
         created=0.0, expires=None, scopes=(f"{HEAVY}:pull",),
     )  # fmt: skip
-    assert world.run(world.kept.stores.metadata.add_token(row, limit=10))
+    assert world.run(world.kept.stores.rows.tokens.add_token(row, limit=10))
     assert world.get("/v2/", token="srt_old").status == 401
 
 

@@ -17,7 +17,7 @@ A, AB, C = (parse_repository_name(name) for name in ("a", "a/b", "c"))
 
 @pytest.fixture
 def blobs(front):
-    return Blobs(front.kept.stores.metadata, front.kept.stores.content)
+    return Blobs(front.kept.stores.rows.blobs, front.kept.stores.content)
 
 
 def test_a_blob_is_known_where_it_was_pushed_and_nowhere_else(front, blobs):

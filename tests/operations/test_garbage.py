@@ -128,7 +128,7 @@ def test_sessions_of_a_user_that_was_removed_go_after_the_grace_period(make_fron
     front.access.rules = rules(binding("bob", READWRITE, ""), users=["bob"])
     assert front.get(theirs, user="bob").status == 404
     assert front.get(ours).status == 204
-    assert front.kept.stores.metadata.count_sessions() == 1
+    assert front.kept.stores.rows.sessions.count_sessions() == 1
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -136,7 +136,11 @@ def test_content_that_was_touched_after_it_was_listed_stays(front, collect, cloc
     front.push_blob("a", DATA)
     if not held:
         front.delete(f"/v2/a/blobs/{DIGEST}")
-    monkeypatch.setattr(front.kept.stores.metadata, "page_unheld", lambda _before, _limit: [DIGEST])
+
+    async def listed(_before, _limit):
+        return [DIGEST]
+
+    monkeypatch.setattr(front.kept.stores.rows.garbage, "page_unheld", listed)
     clock.advance(GRACE / 2)
     with front.unchanged():
         assert collect().contents == 0
@@ -167,7 +171,7 @@ def test_a_clock_that_is_set_forward_takes_no_token(front, collect, clock):
     token = front.run(front.application._tokens.create("ada", "", expires=clock.now() + DAY, scopes=None))[0]
     clock.jump(10 * DAY)
     collect()
-    assert front.kept.stores.metadata.find_token_by_id(token.token_id) is not None
+    assert front.run(front.kept.stores.rows.tokens.find_token_by_id(token.token_id)) is not None
 
 
 def test_what_a_clock_dated_in_the_future_gets_old_from_now_on(front, collect, clock):

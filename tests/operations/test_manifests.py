@@ -29,6 +29,7 @@ from simple_registry.operations.manifests import (
     Required,
     kept_annotations,
 )
+from simple_registry.storage.records import TagsChanged
 from support.documents import CONFIG, descriptor, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -38,7 +39,7 @@ OCI = media_types.OCI_IMAGE_MANIFEST
 
 @pytest.fixture
 def manifests(front):
-    return Manifests(front.kept.stores.metadata, front.kept.stores.content, Required())
+    return Manifests(front.kept.stores.rows, front.kept.stores.content, Required())
 
 
 def put(front, manifests, reference, data, **how):
@@ -51,14 +52,14 @@ def test_a_push_tells_what_it_stored(front, manifests):
     data = encode(image(subject={"mediaType": OCI, "digest": str(subject), "size": 7}))
     pushed = put(front, manifests, V1, data, tags=[V2])
     assert (pushed.digest, pushed.subject, pushed.tags) == (digest_of(data), subject, {V1: None, V2: None})
-    assert manifests.get(A, V2).digest == digest_of(data)
+    assert front.run(manifests.pull(A, V2))[0].digest == digest_of(data)
 
 
 @pytest.mark.parametrize("reference", [V2, digest_of(b"none")])
 def test_an_unknown_reference_is_unknown(front, manifests, reference):
     push_image(front, "a", "v1")
     with pytest.raises(ManifestUnknown):
-        manifests.get(A, reference)
+        front.run(manifests.pull(A, reference))
 
 
 def test_a_refused_push_changes_nothing(front, manifests):
@@ -91,13 +92,13 @@ def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, 
 
     async def put_and_lose_the_config(*args, **kwargs):
         await keep(*args, **kwargs)
-        await front.kept.stores.metadata.remove_blob(A, digest_of(CONFIG))
+        await front.kept.stores.rows.blobs.remove_blob(A, digest_of(CONFIG))
 
     monkeypatch.setattr(content, "put", put_and_lose_the_config)
     with pytest.raises(Several):
         put(front, manifests, V1, encode(image()))
     with pytest.raises(ManifestUnknown):
-        manifests.get(A, V1)
+        front.run(manifests.pull(A, V1))
 
 
 def test_content_that_goes_before_its_row_is_kept_again(front, manifests, monkeypatch):
@@ -132,28 +133,27 @@ def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
     data = push_image(front, "a", "v1")
     front.kept.stores.content.remove(digest_of(data))
     with pytest.raises(ManifestUnknown):
-        front.run(manifests.open(manifests.get(A, V1)))
+        front.run(manifests.pull(A, V1))
     push_image(front, "a", "v1")
-    assert front.run(manifests.open(manifests.get(A, V1))) == BytesContent(data)
+    assert front.run(manifests.pull(A, V1))[1] == BytesContent(data)
 
 
 def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
-    row = manifests.get(A, V1)
-    assert front.run(manifests.open(row)) == BytesContent(data)
+    assert front.run(manifests.pull(A, V1))[1] == BytesContent(data)
     monkeypatch.setattr(module, "read_content", None)
-    assert front.run(manifests.open(row)) == BytesContent(data)
+    assert front.run(manifests.pull(A, V1))[1] == BytesContent(data)
 
 
 @pytest.mark.parametrize("size", [100, IN_MEMORY, IN_MEMORY + 1, 200_000])
 def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
     stores = disk_front.kept.stores
-    manifests = Manifests(stores.metadata, stores.content, Required())
+    manifests = Manifests(stores.rows, stores.content, Required())
     disk_front.push_blob("a", CONFIG)
     empty = encode(image(annotations={"filler": ""}))
     data = encode(image(annotations={"filler": "x" * max(0, size - len(empty))}))
     disk_front.push_manifest("a", "v1", data)
-    content = disk_front.run(manifests.open(manifests.get(A, V1)))
+    _row, content = disk_front.run(manifests.pull(A, V1))
     assert isinstance(content, FileContent) is (len(data) > IN_MEMORY)
     assert disk_front.run(read_content(content)) == data
     assert disk_front.get("/v2/a/manifests/v1").body == data
@@ -186,7 +186,7 @@ def test_a_manifest_that_cannot_be_read_is_unknown(front, manifests, monkeypatch
 
     monkeypatch.setattr(module, "read_content", fail)
     with pytest.raises(ManifestUnknown):
-        front.run(manifests.open(manifests.get(A, V1)))
+        front.run(manifests.pull(A, V1))
 
 
 def test_moving_a_tag_writes_no_content_that_is_intact(front, monkeypatch):
@@ -198,7 +198,7 @@ def test_moving_a_tag_writes_no_content_that_is_intact(front, monkeypatch):
 
 def test_content_that_goes_while_a_tag_is_moved_to_it_is_kept_again(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
-    rows, content = front.kept.stores.metadata, front.kept.stores.content
+    rows, content = front.kept.stores.rows.manifests, front.kept.stores.content
     put_rows = rows.put_manifest
 
     async def lose_it_first(*arguments, **how):
@@ -213,11 +213,11 @@ def test_content_that_goes_while_a_tag_is_moved_to_it_is_kept_again(front, manif
 
 def test_cached_bytes_do_not_outlive_the_row(front, manifests):
     data = push_image(front, "a", "v1")
-    front.run(manifests.open(manifests.get(A, V1)))
+    front.run(manifests.pull(A, V1))
     front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
     for reference in (V1, digest_of(data)):
         with pytest.raises(ManifestUnknown):
-            manifests.get(A, reference)
+            front.run(manifests.pull(A, reference))
     with front.unchanged(), pytest.raises(ManifestUnknown):
         front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
 
@@ -245,9 +245,9 @@ def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests
     data = push_image(front, "a", "v1")
 
     async def others(*_arguments, **_how):
-        return None
+        return TagsChanged()
 
-    monkeypatch.setattr(front.kept.stores.metadata, "remove_manifest", others)
+    monkeypatch.setattr(front.kept.stores.rows.manifests, "remove_manifest", others)
     with front.unchanged(), pytest.raises(Unavailable):
         front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
 
@@ -291,7 +291,7 @@ def test_parts_that_are_missing_are_named_before_those_of_another_size(front, ma
 
 
 def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
-    lenient = Manifests(front.kept.stores.metadata, front.kept.stores.content, Required(blobs=False, children=False))
+    lenient = Manifests(front.kept.stores.rows, front.kept.stores.content, Required(blobs=False, children=False))
     document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
     assert put(front, lenient, V1, document).digest == digest_of(document)
     front.push_blob("a", b"layer")
@@ -300,7 +300,7 @@ def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
 
 
 def test_a_manifest_that_is_held_with_a_wrong_size_can_still_be_tagged(front, manifests):
-    lenient = Manifests(front.kept.stores.metadata, front.kept.stores.content, Required(blobs=False))
+    lenient = Manifests(front.kept.stores.rows, front.kept.stores.content, Required(blobs=False))
     document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
     put(front, lenient, V1, document)
     with front.unchanged(), pytest.raises(Several) as missing:
@@ -332,7 +332,7 @@ def test_a_push_on_a_condition_that_fails_changes_nothing_and_says_what_is_there
 def test_a_push_that_was_overtaken_leaves_only_content_that_is_collected(front, manifests, monkeypatch):
     old = digest_of(push_image(front, "a", "v1"))
     new = encode(image(annotations={"new": ""}))
-    rows = front.kept.stores.metadata
+    rows = front.kept.stores.rows.manifests
     put_rows = rows.put_manifest
 
     async def overtaken(*arguments, **how):
@@ -343,8 +343,8 @@ def test_a_push_that_was_overtaken_leaves_only_content_that_is_collected(front, 
     monkeypatch.setattr(rows, "put_manifest", overtaken)
     with pytest.raises(PreconditionFailed):
         put(front, manifests, V1, new, precondition=Precondition(one_of=frozenset({old})))
-    assert rows.page_unheld(front.clock.now() + 1, 9) == [digest_of(new)]
-    assert rows.find_manifest(A, digest_of(new)) is None
+    assert front.run(front.kept.stores.rows.garbage.page_unheld(front.clock.now() + 1, 9)) == [digest_of(new)]
+    assert front.run(rows.find_manifest(A, digest_of(new))) is None
 
 
 def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
@@ -391,7 +391,7 @@ def test_all_annotations_are_kept_when_they_have_room(annotations):
     [(Required(), False, False), (Required(children=False), False, True), (Required(blobs=False), True, False)],
 )
 def test_only_required_parts_must_be_there(front, required, image_accepted, index_accepted):
-    manifests = Manifests(front.kept.stores.metadata, front.kept.stores.content, required)
+    manifests = Manifests(front.kept.stores.rows, front.kept.stores.content, required)
     for data, accepted in ((encode(image(b"x")), image_accepted), (encode(index(b"x")), index_accepted)):
         if accepted:
             assert put(front, manifests, V1, data).digest == digest_of(data)

@@ -19,7 +19,7 @@ names = st.lists(st.text("abc", min_size=1, max_size=4), unique=True).map(sorted
 
 
 def query_of(items, asked=None):
-    def query(after, size):
+    async def query(after, size):
         if asked is not None:
             asked.append(size)
         return [item for item in items if after is None or item > after][:size]
@@ -95,11 +95,11 @@ def test_large_pages_wait_for_each_other_and_small_ones_for_none(monkeypatch):
     items, filling, most = [f"{number:03}" for number in range(100)], set(), []
 
     def query(page):
-        def read(after, size):
+        async def read(after, size):
             if after is not None:
                 filling.add(page)
                 most.append(len(filling))
-            return query_of(items)(after, size)
+            return await query_of(items)(after, size)
 
         return read
 

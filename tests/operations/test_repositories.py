@@ -13,7 +13,7 @@ from support.documents import push_image
 def repositories(front):
     for name in ("b", "a/b", "a", "a/b/c", "a-b"):
         push_image(front, name, "v1")
-    return Repositories(front.kept.stores.metadata)
+    return Repositories(front.kept.stores.rows.repositories)
 
 
 def names(repositories, *, last=None, limit=100, visible=lambda _: True):

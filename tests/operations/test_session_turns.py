@@ -30,7 +30,7 @@ def row(front, uploads):
 
 @pytest.fixture
 def turns(front):
-    return Turns(front.kept.stores.metadata, front.kept.stores.uploads)
+    return Turns(front.kept.stores.rows.sessions, front.kept.stores.uploads)
 
 
 class Client:
@@ -56,14 +56,14 @@ class Client:
 @pytest.fixture
 def claimed(front, monkeypatch):
     """Is set once a session has been claimed."""
-    event, claim = asyncio.Event(), front.kept.stores.metadata.claim_session
+    event, claim = asyncio.Event(), front.kept.stores.rows.sessions.claim_session
 
     async def claim_and_tell(session):
         row = await claim(session)
         event.set()
         return row
 
-    monkeypatch.setattr(front.kept.stores.metadata, "claim_session", claim_and_tell)
+    monkeypatch.setattr(front.kept.stores.rows.sessions, "claim_session", claim_and_tell)
     return event
 
 
@@ -98,7 +98,7 @@ def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, 
         return result
 
     result = front.run(scenario())
-    found = front.kept.stores.metadata.find_session(row.session)
+    found = front.kept.stores.rows.sessions.find_session(row.session)
     if newer == "a chunk":
         assert found == result
         assert (found.received, found.received_digest) == (len(NEW), digest_of(NEW))
@@ -145,7 +145,7 @@ def test_a_block_that_takes_long_to_end_is_cancelled_once(front, turns, row, mon
 
     async def slow_to_end(turn):
         async with turn.watched():
-            await front.kept.stores.metadata.claim_session(row.session)
+            await front.kept.stores.rows.sessions.claim_session(row.session)
             try:
                 await asyncio.sleep(10)
             finally:
@@ -203,13 +203,13 @@ def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uplo
                 await uploads.append(row, Chunk(stream_of(NEW)))  # it found the session free
             pauses.append(True)
 
-        waiting = Turns(front.kept.stores.metadata, store, pause=pause)
+        waiting = Turns(front.kept.stores.rows.sessions, store, pause=pause)
         with pytest.raises(UploadTaken):
             async with waiting.take(row, claim=True):
                 pass
 
     front.run(scenario())
-    assert front.kept.stores.metadata.find_session(row.session).received == len(NEW)
+    assert front.kept.stores.rows.sessions.find_session(row.session).received == len(NEW)
 
 
 def test_a_request_that_does_not_let_go_leaves_the_newer_one_refused(front, row, monkeypatch):
@@ -220,7 +220,7 @@ def test_a_request_that_does_not_let_go_leaves_the_newer_one_refused(front, row,
         pauses.append(seconds)
 
     async def scenario():
-        turns = Turns(front.kept.stores.metadata, front.kept.stores.uploads, pause=pause)
+        turns = Turns(front.kept.stores.rows.sessions, front.kept.stores.uploads, pause=pause)
         async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
             with pytest.raises(UploadBusy) as busy:
                 async with turns.take(row, claim=True):
@@ -265,7 +265,7 @@ def test_a_request_ends_when_the_row_of_its_session_goes(front, uploads, row):
     async def scenario():
         silent = Client(OLD)
         first = await begun(uploads.append(row, silent.chunk), silent)
-        await front.kept.stores.metadata.remove_session(row.session)
+        await front.kept.stores.rows.sessions.remove_session(row.session)
         with pytest.raises(BlobUploadUnknown):
             await asyncio.wait_for(first, 5)
 
@@ -286,7 +286,7 @@ def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row,
                 looks.set()
                 raise StorageFault("read rows", "not now")
 
-            patch.setattr(front.kept.stores.metadata, "find_session", find)
+            patch.setattr(front.kept.stores.rows.sessions, "find_session", find)
             await looks.wait()
         client.goes_on.set()
         return await first

@@ -15,7 +15,7 @@ A = parse_repository_name("a")
 
 @pytest.fixture
 def tags(front):
-    return Tags(front.kept.stores.metadata)
+    return Tags(front.kept.stores.rows.tags, front.kept.stores.rows.repositories)
 
 
 def everything(tags, **how):

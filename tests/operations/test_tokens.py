@@ -66,7 +66,7 @@ def found(tokens, secret):
     """Find a token as a request does, and let what goes on behind it end."""
 
     async def request():
-        row = tokens.find(secret)
+        row = await tokens.find(secret)
         await tokens.settle()
         return row
 
@@ -75,7 +75,7 @@ def found(tokens, secret):
 
 def test_the_secret_is_returned_once_and_kept_as_a_hash_only(tokens, rows, clock):
     row, secret = create(tokens, expires=clock.now() + 1, scopes=["repository:a:pull"])
-    assert row == rows.find_token_by_id(row.token_id)
+    assert row == asyncio.run(rows.find_token_by_id(row.token_id))
     assert (row.owner, row.description, row.created) == ("alice", "ci", clock.now())
     assert (row.expires, row.scopes, row.last_used) == (clock.now() + 1, ("repository:a:pull",), None)
     assert row.secret_hash == f"hash of {secret}".encode()
@@ -86,10 +86,10 @@ def test_the_secret_is_returned_once_and_kept_as_a_hash_only(tokens, rows, clock
 def test_a_token_is_found_by_its_secret_and_by_its_id(tokens):
     row, secret = create(tokens)
     create(tokens)
-    assert tokens.get(row.token_id) == row
+    assert asyncio.run(tokens.get(row.token_id)) == row
     assert found(tokens, secret) == row
     assert found(tokens, row.token_id) is None
-    assert tokens.get(secret) is None
+    assert asyncio.run(tokens.get(secret)) is None
 
 
 def test_a_use_is_noted_once_a_minute(tokens, rows, clock):
@@ -101,7 +101,7 @@ def test_a_use_is_noted_once_a_minute(tokens, rows, clock):
     clock.advance(30)
     found(tokens, secret)
     assert rows.touches == 2
-    assert tokens.get(row.token_id).last_used == clock.now()
+    assert asyncio.run(tokens.get(row.token_id)).last_used == clock.now()
 
 
 def test_a_use_that_another_process_noted_is_not_noted_again(tokens, rows, clock):
@@ -116,7 +116,7 @@ def test_a_use_is_noted_behind_the_request(tokens, rows):
     _, secret = create(tokens)
 
     async def request():
-        assert tokens.find(secret) is not None
+        assert await tokens.find(secret) is not None
         assert rows.touches == 0
         await tokens.settle()
         assert rows.touches == 1
@@ -152,22 +152,22 @@ def test_an_expired_token_is_still_found(tokens, clock):
 
 def test_tokens_are_listed_by_owner_or_all(tokens):
     made = [create(tokens, owner="ab"[number % 2])[0] for number in range(5)]
-    assert list(tokens.page(None, last=None, limit=9).rows) == made
-    page = tokens.page("a", last=None, limit=2)
+    assert list(asyncio.run(tokens.page(None, last=None, limit=9)).rows) == made
+    page = asyncio.run(tokens.page("a", last=None, limit=2))
     assert list(page.rows) == [made[0], made[2]]
     assert page.more
-    rest = tokens.page("a", last=made[2].token_id, limit=2)
+    rest = asyncio.run(tokens.page("a", last=made[2].token_id, limit=2))
     assert list(rest.rows) == [made[4]]
     assert not rest.more
-    assert not tokens.page(None, last=None, limit=5).more
-    assert not tokens.page(None, last=None, limit=0).rows
+    assert not asyncio.run(tokens.page(None, last=None, limit=5)).more
+    assert not asyncio.run(tokens.page(None, last=None, limit=0)).rows
 
 
 def test_a_page_of_tokens_is_bounded(tokens):
     made = [create(tokens)[0] for _ in range(LISTED + 1)]
-    page = tokens.page(None, last=None, limit=10_000)
+    page = asyncio.run(tokens.page(None, last=None, limit=10_000))
     assert (list(page.rows), page.more) == (made[:-1], True)
-    assert list(tokens.page(None, last=page.rows[-1].token_id, limit=10_000).rows) == made[-1:]
+    assert list(asyncio.run(tokens.page(None, last=page.rows[-1].token_id, limit=10_000)).rows) == made[-1:]
 
 
 def test_a_revoked_token_is_gone(tokens):
@@ -188,7 +188,7 @@ def test_all_tokens_of_an_owner_are_revoked_and_returned(tokens):
     other, _ = create(tokens, owner="bob")
     assert asyncio.run(tokens.revoke_all("alice")) == made
     assert asyncio.run(tokens.revoke_all("alice")) == []
-    assert list(tokens.page(None, last=None, limit=9).rows) == [other]
+    assert list(asyncio.run(tokens.page(None, last=None, limit=9)).rows) == [other]
 
 
 def test_an_expired_token_keeps_its_row_as_long_as_it_finishes_uploads():
@@ -230,7 +230,7 @@ def test_what_no_token_may_have_is_refused_and_nothing_is_kept(tokens, asked, fa
     with pytest.raises(TokenRequestInvalid) as caught:
         create(tokens, **asked)
     assert list(caught.value.facts) == [fact]
-    assert not tokens.page(None, last=None, limit=9).rows
+    assert not asyncio.run(tokens.page(None, last=None, limit=9)).rows
 
 
 def test_no_owner_gets_too_many(tokens, monkeypatch):
@@ -240,7 +240,7 @@ def test_no_owner_gets_too_many(tokens, monkeypatch):
     with pytest.raises(TooManyTokens):
         create(tokens)
     create(tokens, owner="bob")
-    assert len(tokens.page("alice", last=None, limit=9).rows) == 2
+    assert len(asyncio.run(tokens.page("alice", last=None, limit=9)).rows) == 2
 
 
 @pytest.mark.parametrize("kind", [TokenUnknown, TokenRequestInvalid, TooManyTokens])

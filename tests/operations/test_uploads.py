@@ -34,7 +34,9 @@ def make_uploads(front):
 
     def make(session_limit=10, session_share=10):
         return Uploads(
-            stores.metadata,
+            stores.rows.sessions,
+            stores.rows.blobs,
+            stores.rows.contents,
             stores.uploads,
             stores.content,
             clock=front.clock,
@@ -311,15 +313,15 @@ def test_a_damaged_file_is_healed_by_whoever_pushes_it_again(front, uploads, dam
 
 
 def test_content_that_is_being_replaced_cannot_be_collected(front, uploads, clock, monkeypatch):
-    digest, rows, store = front.push_blob("a", DATA), front.kept.stores.metadata, front.kept.stores.uploads
-    assert front.run(rows.remove_blob(A, digest))
+    digest, rows, store = front.push_blob("a", DATA), front.kept.stores.rows, front.kept.stores.uploads
+    assert front.run(rows.blobs.remove_blob(A, digest))
     publish, forgotten = store.publish, []
 
     async def publish_then_collect(session, blob):
         await publish(session, blob)
         clock.advance(1)
         remove = partial(front.kept.stores.content.remove, digest)
-        forgotten.append(await rows.forget(digest, before=clock.now(), remove=remove))
+        forgotten.append(await rows.garbage.forget(digest, before=clock.now(), remove=remove))
 
     clock.advance(1)
     monkeypatch.setattr(store, "publish", publish_then_collect)
@@ -330,20 +332,20 @@ def test_content_that_is_being_replaced_cannot_be_collected(front, uploads, cloc
 
 @pytest.mark.parametrize("way", ["one request", "a session"])
 def test_a_deletion_that_saw_a_push_arrive_is_not_undone_by_its_end(front, uploads, row, monkeypatch, way):
-    digest, rows, store = front.push_blob("a", DATA), front.kept.stores.metadata, front.kept.stores.uploads
-    assert front.run(rows.remove_blob(A, digest))
+    digest, rows, store = front.push_blob("a", DATA), front.kept.stores.rows, front.kept.stores.uploads
+    assert front.run(rows.blobs.remove_blob(A, digest))
     publish, deleted = store.publish, []
 
     async def publish_then_delete(session, blob):
         await publish(session, blob)
-        deleted.append(rows.find_blob(A, digest) is not None and await rows.remove_blob(A, digest))
+        deleted.append(await rows.blobs.find_blob(A, digest) is not None and await rows.blobs.remove_blob(A, digest))
 
     monkeypatch.setattr(store, "publish", publish_then_delete)
     if way == "one request":
         front.run(uploads.put(A, "ada", digest, chunk(DATA)))
     else:
         front.run(uploads.finish(row, digest, chunk(DATA)))
-        assert rows.find_session(row.session) is None
+        assert rows.sessions.find_session(row.session) is None
     assert deleted == [True]
     assert front.get(f"/v2/a/blobs/{digest}").status == 404
 
@@ -352,14 +354,14 @@ def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, 
     monkeypatch.setattr(front.kept.stores.content, "vouch", lambda *_: False)
     with pytest.raises((Unavailable, StorageFault)):
         front.run(uploads.finish(row, digest_of(DATA), chunk(DATA)))
-    assert front.kept.stores.metadata.find_blob(A, digest_of(DATA)) is None
+    assert front.run(front.kept.stores.rows.blobs.find_blob(A, digest_of(DATA))) is None
 
 
 def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, row, monkeypatch):
     async def gone(_row):
         return None
 
-    monkeypatch.setattr(front.kept.stores.metadata, "update_session", gone)
+    monkeypatch.setattr(front.kept.stores.rows.sessions, "update_session", gone)
     with pytest.raises(BlobUploadUnknown):
         front.run(uploads.append(row, chunk(DATA)))
 
@@ -376,7 +378,7 @@ def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_
 
     async def scenario():
         row = await uploads.start(A, "ada")
-        other = asyncio.create_task(stores.metadata.database.write(hold_up))
+        other = asyncio.create_task(stores.rows.sessions._database.write(hold_up))
         await asyncio.to_thread(writing.wait)
         cancelled = asyncio.create_task(uploads.append(row, chunk(b"good")))
         await asyncio.sleep(0.2)  # its bytes are written, its row waits
@@ -417,7 +419,7 @@ def test_a_session_whose_bytes_were_published_without_a_row_ends_instead_of_fail
         raise StorageFull("add a blob", "no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(front.kept.stores.metadata, "add_blob", full)
+        patch.setattr(front.kept.stores.rows.blobs, "add_blob", full)
         with pytest.raises(StorageFull):
             front.run(uploads.finish(row, digest, chunk()))
     with pytest.raises(BlobUploadUnknown):

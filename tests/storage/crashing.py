@@ -63,7 +63,7 @@ async def use(stores, acknowledge):
     data = b"manifest"
     manifest = manifest_of(data, children=(first.digest,))
     await stores.content.put(manifest.digest, data)
-    await stores.metadata.put_manifest(
+    await stores.rows.manifests.put_manifest(
         REPOSITORY,
         manifest,
         tags=[Tag("v1")],
@@ -72,9 +72,9 @@ async def use(stores, acknowledge):
     )
     acknowledge(REPOSITORY, manifest.digest)
     doomed = await push(stores, "c", b"doomed")
-    await stores.metadata.remove_blob(REPOSITORY, doomed.digest)
+    await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest)
     before = stores.clock.now() + 1
-    await stores.metadata.forget(doomed.digest, before=before, remove=lambda: stores.content.remove(doomed.digest))
+    await stores.rows.garbage.forget(doomed.digest, before=before, remove=lambda: stores.content.remove(doomed.digest))
     last = await push(stores, "d", b"last")
     acknowledge(REPOSITORY, last.digest)
 

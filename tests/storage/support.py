@@ -21,10 +21,11 @@ from simple_registry.storage.filesystem.upload_store import FilesystemUploadStor
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
-from simple_registry.storage.protocols import ContentStore, MetadataStore, UploadStore
-from simple_registry.storage.records import Blob, ManifestRow, ManifestStored
+from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
+from simple_registry.storage.records import Blob, BlobAdded, ManifestRow, ManifestStored
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 REPOSITORY = RepositoryName("team/app")
 OTHER = RepositoryName("team/other")
@@ -47,7 +48,7 @@ class ManualClock:
 class Stores:
     content: ContentStore
     uploads: UploadStore
-    metadata: MetadataStore
+    rows: Rows
     clock: ManualClock
 
     async def read(self, digest: Digest) -> bytes | None:
@@ -80,7 +81,7 @@ def yes(*_: object) -> bool:
 
 def memory_stores(clock: ManualClock) -> Stores:
     content = MemoryContentStore()
-    return Stores(content, MemoryUploadStore(content, clock), MemoryMetadataStore(clock), clock)
+    return Stores(content, MemoryUploadStore(content, clock), MemoryMetadataStore(clock).rows, clock)
 
 
 @contextmanager
@@ -98,13 +99,13 @@ def opened_stores(layout: Layout, clock: ManualClock, disk: Disk | None = None) 
     stores = Stores(
         FilesystemContentStore(layout, disk, threads),
         FilesystemUploadStore(layout, disk, threads),
-        SqliteMetadataStore(layout.database, clock),
+        rows_of(Database(layout.database), clock),
         clock,
     )
     try:
         yield stores
     finally:
-        run(stores.metadata.close())
+        run(stores.rows.close())
         threads.close()
 
 
@@ -115,12 +116,13 @@ async def push(stores: Stores, session: str, data: bytes, repository: Repository
         await writer.resume(0)
         await writer.append(stream_of(data[: len(data) // 2], data[len(data) // 2 :]))
         assert await writer.digest() == blob.digest
-        if stores.metadata.known(blob.digest):
-            await stores.metadata.add_blob(repository, blob, present=partial(stores.content.vouch, blob, None))
+        if await stores.rows.contents.known(blob.digest):
+            await stores.rows.blobs.add_blob(repository, blob, present=partial(stores.content.vouch, blob, None))
         await stores.uploads.publish(session, blob)
-        assert await stores.metadata.add_blob(
+        added = await stores.rows.blobs.add_blob(
             repository, blob, present=partial(stores.content.vouch, blob, None), session=session
         )
+        assert added == BlobAdded()
     await stores.uploads.remove(session)
     return blob
 
@@ -130,7 +132,7 @@ async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName =
     manifest = manifest_of(data, **values)
     blob = Blob(manifest.digest, manifest.size)
     await stores.content.put(manifest.digest, data)
-    put = await stores.metadata.put_manifest(
+    put = await stores.rows.manifests.put_manifest(
         repository, manifest, tags=(), parts=(), present=partial(stores.content.vouch, blob, None)
     )
     assert isinstance(put, ManifestStored)

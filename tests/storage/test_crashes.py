@@ -45,9 +45,9 @@ def check_acknowledged(stores, path):
     for line in lines:
         repository, text = line.split()
         digest = parse_digest(text)
-        rows = stores.metadata
-        found = rows.find_blob(RepositoryName(repository), digest) or rows.find_manifest(
-            RepositoryName(repository), digest
+        rows = stores.rows
+        found = run(rows.blobs.find_blob(RepositoryName(repository), digest)) or run(
+            rows.manifests.find_manifest(RepositoryName(repository), digest)
         )
         assert found is not None
         data = run(stores.read(digest))

@@ -25,9 +25,10 @@ from simple_registry.storage.memory.content_inspection import MemoryContentInspe
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def in_memory(clock: Clock) -> Kept:
             content.contents[digest] = data
 
     files = MemoryContentInspection(content, uploads)
-    return Kept(Stores(metadata=rows, content=content, uploads=uploads), snapshot, rows, files, write)
+    return Kept(Stores(rows=rows.rows, content=content, uploads=uploads), snapshot, rows, files, write)
 
 
 @contextmanager
@@ -79,7 +80,7 @@ def on_disk(directory: Path, clock: Clock) -> Iterator[Kept]:
     layout, disk, threads = claim.layout, Disk(), Threads()
     migrate(layout.database)
     stores = Stores(
-        metadata=SqliteMetadataStore(layout.database, clock=clock),
+        rows=rows_of(Database(layout.database), clock),
         content=FilesystemContentStore(layout, disk, threads),
         uploads=FilesystemUploadStore(layout, disk, threads),
     )

@@ -169,7 +169,7 @@ class Authenticator:
         if hashed in rules.tokens:
             return _static(rules, Proof(Source.STATIC_TOKEN, hashed.hex()))
         if text.startswith(ISSUED_PREFIX):
-            row = self._tokens.find(text)
+            row = await self._tokens.find(text)
             return None if row is None else await self._issued(rules, row)
         if text.count(".") != _JWT_DOTS:
             return None
@@ -209,7 +209,7 @@ class Authenticator:
             case Source.STATIC_TOKEN:
                 return _static(rules, proof)
             case Source.ISSUED_TOKEN:
-                row = self._tokens.get(proof.reference)
+                row = await self._tokens.get(proof.reference)
                 if row is None:
                     raise InvalidToken(note="the token behind it was revoked")
                 return await self._issued(rules, row)

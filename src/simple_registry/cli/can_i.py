@@ -131,7 +131,7 @@ def _of_token(text: str, data_dir: str | None, rules: AccessRules) -> tuple[Call
 
 async def _find(secret: str, data_dir: Path) -> TokenRow | None:
     async with open_tokens(data_dir) as tokens:
-        return tokens.find(secret)
+        return await tokens.find(secret)
 
 
 def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, str]:

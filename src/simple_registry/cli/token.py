@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import pwd
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -79,7 +79,7 @@ async def _list(asked: argparse.Namespace, settings: Settings, stdout: TextIO, _
     if asked.id:
         raise UsageError("write: token list [-user NAME] [-json]")
     async with open_tokens(settings.data_dir) as tokens:
-        rows = list(_all(tokens, asked.user))
+        rows = [row async for row in _all(tokens, asked.user)]
     if asked.json:
         stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
     else:
@@ -192,12 +192,13 @@ def _users(directories: Iterable[Path]) -> set[str]:
     return {document.name for document in documents if document.kind == "User"}
 
 
-def _all(tokens: Tokens, owner: str | None) -> Iterable[TokenRow]:
+async def _all(tokens: Tokens, owner: str | None) -> AsyncIterator[TokenRow]:
     last: str | None = None
     more = True
     while more:
-        page = tokens.page(owner, last=last, limit=_PAGE)
-        yield from page.rows
+        page = await tokens.page(owner, last=last, limit=_PAGE)
+        for row in page.rows:
+            yield row
         last, more = (page.rows[-1].token_id, page.more) if page.rows else (None, False)
 
 

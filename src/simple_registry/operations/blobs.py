@@ -34,7 +34,7 @@ class Blobs:
 
         Raises: BlobUnknown.
         """
-        blob = self._rows.find_blob(repository, digest)
+        blob = await self._rows.find_blob(repository, digest)
         if blob is None:
             raise BlobUnknown(digest=str(digest))
         content = await self._content.open(digest)
@@ -50,15 +50,15 @@ class Blobs:
         Returns `None` when that cannot be, also for lack of the file, so that the client uploads it; the answer reveals
         nothing about repositories the caller may not read.
         """
-        for holder in (source,) if source is not None else self._holders(digest):
+        for holder in (source,) if source is not None else await self._holders(digest):
             if visible(holder):
                 blob = await self._rows.mount_blob(repository, digest, holder, present=self._content.present)
                 if blob is not None:
                     return blob
         return None
 
-    def _holders(self, digest: Digest) -> tuple[RepositoryName, ...]:
-        return tuple(self._rows.page_holders(digest, None, HOLDERS_ASKED))
+    async def _holders(self, digest: Digest) -> tuple[RepositoryName, ...]:
+        return tuple(await self._rows.page_holders(digest, None, HOLDERS_ASKED))
 
     async def delete(
         self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
@@ -68,7 +68,7 @@ class Blobs:
         Raises: BlobUnknown, PreconditionFailed.
         """
         # A digest names itself for as long as it names anything, so this needs no transaction.
-        if not precondition.holds(digest) and self._rows.find_blob(repository, digest) is not None:
+        if not precondition.holds(digest) and await self._rows.find_blob(repository, digest) is not None:
             raise PreconditionFailed(reference=str(digest), current=str(digest))
         if not await self._rows.remove_blob(repository, digest):
             raise BlobUnknown(digest=str(digest))

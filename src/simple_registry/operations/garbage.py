@@ -8,7 +8,6 @@ the machine's clock makes nothing older (`ageing`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from simple_registry.operations.ageing import LATER, Ageing
 from simple_registry.operations.tokens import EXPIRED_KEPT
@@ -31,16 +30,13 @@ class Collected:
     tokens: int = 0
 
 
-class GarbageStore(GarbageRows, TokenRows, Protocol):
-    """The rows that the collector needs."""
-
-
 class Garbage:
     """The collector. Safe beside any other operation, in any process."""
 
     def __init__(
         self,
-        rows: GarbageStore,
+        rows: GarbageRows,
+        tokens: TokenRows,
         content: ContentStore,
         uploads: Uploads,
         *,
@@ -56,6 +52,7 @@ class Garbage:
         Sessions of others go after `grace` seconds, too.
         """
         self._rows = rows
+        self._tokens = tokens
         self._content = content
         self._uploads = uploads
         self._ageing = ageing
@@ -67,17 +64,17 @@ class Garbage:
     async def collect(self) -> Collected:
         """Do one round."""
         future = self._ageing.future()
-        if self._rows.is_dated_after(future):
+        if await self._rows.is_dated_after(future):
             await self._rows.bring_back(future, to=future - LATER)
         before = self._ageing.before(self._grace)
         sessions = await self._uploads.expire(
             self._ageing.before(self._session_life), known=self._known, unknown_before=before
         )
         contents = 0
-        for digest in self._rows.page_unheld(before, BATCH):
+        for digest in await self._rows.page_unheld(before, BATCH):
             remove = partial(self._content.remove, digest)
             contents += await self._rows.forget(digest, before=before, remove=remove)
-        tokens = await self._rows.remove_expired_tokens(self._ageing.before(EXPIRED_KEPT))
+        tokens = await self._tokens.remove_expired_tokens(self._ageing.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
         return Collected(sessions, contents, tokens)
 
@@ -87,12 +84,12 @@ class Garbage:
         A day, since documents may be lost by mistake, and put back. A mark after `future` is of a clock that was wrong.
         """
         removed = 0
-        for owner, since in self._rows.token_owners().items():
+        for owner, since in (await self._tokens.token_owners()).items():
             if self._is_user(owner):
                 if since is not None:
-                    await self._rows.mark_owner(owner, None)
+                    await self._tokens.mark_owner(owner, None)
             elif since is None or since > future:
-                await self._rows.mark_owner(owner, future - LATER)
+                await self._tokens.mark_owner(owner, future - LATER)
             elif since < self._ageing.before(UNKNOWN_KEPT):
-                removed += len(await self._rows.remove_tokens_of(owner))
+                removed += len(await self._tokens.remove_tokens_of(owner))
         return removed

@@ -27,10 +27,12 @@ from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
-from simple_registry.storage.protocols import ContentStore, MetadataStore
+from simple_registry.storage.protocols import ContentStore, Rows
 from simple_registry.storage.records import (
     Blob,
     DescribedPart,
+    ManifestAbsent,
+    ManifestRemoved,
     ManifestRow,
     ManifestStored,
     Part,
@@ -86,36 +88,37 @@ class Pushed:
 class Manifests:
     """The operations on manifests."""
 
-    def __init__(self, rows: MetadataStore, content: ContentStore, required: Required) -> None:
+    def __init__(self, rows: Rows, content: ContentStore, required: Required) -> None:
         """Work on these stores, and ask pushed manifests for the `required` parts."""
-        self._rows = rows
+        self._rows = rows.manifests
+        self._tags = rows.tags
+        self._contents = rows.contents
         self._content = content
         self._required = required
         self._large_reads = asyncio.Semaphore(LARGE_READS)
         self._large_pushes = asyncio.Semaphore(LARGE_PUSHES)
         self.cache = ManifestCache(CACHE_SIZE)
 
-    def get(self, repository: RepositoryName, reference: Reference) -> StoredManifest:
-        """Return the manifest that the tag points at, or that has the digest.
+    async def pull(self, repository: RepositoryName, reference: Reference) -> tuple[StoredManifest, Content]:
+        """Return the manifest that the tag points at, or that has the digest, with its content.
+
+        The bytes hash to the digest; those of a large manifest stay in their file. A manifest whose file was removed or
+        changed by other programs counts as absent, so that clients push it again. The store is asked each time, so that
+        all processes give the same answer, whatever they cache.
 
         Raises: ManifestUnknown.
         """
-        if isinstance(reference, Digest):
-            row = self._rows.find_manifest(repository, reference)
-        else:
-            row = self._rows.find_tagged(repository, reference)
+        row = await self._find(repository, reference)
         if row is None:
             raise ManifestUnknown(reference=str(reference))
-        return row
+        return row, await self._open(row)
 
-    async def open(self, row: StoredManifest) -> Content:
-        """Return the content of a manifest that `get` gave, whose bytes hash to its digest: a large one in its file.
+    async def _find(self, repository: RepositoryName, reference: Reference) -> StoredManifest | None:
+        if isinstance(reference, Digest):
+            return await self._rows.find_manifest(repository, reference)
+        return await self._rows.find_tagged(repository, reference)
 
-        A manifest whose file somebody removed or changed behind our back counts as absent, so that clients push it
-        again. The file is asked for every time: all processes give the same answer, whatever they remember.
-
-        Raises: ManifestUnknown, also when the manifest went in between.
-        """
+    async def _open(self, row: StoredManifest) -> Content:
         content = await self._content.open(row.digest)
         if content is None or content.size != row.size:
             raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone or damaged")
@@ -180,16 +183,16 @@ class Manifests:
         Raises: ManifestUnknown, PreconditionFailed, Unavailable when tags come too fast, and what `insist` raises.
         """
         for _attempt in range(DELETE_ATTEMPTS):
-            tags = self._rows.tags_of(repository, digest)
+            tags = await self._tags.tags_of(repository, digest)
             await in_turns(tags, insist)  # there may be any number of them
             # A digest names itself for as long as it names anything, so this needs no transaction.
-            if not precondition.holds(digest) and self._rows.find_manifest(repository, digest) is not None:
+            if not precondition.holds(digest) and await self._rows.find_manifest(repository, digest) is not None:
                 raise PreconditionFailed(reference=str(digest), current=str(digest))
-            removed = await self._rows.remove_manifest(repository, digest, tags=tags)
-            if removed is not None:
-                if not removed:
+            match await self._rows.remove_manifest(repository, digest, tags=tags):
+                case ManifestRemoved():
+                    return tags
+                case ManifestAbsent():
                     raise ManifestUnknown(reference=str(digest))
-                return tags
         raise Unavailable(note=f"tags of {digest} changed {DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:
@@ -197,7 +200,7 @@ class Manifests:
         row = push.row
         # Before anything is written; `put_manifest` asks again in its transaction.
         if push.precondition != UNCONDITIONAL:
-            _require_named(push.precondition.unmet(self._named(repository, push)))
+            _require_named(push.precondition.unmet(await self._named(repository, push)))
         push = await self._with_parts(repository, push)
         blob = Blob(row.digest, row.size)
         kept = await self._stands(row)
@@ -228,27 +231,25 @@ class Manifests:
         Raises: Several.
         """
         unmet = await self._rows.unmet_parts(repository, push.parts, present=self._content.present)
-        if unmet and self._rows.find_manifest(repository, push.row.digest) is not None:
+        if unmet and await self._rows.find_manifest(repository, push.row.digest) is not None:
             held = {each.described: Blob(each.described.digest, each.held) for each in unmet if each.held is not None}
             push = replace(push, parts=[replace(part, blob=held.get(part.blob, part.blob)) for part in push.parts])
             unmet = [each for each in unmet if each.held is None]
         _require_parts(unmet)
         return push
 
-    def _named(self, repository: RepositoryName, push: "_Push") -> Iterator[tuple[Reference, Digest | None]]:
-        """Yield what a push is about to change, each with what it names now."""
-        for reference in push.tags or (push.row.digest,):
-            try:
-                yield reference, self.get(repository, reference).digest
-            except ManifestUnknown:
-                yield reference, None
+    async def _named(self, repository: RepositoryName, push: "_Push") -> Sequence[tuple[Reference, Digest | None]]:
+        """Return what a push is about to change, each with what it names now."""
+        references: Sequence[Reference] = push.tags or (push.row.digest,)
+        found = [await self._find(repository, reference) for reference in references]
+        return [(name, None if row is None else row.digest) for name, row in zip(references, found, strict=True)]
 
     async def _stands(self, row: ManifestRow) -> bool:
         """Tell whether the content is durable and intact already: then moving a tag needs no room on the disk."""
-        if not self._rows.known(row.digest):
+        if not await self._contents.known(row.digest):
             return False
         try:
-            await self.open(row.stored)
+            await self._open(row.stored)
         except ManifestUnknown:
             return False
         return True

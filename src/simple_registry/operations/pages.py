@@ -30,7 +30,7 @@ class Page(Generic[Item]):
 
 
 async def fill_page(
-    query: Callable[[str | None, int], Sequence[Item]],
+    query: Callable[[str | None, int], Awaitable[Sequence[Item]]],
     visible: Callable[[Sequence[Item]], Awaitable[Sequence[Item]]],
     last: str | None,
     limit: int,
@@ -55,7 +55,7 @@ async def fill_page(
             if turn is not None and len(items) >= BATCH:  # not before: a search that finds little delays nothing
                 await held.enter_async_context(turn)
                 turn = None
-            rows = query(after, size)
+            rows = await query(after, size)
             items += await visible(rows)
             await asyncio.sleep(0)  # a long search for the few that are visible leaves room for other requests
             if len(rows) < size:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed
@@ -10,21 +9,19 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, LARGE_PAGES, Page, fill_page, visible_of
 from simple_registry.storage.protocols import RepositoryRows, TagRows
+from simple_registry.storage.records import TagAbsent, TagRemoved
 
 TAGS_ASKED = 10_000
 """How many tags are looked at to find one that a caller may see; asking more would let a catalog take seconds."""
 
 
-class TagStore(TagRows, RepositoryRows, Protocol):
-    """The rows that tags need."""
-
-
 class Tags:
     """The operations on tags."""
 
-    def __init__(self, rows: TagStore) -> None:
+    def __init__(self, tags: TagRows, repositories: RepositoryRows) -> None:
         """Work on these rows."""
-        self._rows = rows
+        self._tags = tags
+        self._repositories = repositories
         self._large_pages = asyncio.Semaphore(LARGE_PAGES)
 
     async def page(
@@ -34,14 +31,14 @@ class Tags:
 
         Raises: NameUnknown.
         """
-        if not self._rows.has_repository(repository):
+        if not await self._repositories.has_repository(repository):
             raise NameUnknown(name=repository)
 
         async def seen(tags: Sequence[Tag]) -> Sequence[Tag]:
             return await visible_of(tags, visible)
 
-        def read(after: str | None, size: int) -> Sequence[Tag]:
-            return self._rows.page_tags(repository, after, size)
+        async def read(after: str | None, size: int) -> Sequence[Tag]:
+            return await self._tags.page_tags(repository, after, size)
 
         return await fill_page(read, seen, last, limit, large=self._large_pages)
 
@@ -49,7 +46,7 @@ class Tags:
         """Tell whether any of the first `TAGS_ASKED` tags is visible."""
         after: Tag | None = None
         for _ in range(TAGS_ASKED // BATCH):
-            tags = self._rows.page_tags(repository, after, BATCH)
+            tags = await self._tags.page_tags(repository, after, BATCH)
             if any(visible(tag) for tag in tags):
                 return True
             if len(tags) < BATCH:
@@ -65,9 +62,10 @@ class Tags:
 
         Raises: ManifestUnknown, PreconditionFailed.
         """
-        digest = await self._rows.remove_tag(repository, tag, precondition=precondition)
-        if digest is None:
-            raise ManifestUnknown(reference=tag)
-        if isinstance(digest, PreconditionUnmet):
-            raise PreconditionFailed(reference=tag, current=str(digest.current))
-        return digest
+        match await self._tags.remove_tag(repository, tag, precondition=precondition):
+            case TagRemoved(digest):
+                return digest
+            case TagAbsent():
+                raise ManifestUnknown(reference=tag)
+            case PreconditionUnmet(current=current):
+                raise PreconditionFailed(reference=tag, current=str(current))

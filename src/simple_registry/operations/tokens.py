@@ -137,23 +137,23 @@ class Tokens:
             raise TooManyTokens(limit=PER_OWNER)
         return row, secret
 
-    def find(self, secret: str) -> TokenRow | None:
+    async def find(self, secret: str) -> TokenRow | None:
         """Return the token with this secret, which may have expired, and note in the background that it was used."""
-        row = self._rows.find_token(self._hash_secret(secret))
+        row = await self._rows.find_token(self._hash_secret(secret))
         if row is not None:
             self._touch(row)
         return row
 
-    def get(self, token_id: str) -> TokenRow | None:
+    async def get(self, token_id: str) -> TokenRow | None:
         """Return the token of this id, which may have expired."""
-        return self._rows.find_token_by_id(token_id)
+        return await self._rows.find_token_by_id(token_id)
 
-    def page(self, owner: str | None, *, last: str | None, limit: int) -> TokenPage:
+    async def page(self, owner: str | None, *, last: str | None, limit: int) -> TokenPage:
         """Return up to `limit` tokens (and `LISTED`) of an owner, or of all, oldest first, after the id `last`."""
         if limit == 0:
             return TokenPage((), more=False)
         limit = min(limit, LISTED)
-        rows = self._rows.page_tokens(owner, last, limit + 1)
+        rows = await self._rows.page_tokens(owner, last, limit + 1)
         return TokenPage(rows[:limit], more=len(rows) > limit)
 
     async def revoke(self, token_id: str, owner: str | None) -> TokenRow:
@@ -161,7 +161,7 @@ class Tokens:
 
         Raises: TokenUnknown, whether there is none or it belongs to somebody else.
         """
-        row = self._rows.find_token_by_id(token_id)
+        row = await self._rows.find_token_by_id(token_id)
         if row is None or owner not in (None, row.owner) or not await self._rows.remove_token(token_id):
             raise TokenUnknown(token=token_id[:64])
         return row

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
 
 from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
@@ -33,8 +32,15 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.session_turns import Turn, Turns
-from simple_registry.storage.protocols import BlobRows, ContentStore, SessionRows, UploadStore, UploadWriter
-from simple_registry.storage.records import Blob, SessionRow
+from simple_registry.storage.protocols import (
+    BlobRows,
+    ContentRows,
+    ContentStore,
+    SessionRows,
+    UploadStore,
+    UploadWriter,
+)
+from simple_registry.storage.records import Blob, BlobAdded, ContentRemoved, SessionRow
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 
@@ -46,10 +52,6 @@ ROOM_ATTEMPTS = 3
 
 EMPTY_PAGE = 10
 """Sessions of a share that are read at a time to find one that receives nothing."""
-
-
-class UploadRows(BlobRows, SessionRows, Protocol):
-    """The rows that uploads need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class Uploads:
 
     def __init__(
         self,
-        rows: UploadRows,
+        rows: SessionRows,
+        blobs: BlobRows,
+        contents: ContentRows,
         uploads: UploadStore,
         content: ContentStore,
         *,
@@ -77,6 +81,8 @@ class Uploads:
     ) -> None:
         """Work on these stores, with at most `session_limit` sessions open at once, `session_share` of one identity."""
         self._rows = rows
+        self._blobs = blobs
+        self._contents = contents
         self._uploads = uploads
         self._content = content
         self._clock = clock
@@ -286,15 +292,19 @@ class Uploads:
             raise DigestInvalid(expected=str(expected), actual=str(actual))
         blob = Blob(expected, row.received)
         held = False
-        if self._rows.known(expected):
+        if await self._contents.known(expected):
             # Held before its file is replaced: the collector, late for the old file, would remove the new one.
-            held = await self._rows.add_blob(row.repository, blob, present=partial(self._content.vouch, blob, None))
+            vouch = partial(self._content.vouch, blob, None)
+            held = await self._blobs.add_blob(row.repository, blob, present=vouch) == BlobAdded()
         placed = await self._uploads.publish(row.session, blob)
         if held:
             # Never added twice: somebody who saw the blob may have deleted it since, and that came later.
             await self._rows.remove_session(row.session)
-        elif not await self._rows.add_blob(
-            row.repository, blob, present=partial(self._content.vouch, blob, placed), session=row.session
+        elif (
+            await self._blobs.add_blob(
+                row.repository, blob, present=partial(self._content.vouch, blob, placed), session=row.session
+            )
+            == ContentRemoved()
         ):
             raise Unavailable(note=f"content of {expected} vanished")
         return blob

@@ -2,24 +2,25 @@
 
     put / publish ──► the content store   bytes by digest
     append        ──► the upload store    bytes of open sessions
-    rows          ──► the metadata store  repositories, membership, manifests, tags, sessions, tokens
+    rows          ──► the row stores      repositories, membership, manifests, tags, sessions, tokens
 
 Integrity stands in front: digests and order are checked by `operations`, so a store trusts what it is given. Absence
-is an answer (`None`, `False`); failure is a `StorageFault`. Reads of rows are plain functions, since they are point
-reads of microseconds; whatever waits for a disk is a coroutine. A coroutine that writes returns only when what it
-did survives a power cut, unless it says otherwise.
+is an answer (`None`, `False`); failure is a `StorageFault`. Whatever may wait, for a disk
+or for a server, is a coroutine. One that writes returns only when what it did survives a power cut, unless its
+docstring says otherwise.
 
 The order of a push, which makes "acknowledged" mean "kept":
 bytes durable → name durable → row durable. A row never stands without its file. When content goes, the row goes first.
 A push of content that has a row already holds it before it replaces the file, so that nobody removes the new one.
 A row that makes content reachable is written in the same transaction that asks `present()` whether the file is
-there, under the lock that `MetadataStore.forget` holds while it unlinks: nobody can take away what was just found.
+there, under the lock that `GarbageRows.forget` holds while it unlinks: nobody can take away what was just found.
 Where no row vouches for the content yet, being there is not enough, since another push may just have named its file and
 not yet made the name durable: then `ContentStore.vouch` sees to it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -30,13 +31,20 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.records import (
     Blob,
+    BlobAdded,
+    ContentRemoved,
     DescribedPart,
+    ManifestAbsent,
+    ManifestRemoved,
     ManifestRow,
     ManifestStored,
     PartsUnmet,
     Placed,
     SessionRow,
     StoredManifest,
+    TagAbsent,
+    TagRemoved,
+    TagsChanged,
     TokenRow,
     UnmetPart,
 )
@@ -73,7 +81,7 @@ class ContentStore(Protocol):
         ...
 
     def remove(self, digest: Digest) -> None:
-        """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        """Remove content; called only by `GarbageRows.forget`'s callback. Absent content is fine."""
         ...
 
     def check(self) -> None:
@@ -168,15 +176,11 @@ class UploadStore(Protocol):
 class BlobRows(Protocol):
     """Which repository holds which blob."""
 
-    def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+    async def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
         """Return the blob if this repository holds it as a blob."""
         ...
 
-    def known(self, digest: Digest) -> bool:
-        """Tell whether any row, of any repository or none, vouches for a durable file of this digest."""
-        ...
-
-    def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
+    async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold this blob, in order of name, beginning after `after`."""
         ...
 
@@ -187,11 +191,11 @@ class BlobRows(Protocol):
         *,
         present: Callable[[bool], bool],
         session: str | None = None,
-    ) -> bool:
+    ) -> BlobAdded | ContentRemoved:
         """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
 
-        `present` is told in the transaction whether a row vouches for the content already; when it says that the
-        content is gone, `False` is returned and nothing was changed.
+        `present` gets, in the transaction, whether a row vouches for the content already, and returns whether the
+        content is there.
         """
         ...
 
@@ -213,11 +217,11 @@ class BlobRows(Protocol):
 class ManifestRows(Protocol):
     """The manifests of repositories, and what refers to what."""
 
-    def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
+    async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it."""
         ...
 
-    def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
+    async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at, as of one moment."""
         ...
 
@@ -240,21 +244,20 @@ class ManifestRows(Protocol):
         parts: Sequence[DescribedPart],
         present: Callable[[bool], bool],
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
-        `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` is told
-        whether a row vouches for the manifest's own content already. Returns `None` when that says that it is gone.
+        `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` as in
+        `BlobRows.add_blob`.
 
         When it is not stored, nothing was changed, except that its content, which has a file by then, counts as unheld.
         """
         ...
 
-    async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
-        """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment.
-
-        Returns whether it was there, or `None` when other tags point at it (then nothing was changed).
-        """
+    async def remove_manifest(
+        self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
+    ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        """Remove the manifest from the repository, and `tags`, which must be all that point at it at that moment."""
         ...
 
     async def page_referrers(
@@ -277,32 +280,29 @@ class ManifestRows(Protocol):
 class TagRows(Protocol):
     """The tags of repositories, in ASCII order."""
 
-    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+    async def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
         ...
 
-    def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
+    async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         ...
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
-    ) -> Digest | PreconditionUnmet | None:
-        """Remove this tag only, if it is there and the precondition holds.
-
-        Returns what it pointed at, `None` when it was not there.
-        """
+    ) -> TagRemoved | TagAbsent | PreconditionUnmet:
+        """Remove this tag only, if it is there and the precondition holds."""
         ...
 
 
 class RepositoryRows(Protocol):
     """Repositories. One exists from its first blob or manifest on."""
 
-    def has_repository(self, repository: RepositoryName) -> bool:
+    async def has_repository(self, repository: RepositoryName) -> bool:
         """Tell whether the repository exists."""
         ...
 
-    def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
+    async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
         ...
 
@@ -358,15 +358,15 @@ class SessionRows(Protocol):
 class TokenRows(Protocol):
     """Tokens that the registry issued. A token that was revoked has no row; one that expired keeps it for a while."""
 
-    def find_token(self, secret_hash: bytes) -> TokenRow | None:
+    async def find_token(self, secret_hash: bytes) -> TokenRow | None:
         """Return the token whose secret has this hash."""
         ...
 
-    def find_token_by_id(self, token_id: str) -> TokenRow | None:
+    async def find_token_by_id(self, token_id: str) -> TokenRow | None:
         """Return the token of this id."""
         ...
 
-    def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
+    async def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
         """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
         ...
 
@@ -389,7 +389,7 @@ class TokenRows(Protocol):
         """Remove the tokens that expired before this time. Returns how many."""
         ...
 
-    def token_owners(self) -> Mapping[str, float | None]:
+    async def token_owners(self) -> Mapping[str, float | None]:
         """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
         ...
 
@@ -402,10 +402,18 @@ class TokenRows(Protocol):
         ...
 
 
+class ContentRows(Protocol):
+    """The content that rows vouch for."""
+
+    async def known(self, digest: Digest) -> bool:
+        """Return whether any row, of any repository or none, vouches for durable bytes of this digest."""
+        ...
+
+
 class GarbageRows(Protocol):
     """Content that no repository holds any more, and the times by which things get old."""
 
-    def is_dated_after(self, future: float) -> bool:
+    async def is_dated_after(self, future: float) -> bool:
         """Tell whether content counts as unheld, or a session as touched, since later than this time."""
         ...
 
@@ -413,7 +421,7 @@ class GarbageRows(Protocol):
         """Date what `is_dated_after` finds `to` this time: the clock was wrong when it was written."""
         ...
 
-    def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
+    async def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
         """Return content that no repository has held, as blob or manifest, since before this time."""
         ...
 
@@ -426,13 +434,20 @@ class GarbageRows(Protocol):
         ...
 
 
-class MetadataStore(BlobRows, ManifestRows, TagRows, RepositoryRows, SessionRows, TokenRows, GarbageRows, Protocol):
-    """All rows. The times in it come from the clock it was built with."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """All rows of one database. Each operation asks for those that it needs.
 
-    def check(self) -> None:
-        """Raise StorageFault unless rows can be read. Used by `/readyz`."""
-        ...
+    `check` raises StorageFault unless rows can be read; `close` finishes the writes under way.
+    """
 
-    async def close(self) -> None:
-        """Finish the writes under way and let go."""
-        ...
+    blobs: BlobRows
+    manifests: ManifestRows
+    tags: TagRows
+    repositories: RepositoryRows
+    sessions: SessionRows
+    tokens: TokenRows
+    contents: ContentRows
+    garbage: GarbageRows
+    check: Callable[[], None]
+    close: Callable[[], Awaitable[None]]

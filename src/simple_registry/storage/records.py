@@ -119,15 +119,55 @@ class UnmetPart:
     held: int | None
 
 
+# ---------------------------------------------------------------- what became of a change
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRemoved:
+    """Nothing was changed: the content is gone, and must be placed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobAdded:
+    """The repository holds the blob."""
+
+
 @dataclass(frozen=True, slots=True)
 class ManifestStored:
-    """A manifest was put; `previous` is what its tags pointed at before, `None` for those that were not there."""
+    """The repository holds the manifest; `previous` is what its tags pointed at before, `None` for new ones."""
 
     previous: Mapping[Tag, Digest | None]
 
 
 @dataclass(frozen=True, slots=True)
 class PartsUnmet:
-    """A manifest was not put: at least one of its parts is not as described."""
+    """The manifest was not stored: at least one of its parts is not as described."""
 
     parts: Sequence[UnmetPart]
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRemoved:
+    """The repository held the manifest and holds it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestAbsent:
+    """The repository did not hold the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagsChanged:
+    """Nothing was changed: the tags of the manifest are not those that the caller named."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagRemoved:
+    """The tag is gone; `digest` is what it pointed at."""
+
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class TagAbsent:
+    """There was no such tag."""

@@ -1,5 +1,7 @@
 """The endpoints that are about the registry itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from simple_registry.access.policy import Allowed, Refused
@@ -46,14 +48,14 @@ def test_head_equals_get(front, path):
     assert (head.status, head.stable_headers) == (got.status, got.stable_headers)
 
 
-def test_readiness_fails_when_the_stores_do_and_health_does_not(clock, monkeypatch):
+def test_readiness_fails_when_the_stores_do_and_health_does_not(clock):
     kept = in_memory(clock)
 
     def broken():
         raise StorageFault("read rows", "the disk is gone")
 
-    monkeypatch.setattr(kept.stores.metadata, "check", broken)
-    with Front(kept, clock) as front:
+    stores = replace(kept.stores, rows=replace(kept.stores.rows, check=broken))
+    with Front(replace(kept, stores=stores), clock) as front:
         reply = front.get("/readyz", user=None)
         assert (reply.status, reply.header("retry-after")) == (503, "1")
         assert b"disk" not in reply.body
@@ -110,7 +112,7 @@ def test_where_nothing_may_be_pulled_no_tag_is_asked_about(make_front, monkeypat
     front = make_front(rules=rules(*granted, users=["bob", "eve"]))
     for repository in ("lib/a", "lib/b", "team/a", "team/b"):
         push_tags(front, repository, ["v1", "open"] if repository == "team/b" else ["v1", "v2"])
-    rows, asked = front.kept.stores.metadata, []
+    rows, asked = front.kept.stores.rows.tags, []
     page_tags = rows.page_tags
     monkeypatch.setattr(rows, "page_tags", lambda name, *which: asked.append(name) or page_tags(name, *which))
     assert front.get("/v2/_catalog", user="eve").json == {"repositories": []}
@@ -123,6 +125,6 @@ def test_tags_that_may_not_be_pulled_are_not_gone_through(make_front, monkeypatc
     lists = binding("bob", ("tags", "GET"), "^team/app$")
     front = make_front(rules=rules(lists, users=["bob"]))
     push_tags(front, "team/app", ["v1", "v2"])
-    monkeypatch.setattr(front.kept.stores.metadata, "page_tags", None)
+    monkeypatch.setattr(front.kept.stores.rows.tags, "page_tags", None)
     reply = front.get("/v2/team/app/tags/list", user="bob")
     assert (reply.json["tags"], reply.header("link")) == ([], None)

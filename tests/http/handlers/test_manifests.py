@@ -682,7 +682,7 @@ def test_a_manifest_with_a_tag_that_may_not_go_stays_and_the_tag_is_not_named(ma
 def test_a_tag_that_comes_while_its_manifest_is_deleted_is_asked_about_too(make_front, monkeypatch):
     front = make_front()
     data = push_tags(front, "team/app", ["v1"])
-    rows = front.kept.stores.metadata
+    rows = front.kept.stores.rows.manifests
     remove, allowed, keeping = rows.remove_manifest, front.access.rules, make_front(policy=_KeepsSecrets())
 
     async def push_then_remove(*arguments, **how):

@@ -19,7 +19,7 @@ BEGINNING = str(BLOB.digest)[:9]
 @pytest.fixture
 def rows(stores, clock):
     if hasattr(stores.content, "contents"):
-        yield stores.metadata
+        yield stores.rows.blobs
     else:
         rows = SqliteRowInspection(stores.content._layout.database, clock)
         yield rows
@@ -124,7 +124,7 @@ def test_rows_are_told_in_pages(stores, rows):
     same = [blob for blob in map(blob_of, map(str.encode, map(str, range(2000)))) if str(blob.digest)[7:9] == "ab"]
     assert len(same) > 2
     for blob in same:
-        run(stores.metadata.add_blob(REPOSITORY, blob, present=yes))
+        run(stores.rows.blobs.add_blob(REPOSITORY, blob, present=yes))
     assert rows.totals() == (len(same), sum(blob.size for blob in same))
     assert rows.has_repositories()
     found, after = [], None
@@ -142,7 +142,7 @@ def test_uses_are_the_repositories_and_all_tags_above(stores, rows):
         await push(stores, "s", DATA, OTHER)
         image = await put_manifest(stores, b"image", children=(BLOB.digest,))
         index = manifest_of(b"index", children=(image.digest,))
-        await stores.metadata.put_manifest(REPOSITORY, index, tags=[Tag("v1"), Tag("v2")], parts=(), present=yes)
+        await stores.rows.manifests.put_manifest(REPOSITORY, index, tags=[Tag("v1"), Tag("v2")], parts=(), present=yes)
         assert await rows.uses(BLOB.digest, 10) == Uses((REPOSITORY, OTHER), (f"{REPOSITORY}:v1", f"{REPOSITORY}:v2"))
         assert await rows.uses(BLOB.digest, 1) == Uses((REPOSITORY,), (f"{REPOSITORY}:v1",))
         assert await rows.uses(digest_of(b"absent"), 1) == Uses((), ())
@@ -172,7 +172,7 @@ def test_missing_parts_are_told_in_pages(stores, rows):
 def test_sessions_are_told_in_pages(stores, rows):
     sessions = [SessionRow(name, REPOSITORY, "ada", "sha256", 0, None, 1.0, 1.0) for name in "abc"]
     for row in sessions:
-        run(stores.metadata.add_session(row, limit=9, share=9))
+        run(stores.rows.sessions.add_session(row, limit=9, share=9))
     assert rows.page_sessions("", 2) == sessions[:2]
     assert rows.page_sessions("b", 2) == sessions[2:]
     assert rows.find_session("c") == sessions[2]
@@ -185,7 +185,7 @@ def test_a_judge_sees_the_row_and_whether_it_is_held(stores, rows, clock):
         ContentRow(BLOB.digest, BLOB.size, None),
         True,
     )
-    run(stores.metadata.remove_blob(REPOSITORY, BLOB.digest))
+    run(stores.rows.blobs.remove_blob(REPOSITORY, BLOB.digest))
     assert run(rows.settle(BLOB.digest, lambda row, held: (row.unheld_since, held))) == (clock.now(), False)
     assert run(rows.settle(digest_of(b"absent"), lambda row, held: (row, held))) == (None, False)
     assert run(rows.alone(lambda: "alone")) == "alone"
@@ -205,7 +205,7 @@ def test_adopted_content_is_unheld_from_now_on(stores, rows, clock):
     assert run(rows.adopt(BLOB, present=yes))
     assert rows.page_contents(BEGINNING, None, 2) == [ContentRow(BLOB.digest, BLOB.size, clock.now())]
     clock.time += 10
-    assert stores.metadata.page_unheld(clock.now(), 5) == [BLOB.digest]
+    assert run(stores.rows.garbage.page_unheld(clock.now(), 5)) == [BLOB.digest]
     assert run(rows.forget(BLOB.digest, before=clock.now(), remove=lambda: None))
 
 
@@ -213,5 +213,5 @@ def test_content_that_has_a_row_is_given_its_size_only(stores, rows):
     run(push(stores, "s", DATA))
     larger = type(BLOB)(BLOB.digest, 99)
     assert run(rows.adopt(larger, present=yes))
-    assert stores.metadata.find_blob(REPOSITORY, BLOB.digest) == larger
+    assert run(stores.rows.blobs.find_blob(REPOSITORY, BLOB.digest)) == larger
     assert rows.page_contents(BEGINNING, None, 2) == [ContentRow(BLOB.digest, 99, None)]

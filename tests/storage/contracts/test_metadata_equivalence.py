@@ -9,8 +9,9 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.records import Blob, DescribedPart, Part, TokenRow
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from storage.support import ManualClock, manifest_of
 
 REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])
@@ -62,18 +63,20 @@ STEPS = st.one_of(
     st.tuples(st.just("remove_expired_tokens"), st.sampled_from([1.5, 2.5])),
 )
 
+STORES = {"remove_blob": "blobs", **dict.fromkeys(("remove_token", "touch_token", "remove_expired_tokens"), "tokens")}
+
 
 async def take(store, step, clock):
     name, *arguments = step
     if name == "add_blob":
         repository, blob, present = arguments
-        return await store.add_blob(repository, blob, present=lambda _known: present)
+        return await store.blobs.add_blob(repository, blob, present=lambda _known: present)
     if name == "mount_blob":
         repository, digest, source, present = arguments
-        return await store.mount_blob(repository, digest, source, present=lambda _blob: present)
+        return await store.blobs.mount_blob(repository, digest, source, present=lambda _blob: present)
     if name == "put_manifest":
         repository, manifest, tags, parts, present, precondition = arguments
-        return await store.put_manifest(
+        return await store.manifests.put_manifest(
             repository,
             manifest,
             tags=tags,
@@ -83,18 +86,18 @@ async def take(store, step, clock):
         )
     if name == "remove_tag":
         repository, tag, precondition = arguments
-        return await store.remove_tag(repository, tag, precondition=precondition)
+        return await store.tags.remove_tag(repository, tag, precondition=precondition)
     if name == "remove_manifest":
         repository, digest, tags = arguments
-        given = store.tags_of(repository, digest) if tags is None else tags
-        return await store.remove_manifest(repository, digest, tags=given)
+        given = await store.tags.tags_of(repository, digest) if tags is None else tags
+        return await store.manifests.remove_manifest(repository, digest, tags=given)
     if name == "add_token":
         (row,) = arguments
-        return store.find_token_by_id(row.token_id) is None and await store.add_token(row, limit=2)
+        return await store.tokens.find_token_by_id(row.token_id) is None and await store.tokens.add_token(row, limit=2)
     if name == "forget":
         digest, age = arguments
-        return await store.forget(digest, before=clock.time - age, remove=lambda: None)
-    return await getattr(store, name)(*arguments)
+        return await store.garbage.forget(digest, before=clock.time - age, remove=lambda: None)
+    return await getattr(getattr(store, STORES[name]), name)(*arguments)
 
 
 async def everything(store, clock):
@@ -102,18 +105,18 @@ async def everything(store, clock):
     repositories = ["a", "a/b", "b"]
     digests = [digest_of(data) for data in DATA]
     return {
-        "repositories": list(store.page_repositories(None, 9)),
-        "exist": [store.has_repository(name) for name in repositories],
-        "known": [store.known(digest) for digest in digests],
-        "unheld": list(store.page_unheld(clock.time + 1, 99)),
-        "tokens": [list(store.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
-        "holders": [list(store.page_holders(digest, None, 9)) for digest in digests],
-        "tags": [list(store.page_tags(name, None, 9)) for name in repositories],
-        "blobs": [store.find_blob(name, digest) for name in repositories for digest in digests],
-        "manifests": [store.find_manifest(name, digest) for name in repositories for digest in digests],
-        "tags of": [list(store.tags_of(name, digest)) for name in repositories for digest in digests],
+        "repositories": list(await store.repositories.page_repositories(None, 9)),
+        "exist": [await store.repositories.has_repository(name) for name in repositories],
+        "known": [await store.contents.known(digest) for digest in digests],
+        "unheld": list(await store.garbage.page_unheld(clock.time + 1, 99)),
+        "tokens": [list(await store.tokens.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
+        "holders": [list(await store.blobs.page_holders(digest, None, 9)) for digest in digests],
+        "tags": [list(await store.tags.page_tags(name, None, 9)) for name in repositories],
+        "blobs": [await store.blobs.find_blob(name, digest) for name in repositories for digest in digests],
+        "manifests": [await store.manifests.find_manifest(name, digest) for name in repositories for digest in digests],
+        "tags of": [list(await store.tags.tags_of(name, digest)) for name in repositories for digest in digests],
         "referrers": [
-            await store.page_referrers(name, digest, artifact_type=kind, after=None, size=9999)
+            await store.manifests.page_referrers(name, digest, artifact_type=kind, after=None, size=9999)
             for name in repositories
             for digest in digests
             for kind in (None, "application/x")
@@ -129,7 +132,7 @@ def test_both_stores_answer_alike(tmp_path_factory, steps):
     clock = ManualClock()
 
     async def scenario():
-        memory, sqlite = MemoryMetadataStore(clock), SqliteMetadataStore(path, clock)
+        memory, sqlite = MemoryMetadataStore(clock).rows, rows_of(Database(path), clock)
         try:
             for step in steps:
                 clock.time += 1

@@ -9,7 +9,22 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import Precondition, PreconditionUnmet
-from simple_registry.storage.records import Blob, DescribedPart, ManifestStored, Part, PartsUnmet, SessionRow, UnmetPart
+from simple_registry.storage.records import (
+    Blob,
+    BlobAdded,
+    ContentRemoved,
+    DescribedPart,
+    ManifestAbsent,
+    ManifestRemoved,
+    ManifestStored,
+    Part,
+    PartsUnmet,
+    SessionRow,
+    TagAbsent,
+    TagRemoved,
+    TagsChanged,
+    UnmetPart,
+)
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, yes
 
 BLOB = blob_of(b"blob")
@@ -18,7 +33,7 @@ MANIFEST = manifest_of(b"manifest")
 
 @pytest.fixture
 def rows(stores):
-    return stores.metadata
+    return stores.rows
 
 
 def no(_known):
@@ -26,7 +41,7 @@ def no(_known):
 
 
 async def put(rows, manifest=MANIFEST, *tags, repository=REPOSITORY, parts=(), **how):
-    return await rows.put_manifest(
+    return await rows.manifests.put_manifest(
         repository, manifest, tags=[Tag(tag) for tag in tags], parts=parts, **({"present": yes} | how)
     )
 
@@ -46,26 +61,26 @@ def session(name="s", **values):
 
 
 async def open_sessions(rows, *opened, limit=99, share=99):
-    return [await rows.add_session(row, limit=limit, share=share) for row in opened]
+    return [await rows.sessions.add_session(row, limit=limit, share=share) for row in opened]
 
 
 # blobs
 
 
 def test_a_blob_belongs_to_the_repository_it_was_added_to_only(rows):
-    assert run(rows.add_blob(REPOSITORY, BLOB, present=yes))
-    assert rows.find_blob(REPOSITORY, BLOB.digest) == BLOB
-    assert rows.find_blob(OTHER, BLOB.digest) is None
-    assert rows.find_manifest(REPOSITORY, BLOB.digest) is None
-    assert rows.has_repository(REPOSITORY)
-    assert not rows.has_repository(OTHER)
-    assert rows.known(BLOB.digest)
+    assert run(rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)) == BlobAdded()
+    assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) == BLOB
+    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) is None
+    assert run(rows.manifests.find_manifest(REPOSITORY, BLOB.digest)) is None
+    assert run(rows.repositories.has_repository(REPOSITORY))
+    assert not run(rows.repositories.has_repository(OTHER))
+    assert run(rows.contents.known(BLOB.digest))
 
 
 def test_adding_a_blob_again_is_fine(rows):
     async def scenario():
-        assert await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        assert await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes) == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes) == BlobAdded()
 
     run(scenario())
 
@@ -73,21 +88,21 @@ def test_adding_a_blob_again_is_fine(rows):
 def test_a_blob_whose_content_is_gone_changes_nothing(rows):
     async def scenario():
         await open_sessions(rows, session())
-        assert not await rows.add_blob(REPOSITORY, BLOB, present=no, session="s")
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=no, session="s") == ContentRemoved()
 
     run(scenario())
-    assert not rows.has_repository(REPOSITORY)
-    assert not rows.known(BLOB.digest)
-    assert rows.find_session("s") == session()
+    assert not run(rows.repositories.has_repository(REPOSITORY))
+    assert not run(rows.contents.known(BLOB.digest))
+    assert rows.sessions.find_session("s") == session()
 
 
 def test_adding_a_blob_ends_its_session(rows):
     async def scenario():
         await open_sessions(rows, session())
-        assert await rows.add_blob(REPOSITORY, BLOB, present=yes, session="s")
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes, session="s") == BlobAdded()
 
     run(scenario())
-    assert rows.find_session("s") is None
+    assert rows.sessions.find_session("s") is None
 
 
 def test_what_present_raises_passes_through_and_changes_nothing(rows):
@@ -95,48 +110,48 @@ def test_what_present_raises_passes_through_and_changes_nothing(rows):
         raise StorageFault("look at a file", "broken disk")
 
     with pytest.raises(StorageFault):
-        run(rows.add_blob(REPOSITORY, BLOB, present=broken))
-    assert not rows.has_repository(REPOSITORY)
+        run(rows.blobs.add_blob(REPOSITORY, BLOB, present=broken))
+    assert not run(rows.repositories.has_repository(REPOSITORY))
 
 
 def test_a_mount_takes_what_the_source_holds(rows):
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
 
     run(scenario())
-    assert rows.find_blob(OTHER, BLOB.digest) == BLOB
+    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) == BLOB
 
 
 def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
     async def scenario():
-        await rows.add_blob(RepositoryName("third"), BLOB, present=yes)
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) is None
+        await rows.blobs.add_blob(RepositoryName("third"), BLOB, present=yes)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) is None
 
     run(scenario())
-    assert not rows.has_repository(OTHER)
+    assert not run(rows.repositories.has_repository(OTHER))
 
 
 def test_a_mount_of_a_blob_whose_content_is_gone_changes_nothing(rows):
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        assert await rows.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda _blob: False) is None
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda _blob: False) is None
 
     run(scenario())
-    assert not rows.has_repository(OTHER)
+    assert not run(rows.repositories.has_repository(OTHER))
 
 
 def test_a_removed_blob_is_gone_from_its_repository_only(rows):
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.add_blob(OTHER, BLOB, present=yes)
-        assert await rows.remove_blob(REPOSITORY, BLOB.digest)
-        assert not await rows.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(OTHER, BLOB, present=yes)
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        assert not await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
 
     run(scenario())
-    assert rows.find_blob(REPOSITORY, BLOB.digest) is None
-    assert rows.find_blob(OTHER, BLOB.digest) == BLOB
+    assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) is None
+    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) == BLOB
 
 
 def test_holders_come_in_pages_by_name(rows):
@@ -144,11 +159,11 @@ def test_holders_come_in_pages_by_name(rows):
 
     async def scenario():
         for name in reversed(names):
-            await rows.add_blob(name, BLOB, present=yes)
+            await rows.blobs.add_blob(name, BLOB, present=yes)
 
     run(scenario())
-    assert rows.page_holders(BLOB.digest, None, 2) == names[:2]
-    assert rows.page_holders(BLOB.digest, names[1], 9) == names[2:]
+    assert run(rows.blobs.page_holders(BLOB.digest, None, 2)) == names[:2]
+    assert run(rows.blobs.page_holders(BLOB.digest, names[1], 9)) == names[2:]
 
 
 # manifests
@@ -163,10 +178,10 @@ def test_a_manifest_is_found_as_it_was_put(rows):
         children=(digest_of(b"z"), digest_of(b"a"), digest_of(b"z")),
     )
     assert run(put(rows, manifest)) == ManifestStored({})
-    assert rows.find_manifest(REPOSITORY, manifest.digest) == manifest.stored
-    assert rows.find_manifest(OTHER, manifest.digest) is None
-    assert rows.find_blob(REPOSITORY, manifest.digest) is None
-    assert rows.known(manifest.digest)
+    assert run(rows.manifests.find_manifest(REPOSITORY, manifest.digest)) == manifest.stored
+    assert run(rows.manifests.find_manifest(OTHER, manifest.digest)) is None
+    assert run(rows.blobs.find_blob(REPOSITORY, manifest.digest)) is None
+    assert run(rows.contents.known(manifest.digest))
 
 
 def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
@@ -177,8 +192,8 @@ def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
         assert await put(rows, changed) == ManifestStored({})
 
     run(scenario())
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == changed.stored
-    assert rows.find_tagged(REPOSITORY, Tag("v1")) == changed.stored
+    assert run(rows.manifests.find_manifest(REPOSITORY, MANIFEST.digest)) == changed.stored
+    assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) == changed.stored
 
 
 def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_content_is_known_as_unheld(rows, stores):
@@ -191,14 +206,14 @@ def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_conte
     ]
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
         return await put(rows, index, "v1", parts=parts)
 
     assert run(scenario()) == PartsUnmet(missing(blob_of(b"1"), blob_of(b"2"), MANIFEST))
-    assert rows.find_manifest(REPOSITORY, index.digest) is None
-    assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
-    assert rows.page_unheld(stores.clock.now() + 1, 9) == [index.digest]
+    assert run(rows.manifests.find_manifest(REPOSITORY, index.digest)) is None
+    assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
+    assert run(rows.garbage.page_unheld(stores.clock.now() + 1, 9)) == [index.digest]
 
 
 def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
@@ -207,8 +222,8 @@ def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
         await put(rows, MANIFEST, repository=OTHER, parts=[part(Part.BLOB, BLOB)])
 
     run(scenario())
-    assert not rows.has_repository(OTHER)
-    assert rows.page_unheld(stores.clock.now() + 1, 9) == []
+    assert not run(rows.repositories.has_repository(OTHER))
+    assert run(rows.garbage.page_unheld(stores.clock.now() + 1, 9)) == []
 
 
 def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):
@@ -224,14 +239,14 @@ def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):
     unmet = [UnmetPart(each.blob, BLOB.size if each.blob.digest == BLOB.digest else 8) for each in parts[:4]]
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
-        assert await rows.unmet_parts(REPOSITORY, parts, present=yes) == unmet
-        assert await rows.unmet_parts(REPOSITORY, parts[3:4], present=lambda _blob: False) == []
+        assert await rows.manifests.unmet_parts(REPOSITORY, parts, present=yes) == unmet
+        assert await rows.manifests.unmet_parts(REPOSITORY, parts[3:4], present=lambda _blob: False) == []
         return await put(rows, manifest_of(b"index"), "v1", parts=parts)
 
     assert run(scenario()) == PartsUnmet(unmet)
-    assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
+    assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
 
 
 def test_missing_parts_are_named_in_order_however_many_there_are(rows):
@@ -240,14 +255,14 @@ def test_missing_parts_are_named_in_order_however_many_there_are(rows):
     parts[1200:1200] = [part(Part.BLOB, BLOB), part(Part.CHILD, MANIFEST), part(Part.BLOB, MANIFEST)]
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
         for wanted in (parts, parts[1190:1210]):
-            unmet = await rows.unmet_parts(REPOSITORY, wanted, present=yes)
+            unmet = await rows.manifests.unmet_parts(REPOSITORY, wanted, present=yes)
             held = wanted.index(part(Part.BLOB, BLOB))
             assert unmet == missing(*(each.blob for each in wanted[:held] + wanted[held + 2 :]))
             assert await put(rows, manifest_of(b"index"), parts=wanted) == PartsUnmet(unmet)
-        assert await rows.unmet_parts(OTHER, parts[1200:1202], present=yes) == missing(BLOB, MANIFEST)
+        assert await rows.manifests.unmet_parts(OTHER, parts[1200:1202], present=yes) == missing(BLOB, MANIFEST)
 
     run(scenario())
 
@@ -259,11 +274,11 @@ def test_parts_without_their_content_are_missing(rows, others):
 
     async def scenario():
         for blob in (BLOB, *more):
-            await rows.add_blob(REPOSITORY, blob, present=yes)
+            await rows.blobs.add_blob(REPOSITORY, blob, present=yes)
         await put(rows, MANIFEST)
         wanted = parts + [part(Part.BLOB, blob) for blob in more]
-        assert await rows.unmet_parts(REPOSITORY, wanted, present=yes) == []
-        assert await rows.unmet_parts(REPOSITORY, wanted, present=lambda blob: blob != BLOB) == missing(BLOB)
+        assert await rows.manifests.unmet_parts(REPOSITORY, wanted, present=yes) == []
+        assert await rows.manifests.unmet_parts(REPOSITORY, wanted, present=lambda blob: blob != BLOB) == missing(BLOB)
 
     run(scenario())
 
@@ -272,21 +287,21 @@ def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
     parts = [part(Part.CHILD, BLOB), part(Part.CHILD, MANIFEST)]
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
         await put(rows, MANIFEST)
         assert await put(rows, manifest_of(b"index"), parts=parts) == ManifestStored({})
         unmet = await put(rows, manifest_of(b"index"), parts=parts, repository=OTHER)
         assert unmet == PartsUnmet(missing(BLOB, MANIFEST))
 
     run(scenario())
-    assert not rows.has_repository(OTHER)
+    assert not run(rows.repositories.has_repository(OTHER))
 
 
 def test_a_manifest_whose_content_is_gone_changes_nothing(rows):
-    assert run(put(rows, MANIFEST, "v1", present=no)) is None
-    assert not rows.has_repository(REPOSITORY)
-    assert rows.find_tagged(REPOSITORY, Tag("v1")) is None
-    assert not rows.known(MANIFEST.digest)
+    assert run(put(rows, MANIFEST, "v1", present=no)) == ContentRemoved()
+    assert not run(rows.repositories.has_repository(REPOSITORY))
+    assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
+    assert not run(rows.contents.known(MANIFEST.digest))
 
 
 # preconditions
@@ -311,18 +326,18 @@ def test_a_tag_moves_or_goes_only_when_it_points_where_it_must(rows, preconditio
     async def scenario():
         await put(rows, OLD, "v1", "v2")
         moved = await put(rows, NEW, "v1", precondition=precondition)
-        removed = await rows.remove_tag(REPOSITORY, Tag("v2"), precondition=precondition)
+        removed = await rows.tags.remove_tag(REPOSITORY, Tag("v2"), precondition=precondition)
         return moved, removed
 
     moved, removed = run(scenario())
-    now = rows.find_tagged(REPOSITORY, Tag("v1"))
+    now = run(rows.manifests.find_tagged(REPOSITORY, Tag("v1")))
     if unmet is None:
-        assert (moved, removed) == (ManifestStored({Tag("v1"): OLD.digest}), OLD.digest)
-        assert (now, rows.find_tagged(REPOSITORY, Tag("v2"))) == (NEW.stored, None)
+        assert (moved, removed) == (ManifestStored({Tag("v1"): OLD.digest}), TagRemoved(OLD.digest))
+        assert (now, run(rows.manifests.find_tagged(REPOSITORY, Tag("v2")))) == (NEW.stored, None)
     else:
         assert (moved, removed) == (PreconditionUnmet(Tag("v1"), unmet), PreconditionUnmet(Tag("v2"), unmet))
-        assert (now, rows.find_tagged(REPOSITORY, Tag("v2"))) == (OLD.stored, OLD.stored)
-        assert rows.find_manifest(REPOSITORY, NEW.digest) is None
+        assert (now, run(rows.manifests.find_tagged(REPOSITORY, Tag("v2")))) == (OLD.stored, OLD.stored)
+        assert run(rows.manifests.find_manifest(REPOSITORY, NEW.digest)) is None
 
 
 @pytest.mark.parametrize(
@@ -332,8 +347,8 @@ def test_a_tag_moves_or_goes_only_when_it_points_where_it_must(rows, preconditio
 def test_a_tag_that_is_not_there_names_nothing(rows, precondition, holds):
     put_it = run(put(rows, NEW, "v1", precondition=precondition))
     assert put_it == (ManifestStored({Tag("v1"): None}) if holds else PreconditionUnmet(Tag("v1"), None))
-    assert rows.has_repository(REPOSITORY) is holds
-    assert run(rows.remove_tag(REPOSITORY, Tag("none"), precondition=precondition)) is None
+    assert run(rows.repositories.has_repository(REPOSITORY)) is holds
+    assert run(rows.tags.remove_tag(REPOSITORY, Tag("none"), precondition=precondition)) == TagAbsent()
 
 
 def test_a_precondition_is_asked_of_every_tag(rows):
@@ -344,11 +359,11 @@ def test_a_precondition_is_asked_of_every_tag(rows):
             Tag("v3"), NEW.digest
         )
         assert await put(rows, NEW, "v1", "v4", precondition=ONE_OF_OLD) == PreconditionUnmet(Tag("v4"), None)
-        assert rows.tags_of(REPOSITORY, OLD.digest) == ["v1", "v2"]
+        assert await rows.tags.tags_of(REPOSITORY, OLD.digest) == ["v1", "v2"]
         assert isinstance(await put(rows, NEW, "v1", "v2", precondition=ONE_OF_OLD), ManifestStored)
 
     run(scenario())
-    assert rows.tags_of(REPOSITORY, NEW.digest) == ["v1", "v2", "v3"]
+    assert run(rows.tags.tags_of(REPOSITORY, NEW.digest)) == ["v1", "v2", "v3"]
 
 
 def test_without_tags_a_precondition_is_asked_of_the_digest_in_this_repository(rows):
@@ -369,11 +384,11 @@ def test_content_that_was_refused_counts_as_unheld_until_it_is_stored(rows, stor
     async def scenario():
         await put(rows, OLD, "v1")
         await put(rows, NEW, "v1", precondition=Precondition(absent=True))
-        assert rows.page_unheld(stores.clock.now() + 1, 9) == [NEW.digest]
+        assert await rows.garbage.page_unheld(stores.clock.now() + 1, 9) == [NEW.digest]
         await put(rows, NEW, "v1", precondition=ONE_OF_OLD)
 
     run(scenario())
-    assert rows.page_unheld(stores.clock.now() + 1, 9) == []
+    assert run(rows.garbage.page_unheld(stores.clock.now() + 1, 9)) == []
 
 
 # removal
@@ -384,13 +399,14 @@ def test_a_removed_manifest_takes_its_tags_along_and_no_others(rows):
         await put(rows, MANIFEST, "v1", "v2")
         await put(rows, manifest_of(b"n"), "v3")
         await put(rows, MANIFEST, "v1", repository=OTHER)
-        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag("v2"), Tag("v1")])
-        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag("v2"), Tag("v1")]) is False
+        named = [Tag("v2"), Tag("v1")]
+        assert await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named) == ManifestRemoved()
+        assert await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named) == ManifestAbsent()
 
     run(scenario())
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) is None
-    assert rows.page_tags(REPOSITORY, None, 9) == ["v3"]
-    assert rows.page_tags(OTHER, None, 9) == ["v1"]
+    assert run(rows.manifests.find_manifest(REPOSITORY, MANIFEST.digest)) is None
+    assert run(rows.tags.page_tags(REPOSITORY, None, 9)) == ["v3"]
+    assert run(rows.tags.page_tags(OTHER, None, 9)) == ["v1"]
 
 
 @pytest.mark.parametrize("tags", [["v1"], [], ["v1", "v2", "v3"], ["v1", "other"]])
@@ -398,11 +414,12 @@ def test_a_manifest_with_other_tags_than_were_named_stays_with_all_of_them(rows,
     async def scenario():
         await put(rows, MANIFEST, "v1", "v2")
         await put(rows, manifest_of(b"n"), "other")
-        assert await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=[Tag(tag) for tag in tags]) is None
+        named = [Tag(tag) for tag in tags]
+        assert await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named) == TagsChanged()
 
     run(scenario())
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST.stored
-    assert rows.page_tags(REPOSITORY, None, 9) == ["other", "v1", "v2"]
+    assert run(rows.manifests.find_manifest(REPOSITORY, MANIFEST.digest)) == MANIFEST.stored
+    assert run(rows.tags.page_tags(REPOSITORY, None, 9)) == ["other", "v1", "v2"]
 
 
 def test_referrers_come_in_pages_by_digest_and_can_be_filtered(rows):
@@ -423,7 +440,7 @@ def test_referrers_come_in_pages_by_digest_and_can_be_filtered(rows):
 
     def page(**values):
         arguments = {"artifact_type": None, "after": None, "size": 1_000_000} | values
-        found, more = run(rows.page_referrers(REPOSITORY, subject, **arguments))
+        found, more = run(rows.manifests.page_referrers(REPOSITORY, subject, **arguments))
         return [each.digest for each in found], more
 
     digests = [manifest.digest for manifest in manifests]
@@ -444,7 +461,9 @@ def test_pages_of_referrers_end_after_so_many_bytes_and_meet_each_once(rows, siz
             await put(rows, manifest_of(b"%d" % number, subject=subject, annotations=filler))
         found, after, more = [], None, True
         while more:
-            page, more = await rows.page_referrers(REPOSITORY, subject, artifact_type=None, after=after, size=size)
+            page, more = await rows.manifests.page_referrers(
+                REPOSITORY, subject, artifact_type=None, after=after, size=size
+            )
             assert sum(len(each.annotations) for each in page) <= max(size, len(filler))
             found += page
             after = page[-1].digest
@@ -457,7 +476,7 @@ def test_a_referrer_is_described_in_full(rows):
     subject = digest_of(b"subject")
     manifest = manifest_of(b"m", subject=subject, artifact_type="application/x", annotations=b'{"a":"b"}')
     run(put(rows, manifest))
-    (found,), _more = run(rows.page_referrers(REPOSITORY, subject, artifact_type=None, after=None, size=9))
+    (found,), _more = run(rows.manifests.page_referrers(REPOSITORY, subject, artifact_type=None, after=None, size=9))
     assert (found.media_type, found.digest, found.size) == (manifest.media_type, manifest.digest, manifest.size)
     assert (found.artifact_type, found.annotations) == ("application/x", b'{"a":"b"}')
 
@@ -471,31 +490,33 @@ def test_a_tag_moves_to_the_last_manifest(rows):
         await put(rows, manifest_of(b"n"), "latest")
 
     run(scenario())
-    assert rows.find_tagged(REPOSITORY, Tag("latest")) == rows.find_manifest(REPOSITORY, digest_of(b"n"))
-    assert rows.tags_of(REPOSITORY, MANIFEST.digest) == ["v1"]
-    assert rows.find_tagged(REPOSITORY, Tag("none")) is None
-    assert rows.find_tagged(OTHER, Tag("latest")) is None
+    assert run(rows.manifests.find_tagged(REPOSITORY, Tag("latest"))) == run(
+        rows.manifests.find_manifest(REPOSITORY, digest_of(b"n"))
+    )
+    assert run(rows.tags.tags_of(REPOSITORY, MANIFEST.digest)) == ["v1"]
+    assert run(rows.manifests.find_tagged(REPOSITORY, Tag("none"))) is None
+    assert run(rows.manifests.find_tagged(OTHER, Tag("latest"))) is None
 
 
 def test_tags_come_in_pages_in_ascii_order(rows):
     tags = ["1", "A", "Z", "_x", "a", "a-b", "a.b", "aB", "b"]
     run(put(rows, MANIFEST, *reversed(tags)))
-    assert rows.page_tags(REPOSITORY, None, 99) == sorted(tags)
-    assert rows.page_tags(REPOSITORY, None, 2) == sorted(tags)[:2]
-    assert rows.page_tags(REPOSITORY, "a-", 99) == ["a-b", "a.b", "aB", "b"]
-    assert rows.page_tags(REPOSITORY, "zzz", 99) == []
-    assert rows.page_tags(REPOSITORY, None, 0) == []
+    assert run(rows.tags.page_tags(REPOSITORY, None, 99)) == sorted(tags)
+    assert run(rows.tags.page_tags(REPOSITORY, None, 2)) == sorted(tags)[:2]
+    assert run(rows.tags.page_tags(REPOSITORY, "a-", 99)) == ["a-b", "a.b", "aB", "b"]
+    assert run(rows.tags.page_tags(REPOSITORY, "zzz", 99)) == []
+    assert run(rows.tags.page_tags(REPOSITORY, None, 0)) == []
 
 
 def test_removing_a_tag_leaves_its_manifest_and_other_tags(rows):
     async def scenario():
         await put(rows, MANIFEST, "v1", "v2")
-        assert await rows.remove_tag(REPOSITORY, Tag("v1"))
-        assert not await rows.remove_tag(REPOSITORY, Tag("v1"))
+        assert await rows.tags.remove_tag(REPOSITORY, Tag("v1")) == TagRemoved(MANIFEST.digest)
+        assert await rows.tags.remove_tag(REPOSITORY, Tag("v1")) == TagAbsent()
 
     run(scenario())
-    assert rows.tags_of(REPOSITORY, MANIFEST.digest) == ["v2"]
-    assert rows.find_manifest(REPOSITORY, MANIFEST.digest) == MANIFEST.stored
+    assert run(rows.tags.tags_of(REPOSITORY, MANIFEST.digest)) == ["v2"]
+    assert run(rows.manifests.find_manifest(REPOSITORY, MANIFEST.digest)) == MANIFEST.stored
 
 
 # repositories
@@ -505,24 +526,24 @@ def test_repositories_with_a_manifest_are_listed_in_ascii_order(rows):
     names = [RepositoryName(name) for name in ("a", "a-b", "a/b", "a/b/c", "b")]
 
     async def scenario():
-        await rows.add_blob(RepositoryName("a/only-blobs"), BLOB, present=yes)
+        await rows.blobs.add_blob(RepositoryName("a/only-blobs"), BLOB, present=yes)
         for name in reversed(names):
             await put(rows, MANIFEST, repository=name)
 
     run(scenario())
-    assert rows.page_repositories(None, 99) == names
-    assert rows.page_repositories("a", 2) == names[1:3]
-    assert rows.page_repositories("a/b", 9) == names[3:]
+    assert run(rows.repositories.page_repositories(None, 99)) == names
+    assert run(rows.repositories.page_repositories("a", 2)) == names[1:3]
+    assert run(rows.repositories.page_repositories("a/b", 9)) == names[3:]
 
 
 def test_a_repository_stays_when_its_last_manifest_goes(rows):
     async def scenario():
         await put(rows, MANIFEST)
-        await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
+        await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
 
     run(scenario())
-    assert rows.has_repository(REPOSITORY)
-    assert rows.page_repositories(None, 9) == []
+    assert run(rows.repositories.has_repository(REPOSITORY))
+    assert run(rows.repositories.page_repositories(None, 9)) == []
 
 
 # sessions
@@ -533,30 +554,34 @@ def test_a_session_is_kept_replaced_and_removed(rows):
 
     async def scenario():
         assert await open_sessions(rows, session()) == [True]
-        assert rows.find_session("s") == session()
-        assert rows.count_sessions() == 1
-        assert await rows.update_session(changed) == rows.find_session("s") == replace(changed, generation=1)
-        assert await rows.remove_session("s")
-        assert not await rows.remove_session("s")
-        assert not await rows.update_session(replace(changed, generation=1))
-        assert await rows.claim_session("s") is None
+        assert rows.sessions.find_session("s") == session()
+        assert rows.sessions.count_sessions() == 1
+        assert (
+            await rows.sessions.update_session(changed)
+            == rows.sessions.find_session("s")
+            == replace(changed, generation=1)
+        )
+        assert await rows.sessions.remove_session("s")
+        assert not await rows.sessions.remove_session("s")
+        assert not await rows.sessions.update_session(replace(changed, generation=1))
+        assert await rows.sessions.claim_session("s") is None
 
     run(scenario())
-    assert rows.find_session("s") is None
-    assert rows.count_sessions() == 0
+    assert rows.sessions.find_session("s") is None
+    assert rows.sessions.count_sessions() == 0
 
 
 def test_a_session_is_updated_only_in_the_generation_that_was_read(rows):
     async def scenario():
         await open_sessions(rows, session())
-        older = rows.find_session("s")
-        newer = await rows.claim_session("s")
-        assert newer == rows.find_session("s") == replace(older, generation=1)
-        assert not await rows.update_session(replace(older, received=4))
-        assert rows.find_session("s") == newer
-        assert await rows.update_session(replace(newer, received=5))
-        assert not await rows.update_session(replace(newer, received=6))
-        assert rows.find_session("s") == replace(newer, received=5, generation=2)
+        older = rows.sessions.find_session("s")
+        newer = await rows.sessions.claim_session("s")
+        assert newer == rows.sessions.find_session("s") == replace(older, generation=1)
+        assert not await rows.sessions.update_session(replace(older, received=4))
+        assert rows.sessions.find_session("s") == newer
+        assert await rows.sessions.update_session(replace(newer, received=5))
+        assert not await rows.sessions.update_session(replace(newer, received=6))
+        assert rows.sessions.find_session("s") == replace(newer, received=5, generation=2)
 
     run(scenario())
 
@@ -564,10 +589,10 @@ def test_a_session_is_updated_only_in_the_generation_that_was_read(rows):
 def test_of_many_updates_of_one_generation_one_counts(rows):
     async def scenario():
         await open_sessions(rows, session())
-        updates = [rows.update_session(session(received=number)) for number in range(1, 9)]
+        updates = [rows.sessions.update_session(session(received=number)) for number in range(1, 9)]
         done = await asyncio.gather(*updates)
         assert done.count(None) == 7
-        assert rows.find_session("s") in done
+        assert rows.sessions.find_session("s") in done
 
     run(scenario())
 
@@ -581,8 +606,8 @@ def test_sessions_are_bounded_together_and_by_share(rows):
         for row in (alice, bob, here, there):
             assert await open_sessions(rows, replace(row, session="more"), share=1) == [False]
         assert await open_sessions(rows, session("eve", identity="eve"), limit=4) == [False]
-        assert rows.count_sessions() == 4
-        await rows.remove_session("a")
+        assert rows.sessions.count_sessions() == 4
+        await rows.sessions.remove_session("a")
         assert await open_sessions(rows, session("again"), limit=4, share=1) == [True]
 
     run(scenario())
@@ -590,33 +615,33 @@ def test_sessions_are_bounded_together_and_by_share(rows):
 
 def test_of_many_sessions_opened_at_once_a_share_is_kept(rows):
     async def scenario():
-        opened = [rows.add_session(session(str(number)), limit=99, share=5) for number in range(20)]
-        assert sum(await asyncio.gather(*opened)) == rows.count_sessions() == 5
+        opened = [rows.sessions.add_session(session(str(number)), limit=99, share=5) for number in range(20)]
+        assert sum(await asyncio.gather(*opened)) == rows.sessions.count_sessions() == 5
 
     run(scenario())
 
 
 def test_sessions_are_read_in_pages(rows):
     run(open_sessions(rows, *(session(name) for name in "cab")))
-    assert [row.session for row in rows.page_sessions("", 2)] == ["a", "b"]
-    assert [row.session for row in rows.page_sessions("b", 2)] == ["c"]
+    assert [row.session for row in rows.sessions.page_sessions("", 2)] == ["a", "b"]
+    assert [row.session for row in rows.sessions.page_sessions("b", 2)] == ["c"]
 
 
 def test_empty_sessions_are_those_of_one_share_untouched_for_longest(rows):
     opened = [session(str(number), touched=float(10 - number)) for number in range(5)]
     others = [session("full", received=1, touched=1.0), session("bob", identity="bob"), session("here", client="::1")]
     run(open_sessions(rows, *opened, *others))
-    assert [row.session for row in rows.page_empty("alice", "", None, 99)] == ["4", "3", "2", "1", "0"]
-    first = rows.page_empty("alice", "", None, 2)
+    assert [row.session for row in rows.sessions.page_empty("alice", "", None, 99)] == ["4", "3", "2", "1", "0"]
+    first = rows.sessions.page_empty("alice", "", None, 2)
     assert [row.session for row in first] == ["4", "3"]
-    assert [row.session for row in rows.page_empty("alice", "", first[-1], 2)] == ["2", "1"]
-    assert rows.page_empty("eve", "", None, 9) == []
+    assert [row.session for row in rows.sessions.page_empty("alice", "", first[-1], 2)] == ["2", "1"]
+    assert rows.sessions.page_empty("eve", "", None, 9) == []
 
 
 def test_empty_sessions_of_one_moment_are_in_order_of_their_ids(rows):
     run(open_sessions(rows, *(session(name, touched=1.0) for name in "cab")))
-    first = rows.page_empty("alice", "", None, 1)
-    assert [row.session for row in (*first, *rows.page_empty("alice", "", first[0], 9))] == ["a", "b", "c"]
+    first = rows.sessions.page_empty("alice", "", None, 1)
+    assert [row.session for row in (*first, *rows.sessions.page_empty("alice", "", first[0], 9))] == ["a", "b", "c"]
 
 
 # garbage
@@ -626,18 +651,18 @@ def test_content_is_unheld_from_the_moment_its_last_holder_goes(rows, clock):
     start = clock.time
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.add_blob(OTHER, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(OTHER, BLOB, present=yes)
         clock.time = start + 1
-        await rows.remove_blob(REPOSITORY, BLOB.digest)
-        assert rows.page_unheld(start + 99, 9) == []
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        assert await rows.garbage.page_unheld(start + 99, 9) == []
         clock.time = start + 2
-        await rows.remove_blob(OTHER, BLOB.digest)
+        await rows.blobs.remove_blob(OTHER, BLOB.digest)
 
     run(scenario())
-    assert rows.page_unheld(start + 2, 9) == []
-    assert rows.page_unheld(start + 2.5, 9) == [BLOB.digest]
-    assert rows.known(BLOB.digest)
+    assert run(rows.garbage.page_unheld(start + 2, 9)) == []
+    assert run(rows.garbage.page_unheld(start + 2.5, 9)) == [BLOB.digest]
+    assert run(rows.contents.known(BLOB.digest))
 
 
 def test_content_held_as_manifest_and_as_blob_needs_both_to_go(rows, clock):
@@ -645,11 +670,11 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_go(rows, clock):
 
     async def scenario():
         await put(rows, MANIFEST)
-        await rows.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
-        await rows.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
-        assert rows.page_unheld(later, 9) == []
-        await rows.remove_blob(OTHER, MANIFEST.digest)
-        assert rows.page_unheld(later, 9) == [MANIFEST.digest]
+        await rows.blobs.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
+        await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
+        assert await rows.garbage.page_unheld(later, 9) == []
+        await rows.blobs.remove_blob(OTHER, MANIFEST.digest)
+        assert await rows.garbage.page_unheld(later, 9) == [MANIFEST.digest]
 
     run(scenario())
 
@@ -659,17 +684,17 @@ def test_content_that_finds_a_holder_again_is_not_collected(rows, clock, way):
     later = clock.time + 9
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
-        await rows.remove_blob(REPOSITORY, MANIFEST.digest)
+        await rows.blobs.add_blob(REPOSITORY, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
+        await rows.blobs.remove_blob(REPOSITORY, MANIFEST.digest)
         if way == "add":
-            await rows.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
+            await rows.blobs.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
         else:
             await put(rows, MANIFEST, repository=OTHER)
-        assert rows.page_unheld(later, 9) == []
-        assert not await rows.forget(MANIFEST.digest, before=later, remove=pytest.fail)
+        assert await rows.garbage.page_unheld(later, 9) == []
+        assert not await rows.garbage.forget(MANIFEST.digest, before=later, remove=pytest.fail)
 
     run(scenario())
-    assert rows.known(MANIFEST.digest)
+    assert run(rows.contents.known(MANIFEST.digest))
 
 
 def test_unheld_content_comes_longest_unheld_first(rows, clock):
@@ -678,40 +703,38 @@ def test_unheld_content_comes_longest_unheld_first(rows, clock):
 
     async def scenario():
         for number, blob in enumerate(blobs):
-            await rows.add_blob(REPOSITORY, blob, present=yes)
+            await rows.blobs.add_blob(REPOSITORY, blob, present=yes)
             clock.time = start - number
-            await rows.remove_blob(REPOSITORY, blob.digest)
+            await rows.blobs.remove_blob(REPOSITORY, blob.digest)
 
     run(scenario())
-    assert rows.page_unheld(start, 2) == [blobs[3].digest, blobs[2].digest]
+    assert run(rows.garbage.page_unheld(start, 2)) == [blobs[3].digest, blobs[2].digest]
 
 
 def test_forgotten_content_is_removed_once_its_row_is_gone(rows, clock):
     removed = []
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.remove_blob(REPOSITORY, BLOB.digest)
-        assert await rows.forget(
-            BLOB.digest, before=clock.time + 1, remove=lambda: removed.append(rows.known(BLOB.digest))
-        )
-        assert not await rows.forget(BLOB.digest, before=clock.time + 1, remove=pytest.fail)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        assert await rows.garbage.forget(BLOB.digest, before=clock.time + 1, remove=lambda: removed.append(True))
+        assert not await rows.garbage.forget(BLOB.digest, before=clock.time + 1, remove=pytest.fail)
 
     run(scenario())
-    assert removed == [False]
-    assert not rows.known(BLOB.digest)
+    assert removed == [True]
+    assert not run(rows.contents.known(BLOB.digest))
 
 
 def test_content_unheld_too_short_or_unknown_is_not_forgotten(rows, clock):
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        assert not await rows.forget(BLOB.digest, before=clock.time + 99, remove=pytest.fail)
-        await rows.remove_blob(REPOSITORY, BLOB.digest)
-        assert not await rows.forget(BLOB.digest, before=clock.time, remove=pytest.fail)
-        assert not await rows.forget(digest_of(b"unknown"), before=clock.time + 99, remove=pytest.fail)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        assert not await rows.garbage.forget(BLOB.digest, before=clock.time + 99, remove=pytest.fail)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        assert not await rows.garbage.forget(BLOB.digest, before=clock.time, remove=pytest.fail)
+        assert not await rows.garbage.forget(digest_of(b"unknown"), before=clock.time + 99, remove=pytest.fail)
 
     run(scenario())
-    assert rows.known(BLOB.digest)
+    assert run(rows.contents.known(BLOB.digest))
 
 
 def test_what_remove_raises_passes_through_and_the_row_is_gone(rows, clock):
@@ -719,13 +742,13 @@ def test_what_remove_raises_passes_through_and_the_row_is_gone(rows, clock):
         raise StorageFault("remove a file", "broken disk")
 
     async def scenario():
-        await rows.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
         with pytest.raises(StorageFault):
-            await rows.forget(BLOB.digest, before=clock.time + 1, remove=broken)
+            await rows.garbage.forget(BLOB.digest, before=clock.time + 1, remove=broken)
 
     run(scenario())
-    assert not rows.known(BLOB.digest)
+    assert not run(rows.contents.known(BLOB.digest))
 
 
 # many at once
@@ -735,11 +758,11 @@ def test_many_repositories_may_take_one_blob_at_once(rows):
     names = sorted(RepositoryName(f"team/{number}") for number in range(60))
 
     async def scenario():
-        results = await asyncio.gather(*(rows.add_blob(name, BLOB, present=yes) for name in names))
-        assert all(results)
+        results = await asyncio.gather(*(rows.blobs.add_blob(name, BLOB, present=yes) for name in names))
+        assert results == [BlobAdded()] * len(names)
 
     run(scenario())
-    assert rows.page_holders(BLOB.digest, None, 99) == names
+    assert run(rows.blobs.page_holders(BLOB.digest, None, 99)) == names
 
 
 def test_what_fails_leaves_its_neighbours_be(rows):
@@ -749,7 +772,7 @@ def test_what_fails_leaves_its_neighbours_be(rows):
     async def scenario():
         return await asyncio.gather(
             *(
-                rows.add_blob(REPOSITORY, blob_of(str(number).encode()), present=broken if number % 3 else yes)
+                rows.blobs.add_blob(REPOSITORY, blob_of(str(number).encode()), present=broken if number % 3 else yes)
                 for number in range(30)
             ),
             return_exceptions=True,
@@ -757,8 +780,8 @@ def test_what_fails_leaves_its_neighbours_be(rows):
 
     results = run(scenario())
     for number, result in enumerate(results):
-        found = rows.find_blob(REPOSITORY, digest_of(str(number).encode()))
-        assert (result is True) == (number % 3 == 0) == (found is not None)
+        found = run(rows.blobs.find_blob(REPOSITORY, digest_of(str(number).encode())))
+        assert (result == BlobAdded()) == (number % 3 == 0) == (found is not None)
 
 
 def test_rows_can_be_read(rows):

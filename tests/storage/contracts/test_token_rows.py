@@ -11,7 +11,7 @@ from storage.support import run
 
 @pytest.fixture
 def rows(stores):
-    return stores.metadata
+    return stores.rows.tokens
 
 
 def token(name="t", **values):
@@ -39,15 +39,15 @@ def keep(rows, *tokens):
 )
 def test_a_token_is_found_as_it_was_added(rows, row):
     keep(rows, row, token("other"))
-    assert rows.find_token(row.secret_hash) == row
-    assert rows.find_token_by_id(row.token_id) == row
+    assert run(rows.find_token(row.secret_hash)) == row
+    assert run(rows.find_token_by_id(row.token_id)) == row
 
 
 def test_other_hashes_and_ids_find_nothing(rows):
     keep(rows, token())
-    assert rows.find_token(b"") is None
-    assert rows.find_token(token().secret_hash[:-1]) is None
-    assert rows.find_token_by_id("T") is None
+    assert run(rows.find_token(b"")) is None
+    assert run(rows.find_token(token().secret_hash[:-1])) is None
+    assert run(rows.find_token_by_id("T")) is None
 
 
 def test_a_removed_token_is_gone(rows):
@@ -57,8 +57,8 @@ def test_a_removed_token_is_gone(rows):
         assert not await rows.remove_token("t")
 
     run(scenario())
-    assert rows.find_token(token().secret_hash) is None
-    assert rows.find_token_by_id("t") is None
+    assert run(rows.find_token(token().secret_hash)) is None
+    assert run(rows.find_token_by_id("t")) is None
 
 
 def test_no_owner_gets_more_than_the_limit_even_at_once(rows):
@@ -68,18 +68,18 @@ def test_no_owner_gets_more_than_the_limit_even_at_once(rows):
         return sum(added)
 
     assert run(scenario()) == 3
-    assert len(rows.page_tokens("alice", None, 99)) == 3
+    assert len(run(rows.page_tokens("alice", None, 99))) == 3
 
 
 def test_tokens_come_in_pages_by_id_and_owner(rows):
     tokens = [token(name, owner="ab"[number % 2]) for number, name in enumerate("dbeac")]
     keep(rows, *tokens)
     tokens.sort(key=lambda row: row.token_id)
-    assert list(rows.page_tokens(None, None, 99)) == tokens
-    assert list(rows.page_tokens(None, "b", 2)) == tokens[2:4]
-    assert [row.token_id for row in rows.page_tokens("a", None, 99)] == ["c", "d", "e"]
-    assert [row.token_id for row in rows.page_tokens("a", "c", 1)] == ["d"]
-    assert list(rows.page_tokens("nobody", None, 99)) == []
+    assert list(run(rows.page_tokens(None, None, 99))) == tokens
+    assert list(run(rows.page_tokens(None, "b", 2))) == tokens[2:4]
+    assert [row.token_id for row in run(rows.page_tokens("a", None, 99))] == ["c", "d", "e"]
+    assert [row.token_id for row in run(rows.page_tokens("a", "c", 1))] == ["d"]
+    assert list(run(rows.page_tokens("nobody", None, 99))) == []
 
 
 def test_the_last_use_only_moves_forward(rows):
@@ -90,14 +90,14 @@ def test_the_last_use_only_moves_forward(rows):
         await rows.touch_token("gone", 9.0)
 
     run(scenario())
-    assert rows.find_token_by_id("t") == replace(token(), last_used=9.0)
-    assert rows.find_token_by_id("gone") is None
+    assert run(rows.find_token_by_id("t")) == replace(token(), last_used=9.0)
+    assert run(rows.find_token_by_id("gone")) is None
 
 
 def test_only_tokens_that_expired_before_are_removed(rows):
     keep(rows, token("a", expires=1.0), token("b", expires=2.0), token("c", expires=3.0), token("d"))
     assert run(rows.remove_expired_tokens(2.0)) == 1
-    assert [row.token_id for row in rows.page_tokens(None, None, 99)] == ["b", "c", "d"]
+    assert [row.token_id for row in run(rows.page_tokens(None, None, 99))] == ["b", "c", "d"]
 
 
 def test_the_tokens_of_an_owner_are_removed_and_returned(rows):
@@ -105,18 +105,18 @@ def test_the_tokens_of_an_owner_are_removed_and_returned(rows):
     keep(rows, *of_alice, of_bob)
     assert sorted(run(rows.remove_tokens_of("alice")), key=lambda row: row.token_id) == of_alice
     assert run(rows.remove_tokens_of("alice")) == []
-    assert list(rows.page_tokens(None, None, 99)) == [of_bob]
+    assert list(run(rows.page_tokens(None, None, 99))) == [of_bob]
 
 
 def test_an_owner_is_marked_until_a_mark_is_taken_away_or_a_token_has_none(rows):
     keep(rows, token("a"), token("b"), token("c", owner="bob"))
-    assert rows.token_owners() == {"alice": None, "bob": None}
+    assert run(rows.token_owners()) == {"alice": None, "bob": None}
     run(rows.mark_owner("alice", 5.0))
-    assert rows.token_owners() == {"alice": 5.0, "bob": None}
+    assert run(rows.token_owners()) == {"alice": 5.0, "bob": None}
     keep(rows, token("d"))
-    assert rows.token_owners() == {"alice": None, "bob": None}
+    assert run(rows.token_owners()) == {"alice": None, "bob": None}
     run(rows.mark_owner("alice", 7.0))
-    assert rows.token_owners() == {"alice": 7.0, "bob": None}
+    assert run(rows.token_owners()) == {"alice": 7.0, "bob": None}
     run(rows.mark_owner("alice", None))
-    assert rows.token_owners() == {"alice": None, "bob": None}
-    assert rows.find_token_by_id("a") == token("a")
+    assert run(rows.token_owners()) == {"alice": None, "bob": None}
+    assert run(rows.find_token_by_id("a")) == token("a")

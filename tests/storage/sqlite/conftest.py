@@ -4,8 +4,9 @@ import apsw
 import pytest
 from apsw.ext import query_info
 
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 from storage.support import run
 
 
@@ -18,7 +19,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def store(path, clock):
-    store = SqliteMetadataStore(path, clock)
+    store = rows_of(Database(path), clock)
     yield store
     run(store.close())
 

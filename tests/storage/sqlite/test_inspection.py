@@ -24,7 +24,7 @@ def test_the_questions_of_each_content_use_indexes(path, assert_indexed):
 
 def test_a_damaged_page_is_told_of(store, path, clock):
     for number in range(2000):
-        run(store.add_blob(REPOSITORY, blob_of(str(number).encode()), present=yes))
+        run(store.blobs.add_blob(REPOSITORY, blob_of(str(number).encode()), present=yes))
     run(store.close())
     with Path(path).open("r+b") as file:
         file.seek(4096 * 20 + 8)
@@ -52,10 +52,10 @@ def test_rows_that_hold_no_digest_are_left_to_their_defect(rows, look):
 
 def test_a_defect_that_stands_no_more_is_not_mended(rows, store):
     blob = blob_of(b"held")
-    run(store.add_blob(REPOSITORY, blob, present=yes))
+    run(store.blobs.add_blob(REPOSITORY, blob, present=yes))
     for defect in (Defect.UNHELD_AS_HELD, Defect.HELD_AS_UNHELD, Defect.PARTS_WITHOUT_MANIFEST):
         assert not run(rows.mend(RowDefect(defect, REPOSITORY, str(blob.digest), "", ())))
-    assert store.find_blob(REPOSITORY, blob.digest) == blob
+    assert run(store.blobs.find_blob(REPOSITORY, blob.digest)) == blob
 
 
 def test_a_manifest_is_restored_only_where_its_tag_stands(rows, store):
@@ -63,4 +63,4 @@ def test_a_manifest_is_restored_only_where_its_tag_stands(rows, store):
 
     tagged = RowDefect(Defect.TAG_WITHOUT_MANIFEST, REPOSITORY, str(digest_of(b"m")), "v1", ())
     assert not run(rows.restore_manifest(tagged, manifest_of(b"m"), present=yes))
-    assert store.find_manifest(REPOSITORY, digest_of(b"m")) is None
+    assert run(store.manifests.find_manifest(REPOSITORY, digest_of(b"m"))) is None

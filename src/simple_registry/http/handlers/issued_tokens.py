@@ -61,7 +61,7 @@ async def list_tokens(call: Call[NoTarget]) -> Response:
     if asked is not None and (asked == EVERYBODY or asked != call.identity.name) and not _may_everything(call):
         raise Denied(owner=asked[:200])
     owner = None if asked == EVERYBODY else asked or call.identity.name
-    page = call.registry.tokens.page(owner, last=wanted.last, limit=wanted.limit)
+    page = await call.registry.tokens.page(owner, last=wanted.last, limit=wanted.limit)
     link: Headers = []
     if page.more:
         fields = {"owner": asked or call.identity.name, "n": str(wanted.limit), "last": page.rows[-1].token_id}

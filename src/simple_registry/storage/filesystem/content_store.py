@@ -65,7 +65,7 @@ class FilesystemContentStore:
         return await self._threads.run(self._put, digest, data)
 
     def remove(self, digest: Digest) -> None:
-        """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        """Remove content; called only by the callback of `GarbageRows.forget`. Absent content is fine."""
         self._disk.unlink(self._layout.blob(digest))
 
     def check(self) -> None:

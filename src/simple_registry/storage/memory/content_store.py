@@ -32,7 +32,7 @@ class MemoryContentStore:
         return Placed((id(data),))
 
     def remove(self, digest: Digest) -> None:
-        """Remove content; called only by `MetadataStore.forget`'s callback. Absent content is fine."""
+        """Remove content; called only by the callback of `GarbageRows.forget`. Absent content is fine."""
         self.contents.pop(digest, None)
 
     def check(self) -> None:

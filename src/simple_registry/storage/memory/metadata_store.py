@@ -16,14 +16,22 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, Preco
 from simple_registry.storage.memory.repository import MemoryRepository
 from simple_registry.storage.memory.row_inspection import MemoryRowInspection
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
+from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
     Blob,
+    BlobAdded,
+    ContentRemoved,
     DescribedPart,
+    ManifestAbsent,
+    ManifestRemoved,
     ManifestRow,
     ManifestStored,
     PartsUnmet,
     SessionRow,
     StoredManifest,
+    TagAbsent,
+    TagRemoved,
+    TagsChanged,
     UnmetPart,
 )
 
@@ -42,30 +50,47 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         self._unheld: dict[Digest, float] = {}
         self._sessions: dict[str, SessionRow] = {}
 
+    @property
+    def rows(self) -> Rows:
+        """All of them, by kind."""
+        one = self
+        return Rows(
+            blobs=one,
+            manifests=one,
+            tags=one,
+            repositories=one,
+            sessions=one,
+            tokens=one,
+            contents=one,
+            garbage=one,
+            check=one.check,
+            close=one.close,
+        )
+
     # blobs
 
-    def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+    async def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
         """Return the blob if this repository holds it as a blob."""
         return Blob(digest, self._sizes[digest]) if digest in self._at(repository).blobs else None
 
-    def known(self, digest: Digest) -> bool:
-        """Tell whether any row, of any repository or none, vouches for content of this digest."""
+    async def known(self, digest: Digest) -> bool:
+        """Return whether any row, of any repository or none, vouches for content of this digest."""
         return digest in self._sizes
 
-    def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
+    async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold this blob, in order of name, beginning after `after`."""
         return _page((name for name, held in self._repositories.items() if digest in held.blobs), after, limit)
 
     async def add_blob(
         self, repository: RepositoryName, blob: Blob, *, present: Callable[[bool], bool], session: str | None = None
-    ) -> bool:
+    ) -> BlobAdded | ContentRemoved:
         """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine."""
-        if not present(self.known(blob.digest)):
-            return False
+        if not present(blob.digest in self._sizes):
+            return ContentRemoved()
         self._hold(repository, blob).blobs.add(blob.digest)
         if session is not None:
             self._sessions.pop(session, None)
-        return True
+        return BlobAdded()
 
     async def mount_blob(
         self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
@@ -75,7 +100,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
         that the content is gone.
         """
-        blob = self.find_blob(source, digest)
+        blob = await self.find_blob(source, digest)
         if blob is None or not present(blob):
             return None
         self._hold(repository, blob).blobs.add(digest)
@@ -92,7 +117,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     # manifests
 
-    def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
+    async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it."""
         row = self._at(repository).manifests.get(digest)
         return None if row is None else row.stored
@@ -112,11 +137,11 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         parts: Sequence[DescribedPart],
         present: Callable[[bool], bool],
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
-        known = self.known(manifest.digest)
+        known = manifest.digest in self._sizes
         if not present(known):
-            return None
+            return ContentRemoved()
         at = self._at(repository)
         before = {tag: at.tags.get(tag) for tag in tags}
         digest = manifest.digest
@@ -132,18 +157,20 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         held.tags.update(dict.fromkeys(tags, manifest.digest))
         return ManifestStored(before)
 
-    async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
-        """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment."""
+    async def remove_manifest(
+        self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
+    ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        """Remove the manifest from the repository, and `tags`, which must be all that point at it at that moment."""
         held = self._at(repository)
         if digest not in held.manifests:
-            return False
-        if set(self.tags_of(repository, digest)) != set(tags):
-            return None
+            return ManifestAbsent()
+        if set(await self.tags_of(repository, digest)) != set(tags):
+            return TagsChanged()
         del held.manifests[digest]
         for tag in set(tags):
             del held.tags[tag]
         self._release(digest)
-        return True
+        return ManifestRemoved()
 
     async def page_referrers(
         self,
@@ -175,37 +202,37 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     # tags
 
-    def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
+    async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at."""
         digest = self._at(repository).tags.get(tag)
-        return None if digest is None else self.find_manifest(repository, digest)
+        return None if digest is None else await self.find_manifest(repository, digest)
 
-    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+    async def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
         return sorted(tag for tag, pointed in self._at(repository).tags.items() if pointed == digest)
 
-    def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
+    async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return _page(self._at(repository).tags, after, limit)
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
-    ) -> Digest | PreconditionUnmet | None:
-        """Remove this tag only, if it is there and the precondition holds. Returns what it pointed at."""
+    ) -> TagRemoved | TagAbsent | PreconditionUnmet:
+        """Remove this tag only, if it is there and the precondition holds."""
         current = self._at(repository).tags.get(tag)
         if current is None:
-            return None
+            return TagAbsent()
         if not precondition.holds(current):
             return PreconditionUnmet(tag, current)
-        return self._at(repository).tags.pop(tag)
+        return TagRemoved(self._at(repository).tags.pop(tag))
 
     # repositories
 
-    def has_repository(self, repository: RepositoryName) -> bool:
+    async def has_repository(self, repository: RepositoryName) -> bool:
         """Tell whether the repository exists."""
         return repository in self._repositories
 
-    def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
+    async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
         return _page((name for name, held in self._repositories.items() if held.manifests), after, limit)
 
@@ -254,7 +281,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     # garbage
 
-    def is_dated_after(self, future: float) -> bool:
+    async def is_dated_after(self, future: float) -> bool:
         """Tell whether content counts as unheld, or a session as touched, since later than this time."""
         times = [*self._unheld.values(), *(row.touched for row in self._sessions.values())]
         return any(time > future for time in times)
@@ -266,7 +293,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
             if row.touched > future:
                 self._sessions[session] = replace(row, touched=to)
 
-    def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
+    async def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
         """Return content that no repository has held, as blob or manifest, since before this time."""
         unheld = sorted((since, str(digest), digest) for digest, since in self._unheld.items() if since < before)
         return [digest for _, _, digest in unheld[:limit]]

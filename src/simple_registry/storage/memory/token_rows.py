@@ -15,15 +15,15 @@ class MemoryTokenRows:
         self._unknown_since: dict[str, float] = {}
         """Marks by id."""
 
-    def find_token(self, secret_hash: bytes) -> TokenRow | None:
+    async def find_token(self, secret_hash: bytes) -> TokenRow | None:
         """Return the token whose secret has this hash."""
         return next((row for row in self._tokens.values() if row.secret_hash == secret_hash), None)
 
-    def find_token_by_id(self, token_id: str) -> TokenRow | None:
+    async def find_token_by_id(self, token_id: str) -> TokenRow | None:
         """Return the token of this id."""
         return self._tokens.get(token_id)
 
-    def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
+    async def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
         """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
         ids = sorted(row.token_id for row in self._tokens.values() if owner in (None, row.owner))
         return [self._tokens[token_id] for token_id in ids if after is None or token_id > after][:limit]
@@ -52,7 +52,7 @@ class MemoryTokenRows:
             del self._tokens[token_id]
         return len(expired)
 
-    def token_owners(self) -> Mapping[str, float | None]:
+    async def token_owners(self) -> Mapping[str, float | None]:
         """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
         found: dict[str, float | None] = {}
         for row in self._tokens.values():

@@ -63,7 +63,8 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
 
         Raises: StorageFault.
         """
-        self._database = Database(path, clock)
+        super().__init__(Database(path))
+        self._clock = clock
 
     async def check_database(self, *, thorough: bool) -> Sequence[str]:
         """Return what is wrong with the database as a file, in words; nothing means that it is sound."""
@@ -136,7 +137,7 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
         def adopt(connection: apsw.Connection) -> bool:
             if not present():
                 return False
-            since = None if _held(connection, blob.digest) else self._database.clock.now()
+            since = None if _held(connection, blob.digest) else self._clock.now()
             connection.execute(_ADOPT, (str(blob.digest), blob.size, since))
             return True
 
@@ -159,7 +160,7 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
         statement = MENDING.get(defect.defect)
         if statement is None:
             return False
-        now = self._database.clock.now()
+        now = self._clock.now()
 
         def mend(connection: apsw.Connection) -> bool:
             values = (defect.repository, defect.digest, defect.name, now)

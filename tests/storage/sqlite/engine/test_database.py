@@ -2,7 +2,6 @@
 
 import pytest
 
-from simple_registry.clock import SystemClock
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.database import Database
 from storage.support import run
@@ -10,7 +9,7 @@ from storage.support import run
 
 @pytest.fixture
 def database(path):
-    database = Database(path, SystemClock())
+    database = Database(path)
     yield database
     run(database.close())
 
@@ -28,7 +27,7 @@ def test_a_read_that_fails_is_a_fault(database):
 
 
 def test_a_closed_database_refuses(path):
-    database = Database(path, SystemClock())
+    database = Database(path)
     run(database.close())
     run(database.close())
     with pytest.raises(StorageFault, match="the store is closed"):
@@ -39,25 +38,25 @@ def test_a_closed_database_refuses(path):
 
 def test_a_missing_database_is_a_fault(tmp_path):
     with pytest.raises(StorageFault):
-        Database(str(tmp_path / "none.db"), SystemClock())
+        Database(str(tmp_path / "none.db"))
 
 
-def test_an_answer_is_remembered_until_anybody_commits(path, database):
+def test_an_answer_is_cached_until_any_process_commits(path, database):
     asked = []
-    other = Database(path, SystemClock())
+    other = Database(path)
     try:
         for _ in range(3):
-            assert database.remembered("question", lambda: asked.append(1) or len(asked)) == 1
+            assert database.cached("question", lambda: asked.append(1) or len(asked)) == 1
         run(other.write(lambda connection: connection.execute("INSERT INTO repositories VALUES ('x')") and None))
-        assert database.remembered("question", lambda: asked.append(1) or len(asked)) == 2
+        assert database.cached("question", lambda: asked.append(1) or len(asked)) == 2
         run(database.write(lambda connection: connection.execute("INSERT INTO repositories VALUES ('y')") and None))
-        assert database.remembered("question", lambda: asked.append(1) or len(asked)) == 3
+        assert database.cached("question", lambda: asked.append(1) or len(asked)) == 3
     finally:
         run(other.close())
 
 
-def test_what_is_remembered_is_bounded(database, monkeypatch):
-    monkeypatch.setattr("simple_registry.storage.sqlite.engine.database.REMEMBERED", 10)
+def test_the_cache_is_bounded(database, monkeypatch):
+    monkeypatch.setattr("simple_registry.storage.sqlite.engine.database.MAX_CACHED", 10)
     for question in range(100):
-        database.remembered(question, lambda: None)
+        database.cached(question, lambda: None)
     assert len(database._answers) <= 10

@@ -11,9 +11,10 @@ from simple_registry.clock import SystemClock
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.records import SessionRow
+from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine import migrate as module
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import APPLICATION_ID, migrate, migrations, require_current
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
 
 
 def refused(path):
@@ -137,8 +138,8 @@ def test_sessions_of_before_go_on(tmp_path, monkeypatch):
     connection.execute("INSERT INTO upload_sessions VALUES ('s', 'a', 'ada', 'sha256', 0, NULL, 7.5)")
     connection.close()
     migrate(path)
-    store = SqliteMetadataStore(path, SystemClock())
-    assert store.find_session("s") == SessionRow("s", RepositoryName("a"), "ada", "sha256", 0, None, 7.5, 7.5)
+    store = rows_of(Database(path), SystemClock())
+    assert store.sessions.find_session("s") == SessionRow("s", RepositoryName("a"), "ada", "sha256", 0, None, 7.5, 7.5)
     asyncio.run(store.close())
 
 

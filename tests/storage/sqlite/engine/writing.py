@@ -5,20 +5,21 @@ import time
 
 from simple_registry.clock import SystemClock
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from storage.support import blob_of, run, yes
 
 SECONDS = 2.5
 
 
 async def write(path, name):
-    store = SqliteMetadataStore(path, SystemClock())
+    store = rows_of(Database(path), SystemClock())
     print("ready", flush=True)
     sys.stdin.readline()
     end = time.monotonic() + SECONDS
     written, longest = 0, 0.0
     while (start := time.monotonic()) < end:
-        await store.add_blob(RepositoryName(name), blob_of(f"{name} {written}".encode()), present=yes)
+        await store.blobs.add_blob(RepositoryName(name), blob_of(f"{name} {written}".encode()), present=yes)
         longest = max(longest, time.monotonic() - start)
         written += 1
     await store.close()

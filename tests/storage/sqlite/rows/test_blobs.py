@@ -5,12 +5,12 @@ from storage.support import OTHER, REPOSITORY, blob_of, run, yes
 
 
 def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(blob_rows._FIND, blob_rows._KNOWN, blob_rows._HOLDERS, blob_rows._REMOVE, blob_rows._END_SESSION)
+    assert_indexed(blob_rows._FIND, blob_rows._HOLDERS, blob_rows._REMOVE, blob_rows._END_SESSION)
 
 
 def test_content_of_two_repositories_has_one_row(store, look):
     blob = blob_of(b"blob")
     for repository in (REPOSITORY, OTHER):
-        run(store.add_blob(repository, blob, present=yes))
+        run(store.blobs.add_blob(repository, blob, present=yes))
     assert look("SELECT * FROM blobs") == [(str(blob.digest), 4, None)]
     assert len(look("SELECT * FROM repository_blobs")) == 2

@@ -3,7 +3,9 @@
 import asyncio
 import threading
 
-from simple_registry.storage.sqlite.metadata_store import SqliteMetadataStore
+from simple_registry.storage.records import ContentRemoved
+from simple_registry.storage.sqlite.all_rows import rows_of
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows import garbage as garbage_rows
 from storage.support import OTHER, REPOSITORY, blob_of, run, yes
 
@@ -25,18 +27,18 @@ def test_no_push_in_any_process_finds_content_that_is_about_to_go(path, store, c
         files.discard(BLOB.digest)
 
     async def scenario():
-        other = SqliteMetadataStore(path, clock)
-        await store.add_blob(REPOSITORY, BLOB, present=yes)
-        await store.remove_blob(REPOSITORY, BLOB.digest)
-        forgetting = asyncio.create_task(store.forget(BLOB.digest, before=clock.time + 1, remove=remove))
+        other = rows_of(Database(path), clock)
+        await store.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await store.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        forgetting = asyncio.create_task(store.garbage.forget(BLOB.digest, before=clock.time + 1, remove=remove))
         await asyncio.to_thread(removing.wait)
-        pushing = asyncio.create_task(other.add_blob(OTHER, BLOB, present=lambda _known: BLOB.digest in files))
+        pushing = asyncio.create_task(other.blobs.add_blob(OTHER, BLOB, present=lambda _known: BLOB.digest in files))
         await asyncio.sleep(0.05)
         assert not pushing.done()
         go_on.set()
         assert await forgetting
-        assert not await pushing
+        assert await pushing == ContentRemoved()
         await other.close()
 
     run(scenario())
-    assert not store.known(BLOB.digest)
+    assert not run(store.contents.known(BLOB.digest))

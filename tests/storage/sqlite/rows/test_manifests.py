@@ -30,7 +30,7 @@ def test_referrers_are_found_by_their_subject(plan):
 
 def test_annotations_are_kept_as_json(store, look):
     manifest = manifest_of(b"m", annotations='{"a":"ü"}'.encode())
-    run(store.put_manifest(REPOSITORY, manifest, tags=(), parts=(), present=yes))
+    run(store.manifests.put_manifest(REPOSITORY, manifest, tags=(), parts=(), present=yes))
     assert look("SELECT annotations FROM manifests") == [('{"a":"ü"}',)]
 
 
@@ -42,10 +42,12 @@ def test_a_page_of_referrers_is_read_within_its_bytes(store, number, monkeypatch
     async def scenario():
         for each in range(number):
             manifest = manifest_of(b"%d" % each, subject=subject, annotations=annotations)
-            await store.put_manifest(REPOSITORY, manifest, tags=(), parts=(), present=yes)
+            await store.manifests.put_manifest(REPOSITORY, manifest, tags=(), parts=(), present=yes)
         made = []
         monkeypatch.setattr(manifest_rows, "_referrer", lambda row: made.append(row) or _referrer(row))
-        found, more = await store.page_referrers(REPOSITORY, subject, artifact_type=None, after=None, size=300_000)
+        found, more = await store.manifests.page_referrers(
+            REPOSITORY, subject, artifact_type=None, after=None, size=300_000
+        )
         return found, more, made
 
     found, more, made = run(scenario())
@@ -55,8 +57,8 @@ def test_a_page_of_referrers_is_read_within_its_bytes(store, number, monkeypatch
 
 def test_nothing_is_left_of_a_removed_manifest(store, look):
     manifest = manifest_of(b"m", children=(digest_of(b"a"), digest_of(b"b")))
-    run(store.put_manifest(REPOSITORY, manifest, tags=[Tag("v1")], parts=(), present=yes))
+    run(store.manifests.put_manifest(REPOSITORY, manifest, tags=[Tag("v1")], parts=(), present=yes))
     assert len(look("SELECT * FROM manifest_children")) == 2
-    run(store.remove_manifest(REPOSITORY, manifest.digest, tags=[Tag("v1")]))
+    run(store.manifests.remove_manifest(REPOSITORY, manifest.digest, tags=[Tag("v1")]))
     assert look("SELECT repository FROM manifests UNION SELECT repository FROM manifest_children") == []
     assert look("SELECT * FROM tags") == []

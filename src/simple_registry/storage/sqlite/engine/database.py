@@ -3,8 +3,8 @@
 A read is a lookup of a few microseconds on a connection of its own, which under WAL waits for no writer. Every read
 takes all its rows at once: a statement left half-read would keep the log from being folded into the database.
 
-What point reads found is remembered for as long as nobody, in any process, has committed anything: SQLite says so in
-`data_version`, at a fraction of the cost of the reads.
+Answers of point reads are cached until any process commits. SQLite's `data_version` changes then, and asking for it
+costs a fraction of the read.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from typing import Any, TypeVar, cast
 
 import apsw
 
-from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection
 from simple_registry.storage.sqlite.engine.reserve import keep_log
@@ -26,8 +25,8 @@ _ACTION = "read rows"
 _VERSION = "PRAGMA data_version"
 _T = TypeVar("_T")
 
-REMEMBERED = 20_000
-"""Answers that are remembered at most; each is a few hundred bytes, whatever clients write."""
+MAX_CACHED = 20_000
+"""Answers in the cache at most; each is a few hundred bytes, whatever clients write."""
 
 AT_ONCE = 16 * 1024
 """Bytes of rows that are read on the caller's thread, where clients decide how large rows are."""
@@ -39,7 +38,7 @@ ROW_SIZE = 100
 class Database:
     """Reads and writes rows. Built after the process was forked, in the thread that reads."""
 
-    def __init__(self, path: str, clock: Clock, log_reserve: int = 0) -> None:
+    def __init__(self, path: str, log_reserve: int = 0) -> None:
         """Open the database at `path`, which `migrate` has brought up to date; see `reserve` for `log_reserve`.
 
         Raises: StorageFault.
@@ -57,7 +56,6 @@ class Database:
         self._answers: dict[Hashable, Any] = {}
         self.hits = 0
         self.misses = 0
-        self.clock = clock
 
     @property
     def commit_sizes(self) -> Sequence[int]:
@@ -84,15 +82,15 @@ class Database:
         rows = self.rows(sql, *bindings)
         return rows[0] if rows else None
 
-    def remembered(self, question: Hashable, read: Callable[[], _T]) -> _T:
-        """Return what `read` returned to this question since the last commit of anybody, or ask it.
+    def cached(self, question: Hashable, read: Callable[[], _T]) -> _T:
+        """Return what `read` returns for this question, from the cache if no process has committed since.
 
-        The version is looked up before the rows, so what is remembered is never older than its version.
+        The version is looked up before the rows, so an answer is never older than its version.
 
         Raises: StorageFault.
         """
         version = self.rows(_VERSION)
-        if version != self._version or len(self._answers) >= REMEMBERED:
+        if version != self._version or len(self._answers) >= MAX_CACHED:
             self._version, self._answers = version, {}
         try:
             answer: _T = self._answers[question]

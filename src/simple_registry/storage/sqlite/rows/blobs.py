@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 import apsw
 
+from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import Blob, BlobAdded, ContentRemoved
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.holding import hold, is_known, release
 
@@ -14,7 +15,6 @@ _FIND = """
 SELECT size FROM repository_blobs JOIN blobs USING (digest)
 WHERE repository = ? AND digest = ?
 """
-_KNOWN = "SELECT 1 FROM blobs WHERE digest = ?"
 _HOLDERS = "SELECT repository FROM repository_blobs WHERE digest = ? AND repository > ? ORDER BY repository LIMIT ?"
 _ADD = "INSERT INTO repository_blobs (repository, digest) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _REMOVE = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
@@ -24,42 +24,37 @@ _END_SESSION = "DELETE FROM upload_sessions WHERE session = ?"
 class SqliteBlobRows:
     """The blobs of repositories."""
 
-    _database: Database
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Keep them in `database`; times come from `clock`."""
+        self._database = database
+        self._clock = clock
 
-    def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+    async def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
         """Return the blob if this repository holds it as a blob."""
-        return self._database.remembered(("blob", repository, digest), lambda: self._read_blob(repository, digest))
+        return self._database.cached(("blob", repository, digest), lambda: self._read_blob(repository, digest))
 
     def _read_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
         row = self._database.row(_FIND, repository, str(digest))
         return None if row is None else Blob(digest, int(row[0] or 0))
 
-    def known(self, digest: Digest) -> bool:
-        """Tell whether any row, of any repository or none, vouches for a durable file of this digest."""
-        return self._database.row(_KNOWN, str(digest)) is not None
-
-    def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
+    async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold this blob, in order of name, beginning after `after`."""
         rows = self._database.rows(_HOLDERS, str(digest), after or "", limit)
         return [RepositoryName(str(name)) for (name,) in rows]
 
     async def add_blob(
         self, repository: RepositoryName, blob: Blob, *, present: Callable[[bool], bool], session: str | None = None
-    ) -> bool:
-        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
+    ) -> BlobAdded | ContentRemoved:
+        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine."""
 
-        `present` is told in the transaction whether a row vouches for the content already; when it says that the
-        content is gone, `False` is returned and nothing was changed.
-        """
-
-        def add(connection: apsw.Connection) -> bool:
+        def add(connection: apsw.Connection) -> BlobAdded | ContentRemoved:
             if not present(is_known(connection, blob.digest)):
-                return False
+                return ContentRemoved()
             hold(connection, repository, blob)
             connection.execute(_ADD, (repository, str(blob.digest)))
             if session is not None:
                 connection.execute(_END_SESSION, (session,))
-            return True
+            return BlobAdded()
 
         return await self._database.write(add)
 
@@ -92,7 +87,7 @@ class SqliteBlobRows:
             connection.execute(_REMOVE, (repository, str(digest)))
             if connection.changes() == 0:
                 return False
-            release(connection, digest, self._database.clock.now())
+            release(connection, digest, self._clock.now())
             return True
 
         return await self._database.write(remove)

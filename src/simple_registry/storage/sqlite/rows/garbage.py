@@ -21,9 +21,11 @@ _FORGET = "DELETE FROM blobs WHERE digest = ? AND unheld_since < ?"
 class SqliteGarbageRows:
     """The content that nobody holds."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
 
-    def is_dated_after(self, future: float) -> bool:
+    async def is_dated_after(self, future: float) -> bool:
         """Tell whether content counts as unheld, or a session as touched, since later than this time."""
         return bool(self._database.rows(_LATER, future)[0][0])
 
@@ -36,7 +38,7 @@ class SqliteGarbageRows:
 
         await self._database.write(bring_back)
 
-    def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
+    async def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
         """Return content that no repository has held, as blob or manifest, since before this time."""
         return [parse_digest(str(digest)) for (digest,) in self._database.rows(_PAGE, before, limit)]
 

@@ -6,18 +6,23 @@ from typing import cast
 import apsw
 import msgspec
 
+from simple_registry.clock import Clock
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.records import (
     Blob,
+    ContentRemoved,
     DescribedPart,
+    ManifestAbsent,
+    ManifestRemoved,
     ManifestRow,
     ManifestStored,
     Part,
     PartsUnmet,
     StoredManifest,
+    TagsChanged,
     UnmetPart,
 )
 from simple_registry.storage.sqlite.engine.database import Database, Row
@@ -87,17 +92,20 @@ ORDER BY digest
 class SqliteManifestRows:
     """The manifests of repositories."""
 
-    _database: Database
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Keep them in `database`; times come from `clock`."""
+        self._database = database
+        self._clock = clock
 
-    def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
+    async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it."""
-        return self._database.remembered(
+        return self._database.cached(
             ("manifest", repository, digest), lambda: self._read(_FIND, repository, str(digest))
         )
 
-    def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
+    async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at, as of one moment."""
-        return self._database.remembered(("tagged", repository, tag), lambda: self._read(_FIND_TAGGED, repository, tag))
+        return self._database.cached(("tagged", repository, tag), lambda: self._read(_FIND_TAGGED, repository, tag))
 
     def _read(self, sql: str, repository: RepositoryName, reference: str) -> StoredManifest | None:
         row = self._database.row(sql, repository, reference)
@@ -120,24 +128,24 @@ class SqliteManifestRows:
         parts: Sequence[DescribedPart],
         present: Callable[[bool], bool],
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
         `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` is told
         whether a row vouches for the manifest's own content already.
         """
 
-        def put(connection: apsw.Connection) -> ManifestStored | PartsUnmet | PreconditionUnmet | None:
+        def put(connection: apsw.Connection) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
             known = is_known(connection, manifest.digest)
             if not present(known):
-                return None
+                return ContentRemoved()
             before = {tag: pointed_at(connection, repository, tag) for tag in tags}
             named = before.items() or [_held(connection, repository, manifest.digest)]
             refusal = precondition.unmet(named) or _parts_unmet(connection, repository, parts)
             if refusal is not None:
                 if not known:
                     # Its file has no other row, and would stay for ever.
-                    now = self._database.clock.now()
+                    now = self._clock.now()
                     keep_unheld(connection, Blob(manifest.digest, manifest.size), now)
                 return refusal
             keep_manifest(connection, repository, manifest)
@@ -146,21 +154,20 @@ class SqliteManifestRows:
 
         return await self._database.write(put)
 
-    async def remove_manifest(self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]) -> bool | None:
-        """Remove the manifest from the repository, and `tags`, which must be all that point at it in that moment.
+    async def remove_manifest(
+        self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
+    ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        """Remove the manifest from the repository, and `tags`, which must be all that point at it at that moment."""
 
-        Returns whether it was there, or `None` when other tags point at it (then nothing was changed).
-        """
-
-        def remove(connection: apsw.Connection) -> bool | None:
+        def remove(connection: apsw.Connection) -> ManifestRemoved | ManifestAbsent | TagsChanged:
             names = (repository, str(digest))
             if not connection.execute(_EXISTS, names).fetchall():
-                return False
+                return ManifestAbsent()
             if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
-                return None
+                return TagsChanged()
             connection.execute(_REMOVE, names)
-            release(connection, digest, self._database.clock.now())
-            return True
+            release(connection, digest, self._clock.now())
+            return ManifestRemoved()
 
         return await self._database.write(remove)
 

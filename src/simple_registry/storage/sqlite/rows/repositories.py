@@ -21,12 +21,14 @@ SELECT name FROM holders WHERE name IS NOT NULL LIMIT ?2
 class SqliteRepositoryRows:
     """The repositories."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
 
-    def has_repository(self, repository: RepositoryName) -> bool:
+    async def has_repository(self, repository: RepositoryName) -> bool:
         """Tell whether the repository exists."""
         return self._database.row(_FIND, repository) is not None
 
-    def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
+    async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
         return [RepositoryName(str(name)) for (name,) in self._database.rows(_PAGE, after or "", limit)]

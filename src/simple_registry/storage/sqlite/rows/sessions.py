@@ -36,7 +36,9 @@ ORDER BY touched, session LIMIT ?
 class SqliteSessionRows:
     """The open upload sessions."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
         """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""

@@ -7,6 +7,7 @@ import apsw
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.storage.records import TagAbsent, TagRemoved
 from simple_registry.storage.sqlite.engine.database import Database
 
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
@@ -18,29 +19,31 @@ _REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
 class SqliteTagRows:
     """The tags of repositories."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
 
-    def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+    async def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_OF_MANIFEST, repository, str(digest))]
 
-    def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
+    async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
         """Return tags in ASCII order, beginning after `after` (which need not exist)."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
-    ) -> Digest | PreconditionUnmet | None:
-        """Remove this tag only, if it is there and the precondition holds. Returns what it pointed at."""
+    ) -> TagRemoved | TagAbsent | PreconditionUnmet:
+        """Remove this tag only, if it is there and the precondition holds."""
 
-        def remove(connection: apsw.Connection) -> Digest | PreconditionUnmet | None:
+        def remove(connection: apsw.Connection) -> TagRemoved | TagAbsent | PreconditionUnmet:
             current = pointed_at(connection, repository, tag)
             if current is None:
-                return None
+                return TagAbsent()
             if not precondition.holds(current):
                 return PreconditionUnmet(tag, current)
             connection.execute(_REMOVE, (repository, tag))
-            return current
+            return TagRemoved(current)
 
         return await self._database.write(remove)
 

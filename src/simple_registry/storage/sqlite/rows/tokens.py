@@ -32,19 +32,21 @@ _REMOVE_OF_OWNER = f"DELETE FROM tokens WHERE owner = ? RETURNING {_COLUMNS}"
 class SqliteTokenRows:
     """The issued tokens."""
 
-    _database: Database
+    def __init__(self, database: Database) -> None:
+        """Keep them in `database`."""
+        self._database = database
 
-    def find_token(self, secret_hash: bytes) -> TokenRow | None:
+    async def find_token(self, secret_hash: bytes) -> TokenRow | None:
         """Return the token whose secret has this hash."""
         row = self._database.row(_FIND, secret_hash.hex())
         return None if row is None else _token(row)
 
-    def find_token_by_id(self, token_id: str) -> TokenRow | None:
+    async def find_token_by_id(self, token_id: str) -> TokenRow | None:
         """Return the token of this id."""
         row = self._database.row(_FIND_BY_ID, token_id)
         return None if row is None else _token(row)
 
-    def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
+    async def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
         """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
         if owner is None:
             rows = self._database.rows(_PAGE, after or "", limit)
@@ -90,7 +92,7 @@ class SqliteTokenRows:
 
         return await self._database.write(remove)
 
-    def token_owners(self) -> Mapping[str, float | None]:
+    async def token_owners(self) -> Mapping[str, float | None]:
         """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
         rows = self._database.rows(_OWNERS)
         return {str(owner): None if since is None else float(since) for owner, since in rows}

@@ -1,0 +1,35 @@
+"""All rows of one SQLite database, each kind in its own store."""
+
+from simple_registry.clock import Clock
+from simple_registry.storage.protocols import Rows
+from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
+from simple_registry.storage.sqlite.rows.contents import SqliteContentRows
+from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
+from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
+from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
+from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
+from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
+from simple_registry.storage.sqlite.rows.tokens import SqliteTokenRows
+
+_CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
+
+
+def rows_of(database: Database, clock: Clock) -> Rows:
+    """Return the rows of `database`; the times in them come from `clock`."""
+
+    def check() -> None:
+        database.rows(_CHECK)
+
+    return Rows(
+        blobs=SqliteBlobRows(database, clock),
+        manifests=SqliteManifestRows(database, clock),
+        tags=SqliteTagRows(database),
+        repositories=SqliteRepositoryRows(database),
+        sessions=SqliteSessionRows(database),
+        tokens=SqliteTokenRows(database),
+        contents=SqliteContentRows(database),
+        garbage=SqliteGarbageRows(database),
+        check=check,
+        close=database.close,
+    )
