@@ -6,7 +6,7 @@ import re
 import pytest
 
 from simple_registry.access.permission import Resource
-from simple_registry.http.routes import ROUTES, Entry
+from simple_registry.http.routes import ROUTES, Need
 from support.sources import modules
 
 # Ids and methods of the specification's table "Endpoints".
@@ -34,14 +34,14 @@ SPECIFIED = {
 OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens"}
 # By method and ids: what needs no resource.
 ENTRIES = {
-    ("GET", "healthz"): Entry.PUBLIC,
-    ("GET", "readyz"): Entry.PUBLIC,
-    ("POST", "token"): Entry.PUBLIC,  # the credentials stand in its form
-    ("GET", "token"): Entry.ANYBODY,
-    ("GET", "end-1"): Entry.LOGIN,
-    ("GET", "tokens"): Entry.LOGIN,
-    ("POST", "tokens"): Entry.LOGIN,
-    ("DELETE", "tokens"): Entry.LOGIN,
+    ("GET", "healthz"): Need.NOTHING,
+    ("GET", "readyz"): Need.NOTHING,
+    ("POST", "token"): Need.NOTHING,  # the credentials are in its form
+    ("GET", "token"): Need.CALLER,
+    ("GET", "end-1"): Need.LOGIN,
+    ("GET", "tokens"): Need.LOGIN,
+    ("POST", "tokens"): Need.LOGIN,
+    ("DELETE", "tokens"): Need.LOGIN,
 }
 
 ENDPOINTS = [(method, endpoint) for route in ROUTES for method, endpoint in route.endpoints.items()]
@@ -83,7 +83,7 @@ def test_whatever_can_be_got_can_be_asked_for_with_head_but_sessions_and_tokens(
 
 @pytest.mark.parametrize("name", [name for name in modules() if name.startswith("http.handlers")])
 def test_a_handler_reads_a_body_only_from_its_call(name):
-    """There it is confirmed that the caller may still do what the body asks for; `tests/http/test_standing.py`."""
+    """There it is checked that the caller may still do what the body asks for; `tests/http/test_authorization.py`."""
     for node in ast.walk(ast.parse(modules()[name].read_text("utf-8"))):
         if isinstance(node, ast.Attribute) and node.attr == "body":
             assert isinstance(node.value, ast.Name), f"line {node.lineno} reads a body of something else than a call"

@@ -9,9 +9,10 @@ from simple_registry.access.limits import parse_limit
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.rules import AccessRules
-from simple_registry.http.call import Call, NoTarget
+from simple_registry.http.authorization import Authorization
+from simple_registry.http.call import Call
 from simple_registry.http.messages import Request
-from simple_registry.http.standing import Standing
+from simple_registry.http.targets import NoTarget
 from simple_registry.oci.errors import Denied
 from simple_registry.wire.body import NO_BODY
 from support.access import binding
@@ -29,9 +30,9 @@ def call_of(memory_front):
         async def again():
             return caller, rules
 
-        standing = Standing(caller, rules, again=again, current=lambda: rules, clock=memory_front.clock)
+        authorization = Authorization(caller, rules, again=again, current=lambda: rules, clock=memory_front.clock)
         registry = memory_front.application.http._dispatcher._registry
-        return Call(Request("GET", "/", "", {}, NO_BODY, "id"), NoTarget(), registry, standing)
+        return Call(Request("GET", "/", "", {}, NO_BODY, "id"), NoTarget(), registry, authorization)
 
     return make
 

@@ -5,22 +5,22 @@ from hypothesis import given, strategies as st
 
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.http import routes
-from simple_registry.http.routes import ROUTES, Entry, MethodNotAllowed, resolve
+from simple_registry.http.routes import ROUTES, MethodNotAllowed, Need, resolve
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import DigestInvalid, ManifestUnknown, NameInvalid, NotFound, RegistryError, TagInvalid
 
 DIGEST = digest_of(b"")
 
 ENDPOINTS = [
-    ("GET", "/v2/", Entry.LOGIN, None),
-    ("GET", "/v2", Entry.LOGIN, None),
-    ("GET", "/healthz", Entry.PUBLIC, None),
-    ("GET", "/readyz", Entry.PUBLIC, None),
-    ("GET", "/token", Entry.ANYBODY, None),
-    ("POST", "/token", Entry.PUBLIC, None),
-    ("GET", "/api/v1/tokens", Entry.LOGIN, None),
-    ("POST", "/api/v1/tokens", Entry.LOGIN, None),
-    ("DELETE", "/api/v1/tokens/7", Entry.LOGIN, None),
+    ("GET", "/v2/", Need.LOGIN, None),
+    ("GET", "/v2", Need.LOGIN, None),
+    ("GET", "/healthz", Need.NOTHING, None),
+    ("GET", "/readyz", Need.NOTHING, None),
+    ("GET", "/token", Need.CALLER, None),
+    ("POST", "/token", Need.NOTHING, None),
+    ("GET", "/api/v1/tokens", Need.LOGIN, None),
+    ("POST", "/api/v1/tokens", Need.LOGIN, None),
+    ("DELETE", "/api/v1/tokens/7", Need.LOGIN, None),
     ("GET", "/v2/_catalog", Resource.CATALOG, ""),
     ("GET", f"/v2/a/b/blobs/{DIGEST}", Resource.BLOBS, "a/b"),
     ("HEAD", f"/v2/a/b/blobs/{DIGEST}", Resource.BLOBS, "a/b"),
@@ -42,7 +42,7 @@ ENDPOINTS = [
 @pytest.mark.parametrize(("method", "path", "needs", "scope"), ENDPOINTS)
 def test_every_endpoint_declares_its_need_and_scope(method, path, needs, scope):
     matched = resolve(method, path)
-    assert matched.needs == needs
+    assert matched.endpoint.needs == needs
     assert matched.permission == (None if scope is None else Permission(method, needs, scope))
 
 
@@ -166,7 +166,7 @@ def test_any_path_is_resolved_or_refused_and_nothing_worse(method, text):
             matched = resolve(method, path)
         except RegistryError:
             continue
-        assert matched.needs
+        assert matched.endpoint.needs
 
 
 def test_no_path_fits_two_routes():
@@ -176,10 +176,10 @@ def test_no_path_fits_two_routes():
         assert len(fitting) == 1 or path.endswith("blobs/uploads"), path
 
 
-def test_only_paths_of_bounded_length_are_remembered():
-    routes._remembered.cache_clear()
+def test_only_paths_of_bounded_length_are_cached():
+    routes._cached.cache_clear()
     resolve("GET", "/v2/a/manifests/v1")
     assert resolve("GET", "/v2/a/manifests/v1") is resolve("GET", "/v2/a/manifests/v1")
-    session = "s" * routes.LONGEST_REMEMBERED
+    session = "s" * routes.MAX_CACHED_LENGTH
     resolve("GET", f"/v2/a/blobs/uploads/{session}")
-    assert routes._remembered.cache_info().currsize == 1
+    assert routes._cached.cache_info().currsize == 1

@@ -1,4 +1,4 @@
-"""`Authorization` headers (RFC 7617, RFC 6750). One that is there but wrong is never taken for absent."""
+"""Credentials in `Authorization` headers (RFC 7617, RFC 6750). A wrong header is never treated as absent."""
 
 import base64
 import binascii
@@ -7,38 +7,42 @@ from dataclasses import dataclass, field
 
 from simple_registry.oci.errors import Unauthorized
 
-LONGEST = 32 * 1024
-"""Bytes of a header that are looked at; longer ones are refused."""
+MAX_HEADER = 32 * 1024
+"""Bytes of a header."""
 
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
-class WrongCredentials(Unauthorized):
-    """code-11: credentials were sent and prove no user. The message is the same whether the user exists or not."""
+class CredentialsRejected(Unauthorized):
+    """code-11: the credentials that were sent do not suffice. A bare `Unauthorized` only asks for some."""
+
+
+class WrongCredentials(CredentialsRejected):
+    """code-11: the credentials prove no user. The message is the same whether the user exists or not."""
 
     message = "authentication failed: wrong user name or password, or a token in its place that is not valid"
 
 
-class InvalidToken(Unauthorized):
-    """code-11: a token was sent and is not, or no longer, good."""
+class InvalidToken(CredentialsRejected):
+    """code-11: a token is not valid, or no longer."""
 
     message = "authentication failed: the token is not valid; it may have been revoked"
 
 
 class ExpiredToken(InvalidToken):
-    """code-11: the token was good."""
+    """code-11: a token was valid once."""
 
     message = "authentication failed: the token has expired"
 
 
-class InsufficientScope(Unauthorized):
-    """code-11: the token is good but narrower than what its user may do; a wider one would do."""
+class InsufficientScope(CredentialsRejected):
+    """code-11: a token is valid but narrower than what its user may do; a wider one would suffice."""
 
     message = "the token's scopes do not allow this"
 
 
 class LoginRequired(InsufficientScope):
-    """code-11: an anonymous token has the scope, but anonymous callers may not do this; a user's token might do."""
+    """code-11: an anonymous token has the scope, but anonymous callers may not do this; a user's token may suffice."""
 
     message = Unauthorized.message
 
@@ -72,7 +76,7 @@ def parse_authorization(header: str) -> Credentials:
     """
     scheme, _, value = header.strip(" \t").partition(" ")
     value = value.strip(" \t")
-    if len(header) > LONGEST:
+    if len(header) > MAX_HEADER:
         raise WrongCredentials(note="an Authorization header of unusual length")
     match scheme.lower():
         case "basic":

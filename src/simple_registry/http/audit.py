@@ -1,46 +1,33 @@
-"""The audit stream: a line for everything that a request changed, and for every request that was refused.
+"""The audit log: a line for everything that a request changed, and for every request that was refused.
 
-The rules about access have a line at each start, and whenever they change.
+The access rules have a line at each start, and whenever they change.
 
-A line is made before the answer leaves, so that whatever a client was told stands in the stream. A refusal is a line
-when it is a 403, a 429, or a 401 to credentials that were sent; a 401 that only asks for some is none. A
-request that was allowed to write, and of which nobody can tell whether it did (its client left, or storage failed under
-it), is `request.uncertain`. Reads are in the access log only.
+A line is written before the answer is sent, so that the log has all that clients were told. A refusal is a 403, a 429,
+or a 401 to credentials that were sent; a 401 that only asks for some has no line. A request that was allowed to write,
+but whose effect is unknown (its client left, or storage failed), is `request.uncertain`. Reads are in the access log
+only.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
 from simple_registry.access.caller import Source
 from simple_registry.access.rules import AccessRules
+from simple_registry.authentication.credentials import CredentialsRejected
 from simple_registry.http.access_log import LONGEST
-from simple_registry.http.call import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
-from simple_registry.http.dispatch import NOBODY, Outcome
+from simple_registry.http.dispatch import NO_CALLER, Outcome
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Request
+from simple_registry.http.targets import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import Unauthorized
 
-WRITES = frozenset(
-    {
-        "put_manifest",
-        "delete_manifest",
-        "delete_blob",
-        "start_upload",
-        "finish_upload",
-        "create_token",
-        "revoke_token",
-    }
-)
-"""The endpoints whose success changes what others see, or may do."""
-
-UNAUTHORIZED, DENIED, TOO_MANY, GONE = 401, 403, 429, 499
+DENIED, TOO_MANY, CLIENT_GONE = 403, 429, 499
 
 Write = Callable[[Mapping[str, object]], None]
 """Writes a line of these fields; never raises."""
 
 
 def rules_line(documents: str, rules: AccessRules) -> Mapping[str, object]:
-    """Return the line of the rules that are in force from now on, made of documents with this digest."""
+    """Return the line of the rules in force from now on, made of documents with this digest."""
     return {
         "event": EventName.RULES_CHANGE.value,
         "documents": documents,
@@ -52,17 +39,16 @@ def rules_line(documents: str, rules: AccessRules) -> Mapping[str, object]:
 
 
 class Audit:
-    """Tells what requests did and were refused."""
+    """Records what requests changed, and which were refused."""
 
     def __init__(self, write: Write) -> None:
-        """Tell `write`."""
+        """Record with `write`."""
         self._write = write
 
     def __call__(self, request: Request, outcome: Outcome) -> None:
         """Write the lines of a request, usually none."""
-        if outcome.response.events or outcome.response.status >= UNAUTHORIZED:
-            for fields in _lines(request, outcome):
-                self._write(fields)
+        for fields in _lines(request, outcome):
+            self._write(fields)
 
 
 def _lines(request: Request, outcome: Outcome) -> Iterator[Mapping[str, object]]:
@@ -71,13 +57,17 @@ def _lines(request: Request, outcome: Outcome) -> Iterator[Mapping[str, object]]
             yield _line(request, outcome, event, "allowed")
     elif _is_refusal(outcome):
         yield _line(request, outcome, Event(EventName.REFUSED), "refused")
-    elif outcome.response.status >= GONE and outcome.allowed and outcome.endpoint in WRITES:
+    elif _is_uncertain(outcome):
         yield _line(request, outcome, Event(EventName.UNCERTAIN), "allowed")
 
 
 def _is_refusal(outcome: Outcome) -> bool:
-    status = outcome.response.status
-    return status in {DENIED, TOO_MANY} or (status == UNAUTHORIZED and type(outcome.error) is not Unauthorized)
+    return outcome.response.status in {DENIED, TOO_MANY} or isinstance(outcome.error, CredentialsRejected)
+
+
+def _is_uncertain(outcome: Outcome) -> bool:
+    allowed = outcome.allowed and outcome.matched is not None and outcome.matched.endpoint.writes
+    return allowed and outcome.response.status >= CLIENT_GONE
 
 
 def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Mapping[str, object]:
@@ -105,9 +95,9 @@ def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Ma
 
 
 def _who(outcome: Outcome) -> Mapping[str, object]:
-    """Return whom credentials proved and how, without anything that could prove it again."""
+    """Return the caller and how it was authenticated, without anything that could be used as credentials."""
     caller = outcome.caller
-    if caller is None or caller is NOBODY:
+    if caller is None or caller is NO_CALLER:
         return {"identity": None}
     source = caller.proof.source
     return {

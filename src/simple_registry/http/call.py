@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 import msgspec
 
@@ -10,11 +10,10 @@ from simple_registry.access.caller import Caller, Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy, decide
 from simple_registry.authentication.token_service import TokenService
+from simple_registry.http.authorization import Authorization, ConfirmedBody
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
-from simple_registry.http.standing import ConfirmedBody, Standing
-from simple_registry.oci.digests import Digest
-from simple_registry.oci.names import Reference, RepositoryName
+from simple_registry.http.targets import Target
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.manifests import Manifests
@@ -43,72 +42,33 @@ class Registry:
     metrics: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class NoTarget:
-    """An endpoint whose path names nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryTarget:
-    """An endpoint of a repository."""
-
-    repository: RepositoryName
-
-
-@dataclass(frozen=True, slots=True)
-class DigestTarget:
-    """An endpoint of content in a repository."""
-
-    repository: RepositoryName
-    digest: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestTarget:
-    """An endpoint of a manifest in a repository."""
-
-    repository: RepositoryName
-    reference: Reference
-
-
-@dataclass(frozen=True, slots=True)
-class SessionTarget:
-    """An endpoint of an upload session."""
-
-    repository: RepositoryName
-    session: str
-
-
-Target = TypeVar("Target")
-
-
 class Call(msgspec.Struct, Generic[Target], frozen=True):
     """A request that its caller may make, with the typed values of its path."""
 
     request: Request
     target: Target
     registry: Registry
-    standing: Standing
+    authorization: Authorization
 
     @property
     def caller(self) -> Caller:
         """Who calls, and with what."""
-        return self.standing.caller
+        return self.authorization.caller
 
     @property
     def identity(self) -> Identity:
         """Who calls."""
-        return self.standing.caller.identity
+        return self.authorization.caller.identity
 
     @property
     def policy(self) -> Policy:
         """The policy that allowed the call."""
-        return self.standing.policy
+        return self.authorization.policy
 
     @property
     def body(self) -> ConfirmedBody:
         """The body of the request; a handler that reads it to its end may act. Handlers read no other."""
-        return ConfirmedBody(self.request.body, self.standing)
+        return ConfirmedBody(self.request.body, self.authorization)
 
     def can(self, verb: str, resource: Resource, scope: str) -> bool:
         """Return whether this caller has a further permission."""
@@ -134,7 +94,7 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
 
         Raises: as `require_permission`.
         """
-        self.standing.require(Permission(verb, resource, scope))
+        self.authorization.require(Permission(verb, resource, scope))
 
     def precondition(self, resource: Resource, *scopes: str) -> Precondition:
         """Return what the request's conditions ask of what it changes in these scopes.

@@ -1,10 +1,10 @@
 """The order in which a request is answered; the only code that knows it.
 
     route ──► identity ──► decision ──► handler ──► response
-      └────────── every refusal ──────────┴──► problem
+      └────────── every refusal ──────────┴──► error document
 
-A handler runs only for a call that the policy allowed, and acts on a body only if that is so when the body has arrived
-(`standing`). Refusals and absence become problems here, and nowhere else.
+A handler runs only for a call that the policy allowed, and acts on a body only if that is still so when the body has
+arrived (see `authorization`). Refusals and absence become error documents here, and nowhere else.
 """
 
 import logging
@@ -20,14 +20,14 @@ from simple_registry.authentication.credentials import ExpiredToken, InvalidToke
 from simple_registry.clock import Clock
 from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
-from simple_registry.http.call import Registry
+from simple_registry.http.authorization import Authorization
+from simple_registry.http.call import Call, Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.cross_site import refuse_cross_site
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.problems import failure_response, problem_response, refusal_response
 from simple_registry.http.proxy_signs import ProxySigns
-from simple_registry.http.routes import Entry, Matched, resolve
-from simple_registry.http.standing import Standing
+from simple_registry.http.routes import Matched, Need, resolve
 from simple_registry.metrics.requests import NO_ENDPOINT
 from simple_registry.oci.errors import (
     RegistryError,
@@ -45,7 +45,7 @@ logger = logging.getLogger("simple_registry")
 
 @dataclass(slots=True)
 class Outcome:
-    """The response to a request, who asked, and what the log should know besides."""
+    """The response to a request, its caller, and what else the logs need."""
 
     response: Response
     identity: str = "-"
@@ -61,7 +61,7 @@ class Outcome:
     @property
     def endpoint(self) -> str:
         """The name of the endpoint."""
-        return self.matched.name if self.matched else NO_ENDPOINT
+        return self.matched.endpoint.name if self.matched else NO_ENDPOINT
 
     @property
     def reason(self) -> str | None:
@@ -83,7 +83,7 @@ class Dispatcher:
         rules: Callable[[], AccessRules],
         clock: Clock,
     ) -> None:
-        """Answer with these operations, to whom `authenticator` knows, what the current `rules` allow."""
+        """Answer with these operations what the `rules` of each moment allow to callers that `authenticator` finds."""
         self._clock = clock
         self._registry = registry
         self._authenticator = authenticator
@@ -93,10 +93,11 @@ class Dispatcher:
         self.failed_passwords = 0
         """Requests with a wrong password, or of an unknown user."""
         self.failed_tokens = 0
-        """Requests with a token that is no good."""
+        """Requests with a token that is not valid."""
 
     async def dispatch(self, request: Request, outcome: Outcome) -> None:
         """Answer a request in its `outcome`; never raises but for cancellation, which leaves the response as it was."""
+        # Until there is an answer the note is that of a client that left; it comes back if the request is cancelled.
         note, outcome.note = outcome.note, None
         try:
             outcome.response = await self._answer(request, outcome)
@@ -131,11 +132,11 @@ class Dispatcher:
         outcome.matched = matched
         refuse_cross_site(request)
         try:
-            standing = await self._decide(request, matched)
-            outcome.caller, outcome.identity = standing.caller, standing.caller.identity.name
-            outcome.binding = _require(matched, standing)
+            authorization = await self._decide(request, matched)
+            outcome.caller, outcome.identity = authorization.caller, authorization.caller.identity.name
+            outcome.binding = _require(matched, authorization)
             outcome.allowed = True
-            return await matched.answer(request, self._registry, standing)
+            return await matched.endpoint.handle(Call(request, matched.target, self._registry, authorization))
         except Unauthorized as error:
             challenge = self._challenger.challenge(
                 request, error, matched.permission, anonymous=self._rules().anonymous is not None
@@ -152,31 +153,31 @@ class Dispatcher:
         elif isinstance(error, WrongCredentials):
             self.failed_passwords += 1
 
-    async def _decide(self, request: Request, matched: Matched) -> Standing:
-        """Return what a request stands on as it begins.
+    async def _decide(self, request: Request, matched: Matched) -> Authorization:
+        """Return the authorization of a request as it begins, without any permission yet.
 
         Raises: as `_identify`.
         """
         caller, rules = await self._identify(request, matched)
-        if caller.expired and not matched.continues:
+        if caller.expired and not matched.endpoint.continues:
             raise ExpiredToken(note="an expired token")
         again = partial(self._identify, request, matched)
-        return Standing(caller, rules, again=again, current=self._rules, clock=self._clock)
+        return Authorization(caller, rules, again=again, current=self._rules, clock=self._clock)
 
     async def _identify(self, request: Request, matched: Matched) -> tuple[Caller, AccessRules]:
-        """Return the caller of a request, and the rules under which it is that: those of one moment.
+        """Return the caller of a request, and the rules under which it was authenticated.
 
         Raises: Unauthorized, TooManyRequests.
         """
         while True:
             rules = self._rules()
             caller = await self._caller(request, matched, rules)
-            if rules is self._rules():  # a password may have waited for its turn
+            if rules is self._rules():  # otherwise a reload came while a password waited for its turn
                 return caller, rules
 
     async def _caller(self, request: Request, matched: Matched, rules: AccessRules) -> Caller:
-        if matched.needs is Entry.PUBLIC:
-            return NOBODY
+        if matched.endpoint.needs is Need.NOTHING:
+            return NO_CALLER
         login, now = request.login, self._clock.monotonic()
         if login is not None and (known := login.find(request.headers, rules, now)) is not None:
             return known
@@ -186,15 +187,15 @@ class Dispatcher:
         return caller
 
 
-def _require(matched: Matched, standing: Standing) -> str | None:
-    """Insist on what an endpoint needs; return the binding that gives it, where one has to.
+def _require(matched: Matched, authorization: Authorization) -> str | None:
+    """Require what an endpoint needs; return the binding that gives it, where one has to.
 
     Raises: Unauthorized, Denied.
     """
-    if matched.needs is Entry.LOGIN and standing.caller.sent_nothing:
+    if matched.endpoint.needs is Need.LOGIN and authorization.caller.sent_nothing:
         raise Unauthorized
-    return None if matched.permission is None else standing.require(matched.permission)
+    return None if matched.permission is None else authorization.require(matched.permission)
 
 
-NOBODY = Caller(Identity("-"), Proof(Source.ANONYMOUS))
-"""The caller of endpoints that need nobody; no binding can name it."""
+NO_CALLER = Caller(Identity("-"), Proof(Source.ANONYMOUS))
+"""The caller of endpoints that need none; no binding can name it."""

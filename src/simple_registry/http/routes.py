@@ -1,4 +1,4 @@
-"""Which endpoint is meant: one table from method and path to handler and the permission that it needs.
+"""The table of endpoints: from method and path to handler and the permission that it needs.
 
 Paths arrive percent-decoded, so each is matched as a whole, with the grammars of names, tags and digests deciding
 afterwards. Names are matched greedily and the last segments are fixed, so a repository may be called `a/manifests`.
@@ -7,45 +7,44 @@ An endpoint that declares no need cannot be written down: `needs` has no default
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Generic, Protocol
+from typing import Any, Generic
 
-from simple_registry.access.permission import CATALOG_SCOPE, Permission, Resource, scope_of
-from simple_registry.http.call import (
-    Call,
-    DigestTarget,
-    ManifestTarget,
-    NoTarget,
-    Registry,
-    RepositoryTarget,
-    SessionTarget,
-    Target,
-)
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.http.call import Call
 from simple_registry.http.handlers import base, blobs, discovery, issued_tokens, manifests, token_exchange, uploads
-from simple_registry.http.messages import Request, Response
-from simple_registry.http.standing import Standing
+from simple_registry.http.messages import Response
+from simple_registry.http.targets import (
+    AnyTarget,
+    Target,
+    digest_target,
+    issued_token_target,
+    manifest_target,
+    no_target,
+    repository_target,
+    scope_of_target,
+    session_target,
+)
 from simple_registry.metrics.requests import METHODS, counted
-from simple_registry.oci.digests import parse_digest
-from simple_registry.oci.errors import ManifestUnknown, NotFound, TagInvalid, Unsupported
-from simple_registry.oci.names import parse_reference, parse_repository_name
+from simple_registry.oci.errors import NotFound, Unsupported
 
-REMEMBERED = 4096
-"""Most paths whose endpoint is remembered, by each worker."""
+MAX_CACHED = 4096
+"""Paths whose endpoint is cached, by each worker."""
+
+MAX_CACHED_LENGTH = 512
+"""Characters of a path that is cached: they are the client's choice, and memory is ours."""
 
 KNOWN_METHODS = frozenset({*METHODS, "OPTIONS", "TRACE"})
 """Methods that a path may refuse; all others are refused everywhere."""
 
-LONGEST_REMEMBERED = 512
-"""Characters of the longest path that is remembered: they are the client's choice, and memory is ours."""
 
+class Need(StrEnum):
+    """What an endpoint needs that is not a permission for a resource."""
 
-class Entry(StrEnum):
-    """What an endpoint needs that belongs to no resource."""
-
-    PUBLIC = "public"  # nothing at all
-    ANYBODY = "anybody"  # valid credentials, or none where there is an anonymous user
+    NOTHING = "nothing"
+    CALLER = "caller"  # valid credentials, or none where there is an anonymous user
     LOGIN = "login"  # valid credentials
 
 
@@ -54,104 +53,53 @@ class Endpoint(Generic[Target]):
     """What answers one method of a route: its ids in the specification, what it needs, and its handler."""
 
     ids: str
-    needs: Resource | Entry
+    needs: Resource | Need
     handle: Callable[[Call[Target]], Awaitable[Response]]
     verb: str | None = None
     """The verb of the permission, where it is not the method."""
+    writes: bool = False
+    """Whether its success changes what other callers see, or may do. Such a request is audited when it fails midway."""
     continues: bool = False
-    """Whether a credential that expired meanwhile is still good here, for a session that it began."""
-    name: str = field(init=False)
-    """What metrics and the audit stream call it: the name of its handler."""
+    """Whether a credential that has expired still suffices, for an upload session that it began."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.handle.__name__)
-
-
-Answer = Callable[[Request, Registry, Standing], Awaitable[Response]]
-"""Runs the handler of a matched endpoint for an authorised request."""
+    @property
+    def name(self) -> str:
+        """Its name in metrics and the audit log: that of its handler."""
+        return self.handle.__name__
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The endpoint of a request: what it needs, the permission for that (`None` for an `Entry`), and its answer.
+    """The endpoint of a request, its target, and the permission that it needs (`None` for a `Need`)."""
 
-    `counted` is what metrics call it, `continues` as in `Endpoint`.
-    """
-
-    name: str
-    counted: str
-    target: object
-    needs: Resource | Entry
+    endpoint: Endpoint[Any]
+    target: AnyTarget
     permission: Permission | None
-    continues: bool
-    answer: Answer
+    counted: str
+    """Its name in the metrics of requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route(Generic[Target]):
-    """A shape of path: how its values are parsed, which scope they lie in, and what answers each method."""
+    """A shape of path: the parser of its target, and what answers each method."""
 
     pattern: re.Pattern[str]
     parse: Callable[[str, re.Match[str]], Target]
-    scope: Callable[[Target], str]
     endpoints: Mapping[str, Endpoint[Target]]
 
     def matched(self, method: str, match: re.Match[str]) -> Matched:
-        """Return the endpoint for a method, with the values of a path that fits the pattern.
+        """Return the endpoint of a method, for the values of a path that fits the pattern.
 
-        Raises: MethodNotAllowed, NameInvalid, DigestInvalid, TagInvalid, ManifestUnknown.
+        Raises: MethodNotAllowed, and as the parser.
         """
         endpoint = self.endpoints.get(method)
         if endpoint is None:
             raise MethodNotAllowed(sorted(self.endpoints))
         target = self.parse(method, match)
-        needs = endpoint.needs
-        verb = endpoint.verb or method
-        permission = Permission(verb, needs, self.scope(target)) if isinstance(needs, Resource) else None
-
-        def answer(request: Request, registry: Registry, standing: Standing) -> Awaitable[Response]:
-            return endpoint.handle(Call(request, target, registry, standing))
-
-        return Matched(
-            endpoint.name, counted(endpoint.name, method), target, needs, permission, endpoint.continues, answer
-        )
-
-
-class AnyRoute(Protocol):
-    """A `Route` whatever its target."""
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """The paths it answers for."""
-        ...
-
-    @property
-    def endpoints(self) -> Mapping[str, "AnyEndpoint"]:
-        """What answers each method."""
-        ...
-
-    def matched(self, method: str, match: re.Match[str]) -> Matched:
-        """See `Route.matched`."""
-        ...
-
-
-class AnyEndpoint(Protocol):
-    """An `Endpoint` whatever its target."""
-
-    @property
-    def ids(self) -> str:
-        """Ids of the specification, or a name of ours."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """See `Endpoint.name`."""
-        ...
-
-    @property
-    def needs(self) -> Resource | Entry:
-        """What a caller needs."""
-        ...
+        permission = None
+        if isinstance(endpoint.needs, Resource):
+            permission = Permission(endpoint.verb or method, endpoint.needs, scope_of_target(target))
+        return Matched(endpoint, target, permission, counted(endpoint.name, method))
 
 
 class MethodNotAllowed(Unsupported):
@@ -170,145 +118,85 @@ class MethodUnknown(Unsupported):
     status = 501
 
 
-def _nothing(_method: str, _match: re.Match[str]) -> NoTarget:
-    return NoTarget()
+def _route(pattern: str, parse: Callable[[str, re.Match[str]], Target], **endpoints: Endpoint[Target]) -> Route[Target]:
+    return Route(re.compile(pattern, re.ASCII), parse, endpoints)
 
 
-def _repository(_method: str, match: re.Match[str]) -> RepositoryTarget:
-    return RepositoryTarget(parse_repository_name(match["name"]))
-
-
-def _digest(_method: str, match: re.Match[str]) -> DigestTarget:
-    return DigestTarget(parse_repository_name(match["name"]), parse_digest(match["digest"]))
-
-
-def _session(_method: str, match: re.Match[str]) -> SessionTarget:
-    return SessionTarget(parse_repository_name(match["name"]), match["session"])
-
-
-def _issued_token(_method: str, match: re.Match[str]) -> issued_tokens.IssuedTokenTarget:
-    return issued_tokens.IssuedTokenTarget(match["token"])
-
-
-def _manifest(method: str, match: re.Match[str]) -> ManifestTarget:
-    repository = parse_repository_name(match["name"])
-    try:
-        return ManifestTarget(repository, parse_reference(match["reference"]))
-    except TagInvalid:
-        if method == "PUT":
-            raise
-        raise ManifestUnknown(reference=match["reference"][:160]) from None
-
-
-def _route(
-    pattern: str,
-    parse: Callable[[str, re.Match[str]], Target],
-    scope: Callable[[Target], str],
-    **endpoints: Endpoint[Target],
-) -> Route[Target]:
-    return Route(re.compile(pattern, re.ASCII), parse, scope, endpoints)
-
-
-def _catalog_scope(_target: NoTarget) -> str:
-    return CATALOG_SCOPE
-
-
-def _no_scope(_target: issued_tokens.IssuedTokenTarget) -> str:
-    return CATALOG_SCOPE
-
-
-def _repository_scope(target: RepositoryTarget | DigestTarget | SessionTarget) -> str:
-    return scope_of(target.repository)
-
-
-def _manifest_scope(target: ManifestTarget) -> str:
-    return scope_of(target.repository, target.reference)
-
-
-_BASE = Endpoint("end-1", Entry.LOGIN, base.get_base)
+_BASE = Endpoint("end-1", Need.LOGIN, base.get_base)
 _CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
-_HEALTH = Endpoint("healthz", Entry.PUBLIC, base.get_health)
-_TOKENS = Endpoint("tokens", Entry.LOGIN, issued_tokens.list_tokens)
-_READY = Endpoint("readyz", Entry.PUBLIC, base.get_readiness)
+_HEALTH = Endpoint("healthz", Need.NOTHING, base.get_health)
+_TOKENS = Endpoint("tokens", Need.LOGIN, issued_tokens.list_tokens)
+_READY = Endpoint("readyz", Need.NOTHING, base.get_readiness)
 _METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
 _GET_MANIFEST = Endpoint("end-3", Resource.MANIFESTS, manifests.get_manifest)
 _TAGS = Endpoint("end-8a, end-8b", Resource.TAGS, discovery.list_tags)
 _REFERRERS = Endpoint("end-12a, end-12b", Resource.REFERRERS, discovery.list_referrers)
 
-ROUTES: Sequence[AnyRoute] = (
+ROUTES: Sequence[Route[Any]] = (
     _route(
         r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)",
-        _manifest,
-        _manifest_scope,
+        manifest_target,
         GET=_GET_MANIFEST,
         HEAD=_GET_MANIFEST,
-        PUT=Endpoint("end-7a, end-7b", Resource.MANIFESTS, manifests.put_manifest),
-        DELETE=Endpoint("end-9", Resource.MANIFESTS, manifests.delete_manifest),
+        PUT=Endpoint("end-7a, end-7b", Resource.MANIFESTS, manifests.put_manifest, writes=True),
+        DELETE=Endpoint("end-9", Resource.MANIFESTS, manifests.delete_manifest, writes=True),
     ),
     _route(
         r"/v2/(?P<name>.+)/blobs/uploads/?",
-        _repository,
-        _repository_scope,
-        POST=Endpoint("end-4a, end-4b, end-4c, end-11", Resource.BLOBS, uploads.start_upload),
+        repository_target,
+        POST=Endpoint("end-4a, end-4b, end-4c, end-11", Resource.BLOBS, uploads.start_upload, writes=True),
     ),
     _route(
         r"/v2/(?P<name>.+)/blobs/uploads/(?P<session>[^/]+)",
-        _session,
-        _repository_scope,
-        # Who may begin an upload may see where it stands and give it up.
+        session_target,
+        # A caller who may begin an upload may also ask for its state and cancel it.
         GET=Endpoint("end-13", Resource.BLOBS, uploads.get_upload, verb="POST", continues=True),
         PATCH=Endpoint("end-5", Resource.BLOBS, uploads.append_chunk, continues=True),
-        PUT=Endpoint("end-6", Resource.BLOBS, uploads.finish_upload, continues=True),
+        PUT=Endpoint("end-6", Resource.BLOBS, uploads.finish_upload, writes=True, continues=True),
         DELETE=Endpoint("end-14", Resource.BLOBS, uploads.cancel_upload, verb="POST", continues=True),
     ),
     _route(
         r"/v2/(?P<name>.+)/blobs/(?P<digest>[^/]+)",
-        _digest,
-        _repository_scope,
+        digest_target,
         GET=_GET_BLOB,
         HEAD=_GET_BLOB,
-        DELETE=Endpoint("end-10", Resource.BLOBS, blobs.delete_blob),
+        DELETE=Endpoint("end-10", Resource.BLOBS, blobs.delete_blob, writes=True),
     ),
-    _route(r"/v2/(?P<name>.+)/tags/list", _repository, _repository_scope, GET=_TAGS, HEAD=_TAGS),
-    _route(
-        r"/v2/(?P<name>.+)/referrers/(?P<digest>[^/]+)", _digest, _repository_scope, GET=_REFERRERS, HEAD=_REFERRERS
-    ),
-    _route(r"/v2/_catalog", _nothing, _catalog_scope, GET=_CATALOG, HEAD=_CATALOG),
-    _route(r"/v2/?", _nothing, _catalog_scope, GET=_BASE, HEAD=_BASE),
+    _route(r"/v2/(?P<name>.+)/tags/list", repository_target, GET=_TAGS, HEAD=_TAGS),
+    _route(r"/v2/(?P<name>.+)/referrers/(?P<digest>[^/]+)", digest_target, GET=_REFERRERS, HEAD=_REFERRERS),
+    _route(r"/v2/_catalog", no_target, GET=_CATALOG, HEAD=_CATALOG),
+    _route(r"/v2/?", no_target, GET=_BASE, HEAD=_BASE),
     _route(
         r"/token",
-        _nothing,
-        _catalog_scope,
-        GET=Endpoint("token", Entry.ANYBODY, token_exchange.get_token),
-        POST=Endpoint("token", Entry.PUBLIC, token_exchange.post_token),
+        no_target,
+        GET=Endpoint("token", Need.CALLER, token_exchange.get_token),
+        POST=Endpoint("token", Need.NOTHING, token_exchange.post_token),
     ),
     _route(
         r"/api/v1/tokens",
-        _nothing,
-        _catalog_scope,
+        no_target,
         GET=_TOKENS,
         HEAD=_TOKENS,
-        POST=Endpoint("tokens", Entry.LOGIN, issued_tokens.create_token),
+        POST=Endpoint("tokens", Need.LOGIN, issued_tokens.create_token, writes=True),
     ),
     _route(
         r"/api/v1/tokens/(?P<token>[^/]+)",
-        _issued_token,
-        _no_scope,
-        DELETE=Endpoint("tokens", Entry.LOGIN, issued_tokens.revoke_token),
+        issued_token_target,
+        DELETE=Endpoint("tokens", Need.LOGIN, issued_tokens.revoke_token, writes=True),
     ),
-    _route(r"/metrics", _nothing, _catalog_scope, GET=_METRICS, HEAD=_METRICS),
-    _route(r"/healthz", _nothing, _catalog_scope, GET=_HEALTH, HEAD=_HEALTH),
-    _route(r"/readyz", _nothing, _catalog_scope, GET=_READY, HEAD=_READY),
+    _route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
+    _route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),
+    _route(r"/readyz", no_target, GET=_READY, HEAD=_READY),
 )
 
 
 def resolve(method: str, path: str) -> Matched:
-    """Return the endpoint that a request means; what is asked for often is remembered.
+    """Return the endpoint that a request means, from a cache for paths that are asked for often.
 
     Raises: MethodUnknown, NotFound, and as `Route.matched`.
     """
-    return (_resolve if len(path) > LONGEST_REMEMBERED else _remembered)(method, path)
+    return (_resolve if len(path) > MAX_CACHED_LENGTH else _cached)(method, path)
 
 
 def _resolve(method: str, path: str) -> Matched:
@@ -321,4 +209,4 @@ def _resolve(method: str, path: str) -> Matched:
     raise NotFound(path=path[:300])
 
 
-_remembered = lru_cache(REMEMBERED)(_resolve)
+_cached = lru_cache(MAX_CACHED)(_resolve)

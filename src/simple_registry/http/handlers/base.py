@@ -1,10 +1,11 @@
 """The endpoints that are about the registry itself."""
 
 from simple_registry.access.permission import Resource, scope_of, scopes_of_tags
-from simple_registry.http.call import Call, NoTarget
+from simple_registry.http.call import Call
 from simple_registry.http.handlers.replies import json_response
 from simple_registry.http.messages import Response
 from simple_registry.http.pagination import link_headers, parse_page_request
+from simple_registry.http.targets import NoTarget
 from simple_registry.metrics.exposition import CONTENT_TYPE
 from simple_registry.oci.names import RepositoryName
 

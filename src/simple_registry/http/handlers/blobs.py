@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 from simple_registry.access.permission import Resource, scope_of
 from simple_registry.content import Content, Span
-from simple_registry.http.call import Call, DigestTarget
+from simple_registry.http.call import Call
 from simple_registry.http.conditional import content_headers, not_modified, range_applies, require_match
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.handlers.replies import part_of
 from simple_registry.http.messages import FileSpan, Parts, Response, Unsent
 from simple_registry.http.ranges import content_range, parse_range
+from simple_registry.http.targets import DigestTarget
 from simple_registry.oci.media_types import OCTET_STREAM
 
 _ACCEPT_RANGES = ("accept-ranges", "bytes")

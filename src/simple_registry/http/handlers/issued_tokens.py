@@ -7,17 +7,17 @@ limited to scopes may do nothing here but revoke itself.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from simple_registry.access.caller import Source
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.http.bodies import read_bounded
-from simple_registry.http.call import Call, NoTarget, Target
+from simple_registry.http.call import Call
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Headers, Response
 from simple_registry.http.pagination import parse_page_request
+from simple_registry.http.targets import IssuedTokenTarget, NoTarget, Target
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
 from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow, check_scopes
@@ -34,13 +34,6 @@ class ContentTypeUnsupported(RegistryError):
     code = "UNSUPPORTED"
     message = "send a JSON document as application/json"
     status = 415
-
-
-@dataclass(frozen=True, slots=True)
-class IssuedTokenTarget:
-    """An endpoint of one token."""
-
-    token_id: str
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):

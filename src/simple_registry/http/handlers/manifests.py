@@ -6,11 +6,12 @@ from functools import partial
 from simple_registry.access.permission import Resource, scope_of
 from simple_registry.content import Span
 from simple_registry.http.bodies import read_bounded
-from simple_registry.http.call import Call, ManifestTarget
+from simple_registry.http.call import Call
 from simple_registry.http.conditional import content_headers, not_modified, require_match
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.handlers.replies import part_of
 from simple_registry.http.messages import Response, Unsent
+from simple_registry.http.targets import ManifestTarget
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Denied, UriTooLong
@@ -40,7 +41,7 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
     precondition = call.precondition(Resource.MANIFESTS, *(scope_of(repository, each) for each in asked_about))
     data = await read_bounded(call.body, call.registry.manifest_size)
     async with call.registry.manifests.turn(len(data)):
-        await call.standing.confirm()  # the turn may have taken a while to come
+        await call.authorization.confirm()  # the turn may have taken a while to come
         pushed = await call.registry.manifests.put(
             repository,
             reference,

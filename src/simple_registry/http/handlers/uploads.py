@@ -5,10 +5,11 @@ from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission, Resource, scope_of
 from simple_registry.access.policy import TooNarrow, decide
 from simple_registry.authentication.credentials import ExpiredToken, InsufficientScope
-from simple_registry.http.call import Call, RepositoryTarget, SessionTarget, Target
+from simple_registry.http.call import Call
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Query, Response
 from simple_registry.http.ranges import parse_chunk_range, received_range
+from simple_registry.http.targets import RepositoryTarget, SessionTarget, Target
 from simple_registry.http.urls import blob_url, upload_url
 from simple_registry.oci.digests import CANONICAL, parse_algorithm, parse_digest
 from simple_registry.oci.errors import BlobUploadUnknown, DigestInvalid, NameInvalid, SizeInvalid

@@ -1,10 +1,10 @@
-"""What a request stands on: a decision that is made when its head is here, and again before it acts on its body.
+"""The authorization of a request: decided when its head has arrived, and again before it acts on its body.
 
     head ──► decided ──► body ···· decided again ···· end ──► decided again ──► the change
 
-A body may take hours. A user that was removed meanwhile, a token that was revoked, a binding that went: what the
-request was allowed when it began counts for nothing then. That its credentials have expired since is no reason: they
-were good when it began, and an upload may take longer than a token lives.
+A body may take hours. If its user, its token or its binding was removed meanwhile, what the request was allowed when it
+began no longer counts. That its credentials have expired since is no reason to refuse it: they were valid when it
+began, and an upload may take longer than a token lives.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,22 +19,22 @@ from simple_registry.clock import Clock
 from simple_registry.oci.errors import Denied, Unauthorized
 from simple_registry.wire.exchange import Body
 
-RELIED_ON = 1.0
-"""Seconds for which a decision is relied on while the rules stay the same: tokens are revoked without new rules."""
+DECISION_LIFE = 1.0
+"""Seconds for which a decision holds while the rules stay the same: tokens are revoked without new rules."""
 
 Decide = Callable[[], Awaitable[tuple[Caller, AccessRules]]]
-"""Returns the caller of a request, and the rules of this moment, under which it is that."""
+"""Returns the caller of a request, and the rules under which it was authenticated just now."""
 
 
-class Standing:
-    """The caller of a request, the rules that it was judged by, and the permissions that it has needed so far."""
+class Authorization:
+    """The caller of a request, the rules by which it was decided, and the permissions that it has needed so far."""
 
     __slots__ = ("_clock", "_current", "_decide", "_decided", "_permissions", "caller", "rules")
 
     def __init__(
         self, caller: Caller, rules: AccessRules, *, again: Decide, current: Callable[[], AccessRules], clock: Clock
     ) -> None:
-        """Begin with the first decision; `again` makes the next one, `current` returns the rules of a moment."""
+        """Begin with the first decision; `again` makes the next one, `current` returns the rules in force."""
         self.caller = caller
         self.rules = rules
         self._decide = again
@@ -49,7 +49,7 @@ class Standing:
         return self.rules.policy
 
     def require(self, permission: Permission) -> str:
-        """Insist on a permission, now and at every later decision; return the binding that gives it.
+        """Require a permission, now and at every later decision; return the binding that gives it.
 
         Raises: as `require_permission`.
         """
@@ -58,12 +58,12 @@ class Standing:
         return binding
 
     async def confirm(self) -> None:
-        """Decide again, unless the decision is a moment old and the rules are the same.
+        """Decide again, unless the last decision is recent and the rules are the same.
 
         Raises: Unauthorized, Denied, TooManyRequests.
         """
         now = self._clock.monotonic()
-        if self.rules is self._current() and now - self._decided < RELIED_ON:
+        if self.rules is self._current() and now - self._decided < DECISION_LIFE:
             return
         caller, self.rules = await self._decide()
         if caller.identity.name != self.caller.identity.name:
@@ -74,22 +74,22 @@ class Standing:
 
 
 class ConfirmedBody:
-    """The body of a request, each piece of which, and whose end, arrives only while the request stands."""
+    """The body of a request, of which each piece, and the end, arrives only while the request is authorised."""
 
-    def __init__(self, body: Body, standing: Standing) -> None:
-        """Confirm `standing` while `body` arrives."""
+    def __init__(self, body: Body, authorization: Authorization) -> None:
+        """Confirm `authorization` while `body` arrives."""
         self._body = body
-        self._standing = standing
+        self._authorization = authorization
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield chunks.
 
-        Raises: as the body, and as `Standing.confirm`.
+        Raises: as the body, and as `Authorization.confirm`.
         """
         async for chunk in self._body:
-            await self._standing.confirm()
+            await self._authorization.confirm()
             yield chunk
-        await self._standing.confirm()
+        await self._authorization.confirm()
 
     @property
     def announced(self) -> int | None:
@@ -107,9 +107,9 @@ class ConfirmedBody:
 
 
 def require_permission(policy: Policy, caller: Caller, permission: Permission) -> str:
-    """Insist that the caller has a permission; return the binding that gives it.
+    """Require that the caller has a permission; return the binding that gives it.
 
-    Raises: Unauthorized when other credentials could help, Denied when the policy refuses whoever was proved.
+    Raises: Unauthorized when other credentials could help, Denied when the policy refuses the caller.
     """
     decision = decide(policy, caller, permission)
     if isinstance(decision, Allowed):
@@ -119,7 +119,7 @@ def require_permission(policy: Policy, caller: Caller, permission: Permission) -
     if caller.sent_nothing:
         raise Unauthorized(note=decision.reason)
     if caller.proof.source is Source.ANONYMOUS:
-        # Always with an `error`: docker takes a bare 401 for a passing one, and tries for long.
+        # Always with an `error`: docker treats a bare 401 as transient, and keeps retrying.
         raise LoginRequired(note=decision.reason)
     verb, resource, scope = permission
     raise Denied(note=decision.reason, verb=verb, resource=resource, scope=scope)

@@ -8,8 +8,8 @@ import pytest
 
 from simple_registry.access.caller import Caller, Identity, Proof, Source
 from simple_registry.access.permission import Permission, Resource
+from simple_registry.http.authorization import DECISION_LIFE, Authorization, ConfirmedBody
 from simple_registry.http.routes import ROUTES
-from simple_registry.http.standing import RELIED_ON, ConfirmedBody, Standing
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import Denied, Unauthorized
 from simple_registry.oci.media_types import OCI_IMAGE_INDEX
@@ -141,7 +141,7 @@ def test_a_token_that_is_revoked_while_the_body_arrives_ends_the_request_within_
     async def body():
         yield DATA
         await tokens.revoke(row.token_id, None)
-        clock.advance(RELIED_ON)
+        clock.advance(DECISION_LIFE)
         yield DATA
 
     reply = front.patch(session, body=body(), token=secret)
@@ -204,14 +204,16 @@ class World:
 
     def __init__(self, clock):
         self.caller, self.rules, self.asked = BOB, BEFORE, 0
-        self.standing = Standing(self.caller, self.rules, again=self.again, current=lambda: self.rules, clock=clock)
+        self.authorization = Authorization(
+            self.caller, self.rules, again=self.again, current=lambda: self.rules, clock=clock
+        )
 
     async def again(self):
         self.asked += 1
         return self.caller, self.rules
 
     def confirm(self):
-        asyncio.run(self.standing.confirm())
+        asyncio.run(self.authorization.confirm())
 
 
 @pytest.fixture
@@ -221,7 +223,7 @@ def world(clock):
 
 def test_a_decision_is_relied_on_for_a_second_under_the_same_rules(world, clock):
     world.confirm()
-    clock.advance(RELIED_ON - 0.1)
+    clock.advance(DECISION_LIFE - 0.1)
     world.confirm()
     assert world.asked == 0
     clock.advance(0.1)
@@ -231,13 +233,13 @@ def test_a_decision_is_relied_on_for_a_second_under_the_same_rules(world, clock)
     world.rules = rules(binding("bob", READWRITE, ""), users=["bob"])
     world.confirm()
     assert world.asked == 2
-    assert world.standing.rules is world.rules
+    assert world.authorization.rules is world.rules
 
 
 def test_only_what_was_needed_is_asked_about_again(world):
-    assert world.standing.require(PUSH) == "bob-binding"
+    assert world.authorization.require(PUSH) == "bob-binding"
     with pytest.raises(Denied):
-        world.standing.require(Permission("DELETE", Resource.MANIFESTS, "a"))
+        world.authorization.require(Permission("DELETE", Resource.MANIFESTS, "a"))
     world.rules = rules(binding("bob", ("manifests", "PUT"), "^a$"), users=["bob"])
     world.confirm()
     world.rules = rules(binding("bob", ("manifests", "GET"), "^a$"), users=["bob"])
@@ -263,7 +265,7 @@ def test_a_body_ends_only_while_the_request_stands(world):
         def hold(self, size):
             return size < 5
 
-    body, read = ConfirmedBody(Pieces(), world.standing), []
+    body, read = ConfirmedBody(Pieces(), world.authorization), []
 
     async def read_all():
         async for piece in body:
