@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from faults.planted.races import RACES
-from simple_registry import app
+from simple_registry.backends import local
 from simple_registry.cli.main import main
 from simple_registry.content import Content, FileContent, read_content
 from simple_registry.faults import StorageFault, StorageFull
@@ -259,7 +259,7 @@ class _Careless(Disk):
 @bug
 def no_room_for_the_log() -> None:
     """The database's log takes room only when it needs some."""
-    app.LOG_RESERVE = 0
+    local.LOG_RESERVE = 0
 
 
 @bug

@@ -22,6 +22,7 @@ VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content"}
 ACCESS = VALUES | {"access"}
 PROTOCOLS = VALUES | {"storage.records", "storage.protocols", "storage.inspection"}
+STORES = PROTOCOLS | {"storage.stores"}
 ADAPTERS = ("filesystem", "sqlite", "memory")
 
 ALLOWED = {
@@ -34,6 +35,7 @@ ALLOWED = {
     "storage.records": VALUES,
     "storage.protocols": VALUES | {"storage.records"},
     "storage.inspection": VALUES | {"storage.records"},
+    "storage.stores": PROTOCOLS,
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
@@ -42,38 +44,29 @@ ALLOWED = {
     "authentication": ACCESS | {"operations.tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
     "config": ACCESS | {"config"},
-    "measuring": ACCESS | {"metrics", "authentication", "http", "config"},
-    "app": ACCESS
-    | WIRE
+    "services": ACCESS | STORES | {"authentication", "operations", "http", "config"},
+    "maintenance": ACCESS | {"authentication", "operations"},
+    "metrics_wiring": ACCESS | STORES | {"metrics", "http", "config", "server.audit_file", "services"},
+    "backends": VALUES | STORES | {f"storage.{adapter}" for adapter in ADAPTERS} | {"backends"},
+    "application": ACCESS
     | {
-        "metrics",
-        "measuring",
-        "storage",
-        "upstream",
-        "operations",
         "authentication",
+        "backends",
         "http",
         "config",
-        "server.audit_file",
-        "server.logging",
-    },
-    "offline": ACCESS | {"storage", "operations"},
+        "maintenance",
+        "metrics",
+        "metrics_wiring",
+        "services",
+        "upstream",
+    }
+    | {"server.audit_file", "server.logging"},
     "server": VALUES | WIRE | {"metrics", "config", "server"},
     # What a command changes is in the audit stream, in the words of that stream.
     "cli": ACCESS
-    | {
-        "metrics",
-        "measuring",
-        "config",
-        "server",
-        "app",
-        "offline",
-        "operations",
-        "storage.protocols",
-        "storage.inspection",
-        "cli",
-    }
-    | {"storage.inspection", "http.events"},
+    | STORES
+    | {"metrics", "metrics_wiring", "config", "server", "application", "backends", "services", "operations", "cli"}
+    | {"http.audit", "http.events"},
     "__main__": {"cli"},
 }
 THIRD_PARTY = {
@@ -121,11 +114,11 @@ def test_a_library_is_known_to_one_layer(library, packages):
     assert {module for module in users if not within(module, packages)} == set()
 
 
-def test_only_the_composition_root_names_adapters():
+def test_only_backends_name_adapters():
     adapters = {f"storage.{adapter}" for adapter in ADAPTERS}
     users = {
         module
         for module, path in MODULES.items()
         if not within(module, {"storage"}) and any(within(name, adapters) for name in own_imports(path))
     }
-    assert users == {"app", "offline"}
+    assert users == {"backends.local"}

@@ -129,7 +129,7 @@ def test_a_token_of_nobodys_is_refused_as_a_wrong_password(world):
 
 def test_text_that_looks_like_a_token_is_no_password(memory_front, monkeypatch):
     memory_front.access.rules = everybody()
-    monkeypatch.setattr(memory_front.application._passwords, "_verify", lambda *_, **__: True)
+    monkeypatch.setattr(memory_front.services.passwords, "_verify", lambda *_, **__: True)
     for password, status in {"a.b.c": 200, "eyJ.b": 200, "eyJ.b.c": 401, "eyJhbGciOiJub25lIn0.e30.": 401}.items():
         assert memory_front.get("/v2/", user="ada", password=password).status == status
 
@@ -680,7 +680,7 @@ def test_an_expired_credential_is_not_exchanged_for_a_fresh_one(world, clock):
 @pytest.fixture
 def slow_hash(memory_front, monkeypatch):
     """Passwords that take a while, and are counted."""
-    passwords = memory_front.application._passwords
+    passwords = memory_front.services.passwords
     verify, asked = passwords._verify, []
 
     def slow(password, stored, **further):

@@ -7,13 +7,12 @@ import os
 
 import pytest
 
-from simple_registry import app
+from simple_registry.backends import local
 from simple_registry.cli import fsck_report
 from simple_registry.cli.fsck import fsck
 from simple_registry.cli.main import main
 from simple_registry.cli.options import UsageError
 from simple_registry.clock import SystemClock
-from simple_registry.config.settings import Settings
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.records import Blob
@@ -34,7 +33,7 @@ async def hold(layout, data):
 @pytest.fixture
 def data_dir(tmp_path):
     """A directory that a server uses at the moment, with one blob."""
-    claim = app.prepare(Settings(data_dir=tmp_path / "data"))
+    claim = local.claim(tmp_path / "data")
     directory = tmp_path / "data" / "blobs" / "sha256" / DIGEST.encoded[:2]
     directory.mkdir()
     (directory / DIGEST.encoded).write_bytes(LAYER)

@@ -188,7 +188,9 @@ def data_dir(tmp_path):
     directory.release()
 
 
-def test_rights_are_compared_over_what_exists_beside_a_running_server(rules, changed, data_dir):
+@pytest.mark.parametrize("page", [1000, 7])
+def test_rights_are_compared_over_what_exists_beside_a_running_server(rules, changed, data_dir, monkeypatch, page):
+    monkeypatch.setattr("simple_registry.cli.policy.PAGE", page)
     code, said = run("diff", rules, changed, "-datadir", data_dir)
     assert code == 0
     lines = said.splitlines()

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from simple_registry.config.load import load_access
-from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.families import FAMILIES, Kind
+from simple_registry.metrics_wiring import LAYOUT
 from support.sources import ROOT
 
 NOTHING = "\N{EN DASH}"

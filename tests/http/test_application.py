@@ -149,6 +149,6 @@ def test_an_id_that_a_client_chooses_is_not_taken_over(memory_front):
 
 def test_lines_that_are_written_during_a_request_can_name_it(memory_front, monkeypatch):
     seen = []
-    monkeypatch.setattr(memory_front.kept.stores.content, "check", lambda: seen.append(REQUEST.get()))
+    monkeypatch.setattr(memory_front.services.stores.content, "check", lambda: seen.append(REQUEST.get()))
     replies = [memory_front.get("/readyz") for _ in range(3)]
     assert seen == [reply.header("x-request-id") for reply in replies]

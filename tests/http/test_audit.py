@@ -235,7 +235,7 @@ def test_reads_and_mistakes_are_not_told(front, told):
 
 def test_a_login_that_gave_way_to_others_is_told(front, told, monkeypatch):
     monkeypatch.setattr(login_queue, "LIMIT", 0)
-    monkeypatch.setattr(front.application._passwords, "_idle", 0)
+    monkeypatch.setattr(front.services.passwords, "_idle", 0)
     assert front.get("/v2/", user="ada", password="wrong").status == 429
     assert of(told, "status") == [(429,)]
     assert told[-1]["reason"].startswith("throttled: 0 failed logins of 'ada'")

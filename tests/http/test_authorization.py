@@ -134,7 +134,7 @@ def test_no_piece_that_arrives_after_a_user_was_removed_is_taken(make_front):
 
 def test_a_token_that_is_revoked_while_the_body_arrives_ends_the_request_within_a_second(make_front, clock):
     front = make_front(rules=BEFORE)
-    tokens = front.application._tokens
+    tokens = front.services.registry.tokens
     row, secret = front.run(tokens.create("bob", "", expires=None, scopes=None))
     session = front.post("/v2/team/app/blobs/uploads/", token=secret).location
 
@@ -178,7 +178,7 @@ def test_a_token_that_becomes_that_of_another_user_ends_the_request(make_front):
 
 def test_a_login_that_waited_counts_by_the_rules_of_its_end(memory_front, monkeypatch):
     memory_front.access.rules = BEFORE
-    authenticator = memory_front.application.http._dispatcher._authenticator
+    authenticator = memory_front.services.authenticator
     authenticate, calls = authenticator.authenticate, []
 
     async def slowly(header, client):

@@ -31,7 +31,7 @@ def call_of(memory_front):
             return caller, rules
 
         authorization = Authorization(caller, rules, again=again, current=lambda: rules, clock=memory_front.clock)
-        registry = memory_front.application.http._dispatcher._registry
+        registry = memory_front.services.registry
         return Call(Request("GET", "/", "", {}, NO_BODY, "id"), NoTarget(), registry, authorization)
 
     return make

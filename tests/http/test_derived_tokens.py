@@ -163,7 +163,7 @@ def test_a_token_is_compiled_once_for_many_requests(world, monkeypatch):
 
 def test_anonymous_callers_fill_no_cache_of_patterns(world):
     names = "%20".join(f"repository:team/{number}:pull" for number in range(100))
-    authenticator = world.application.http._dispatcher._authenticator
+    authenticator = world.services.authenticator
     for _ in range(20):
         token = world.get(f"/token?scope={names}", user=None).json["token"]
         assert world.get("/v2/team/7/tags/list", token=token).status in {200, 401, 404}

@@ -152,7 +152,7 @@ class Registry(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([0, 1, 2, 30]))
     def collect_garbage(self, hours):
         self.clock.advance(hours * 3600)
-        self.front.run(self.front.application.garbage.collect())
+        self.front.run(self.front.services.garbage.collect())
         oldest = self.clock.now() - SESSION_LIFE
         self.sessions = {location: session for location, session in self.sessions.items() if session[2] >= oldest}
 

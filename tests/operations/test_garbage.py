@@ -17,7 +17,7 @@ DIGEST = digest_of(DATA)
 
 @pytest.fixture
 def collect(front):
-    return lambda: front.run(front.application.garbage.collect())
+    return lambda: front.run(front.services.garbage.collect())
 
 
 def kept(front, data):
@@ -122,9 +122,9 @@ def test_sessions_of_a_user_that_was_removed_go_after_the_grace_period(make_fron
     ours = front.open_session("a")
     front.access.rules = rules()
     clock.advance(GRACE - 1)
-    assert front.run(front.application.garbage.collect()).sessions == 0
+    assert front.run(front.services.garbage.collect()).sessions == 0
     clock.advance(2)
-    assert front.run(front.application.garbage.collect()).sessions == 1
+    assert front.run(front.services.garbage.collect()).sessions == 1
     front.access.rules = rules(binding("bob", READWRITE, ""), users=["bob"])
     assert front.get(theirs, user="bob").status == 404
     assert front.get(ours).status == 204
@@ -168,7 +168,7 @@ def test_a_clock_that_is_set_forward_ends_nothing_under_way(front, collect, cloc
 
 
 def test_a_clock_that_is_set_forward_takes_no_token(front, collect, clock):
-    token = front.run(front.application._tokens.create("ada", "", expires=clock.now() + DAY, scopes=None))[0]
+    token = front.run(front.services.registry.tokens.create("ada", "", expires=clock.now() + DAY, scopes=None))[0]
     clock.jump(10 * DAY)
     collect()
     assert front.run(front.kept.stores.rows.tokens.find_token_by_id(token.token_id)) is not None
@@ -204,7 +204,7 @@ def test_bytes_that_are_being_written_are_not_abandoned(front, clock):
             return await expire()
 
     def expire():
-        return front.application.garbage._uploads.expire(4e9, known=bool, unknown_before=0.0)
+        return front.services.registry.uploads.expire(4e9, known=bool, unknown_before=0.0)
 
     assert front.run(expire_while_they_are_written()) == 0
     assert front.run(expire()) == 1

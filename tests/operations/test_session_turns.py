@@ -20,7 +20,7 @@ OLD, NEW = b"old bytes", b"the new bytes"
 
 @pytest.fixture
 def uploads(front):
-    return front.application.garbage._uploads
+    return front.services.registry.uploads
 
 
 @pytest.fixture

@@ -369,7 +369,7 @@ def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, r
 def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_front):
     """Otherwise the row, written late, would vouch with its digest for the bytes of the next request."""
     stores = disk_front.kept.stores
-    uploads = disk_front.application.garbage._uploads
+    uploads = disk_front.services.registry.uploads
     writing, go_on = threading.Event(), threading.Event()
 
     def hold_up(_connection):

@@ -5,9 +5,8 @@ import os
 import sys
 import time
 import types
-from pathlib import Path
 
-import simple_registry
+import simple_registry.backends
 from simple_registry.faults import StorageFault
 from simple_registry.http.messages import Response
 from simple_registry.wire.exchange import Client
@@ -70,21 +69,23 @@ class Application:
         await exchange.send(Response(200, headers, f"{os.getpid()} {self._sessions} {size} {scheme}".encode()))
 
 
-def prepare(settings):
-    directory = Path(settings.data_dir)
+def claim(directory, *, make_keys):
     if directory.name == "foreign":
         raise StorageFault("use the data directory", "it is not ours; choose another with -datadir")
     directory.mkdir(exist_ok=True)
     return object()
 
 
-app = types.ModuleType("simple_registry.app")
-app.prepare = prepare
-app.build = Application
-app.remembered_logins = lambda settings: None
-app.audit_rules = lambda settings, documents: (settings.data_dir / "audited").write_text(documents.digest)
-sys.modules["simple_registry.app"] = app
-simple_registry.app = app
+def replace(package, name, **attributes):
+    """Put a module with these attributes in the place of one that would take long to import."""
+    module = types.ModuleType(f"{package.__name__}.{name}")
+    vars(module).update(attributes)
+    sys.modules[module.__name__] = module
+    setattr(package, name, module)
+
+
+replace(simple_registry, "application", build=Application, load_logins=lambda settings: None)
+replace(simple_registry.backends, "local", claim=claim)
 
 if __name__ == "__main__":
     from simple_registry.cli.main import main

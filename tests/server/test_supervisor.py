@@ -267,11 +267,11 @@ def test_documents_that_change_are_what_the_next_worker_begins_with(start, tmp_p
     file = tmp_path / "main.yaml"
     user = "kind: User\nmetadata: {{name: {}}}\n"
     file.write_text(user.format("bob"))
-    process = start("-workers", "1", "-cfgdir", str(tmp_path)).ready()
+    audit = tmp_path / "audit"
+    process = start("-workers", "1", "-cfgdir", str(tmp_path), "-audit-log", str(audit)).ready()
     assert process.get("/users")[0] == "admin,bob"
-    first = (process.data / "audited").read_text()
     file.write_text(user.format("alice"))
-    process.until(lambda: (process.data / "audited").read_text() != first, "the parent's look")
+    process.until(lambda: audit.read_text().count("rules.change") == 2, "the parent's look")
     file.write_text("kind: Usr")
     os.kill(int(process.get()[0]), signal.SIGKILL)
     assert process.get("/users")[0] == "admin,alice"

@@ -8,27 +8,31 @@ import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from unittest import mock
 
-from simple_registry import app
 from simple_registry.access.caller import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed_tokens import GivenKey
+from simple_registry.application import Application
 from simple_registry.authentication.external_tokens import ExternalTokens
 from simple_registry.authentication.issuer_keys import IssuerKeys
+from simple_registry.authentication.login_memory import LoginMemory
 from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
 from simple_registry.content import ContentInterrupted
+from simple_registry.metrics.measures import Measures
+from simple_registry.metrics.processes import Processes
+from simple_registry.metrics_wiring import LAYOUT
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
+from simple_registry.operations.uploads import new_session_id
+from simple_registry.services import Logins, Trust, build_services
 from simple_registry.upstream.protocols import UpstreamFault
 from simple_registry.wire.answers import Answer, FileSpan, Parts, Unsent
 from simple_registry.wire.exchange import CannotSend, Client
@@ -193,13 +197,17 @@ class Front:
         self.access = SettableAccess(rules or _simple_rules(users, policy))
         self._loop = asyncio.new_event_loop()
         external = ExternalTokens(IssuerKeys(_NoNetwork(), clock), clock)
-        trust = app.Trust(self.access, GivenKey(SECRET), external)
-        with ExitStack() as composition:
-            if sessions is not None:
-                composition.enter_context(
-                    mock.patch.object(app, "Uploads", partial(app.Uploads, new_session=lambda: next(sessions)))
-                )
-            self.application = app.RegistryApplication(settings or Settings(), kept.stores, trust, clock, audit=audit)
+        settings, measures = settings or Settings(), Measures(Processes(LAYOUT, 1))
+        self.services = build_services(
+            settings,
+            kept.stores,
+            Trust(self.access, GivenKey(SECRET), external),
+            clock,
+            logins=Logins(LoginMemory()),
+            metrics=measures.text,
+            new_session=new_session_id if sessions is None else lambda: next(sessions),
+        )
+        self.application = Application(self.services, settings, clock, measures=measures, audit=audit)
 
     def __enter__(self) -> Self:
         return self
@@ -316,7 +324,7 @@ class Front:
 
     def settle(self) -> None:
         """Wait until the uses of issued tokens are noted, which happens beside the answers."""
-        self.run(self.application._tokens.settle())
+        self.run(self.services.registry.tokens.settle())
 
 
 def basic(user: str, password: str) -> str:

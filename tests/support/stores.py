@@ -10,7 +10,6 @@ from typing import Any
 
 import apsw
 
-from simple_registry.app import Stores
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
@@ -29,6 +28,7 @@ from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
+from simple_registry.storage.stores import Stores
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,12 @@ from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.access.questions import QuestionInvalid, answers, parse_question
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.token_secrets import ISSUED_PREFIX, token_hash
-from simple_registry.cli.data_commands import Parser, config_directories
+from simple_registry.cli.data_commands import Parser, config_directories, open_tokens
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.administrator import read_password_file
 from simple_registry.config.documents import nearest
 from simple_registry.config.expectations import caller_named, caller_of_claims, caller_of_token
 from simple_registry.config.load import load_access
-from simple_registry.offline import open_tokens
 from simple_registry.operations.tokens import TokenRow
 from simple_registry.server.logging import printable
 

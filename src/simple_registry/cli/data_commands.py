@@ -2,13 +2,18 @@
 
 import argparse
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from simple_registry.backends import local
 from simple_registry.cli.options import OPTIONS, PREFIX, UsageError
+from simple_registry.clock import SystemClock
 from simple_registry.config.load import Given, load_settings
 from simple_registry.config.settings import Settings
+from simple_registry.operations.tokens import Tokens
+from simple_registry.services import build_tokens
 
 
 class Parser(argparse.ArgumentParser):
@@ -38,6 +43,17 @@ def read_settings(
         if text:
             options[option.name] = Given(text, f"-{option.name}")
     return load_settings(options, {}, directories)
+
+
+@asynccontextmanager
+async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
+    """Lend the operations on issued tokens of a data directory.
+
+    Raises: as `stores_for_command`.
+    """
+    clock = SystemClock()
+    async with local.stores_for_command(data_dir, clock) as stores:
+        yield build_tokens(stores, clock)
 
 
 def table(rows: Sequence[Sequence[str]]) -> Iterable[str]:

@@ -4,10 +4,13 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from simple_registry import app
 from simple_registry.cli.first_run import end_first_administrator
 from simple_registry.config.configured import Configured
 from simple_registry.config.followed import Look
+from simple_registry.config.load import Loaded
+from simple_registry.config.settings import Settings
+from simple_registry.http.audit import rules_line
+from simple_registry.server.audit_file import AuditFile
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ class Following:
     def _take(self, configured: Configured) -> None:
         documents = configured.documents.value
         if documents.digest != self._audited:
-            app.audit_rules(configured.settings, documents)
+            _audit_rules(configured.settings, documents)
             self._audited = documents.digest
         if documents.named_anybody:
             end_first_administrator(self._data_dir)
@@ -51,3 +54,11 @@ class Following:
         changed = sorted(path for path in {*told, *in_force} if told.get(path, missing) != in_force.get(path, missing))
         if changed:
             _log.warning("settings changed in documents and wait for SIGHUP: %s", ", ".join(changed))
+
+
+def _audit_rules(settings: Settings, documents: Loaded) -> None:
+    """Write to the audit log which rules are in force from now on; never raises."""
+    if settings.audit is not None:
+        file = AuditFile(settings.audit)
+        file.write(rules_line(documents.digest, documents.rules))
+        file.close()

@@ -12,16 +12,17 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TextIO
 
+from simple_registry.backends import local
 from simple_registry.cli.data_commands import Parser, config_directories, read_settings
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, TextReport
 from simple_registry.cli.options import PREFIX
-from simple_registry.config.settings import AllowMissing, Settings
+from simple_registry.clock import SystemClock
+from simple_registry.config.settings import Settings
 from simple_registry.faults import DatabaseLost
-from simple_registry.offline import open_fsck
 from simple_registry.operations.fsck.findings import Mode, Progress, Summary
-from simple_registry.operations.fsck.run import broken_database
-from simple_registry.operations.manifests import Required
+from simple_registry.operations.fsck.run import Fsck, broken_database
 from simple_registry.periodic import repeat
+from simple_registry.services import REQUIRED
 
 _HELP = f"""\
 usage: simple-registry fsck [-datadir DIRECTORY] [--deep] [--repair] [--json]
@@ -72,9 +73,10 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:
     began = time.monotonic()
-    summary, progress = Summary(), Progress()
+    clock, summary, progress = SystemClock(), Summary(), Progress()
     try:
-        async with open_fsck(settings.data_dir, required=_required(settings), mode=mode) as check:
+        async with local.inspection_for_command(settings.data_dir, clock) as (rows, files):
+            check = Fsck(rows, files, clock=clock, required=REQUIRED[settings.allow_missing], mode=mode)
             summary, progress = check.summary, check.progress
             async with _shown(line, progress):
                 async for finding in check.run():
@@ -86,11 +88,6 @@ async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressL
         report.finding(finding)
     report.summary(summary, progress, mode, time.monotonic() - began)
     return 1 if summary.remaining else 0
-
-
-def _required(settings: Settings) -> Required:
-    allowed = settings.allow_missing
-    return Required(blobs=allowed is not AllowMissing.ALL, children=allowed is AllowMissing.NONE)
 
 
 @asynccontextmanager

@@ -10,22 +10,25 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from simple_registry.access.comparison import Change, SubjectChanges, compare, example_scopes, words
 from simple_registry.access.questions import Answer, answers
+from simple_registry.backends import local
 from simple_registry.cli.can_i import required_directories
 from simple_registry.cli.data_commands import Parser
 from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.clock import SystemClock
 from simple_registry.config.expectations import Expectation, read_expectations
 from simple_registry.config.load import Examined, examine_access, load_access, load_settings
 from simple_registry.config.schema import json_schema
 from simple_registry.config.values import ConfigError
-from simple_registry.offline import read_scopes
 from simple_registry.server.logging import printable
+from simple_registry.storage.protocols import Rows
 
+PAGE = 1000
 _SHOWN = 8
 """Scopes that are named for one change; the rest is counted."""
 
@@ -152,10 +155,29 @@ def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
     return f"{what}: {missing if missing is not None else 'there is nobody whom such credentials prove'}"
 
 
+async def _existing_scopes(data_dir: Path) -> list[str]:
+    """Return every repository of a data directory, and every tag as `repository:tag`."""
+    async with local.stores_for_command(data_dir, SystemClock()) as stores:
+        return [scope async for scope in _scopes_of_rows(stores.rows)]
+
+
+async def _scopes_of_rows(rows: Rows) -> AsyncIterator[str]:
+    after: str | None = None
+    while repositories := await rows.repositories.page_repositories(after, PAGE):
+        after = repositories[-1]
+        for repository in repositories:
+            yield repository
+            tag: str | None = None
+            while tags := await rows.tags.page_tags(repository, tag, PAGE):
+                tag = tags[-1]
+                for each in tags:
+                    yield f"{repository}:{each}"
+
+
 def _diff(old: Path, new: Path, data_dir: Path | None, stdout: TextIO) -> int:
     before, after = _examine([old]).declared, _examine([new]).declared
     if data_dir is not None:
-        scopes: Sequence[str] = asyncio.run(read_scopes(data_dir))
+        scopes: Sequence[str] = asyncio.run(_existing_scopes(data_dir))
         over = f"the repositories and tags of {data_dir}"
     else:
         scopes = example_scopes(before, after)

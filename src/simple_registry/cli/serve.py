@@ -17,9 +17,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from simple_registry import app
+from simple_registry import application
 from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.rules import AccessRules
+from simple_registry.backends import local
 from simple_registry.cli.first_run import first_administrator
 from simple_registry.cli.following import Following
 from simple_registry.cli.options import CommandLine
@@ -28,8 +29,8 @@ from simple_registry.config.followed import Followed
 from simple_registry.config.load import given_administrator, settings_of
 from simple_registry.config.settings import Certificate, Settings, Tls
 from simple_registry.config.values import TcpAddress
-from simple_registry.measuring import LAYOUT
 from simple_registry.metrics.processes import Processes
+from simple_registry.metrics_wiring import LAYOUT
 from simple_registry.networks import is_loopback
 from simple_registry.server.audit_file import check_audit_file
 from simple_registry.server.listeners import Listeners, ListenFault, inherited_listeners, open_listeners
@@ -64,7 +65,7 @@ def serve(line: CommandLine) -> int:
     check_audit_file(settings.audit)
     listeners = _open(settings)
     try:
-        claim = app.prepare(settings)
+        claim = local.claim(settings.data_dir, make_keys=settings.web.token_secret is None)
         return _run(line, configured, listeners, claim)
     finally:
         listeners.close()
@@ -108,7 +109,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
         supervisor = Supervisor(
             configured,
             listeners,
-            build=partial(app.build, processes=processes, logins=app.remembered_logins(configured.settings)),
+            build=partial(application.build, processes=processes, logins=application.load_logins(configured.settings)),
             reread=reread,
             follow=following.look,
             processes=processes,

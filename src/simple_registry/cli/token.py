@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
-from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
+from simple_registry.cli.data_commands import Parser, config_directories, open_tokens, read_settings, table
 from simple_registry.cli.options import PREFIX, UsageError
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import read_documents
@@ -23,7 +23,6 @@ from simple_registry.config.settings import Settings
 from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
-from simple_registry.offline import open_tokens
 from simple_registry.operations.tokens import TokenRow, Tokens
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable

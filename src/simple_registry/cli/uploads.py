@@ -8,14 +8,16 @@ A request that writes to a session is ended with it, in whichever process it is 
 import argparse
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
 
+from simple_registry.backends import local
 from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
 from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.clock import SystemClock
 from simple_registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown
-from simple_registry.offline import open_uploads
 from simple_registry.operations.uploads import SessionRow, Uploads
 from simple_registry.server.logging import printable
 from simple_registry.times import format_moment
@@ -72,8 +74,26 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@asynccontextmanager
+async def _open(data_dir: Path) -> AsyncIterator[Uploads]:
+    clock = SystemClock()
+    async with local.stores_for_command(data_dir, clock) as stores:
+        # This command starts no session.
+        rows = stores.rows
+        yield Uploads(
+            rows.sessions,
+            rows.blobs,
+            rows.contents,
+            stores.uploads,
+            stores.content,
+            clock=clock,
+            session_limit=0,
+            session_share=0,
+        )
+
+
 async def _list(asked: argparse.Namespace, data_dir: Path, stdout: TextIO) -> int:
-    async with open_uploads(data_dir) as operations:
+    async with _open(data_dir) as operations:
         rows = list(_chosen(operations, asked))
     if asked.json:
         stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
@@ -85,7 +105,7 @@ async def _list(asked: argparse.Namespace, data_dir: Path, stdout: TextIO) -> in
 
 async def _cancel(asked: argparse.Namespace, data_dir: Path, stderr: TextIO) -> int:
     ended = left = 0
-    async with open_uploads(data_dir) as operations:
+    async with _open(data_dir) as operations:
         rows = list(_chosen(operations, asked))
         unknown = sorted(set(asked.ids) - {row.session for row in rows})
         if unknown:

@@ -63,6 +63,11 @@ class Chunk:
     size: int | None = None
 
 
+def new_session_id() -> str:
+    """Return the id of a new session; it cannot be guessed."""
+    return str(uuid.uuid4())
+
+
 class Uploads:
     """The operations on upload sessions."""
 
@@ -77,7 +82,7 @@ class Uploads:
         clock: Clock,
         session_limit: int,
         session_share: int,
-        new_session: Callable[[], str] = lambda: str(uuid.uuid4()),
+        new_session: Callable[[], str] = new_session_id,
     ) -> None:
         """Work on these stores, with at most `session_limit` sessions open at once, `session_share` of one identity."""
         self._rows = rows

@@ -79,7 +79,7 @@ def test_it_is_good_as_bearer_and_as_password_and_its_use_is_noted(front):
     assert front.get("/v2/", token=secret).status == 200
     assert front.get("/v2/", user="alice", password=secret).status == 200
     assert front.get("/v2/", user="bob", password=secret).status == 401
-    front.run(front.application._tokens.settle())
+    front.run(front.services.registry.tokens.settle())
     (listed,) = front.get(PATH, user="alice").json["tokens"]
     assert (listed["id"], listed["lastUsed"]) == (token_id, "2023-11-14T22:13:20Z")
 
@@ -214,7 +214,7 @@ def test_a_token_may_revoke_itself_and_no_other(front):
 def test_what_is_derived_from_a_token_does_not_revoke_it(front, scopes, asked):
     token_id, secret = create(front, scopes=scopes)
     derived = front.get(f"/token{asked}", token=secret).json["token"]
-    front.run(front.application._tokens.settle())
+    front.run(front.services.registry.tokens.settle())
     with front.unchanged():
         assert front.delete(f"{PATH}/{token_id}", token=derived).status == 403
         assert front.delete(f"{PATH}/{token_id}", user="alice", password=derived).status == 403
@@ -301,10 +301,10 @@ def test_an_expired_token_may_finish_its_upload_and_goes_a_day_later(front, cloc
     clock.advance(61)
     assert front.patch(session, body=b"x", token=secret).status == 202
     assert front.get("/v2/", token=secret).status == 401
-    front.run(front.application.garbage.collect())
+    front.run(front.services.garbage.collect())
     assert ids(front.get(PATH, user="alice")) == [token_id]
     clock.advance(24 * 3600)
-    front.run(front.application.garbage.collect())
+    front.run(front.services.garbage.collect())
     assert ids(front.get(PATH, user="alice")) == []
 
 
@@ -347,17 +347,17 @@ def test_a_token_ends_with_the_password_with_which_it_was_made(front, password_h
 
 
 def test_a_token_that_an_operator_made_outlasts_a_password(front):
-    _, secret = front.run(front.application._tokens.create("alice", "robot", expires=None, scopes=None))
+    _, secret = front.run(front.services.registry.tokens.create("alice", "robot", expires=None, scopes=None))
     front.access.rules = with_password(RULES, "alice", OTHER_HASH)
     assert front.get("/v2/", token=secret).status == 200
 
 
 def test_a_later_user_of_the_same_name_inherits_no_token(front, clock):
     _, secret = create(front)
-    _, of_operator = front.run(front.application._tokens.create("alice", "robot", expires=None, scopes=None))
+    _, of_operator = front.run(front.services.registry.tokens.create("alice", "robot", expires=None, scopes=None))
     of_bob, _ = create(front, user="bob")
     front.access.rules = replace(RULES, users={name: user for name, user in RULES.users.items() if name != "alice"})
-    collect = front.application.garbage.collect
+    collect = front.services.garbage.collect
     assert front.run(collect()).tokens == 0
     clock.advance(24 * 3600 - 1)
     assert front.run(collect()).tokens == 0
@@ -371,7 +371,7 @@ def test_a_later_user_of_the_same_name_inherits_no_token(front, clock):
 
 def test_users_that_are_lost_and_put_back_within_a_day_keep_their_tokens(front, clock):
     _, secret = create(front)
-    collect = front.application.garbage.collect
+    collect = front.services.garbage.collect
     for _ in range(3):
         front.access.rules = replace(RULES, users={})
         front.run(collect())

@@ -163,7 +163,7 @@ def test_a_session_expires(front, clock):
     location = front.open_session("team/app")
     front.patch(location, body=DATA)
     clock.advance(24 * 3600 + 1)
-    front.run(front.application.garbage.collect())
+    front.run(front.services.garbage.collect())
     assert front.patch(location, body=DATA).codes == ["BLOB_UPLOAD_UNKNOWN"]
 
 

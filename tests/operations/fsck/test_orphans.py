@@ -33,10 +33,10 @@ def test_a_whole_orphan_is_left_to_the_collector(front, clock):
     assert finding.repaired
     assert check(front, deep=True) == []
     clock.advance(3599)
-    front.run(front.application.garbage.collect())
+    front.run(front.services.garbage.collect())
     assert front.kept.stores.content.present(Blob(DIGEST, len(DATA)))
     clock.advance(2)
-    front.run(front.application.garbage.collect())
+    front.run(front.services.garbage.collect())
     assert not front.kept.stores.content.present(Blob(DIGEST, len(DATA)))
     assert check(front, deep=True) == []
 
@@ -46,7 +46,7 @@ def test_an_orphan_that_is_pushed_meanwhile_is_held(front, clock):
     check(front, repair=True)
     front.push_blob("a", DATA)
     clock.advance(10_000)
-    front.run(front.application.garbage.collect())
+    front.run(front.services.garbage.collect())
     assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
 
 

@@ -124,7 +124,7 @@ def test_held_content_that_is_noted_as_unheld_is_kept_from_the_collector(disk_fr
     assert facts(check(disk_front)) == [("miscounted", None, None, DIGEST, False)]
     assert facts(check(disk_front, repair=True)) == [("miscounted", None, None, DIGEST, True)]
     clock.advance(10_000)
-    assert disk_front.run(disk_front.application.garbage.collect()).contents == 0
+    assert disk_front.run(disk_front.services.garbage.collect()).contents == 0
     assert check(disk_front) == []
 
 
@@ -134,9 +134,9 @@ def test_unheld_content_that_is_not_noted_as_such_is_left_to_the_collector(disk_
     digest = str(digest_of(b"unheld"))
     assert facts(check(disk_front, repair=True)) == [("miscounted", None, None, digest, True)]
     clock.advance(3599)
-    assert disk_front.run(disk_front.application.garbage.collect()).contents == 0
+    assert disk_front.run(disk_front.services.garbage.collect()).contents == 0
     clock.advance(2)
-    assert disk_front.run(disk_front.application.garbage.collect()).contents == 1
+    assert disk_front.run(disk_front.services.garbage.collect()).contents == 1
 
 
 def test_unheld_content_that_a_manifest_lacks_is_not_left_to_the_collector(disk_front, manifest, clock):
@@ -144,7 +144,7 @@ def test_unheld_content_that_a_manifest_lacks_is_not_left_to_the_collector(disk_
     found = check(disk_front, repair=True)
     assert [(finding.kind, finding.repaired) for finding in found] == [("dangling", False), ("miscounted", False)]
     clock.advance(10_000)
-    assert disk_front.run(disk_front.application.garbage.collect()).contents == 0
+    assert disk_front.run(disk_front.services.garbage.collect()).contents == 0
 
 
 def test_a_tag_that_points_at_no_digest_goes(disk_front, manifest):

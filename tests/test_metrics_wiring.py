@@ -5,17 +5,20 @@ from contextlib import ExitStack
 
 import pytest
 
-from simple_registry import app
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.application import build
+from simple_registry.authentication.login_memory import LoginMemory
+from simple_registry.backends import local
 from simple_registry.config.configured import Configured, follow_documents
 from simple_registry.config.settings import Administrator, Settings
 from simple_registry.config.values import Secret
 from simple_registry.http.routes import ROUTES
-from simple_registry.measuring import LAYOUT, Decisions
 from simple_registry.metrics import families
 from simple_registry.metrics.families import FAMILIES, SAMPLED
+from simple_registry.metrics.processes import Processes
+from simple_registry.metrics_wiring import LAYOUT, Decisions
 from support import issuing
 from support.access import PASSWORD_HASH, binding, rules, static_token
 from support.documents import push_image
@@ -59,10 +62,11 @@ def served(tmp_path):
         audit=tmp_path / "audit",
         config_dirs=(tmp_path / "documents",),
     )
-    claim = app.prepare(settings)
-    application = app.build(Configured(settings, follow_documents(settings.config_dirs, settings.administrator)), 0)
+    claim = local.claim(settings.data_dir)
+    configured = Configured(settings, follow_documents(settings.config_dirs, settings.administrator))
+    application = build(configured, 0, Processes(LAYOUT, 1), LoginMemory())
     application.follow_certificate(lambda: 1_900_000_000.0)
-    with Front(behind(application._stores), SettableClock(), settings) as front:
+    with Front(behind(application.services.stores), SettableClock(), settings) as front:
         front.application = application
         yield front
     claim.release()

@@ -1,0 +1,166 @@
+"""The registry that a worker serves: its services behind HTTP, and the work beside requests.
+
+settings, documents ──► stores (backend) + trust ──► services ──► HTTP
+                                                         └─────► background work: rules, keys, metrics, maintenance
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from simple_registry.access.signed_tokens import GivenKey, SigningKeys
+from simple_registry.authentication.external_tokens import ExternalTokens
+from simple_registry.authentication.issuer_keys import IssuerKeys, KeyRefresh
+from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
+from simple_registry.authentication.login_throttle import KNOWN_DAYS
+from simple_registry.backends import local
+from simple_registry.clock import Clock, SystemClock
+from simple_registry.config.configured import Configured
+from simple_registry.config.live_access import LiveAccess
+from simple_registry.config.settings import Settings
+from simple_registry.http import access_log
+from simple_registry.http.application import HttpApplication
+from simple_registry.http.audit import Audit, Write
+from simple_registry.http.challenges import Challenger
+from simple_registry.http.dispatch import Dispatcher
+from simple_registry.http.origins import Origins
+from simple_registry.http.proxy_signs import ProxySigns
+from simple_registry.maintenance import Maintenance, RenewableKeys
+from simple_registry.metrics.measures import Measures
+from simple_registry.metrics.processes import Processes
+from simple_registry.metrics_wiring import (
+    measure_access,
+    measure_audit,
+    measure_certificate,
+    measure_collection,
+    measure_services,
+)
+from simple_registry.server.audit_file import AuditFile
+from simple_registry.server.logging import FieldLines
+from simple_registry.services import Logins, Services, Trust, build_services
+from simple_registry.upstream.client import HttpsFetcher
+
+MAINTENANCE_WORKER = 0
+"""The worker that does maintenance. One is enough; several would be safe."""
+
+
+class Background(Protocol):
+    """Work beside requests."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        ...
+
+
+class Application:
+    """A registry; what `server.worker` serves."""
+
+    def __init__(
+        self,
+        services: Services,
+        settings: Settings,
+        clock: Clock,
+        *,
+        measures: Measures,
+        background: Sequence[Background] = (),
+        log: access_log.Write = access_log.write_record,
+        audit: Write | None = None,
+    ) -> None:
+        """Put services behind HTTP; `start` starts the `background` work."""
+        self.services = services
+        self.background = (measures, *background)
+        self._measures = measures
+        self._tasks: list[asyncio.Task[None]] = []
+        origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
+        dispatcher = Dispatcher(
+            services.registry,
+            services.authenticator,
+            Challenger(settings.web.challenge, origins),
+            ProxySigns(origins, services.logins, services.throttle),
+            rules=services.trust.rules,
+            clock=clock,
+        )
+        self.find_client = origins.find_client
+        self.trusts = origins.trusts
+        self.http = HttpApplication(
+            dispatcher,
+            clock=clock,
+            observe=measures.requests.observe,
+            log=log,
+            audit=Audit(audit) if audit is not None else None,
+        )
+        measure_services(measures, services, dispatcher)
+
+    async def start(self) -> None:
+        """Start the background work of this worker."""
+        self._tasks = [asyncio.create_task(work.run()) for work in self.background]
+
+    async def stop(self) -> None:
+        """End the background work, finish the writes under way and close the stores."""
+        self._measures.look()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.services.close()
+
+    def metrics(self) -> bytes:
+        """Return the metrics of all workers."""
+        return self._measures.text()
+
+    def follow_certificate(self, ends: Callable[[], float]) -> None:
+        """Export the end of the certificate, which `ends` returns as Unix time."""
+        measure_certificate(self._measures, ends)
+
+
+def build(configured: Configured, worker: int, processes: Processes, logins: LoginMemory) -> Application:
+    """Build the registry of one worker over its claimed data directory.
+
+    It is measured as one of `processes`, and shares what it knows of `logins` with them.
+    """
+    settings, clock = configured.settings, SystemClock()
+    access, issuer_keys = LiveAccess(configured.documents), IssuerKeys(HttpsFetcher(), clock)
+    signing_keys, renewable_keys = _signing_keys(settings, clock)
+    login_file = local.open_login_file(settings.data_dir, clock, keep_days=KNOWN_DAYS)
+    measures = Measures(processes)
+    services = build_services(
+        settings,
+        local.open_stores(settings.data_dir, clock),
+        Trust(access, signing_keys, ExternalTokens(issuer_keys, clock)),
+        clock,
+        logins=Logins(logins, write=lambda login: login_file.add(login.user, login.network, login.day)),
+        metrics=measures.text,
+    )
+    measure_access(measures, access)
+    background: list[Background] = [access, KeyRefresh(issuer_keys, lambda: access.rules.issuers)]
+    if worker == MAINTENANCE_WORKER:
+        interval = settings.garbage_collection.interval
+        maintenance = Maintenance(services.garbage, renewable_keys, clock, interval=interval)
+        measure_collection(measures, maintenance.collected)
+        background.append(maintenance)
+    audit_file = None if settings.audit is None else AuditFile(settings.audit)
+    if audit_file is not None:
+        measure_audit(measures, audit_file)
+    return Application(
+        services,
+        settings,
+        clock,
+        measures=measures,
+        background=background,
+        log=FieldLines(access_log.logger.name, access_log.MESSAGE),
+        audit=audit_file.write if audit_file else None,
+    )
+
+
+def load_logins(settings: Settings) -> LoginMemory:
+    """Return the memory of logins that all workers share, with those that the data directory keeps."""
+    file = local.open_login_file(settings.data_dir, SystemClock(), keep_days=KNOWN_DAYS)
+    return LoginMemory(KnownLogin(*login) for login in file.load())
+
+
+def _signing_keys(settings: Settings, clock: Clock) -> tuple[SigningKeys, RenewableKeys | None]:
+    """Return the keys that sign, and the same again where they are ours to renew."""
+    secret = settings.web.token_secret
+    if secret is not None:
+        return GivenKey(secret.reveal().encode()), None
+    file = local.open_key_file(settings.data_dir, clock)
+    return file, file

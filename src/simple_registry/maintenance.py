@@ -1,0 +1,69 @@
+"""Maintenance, by one worker for all of them: garbage collection, and renewal of the signing key."""
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Protocol
+
+from simple_registry.access.signed_tokens import SigningKey, SigningKeys
+from simple_registry.authentication.token_service import REFRESH_LIFE
+from simple_registry.clock import Clock
+from simple_registry.faults import StorageReadOnly
+from simple_registry.operations.garbage import Garbage
+from simple_registry.periodic import repeat
+
+KEY_LIFE = 30 * 24 * 3600
+"""Seconds for which a signing key signs before the next one takes over."""
+
+KEY_KEPT = REFRESH_LIFE + 24 * 3600
+"""Seconds for which it verifies after that: as long as any token that it signed can still be valid."""
+
+logger = logging.getLogger("simple_registry")
+
+
+class RenewableKeys(SigningKeys, Protocol):
+    """Signing keys of our own making."""
+
+    def rotate(self, now: float, keep: float) -> SigningKey:
+        """Make a new key that signs from now on; drop those that have not signed for `keep` seconds.
+
+        Waits for the disk. Raises: StorageFault.
+        """
+        ...
+
+
+class Maintenance:
+    """Repeated work on the stores that all workers share."""
+
+    def __init__(self, garbage: Garbage, keys: RenewableKeys | None, clock: Clock, *, interval: float) -> None:
+        """Do a round every `interval` seconds. Without `keys`, the operator gave one, which is not renewed."""
+        self._garbage = garbage
+        self._keys = keys
+        self._clock = clock
+        self._interval = interval
+        self.collected = Counter({"sessions": 0, "contents": 0, "tokens": 0})
+        """What was removed so far."""
+
+    async def run(self) -> None:
+        """Do rounds until cancelled; the next round repeats one that failed."""
+        await repeat(self._round, self._interval, "maintenance")
+
+    async def _round(self) -> None:
+        try:
+            await self._collect()
+            await self._renew_key()
+        except StorageReadOnly as fault:
+            logger.warning("maintenance waits, the storage is read-only: %s", fault)
+
+    async def _collect(self) -> None:
+        collected = await self._garbage.collect()
+        fields = {"sessions": collected.sessions, "contents": collected.contents, "tokens": collected.tokens}
+        self.collected.update(fields)
+        level = logging.INFO if any(fields.values()) else logging.DEBUG
+        logger.log(level, "garbage collected", extra={"fields": fields})
+
+    async def _renew_key(self) -> None:
+        now = self._clock.now()
+        if self._keys is not None and self._keys.current().created < now - KEY_LIFE:
+            await asyncio.to_thread(self._keys.rotate, now, KEY_KEPT)
+            logger.info("the signing key was renewed")

@@ -1,0 +1,125 @@
+"""Wiring of metrics: the one place that knows both the metric families and the parts that count."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Protocol
+
+from simple_registry import __version__
+from simple_registry.access.policy import BindingPolicy
+from simple_registry.config.live_access import LiveAccess
+from simple_registry.http.dispatch import Dispatcher
+from simple_registry.http.routes import ROUTES
+from simple_registry.metrics import families
+from simple_registry.metrics.layout import Layout
+from simple_registry.metrics.measures import Measures
+from simple_registry.server.audit_file import AuditFile
+from simple_registry.services import Services, Trust
+from simple_registry.storage.stores import Stores
+
+LAYOUT = Layout([(endpoint.name, method) for route in ROUTES for method, endpoint in route.endpoints.items()])
+
+
+class Cache(Protocol):
+    """A cache that counts how often it had the answer."""
+
+    @property
+    def hits(self) -> int:
+        """How often it had."""
+        ...
+
+    @property
+    def misses(self) -> int:
+        """How often it had not."""
+        ...
+
+
+class Decisions:
+    """The cached decisions of all policies that were in force; each reload makes a new policy."""
+
+    def __init__(self, policy: Callable[[], BindingPolicy]) -> None:
+        """Count from the policy of this moment on."""
+        self._policy = policy
+        self._seen = policy()
+        self._before = (0, 0)
+
+    @property
+    def hits(self) -> int:
+        """How often the cache had a decision."""
+        return self._counts()[0]
+
+    @property
+    def misses(self) -> int:
+        """How often it had not."""
+        return self._counts()[1]
+
+    def _counts(self) -> tuple[int, int]:
+        hits, misses = self._seen.remembered
+        hits, misses = self._before[0] + hits, self._before[1] + misses
+        current = self._policy()
+        if current is not self._seen:
+            # What the old one counts after this moment, for requests that still hold it, is not counted.
+            self._seen, self._before = current, (hits, misses)
+        return hits, misses
+
+
+def measure_services(measures: Measures, services: Services, dispatcher: Dispatcher) -> None:
+    """Export rejected credentials, caches, keys of issuers, open uploads, and what the stores report of themselves."""
+    measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_passwords, "password")
+    measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_tokens, "token")
+    _measure_cache(measures, "logins", services.authenticator.recent)
+    _measure_cache(measures, "manifests", services.registry.manifests.cache)
+    _measure_issuers(measures, services.trust)
+    _measure_stores(measures, services.stores)
+    measures.ask(families.INFO, lambda: {(__version__,): 1})
+
+
+def _measure_cache(measures: Measures, name: str, cache: Cache) -> None:
+    measures.watch(families.CACHE_HITS, lambda: cache.hits, name)
+    measures.watch(families.CACHE_MISSES, lambda: cache.misses, name)
+
+
+def _measure_issuers(measures: Measures, trust: Trust) -> None:
+    """Export which issuers' keys cannot be fetched, as this process sees it."""
+
+    def stale() -> Mapping[tuple[str, ...], float]:
+        trusted = trust.rules().issuers
+        names = trust.external.stale(trusted)
+        return {(issuer.name,): float(issuer.name in names) for issuer in trusted}
+
+    measures.ask(families.ISSUER_KEYS_STALE, stale)
+
+
+def _measure_stores(measures: Measures, stores: Stores) -> None:
+    database, disk_space = stores.database, stores.disk_space
+    measures.ask(families.UPLOADS_OPEN, lambda: {(): stores.rows.sessions.count_sessions()})
+    if database is not None:
+        measures.watch_commits(lambda: database.commit_sizes)
+        _measure_cache(measures, "rows", database)
+    if disk_space is not None:
+        measures.ask(families.DISK_FREE, lambda: {(): disk_space().free})
+        measures.ask(families.DISK_SIZE, lambda: {(): disk_space().size})
+
+
+def measure_access(measures: Measures, access: LiveAccess) -> None:
+    """Export reloads of the access rules, and how often decisions came from the cache."""
+    measures.watch(families.ACCESS_RELOADS, lambda: access.reloads, "done")
+    measures.watch(families.ACCESS_RELOADS, lambda: access.failures, "failed")
+    measures.watch(families.ACCESS_STALE, lambda: not access.status.ok)
+    _measure_cache(measures, "decisions", Decisions(lambda: access.rules.policy))
+
+
+def measure_audit(measures: Measures, audit: AuditFile) -> None:
+    """Export the number of lines in the audit log, and of lines lost."""
+    measures.watch(families.AUDIT_LINES, lambda: audit.lines)
+    measures.watch(families.AUDIT_FAILURES, lambda: audit.failures)
+
+
+def measure_collection(measures: Measures, collected: Mapping[str, int]) -> None:
+    """Export what garbage collection removed."""
+    for what in collected:
+        measures.watch(families.COLLECTED, partial(collected.__getitem__, what), what)
+
+
+def measure_certificate(measures: Measures, ends: Callable[[], float]) -> None:
+    """Export the end of the certificate."""
+    measures.ask(families.CERTIFICATE_EXPIRY, lambda: {(): ends()})

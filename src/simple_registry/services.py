@@ -1,0 +1,178 @@
+"""The services of a registry: its operations and its authentication, built from stores, trust, a clock and settings.
+
+Nothing here does I/O or starts anything; `application` does both.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from simple_registry.access.passwords import verify_password
+from simple_registry.access.rules import AccessRules
+from simple_registry.access.signed_tokens import SigningKeys, TokenSigner
+from simple_registry.access.token_secrets import new_token, token_hash
+from simple_registry.authentication.authenticator import Authenticator, ExternalVerifier
+from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
+from simple_registry.authentication.login_throttle import LoginThrottle
+from simple_registry.authentication.password_verifier import PasswordVerifier
+from simple_registry.authentication.token_service import TokenService
+from simple_registry.clock import Clock
+from simple_registry.config.live_access import CurrentAccess
+from simple_registry.config.settings import AllowMissing, Settings
+from simple_registry.http.call import Registry
+from simple_registry.operations.ageing import Ageing
+from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.garbage import Garbage
+from simple_registry.operations.manifests import Manifests, Required
+from simple_registry.operations.referrers import Referrers
+from simple_registry.operations.repositories import Repositories
+from simple_registry.operations.tags import Tags
+from simple_registry.operations.tokens import Tokens
+from simple_registry.operations.uploads import Uploads, new_session_id
+from simple_registry.storage.stores import Stores
+
+PASSWORD_THREADS = 2
+"""Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
+
+REQUIRED = {
+    AllowMissing.NONE: Required(),
+    AllowMissing.INDEXES: Required(children=False),
+    AllowMissing.ALL: Required(blobs=False, children=False),
+}
+"""The parts of a manifest that must be there, by setting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What decides who may do what: the rules in force, our signing keys, and the tokens of other issuers."""
+
+    access: CurrentAccess
+    signing_keys: SigningKeys
+    external: ExternalVerifier
+
+    def rules(self) -> AccessRules:
+        """Return the rules in force."""
+        return self.access.rules
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """What all workers keep of logins, and where a login is written for the next start (which waits for the disk)."""
+
+    memory: LoginMemory
+    write: Callable[[KnownLogin], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The operations of a registry, and its authentication."""
+
+    stores: Stores
+    trust: Trust
+    registry: Registry
+    garbage: Garbage
+    authenticator: Authenticator
+    passwords: PasswordVerifier
+    throttle: LoginThrottle
+    logins: LoginMemory
+    password_threads: ThreadPoolExecutor
+
+    async def close(self) -> None:
+        """Finish the writes under way and close the stores."""
+        await self.trust.external.close()
+        await self.registry.tokens.settle()
+        self.passwords.close()
+        self.password_threads.shutdown(wait=False, cancel_futures=True)
+        await self.stores.rows.close()
+
+
+def build_services(
+    settings: Settings,
+    stores: Stores,
+    trust: Trust,
+    clock: Clock,
+    *,
+    logins: Logins,
+    metrics: Callable[[], bytes],
+    new_session: Callable[[], str] = new_session_id,
+) -> Services:
+    """Build the services over some stores; `metrics` returns the text for Prometheus."""
+    signer = TokenSigner(trust.signing_keys)
+    tokens = build_tokens(stores, clock)
+    executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
+    throttle = LoginThrottle(logins.memory, clock, partial(_write_login, executor, logins.write))
+    passwords = PasswordVerifier(
+        verify=verify_password,
+        executor=executor,
+        threads=PASSWORD_THREADS,
+        clock=clock,
+        memory=logins.memory,
+        throttle=throttle,
+    )
+    authenticator = Authenticator(
+        trust.rules, passwords=passwords, tokens=tokens, signer=signer, external=trust.external, clock=clock
+    )
+    rows, limits = stores.rows, settings.limits
+    uploads = Uploads(
+        rows.sessions,
+        rows.blobs,
+        rows.contents,
+        stores.uploads,
+        stores.content,
+        clock=clock,
+        session_limit=limits.sessions,
+        session_share=limits.sessions_per_identity,
+        new_session=new_session,
+    )
+    registry = Registry(
+        blobs=Blobs(rows.blobs, stores.content),
+        uploads=uploads,
+        manifests=Manifests(rows, stores.content, REQUIRED[settings.allow_missing]),
+        tags=Tags(rows.tags, rows.repositories),
+        referrers=Referrers(rows.manifests),
+        repositories=Repositories(rows.repositories),
+        tokens=tokens,
+        token_service=TokenService(authenticator, signer, clock, life=settings.web.token_timeout),
+        manifest_size=limits.manifest_size,
+        tags_per_push=limits.tags_per_push,
+        readiness=partial(_readiness, stores, trust),
+        metrics=metrics,
+    )
+    garbage = Garbage(
+        rows.garbage,
+        rows.tokens,
+        stores.content,
+        uploads,
+        ageing=Ageing(clock),
+        grace=settings.garbage_collection.grace,
+        session_life=limits.session_life,
+        is_user=lambda name: trust.rules().identity(name) is not None,
+        known=lambda name: trust.rules().knows(name),
+    )
+    return Services(
+        stores, trust, registry, garbage, authenticator, passwords, throttle, logins.memory, password_threads=executor
+    )
+
+
+def build_tokens(stores: Stores, clock: Clock) -> Tokens:
+    """Build the operations on issued tokens."""
+    return Tokens(stores.rows.tokens, clock, new_secret=new_token, hash_secret=token_hash)
+
+
+def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:
+    """Return the state of each part. Raises: StorageFault when the stores do not answer."""
+    stores.rows.check()
+    stores.content.check()
+    return {
+        "configuration": "current" if trust.access.status.ok else "stale",
+        "staleIssuers": trust.external.stale(trust.rules().issuers),
+        "storage": stores.uploads.condition(),
+    }
+
+
+def _write_login(threads: Executor, write: Callable[[KnownLogin], None] | None, login: KnownLogin) -> None:
+    if write is not None:
+        with suppress(RuntimeError):  # a worker that ends shuts its threads down before its last login is known
+            threads.submit(write, login)

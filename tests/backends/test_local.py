@@ -1,0 +1,114 @@
+"""The local backend: a data directory claimed by one server, and opened by commands beside it."""
+
+import asyncio
+import os
+
+import pytest
+
+from simple_registry.backends import local
+from simple_registry.clock import SystemClock
+from simple_registry.faults import DatabaseLost, DataDirectoryRefused, StorageFault
+from simple_registry.operations.fsck.findings import Mode
+from simple_registry.operations.fsck.run import Fsck
+from simple_registry.operations.manifests import Required
+from simple_registry.services import build_tokens
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tmp_path / "data"
+
+
+async def create(data_dir):
+    clock = SystemClock()
+    async with local.stores_for_command(data_dir, clock) as stores:
+        return await build_tokens(stores, clock).create("ada", "by hand", expires=None, scopes=None)
+
+
+async def check(data_dir):
+    clock = SystemClock()
+    async with local.inspection_for_command(data_dir, clock) as (rows, files):
+        fsck = Fsck(rows, files, clock=clock, required=Required(), mode=Mode(deep=True))
+        return [finding async for finding in fsck.run()]
+
+
+COMMANDS = pytest.mark.parametrize("command", [create, check])
+
+
+def test_a_directory_is_claimed_by_one_server_at_a_time(data_dir):
+    claim = local.claim(data_dir)
+    with pytest.raises(DataDirectoryRefused):
+        local.claim(data_dir)
+    claim.release()
+    local.claim(data_dir).release()
+
+
+@pytest.mark.parametrize("make_keys", [False, True])
+def test_signing_keys_are_made_unless_the_operator_gave_one(data_dir, make_keys):
+    local.claim(data_dir, make_keys=make_keys).release()
+    assert (data_dir / "signing-keys.json").exists() is make_keys
+
+
+def test_a_command_beside_a_server_changes_what_the_next_one_reads(data_dir):
+    claim = local.claim(data_dir)
+    try:
+        row, secret = asyncio.run(create(data_dir))
+    finally:
+        claim.release()
+
+    async def find():
+        async with local.stores_for_command(data_dir, SystemClock()) as stores:
+            return await build_tokens(stores, SystemClock()).find(secret)
+
+    assert asyncio.run(find()) == row
+
+
+def test_a_directory_is_checked_while_a_server_holds_it(data_dir):
+    claim = local.claim(data_dir)
+    try:
+        assert asyncio.run(check(data_dir)) == []
+        (data_dir / "registry.db").write_bytes(b"")
+        with pytest.raises(DatabaseLost):
+            asyncio.run(check(data_dir))
+    finally:
+        claim.release()
+
+
+@COMMANDS
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_directory_that_no_server_made_is_refused_and_left_alone(tmp_path, command, exists):
+    directory = tmp_path / "other"
+    if exists:
+        directory.mkdir()
+    with pytest.raises(StorageFault):
+        asyncio.run(command(directory))
+    assert directory.exists() is exists
+    assert not exists or not list(directory.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@COMMANDS
+def test_a_user_without_access_to_the_directory_is_refused(data_dir, command):
+    local.claim(data_dir).release()
+    os.seteuid(12345)
+    try:
+        with pytest.raises(DataDirectoryRefused, match="Permission denied; run this as the user to whom"):
+            asyncio.run(command(data_dir))
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@COMMANDS
+@pytest.mark.parametrize("planted", ["registry.db.lock", "registry.db-wal", "registry.db-shm", "server.lock"])
+def test_root_follows_no_link_that_the_owner_of_the_directory_planted(data_dir, tmp_path, command, planted):
+    elsewhere = tmp_path / "elsewhere"
+    local.claim(data_dir).release()
+    for path in (data_dir, *data_dir.rglob("*")):
+        os.chown(path, 12345, 12345)
+    (data_dir / planted).unlink(missing_ok=True)
+    (data_dir / planted).symlink_to(elsewhere)
+    for refused in (lambda: asyncio.run(command(data_dir)), lambda: local.claim(data_dir)):
+        with pytest.raises(DataDirectoryRefused, match="it belongs to the user with id 12345; work on it as that user"):
+            refused()
+    assert not elsewhere.exists()

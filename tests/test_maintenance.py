@@ -1,0 +1,91 @@
+"""Maintenance: one worker collects garbage and renews the signing key, round after round."""
+
+import asyncio
+import logging
+
+import pytest
+
+from simple_registry.config.settings import GarbageCollection, Settings
+from simple_registry.faults import StorageFault
+from simple_registry.maintenance import KEY_LIFE, Maintenance
+from simple_registry.operations.garbage import Collected
+from simple_registry.storage.filesystem.key_file import KeyFile
+from support.front import Front
+from support.stores import in_memory
+from support.time import SettableClock
+
+
+@pytest.fixture
+def clock():
+    return SettableClock()
+
+
+@pytest.fixture
+def kept(clock):
+    return in_memory(clock)
+
+
+@pytest.fixture
+def keys(tmp_path, clock):
+    return KeyFile(str(tmp_path / "keys"), clock)
+
+
+def maintain(front, keys, until):
+    """Do maintenance over and over until an event is set."""
+    maintenance = Maintenance(front.services.garbage, keys, front.clock, interval=0.001)
+
+    async def scenario():
+        rounds = asyncio.create_task(maintenance.run())
+        await asyncio.wait_for(until.wait(), 10)
+        rounds.cancel()
+        await asyncio.gather(rounds, return_exceptions=True)
+
+    front.run(scenario())
+
+
+def test_maintenance_collects_garbage(kept, clock, keys, monkeypatch):
+    removed = asyncio.Event()
+    monkeypatch.setattr(kept.stores.content, "remove", lambda _digest: removed.set())
+    with Front(kept, clock, Settings(garbage_collection=GarbageCollection(grace=60))) as front:
+        digest = front.push_blob("a", b"x")
+        front.delete(f"/v2/a/blobs/{digest}")
+        clock.advance(61)
+        maintain(front, keys, removed)
+
+
+def test_maintenance_renews_a_signing_key_in_time_and_keeps_the_old_one(kept, clock, keys, monkeypatch):
+    old = keys.current()
+    clock.advance(KEY_LIFE + 1)
+    renewed = asyncio.Event()
+    with Front(kept, clock) as front:
+        rotate, loop = keys.rotate, front.run(running_loop())
+
+        def rotate_and_report(now, keep):
+            rotate(now, keep)
+            loop.call_soon_threadsafe(renewed.set)
+
+        monkeypatch.setattr(keys, "rotate", rotate_and_report)
+        maintain(front, keys, renewed)
+    assert keys.current() != old
+    assert keys.find(old.kid) == old
+
+
+async def running_loop():
+    return asyncio.get_running_loop()
+
+
+@pytest.mark.parametrize("failure", [StorageFault("read rows", "broken"), ValueError("a defect")])
+def test_a_round_that_fails_is_logged_and_followed_by_another(kept, clock, keys, monkeypatch, caplog, failure):
+    failures = iter([failure])
+    rounds = asyncio.Event()
+
+    async def collect():
+        for each in failures:
+            raise each
+        rounds.set()
+        return Collected(sessions=0, contents=0)
+
+    with Front(kept, clock) as front, caplog.at_level(logging.ERROR):
+        monkeypatch.setattr(front.services.garbage, "collect", collect)
+        maintain(front, keys, rounds)
+    assert "maintenance failed" in caplog.text
