@@ -121,7 +121,7 @@ def report(results: Results, subjects: Sequence[str], size: Size, facts: Sequenc
 
     verdicts = [verdict for verdict in judge(GOALS, WORKLOADS, results) if verdict.measured is not None]
     sections = [
-        ("Beside other registries", COMPARED, subjects),
+        ("Compared with other registries", COMPARED, subjects),
         ("TLS", transports.WORKLOADS, [OURS, transports.TLS]),
         ("Small and large stores", growth.WORKLOADS, [growth.MANY, growth.FEW]),
     ]

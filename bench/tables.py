@@ -25,7 +25,7 @@ def ratios(workloads: Sequence[Workload], results: Results, subjects: Sequence[s
             for peer in peers
         ]
         rows.append([titled(workload.title), f"{number(mine.median)} {workload.unit}", *against])
-    return table(["", ours, *(f"beside {peer}" for peer in peers)], rows)
+    return table(["", ours, *(f"compared with {peer}" for peer in peers)], rows)
 
 
 def figures(workloads: Sequence[Workload], results: Results, subjects: Sequence[str], titled: Titled) -> str:
@@ -45,7 +45,7 @@ def goals(verdicts: Sequence[Verdict], titled: Titled) -> str:
         [titled(verdict.goal.what), *_wanted(verdict.goal), _measured(verdict), _answer(verdict)]
         for verdict in verdicts
     ]
-    return table(["goal", "beside", "wanted", "measured", ""], rows)
+    return table(["goal", "compared with", "wanted", "measured", ""], rows)
 
 
 def section(title: str, text: str) -> str:

@@ -21,7 +21,7 @@ def test_ratios_say_how_many_times_as_good_ours_is():
     text = tables.ratios([RATE, SECONDS], RESULTS, ["ours", "theirs"], titled)
 
     assert text == (
-        "|  | ours | beside theirs |\n"
+        "|  | ours | compared with theirs |\n"
         "| --- | ---: | ---: |\n"
         "| rate of 256 MiB | 12,346 requests/s | 12.3 × |\n"
         "| start | 0.50 s | – |\n"

@@ -20,7 +20,6 @@ from shutil import which
 
 import pytest
 
-from e2e.proxies import CONFIGURATIONS
 from simple_registry.http.routes import ROUTES
 from simple_registry.oci.errors import RegistryError
 
@@ -29,22 +28,25 @@ PASSWORD = "correct horse"
 SECONDS = 30
 MAX_WORDS = 2500
 
-README, STARTED = "README.md", "docs/getting-started.md"
+STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
 ENDPOINTS, ERRORS, CONTENT, TOKENS = (
     f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
 )
 
 SUBSTITUTIONS = {
-    (README, "start"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
-    (README, "start-tls"): [("-datadir /var/lib/registry", "-datadir ./data -addr 127.0.0.1:0")],
+    (STARTED, "start"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
+    (STARTED, "start-tls"): [("-datadir /var/lib/registry", "-datadir ./data -addr 127.0.0.1:0")],
     (STARTED, "start-authority"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
-    (README, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
-    (README, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
+    (STARTED, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
+    (STARTED, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
 }
 API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-preconditions", "api-lists", "api-delete")
 RUN = {
-    *((README, name) for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")),
+    *(
+        (STARTED, name)
+        for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")
+    ),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
     *((BACKUP, name) for name in ("backup", "backup-check")),
     (RUNNING, "ready"),
@@ -256,16 +258,16 @@ def test_every_marked_block_is_run():
 
 
 def test_genhash_prints_a_hash(desk):
-    assert re.fullmatch(r"\$2b\$12\$[./A-Za-z0-9]{53}\n", desk.run(block(README, "genhash")))
+    assert re.fullmatch(r"\$2b\$12\$[./A-Za-z0-9]{53}\n", desk.run(block(STARTED, "genhash")))
 
 
 def test_the_registry_starts_and_answers(desk):
     require("curl")
-    desk.run(block(README, "password-file"))
+    desk.run(block(STARTED, "password-file"))
 
-    with desk.server(block(README, "start")) as running:
+    with desk.server(block(STARTED, "start")) as running:
         assert "every user of this machine" not in (desk.folder / "log").read_text()
-        assert running.run(block(README, "curl")) == "{}"
+        assert running.run(block(STARTED, "curl")) == "{}"
         assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
         assert (
             running.run(block(RUNNING, "ready"))
@@ -275,15 +277,15 @@ def test_the_registry_starts_and_answers(desk):
 
 def test_the_registry_starts_with_a_certificate_of_its_own(desk):
     require("curl", "openssl")
-    desk.run(block(README, "password-file"), block(README, "certificate"))
+    desk.run(block(STARTED, "password-file"), block(STARTED, "certificate"))
 
-    with desk.server(block(README, "start-tls")) as running:
-        assert running.run(block(README, "curl-tls")) == "{}"
+    with desk.server(block(STARTED, "start-tls")) as running:
+        assert running.run(block(STARTED, "curl-tls")) == "{}"
 
 
 def test_the_registry_starts_with_a_certificate_of_an_authority(desk):
     require("curl", "openssl")
-    desk.run(block(README, "password-file"), block(STARTED, "authority"))
+    desk.run(block(STARTED, "password-file"), block(STARTED, "authority"))
 
     with desk.server(block(STARTED, "start-authority")) as running:
         assert running.run(block(STARTED, "curl-authority")) == '{"status":"ok"}'
@@ -291,9 +293,9 @@ def test_the_registry_starts_with_a_certificate_of_an_authority(desk):
 
 def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
     require("curl", "sqlite3")
-    desk.run(block(README, "password-file"))
+    desk.run(block(STARTED, "password-file"))
 
-    with desk.server(block(README, "start")) as running:
+    with desk.server(block(STARTED, "start")) as running:
         said = running.run(*all_of(CONTENT, API_NAMES))
         running.run(BEGIN_UPLOAD)
         running.run(block(BACKUP, "backup"))
@@ -314,16 +316,11 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
     assert "201\n412\n" in said
     assert '"tags":["latest"]' in said
     assert '"repositories":["demo/hello"]' in said
-    with desk.server(block(README, "start").replace("-datadir ./data", "-datadir ./backup")) as restored:
+    with desk.server(block(STARTED, "start").replace("-datadir ./data", "-datadir ./backup")) as restored:
         manifest = restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
 
     assert '"layers"' in manifest
     assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
-
-
-@pytest.mark.parametrize("proxy", CONFIGURATIONS)
-def test_the_proxies_are_configured_as_the_client_tests_configure_them(proxy):
-    assert CONFIGURATIONS[proxy] in (ROOT / STARTED).read_text()
 
 
 def test_make_says_what_to_do_where_the_clone_cannot_be_written_to():

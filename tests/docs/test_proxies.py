@@ -1,13 +1,11 @@
 """The configurations of proxies in the guide are those that the end-to-end tests run."""
 
-from pathlib import Path
-
 import pytest
 
 from e2e.proxies import CONFIGURATIONS
 from support.sources import ROOT
 
-GUIDE = Path(ROOT, "docs/getting-started.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/operations/reverse-proxies.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("proxy", CONFIGURATIONS)

@@ -2,15 +2,15 @@
 
 import re
 import subprocess
-from pathlib import Path
 from shutil import which
 
 import pytest
 
 from simple_registry.cli.options import parse_command_line
 from simple_registry.server.worker import GRACE
+from support.sources import ROOT
 
-GUIDE = (Path(__file__).parents[2] / "docs/getting-started.md").read_text("utf-8")
+GUIDE = (ROOT / "docs/operations/service.md").read_text("utf-8")
 UNIT = re.search(r"```ini\n(\[Unit\].*?)```", GUIDE, re.DOTALL)[1]
 OLDER = re.search(r"there, write\n\n((?:    .*\n)+)", GUIDE)[1].replace("    ", "")
 """What stands for `Type=notify-reload` where systemd does not know it."""

@@ -92,7 +92,7 @@ backend registry
     server registry 127.0.0.1:5000
 """,
 }
-"""What users write, for docs/getting-started.md to quote."""
+"""What users write, quoted by docs/operations/reverse-proxies.md."""
 
 PROXIES = tuple(CONFIGURATIONS)
 
