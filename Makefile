@@ -10,7 +10,7 @@ JOBS     ?= auto
 FAST     := not clients and not conformance and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance clients clients-table slow soak faults faults-full faults-table bench bench-docs lock help
+.PHONY: run test lint format types conformance clients clients-table slow soak faults faults-full faults-table bench bench-docs reference lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -63,6 +63,9 @@ bench-docs: $(VENV)/.dev ## measure everything and write it into docs/results/pe
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe \
 	--build-deps-for=editable
+
+reference: $(VENV)/.dev ## write the tables of options and fields, and the schema, from the code
+	PYTHONPATH=tests $(PY) -m support.reference
 
 lock: $(VENV)/.dev ## pin the newest allowed versions of all requirements, with hashes
 	$(COMPILE) --output-file requirements.lock pyproject.toml

@@ -9,7 +9,7 @@ from simple_registry.application import build, load_logins
 from simple_registry.authentication.login_memory import LoginMemory
 from simple_registry.backends import local
 from simple_registry.clock import SystemClock
-from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.load import Configured, follow_documents
 from simple_registry.config.settings import Administrator, Secret, Settings
 from simple_registry.metrics.processes import Processes
 from simple_registry.metrics_wiring import LAYOUT

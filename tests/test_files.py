@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.files import FileStamp, open_regular
+from simple_registry.files import FileStamp, exposure, open_regular
 
 
 def test_a_regular_file_is_opened_also_behind_a_link(tmp_path):
@@ -38,3 +38,16 @@ def test_a_stamp_changes_with_the_file_and_with_its_content(tmp_path):
     os.utime(tmp_path / "other", ns=(1, 1))
     (tmp_path / "other").rename(path)
     assert FileStamp.of(path.stat()) != first
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o604, True)])
+def test_a_secret_file_that_every_user_may_read_gets_a_warning(tmp_path, mode, warned):
+    file = tmp_path / "secret"
+    file.write_text("x")
+    file.chmod(mode)
+    expected = (f"every user of this machine may read the password file {file}; use chmod o-r",)
+    assert exposure(file, "the password file") == (expected if warned else ())
+
+
+def test_an_absent_secret_file_gets_no_warning(tmp_path):
+    assert exposure(tmp_path / "absent", "the password file") == ()

@@ -11,7 +11,7 @@ from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.application import build
 from simple_registry.authentication.login_memory import LoginMemory
 from simple_registry.backends import local
-from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.load import Configured, follow_documents
 from simple_registry.config.settings import Administrator, Settings
 from simple_registry.config.values import Secret
 from simple_registry.http.routes import ROUTES

@@ -15,8 +15,8 @@ from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
 from simple_registry.authentication.login_throttle import KNOWN_DAYS
 from simple_registry.backends import local
 from simple_registry.clock import Clock, SystemClock
-from simple_registry.config.configured import Configured
 from simple_registry.config.live_access import LiveAccess
+from simple_registry.config.load import Configured
 from simple_registry.config.settings import Settings
 from simple_registry.http import access_log
 from simple_registry.http.application import HttpApplication

@@ -35,3 +35,12 @@ def open_regular(path: Path) -> BinaryIO:
         file.close()
         raise OSError(errno.EINVAL, "it is not a regular file")
     return file
+
+
+def exposure(path: Path, what: str) -> tuple[str, ...]:
+    """Return a warning when every user may read the secret file `what` at `path`; its group may."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ()
+    return (f"every user of this machine may read {what} {path}; use chmod o-r",) if mode & stat.S_IROTH else ()

@@ -1,7 +1,7 @@
-from simple_registry.access.advice import Declared
 from simple_registry.access.comparison import compare, example_scopes, words
 from simple_registry.access.permission import Resource
 from simple_registry.access.roles import User
+from simple_registry.access.rules import Declared
 from support.access import ADMINS, READONLY, READWRITE, binding
 
 SCOPES = ["team/app", "team/app:v1", "library/x", "library/x:1"]

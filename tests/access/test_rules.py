@@ -9,7 +9,7 @@ from simple_registry.access.issuers import KeysFromPem, TrustedIssuer
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, Refused
 from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
-from simple_registry.access.rules import ADMINISTRATOR_ROLE, AccessRules, administrator_binding, administrator_of
+from simple_registry.access.rules import ADMINISTRATOR_ROLE, AccessRules, Declared, administrator_binding, rules_of
 
 SCOPES = ["", "a", "a/b:v1"]
 
@@ -45,11 +45,11 @@ def test_the_administrator_of_the_flags_may_do_everything_and_nobody_else_anythi
                 assert isinstance(policy.decide(other, permission), Refused)
 
 
-def test_the_administrator_is_known_by_the_binding_and_not_by_words():
+def test_the_administrator_is_the_one_of_the_flags_and_no_user_with_the_same_binding():
     like = Role(ADMINISTRATOR_ROLE.name, ADMINISTRATOR_ROLE.resources, ADMINISTRATOR_ROLE.verbs)
     impostor = Binding(BoundRole("-adminname eve", like, ()), frozenset({"eve"}), frozenset())
-    assert administrator_of([impostor]) is None
-    assert administrator_of([impostor, administrator_binding("root")]) == "root"
+    assert rules_of(Declared(bindings=[impostor])).administrator is None
+    assert rules_of(Declared(bindings=[impostor], administrator="root")).administrator == "root"
 
 
 def test_names_of_people_are_kept_from_issuers():

@@ -104,7 +104,7 @@ def test_options_have_one_dash_or_two_and_stand_anywhere(ask, rules, words):
 def test_without_an_anonymous_user_everybody_needs_credentials(ask, rules):
     assert ask("-anonymous", "pull", "blobs", "team/app") == (
         1,
-        "no\n  there is no User 'anonymous': everybody needs credentials\n",
+        "no\n  there is no User 'anonymous': credentials are required\n",
     )
     (rules / "b.yaml").write_text(ANONYMOUS)
     assert ask("-anonymous", "pull", "blobs", "team/app")[0] == 0
@@ -138,7 +138,7 @@ def test_an_expired_token_may_do_nothing(ask, token_file):
 def test_an_unknown_token_may_do_nothing_and_is_not_shown(ask, token_file):
     code, said = ask("-token-file", token_file("some-unknown-token"), "pull", "blobs", "team/app")
     assert code == 1
-    assert "no Token document has this value, and it is no JWT" in said
+    assert "no Token document has this value, and it is not a JWT" in said
     assert "some-unknown-token" not in said
 
 
@@ -195,7 +195,7 @@ def test_issued_tokens_are_looked_up_beside_a_running_server(ask, token_file, da
     words = ("pull", "blobs", "team/app", "-datadir", str(data_dir))
     found = [ask("-token-file", token_file(secret), *words) for secret in (*secrets, new_token())]
     assert [code for code, _ in found] == [0, 1, 1, 1, 1]
-    says = ["binding", "the token's scopes do not", "owner 'gone' is no User", "has expired", "the token is unknown"]
+    says = ["binding", "the token's scopes do not", "owner 'gone' is not a User", "has expired", "the token is unknown"]
     assert all(text in said for text, (_, said) in zip(says, found, strict=True))
 
 
@@ -238,12 +238,15 @@ def test_an_issued_token_needs_the_data_directory(ask, token_file, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["pull", "blobs", "a"], "who asks?"),
-        (["-as", "bob", "-anonymous", "pull", "blobs", "a"], "who asks?"),
+        (["pull", "blobs", "a"], "exactly one of -as, -token-file and -anonymous is"),
+        (
+            ["-as", "bob", "-anonymous", "pull", "blobs", "a"],
+            "exactly one of -as, -token-file and -anonymous is required",
+        ),
         (["-as", "bop", "pull", "blobs", "a"], "no User document names 'bop'; did you mean 'bob'"),
         (["-as", "bob"], "write VERB RESOURCE"),
         (["-as", "bob", "fetch", "blobs", "a"], "'fetch' is not a verb"),
-        (["-user", "bob", "pull", "blobs", "a"], "'simple-registry can-i -help' tells more"),
+        (["-user", "bob", "pull", "blobs", "a"], "see 'simple-registry can-i -help'"),
     ],
 )
 def test_what_is_no_question_is_refused(ask, words, says):
@@ -252,7 +255,7 @@ def test_what_is_no_question_is_refused(ask, words, says):
 
 
 def test_documents_have_to_be_named_and_to_load(ask, rules, capsys):
-    with pytest.raises(UsageError, match="give their directory with -cfgdir"):
+    with pytest.raises(UsageError, match="-cfgdir is required"):
         ask("-as", "bob", "pull", "blobs", "a", environment={})
     (rules / "b.yaml").write_text("kind: Usr\n")
     with pytest.raises(ConfigError, match=r"b.yaml:1: "):

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
-from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
-from simple_registry.cli.options import UsageError
+from simple_registry.cli.data_commands import read_settings, table
+from simple_registry.config.load import read_documents
 
 
 def test_the_option_wins_over_the_variable_over_documents_over_the_default(tmp_path):
@@ -19,24 +17,12 @@ def test_the_option_wins_over_the_variable_over_documents_over_the_default(tmp_p
         (None, {}, [tmp_path], tmp_path / "file"),
         (None, {}, [], Path("data")),
     ):
-        assert read_settings({"datadir": option}, environment, directories).data_dir == expected
+        assert read_settings({"datadir": option}, environment, read_documents(directories)).data_dir == expected
 
 
 def test_only_the_options_of_the_command_count():
-    assert read_settings({}, {"SIMPLE_REGISTRY_DATADIR": "/variable"}, []).data_dir == Path("data")
-
-
-def test_directories_come_from_options_or_else_from_the_variable():
-    variable = {"SIMPLE_REGISTRY_CFGDIR": "/a::/b"}
-    assert config_directories(["/c"], variable) == (Path("/c"),)
-    assert config_directories([], variable) == (Path("/a"), Path("/b"))
-    assert config_directories([], {}) == ()
+    assert read_settings({}, {"SIMPLE_REGISTRY_DATADIR": "/variable"}, read_documents([])).data_dir == Path("data")
 
 
 def test_a_table_has_columns():
     assert list(table([("ID", "NAME"), ("1000", ""), ("2", "b")])) == ["ID    NAME\n", "1000\n", "2     b\n"]
-
-
-def test_a_wrong_word_says_where_to_read_on():
-    with pytest.raises(UsageError, match="'simple-registry x -help' tells more"):
-        Parser(prog="simple-registry x").parse_args(["-none"])

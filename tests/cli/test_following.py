@@ -7,7 +7,7 @@ import pytest
 
 from simple_registry.cli.first_run import FILE_NAME, OVER_NAME
 from simple_registry.cli.following import Following
-from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.load import Configured, follow_documents
 from simple_registry.config.settings import Settings
 
 USER = "kind: User\nmetadata: {name: bob}\n---\n"

@@ -77,7 +77,7 @@ def test_an_unknown_flag():
     [
         (("-addr", "nonsense"), "-addr: 'nonsense' is not an address"),
         (("-workers", "many"), "-workers: 'many' is not a number of workers"),
-        (("-log-level", "loud"), "-log-level: 'loud' is not one of debug"),
+        (("-log-level", "loud"), "-log-level: 'loud' is not accepted; known here: debug"),
         (("-adminpwd-file", "absent"), "cannot read the password file absent: No such file"),
         (("-cfgdir", "absent"), "-cfgdir absent: this directory does not exist"),
         (("-cfgdir", "/dev/null"), "-cfgdir /dev/null: this is not a directory"),
@@ -167,5 +167,5 @@ def test_documents_that_do_not_load_start_nothing(tmp_path):
     line = refusal(
         "-cfgdir", str(tmp_path / "rules"), "-datadir", str(tmp_path / "data"), "-addr", "127.0.0.1:0", *ADMIN
     )
-    assert f"{tmp_path}/rules/a.yaml:3: spec.resources is wrong: 'layers' is not a resource" in line
+    assert f"{tmp_path}/rules/a.yaml:3: spec.resources[0] is wrong: 'layers' is not a resource" in line
     assert not (tmp_path / "data").exists()

@@ -7,12 +7,14 @@ from simple_registry.cli.options import (
     COMMANDS,
     OPTIONS,
     CommandLine,
+    Parser,
     UsageError,
+    config_directories,
     help_text,
     parse_command_line,
     require_known_variables,
 )
-from simple_registry.config.load import Given
+from simple_registry.config.configuration import Given
 
 SPELLINGS = [(option, spelling) for option in OPTIONS for spelling in (option.name, *option.aliases)]
 
@@ -33,7 +35,7 @@ def test_every_option_can_be_a_variable(option):
     if option.name == "cfgdir":
         assert line.config_dirs == (Path("v"),)
     else:
-        assert line.environment == {option.name: Given("v", option.variable)}
+        assert line.environment == {option.name: Given(option.variable, ("v",))}
     assert line.flags == {}
 
 
@@ -53,7 +55,7 @@ def test_an_empty_variable_says_nothing():
             "unknown variable 'SIMPLE_REGISTRY_ADMINPW'; did you mean SIMPLE_REGISTRY_ADMINPWD?",
         ),
         ("SIMPLE_REGISTRY_CERTFILE", "did you mean SIMPLE_REGISTRY_CERT?"),
-        ("SIMPLE_REGISTRY_QQQQQQQQQQQQQQQQQQQ", "'simple-registry help' lists all options"),
+        ("SIMPLE_REGISTRY_QQQQQQQQQQQQQQQQQQQ", "see 'simple-registry -help'"),
         ("SIMPLE_REGISTRY_PORT_X", "unknown variable"),
     ],
 )
@@ -91,8 +93,8 @@ def test_directories_repeat_and_beat_the_variable():
 
 def test_addresses_repeat_and_beat_the_variable():
     environment = {"SIMPLE_REGISTRY_ADDR": "c:1  unix:/d"}
-    assert parse_command_line([], environment).environment["addr"].text == "c:1\nunix:/d"
-    assert parse_command_line(["-addr", "a:1", "--addr=b:1"], environment).flags["addr"].text == "a:1\nb:1"
+    assert parse_command_line([], environment).environment["addr"].texts == ("c:1", "unix:/d")
+    assert parse_command_line(["-addr", "a:1", "--addr=b:1"], environment).flags["addr"].texts == ("a:1", "b:1")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -131,14 +133,14 @@ def test_what_follows_an_option_is_its_value():
     [
         (["-adr", "x"], "unknown option '-adr'; did you mean -addr?"),
         (["--datdir=x"], "unknown option '--datdir'; did you mean -datadir?"),
-        (["-zzz"], "unknown option '-zzz'; 'simple-registry help' lists all"),
+        (["-zzz"], "unknown option '-zzz'; see 'simple-registry -help'"),
         (["-add", "x"], "did you mean -addr?"),
         (["-addr"], "the option -addr needs a value"),
         (["-datadir="], "the option -datadir needs a value"),
         (["-addr="], "the option -addr needs a value"),
         (["-datadir", "a", "--datadir", "b"], "the option -datadir is given twice"),
         (["serv"], "unknown command 'serv'; did you mean serve?"),
-        (["frobnicate"], "unknown command 'frobnicate'; 'simple-registry help' lists all"),
+        (["frobnicate"], "unknown command 'frobnicate'; see 'simple-registry -help'"),
         (["serve", "more"], "unknown command 'more'"),
         (["serve", "version", "token"], "unrecognized arguments: token"),
         (["serve", "genhash"], "only one command can be done at a time, not serve and genhash"),
@@ -172,3 +174,27 @@ def test_any_words_are_a_command_line_or_a_usage_error(arguments):
         parse_command_line(arguments, {})
     except UsageError as refused:
         assert str(refused)  # noqa: PT017
+
+
+def test_directories_come_from_options_or_else_from_the_variable():
+    variable = {"SIMPLE_REGISTRY_CFGDIR": "/a::/b"}
+    assert config_directories(["/c"], variable) == (Path("/c"),)
+    assert config_directories([], variable) == (Path("/a"), Path("/b"))
+    assert config_directories([], {}) == ()
+
+
+def test_options_of_every_command_follow_one_grammar():
+    parser = Parser("x")
+    parser.option("token-file")
+    parser.option("scope", many=True)
+    parser.switch("json")
+    parsed = parser.parse_args(["-token-file", "-", "-scope=a", "--scope", "-b", "-json"])
+    assert (parsed.token_file, parsed.scope, parsed.json) == ("-", ["a", "-b"], True)
+    for words, says in (
+        (["-tok", "x"], "unknown option '-tok'; see 'simple-registry x -help'"),
+        (["-json=1"], "unknown option '-json'"),
+        (["-scop", "x"], "did you mean -scope?"),
+        (["-token-file", "a", "-token-file", "b"], "the option -token-file is given twice"),
+    ):
+        with pytest.raises(UsageError, match=says):
+            parser.parse_args(words)

@@ -8,9 +8,9 @@ from simple_registry.access.passwords import hash_password
 from simple_registry.cli.first_run import FILE_NAME
 from simple_registry.cli.options import CommandLine
 from simple_registry.cli.serve import _read, _url, _with_users, warn
-from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.configuration import Given
 from simple_registry.config.followed import Followed
-from simple_registry.config.load import Given
+from simple_registry.config.load import Configured, follow_documents
 from simple_registry.config.settings import Settings, Tls
 from simple_registry.config.tls import Certificate
 from simple_registry.config.values import ConfigError, TcpAddress, UnixAddress
@@ -123,7 +123,7 @@ ISSUER = "kind: TokenIssuer\nmetadata: {name: ci}\nspec: {issuer: https://ci, au
 
 
 @pytest.mark.parametrize("document", ["kind: User\nmetadata: {name: bob}\n", ISSUER])
-def test_where_a_document_names_anybody_there_is_no_other_administrator(tmp_path, document):
+def test_where_a_document_names_users_there_is_no_other_administrator(tmp_path, document):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text(document)
     read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
@@ -137,11 +137,11 @@ def test_the_anonymous_user_leaves_the_administrator_of_the_first_start(tmp_path
     read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
     begun = _with_users(read, tmp_path, "http://localhost:5000")
     assert set(begun.documents.value.rules.users) == {"admin", "anonymous"}
-    assert not begun.documents.value.named_anybody
+    assert not begun.documents.value.named_users
     assert "password" in capsys.readouterr().err
 
 
 def test_a_configured_administrator_is_left_alone(tmp_path):
-    read = _read(CommandLine(flags={"adminpwd": Given(hash_password("x", 4), "-adminpwd")}))
+    read = _read(CommandLine(flags={"adminpwd": Given("-adminpwd", (hash_password("x", 4),))}))
     assert _with_users(read, tmp_path, "http://localhost:5000") is read
     assert list(tmp_path.iterdir()) == []

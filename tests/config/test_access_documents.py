@@ -8,7 +8,8 @@ import pytest
 from simple_registry.access.caller import Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
-from simple_registry.config.load import examine_access, load_access, load_documents
+from simple_registry.config.access_documents import declared_of
+from simple_registry.config.load import load_access, load_documents, read_documents, warnings_on
 from simple_registry.config.settings import Administrator
 from simple_registry.config.values import ConfigError, Secret
 
@@ -75,11 +76,11 @@ def test_documents_may_be_spread_over_files_in_any_order(tmp_path):
     parts = RULES.split("---\n")
     for index, part in enumerate(reversed(parts)):
         write(tmp_path, part, f"{index}.yml")
-    assert set(load_access([tmp_path], None).users) == {"anonymous", "bob"}
+    assert set(load_access([tmp_path]).users) == {"anonymous", "bob"}
 
 
 def test_no_documents_allow_nothing(tmp_path):
-    rules = load_access([tmp_path], None)
+    rules = load_access([tmp_path])
     assert rules.anonymous is None
     assert rules.users == {}
 
@@ -115,47 +116,47 @@ SUBJECTS, ROLE_REF, SCOPES = "subjects: [{kind: User, name: bob}]", "roleRef: {n
     ("text", "says"),
     [
         (USER + "{password: x}", "3: spec.password is not a known field; did you mean 'passwordHash'"),
-        (USER + "{passwordHash: plain}", "3: spec.passwordHash is not a bcrypt hash; make one with"),
+        (USER + "{passwordHash: plain}", "3: spec.passwordHash is wrong: not a bcrypt hash; make one with"),
         (USER + "{groups: team}", "3: spec.groups must be a list"),
         ("kind: User\nmetadata: {name: 'a:b'}\n", "1: 'a:b' is not a user name"),
         (f"kind: User\nmetadata: {{name: anonymous}}\nspec: {{passwordHash: {HASH}}}", "3: spec.passwordHash is wrong"),
         (USER + "{}\n---\n" + USER + "{}", "5: the User 'bob' is there twice; the other is"),
-        (ROLE + "{verbs: [pull]}", "1: the Role 'r' needs spec.resources"),
-        (ROLE + "{resources: [blobs]}", "1: the Role 'r' needs spec.verbs"),
-        (ROLE + "{resources: [layers], verbs: [pull]}", "3: spec.resources is wrong: 'layers' is not a resource"),
-        (ROLE + "{resources: [blobs], verbs: [fetch]}", "3: spec.verbs is wrong: 'fetch' is not a verb; known: *"),
+        (ROLE + "{verbs: [pull]}", "3: spec needs 'resources'"),
+        (ROLE + "{resources: [blobs]}", "3: spec needs 'verbs'"),
+        (ROLE + "{resources: [layers], verbs: [pull]}", "3: spec.resources[0] is wrong: 'layers' is not a resource"),
+        (ROLE + "{resources: [blobs], verbs: [fetch]}", "3: spec.verbs[0] is wrong: 'fetch' is not a verb; known: *"),
         (ROLE + "{resources: [], verbs: [pull]}", "3: spec.resources is empty; name at least one"),
         (ROLE + "{resources: [blobs], verbs: pull}", "3: spec.verbs must be a list"),
-        (BINDING + f"{{{ROLE_REF}, {SCOPES}}}", "8: the RoleBinding 'b' needs spec.subjects"),
-        (BINDING + f"{{{SUBJECTS}, {SCOPES}}}", "8: the RoleBinding 'b' needs spec.roleRef"),
-        (BINDING + f"{{{SUBJECTS}, {ROLE_REF}}}", "8: the RoleBinding 'b' needs spec.scopes"),
+        (BINDING + f"{{{ROLE_REF}, {SCOPES}}}", "10: spec needs 'subjects'"),
+        (BINDING + f"{{{SUBJECTS}, {SCOPES}}}", "10: spec needs 'roleRef'"),
+        (BINDING + f"{{{SUBJECTS}, {ROLE_REF}}}", "10: spec needs 'scopes'"),
         (BINDING + f"{{subjects: [], {ROLE_REF}, {SCOPES}}}", "10: spec.subjects is empty; name at least"),
         (BINDING + f"{{{SUBJECTS}, {ROLE_REF}, scopes: []}}", "10: spec.scopes is empty; write '^.*$' for everything"),
-        (BINDING + f"{{{SUBJECTS}, {ROLE_REF}, scopes: ['(']}}", "10: spec.scopes[0] is not a valid pattern"),
+        (BINDING + f"{{{SUBJECTS}, {ROLE_REF}, scopes: ['(']}}", "10: spec.scopes[0] is wrong: not a valid pattern"),
         (BINDING + f"{{{SUBJECTS}, roleRef: {{name: s}}, {SCOPES}}}", "10: spec.roleRef.name names no Role: 's'"),
-        (BINDING + f"{{{SUBJECTS}, roleRef: {{}}, {SCOPES}}}", "10: spec.roleRef needs the name of a Role"),
+        (BINDING + f"{{{SUBJECTS}, roleRef: {{}}, {SCOPES}}}", "10: spec.roleRef needs 'name'"),
         (
             BINDING + f"{{subjects: [{{kind: User, name: bop}}], {ROLE_REF}, {SCOPES}}}",
             "10: spec.subjects[0].name names no User: 'bop'; did you mean 'bob'",
         ),
         (
             BINDING + f"{{subjects: [{{kind: Robot, name: bob}}], {ROLE_REF}, {SCOPES}}}",
-            "10: spec.subjects[0].kind is 'Robot'; a subject is a User or a Group",
+            "10: spec.subjects[0].kind is wrong: 'Robot' is not accepted; known here: Group, User",
         ),
         (BINDING + f"{{subjects: [{{kind: User}}], {ROLE_REF}, {SCOPES}}}", "10: spec.subjects[0] needs 'name'"),
         (BINDING + f"{{subjects: [{{name: bob}}], {ROLE_REF}, {SCOPES}}}", "10: spec.subjects[0] needs 'kind'"),
-        (TOKEN + f"{{value: {VALUE}}}", "8: the Token 't' needs spec.username"),
+        (TOKEN + f"{{value: {VALUE}}}", "10: spec needs 'username'"),
         (TOKEN + f"{{username: bop, value: {VALUE}}}", "10: spec.username names no User: 'bop'; did you mean 'bob'"),
-        (TOKEN + "{username: bob}", "8: the Token 't' needs either spec.value or (better) spec.valueHash"),
-        (TOKEN + f"{{username: bob, value: {VALUE}, valueHash: '00'}}", "8: the Token 't' needs either spec.value"),
-        (TOKEN + "{username: bob, value: short}", "10: spec.value is too short for a secret"),
+        (TOKEN + "{username: bob}", "10: spec needs exactly one of value, valueHash"),
+        (TOKEN + f"{{username: bob, value: {VALUE}, valueHash: '00'}}", "10: spec needs exactly one of"),
+        (TOKEN + "{username: bob, value: short}", "10: spec.value is wrong: too short for a secret"),
         (TOKEN + f"{{username: bob, value: {'x' * 31}}}", "use at least 32 random characters"),
-        (TOKEN + "{username: bob, valueHash: 'md5:00'}", "10: spec.valueHash is not the SHA-256 of a token"),
+        (TOKEN + "{username: bob, valueHash: 'md5:00'}", "10: spec.valueHash is wrong: not the SHA-256 of a token"),
         (TOKEN + f"{{username: bob, value: {VALUE}, scopes: []}}", "10: spec.scopes is empty"),
-        (TOKEN + f"{{username: bob, value: {VALUE}, scopes: [all]}}", "10: spec.scopes is wrong: 'all' is not a scope"),
+        (TOKEN + f"{{username: bob, value: {VALUE}, scopes: [all]}}", "spec.scopes[0] is wrong: 'all' is not a scope"),
         (TOKEN + f"{{username: bob, value: {VALUE}, scopes: ['repository:a:fetch']}}", "has an unknown action"),
         *(
-            (TOKEN + f"{{username: bob, value: {VALUE}, expiresAt: '{when}'}}", f"spec.expiresAt is '{when}', not a")
+            (TOKEN + f"{{username: bob, value: {VALUE}, expiresAt: '{when}'}}", f"'{when}' is not a date")
             for when in ("tomorrow", "2027-01-31", "2027-01-31T12:00:00", "2027-02-30T12:00:00Z", "")
         ),
     ],
@@ -178,11 +179,12 @@ def test_two_tokens_of_one_value_are_refused_with_a_place(tmp_path):
 def test_warnings_name_file_and_line_in_the_order_of_the_lines(tmp_path):
     write(tmp_path, RULES.replace(", expiresAt: '2027-01-31T12:00:00Z'", "").replace("'^$', ", "'^a/b$', "))
     (tmp_path / "a.yaml").chmod(0o600)
-    examined = examine_access([tmp_path], ADMIN, 0.0)
-    assert [warning.partition(": ")[0] for warning in examined.warnings] == [
+    documents = read_documents([tmp_path])
+    warnings = warnings_on(declared_of(documents, ADMIN), documents, 0.0)
+    assert [warning.partition(": ")[0] for warning in warnings] == [
         f"{tmp_path}/a.yaml:{line}" for line in (20, 22, 24)
     ]
-    assert VALUE not in str(examined.warnings)
+    assert VALUE not in str(warnings)
     few = load_documents((tmp_path,), ADMIN).warnings
     assert [warning.split("'")[1] for warning in few] == ["deploy", "deploy"]
 

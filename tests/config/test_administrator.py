@@ -1,8 +1,21 @@
 import pytest
 
 from simple_registry.access.passwords import hash_password, verify_password
-from simple_registry.config.administrator import administrator, parse_user_name, read_password_file
+from simple_registry.config.administrator import administrator, given_administrator, parse_user_name, read_password_file
+from simple_registry.config.configuration import Given
 from simple_registry.config.values import ConfigError
+
+
+def flags(**options):
+    return {name.replace("_", "-"): Given(f"-{name.replace('_', '-')}", given(text)) for name, text in options.items()}
+
+
+def variables(**options):
+    return {name: Given(f"SIMPLE_REGISTRY_{name.upper()}", given(text)) for name, text in options.items()}
+
+
+def given(text):
+    return (text,) if isinstance(text, str) else text
 
 
 @pytest.mark.parametrize("name", ["admin", "José", "a b", "x", "user@example.org"])
@@ -60,3 +73,33 @@ def test_passwords_that_cannot_be_used_are_refused_without_showing_them(password
     with pytest.raises(ConfigError) as refused:
         administrator("admin", password)
     assert password not in str(refused.value)
+
+
+def test_the_password_of_the_flags_wins(tmp_path):
+    file = tmp_path / "pw"
+    file.write_text("flag\n")
+    loaded = given_administrator(flags(adminpwd_file=str(file)), variables(adminpwd="env", adminname="root"))
+    assert loaded.name == "root"
+    assert loaded.password_hash.reveal().startswith("$2b$")
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [(0o640, 0), (0o644, 1)])
+def test_a_password_file_that_every_user_may_read_is_gets_a_warning(tmp_path, mode, warnings):
+    file = tmp_path / "pw"
+    file.write_text("flag\n")
+    file.chmod(mode)
+    for layers in ((flags(adminpwd_file=str(file)), {}), ({}, {"adminpwd-file": Given("X", (str(file),))})):
+        loaded = given_administrator(*layers).warnings
+        assert [f"the password file {file}; use chmod o-r" in warning for warning in loaded] == [True] * warnings
+
+
+def test_password_and_password_file_exclude_each_other():
+    with pytest.raises(ConfigError, match="-adminpwd and -adminpwd-file exclude each other"):
+        given_administrator(flags(adminpwd="a", adminpwd_file="b"), {})
+
+
+def test_a_name_needs_a_password_and_a_right_form():
+    with pytest.raises(ConfigError, match=r"^-adminname: the administrator needs a password"):
+        given_administrator(flags(adminname="bob"), {})
+    with pytest.raises(ConfigError, match=r"^-adminname: 'a:b' is not a user name"):
+        given_administrator(flags(adminname="a:b", adminpwd="x"), {})

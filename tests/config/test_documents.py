@@ -4,8 +4,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.config.documents import Entry, Place, _documents, by_kind, nearest, parse_documents, read_documents
-from simple_registry.config.values import ConfigError
+from simple_registry.config.documents import (
+    Entry,
+    Place,
+    _by_kind,
+    _documents,
+    parse_documents,
+    read_documents_below,
+    read_roots,
+)
+from simple_registry.config.values import ConfigError, nearest
 
 FILE = Path("rules.yaml")
 
@@ -22,7 +30,7 @@ def refusal(text):
 
 def test_documents_know_kind_name_and_line():
     first, second = documents("kind: A\nmetadata: {name: x}\n---\n---\nkind: B\nmetadata: {name: y}\nspec: {}\n")
-    assert (first.kind, first.name, first.place, first.spec) == ("A", "x", Place(FILE, 1), None)
+    assert (first.kind, first.name, first.place, first.spec.any_fields()) == ("A", "x", Place(FILE, 1), {})
     assert (second.kind, second.name, str(second.place)) == ("B", "y", "rules.yaml:5")
 
 
@@ -60,8 +68,8 @@ def test_refusals_name_file_line_and_what_is_wrong(text, says):
 
 def test_a_name_may_be_there_once_per_kind():
     with pytest.raises(ConfigError, match=r"rules.yaml:4: the A 'x' is there twice; the other is rules.yaml:1"):
-        by_kind(documents("kind: A\nmetadata: {name: x}\n---\nkind: A\nmetadata: {name: x}\n"))
-    grouped = by_kind(documents("kind: A\nmetadata: {name: y}\n---\nkind: A\nmetadata: {name: x}\n"))
+        _by_kind(documents("kind: A\nmetadata: {name: x}\n---\nkind: A\nmetadata: {name: x}\n"))
+    grouped = _by_kind(documents("kind: A\nmetadata: {name: y}\n---\nkind: A\nmetadata: {name: x}\n"))
     assert [document.name for document in grouped["A"]] == ["x", "y"]
 
 
@@ -86,9 +94,10 @@ def test_the_nearest_name_is_offered_or_all_of_them():
 
 def test_an_unreadable_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read .*absent.yaml: No such file"):
-        read_documents(tmp_path / "absent.yaml")
-    (tmp_path / "a.yaml").write_text("kind: A\nmetadata: {name: x}\n")
-    assert isinstance(read_documents(tmp_path / "a.yaml")[0].place, Place)
+        read_roots(tmp_path / "absent.yaml")
+    (tmp_path / "b.yaml").symlink_to("absent.yaml")
+    with pytest.raises(ConfigError, match=r"cannot read .*b.yaml: No such file"):
+        read_documents_below([tmp_path], {"A"})
 
 
 @pytest.mark.parametrize("content", [b"kind: A\nmetadata: {name: x}", b"# a", b" ", b"---"])

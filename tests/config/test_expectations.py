@@ -47,7 +47,7 @@ spec: {issuer: https://people.example, audience: registry, keys: {pem: [key]}, u
 def read(tmp_path):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text(RULES)
-    rules = load_access([tmp_path / "rules"], None)
+    rules = load_access([tmp_path / "rules"])
     table = tmp_path / "table.yaml"
 
     def of(text):
@@ -93,7 +93,7 @@ def test_claims_are_judged_as_those_of_a_token_are(read):
 def test_without_an_anonymous_user_nobody_calls(read, tmp_path):
     (tmp_path / "table.yaml").write_text("- {anonymous: true, cannot: [pull catalog]}\n")
     (tmp_path / "empty").mkdir()
-    (only,) = read_expectations(tmp_path / "table.yaml", load_access([tmp_path / "empty"], None))
+    (only,) = read_expectations(tmp_path / "table.yaml", load_access([tmp_path / "empty"]))
     assert only.caller is None
 
 
@@ -101,7 +101,7 @@ def test_a_token_of_claims_is_decided_with_what_its_issuer_binds(read, tmp_path)
     (each,) = read(
         "- {issuer: ci, claims: {sub: j, owner: acme, protected: 'true', project: app}, can: [pull blobs ci/app]}"
     )
-    rules = load_access([tmp_path / "rules"], None)
+    rules = load_access([tmp_path / "rules"])
     assert isinstance(rules.policy.decide(each.caller.identity, each.question.permissions[0]), Allowed)
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from simple_registry.access.passwords import hash_password
-from simple_registry.config.configured import follow_documents
 from simple_registry.config.live_access import LiveAccess
+from simple_registry.config.load import follow_documents
 from simple_registry.config.settings import Administrator
 from simple_registry.config.values import Secret
 from support.busy_threads import run_beside_busy_threads
@@ -391,9 +391,9 @@ def test_a_broken_set_keeps_the_old_rules_and_readiness_says_so(server):
     time.sleep(1.0)
     assert server.catalog() == {200}
     assert server.configuration() == {"stale"}
-    assert server.log.count("b.yaml:3: spec.resources is wrong") == WORKERS
+    assert server.log.count("b.yaml:3: spec.resources[0] is wrong") == WORKERS
     server.process.send_signal(signal.SIGHUP)
-    server.until(lambda: server.log.count("b.yaml:3: spec.resources is wrong") > WORKERS, 10)
+    server.until(lambda: server.log.count("b.yaml:3: spec.resources[0] is wrong") > WORKERS, 10)
     assert server.catalog() == {200}
     (server.rules / "b.yaml").unlink()
     time.sleep(1.0)

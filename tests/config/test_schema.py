@@ -1,39 +1,26 @@
-"""The published schema and the reference are what the table says, and judge as the readers do."""
+"""The schema accepts what loads, and refuses what does not."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from simple_registry.cli.main import main
 from simple_registry.config.kinds import KINDS
-from simple_registry.config.schema import json_schema, reference_rows
+from simple_registry.config.schema import json_schema
 from support.json_schema import fits, problems
 from support.kinds import changed, documents_of, full_documents
 
 ROOT = Path(__file__).parents[2]
-PUBLISHED = ROOT / "docs/schema/simple-registry.schema.json"
-REFERENCE = ROOT / "docs/reference.md"
 EXAMPLES = sorted((ROOT / "docs/yaml/examples").glob("*/**/*.yaml"))
 
 
-def test_the_published_schema_is_what_the_command_prints(capsys):
-    told = "write it again: simple-registry policy schema > docs/schema/simple-registry.schema.json"
+def test_the_command_prints_it(capsys):
     assert main(["policy", "schema"]) == 0
-    assert PUBLISHED.read_text() == capsys.readouterr().out, told
-    assert json.loads(PUBLISHED.read_text()) == json_schema()
+    assert json.loads(capsys.readouterr().out) == json_schema()
 
 
-def test_the_reference_has_a_row_for_every_field_and_no_other():
-    written = re.split(r"^## ", REFERENCE.read_text(), flags=re.MULTILINE)
-    sections = {section.partition("\n")[0].strip("`"): section for section in written}
-    for kind in KINDS:
-        rows = [line for line in sections[kind.name].splitlines() if line.startswith("| `")]
-        assert rows == list(reference_rows(kind)), "\n".join(reference_rows(kind))
-
-
-@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_document_that_says_everything_fits(kind):
     assert list(problems(json_schema(), full_documents()[kind])) == []
 

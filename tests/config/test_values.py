@@ -19,7 +19,7 @@ from simple_registry.config.values import (
     parse_size,
     parse_token_timeout,
     parse_workers,
-    token_timeout_remark,
+    token_timeout_warning,
     word_parser,
 )
 
@@ -57,7 +57,7 @@ def test_paths():
 
 def test_words_name_the_choices():
     assert word_parser(LogLevel)("info") is LogLevel.INFO
-    with pytest.raises(ConfigError, match="debug, info, warning, error"):
+    with pytest.raises(ConfigError, match="known here: debug, error, info, warning"):
         word_parser(LogLevel)("loud")
 
 
@@ -146,7 +146,7 @@ def test_a_secret_has_a_length_and_is_equal_by_its_text():
 @pytest.mark.parametrize(("text", "seconds"), [("1", 60), ("59s", 60), ("60", 60), ("15m", 900), ("24h", 86_400)])
 def test_a_token_lives_for_a_minute_to_a_day(text, seconds):
     assert parse_token_timeout(text) == seconds
-    assert (token_timeout_remark(text) is not None) is (text in {"1", "59s"})
+    assert (token_timeout_warning(text) is not None) is (text in {"1", "59s"})
 
 
 def test_a_token_that_outlives_a_day_is_refused():

@@ -36,7 +36,7 @@ def test_a_set_gives_what_its_table_says(name, capsys):
 
 @pytest.mark.parametrize("name", SETS)
 def test_passwords_are_those_that_are_documented(name):
-    users = load_access([directory(name)], None).users.values()
+    users = load_access([directory(name)]).users.values()
     hashed = [user for user in users if user.password_hash]
     assert hashed
     assert [user.name for user in hashed if not verify_password(f"{user.name}-example", user.password_hash)] == []

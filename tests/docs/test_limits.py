@@ -3,12 +3,10 @@
 import ast
 import re
 from dataclasses import fields, replace
-from operator import attrgetter
 
 import pytest
 
-from simple_registry.config.fields import FIELDS
-from simple_registry.config.settings import Limits, Settings
+from simple_registry.config.settings import ROWS as SETTINGS, Limits
 from simple_registry.server.worker import wire_limits
 from simple_registry.wire.limits import WireLimits
 from support.sources import ROOT, modules
@@ -181,9 +179,7 @@ def test_every_row_says_what_it_protects_whose_share_it_is_and_what_is_seen():
 
 
 def test_every_setting_of_limits_has_a_row_with_its_default():
-    settings = {
-        field.path: attrgetter(field.attribute)(Settings()) for field in FIELDS if "limits." in (field.path or "")
-    }
+    settings = {row.path: row.default for row in SETTINGS if "limits." in (row.path or "")}
     assert set(settings) == set(BY_SETTING)
     assert {path for path, value in settings.items() if value not in numbers(BY_SETTING[path][1])} == set()
 

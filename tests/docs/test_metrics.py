@@ -34,7 +34,7 @@ def test_every_endpoint_is_named():
 
 def test_the_rules_for_the_watcher_load(tmp_path):
     (tmp_path / "watcher.yaml").write_text(re.search(r"```yaml\n(kind: Role\n.*?)```", PAGE, re.DOTALL)[1])
-    rules = load_access([tmp_path], None)
+    rules = load_access([tmp_path])
     assert rules.identity("prometheus") is not None
 
 

@@ -35,7 +35,7 @@ MEANS = {
 
 def load(directory, text):
     (directory / "rules.yaml").write_text(text.replace("$2b$12$…", HASH))
-    return load_access([directory], None)
+    return load_access([directory])
 
 
 def test_every_pattern_of_the_guide_means_what_stands_beside_it():

@@ -18,7 +18,7 @@ DOCUMENTS = [text for text in re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTI
 @pytest.fixture
 def rules(tmp_path):
     (tmp_path / "issuers.yaml").write_text("---\n".join(DOCUMENTS))
-    return load_access([tmp_path], None)
+    return load_access([tmp_path])
 
 
 def may_push(rules, issuer, claims, repository, tag="v1"):

@@ -20,7 +20,7 @@ from e2e.commands import installed
 from e2e.images import TAG, open_layout
 from e2e.proxies import ACCOUNT, NEWCOMER, PROXIES, secrets_for, serve_behind, set_trap
 from e2e.scenarios import CHART_VERSION, CLIENTS, basic
-from simple_registry.config.values import MOST_TAGS
+from simple_registry.config.values import MAX_TAGS
 
 pytestmark = pytest.mark.clients
 
@@ -146,7 +146,7 @@ def test_answer_with_the_most_and_longest_header_lines_passes(registry):
     kind, digest = registry.manifest(repository, CHART_VERSION)["mediaType"], registry.digest(repository, CHART_VERSION)
     path = f"/v2/{repository}/manifests/{digest}"
     document = registry.request("GET", path, headers={"Accept": kind}).body
-    tags = [f"{number:0128}" for number in range(MOST_TAGS)]
+    tags = [f"{number:0128}" for number in range(MAX_TAGS)]
 
     query = "&".join(f"tag={tag}" for tag in tags)
     pushed = registry.request("PUT", f"{path}?{query}", body=document, headers={"Content-Type": kind})

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from simple_registry.config.shapes import Fields, ListOf
+
 EVERYTHING = """
 kind: User
 metadata: {name: alice, labels: {team: a}, annotations: {note: b}}
@@ -94,6 +96,17 @@ def write(directory: Path, documents):
     """Write documents into a directory that can be loaded."""
     (directory / "rules.yaml").write_text(yaml.safe_dump_all(documents))
     return directory
+
+
+def mappings(mapping, prefix=""):
+    """Yield a mapping and those inside it, with the prefixes of their fields' paths: `subjects[].`."""
+    yield prefix, mapping
+    for field in mapping.fields:
+        match field.shape:
+            case Fields() as inner:
+                yield from mappings(inner, f"{prefix}{field.name}.")
+            case ListOf(inner=Fields() as inner):
+                yield from mappings(inner, f"{prefix}{field.name}[].")
 
 
 def at(spec, prefix):

@@ -6,11 +6,11 @@ A right is a method on a resource. Users are compared with all that they have, g
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simple_registry.access.advice import Declared
 from simple_registry.access.caller import Identity
 from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.roles import METHODS, PUSH, READ
+from simple_registry.access.rules import Declared
 from simple_registry.access.samples import sample_scopes
 
 Right = tuple[str, Resource]

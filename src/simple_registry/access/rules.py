@@ -1,9 +1,9 @@
-"""Everything that documents and flags say about access, as one immutable value.
+"""Everything that documents and flags say about access: as declared, and as one immutable value that answers requests.
 
-A reload makes a new one and puts it in the place of the old in one step; every request takes one and stays with it.
+A reload builds a new value and exchanges it for the old in one step; every request takes one and keeps it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simple_registry.access.caller import ANONYMOUS_NAME, Identity
@@ -21,6 +21,21 @@ EVERYTHING = ScopePattern("")
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """What documents and flags declare, each by itself."""
+
+    users: Mapping[str, User] = field(default_factory=dict)
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    bindings: Sequence[Binding] = ()
+    tokens: Sequence[StaticToken] = ()
+    issuers: tuple[TrustedIssuer, ...] = ()
+    administrator: str | None = None
+    """The user of the flags, who may do everything."""
+    in_clear: frozenset[str] = frozenset()
+    """The names of tokens whose values the documents hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccessRules:
     """Users, what binds roles to them, their tokens (by hash), and whose tokens are trusted."""
 
@@ -29,7 +44,7 @@ class AccessRules:
     tokens: Mapping[bytes, StaticToken] = field(default_factory=dict)
     issuers: tuple[TrustedIssuer, ...] = ()
     administrator: str | None = None
-    """Who the flags say may do everything; there is no document of that user."""
+    """The user of the flags, who may do everything; no document describes that user."""
     password_cost: int = field(init=False, default=COST)
     """The highest cost of the users' hashes: what an unknown user costs, so that nobody can tell one by time."""
 
@@ -79,12 +94,18 @@ class AccessRules:
         return self.identity(ANONYMOUS_NAME)
 
 
+def rules_of(declared: Declared) -> AccessRules:
+    """Return the rules that declarations make together."""
+    return AccessRules(
+        users=declared.users,
+        policy=BindingPolicy(declared.bindings),
+        tokens={token.value_hash: token for token in declared.tokens},
+        issuers=declared.issuers,
+        administrator=declared.administrator,
+    )
+
+
 def administrator_binding(name: str) -> Binding:
     """Return the binding that lets the administrator of the flags do everything."""
     bound = BoundRole(f"-adminname {name}", ADMINISTRATOR_ROLE, (EVERYTHING,))
     return Binding(bound, users=frozenset({name}), groups=frozenset())
-
-
-def administrator_of(bindings: Iterable[Binding]) -> str | None:
-    """Return whom `administrator_binding` bound; no role of a document is that one, whatever it is called."""
-    return next((name for each in bindings if each.bound.role is ADMINISTRATOR_ROLE for name in each.users), None)

@@ -1,9 +1,9 @@
-"""`can-i`: whether somebody may do something under the documents of some directories, and why.
+"""`can-i`: whether a caller may do something under the documents of some directories, and why.
 
     yes → 0     no → 1     a question that cannot be asked → 2
 
-The answer is one word on the first line; below it stands, for every permission that the question comes down to, the
-binding that gives it, or the nearest that does not.
+The first line is the answer in one word; a line for each permission that the question needs names the binding that
+gives it, or the nearest that does not.
 """
 
 import argparse
@@ -21,12 +21,12 @@ from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.access.questions import QuestionInvalid, answers, parse_question
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.token_secrets import ISSUED_PREFIX, token_hash
-from simple_registry.cli.data_commands import Parser, config_directories, open_tokens
-from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.cli.data_commands import open_tokens
+from simple_registry.cli.options import CFGDIR, Parser, UsageError, config_directories
 from simple_registry.config.administrator import read_password_file
-from simple_registry.config.documents import nearest
 from simple_registry.config.expectations import caller_named, caller_of_claims, caller_of_token
 from simple_registry.config.load import load_access
+from simple_registry.config.values import nearest
 from simple_registry.operations.tokens import TokenRow
 from simple_registry.server.logging import printable
 
@@ -38,10 +38,10 @@ usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE 
   WHERE                repository, repository:tag or repository@digest; nothing for the catalog and metrics
 
   -as USER             a user of the documents
-  -token-file FILE     who holds the token on the one line of this file; for a JWT of a trusted issuer, its claims
-                       are believed and its signature is not checked
-  -anonymous           who sends no credentials
-  -cfgdir DIRECTORY    directory of YAML documents, or the variable {PREFIX}CFGDIR; may be given several times
+  -token-file FILE     the bearer of the token on the one line of this file; of a JWT of a trusted issuer, the claims
+                       are used and the signature is not checked
+  -anonymous           a client without credentials
+  -cfgdir DIRECTORY    directory of YAML documents, or the variable {CFGDIR.variable}; may be given several times
   -datadir DIRECTORY   the server's data directory, where tokens of 'token create' are looked up
 
 Prints yes (exit code 0) or no (1), and the binding that decided or the nearest that did not.
@@ -52,7 +52,7 @@ def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
     """Answer what the words after `can-i` ask; return the exit code.
 
     Raises:
-        UsageError: they are no question.
+        UsageError: they are not a question.
         ConfigError: the documents do not load.
         StorageFault: the data directory cannot be used.
 
@@ -65,7 +65,7 @@ def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
         question = parse_question(asked.question)
     except QuestionInvalid as error:
         raise UsageError(str(error)) from None
-    rules = load_access(required_directories(asked.cfgdir, environment), None)
+    rules = load_access(required_directories(asked.cfgdir, environment))
     caller, problem = _caller(asked, rules)
     if caller is None:
         stdout.write(f"no\n  {printable(problem)}\n")
@@ -77,39 +77,38 @@ def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
     return 0 if allowed else 1
 
 
-def required_directories(given: Sequence[str], environment: Mapping[str, str]) -> Sequence[Path]:
+def required_directories(given: Sequence[str], environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Return the directories of `-cfgdir`, or else of its variable.
 
     Raises: UsageError when there is none.
     """
     directories = config_directories(given, environment)
     if not directories:
-        raise UsageError("which documents? give their directory with -cfgdir")
+        raise UsageError("-cfgdir is required")
     return directories
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="simple-registry can-i", add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("can-i")
     parser.add_argument("question", nargs="*")
     for name in ("as", "token-file", "datadir"):
-        parser.add_argument(f"-{name}", f"--{name}", dest=name.replace("-", "_"))
-    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
-    for name in ("anonymous", "help"):
-        parser.add_argument(f"-{name}", f"--{name}", action="store_true")
-    parser.add_argument("-h", action="store_true", dest="help")
+        parser.option(name)
+    parser.option("cfgdir", many=True)
+    parser.switch("anonymous")
+    parser.switch("help", "h")
     return parser
 
 
 def _caller(asked: argparse.Namespace, rules: AccessRules) -> tuple[Caller | None, str]:
-    """Return who calls, or `None` and why nobody does."""
+    """Return the caller, or `None` and the reason why there is none."""
     user, token_file = getattr(asked, "as"), asked.token_file
     if (user is not None) + (token_file is not None) + asked.anonymous != 1:
-        raise UsageError("who asks? give one of -as USER, -token-file FILE and -anonymous")
+        raise UsageError("exactly one of -as, -token-file and -anonymous is required")
     if token_file is not None:
         return _of_token(read_password_file(Path(token_file)), asked.datadir, rules)
     if asked.anonymous:
         identity = rules.anonymous
-        problem = "there is no User 'anonymous': everybody needs credentials"
+        problem = "there is no User 'anonymous': credentials are required"
         return (None if identity is None else Caller(identity, Proof(Source.ANONYMOUS))), problem
     identity = caller_named(user, rules)
     if identity is None:
@@ -123,7 +122,7 @@ def _of_token(text: str, data_dir: str | None, rules: AccessRules) -> tuple[Call
         return _unless_expired(caller_of_token(static, rules))
     if text.startswith(ISSUED_PREFIX):
         if data_dir is None:
-            raise UsageError("this token was made with 'token create'; give the server's -datadir to look it up")
+            raise UsageError("this token was created with 'token create'; give the server's -datadir to look it up")
         return _of_row(asyncio.run(_find(text, Path(data_dir))), rules)
     return _of_claims(text, rules)
 
@@ -138,22 +137,22 @@ def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, st
         return None, "the token is unknown: it was revoked, or is of another registry"
     identity = rules.identity(row.owner)
     if identity is None:
-        return None, f"the token's owner {row.owner!r} is no User"
+        return None, f"the token's owner {row.owner!r} is not a User"
     if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
-        return None, f"the password of {row.owner!r}, with which the token was made, was changed or removed"
+        return None, f"the password of {row.owner!r}, with which the token was created, was changed or removed"
     try:
         limits = () if row.scopes is None else (parse_client_limit(row.scopes),)
     except GrantInvalid as error:
-        return None, f"the token was issued with scopes that are not accepted any more: {error}"
+        return None, f"the token was issued with scopes that are no longer accepted: {error}"
     return _unless_expired(Caller(identity, Proof(Source.ISSUED_TOKEN), limits, row.expires, public=rules.anonymous))
 
 
 def _of_claims(text: str, rules: AccessRules) -> tuple[Caller | None, str]:
-    """Return whom the claims of a JWT prove to the first issuer's document that they suit."""
+    """Return the caller that the claims of a JWT prove, by the first issuer whose conditions they meet."""
     try:
         read = read_token(text)
     except ExternalTokenInvalid as error:
-        return None, f"no Token document has this value, and it is no JWT: {error}"
+        return None, f"no Token document has this value, and it is not a JWT: {error}"
     problem = f"no TokenIssuer document names its issuer {read.issuer!r}"
     for issuer in rules.issuers:
         if issuer.issuer != read.issuer:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from simple_registry.cli.first_run import end_first_administrator
-from simple_registry.config.configured import Configured
 from simple_registry.config.followed import Look
-from simple_registry.config.load import Loaded
+from simple_registry.config.load import Configured, Loaded
 from simple_registry.config.settings import Settings
 from simple_registry.http.audit import rules_line
 from simple_registry.server.audit_file import AuditFile
@@ -42,7 +41,7 @@ class Following:
         if documents.digest != self._audited:
             _audit_rules(configured.settings, documents)
             self._audited = documents.digest
-        if documents.named_anybody:
+        if documents.named_users:
             end_first_administrator(self._data_dir)
         if documents.configuration.values != self._told:
             self._told = documents.configuration.values

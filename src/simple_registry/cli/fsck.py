@@ -5,7 +5,6 @@
 Standard output carries the findings, one a line, and then the summary; progress goes to standard error.
 """
 
-import argparse
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,10 +12,12 @@ from contextlib import asynccontextmanager
 from typing import TextIO
 
 from simple_registry.backends import local
-from simple_registry.cli.data_commands import Parser, config_directories, read_settings
+from simple_registry.cli.data_commands import read_settings
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, TextReport
-from simple_registry.cli.options import PREFIX
+from simple_registry.cli.options import Parser, config_directories
 from simple_registry.clock import SystemClock
+from simple_registry.config.load import read_documents
+from simple_registry.config.rows import PREFIX
 from simple_registry.config.settings import Settings
 from simple_registry.faults import DatabaseLost
 from simple_registry.operations.fsck.findings import Mode, Progress, Summary
@@ -54,20 +55,20 @@ def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextI
     if asked.help:
         stdout.write(_HELP)
         return 0
-    directories = config_directories(asked.cfgdir, environment)
-    settings = read_settings({"datadir": asked.datadir}, environment, directories)
+    documents = read_documents(config_directories(asked.cfgdir, environment))
+    settings = read_settings({"datadir": asked.datadir}, environment, documents)
     mode = Mode(deep=asked.deep, repair=asked.repair)
     report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
     return asyncio.run(_check(settings, mode, report, ProgressLine(stderr, deep=mode.deep)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="simple-registry fsck", add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("fsck")
     for name in ("deep", "repair", "json"):
-        parser.add_argument(f"-{name}", f"--{name}", action="store_true")
-    parser.add_argument("-datadir", "--datadir")
-    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
-    parser.add_argument("-help", "--help", "-h", action="store_true")
+        parser.switch(name)
+    parser.option("datadir")
+    parser.option("cfgdir", many=True)
+    parser.switch("help", "h")
     return parser
 
 

@@ -1,8 +1,7 @@
-"""The options of the command line, as one table, and how arguments and environment variables become text by name.
+"""The options of the command line, and how arguments and environment variables become texts by name.
 
-Every long option works with one or two dashes and with or without `=`: `-addr :5000`, `--addr=:5000`. What follows an
-option that takes a value is that value, even when it begins with a dash, as in the Go program whose options these are.
-argparse checks commands; the words are put into one form before it sees them.
+Every long option works with one or two dashes and with or without `=`: `-addr :5000`, `--addr=:5000`. The word after an
+option with a value is that value, even when it begins with a dash, as in the Go program whose options these are.
 """
 
 import argparse
@@ -14,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from simple_registry.config.load import SEPARATOR, Given
+from simple_registry.config.configuration import Given
+from simple_registry.config.rows import PREFIX, Option
+from simple_registry.config.settings import ROWS
 
 COMMANDS = {
     "serve": "run the registry (the default)",
@@ -27,50 +28,26 @@ COMMANDS = {
     "version": "print the version",
     "help": "print this text, or that of a command: 'help fsck', or 'fsck -help'",
 }
-PREFIX = "SIMPLE_REGISTRY_"
 _PROGRAM = "simple-registry"
 
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option that takes a value: its name, other spellings, and what the help says."""
-
-    name: str
-    metavar: str
-    help: str
-    aliases: tuple[str, ...] = ()
-    repeatable: bool = False
-
-    @property
-    def variable(self) -> str:
-        """Return the environment variable that says the same."""
-        return PREFIX + self.name.upper().replace("-", "_")
-
-
+CFGDIR = Option("cfgdir", "DIRECTORY", meaning="directory of YAML documents", repeatable=True, separator=os.pathsep)
 OPTIONS = (
-    Option("adminname", "NAME", "user who may do everything (default: admin)"),
-    Option("adminpwd", "PASSWORD", "its password; every user of this machine can see it in the process list"),
+    Option("adminname", "NAME", meaning="user who may do everything", default="admin"),
     Option(
         "adminpwd-file",
         "FILE",
-        "file that holds its password, or the bcrypt hash of it, on one line",
         ("adminpwdfile",),
+        meaning="file that holds the user's password, or its bcrypt hash, on one line",
+        details="A hash begins with `$2`. A file that every user of the machine may read gets a warning.",
     ),
-    Option("datadir", "DIRECTORY", "where everything is kept (default: ./data)"),
     Option(
-        "addr",
-        "ADDRESS",
-        "where to listen: host:port, [::1]:5000, :5000 or unix:/path; may be repeated (default: 0.0.0.0:5000)",
-        repeatable=True,
+        "adminpwd",
+        "PASSWORD",
+        meaning="the password itself; every user of this machine can see it in the process list",
+        details="Prefer the file.",
     ),
-    Option("metrics-addr", "ADDRESS", "where to tell metrics, without a login; written as -addr (default: none)"),
-    Option("cert", "FILE", "TLS certificate chain, PEM, the server's own certificate first", ("certfile",)),
-    Option("key", "FILE", "private key of the certificate, PEM", ("keyfile",)),
-    Option("cfgdir", "DIRECTORY", "directory of YAML documents; may be given several times", repeatable=True),
-    Option("workers", "NUMBER", "worker processes (default: one per core)"),
-    Option("log-level", "LEVEL", "debug, info, warning or error (default: info)"),
-    Option("log-format", "FORMAT", "text, json, or auto: text on a terminal (default: auto)"),
-    Option("audit-log", "FILE", "file of the audit stream, or - for standard output (default: none)"),
+    CFGDIR,
+    *(row.option for row in ROWS if row.option is not None),
 )
 SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "help"}
 """Options without a value that stand for a command."""
@@ -78,20 +55,18 @@ SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "he
 _OF_SERVICES = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)", re.ASCII
 )
-"""What Kubernetes tells every container of a service that is called `simple-registry`, or begins so."""
-
-_BY_SPELLING = {spelling: option for option in OPTIONS for spelling in (option.name, *option.aliases)}
+"""Variables that Kubernetes sets in every container beside a service whose name is or begins with `simple-registry`."""
 
 
 class UsageError(Exception):
-    """The command line is wrong; the sentence says how."""
+    """The command line is wrong; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What the user asked for: a command, and options by name in both of their layers.
+    """A command, and options by name in both of their layers.
 
-    The `topic` of `help` is the command whose text is wanted.
+    The `topic` of `help` is the command whose text is asked for.
     """
 
     command: str = "serve"
@@ -101,9 +76,78 @@ class CommandLine:
     config_dirs: tuple[Path, ...] = ()
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Words of a command, as attributes by name: text or `None`, a list of texts, or a truth value.
+
+    argparse alone takes a value that begins with a dash for an option, abbreviates options with one dash, and repeats
+    values, which may be secrets, in its errors.
+    """
+
+    def __init__(self, command: str = "") -> None:
+        """Parse the words after `command`."""
+        super().__init__(prog=f"{_PROGRAM} {command}".rstrip(), add_help=False, allow_abbrev=False)
+        self._takes_value: dict[str, bool] = {}
+
+    def option(self, name: str, *aliases: str, many: bool = False) -> None:
+        """Take an option with a value, or with several when it is repeated."""
+        self._takes_value |= dict.fromkeys((name, *aliases), True)
+        spellings = [f"--{spelling}" for spelling in (name, *aliases)]
+        if many:
+            self.add_argument(*spellings, dest=name.replace("-", "_"), action="append", default=[])
+        else:
+            self.add_argument(*spellings, dest=name.replace("-", "_"), action=_Once)
+
+    def switch(self, name: str, *aliases: str) -> None:
+        """Take an option without a value."""
+        self._takes_value |= dict.fromkeys((name, *aliases), False)
+        self.add_argument(*(f"--{spelling}" for spelling in (name, *aliases)), dest=name, action="store_true")
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+        """Return attributes and the words that are left over."""
+        return super().parse_known_args(list(self._one_form(args)), namespace)
+
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        """Raise UsageError."""
+        raise UsageError(f"{message}; see '{self.prog} -help'")
+
+    def _one_form(self, words: Sequence[str]) -> Iterator[str]:
+        """Yield options as `--name` or `--name=value`, and all other words as they are."""
+        rest = iter(words)
+        for word in rest:
+            if not word.startswith("-") or word in {"-", "--"}:
+                yield word
+                continue
+            spelling, equals, value = word.removeprefix("-").removeprefix("-").partition("=")
+            takes_value = self._takes_value.get(spelling)
+            if takes_value is None or (equals and not takes_value):
+                near = difflib.get_close_matches(spelling.lower(), self._takes_value, 1)
+                shown = repr(word.partition("=")[0])  # without its value, which may be a secret
+                if near:
+                    raise UsageError(f"unknown option {shown}; did you mean -{near[0]}?")
+                self.error(f"unknown option {shown}")
+            if not takes_value:
+                yield f"--{spelling}"
+                continue
+            following = value if equals else next(rest, None)
+            if following is None:
+                self.error(f"the option -{spelling} needs a value")
+            yield f"--{spelling}={following}"
+
+
+class _Once(argparse.Action):
+    """Store a value; the second is refused, because one of the two would have no effect."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value."""
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"the option {(option_string or '')[1:]} is given twice")
+        setattr(namespace, self.dest, values)
 
 
 def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
@@ -113,29 +157,63 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
         UsageError: an option or command is unknown, given twice, or lacks its value.
 
     """
-    commands, words = _one_form(arguments)
-    parsed = vars(parser().parse_args(words))
-    command, topic = _command_and_topic([*commands, *filter(None, (parsed["command"], parsed["topic"]))])
-    flags = {
-        option.name: Given(SEPARATOR.join(parsed[option.name]), f"-{option.name}")
-        for option in OPTIONS
-        if parsed[option.name] and option.name != "cfgdir"
-    }
-    variables = _variables(environment)
-    if "addr" in variables:
-        given = variables["addr"]
-        variables["addr"] = Given(SEPARATOR.join(given.text.split()), given.origin)
+    parser = command_parser()
+    parsed = vars(parser.parse_args(arguments))
+    named = [
+        *(command for switch, command in SWITCHES.items() if parsed.get(switch)),
+        parsed["command"],
+        parsed["topic"],
+    ]
+    command, topic = _command_and_topic([each for each in named if each is not None])
+    flags = {}
+    for option in OPTIONS:
+        found = parsed[option.name.replace("-", "_")]
+        texts = tuple(found) if option.repeatable else () if found is None else (found,)
+        if "" in texts:
+            parser.error(f"the option -{option.name} needs a value")
+        if texts:
+            flags[option.name] = Given(f"-{option.name}", texts)
+    directories = flags.pop(CFGDIR.name, None)
     return CommandLine(
         command=command,
         topic=topic,
         flags=flags,
-        environment={name: given for name, given in variables.items() if name != "cfgdir"},
-        config_dirs=_config_dirs(parsed["cfgdir"], variables.get("cfgdir")),
+        environment=variables(environment, [option for option in OPTIONS if option is not CFGDIR]),
+        config_dirs=config_directories(directories.texts if directories else (), environment),
     )
 
 
+def command_parser() -> Parser:
+    """Return the parser of commands without options of their own."""
+    parser = Parser()
+    for name in ("command", "topic"):
+        parser.add_argument(name, nargs="?", type=_command)
+    for option in OPTIONS:
+        parser.option(option.name, *option.aliases, many=option.repeatable)
+    for name in SWITCHES:
+        parser.switch(name)
+    return parser
+
+
+def variables(environment: Mapping[str, str], options: Sequence[Option]) -> dict[str, Given]:
+    """Return the options that are given as variables; an empty variable counts as not set."""
+    found = {}
+    for option in options:
+        text = environment.get(option.variable, "")
+        texts = tuple(filter(None, text.split(option.separator))) if option.repeatable else (text,)
+        if text and texts:
+            found[option.name] = Given(option.variable, texts)
+    return found
+
+
+def config_directories(given: Sequence[str], environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the directories of `-cfgdir`, or else of its variable."""
+    variable = variables(environment, [CFGDIR]).get(CFGDIR.name)
+    return tuple(Path(text) for text in given or (variable.texts if variable else ()) if text)
+
+
 def _command_and_topic(commands: Sequence[str]) -> tuple[str, str | None]:
-    """Return which of the commands that were named is meant: `help` is about the other one, wherever it stands."""
+    """Return the command that is meant, in any order: `help` is about the other one."""
     others = [command for command in dict.fromkeys(commands) if command != "help"]
     if len(others) > 1:
         raise UsageError(f"only one command can be done at a time, not {' and '.join(others)}")
@@ -145,96 +223,26 @@ def _command_and_topic(commands: Sequence[str]) -> tuple[str, str | None]:
 
 
 def require_known_variables(environment: Mapping[str, str]) -> None:
-    """See that no variable is misspelt, which would be without effect, in silence.
+    """Refuse a misspelt variable, which would silently have no effect.
 
     Raises:
-        UsageError: one begins like ours and is none.
+        UsageError: a variable has our prefix, but no option has this name.
 
     """
     known = {option.variable for option in OPTIONS}
     for name in sorted(environment.keys() - known):
         if name.startswith(PREFIX) and _OF_SERVICES.fullmatch(name) is None:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"'{_PROGRAM} help' lists all options"
+            hint = f"did you mean {near[0]}?" if near else f"see '{_PROGRAM} -help'"
             raise UsageError(f"unknown variable {name!r}; {hint}")
-
-
-def _one_form(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the commands that switches stand for, and all other words with options as `--name=value`."""
-    commands: list[str] = []
-    words: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        if not argument.startswith("-") or argument in {"-", "--"}:
-            words.append(argument)
-            continue
-        spelling, has_value, value = argument.removeprefix("-").removeprefix("-").partition("=")
-        if spelling in SWITCHES and not has_value:
-            commands.append(SWITCHES[spelling])
-        elif spelling not in _BY_SPELLING:
-            raise UsageError(f"unknown option {_shown(argument)}{_nearest(spelling)}")
-        else:
-            option = _BY_SPELLING[spelling]
-            words.append(f"--{option.name}={value if has_value else _following(spelling, rest)}")
-    return commands, words
-
-
-def _following(spelling: str, rest: Iterator[str]) -> str:
-    value = next(rest, None)
-    if value is None:
-        raise UsageError(f"the option -{spelling} needs a value")
-    return value
-
-
-def _shown(argument: str) -> str:
-    """Return an unknown option without its value, which may be a secret."""
-    return repr(argument.partition("=")[0])
-
-
-def _nearest(spelling: str) -> str:
-    near = difflib.get_close_matches(spelling.lower(), [*_BY_SPELLING, *SWITCHES], 1)
-    return f"; did you mean -{near[0]}?" if near else f"; '{_PROGRAM} help' lists all"
-
-
-class _Append(argparse.Action):
-    """Store the values of an option in the order in which they are given.
-
-    One that may be given once is refused the second time: one of the two would be without effect, in silence.
-    """
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[str] | None,
-        option_string: str | None = None,  # noqa: ARG002 (argparse gives it)
-    ) -> None:
-        """Store the value."""
-        before = getattr(namespace, self.dest) or []
-        if before and not _BY_SPELLING[self.dest].repeatable:
-            parser.error(f"the option -{self.dest} is given twice")
-        if not values:
-            parser.error(f"the option -{self.dest} needs a value")
-        setattr(namespace, self.dest, [*before, values])
 
 
 def _command(word: str) -> str:
     if word in COMMANDS:
         return word
     near = difflib.get_close_matches(word, COMMANDS, 1)
-    raise UsageError(
-        f"unknown command {word!r}" + (f"; did you mean {near[0]}?" if near else f"; '{_PROGRAM} help' lists all")
-    )
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of words in one form."""
-    built = _Parser(prog=_PROGRAM, add_help=False, allow_abbrev=False)
-    for name in ("command", "topic"):
-        built.add_argument(name, nargs="?", type=_command)
-    for option in OPTIONS:
-        built.add_argument(f"--{option.name}", dest=option.name, action=_Append)
-    return built
+    hint = f"did you mean {near[0]}?" if near else f"see '{_PROGRAM} -help'"
+    raise UsageError(f"unknown command {word!r}; {hint}")
 
 
 _HELP = {
@@ -265,7 +273,7 @@ Prints the versions of the program and of the Python that runs it.
 def help_text(topic: str | None = None) -> str:
     """Return what `help` prints, about everything or one of the commands in `_HELP`."""
     commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
-    options = "\n".join(f"  {f'-{option.name} {option.metavar}':<24} {option.help}" for option in OPTIONS) + (
+    options = "\n".join(map(_help_line, OPTIONS)) + (
         f"\n\nEvery option may be written with one dash or two, as -name value or -name=value, or be given as the\n"
         f"environment variable {PREFIX}<OPTION>, for example {PREFIX}ADMINPWD_FILE."
     )
@@ -277,15 +285,7 @@ def help_text(topic: str | None = None) -> str:
     )
 
 
-def _variables(environment: Mapping[str, str]) -> dict[str, Given]:
-    """Return the options that are given as variables; an empty variable says nothing."""
-    return {
-        option.name: Given(environment[option.variable], option.variable)
-        for option in OPTIONS
-        if environment.get(option.variable)
-    }
-
-
-def _config_dirs(given: list[str] | None, variable: Given | None) -> tuple[Path, ...]:
-    texts = given or (variable.text.split(os.pathsep) if variable else [])
-    return tuple(Path(text) for text in texts if text)
+def _help_line(option: Option) -> str:
+    repeated = "; may be repeated" if option.repeatable else ""
+    default = f" (default: {option.default})" if option.default != "none" else ""
+    return f"  {f'-{option.name} {option.metavar}':<24} {option.meaning}{repeated}{default}"

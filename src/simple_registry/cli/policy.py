@@ -6,7 +6,6 @@ diff    0 always: a difference is what was asked for
 schema  0
 """
 
-import argparse
 import asyncio
 import json
 import time
@@ -18,11 +17,12 @@ from simple_registry.access.comparison import Change, SubjectChanges, compare, e
 from simple_registry.access.questions import Answer, answers
 from simple_registry.backends import local
 from simple_registry.cli.can_i import required_directories
-from simple_registry.cli.data_commands import Parser
-from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.cli.options import CFGDIR, Parser, UsageError
 from simple_registry.clock import SystemClock
+from simple_registry.config.access_documents import declared_of
+from simple_registry.config.configuration import configuration_of, settings_of
 from simple_registry.config.expectations import Expectation, read_expectations
-from simple_registry.config.load import Examined, examine_access, load_access, load_settings
+from simple_registry.config.load import load_access, read_documents, warnings_on
 from simple_registry.config.schema import json_schema
 from simple_registry.config.values import ConfigError
 from simple_registry.server.logging import printable
@@ -38,19 +38,19 @@ usage: simple-registry policy check DIRECTORY...
        simple-registry policy diff OLD NEW [-datadir DIRECTORY]
        simple-registry policy schema
 
-check: do the documents of these directories load together? Prints the mistake, or warnings, with file and line.
-test: does everybody get what YAML tables expect, and nothing else? Prints each line that does not hold:
+check: whether the documents of these directories load together. Prints the error, or warnings, with file and line.
+test: whether callers may do what YAML tables expect, and nothing else. Prints each line that does not hold:
 
     - as: bob
       can: [push image team/app:v1]
       cannot: [delete manifests team/app]
 
 Instead of 'as', a row begins with 'anonymous: true', 'groups: [...]', 'token: NAME', or 'issuer: NAME' and 'claims'.
-diff: which rights does each user and group gain and lose, over what exists in the data directory (a server may run
-beside it), or else over names made up from the patterns of both?
+diff: prints the rights that each user and group gains and loses, over the repositories and tags of the data directory
+(a server may use it meanwhile), or else over example names made from the patterns of both.
 schema: prints the JSON Schema of the documents, for editors.
 
-  -cfgdir DIRECTORY    directory of YAML documents, or the variable {PREFIX}CFGDIR; may be given several times
+  -cfgdir DIRECTORY    directory of YAML documents, or the variable {CFGDIR.variable}; may be given several times
   -datadir DIRECTORY   the server's data directory
 """
 
@@ -81,35 +81,31 @@ def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: Tex
             return 0
         case _:
             raise UsageError(
-                "write: policy check DIRECTORY..., policy test FILE... -cfgdir DIRECTORY, policy diff OLD NEW "
-                "[-datadir DIRECTORY], or policy schema; 'policy -help' tells more"
+                "usage: policy check DIRECTORY..., policy test FILE... -cfgdir DIRECTORY, policy diff OLD NEW "
+                "[-datadir DIRECTORY], or policy schema; see 'policy -help'"
             )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="simple-registry policy", add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("policy")
     parser.add_argument("action", nargs="?")
     parser.add_argument("paths", nargs="*")
-    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
-    parser.add_argument("-datadir", "--datadir")
-    parser.add_argument("-help", "--help", "-h", action="store_true")
+    parser.option("cfgdir", many=True)
+    parser.option("datadir")
+    parser.switch("help", "h")
     return parser
-
-
-def _examine(directories: Sequence[Path]) -> Examined:
-    return examine_access(directories, None, time.time())
 
 
 def _check(directories: Sequence[Path], stdout: TextIO) -> int:
     try:
-        settings = load_settings({}, {}, directories)
-        examined = _examine(directories)
+        documents = read_documents(directories)
+        settings = settings_of(configuration_of(documents), {}, {})
+        declared = declared_of(documents, None)
     except ConfigError as error:
         stdout.write(f"error: {printable(str(error))}\n")
         return 1
-    warnings = (*settings.warnings, *examined.warnings)
+    warnings = (*settings.warnings, *warnings_on(declared, documents, time.time()))
     stdout.writelines(f"warning: {printable(warning)}\n" for warning in warnings)
-    declared = examined.declared
     counts = (
         _count(len(declared.users), "user"),
         _count(len(declared.roles), "role"),
@@ -126,10 +122,10 @@ def _count(number: int, what: str) -> str:
 
 
 def _test(files: Sequence[Path], directories: Sequence[Path], stdout: TextIO) -> int:
-    rules = load_access(directories, None)
+    rules = load_access(directories)
     expectations = [each for file in files for each in read_expectations(file, rules)]
     if not expectations:
-        raise ConfigError(f"{files[0]}: expects nothing of anybody")
+        raise ConfigError(f"{files[0]}: contains no expectations")
     failures = 0
     for each in expectations:
         reason = _failure(each, answers(each.question, each.caller, rules.policy) if each.caller else ())
@@ -144,7 +140,7 @@ def _test(files: Sequence[Path], directories: Sequence[Path], stdout: TextIO) ->
 
 
 def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
-    """Return why an expectation does not hold. Without a caller nothing is answered, and nobody may do anything."""
+    """Return why an expectation does not hold. Without a caller there are no answers, and nothing is allowed."""
     missing = next((answer for answer in found if not answer.allowed), None)
     allowed = bool(found) and missing is None
     if allowed is expectation.allowed:
@@ -152,7 +148,7 @@ def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
     what = f"{expectation.place}: {expectation.who} {'can' if allowed else 'cannot'} {expectation.question.text}"
     if allowed:
         return f"{what}, but should not: {found[-1].reason}"
-    return f"{what}: {missing if missing is not None else 'there is nobody whom such credentials prove'}"
+    return f"{what}: {missing if missing is not None else 'these credentials are rejected'}"
 
 
 async def _existing_scopes(data_dir: Path) -> list[str]:
@@ -175,19 +171,19 @@ async def _scopes_of_rows(rows: Rows) -> AsyncIterator[str]:
 
 
 def _diff(old: Path, new: Path, data_dir: Path | None, stdout: TextIO) -> int:
-    before, after = _examine([old]).declared, _examine([new]).declared
+    before, after = (declared_of(read_documents([directory]), None) for directory in (old, new))
     if data_dir is not None:
         scopes: Sequence[str] = asyncio.run(_existing_scopes(data_dir))
         over = f"the repositories and tags of {data_dir}"
     else:
         scopes = example_scopes(before, after)
-        over = "names made up from the patterns"
+        over = "example names made from the patterns"
     found = compare(before, after, scopes)
     stdout.write(f"compared over the catalog and {printable(over)} ({len(scopes)})\n")
     for subject in found:
         stdout.writelines(f"{line}\n" for line in _described(subject))
     if not found:
-        stdout.write("nobody gains or loses anything there\n")
+        stdout.write("no user or group gains or loses anything there\n")
     if before.issuers != after.issuers:
         stdout.write("TokenIssuers differ too: what their tokens bring depends on claims; see 'policy test'\n")
     return 0

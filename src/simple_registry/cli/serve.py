@@ -24,9 +24,10 @@ from simple_registry.backends import local
 from simple_registry.cli.first_run import first_administrator
 from simple_registry.cli.following import Following
 from simple_registry.cli.options import CommandLine
-from simple_registry.config.configured import Configured, follow_documents
+from simple_registry.config.administrator import given_administrator
+from simple_registry.config.configuration import settings_of
 from simple_registry.config.followed import Followed
-from simple_registry.config.load import given_administrator, settings_of
+from simple_registry.config.load import Configured, follow_documents
 from simple_registry.config.settings import Certificate, Settings, Tls
 from simple_registry.config.values import TcpAddress
 from simple_registry.metrics.processes import Processes
@@ -122,7 +123,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
 
 def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
     """Return what was read with somebody who can log in: the first start's administrator, where there is nobody."""
-    if read.settings.administrator is not None or read.documents.value.named_anybody:
+    if read.settings.administrator is not None or read.documents.value.named_users:
         return read
     administrator = first_administrator(data_dir, url, sys.stderr)
     documents = follow_documents(read.settings.config_dirs, administrator, read.documents)
@@ -134,7 +135,13 @@ def _read(line: CommandLine, before: Configured | None = None) -> Configured:
     administrator = given_administrator(line.flags, line.environment)
     documents = follow_documents(line.config_dirs, administrator, before.documents if before else None)
     loaded = documents.value
-    settings = settings_of(line.flags, line.environment, line.config_dirs, loaded.configuration, administrator)
+    settings = settings_of(
+        loaded.configuration,
+        line.flags,
+        line.environment,
+        config_dirs=line.config_dirs,
+        administrator=administrator,
+    )
     settings = replace(
         settings, warnings=(*settings.warnings, *loaded.warnings, *_realm_warning(settings, loaded.rules))
     )

@@ -10,15 +10,15 @@ import json
 import os
 import pwd
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TextIO
 
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
-from simple_registry.cli.data_commands import Parser, config_directories, open_tokens, read_settings, table
-from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.cli.data_commands import open_tokens, read_settings, table
+from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.config.administrator import parse_user_name
-from simple_registry.config.documents import read_documents
-from simple_registry.config.load import document_files
+from simple_registry.config.documents import Documents
+from simple_registry.config.load import read_documents
+from simple_registry.config.rows import PREFIX
 from simple_registry.config.settings import Settings
 from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
@@ -46,25 +46,27 @@ def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
         stdout.write(_HELP)
         return 0
     if asked.action is None:
-        raise UsageError("write: token create, token list or token revoke; 'token -help' tells more")
-    given = {"datadir": asked.datadir, "audit-log": getattr(asked, "audit-log")}
-    settings = read_settings(given, environment, config_directories(asked.cfgdir, environment))
+        raise UsageError("usage: token create, token list or token revoke; see 'token -help'")
+    documents = read_documents(config_directories(asked.cfgdir, environment))
+    settings = read_settings({"datadir": asked.datadir, "audit-log": asked.audit_log}, environment, documents)
     try:
-        return asyncio.run(_ACTIONS[asked.action](asked, settings, stdout, stderr))
+        return asyncio.run(_ACTIONS[asked.action](asked, settings, documents, stdout, stderr))
     except RegistryError as error:
         facts = "; ".join(f"{name}: {fact}" for name, fact in error.facts.items())
         raise UsageError(f"{error.message} ({facts})" if facts else error.message) from None
 
 
-async def _create(asked: argparse.Namespace, settings: Settings, stdout: TextIO, stderr: TextIO) -> int:
+async def _create(
+    asked: argparse.Namespace, settings: Settings, documents: Documents, stdout: TextIO, stderr: TextIO
+) -> int:
     if not asked.user or asked.id:
-        raise UsageError("write: token create -user NAME [-description TEXT] [-expires 30d] [-scope ...]")
+        raise UsageError("usage: token create -user NAME [-description TEXT] [-expires 30d] [-scope ...]")
     owner = parse_user_name(asked.user)
     scopes = _scopes(asked.scope)
     async with open_tokens(settings.data_dir) as tokens:
         expires = _expires(asked.expires, tokens)
         # First: a document that cannot be read must not cost the secret.
-        _warn(owner, expires, settings.config_dirs, stderr)
+        _warn(owner, expires, documents, stderr)
         row, secret = await tokens.create(owner, asked.description or "", expires=expires, scopes=scopes)
     _record(settings, EventName.TOKEN_CREATE, [row], stderr)
     stdout.write(secret + "\n")
@@ -74,9 +76,9 @@ async def _create(asked: argparse.Namespace, settings: Settings, stdout: TextIO,
     return 0
 
 
-async def _list(asked: argparse.Namespace, settings: Settings, stdout: TextIO, _stderr: TextIO) -> int:
+async def _list(asked: argparse.Namespace, settings: Settings, _: Documents, stdout: TextIO, _stderr: TextIO) -> int:
     if asked.id:
-        raise UsageError("write: token list [-user NAME] [-json]")
+        raise UsageError("usage: token list [-user NAME] [-json]")
     async with open_tokens(settings.data_dir) as tokens:
         rows = [row async for row in _all(tokens, asked.user)]
     if asked.json:
@@ -87,9 +89,9 @@ async def _list(asked: argparse.Namespace, settings: Settings, stdout: TextIO, _
     return 0
 
 
-async def _revoke(asked: argparse.Namespace, settings: Settings, _stdout: TextIO, stderr: TextIO) -> int:
+async def _revoke(asked: argparse.Namespace, settings: Settings, _: Documents, _stdout: TextIO, stderr: TextIO) -> int:
     if (asked.id is None) == (asked.user is None):
-        raise UsageError("write: token revoke ID, or token revoke -user NAME; 'token list' shows the ids")
+        raise UsageError("usage: token revoke ID, or token revoke -user NAME; 'token list' shows the ids")
     async with open_tokens(settings.data_dir) as tokens:
         rows = [await tokens.revoke(asked.id, None)] if asked.id else await tokens.revoke_all(asked.user)
     _record(settings, EventName.TOKEN_REVOKE, rows, stderr)
@@ -100,9 +102,9 @@ async def _revoke(asked: argparse.Namespace, settings: Settings, _stdout: TextIO
 
 
 def _record(settings: Settings, name: EventName, rows: Iterable[TokenRow], stderr: TextIO) -> None:
-    """Append a line for each token to the audit stream of the server, where that is a file."""
+    """Append a line for each token to the audit log of the server, where that is a file."""
     if isinstance(settings.audit, StandardOutput):
-        stderr.write("warning: the audit stream is the server's standard output; this change is not in it\n")
+        stderr.write("warning: the audit log is the server's standard output; this change is not in it\n")
     elif settings.audit is not None:
         file = AuditFile(settings.audit)
         for row in rows:
@@ -141,22 +143,22 @@ usage: simple-registry token create -user NAME [-description TEXT] [-expires WHE
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY    directory of YAML documents: says where the data is, and which users exist
-  -audit-log FILE      the server's audit stream, or the variable {PREFIX}AUDIT_LOG (default: as the documents say)
+  -audit-log FILE      the server's audit log, or the variable {PREFIX}AUDIT_LOG (default: as the documents say)
 
 The secret of a new token is printed once, alone, on standard output.
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="simple-registry token", add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("token")
     parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
     parser.add_argument("id", nargs="?")
     for name in ("user", "description", "expires", "datadir", "audit-log"):
-        parser.add_argument(f"-{name}", f"--{name}", dest=name)
+        parser.option(name)
     for name in ("scope", "cfgdir"):
-        parser.add_argument(f"-{name}", f"--{name}", action="append", default=[])
-    parser.add_argument("-json", "--json", action="store_true")
-    parser.add_argument("-help", "--help", "-h", action="store_true")
+        parser.option(name, many=True)
+    parser.switch("json")
+    parser.switch("help", "h")
     return parser
 
 
@@ -175,20 +177,15 @@ def _scopes(texts: Sequence[str]) -> Sequence[str] | None:
     return texts or None
 
 
-def _warn(owner: str, expires: float | None, directories: Sequence[Path], stderr: TextIO) -> None:
-    """Tell about what is allowed but seldom meant."""
+def _warn(owner: str, expires: float | None, documents: Documents, stderr: TextIO) -> None:
+    """Warn about what is allowed but seldom meant."""
     if expires is None:
         stderr.write("warning: the token never expires; give -expires, for example -expires 90d\n")
-    if directories and owner not in _users(directories):
+    if documents.holders and owner not in {user.name for user in documents.of("User")}:
         stderr.write(
             f"warning: no User document names {printable(owner)!r}; unless that is the administrator of -adminname, "
             "the token is good for nothing until there is one, and removed after a day\n"
         )
-
-
-def _users(directories: Iterable[Path]) -> set[str]:
-    documents = [document for file in document_files(directories) for document in read_documents(file)]
-    return {document.name for document in documents if document.kind == "User"}
 
 
 async def _all(tokens: Tokens, owner: str | None) -> AsyncIterator[TokenRow]:

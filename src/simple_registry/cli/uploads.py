@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TextIO
 
 from simple_registry.backends import local
-from simple_registry.cli.data_commands import Parser, config_directories, read_settings, table
-from simple_registry.cli.options import PREFIX, UsageError
+from simple_registry.cli.data_commands import read_settings, table
+from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
+from simple_registry.config.load import read_documents
+from simple_registry.config.rows import PREFIX
 from simple_registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown
 from simple_registry.operations.uploads import SessionRow, Uploads
 from simple_registry.server.logging import printable
@@ -53,24 +55,24 @@ def uploads(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
     if asked.help:
         stdout.write(_HELP)
         return 0
-    directories = config_directories(asked.cfgdir, environment)
-    data_dir = read_settings({"datadir": asked.datadir}, environment, directories).data_dir
+    documents = read_documents(config_directories(asked.cfgdir, environment))
+    data_dir = read_settings({"datadir": asked.datadir}, environment, documents).data_dir
     if asked.action == "list" and not asked.ids:
         return asyncio.run(_list(asked, data_dir, stdout))
     if asked.action == "cancel" and bool(asked.ids) != bool(asked.user):
         return asyncio.run(_cancel(asked, data_dir, stderr))
-    raise UsageError("write: uploads list, uploads cancel ID or uploads cancel -user NAME; 'uploads -help' tells more")
+    raise UsageError("usage: uploads list, uploads cancel ID or uploads cancel -user NAME; see 'uploads -help'")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="simple-registry uploads", add_help=False, allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser("uploads")
     parser.add_argument("action", nargs="?", choices=("list", "cancel"))
     parser.add_argument("ids", nargs="*")
     for name in ("user", "datadir"):
-        parser.add_argument(f"-{name}", f"--{name}")
-    parser.add_argument("-cfgdir", "--cfgdir", action="append", default=[])
-    parser.add_argument("-json", "--json", action="store_true")
-    parser.add_argument("-help", "--help", "-h", action="store_true")
+        parser.option(name)
+    parser.option("cfgdir", many=True)
+    parser.switch("json")
+    parser.switch("help", "h")
     return parser
 
 

@@ -1,11 +1,14 @@
 """The administrator that flags and variables name: a user that may do everything, without any document."""
 
 import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simple_registry.access.passwords import UnusablePassword, hash_password, is_password_hash
+from simple_registry.config.configuration import Options
 from simple_registry.config.settings import Administrator
-from simple_registry.config.values import ConfigError, Secret
+from simple_registry.config.values import ConfigError, Secret, parse_path
+from simple_registry.files import exposure
 
 DEFAULT_NAME = "admin"
 _LARGEST_FILE = 4096
@@ -41,7 +44,7 @@ def administrator(name: str, password: str) -> Administrator:
     """Return the administrator `name`; `password` is a bcrypt hash when it begins with `$2`.
 
     Raises:
-        ConfigError: it begins like a hash and is none, or cannot be hashed.
+        ConfigError: it begins like a hash and is not one, or cannot be hashed.
 
     """
     if not password.startswith("$2"):
@@ -55,3 +58,44 @@ def administrator(name: str, password: str) -> Administrator:
             "make one with 'simple-registry genhash'"
         )
     return Administrator(name, Secret(password))
+
+
+@dataclass(frozen=True, slots=True)
+class _Password:
+    """A password or its hash, and warnings about its file."""
+
+    text: str
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "_Password(***)"
+
+
+def given_administrator(flags: Options, environment: Options) -> Administrator | None:
+    """Return the administrator that options name, if they do.
+
+    Raises:
+        ConfigError: the options are not right, or the password file is not.
+
+    """
+    password = _password(flags) or _password(environment)
+    name = flags.get("adminname") or environment.get("adminname")
+    if password is None:
+        if name is not None:
+            raise ConfigError(f"{name.origin}: the administrator needs a password; give it with -adminpwd-file")
+        return None
+    try:
+        named = parse_user_name(name.text) if name else DEFAULT_NAME
+    except ConfigError as error:
+        raise error.at(name.origin if name else "-adminname") from None
+    return replace(administrator(named, password.text), warnings=password.warnings)
+
+
+def _password(options: Options) -> _Password | None:
+    text, file = options.get("adminpwd"), options.get("adminpwd-file")
+    if text and file:
+        raise ConfigError(f"{text.origin} and {file.origin} exclude each other; keep the file, it is not visible")
+    if file:
+        path = parse_path(file.text)
+        return _Password(read_password_file(path), exposure(path, "the password file"))
+    return _Password(text.text) if text else None

@@ -1,19 +1,20 @@
-"""YAML documents as typed entries that know where they stand, so that every refusal names its file and line.
+"""YAML documents as entries that know their file and line, so that every error names both.
 
-    text ──► documents() ──► Document(kind, name, spec) ──► a reader of that kind (load.py)
+    directories ──► read_documents_below ──► Documents ──► the shape of each kind (`config.shapes`)
 
-YAML is composed into nodes and never constructed into objects. Scalars keep the text as it was written; a reader parses
-it. Duplicate keys are refused: YAML would silently keep the last, and the other is a rule somebody believes in.
+YAML is composed into nodes and never constructed into objects. Scalars keep the text as it was written; a shape parses
+it. Duplicate keys are refused: YAML would silently keep the last, and drop a rule that its author relies on.
 """
 
-import difflib
-from collections.abc import Collection, Iterator, Mapping
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from simple_registry.config.values import ConfigError
+from simple_registry.config.directories import document_files
+from simple_registry.config.values import ConfigError, nearest
 from simple_registry.files import open_regular
 
 API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
@@ -37,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One value of a document: where it stands, how it is called there (`spec.web.addr`), and its node."""
+    """One value of a document: its place, its path (`spec.web.addr`), and its node."""
 
     place: Place
     path: str
@@ -60,7 +61,7 @@ class Entry:
         return self.text()
 
     def is_list(self) -> bool:
-        """Tell whether this is a list."""
+        """Return whether this is a list."""
         return isinstance(self.node, yaml.SequenceNode)
 
     def items(self) -> list["Entry"]:
@@ -73,7 +74,7 @@ class Entry:
         """Return the entries of a mapping, by key.
 
         Raises:
-            ConfigError: it is no mapping, a key is there twice, or a key is not among `known`.
+            ConfigError: it is not a mapping, a key is there twice, or a key is not among `known`.
 
         """
         found = self.any_fields()
@@ -83,10 +84,10 @@ class Entry:
         return found
 
     def any_fields(self) -> dict[str, "Entry"]:
-        """Return the entries of a mapping whose keys are the writer's own.
+        """Return the entries of a mapping with any keys.
 
         Raises:
-            ConfigError: it is no mapping, or a key is there twice.
+            ConfigError: it is not a mapping, or a key is there twice.
 
         """
         if not isinstance(self.node, yaml.MappingNode):
@@ -113,37 +114,72 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: what it is, how it is called, and what it says."""
+    """One YAML document: its kind, its name, and what it says (an empty mapping without `spec`)."""
 
     kind: str
     name: str
     place: Place
-    spec: Entry | None
+    spec: Entry
+
+    def find(self, *path: str | int) -> Entry | None:
+        """Return the entry of `spec` at a path of names and numbers; `None` when it is absent."""
+        entry: Entry | None = self.spec
+        for step in path:
+            if entry is not None:
+                entry = entry.items()[step] if isinstance(step, int) else entry.any_fields().get(step)
+        return entry
+
+    def at(self, *path: str | int) -> Entry:
+        """Return the entry of `spec` at a path, or the whole of `spec` when it is absent."""
+        return self.find(*path) or self.spec
+
+    def error(self, reason: str, *path: str | int) -> ConfigError:
+        """Return an error about the entry of `spec` at a path."""
+        return self.at(*path).error(reason)
 
 
-def nearest(name: str, known: Collection[str]) -> str:
-    """Return `; did you mean …?`, or the list of what is known when nothing is near."""
-    near = difflib.get_close_matches(name, known, 1)
-    if not near:
-        near = [word for word in known if word.lower() == name.lower()]
-    return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}"
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """All documents below some directories."""
+
+    kinds: Mapping[str, Sequence[Document]]
+    """By kind, in the order of their names."""
+    digest: str
+    """`sha256:` and the hash of all files, one after the other in the order in which they are read."""
+    holders: frozenset[Path]
+    """The files that hold documents, and those of the given directories with such files below."""
+
+    def of(self, kind: str) -> Sequence[Document]:
+        """Return the documents of a kind."""
+        return self.kinds.get(kind, ())
 
 
-def read_documents(file: Path) -> list[Document]:
-    """Return the documents of `file`; empty ones are left out.
+def read_documents_below(directories: Sequence[Path], kinds: Collection[str]) -> Documents:
+    """Return all documents below `directories`, which are of some known kinds.
 
     Raises:
-        ConfigError: the file cannot be read, or as `parse_documents`.
+        ConfigError: a directory or file cannot be read, or a document does not have the common shape.
 
     """
-    return parse_documents(file, read_file(file))
+    documents: list[Document] = []
+    hashed = hashlib.sha256()
+    for file in document_files(directories):
+        content = read_file(file)
+        hashed.update(content)
+        documents += parse_documents(file, content)
+    for document in documents:
+        if document.kind not in kinds:
+            raise ConfigError(f"{document.place}: {document.kind!r} is not a known kind{nearest(document.kind, kinds)}")
+    files = {document.place.file for document in documents}
+    above = {directory for directory in directories if any(file.is_relative_to(directory) for file in files)}
+    return Documents(_by_kind(documents), f"sha256:{hashed.hexdigest()}", frozenset(files | above))
 
 
 def parse_documents(file: Path, content: bytes) -> list[Document]:
     """Return the documents in the content of `file`.
 
     Raises:
-        ConfigError: the content breaks off, is no YAML, or a document has not the common shape.
+        ConfigError: the content breaks off, is not YAML, or a document does not have the common shape.
 
     """
     if content and not content.endswith(b"\n"):
@@ -153,17 +189,17 @@ def parse_documents(file: Path, content: bytes) -> list[Document]:
 
 
 def read_roots(file: Path) -> list[Entry]:
-    """Return the root of each YAML document of a file that holds other things than documents of ours.
+    """Return the root of each YAML document of a file whose documents have no kind.
 
     Raises:
-        ConfigError: the file cannot be read or is no YAML.
+        ConfigError: the file cannot be read or is not YAML.
 
     """
     return list(_roots(file, read_file(file, regular=False)))
 
 
 def read_file(file: Path, *, regular: bool = True) -> bytes:
-    """Return the content of a file, which is to be a regular one unless nothing but this waits for it.
+    """Return the content of a file. Unless `regular` is false, a pipe or device, which could block, is refused.
 
     Raises:
         ConfigError: it cannot be read.
@@ -213,10 +249,11 @@ def _document(entry: Entry) -> Document:
     metadata = fields["metadata"].fields({"name", "labels", "annotations"})
     if "name" not in metadata or not metadata["name"].text():
         raise fields["metadata"].error("needs a name")
-    return Document(fields["kind"].text(), metadata["name"].text(), entry.place, fields.get("spec"))
+    spec = fields.get("spec") or Entry(entry.place, "spec", yaml.MappingNode("tag:yaml.org,2002:map", []))
+    return Document(fields["kind"].text(), metadata["name"].text(), entry.place, spec)
 
 
-def by_kind(documents: Collection[Document]) -> Mapping[str, list[Document]]:
+def _by_kind(documents: Sequence[Document]) -> Mapping[str, Sequence[Document]]:
     """Return the documents of each kind, in the order of their names.
 
     Raises:

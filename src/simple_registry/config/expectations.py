@@ -21,7 +21,8 @@ from simple_registry.access.issuers import ClaimsRefused
 from simple_registry.access.questions import Question, QuestionInvalid, parse_question
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.token_secrets import StaticToken
-from simple_registry.config.documents import Entry, Place, nearest, read_roots
+from simple_registry.config.documents import Entry, Place, read_roots
+from simple_registry.config.values import nearest
 
 _SUBJECTS = ("as", "anonymous", "groups", "token", "issuer")
 

@@ -1,28 +1,14 @@
-"""What editors and people read about documents, made of the table in `config.kinds`.
+"""The JSON Schema of documents, made from their shapes: `simple-registry policy schema` prints it for editors."""
 
-`docs/schema/simple-registry.schema.json` is what `simple-registry policy schema` prints, and the tables of
-`docs/reference.md` are `reference_rows`; tests compare them.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from simple_registry.config.documents import API_VERSION
-from simple_registry.config.kinds import KINDS, Fields, Kind, ListOf, MapOf, Text, mappings_of, paths_of
+from simple_registry.config.kinds import KINDS
+from simple_registry.config.shapes import Fields, Kind, ListOf, MapOf, Shape, Text
 
 Json = Mapping[str, object]
 
 DIALECT = "http://json-schema.org/draft-07/schema#"  # what editors of YAML know
-
-
-def reference_rows(kind: Kind) -> Sequence[str]:
-    """Return the rows of the reference's table of a kind."""
-    one_of = {f"{prefix}{name}" for prefix, fields in mappings_of(kind.spec) for name in fields.one_of}
-    rows = []
-    for path, field in paths_of(kind.spec).items():
-        needed = "yes" if field.required else "one of them" if path in one_of else "no"
-        cells = (f"`{path}`", _described(field.shape), needed, field.default, field.meaning)
-        rows.append("| " + " | ".join(cells) + " |")
-    return rows
 
 
 def json_schema() -> Json:
@@ -43,13 +29,13 @@ def json_schema() -> Json:
         "type": "object",
         "properties": {
             "apiVersion": {"const": API_VERSION},
-            "kind": {"enum": [kind.name for kind in KINDS]},
+            "kind": {"enum": list(KINDS)},
             "metadata": metadata,
             "spec": {"type": "object"},
         },
         "required": ["kind", "metadata"],
         "additionalProperties": False,
-        "allOf": [_of_kind(kind) for kind in KINDS],
+        "allOf": [_of_kind(kind) for kind in KINDS.values()],
     }
 
 
@@ -60,7 +46,7 @@ def _of_kind(kind: Kind) -> Json:
     return {"if": {"properties": {"kind": {"const": kind.name}}, "required": ["kind"]}, "then": then}
 
 
-def _schema(shape: Text | ListOf | MapOf | Fields) -> Json:
+def _schema(shape: Shape) -> Json:
     match shape:
         case Text():
             return _schema_of_text(shape)
@@ -96,18 +82,3 @@ def _schema_of_fields(fields: Fields) -> Json:
     if fields.one_of:
         schema["oneOf"] = [{"required": [name]} for name in fields.one_of]
     return schema
-
-
-def _described(shape: Text | ListOf | MapOf | Fields) -> str:
-    match shape:
-        case Text():
-            words = {word.lower(): word for word in reversed(shape.words)}.values()  # in one of their cases
-            return ", ".join(f"`{word}`" for word in reversed(words)) or shape.what
-        case ListOf(inner=Fields()):
-            return "list of mappings"
-        case ListOf():
-            return f"{f'{_described(shape.inner)} or ' if shape.or_one else ''}list of {_described(shape.inner)}"
-        case MapOf():
-            return f"mapping of {shape.key} to {_described(shape.inner)}"
-        case Fields():
-            return "mapping"

@@ -1,6 +1,6 @@
-"""Every setting of a running registry, with its default, as one immutable value.
+"""Every setting of a running registry: one row each, and one immutable value of all.
 
-`docs/configuration.md` documents each; a test compares the two.
+Options, variables, `Configuration` documents, the help, the schema and the reference are made from the rows.
 """
 
 import math
@@ -9,10 +9,32 @@ from enum import StrEnum
 from pathlib import Path
 
 from simple_registry.access.challenge_mode import ChallengeMode
-from simple_registry.config.values import Address, Secret, StandardOutput, TcpAddress, TrustedProxy
+from simple_registry.config.rows import NO_DEFAULT, Option, optional_section, rows_of, section, setting
+from simple_registry.config.shapes import PATH, ListOf, Text, word
+from simple_registry.config.values import (
+    MAX_TAGS,
+    MIN_SECRET,
+    Address,
+    Secret,
+    StandardOutput,
+    TcpAddress,
+    TrustedProxy,
+    format_size,
+    parse_address,
+    parse_audit,
+    parse_count,
+    parse_external_url,
+    parse_proxy,
+    parse_secret,
+    parse_size,
+    parse_tags_per_push,
+    parse_token_timeout,
+    parse_workers,
+    token_timeout_warning,
+)
+from simple_registry.times import format_duration, parse_duration
 
-KIB = 1024
-MIB = 1024 * KIB
+MIB = 1024 * 1024
 
 
 class AllowMissing(StrEnum):
@@ -40,12 +62,31 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+_ADDRESS = Text("address", parse_address)
+_COUNT = Text("number", parse_count, number=True)
+_DURATION = Text("duration", parse_duration, format_duration, number=True)
+_SIZE = Text("size", parse_size, format_size, number=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """Paths of a PEM certificate chain and its private key."""
 
-    certificate: Path
-    key: Path
+    certificate: Path = setting(
+        NO_DEFAULT,
+        PATH,
+        "TLS certificate chain, PEM, the server's own certificate first",
+        path="web.certfile",
+        option=Option("cert", "FILE", ("certfile",)),
+    )
+    key: Path = setting(
+        NO_DEFAULT,
+        PATH,
+        "private key of the certificate, PEM, not encrypted",
+        path="web.keyfile",
+        option=Option("key", "FILE", ("keyfile",)),
+        details="PKCS#8, PKCS#1 or SEC1.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,65 +125,198 @@ class Administrator:
 class Limits:
     """Bounds on what clients may cost. Times in seconds, sizes in bytes."""
 
-    header_timeout: float = 30.0
-    idle_timeout: float = 130.0
-    """Longer than the proxies in front keep connections (nginx and ALB 60, Go 90, Caddy 120 seconds): the side that
-    closes first must be the one that would send the next request."""
-    handshake_timeout: float = 10.0
-    body_timeout: float = 60.0
-    min_rate: int = 1024
-    """Bytes a second, averaged over `body_timeout`."""
-    manifest_size: int = 4 * MIB
-    session_life: float = 24 * 3600.0
-    sessions: int = 10_000
-    sessions_per_identity: int = 1_000
-    tags_per_push: int = 64
-    drain_size: int = 1024 * MIB
-    drain_timeout: float = 30.0
+    header_timeout: float = setting(
+        30.0,
+        _DURATION,
+        "time for the head of a request",
+        path="limits.headerTimeout",
+        details="From its first byte, or from the opening of the connection; then 408.",
+    )
+    idle_timeout: float = setting(
+        130.0,
+        _DURATION,
+        "time between two requests of a connection",
+        path="limits.idleTimeout",
+        # nginx and ALB keep connections for 60 seconds, Go for 90, Caddy for 120.
+        details="Keep it longer than a proxy in front keeps its connections: the side that sends the next request "
+        "must be the one that closes.",
+    )
+    handshake_timeout: float = setting(10.0, _DURATION, "time for a TLS handshake", path="limits.handshakeTimeout")
+    body_timeout: float = setting(
+        60.0,
+        _DURATION,
+        "time over which the rate of a body or an answer is averaged",
+        path="limits.bodyTimeout",
+        details="Only time spent waiting for the client counts.",
+    )
+    min_rate: int = setting(
+        1024,
+        _SIZE,
+        "least rate of a body or an answer, a second",
+        path="limits.minRate",
+        details="A client that sends a body more slowly gets 408; one that reads more slowly is disconnected.",
+    )
+    manifest_size: int = setting(4 * MIB, _SIZE, "size of the largest manifest", path="limits.manifestSize")
+    session_life: float = setting(
+        24 * 3600.0, _DURATION, "life of an upload that no client continues", path="limits.sessionLife"
+    )
+    sessions: int = setting(10_000, _COUNT, "uploads open at once", path="limits.sessions")
+    sessions_per_identity: int = setting(
+        1_000,
+        _COUNT,
+        "uploads open at once of one user, or of one address without credentials",
+        path="limits.sessionsPerIdentity",
+        details="An IPv6 /64 counts as one address.",
+    )
+    tags_per_push: int = setting(
+        MAX_TAGS,
+        Text("number", parse_tags_per_push, number=True),
+        f"tags set by one push, at most {MAX_TAGS}",
+        path="limits.tagsPerPush",
+        details="Each is a header line of the answer, and many clients read at most 100 of those.",
+    )
+    drain_size: int = setting(
+        1024 * MIB,
+        _SIZE,
+        "bytes that are read of a refused request's body",
+        path="limits.drainSize",
+        details="Clients read the answer only once their body is taken.",
+    )
+    drain_timeout: float = setting(30.0, _DURATION, "time for reading such a body", path="limits.drainTimeout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarbageCollection:
     """When content that no repository holds is removed. Times in seconds."""
 
-    interval: float = 600.0
-    grace: float = 3600.0
+    interval: float = setting(600.0, _DURATION, "time between garbage collections", path="garbageCollection.interval")
+    grace: float = setting(
+        3600.0, _DURATION, "time for which content that no repository holds is kept", path="garbageCollection.grace"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
-    """How clients see the registry.
+    """How clients see the registry."""
 
-    `token_timeout` is in seconds; `token_secret` takes the place of the keys in the data directory.
-    """
-
-    external_url: str | None = None
-    token_secret: Secret | None = None
-    token_timeout: int = 300
-    challenge: ChallengeMode = ChallengeMode.AUTO
-    trusted_proxies: tuple[TrustedProxy, ...] = ()
+    external_url: str | None = setting(
+        None,
+        Text("URL", parse_external_url),
+        "how clients reach the registry",
+        path="web.externalURL",
+        details="For example `https://registry.example.com`; without it, the `Host` of each request over TLS. A "
+        "registry that is reached over plain HTTP by other names than `localhost` needs it for anonymous pulls by "
+        "docker: `http://registry.lan:5000`.",
+    )
+    token_secret: Secret | None = setting(
+        None,
+        Text("secret", parse_secret),
+        "signs short-lived tokens",
+        path="web.tokenSecret",
+        details=f"At least {MIN_SECRET} characters; without it, a random one is kept in the data directory. Needed "
+        "where several machines answer for one registry. Keep the file unreadable to others.",
+    )
+    token_timeout: int = setting(
+        300,
+        Text("duration", parse_token_timeout, format_duration, number=True),
+        "life of a short-lived token",
+        path="web.tokenTimeout",
+        details="At most `24h`; less than 60 seconds is raised to 60, with a warning, since clients do the same.",
+        warning=token_timeout_warning,
+    )
+    challenge: ChallengeMode = setting(
+        ChallengeMode.AUTO,
+        word(ChallengeMode),
+        "what a 401 asks for",
+        path="web.challenge",
+        details="`auto`: `basic` unless there is a user `anonymous`.",
+    )
+    trusted_proxies: tuple[TrustedProxy, ...] = setting(
+        (),
+        ListOf(Text("network, or `unix`", parse_proxy), empty=True),
+        "whose `X-Forwarded-*` headers are believed",
+        path="web.trustedProxies",
+        details="Networks (`10.0.0.0/8`), addresses, or `unix` for all that connect to a unix socket. A PROXY protocol "
+        "header (version 2) of theirs at the beginning of a TCP connection is believed, too.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a server process group runs with."""
 
-    data_dir: Path = Path("./data")
-    addr: tuple[Address, ...] = (TcpAddress("0.0.0.0", 5000),)  # noqa: S104 (documented default)
-    metrics_addr: Address | None = None
-    """Where the metrics are told without a login; `None`: nowhere."""
-    tls: Tls | None = None
-    web: Web = field(default_factory=Web)
-    workers: int = 0
-    """Number of worker processes; 0: one per core."""
+    data_dir: Path = setting(
+        Path("./data"),
+        PATH,
+        "where everything is kept",
+        path="dataDir",
+        option=Option("datadir", "DIRECTORY"),
+        details="Created when it is missing.",
+        restart=True,
+    )
+    addr: tuple[Address, ...] = setting(
+        (TcpAddress("0.0.0.0", 5000),),  # noqa: S104 (documented default)
+        ListOf(_ADDRESS, or_one=True),
+        "where to listen: host:port, [::1]:5000, :5000 or unix:/path",
+        path="web.addr",
+        option=Option("addr", "ADDRESS"),
+        restart=True,
+    )
+    metrics_addr: Address | None = setting(
+        None,
+        _ADDRESS,
+        "where to serve metrics, without a login; written as -addr",
+        path="metrics.addr",
+        option=Option("metrics-addr", "ADDRESS"),
+        details="Over plain HTTP: use a loopback address or a private network.",
+        restart=True,
+    )
+    tls: Tls | None = optional_section(Tls)
+    web: Web = section(Web)
+    workers: int = setting(
+        0,
+        Text("number", parse_workers, number=True),
+        "worker processes",
+        option=Option("workers", "NUMBER"),
+        without="one per core",
+        restart=True,
+    )
+    allow_missing: AllowMissing = setting(
+        AllowMissing.NONE,
+        word(AllowMissing),
+        "which parts of a pushed manifest may be absent",
+        path="manifests.allowMissing",
+        details="`indexes`: children of an index.",
+    )
+    limits: Limits = section(Limits)
+    garbage_collection: GarbageCollection = section(GarbageCollection)
+    log_level: LogLevel = setting(
+        LogLevel.INFO,
+        word(LogLevel),
+        "the least severe lines that are written",
+        path="log.level",
+        option=Option("log-level", "LEVEL"),
+    )
+    log_format: LogFormat = setting(
+        LogFormat.AUTO,
+        word(LogFormat),
+        "format of log lines",
+        path="log.format",
+        option=Option("log-format", "FORMAT"),
+        details="`auto`: `text` on a terminal, `json` otherwise.",
+    )
+    audit: Path | StandardOutput | None = setting(
+        None,
+        Text("path", parse_audit),
+        "file of the audit log, or - for standard output",
+        path="log.audit",
+        option=Option("audit-log", "FILE"),
+    )
     config_dirs: tuple[Path, ...] = ()
     administrator: Administrator | None = None
-    allow_missing: AllowMissing = AllowMissing.NONE
-    limits: Limits = field(default_factory=Limits)
-    garbage_collection: GarbageCollection = field(default_factory=GarbageCollection)
-    log_level: LogLevel = LogLevel.INFO
-    log_format: LogFormat = LogFormat.AUTO
-    audit: Path | StandardOutput | None = None
-    """Where the audit stream goes; `None`: nowhere."""
     warnings: tuple[str, ...] = ()
-    """What was read and works, but not as somebody would wish; the parent says it once."""
+    """Configuration warnings; the parent logs them once."""
+
+
+ROWS = tuple(rows_of(Settings))
+"""Every setting."""

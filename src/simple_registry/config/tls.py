@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from simple_registry.config.exposure import exposure
 from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.values import ConfigError
-from simple_registry.files import open_regular
+from simple_registry.files import exposure, open_regular
 
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re.DOTALL)
 _LARGEST_FILE = 1024 * 1024

@@ -1,4 +1,4 @@
-"""`TokenIssuer` documents: whose signed tokens are believed, with which keys, and what they bring."""
+"""`TokenIssuer` documents: their shape, and the trusted issuers that they describe."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,24 +19,121 @@ from simple_registry.access.issuers import (
 )
 from simple_registry.access.roles import Role
 from simple_registry.access.scopes import PatternInvalid, ScopePattern
-from simple_registry.config.documents import Document, Entry, nearest
-from simple_registry.config.spec_fields import fields_of, pattern_of, relative_to, role_of, texts_of
-from simple_registry.config.values import ConfigError
+from simple_registry.config.documents import Document
+from simple_registry.config.shapes import NAME, PATH, PATTERN, Field, Fields, Kind, ListOf, MapOf, Text, Values, word
+from simple_registry.config.values import ConfigError, nearest
 
-_FIELDS = (
-    "issuer",
-    "audience",
-    "keys",
-    "algorithms",
-    "userClaim",
-    "userPrefix",
-    "groupsClaim",
-    "conditions",
-    "bindings",
-)
 _SEPARATORS = ":/.-_@+"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CLAIM = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]*", re.ASCII)
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise ConfigError("it is empty")
+    return text
+
+
+def _claim(text: str) -> str:
+    if _CLAIM.fullmatch(text) is None:
+        raise ConfigError(f"{text!r} is not the name of a claim")
+    return text
+
+
+def _prefix(text: str) -> str:
+    """Return a prefix that ends visibly, so that no rest of a name makes it that of another issuer or of a user."""
+    if text and text[-1] not in _SEPARATORS:
+        raise ConfigError(
+            f"{text!r} does not end with one of {' '.join(_SEPARATORS)}, and is not empty; write {text + ':'!r}"
+        )
+    return text
+
+
+def _https(text: str) -> str:
+    """Return a URL whose answer nobody between can change; plain HTTP is for this machine only."""
+    try:
+        url = urlsplit(text)
+        secure = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
+    except ValueError:
+        url, secure = None, False
+    if url is None or not secure or not url.hostname or url.username is not None:
+        raise ConfigError(f"{text!r} is not accepted; write an https:// URL without a user in it")
+    return text
+
+
+def _template(text: str) -> str:
+    """Return a template that makes a valid pattern, whatever the claims hold."""
+    try:
+        ScopePattern(fill_template(text, dict.fromkeys(template_claims(text), "sample")) or "", of_client=True)
+    except PatternInvalid as error:
+        raise ConfigError(f"not a valid pattern: {error}") from None
+    return text
+
+
+ROLE_REF = Fields(
+    (
+        Field("name", NAME, "the `Role`", required=True),
+        Field("kind", Text(), "accepted as Kubernetes writes it; without effect"),
+        Field("apiGroup", Text(), "accepted as Kubernetes writes it; without effect"),
+    )
+)
+_BINDING = Fields(
+    (
+        Field("roleRef", ROLE_REF, "the role", required=True),
+        Field(
+            "scopes",
+            ListOf(Text("RE2 pattern with `{claim}`s", _template)),
+            "each `{claim}` is replaced by the claim's value, escaped",
+            required=True,
+        ),
+    )
+)
+_KEYS = Fields(
+    (
+        Field("jwksURL", Text("URL", _https), "where the issuer publishes them; `https`, or `http` on this machine"),
+        Field("jwksFile", PATH, "a JWKS file, relative to the file that names it"),
+        Field("pem", ListOf(Text("PEM")), "public keys"),
+    ),
+    one_of=("jwksURL", "jwksFile", "pem"),
+)
+TOKEN_ISSUER = Kind(
+    "TokenIssuer",
+    "another service, such as a CI system, whose signed tokens (JWT) are accepted",
+    Fields(
+        (
+            Field("issuer", Text(parse=_filled), "the `iss` of its tokens", required=True),
+            Field(
+                "audience",
+                ListOf(Text(parse=_filled), or_one=True),
+                "one of these is an `aud` of its tokens",
+                required=True,
+            ),
+            Field("keys", _KEYS, "the keys that verify its signatures", required=True),
+            Field("algorithms", ListOf(word(ALGORITHMS)), "of signatures", default=", ".join(DEFAULT_ALGORITHMS)),
+            Field("userClaim", Text("claim", _claim), "names the user", default="`sub`"),
+            Field(
+                "userPrefix",
+                Text(parse=_prefix),
+                "begins the user's name and ends with one of `: / . - _ @ +`; "
+                "the empty text maps onto `User` documents",
+                default="`<metadata.name>:`",
+            ),
+            Field(
+                "groupsClaim",
+                Text("claim", _claim),
+                "text or list of texts: groups of the user, any that bindings name",
+                default="no groups",
+            ),
+            Field(
+                "conditions",
+                MapOf(PATTERN, "claim"),
+                "each claim must be present and match its pattern as a whole",
+                default="none: every token of this issuer is accepted",
+            ),
+            Field("bindings", ListOf(_BINDING, empty=True), "roles of its tokens", default="none"),
+        )
+    ),
+)
 
 
 def read_issuers(documents: Sequence[Document], roles: Mapping[str, Role]) -> tuple[TrustedIssuer, ...]:
@@ -44,7 +141,7 @@ def read_issuers(documents: Sequence[Document], roles: Mapping[str, Role]) -> tu
 
     Raises: ConfigError.
     """
-    issuers = tuple(read_issuer(document, roles) for document in documents)
+    issuers = tuple(_issuer(document, roles) for document in documents)
     for (_, one), (document, other) in combinations(zip(documents, issuers, strict=True), 2):
         _require_apart(one, other, document)
     return issuers
@@ -67,112 +164,39 @@ def _require_apart(one: TrustedIssuer, other: TrustedIssuer, document: Document)
     )
 
 
-def read_issuer(document: Document, roles: Mapping[str, Role]) -> TrustedIssuer:
-    """Return the issuer that a document describes; its bindings name some of `roles`.
+def role_named(document: Document, name: str, roles: Mapping[str, Role], *path: str | int) -> Role:
+    """Return the role of a name that a document has at a path.
 
     Raises: ConfigError.
     """
-    fields = fields_of(document, _FIELDS, ("issuer", "audience", "keys"))
+    if name not in roles:
+        raise document.error(f"names no Role: {name!r}{nearest(name, tuple(roles))}", *path)
+    return roles[name]
+
+
+def _issuer(document: Document, roles: Mapping[str, Role]) -> TrustedIssuer:
+    said = TOKEN_ISSUER.read(document)
     return TrustedIssuer(
         name=document.name,
-        issuer=_filled(fields["issuer"]),
-        audiences=_audiences(fields["audience"]),
-        keys=_keys(document, fields["keys"]),
-        algorithms=_algorithms(fields["algorithms"]) if "algorithms" in fields else DEFAULT_ALGORITHMS,
-        user_claim=_claim(fields["userClaim"]) if "userClaim" in fields else "sub",
-        user_prefix=_prefix(fields["userPrefix"]) if "userPrefix" in fields else f"{document.name}:",
-        groups_claim=_claim(fields["groupsClaim"]) if "groupsClaim" in fields else None,
-        conditions=_conditions(fields["conditions"]) if "conditions" in fields else (),
-        bindings=_bindings(fields["bindings"], roles) if "bindings" in fields else (),
+        issuer=said["issuer"],
+        audiences=said["audience"],
+        keys=_keys(said["keys"]),
+        algorithms=said.get("algorithms", DEFAULT_ALGORITHMS),
+        user_claim=said.get("userClaim", "sub"),
+        user_prefix=said.get("userPrefix", f"{document.name}:"),
+        groups_claim=said.get("groupsClaim"),
+        conditions=tuple(said.get("conditions", {}).items()),
+        bindings=tuple(
+            TemplateBinding(
+                role_named(document, each["roleRef"]["name"], roles, "bindings", number, "roleRef", "name"),
+                each["scopes"],
+            )
+            for number, each in enumerate(said.get("bindings", ()))
+        ),
     )
 
 
-def _filled(entry: Entry) -> str:
-    text = entry.text()
-    if not text:
-        raise entry.error("is empty")
-    return text
-
-
-def _audiences(entry: Entry) -> tuple[str, ...]:
-    try:
-        return (_filled(entry),)
-    except ConfigError:
-        return tuple(texts_of(entry))
-
-
-def _claim(entry: Entry) -> str:
-    text = entry.text()
-    if _CLAIM.fullmatch(text) is None:
-        raise entry.error(f"is {text!r}, which is no name of a claim")
-    return text
-
-
-def _prefix(entry: Entry) -> str:
-    """Return a prefix that ends visibly, so that no rest of a name makes it that of another issuer or of a user."""
-    text = entry.text()
-    if text and text[-1] not in _SEPARATORS:
-        raise entry.error(
-            f"is {text!r}, but must end with one of {' '.join(_SEPARATORS)} or be empty; write {text + ':'!r}"
-        )
-    return text
-
-
-def _keys(document: Document, entry: Entry) -> Keys:
-    fields = entry.fields(("jwksFile", "jwksURL", "pem"))
-    if len(fields) != 1:
-        raise entry.error("needs one of jwksFile, jwksURL and pem")
-    if "jwksFile" in fields:
-        return KeysFromFile(str(relative_to(document, _filled(fields["jwksFile"]))))
-    if "pem" in fields:
-        return KeysFromPem(tuple(texts_of(fields["pem"])))
-    return KeysFromUrl(_https(fields["jwksURL"]))
-
-
-def _https(entry: Entry) -> str:
-    """Return a URL whose answer nobody between can change; plain HTTP is for this machine only."""
-    text = entry.text()
-    try:
-        url = urlsplit(text)
-        secure = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
-    except ValueError:
-        url, secure = None, False
-    if url is None or not secure or not url.hostname or url.username is not None:
-        raise entry.error(f"is {text!r}; write an https:// URL without a user in it")
-    return text
-
-
-def _algorithms(entry: Entry) -> tuple[str, ...]:
-    for item in entry.items():
-        if item.text() not in ALGORITHMS:
-            raise item.error(f"is {item.text()!r}, which is not accepted{nearest(item.text(), ALGORITHMS)}")
-    return tuple(texts_of(entry))
-
-
-def _conditions(entry: Entry) -> tuple[tuple[str, ScopePattern], ...]:
-    return tuple((claim, pattern_of(value)) for claim, value in entry.any_fields().items())
-
-
-def _bindings(entry: Entry, roles: Mapping[str, Role]) -> tuple[TemplateBinding, ...]:
-    return tuple(_template_binding(item, roles) for item in entry.items())
-
-
-def _template_binding(entry: Entry, roles: Mapping[str, Role]) -> TemplateBinding:
-    fields = entry.fields(("roleRef", "scopes"))
-    for required in ("roleRef", "scopes"):
-        if required not in fields:
-            raise entry.error(f"needs {required}")
-    texts_of(fields["scopes"])
-    return TemplateBinding(
-        role_of(fields["roleRef"], roles), tuple(_template(scope) for scope in fields["scopes"].items())
-    )
-
-
-def _template(entry: Entry) -> str:
-    """Return a template that makes a valid pattern, whatever the claims hold."""
-    text = entry.text()
-    try:
-        ScopePattern(fill_template(text, dict.fromkeys(template_claims(text), "sample")) or "", of_client=True)
-    except PatternInvalid as error:
-        raise entry.error(f"is not a valid pattern: {error}") from None
-    return text
+def _keys(said: Values) -> Keys:
+    if "jwksFile" in said:
+        return KeysFromFile(str(said["jwksFile"]))
+    return KeysFromPem(said["pem"]) if "pem" in said else KeysFromUrl(said["jwksURL"])

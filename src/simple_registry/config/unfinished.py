@@ -12,7 +12,7 @@ import os
 import struct
 from pathlib import Path
 
-from simple_registry.config.watch import Signature, directories_of, signature
+from simple_registry.config.directories import Signature, directories_of, signature
 from simple_registry.config.writers import Writers
 
 UNKNOWN = ""

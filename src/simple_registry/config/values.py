@@ -1,13 +1,14 @@
-"""From the text people write to values: durations, sizes, counts, addresses, words and paths.
+"""Parsers of what people write in options and documents: sizes, counts, addresses, words and paths.
 
-Every function takes the whole text and either returns its value or raises `ConfigError`, whose sentence names the text
-and shows what would be right. Where the text stood (a flag, a variable, a file and line) is added by the caller.
+Each takes the whole text and returns its value or raises `ConfigError`; the message names the text and shows what would
+be right. The caller adds the place of the text: an option, a variable, a file and line.
 """
 
+import difflib
 import hmac
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Literal, TypeVar
 
 from simple_registry.times import parse_duration
 
-_Word = TypeVar("_Word", bound=StrEnum)
+Word = TypeVar("Word", bound=str)
 
 _SIZE = re.compile(r"([0-9]{1,18})(?: ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB))?", re.ASCII)
 _BYTES = {
@@ -40,25 +41,25 @@ _MODE = re.compile(r"0?[0-7]{3}", re.ASCII)
 _URL = re.compile(
     r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?)(:[0-9]{1,5})?/?"
 )
-_LARGEST_PORT = 65_535
-MOST_TAGS = 64
+_MAX_PORT = 65_535
+MAX_TAGS = 64
 """Each tag of a push is a header line of its answer, and many clients refuse an answer with more than 100 of those."""
-SHORTEST_SECRET = 32
-SHORTEST_TOKEN_TIMEOUT = 60
+MIN_SECRET = 32
+MIN_TOKEN_TIMEOUT = 60
 """Seconds; clients take a token of a shorter life for one of 60."""
-_LONGEST_TOKEN_TIMEOUT = 86_400
+_MAX_TOKEN_TIMEOUT = 86_400
 
 
 class ConfigError(ValueError):
-    """What was configured cannot be used; the sentence says where it stands, why, and what would be right."""
+    """The configuration cannot be used; the message says where it is wrong, why, and what would be right."""
 
     def at(self, place: object) -> "ConfigError":
-        """Return the same error with the `place` where the text stood in front of it."""
+        """Return the same error with the `place` of the text in front."""
         return ConfigError(f"{place}: {self}")
 
 
 class StandardOutput(StrEnum):
-    """Where the audit stream goes when that is no file."""
+    """The audit log's destination when it is not a file."""
 
     STDOUT = "-"
 
@@ -93,6 +94,9 @@ class TcpAddress:
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class UnixAddress:
@@ -108,12 +112,18 @@ TrustedProxy = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes of `4MiB`, `20GB` or a bare number of bytes; more than none."""
+    """Return the bytes of `4MiB`, `20GB` or a bare number of bytes; more than zero."""
     match = _SIZE.fullmatch(text)
     size = int(match[1]) * _BYTES[match[2]] if match else 0
     if size <= 0:
         raise ConfigError(f"{text!r} is not a size; write for example 4MiB, 20GB or a number of bytes")
     return size
+
+
+def format_size(size: int) -> str:
+    """Return the text of a size in the largest binary unit that divides it."""
+    unit = next((unit for unit in ("TiB", "GiB", "MiB", "KiB") if size % _BYTES[unit] == 0), "")
+    return f"{size // _BYTES[unit or None]}{unit}"
 
 
 def parse_count(text: str) -> int:
@@ -126,8 +136,8 @@ def parse_count(text: str) -> int:
 def parse_tags_per_push(text: str) -> int:
     """Return how many tags one push may set."""
     count = parse_count(text)
-    if count > MOST_TAGS:
-        raise ConfigError(f"{text!r} is too many for the answer of a push; write at most {MOST_TAGS}")
+    if count > MAX_TAGS:
+        raise ConfigError(f"{text!r} is too many for the answer of a push; write at most {MAX_TAGS}")
     return count
 
 
@@ -146,7 +156,7 @@ def parse_path(text: str) -> Path:
 
 
 def parse_audit(text: str) -> Path | StandardOutput:
-    """Return where the audit stream goes: a path, or `-` for standard output."""
+    """Return the destination of the audit log: a path, or `-` for standard output."""
     return StandardOutput.STDOUT if text == StandardOutput.STDOUT else parse_path(text)
 
 
@@ -158,8 +168,8 @@ def parse_address(text: str) -> Address:
     if match is None:
         raise _bad_address(text, "")
     port = int(match["port"])
-    if port > _LARGEST_PORT:
-        raise _bad_address(text, f"; ports end at {_LARGEST_PORT}")
+    if port > _MAX_PORT:
+        raise _bad_address(text, f"; ports end at {_MAX_PORT}")
     if match["v6"] is not None:
         return TcpAddress(_ipv6(text, match["v6"]), port)
     if ":" in match["name"]:
@@ -196,7 +206,7 @@ def parse_external_url(text: str) -> str:
     """Return the URL of a whole host, without a slash at its end: clients take the host alone for the registry."""
     match = _URL.fullmatch(text)
     port = int(match[3][1:]) if match and match[3] else 1
-    if match is None or not 0 < port <= _LARGEST_PORT:
+    if match is None or not 0 < port <= _MAX_PORT:
         raise ConfigError(
             f"{text!r} is not the URL of a host; write for example https://registry.example.com, "
             "without a user, a path or a query"
@@ -208,24 +218,24 @@ def parse_external_url(text: str) -> str:
 
 def parse_secret(text: str) -> Secret:
     """Return a secret that cannot be guessed; no refusal shows it."""
-    if len(text) < SHORTEST_SECRET:
-        raise ConfigError(f"a secret has at least {SHORTEST_SECRET} characters; make one with 'openssl rand -hex 32'")
+    if len(text) < MIN_SECRET:
+        raise ConfigError(f"a secret has at least {MIN_SECRET} characters; make one with 'openssl rand -hex 32'")
     return Secret(text)
 
 
 def parse_token_timeout(text: str) -> int:
     """Return the seconds that a token lives: at most a day, and no less than clients understand."""
     seconds = parse_duration(text)
-    if seconds > _LONGEST_TOKEN_TIMEOUT:
+    if seconds > _MAX_TOKEN_TIMEOUT:
         raise ConfigError(f"{text!r} is too long for a token that cannot be called back; write at most 24h")
-    return max(SHORTEST_TOKEN_TIMEOUT, round(seconds))
+    return max(MIN_TOKEN_TIMEOUT, round(seconds))
 
 
-def token_timeout_remark(text: str) -> str | None:
+def token_timeout_warning(text: str) -> str | None:
     """Return why a token lives for longer than the text says."""
-    if parse_duration(text) >= SHORTEST_TOKEN_TIMEOUT:
+    if parse_duration(text) >= MIN_TOKEN_TIMEOUT:
         return None
-    return f"is {text}, but clients take anything shorter for {SHORTEST_TOKEN_TIMEOUT} seconds; that is what is used"
+    return f"is {text}, but clients take anything shorter for {MIN_TOKEN_TIMEOUT} seconds; that is what is used"
 
 
 def parse_proxy(text: str) -> TrustedProxy:
@@ -245,13 +255,21 @@ def parse_proxy(text: str) -> TrustedProxy:
     raise ConfigError(f"{text!r} is an address inside a network; write {whole} for the network")
 
 
-def word_parser(words: type[_Word]) -> Callable[[str], _Word]:
-    """Return a parser of one of `words`."""
+def nearest(name: str, known: Collection[str]) -> str:
+    """Return `; did you mean …?`, or the list of what is known when nothing is near."""
+    near = difflib.get_close_matches(name, known, 1)
+    if not near:
+        near = [word for word in known if word.lower() == name.lower()]
+    return f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}"
 
-    def parse(text: str) -> _Word:
-        try:
-            return words(text)
-        except ValueError:
-            raise ConfigError(f"{text!r} is not one of {', '.join(words)}") from None
+
+def word_parser(words: Iterable[Word]) -> Callable[[str], Word]:
+    """Return a parser of one of `words`."""
+    known = {str(each): each for each in words}
+
+    def parse(text: str) -> Word:
+        if text not in known:
+            raise ConfigError(f"{text!r} is not accepted{nearest(text, known)}")
+        return known[text]
 
     return parse

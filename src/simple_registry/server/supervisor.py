@@ -21,8 +21,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
-from simple_registry.config.configured import Configured
 from simple_registry.config.followed import INTERVAL
+from simple_registry.config.load import Configured
+from simple_registry.config.settings import ROWS
 from simple_registry.config.values import ConfigError
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.listeners import Listeners
@@ -42,7 +43,7 @@ _DUMP_TIME = 1.0
 _ECHO = 0.5
 _LOOK_AGAIN = 5.0
 """Seconds until the next look at files after one that failed as none should."""
-_RESTART_ONLY = {"addr": "-addr", "metrics_addr": "-metrics-addr", "data_dir": "-datadir", "workers": "-workers"}
+_RESTART_ONLY = {row.attribute: row.option.name for row in ROWS if row.restart and row.option}
 
 _log = logging.getLogger(__name__)
 
@@ -357,7 +358,7 @@ class Supervisor:
         before, after = self._configured.settings, reread.settings
         for name, option in _RESTART_ONLY.items():
             if getattr(before, name) != getattr(after, name):
-                _log.warning("a changed %s takes effect only after a restart", option)
+                _log.warning("a changed %s takes effect only after a restart", f"-{option}")
         kept = replace(after, **{name: getattr(before, name) for name in _RESTART_ONLY})
         self._configured = replace(reread, settings=kept)
         self._to_roll, self._reload = list(self._slots), "reloaded"

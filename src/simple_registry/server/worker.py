@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import uvloop
 
-from simple_registry.config.configured import Configured
+from simple_registry.config.load import Configured
 from simple_registry.config.settings import Limits
 from simple_registry.faults import StorageFault
 from simple_registry.server.exporter import start_exporter

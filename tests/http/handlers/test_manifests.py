@@ -9,7 +9,7 @@ import pytest
 
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.config.settings import AllowMissing, Limits, Settings
-from simple_registry.config.values import MOST_TAGS
+from simple_registry.config.values import MAX_TAGS
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import manifests
@@ -165,8 +165,8 @@ def test_ten_and_more_tags_come_with_one_push(parts):
 def test_the_answer_to_the_most_tags_has_fewer_header_lines_than_clients_read(parts):
     """Python's `http.client` takes 99; the date, `connection`, and twenty of a proxy come to those here."""
     data = encode(image(b"one", subject=descriptor(b"{}", OCI)))
-    reply = put(parts, f"{digest_of(data)}?" + "&".join(f"tag=v{number}" for number in range(MOST_TAGS)), data)
-    assert (reply.status, len(reply.all("oci-tag"))) == (201, MOST_TAGS)
+    reply = put(parts, f"{digest_of(data)}?" + "&".join(f"tag=v{number}" for number in range(MAX_TAGS)), data)
+    assert (reply.status, len(reply.all("oci-tag"))) == (201, MAX_TAGS)
     assert len(reply.headers) + 2 + 20 < 100
 
 

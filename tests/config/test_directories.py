@@ -1,9 +1,12 @@
 import os
 
-from simple_registry.config.watch import signature
+import pytest
+
+from simple_registry.config.directories import document_files, signature
+from simple_registry.config.values import ConfigError
 
 
-def test_the_same_files_have_the_same_signature_and_nobody_reads_them(tmp_path):
+def test_the_same_files_have_the_same_signature_and_are_not_read(tmp_path):
     (tmp_path / "a.yaml").write_text("a")
     (tmp_path / "a.yaml").chmod(0)
     assert signature([tmp_path]) == signature([tmp_path])
@@ -78,3 +81,33 @@ def test_several_directories_count_together(tmp_path):
     assert both == signature([tmp_path / "b", tmp_path / "a", tmp_path / "a"])
     (tmp_path / "b/x.yaml").touch()
     assert signature([tmp_path / "a", tmp_path / "b"]) != both
+
+
+def test_directories_are_walked_without_hidden_things_and_loops(tmp_path):
+    for name in ("b.yaml", "a.yml", "sub/c.yaml", ".hidden.yaml", "..data/d.yaml", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "sub/loop").symlink_to(tmp_path)
+    (tmp_path / "linked.yaml").symlink_to(tmp_path / "..data/d.yaml")
+    found = [str(path.relative_to(tmp_path)) for path in document_files([tmp_path, tmp_path / "sub"])]
+    assert found == ["a.yml", "b.yaml", "linked.yaml", "sub/c.yaml"]
+
+
+def test_what_is_not_a_directory_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*absent: this directory does not exist$"):
+        document_files([tmp_path / "absent"])
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*file: this is not a directory$"):
+        document_files([tmp_path / "file"])
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*: Not a directory$"):
+        document_files([tmp_path / "file" / "below"])
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ConfigError, match=r"^-cfgdir .*loop: Too many levels of symbolic links$"):
+        document_files([tmp_path / "loop"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_directory_is_named(tmp_path):
+    tmp_path.chmod(0)
+    with pytest.raises(ConfigError, match="cannot read the directory"):
+        document_files([tmp_path])

@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.access.advice import Declared, advise, advise_on_tokens
 from simple_registry.access.issuers import KeysFromPem, TemplateBinding, TrustedIssuer
+from simple_registry.access.lint import lint, lint_tokens
 from simple_registry.access.permission import Resource
 from simple_registry.access.roles import Binding, BoundRole, Role, User
+from simple_registry.access.rules import Declared
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.token_secrets import StaticToken, token_hash
 
@@ -26,10 +27,10 @@ def declared(*scopes, **changes):
 
 
 def texts(given):
-    return [(one.kind, one.name, one.at, one.text) for one in advise(given, NOW)]
+    return [(one.kind, one.name, one.at, one.text) for one in lint(given, NOW)]
 
 
-def test_documents_that_mean_what_they_say_get_no_advice():
+def test_documents_that_mean_what_they_say_get_no_warning():
     assert texts(declared()) == []
     assert texts(Declared()) == []
 
@@ -60,9 +61,9 @@ def test_patterns_that_reach_tags_are_fine(scopes):
         ("^team/[a-z]+$", "team/example", "^team/[a-z]+(:.+)?$"),
     ],
 )
-def test_a_pattern_that_can_match_no_tag_is_told_with_a_better_one(pattern, example, better):
-    (advice,) = texts(declared("^$", pattern))
-    assert advice == (
+def test_a_pattern_that_matches_no_tag_gets_a_warning_with_a_better_one(pattern, example, better):
+    (warning,) = texts(declared("^$", pattern))
+    assert warning == (
         "RoleBinding",
         "team-reads",
         ("scopes", 1),
@@ -75,31 +76,31 @@ def test_a_role_without_manifests_needs_no_tags():
     assert texts(declared(bindings=[binding("^team/app$", role=blobs)])) == []
 
 
-def test_roles_that_nothing_binds_are_told():
+def test_roles_without_a_binding_get_warnings():
     other = Role("other", frozenset({Resource.BLOBS}), frozenset({"GET"}))
     both = {"reader": READER, "other": other}
-    assert texts(declared(roles=both)) == [("Role", "other", (), "is bound by nothing")]
+    assert texts(declared(roles=both)) == [("Role", "other", (), "is in no RoleBinding and no TokenIssuer")]
     issuer = replace(ISSUER, bindings=(TemplateBinding(other, ("^ci/",)),))
     assert texts(declared(roles=both, issuers=(issuer,))) == []
 
 
-def test_groups_without_members_are_told_unless_they_may_come_with_tokens():
+def test_groups_without_members_get_warnings_unless_tokens_may_bring_members():
     both = [binding("^.*$", groups=("team", "taem"))]
-    (advice,) = texts(declared(bindings=both))
-    assert advice[:3] == ("RoleBinding", "team-reads", ("subjects",))
-    assert "'taem'" in advice[3]
+    (warning,) = texts(declared(bindings=both))
+    assert warning[:3] == ("RoleBinding", "team-reads", ("subjects",))
+    assert "'taem'" in warning[3]
     assert texts(declared(bindings=both, issuers=(ISSUER,))) != []
     assert texts(declared(bindings=both, issuers=(replace(ISSUER, groups_claim="groups"),))) == []
 
 
-def test_hashes_that_make_every_login_slow_are_told():
+def test_hashes_that_make_every_login_slow_get_warnings():
     slow = replace(BOB, password_hash="$2b$15$...")
     ((kind, name, at, text),) = texts(declared(users={"bob": slow}))
     assert (kind, name, at) == ("User", "bob", ("passwordHash",))
     assert "cost 15" in text
 
 
-def test_users_who_cannot_log_in_or_may_do_nothing_are_told():
+def test_users_without_login_or_rights_get_warnings():
     eve, anonymous = User("eve"), User("anonymous", frozenset({"team"}))
     found = texts(declared(users={"bob": BOB, "eve": eve, "anonymous": anonymous}))
     assert [(name, text.split(":")[0].split(";")[0]) for _, name, _, text in found] == [
@@ -111,7 +112,7 @@ def test_users_who_cannot_log_in_or_may_do_nothing_are_told():
     assert len(texts(declared(users={"bob": BOB, "eve": eve}, issuers=(replace(ISSUER, user_prefix=""),)))) == 1
 
 
-def test_tokens_that_never_expire_have_expired_or_stand_in_clear_are_told():
+def test_tokens_that_never_expire_have_expired_or_are_in_clear_get_warnings():
     tokens = [
         StaticToken("fine", "bob", token_hash("1"), NOW + 1),
         StaticToken("ever", "bob", token_hash("2")),
@@ -119,9 +120,9 @@ def test_tokens_that_never_expire_have_expired_or_stand_in_clear_are_told():
         StaticToken("open", "bob", token_hash("4"), NOW + 1),
     ]
     given = declared(tokens=tokens, in_clear=frozenset({"open"}))
-    assert [(one.name, one.at, one.text.split(";")[0]) for one in advise_on_tokens(given, NOW)] == [
+    assert [(one.name, one.at, one.text.split(";")[0]) for one in lint_tokens(given, NOW)] == [
         ("ever", (), "never expires"),
         ("late", ("expiresAt",), "expired at 2027-01-15T08:00:00Z"),
-        ("open", ("value",), "stands here in clear"),
+        ("open", ("value",), "holds its value in clear"),
     ]
-    assert list(advise_on_tokens(given, NOW)) == advise(given, NOW)
+    assert list(lint_tokens(given, NOW)) == lint(given, NOW)

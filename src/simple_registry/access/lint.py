@@ -1,40 +1,27 @@
-"""What is allowed in documents but seldom meant: pure advice, which `policy check` and the start of a server print.
+"""Lint warnings for access documents: what is allowed but seldom meant.
 
-Nothing here refuses. Each piece names the document it is about and, where it helps, the entry of its `spec`; whoever
-read the documents knows the lines.
+`policy check` prints all of them, the start of a server those about tokens. A warning names its document and, where it
+helps, the entry of its `spec`; `config.load` adds file and line.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from simple_registry.access.caller import ANONYMOUS_NAME
-from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.passwords import HIGHEST_COST, cost_of
 from simple_registry.access.permission import Resource
-from simple_registry.access.roles import Binding, Role, User
+from simple_registry.access.roles import Binding
+from simple_registry.access.rules import Declared
 from simple_registry.access.samples import sample_scopes
 from simple_registry.access.scopes import ScopePattern
-from simple_registry.access.token_secrets import StaticToken
 from simple_registry.times import format_moment
 
 _TAGS = ("latest", "v1.0", "1", "main")
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """What documents declare, each by itself; `in_clear` names the tokens whose values can be read there."""
-
-    users: Mapping[str, User] = field(default_factory=dict)
-    roles: Mapping[str, Role] = field(default_factory=dict)
-    bindings: Sequence[Binding] = ()
-    tokens: Sequence[StaticToken] = ()
-    issuers: tuple[TrustedIssuer, ...] = ()
-    in_clear: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """One piece: about the document of this kind and name, at this path of its `spec`."""
+class LintWarning:
+    """A warning about the document of this kind and name, at this path of its `spec`."""
 
     kind: str
     name: str
@@ -42,85 +29,85 @@ class Advice:
     at: tuple[str | int, ...] = ()
 
 
-def advise(declared: Declared, now: float) -> Sequence[Advice]:
-    """Return everything worth saying, by kind; `now` in seconds since the epoch."""
+def lint(declared: Declared, now: float) -> Sequence[LintWarning]:
+    """Return all warnings, by kind; `now` is in seconds since the epoch."""
     return [
         *_about_users(declared),
         *_about_roles(declared),
         *_about_bindings(declared),
-        *advise_on_tokens(declared, now),
+        *lint_tokens(declared, now),
     ]
 
 
-def advise_on_tokens(declared: Declared, now: float) -> Iterator[Advice]:
-    """Yield what is worth saying at every start of a server, too."""
+def lint_tokens(declared: Declared, now: float) -> Iterator[LintWarning]:
+    """Yield the warnings that every start of a server repeats."""
     for token in declared.tokens:
         if token.expires_at is None:
-            yield Advice("Token", token.name, "never expires; give it an expiresAt")
+            yield LintWarning("Token", token.name, "never expires; give it an expiresAt")
         elif token.expires_at <= now:
-            yield Advice(
+            yield LintWarning(
                 "Token", token.name, f"expired at {format_moment(token.expires_at)}; remove it", ("expiresAt",)
             )
         if token.name in declared.in_clear:
-            yield Advice(
+            yield LintWarning(
                 "Token",
                 token.name,
-                "stands here in clear; write its valueHash instead: printf %s VALUE | sha256sum",
+                "holds its value in clear; write its valueHash instead: printf %s VALUE | sha256sum",
                 ("value",),
             )
 
 
-def _about_users(declared: Declared) -> Iterator[Advice]:
+def _about_users(declared: Declared) -> Iterator[LintWarning]:
     owners = {token.username for token in declared.tokens}
     mapped = any(not issuer.user_prefix for issuer in declared.issuers)  # whose users may come with foreign tokens
     for user in declared.users.values():
         if not any(user.name in each.users or user.groups & each.groups for each in declared.bindings):
-            yield Advice("User", user.name, "may do nothing: no RoleBinding names the user or one of its groups")
+            yield LintWarning("User", user.name, "may do nothing: no RoleBinding names the user or one of its groups")
         known = user.password_hash is not None or user.name in owners or user.name == ANONYMOUS_NAME or mapped
         if not known:
-            yield Advice(
+            yield LintWarning(
                 "User", user.name, "has no passwordHash and no Token; only 'token create' lets the user log in"
             )
         cost = cost_of(user.password_hash) if user.password_hash else 0
         if cost > HIGHEST_COST:
-            # Unknown users cost as much as the dearest hash, or the time would tell them apart.
-            yield Advice(
+            # Unknown users cost as much as the most expensive hash, or the time would reveal them.
+            yield LintWarning(
                 "User",
                 user.name,
-                f"has a passwordHash of cost {cost}, and each wrong password of anybody takes as long; "
-                f"{HIGHEST_COST} is the most that is of use",
+                f"has a passwordHash of cost {cost}, and a wrong password of any user takes as long; "
+                f"more than {HIGHEST_COST} is of no use",
                 ("passwordHash",),
             )
 
 
-def _about_roles(declared: Declared) -> Iterator[Advice]:
+def _about_roles(declared: Declared) -> Iterator[LintWarning]:
     bound = {binding.bound.role.name for binding in declared.bindings}
     bound |= {binding.role.name for issuer in declared.issuers for binding in issuer.bindings}
     for name in declared.roles:
         if name not in bound:
-            yield Advice("Role", name, "is bound by nothing")
+            yield LintWarning("Role", name, "is in no RoleBinding and no TokenIssuer")
 
 
-def _about_bindings(declared: Declared) -> Iterator[Advice]:
+def _about_bindings(declared: Declared) -> Iterator[LintWarning]:
     members = frozenset[str]().union(*(user.groups for user in declared.users.values()))
     foreign = any(issuer.groups_claim for issuer in declared.issuers)  # groups that only foreign tokens name
     for binding in declared.bindings:
         for group in sorted(() if foreign else binding.groups - members):
-            yield Advice(
-                "RoleBinding", binding.bound.name, f"names the group {group!r}, of which no User is", ("subjects",)
+            yield LintWarning(
+                "RoleBinding", binding.bound.name, f"names the group {group!r}, which no User is in", ("subjects",)
             )
         yield from _about_scopes(binding)
 
 
-def _about_scopes(binding: Binding) -> Iterator[Advice]:
-    """Yield the patterns that name repositories whose manifests they let nobody pull by a tag."""
+def _about_scopes(binding: Binding) -> Iterator[LintWarning]:
+    """Yield the patterns that match repositories, but none of their tags."""
     bound = binding.bound
     if Resource.MANIFESTS not in bound.role.resources:
         return
     for index, pattern in enumerate(bound.scopes):
         repositories = _repositories(pattern)
         if repositories and not any(_reaches_tags(bound.scopes, repository) for repository in repositories):
-            yield Advice(
+            yield LintWarning(
                 "RoleBinding",
                 bound.name,
                 f"{pattern.text!r} matches {repositories[0]}, but no tag of it; write {_with_tags(pattern.text)!r}",
@@ -133,7 +120,7 @@ def _repositories(pattern: ScopePattern) -> Sequence[str]:
 
 
 def _reaches_tags(patterns: Iterable[ScopePattern], repository: str) -> bool:
-    """Tell whether patterns together match any tag of a repository; the tags tried are common ones and their own."""
+    """Return whether patterns together match a tag of a repository; tries common tags, and those in the patterns."""
     for pattern in patterns:
         if any(pattern.matches(f"{repository}:{tag}") for tag in _TAGS):
             return True

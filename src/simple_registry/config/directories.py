@@ -1,0 +1,104 @@
+"""Which files below the given directories hold documents, and what differs when they change.
+
+Hidden files and folders are left out, also the `..data` folders of mounted volumes. Links are followed.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from simple_registry.config.values import ConfigError
+from simple_registry.files import FileStamp
+
+Signature = tuple[tuple[str, FileStamp], ...]
+"""Path and stamp of each document and directory. A directory has no times in it: other files may come and go."""
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+def document_files(directories: Iterable[Path]) -> list[Path]:
+    """Return the YAML files below each directory, sorted.
+
+    Raises: ConfigError.
+    """
+    files: dict[str, Path] = {}
+    for directory in directories:
+        _require_directory(directory)
+        for file in _files(directory, frozenset()):
+            files.setdefault(_real(file), file)  # a file below two given directories counts once
+    return list(files.values())
+
+
+def signature(directories: Iterable[Path]) -> Signature:
+    """Return the signature of the documents below `directories`; nothing is read.
+
+    Other files may change as they like: a document beside a file that is written all the time comes to rest.
+    """
+    entries: set[tuple[str, FileStamp]] = set()
+    for directory in directories:
+        entries.update(_entries(str(directory), frozenset()))
+    return tuple(sorted(entries))
+
+
+def directories_of(found: Signature) -> Iterable[str]:
+    """Return the directories in a signature."""
+    return (path for path, stamp in found if stamp.changed == 0)
+
+
+def _require_directory(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise ConfigError(f"-cfgdir {path}: this directory does not exist") from None
+    except OSError as error:
+        raise ConfigError(f"-cfgdir {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(mode):
+        raise ConfigError(f"-cfgdir {path}: this is not a directory")
+
+
+def _real(path: Path) -> str:
+    """Return the path without links; unlike `Path.resolve` also of a link to itself, which cannot be read later."""
+    return os.path.realpath(path)
+
+
+def _files(directory: Path, above: frozenset[str]) -> Iterator[Path]:
+    here = _real(directory)
+    if here in above:  # a symbolic link that leads back up
+        return
+    try:
+        visible = sorted(entry for entry in directory.iterdir() if not _is_hidden(entry.name))
+        entries = [(entry, entry.is_dir()) for entry in visible]
+    except OSError as error:
+        raise ConfigError(f"cannot read the directory {directory}: {error.strerror}") from error
+    for entry, is_directory in entries:
+        if is_directory:
+            yield from _files(entry, above | {here})
+        elif entry.name.endswith(_SUFFIXES):
+            yield entry
+
+
+def _entries(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, FileStamp]]:
+    """Yield what is at `path` and below. What vanishes meanwhile is left out."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 (a hot loop of plain strings)
+        with os.scandir(path) as found:
+            entries = [entry for entry in found if not _is_hidden(entry.name)]
+    except OSError:
+        return
+    yield path, FileStamp(status.st_dev, status.st_ino, 0, 0, 0)
+    here = (status.st_dev, status.st_ino)
+    if here in above:  # a symbolic link that leads back up
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir():
+                yield from _entries(entry.path, above | {here})
+            elif entry.name.endswith(_SUFFIXES):
+                yield entry.path, FileStamp.of(os.stat(entry.path))  # noqa: PTH116 (as above)
+        except OSError:
+            continue
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")

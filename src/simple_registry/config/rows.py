@@ -1,0 +1,136 @@
+"""One row for one setting: its default, its shape, its option and variable, its field in documents, and what it means.
+
+class Settings:
+workers: int = setting(0, WORKERS, "worker processes", option=Option("workers", "NUMBER"), restart=True)
+
+rows_of(Settings)        ──► options, help, `Configuration` documents, schema, reference
+build(Settings, values)  ──► Settings, with defaults for what is not among the values
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, TypeVar, cast
+
+from simple_registry.config.shapes import ListOf, Text
+
+PREFIX = "SIMPLE_REGISTRY_"
+
+Value = TypeVar("Value")
+
+NO_DEFAULT: Any = MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of the command line that takes a value, and its other spellings."""
+
+    name: str
+    metavar: str
+    aliases: tuple[str, ...] = ()
+    meaning: str = ""
+    details: str = ""
+    """Further sentences for the documents, after what the help says."""
+    default: str = "none"
+    repeatable: bool = False
+    separator: str | None = None
+    """What stands between several values in the variable; `None`: blanks."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that says the same."""
+        return PREFIX + self.name.upper().replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting; `attribute` is its dotted name in `Settings`."""
+
+    attribute: str
+    default: Any
+    shape: Text | ListOf
+    meaning: str
+    path: str | None = None
+    """Its field in a `Configuration`."""
+    option: Option | None = None
+    details: str = ""
+    """Further sentences for the reference."""
+    without: str = ""
+    """What holds by default, where the default value does not say it."""
+    restart: bool = False
+    """Whether a reload leaves it as it is."""
+    warning: Callable[[str], str | None] | None = None
+    """Returns why a text is accepted, but does not do what it says."""
+
+    @property
+    def text(self) -> Text:
+        """The shape of one value."""
+        shape = self.shape.inner if isinstance(self.shape, ListOf) else self.shape
+        if isinstance(shape, Text):
+            return shape
+        raise TypeError(shape)
+
+    @property
+    def many(self) -> bool:
+        """Whether it has several values, as a tuple."""
+        return isinstance(self.shape, ListOf)
+
+    @property
+    def default_text(self) -> str:
+        """The default as documents write it."""
+        values = self.default if self.many else (self.default,)
+        texts = [self.text.format(value) for value in values if value not in (None, MISSING)]
+        return self.without or " ".join(texts) or "none"
+
+
+def setting(
+    default: Value,
+    shape: Text | ListOf,
+    meaning: str,
+    *,
+    path: str | None = None,
+    option: Option | None = None,
+    details: str = "",
+    without: str = "",
+    restart: bool = False,
+    warning: Callable[[str], str | None] | None = None,
+) -> Value:
+    """Return an attribute of a dataclass that is a setting; see `Row`."""
+    row = Row("", default, shape, meaning, path, None, details, without, restart, warning)
+    if option is not None:
+        words = f": {', '.join(row.text.words)}" if row.text.words else ""
+        described = replace(
+            option, meaning=meaning + words, details=details, default=row.default_text, repeatable=row.many
+        )
+        row = replace(row, option=described)
+    return field(default=default, metadata={"row": row})
+
+
+def section(of: type[Value]) -> Value:
+    """Return an attribute that is a dataclass of settings."""
+    return field(default_factory=of, metadata={"section": of})
+
+
+def optional_section(of: type[Value]) -> Value | None:
+    """Return an attribute that is a dataclass of settings, or `None` when none of these is given."""
+    return field(default=None, metadata={"section": of})
+
+
+def rows_of(of: type, prefix: str = "") -> Iterator[Row]:
+    """Yield the rows of a dataclass of settings, and of its sections."""
+    for each in fields(of):
+        if row := each.metadata.get("row"):
+            yield replace(row, attribute=prefix + each.name)
+        elif inner := each.metadata.get("section"):
+            yield from rows_of(inner, f"{prefix}{each.name}.")
+
+
+def build(of: type[Value], values: Mapping[str, object], prefix: str = "") -> Value:
+    """Return a dataclass of settings that holds `values` (by dotted attribute), and the defaults for the rest."""
+    given: dict[str, object] = {}
+    for each in fields(cast("Any", of)):
+        name = prefix + each.name
+        if name in values:
+            given[each.name] = values[name]
+        elif "section" in each.metadata and any(key.startswith(f"{name}.") for key in values):
+            given[each.name] = build(each.metadata["section"], values, f"{name}.")
+    return of(**given)

@@ -1,0 +1,97 @@
+"""The generated parts of the documents: the tables of options and fields, and the JSON Schema for editors.
+
+`make reference` writes them; `tests/docs/test_reference.py` fails when they are not as they would be written.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from simple_registry.cli.options import OPTIONS
+from simple_registry.config.kinds import KINDS
+from simple_registry.config.schema import json_schema
+from simple_registry.config.shapes import Fields, ListOf, MapOf, Text
+from support.sources import ROOT
+
+SCHEMA = ROOT / "docs/schema/simple-registry.schema.json"
+REFERENCE = ROOT / "docs/reference.md"
+CONFIGURATION = ROOT / "docs/configuration.md"
+
+
+def generated() -> dict[Path, str]:
+    """Return the whole text of each document with generated parts."""
+    reference = REFERENCE.read_text("utf-8")
+    for kind in KINDS.values():
+        meaning = f"{kind.meaning[0].upper()}{kind.meaning[1:]}.\n\n"
+        reference = _replaced(reference, f"kind {kind.name}", meaning + _table(_fields(kind.spec)))
+    return {
+        REFERENCE: reference,
+        CONFIGURATION: _replaced(CONFIGURATION.read_text("utf-8"), "options", _table(_options())),
+        SCHEMA: json.dumps(json_schema(), indent=2) + "\n",
+    }
+
+
+def _replaced(text: str, name: str, block: str) -> str:
+    """Return a document with another block between two marks."""
+    begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->\n"
+    before, found, rest = text.partition(begin)
+    assert found, f"there is no place for {name}"
+    return before + begin + block + end + rest.partition(end)[2]
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines.insert(1, "|" + "---|" * len(rows[0]))
+    return "\n".join(lines) + "\n"
+
+
+def _options() -> list[tuple[str, ...]]:
+    rows = [("option", "environment variable", "default", "meaning")]
+    for option in OPTIONS:
+        names = [f"`-{name}`" for name in (option.name, *option.aliases)]
+        spelled = names[0] + (f" ({', '.join(names[1:])})" if names[1:] else "")
+        several = "blanks" if option.separator is None else f"`{option.separator}`"
+        variable = f"`{option.variable}`" + (f" (several: separated by {several})" if option.repeatable else "")
+        meaning = option.meaning + ("; may be repeated" if option.repeatable else "")
+        default = option.default if option.default in {"none", "one per core"} else f"`{option.default}`"
+        rows.append((spelled, variable, default, f"{meaning}. {option.details}" if option.details else meaning))
+    return rows
+
+
+def _fields(spec: Fields) -> list[tuple[str, ...]]:
+    return [("field of `spec`", "what", "needed", "without it", "meaning"), *_rows(spec, "")]
+
+
+def _rows(mapping: Fields, prefix: str) -> Iterator[tuple[str, ...]]:
+    for field in mapping.fields:
+        path = prefix + field.name
+        if field.meaning:  # a section of settings has none
+            needed = "yes" if field.required else "one of them" if field.name in mapping.one_of else "no"
+            cells = (f"`{path}`", _described(field.shape), needed, field.default, field.meaning)
+            yield tuple(cell.replace("|", "\\|") for cell in cells)
+        match field.shape:
+            case Fields() as inner:
+                yield from _rows(inner, f"{path}.")
+            case ListOf(inner=Fields() as inner):
+                yield from _rows(inner, f"{path}[].")
+
+
+def _described(shape: Text | ListOf | MapOf | Fields) -> str:
+    match shape:
+        case Text():
+            words = {word.lower(): word for word in reversed(shape.words)}.values()  # in one of their cases
+            return ", ".join(f"`{word}`" for word in reversed(words)) or shape.what
+        case ListOf(inner=Fields()):
+            return "list of mappings"
+        case ListOf():
+            return f"{f'{_described(shape.inner)} or ' if shape.or_one else ''}list of {_described(shape.inner)}"
+        case MapOf():
+            return f"mapping of {shape.key} to {_described(shape.inner)}"
+        case Fields():
+            return "mapping"
+    raise TypeError(shape)
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        path.write_text(text, "utf-8")
