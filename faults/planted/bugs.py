@@ -18,7 +18,7 @@ import apsw
 from faults.planted.races import RACES
 from simple_registry.backends import local
 from simple_registry.cli.main import main
-from simple_registry.content import Content, FileContent, read_content
+from simple_registry.content import Content, LocalFile
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import Digest
 from simple_registry.operations import manifests
@@ -316,12 +316,12 @@ def no_size_check() -> None:
     FilesystemContentStore.open = _open_whatever_is_there
 
 
-async def _open_whatever_is_there(self: FilesystemContentStore, digest: Digest) -> FileContent | None:
+async def _open_whatever_is_there(self: FilesystemContentStore, digest: Digest) -> LocalFile | None:
     path = self._layout.blob(digest)
     rows = apsw.Connection(self._layout.database, flags=apsw.SQLITE_OPEN_READONLY)
     found = rows.execute("SELECT size FROM blobs WHERE digest = ?", (str(digest),)).fetchall()
     rows.close()
-    return FileContent(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240
+    return LocalFile(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240
 
 
 @bug
@@ -329,7 +329,7 @@ def manifests_unchecked() -> None:
     """A manifest is not compared with its digest when it is read."""
 
     async def read(_row: object, content: Content) -> bytes:
-        return await read_content(content)
+        return await content.read()
 
     manifests._read_intact = read
 

@@ -18,6 +18,10 @@ class StorageReadOnly(StorageFault):
     """The disk is read-only, on purpose or after a failure; content is still served."""
 
 
+class ContentGone(StorageFault):
+    """Content went after it was opened, or turned out to be unreadable; a push of it heals that."""
+
+
 class SessionBytesMissing(StorageFault):
     """An upload session has fewer bytes than its row says, so it cannot be resumed."""
 

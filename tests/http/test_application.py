@@ -3,6 +3,7 @@
 import pytest
 
 from simple_registry.current import REQUEST
+from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.wire.exchange import CannotSend, ClientGone
 from simple_registry.wire.heads import RequestRefused
@@ -97,12 +98,13 @@ def logged(memory_front, monkeypatch):
 
 
 def failing(monkeypatch, *errors):
-    """Have sending raise each error in turn, and succeed after them."""
+    """Have sending raise each error in turn, or what a function returns, and succeed after them."""
     pending, send = list(errors), Exchange.send
 
     async def fail(exchange, answer, *further):
         if pending:
-            raise pending.pop(0)
+            error = pending.pop(0)
+            raise error if isinstance(error, Exception) else error()
         await send(exchange, answer, *further)
 
     monkeypatch.setattr(Exchange, "send", fail)
@@ -114,6 +116,37 @@ def test_content_that_cannot_be_sent_becomes_503(memory_front, monkeypatch, logg
     assert (reply.status, reply.codes, reply.header("retry-after")) == (503, ["UNKNOWN"], "1")
     assert logged[-1]["status"] == 503
     assert logged[-1]["note"] == "too many files are open"
+
+
+def test_a_store_that_fails_before_anything_is_sent_becomes_503(memory_front, monkeypatch, logged):
+    failing(monkeypatch, StorageFault("stream content", "the test says no"))
+    assert memory_front.get("/v2/").status == 503
+    assert "the test says no" in logged[-1]["note"]
+
+
+def test_content_that_goes_before_any_of_it_is_sent_is_404(memory_front, monkeypatch):
+    digest = memory_front.push_blob("a", b"content")
+
+    def go():
+        memory_front.kept.write(digest, None)
+        return ContentGone("read content", "somebody removed it")
+
+    failing(monkeypatch, go)
+    reply = memory_front.get(f"/v2/a/blobs/{digest}")
+    assert (reply.status, reply.codes) == (404, ["BLOB_UNKNOWN"])
+
+
+def test_content_that_is_replaced_before_any_of_it_is_sent_is_sent(memory_front, monkeypatch):
+    digest = memory_front.push_blob("a", b"content")
+    failing(monkeypatch, ContentGone("read content", "a push replaced it"))
+    assert memory_front.get(f"/v2/a/blobs/{digest}").body == b"content"
+
+
+def test_content_that_goes_again_and_again_becomes_503(memory_front, monkeypatch, logged):
+    digest = memory_front.push_blob("a", b"content")
+    failing(monkeypatch, *[ContentGone("read content", "it went")] * 2)
+    assert memory_front.get(f"/v2/a/blobs/{digest}").status == 503
+    assert logged[-1]["note"] == "cannot read content: it went"
 
 
 def test_a_client_that_left_before_its_answer_is_logged_as_499(memory_front, monkeypatch, logged):

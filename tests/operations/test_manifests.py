@@ -6,7 +6,8 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from simple_registry.content import BytesContent, FileContent, read_content
+from simple_registry.content import InMemory, LocalFile
+from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
@@ -135,14 +136,14 @@ def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
     with pytest.raises(ManifestUnknown):
         front.run(manifests.pull(A, V1))
     push_image(front, "a", "v1")
-    assert front.run(manifests.pull(A, V1))[1] == BytesContent(data)
+    assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
 
 
 def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
-    assert front.run(manifests.pull(A, V1))[1] == BytesContent(data)
-    monkeypatch.setattr(module, "read_content", None)
-    assert front.run(manifests.pull(A, V1))[1] == BytesContent(data)
+    assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
+    monkeypatch.setattr(module, "_read_intact", None)
+    assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
 
 
 @pytest.mark.parametrize("size", [100, IN_MEMORY, IN_MEMORY + 1, 200_000])
@@ -154,8 +155,8 @@ def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
     data = encode(image(annotations={"filler": "x" * max(0, size - len(empty))}))
     disk_front.push_manifest("a", "v1", data)
     _row, content = disk_front.run(manifests.pull(A, V1))
-    assert isinstance(content, FileContent) is (len(data) > IN_MEMORY)
-    assert disk_front.run(read_content(content)) == data
+    assert isinstance(content, LocalFile) is (len(data) > IN_MEMORY)
+    assert disk_front.run(content.read()) == data
     assert disk_front.get("/v2/a/manifests/v1").body == data
 
 
@@ -178,14 +179,18 @@ def test_a_damaged_manifest_is_unknown_to_every_request_until_it_is_pushed_again
     assert [front.get(path).body for path in paths] == [data, data]
 
 
-def test_a_manifest_that_cannot_be_read_is_unknown(front, manifests, monkeypatch):
+@pytest.mark.parametrize(("fault", "error"), [(ContentGone, ManifestUnknown), (StorageFault, StorageFault)])
+def test_a_manifest_that_cannot_be_read_is_unknown_and_a_store_that_fails_is_not_absence(
+    front, manifests, monkeypatch, fault, error
+):
     push_image(front, "a", "v1")
 
     async def fail(_content):
-        raise PermissionError
+        raise fault("read content", "the test says no")
 
-    monkeypatch.setattr(module, "read_content", fail)
-    with pytest.raises(ManifestUnknown):
+    for kind in (InMemory, LocalFile):
+        monkeypatch.setattr(kind, "read", fail)
+    with pytest.raises(error):
         front.run(manifests.pull(A, V1))
 
 

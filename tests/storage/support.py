@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from simple_registry.content import read_content, stream_of
+from simple_registry.content import stream_of
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
@@ -53,7 +53,7 @@ class Stores:
 
     async def read(self, digest: Digest) -> bytes | None:
         content = await self.content.open(digest)
-        return None if content is None else await read_content(content)
+        return None if content is None else await content.read()
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -10,7 +10,6 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -34,8 +33,8 @@ from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from simple_registry.operations.uploads import new_session_id
 from simple_registry.services import Logins, Trust, build_services
 from simple_registry.upstream.protocols import UpstreamFault
-from simple_registry.wire.answers import Answer, FileSpan, Parts, Unsent
-from simple_registry.wire.exchange import CannotSend, Client
+from simple_registry.wire.answers import Answer, Part, Parts, Unsent
+from simple_registry.wire.exchange import Client
 from simple_registry.wire.heads import HeadParser, RequestHead, RequestRefused
 from support.access import ADMINISTRATOR, PASSWORD, PASSWORD_HASH, rules as rules_of
 from support.stores import Kept
@@ -143,10 +142,7 @@ class Exchange:
         if answer.status not in {204, 304}:
             headers.append(("content-length", str(answer.size)))
         pieces = content.pieces if isinstance(content, Parts) else () if isinstance(content, Unsent) else (content,)
-        try:
-            body = b"".join(piece if isinstance(piece, bytes) else _part(piece) for piece in pieces)
-        except OSError as error:
-            raise CannotSend(str(error)) from error
+        body = b"".join([piece if isinstance(piece, bytes) else await _bytes_of(piece) for piece in pieces])
         if self.head.method == "HEAD":
             body = b""
         else:
@@ -154,8 +150,8 @@ class Exchange:
         self.reply = Reply(answer.status, tuple(headers), body, self.body.received)
 
 
-def _part(piece: FileSpan) -> bytes:
-    return Path(piece.file.path).read_bytes()[piece.span.start : piece.span.stop]
+async def _bytes_of(part: Part) -> bytes:
+    return b"".join([piece async for piece in part.content.stream(part.span)])
 
 
 @dataclass(slots=True)

@@ -17,8 +17,9 @@ from typing import Any
 
 import uvloop
 
-from simple_registry.content import ContentInterrupted, FileContent, Span
-from simple_registry.wire.answers import Content, FileSpan, Parts
+from simple_registry.content import ContentInterrupted, LocalFile, Span
+from simple_registry.faults import StorageFault
+from simple_registry.wire.answers import AnswerContent, Part, Parts, size_of
 from simple_registry.wire.exchange import BodyTooSlow, CannotSend, Client, ClientGone
 from simple_registry.wire.limits import WireLimits
 from simple_registry.wire.server import WireServer
@@ -32,16 +33,12 @@ class Answer:
     """An answer of the test application."""
 
     status: int
-    content: Content = b""
+    content: AnswerContent = b""
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
 
     @property
     def size(self) -> int:
-        return len(self.content) if isinstance(self.content, bytes) else _size(self.content)
-
-
-def _size(content: Content) -> int:
-    return content.span.size if isinstance(content, FileSpan) else content.size
+        return size_of(self.content)
 
 
 @dataclass
@@ -90,10 +87,10 @@ class Application:
             return Answer(200, b"x" * self.size)
         if head.path in {"/file", "/parts"}:
             assert self.path is not None
-            whole = FileSpan(FileContent(str(self.path), self.size), Span(0, self.size))
+            whole = Part(LocalFile(str(self.path), self.size), Span(0, self.size))
             if head.path == "/file":
                 return Answer(200, whole)
-            part = FileSpan(whole.file, Span(1, self.size - 1))
+            part = Part(whole.content, Span(1, self.size - 1))
             return Answer(206, Parts([b"begin", part, b"end"], 8 + part.span.size))
         said = {
             "method": head.method,
@@ -108,7 +105,7 @@ class Application:
     async def _send(self, exchange: Any, answer: Answer) -> None:
         try:
             await exchange.send(answer)
-        except CannotSend as error:
+        except (CannotSend, StorageFault) as error:
             self.unsent.append(error)
             await exchange.send(Answer(503, b'{"cannot":"send"}'))
         except ClientGone as error:

@@ -1,12 +1,12 @@
-"""The bytes of an answer's head, and files that are opened for it."""
+"""The bytes of an answer's head, and the size of its content."""
 
 import re
 
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.content import FileContent, Span
-from simple_registry.wire.answers import FileSpan, OpenSpan, Parts, head_of
+from simple_registry.content import InMemory, Span
+from simple_registry.wire.answers import Part, Parts, Unsent, head_of, size_of
 
 
 def test_a_head_has_its_lines_in_order():
@@ -39,41 +39,9 @@ def test_no_value_can_begin_a_line_of_its_own(kind, value):
         assert head_of(200, headers, 0, last=False).count(b"\r\n") == 6
 
 
-@pytest.fixture
-def span(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(bytes(range(256)) * 100)
-    opened = OpenSpan(FileSpan(FileContent(str(path), 25_600), Span(10, 20)))
-    yield opened
-    opened.close()
+PART = Part(InMemory(b"content"), Span(2, 5))
 
 
-def test_a_file_is_read_from_memory_and_from_the_disk(span):
-    assert (span.start, span.stop) == (10, 20)
-    assert span.load(256, 256) == bytes(range(256))
-    assert span.read_cached(256, 256) == bytes(range(256))
-    assert span.is_cached(0, 25_600)
-
-
-def test_what_the_file_does_not_have_is_not_cached(span):
-    assert span.read_cached(25_600, 1) is None
-    assert not span.is_cached(0, 25_601)
-
-
-@pytest.mark.parametrize("kind", ["absent", "link", "directory"])
-def test_only_regular_names_are_opened(tmp_path, kind):
-    path = tmp_path / "file"
-    if kind == "link":
-        path.symlink_to(tmp_path / "file2")
-        (tmp_path / "file2").touch()
-    if kind == "directory":
-        path.mkdir()
-        opened = OpenSpan(FileSpan(FileContent(str(path), 1), Span(0, 1)))  # reading it fails, which is found later
-        opened.close()
-        return
-    with pytest.raises(OSError, match=r"No such file|symbolic links"):
-        OpenSpan(FileSpan(FileContent(str(path), 1), Span(0, 1)))
-
-
-def test_parts_are_their_pieces():
-    assert list(Parts([b"a", b"b"], 2)) == [b"a", b"b"]
+@pytest.mark.parametrize(("content", "size"), [(b"four", 4), (PART, 3), (Parts([b"a", PART], 4), 4), (Unsent(9), 9)])
+def test_content_of_each_kind_has_a_size(content, size):
+    assert size_of(content) == size

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from simple_registry.content import FileContent, Span
-from simple_registry.wire.answers import FileSpan
+from simple_registry.content import LocalFile, Span
+from simple_registry.wire.answers import Part
 from simple_registry.wire.budget import Budget
 from simple_registry.wire.connection import MAX_PIPELINED, SMALL_READ
 from simple_registry.wire.framing import Chunked
@@ -100,7 +100,7 @@ def test_a_fast_reader_over_tls_gives_others_a_turn(tmp_path):
             may_open=lambda: True,
             run=lambda call, *args: loop.run_in_executor(None, call, *args),
         )
-        span = FileSpan(FileContent(str(path), 32 * MIB), Span(0, 32 * MIB))
+        span = Part(LocalFile(str(path), 32 * MIB), Span(0, 32 * MIB))
         sending = loop.create_task(Sender(shared, Eager(), lambda: None, secure=True).send(b"head", span, "a"))
         loop.call_soon(turn)
         await sending

@@ -2,12 +2,15 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from simple_registry.content import FileContent, Span
-from simple_registry.wire.answers import FileSpan, Parts, Unsent
+from simple_registry.content import LocalFile, Span
+from simple_registry.faults import ContentGone
+from simple_registry.wire.answers import Part, Parts, Unsent
 from simple_registry.wire.exchange import CannotSend, ClientGone
+from simple_registry.wire.files import OpenFile, OpenFiles
 from simple_registry.wire.limits import WireLimits
 from support.wire import Answer, Application, get, read_all, read_answer, split
 
@@ -44,7 +47,40 @@ def file(tmp_path):
 
 
 def part(path, start, stop):
-    return FileSpan(FileContent(str(path), SIZE), Span(start, stop))
+    return Part(LocalFile(str(path), SIZE), Span(start, stop))
+
+
+@pytest.fixture
+def opened(file):
+    opened = OpenFile(LocalFile(str(file), SIZE))
+    yield opened
+    opened.close()
+
+
+def test_a_file_is_read_from_memory_and_from_the_disk(opened, file):
+    piece = file.read_bytes()[256:512]
+    assert opened.load(256, 256) == piece
+    assert opened.read_cached(256, 256) == piece
+    assert opened.is_cached(0, SIZE)
+
+
+def test_what_the_file_does_not_have_is_gone_and_not_cached(opened):
+    assert opened.read_cached(SIZE, 1) is None
+    assert not opened.is_cached(0, SIZE + 1)
+    with pytest.raises(ContentGone):
+        opened.load(SIZE - 1, 2)
+
+
+def test_the_files_of_an_answer_are_opened_once_each_and_closed_together(tmp_path, file):
+    shared = SimpleNamespace(open_files=0, may_open=lambda: shared.open_files < 2)
+    files, first, second = OpenFiles(shared), LocalFile(str(file), SIZE), LocalFile(str(file), SIZE, 2)
+    assert files.open(first) is files.open(first)
+    assert files.open(second) is not files.open(first)
+    assert shared.open_files == 2
+    with pytest.raises(CannotSend, match="too many files"):
+        files.open(LocalFile(str(tmp_path / "another"), 1))
+    files.close()
+    assert shared.open_files == 0
 
 
 SPANS = [(0, 1), (SIZE - 1, SIZE), (0, SIZE), (1, 65_537), (0, 65_536), (0, 65_537), (MIB, 2 * MIB), (MIB - 1, MIB + 1)]
@@ -119,7 +155,7 @@ def test_the_answer_to_a_head_needs_no_file(wire, library, tmp_path):
 def test_nothing_is_sent_when_a_later_part_is_missing(wire, library, file, tmp_path):
     library.answers["/parts"] = in_parts(b"begin", part(file, 0, SIZE), part(tmp_path / "absent", 0, SIZE))
     assert split(wire.send(get("/parts", close=True)))[0] == 503
-    assert isinstance(library.unsent[0], CannotSend)
+    assert isinstance(library.unsent[0], ContentGone)
     wire.until(lambda: wire.server.open_files == 0)
 
 

@@ -7,12 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from simple_registry.content import FileContent, Span
-from simple_registry.wire.answers import FileSpan, Parts
+from simple_registry.content import InMemory, LocalFile, Span
+from simple_registry.faults import ContentGone, StorageFault
+from simple_registry.wire.answers import Part, Parts
 from simple_registry.wire.budget import Budget
 from simple_registry.wire.exchange import CannotSend, ClientGone
 from simple_registry.wire.limits import WireLimits
 from simple_registry.wire.sender import Sender
+from support.content import Streamed
 
 MIB = 1024 * 1024
 
@@ -56,7 +58,7 @@ def file(tmp_path):
 
 
 def part(path, start, stop):
-    return FileSpan(FileContent(str(path), path.stat().st_size if path.exists() else stop), Span(start, stop))
+    return Part(LocalFile(str(path), path.stat().st_size if path.exists() else stop), Span(start, stop))
 
 
 @pytest.mark.parametrize("size", [0, 10, 100_000, 3 * MIB])
@@ -102,7 +104,7 @@ def test_a_file_that_cannot_be_sent_by_the_kernel_is_copied(pair, file, monkeypa
 def test_nothing_is_sent_of_an_answer_whose_file_cannot_be_opened(pair, tmp_path, file):
     async def scenario():
         made, shared, lost = sender(pair)
-        with pytest.raises(CannotSend):
+        with pytest.raises(ContentGone):
             await made.send(b"head", Parts([b"a", part(file, 0, 5), part(tmp_path / "absent", 0, 5)], 11), "a")
         made, shared, lost = sender(pair, may_open=False)
         with pytest.raises(CannotSend, match="too many files"):
@@ -110,6 +112,103 @@ def test_nothing_is_sent_of_an_answer_whose_file_cannot_be_opened(pair, tmp_path
         with pytest.raises(BlockingIOError):
             pair[1].recv(1)
         assert (shared.open_files, lost) == (0, [])
+
+    asyncio.run(scenario())
+
+
+def whole(content):
+    return Part(content, Span(0, content.size))
+
+
+@pytest.mark.parametrize("content", [InMemory, Streamed])
+@pytest.mark.parametrize("span", [(0, 3 * MIB), (5, 6), (100, 200_100), (7, 7)])
+def test_a_part_of_any_content_follows_its_head(pair, content, span):
+    async def scenario():
+        made, shared, _ = sender(pair)
+        data = os.urandom(3 * MIB)
+        sending = asyncio.ensure_future(made.send(b"head", Part(content(data), Span(*span)), "a"))
+        assert await receive(pair[1], 4 + span[1] - span[0]) == b"head" + data[slice(*span)]
+        await sending
+        assert shared.budget.held == 0
+
+    asyncio.run(scenario())
+
+
+def test_pieces_of_every_kind_follow_each_other(pair, file):
+    async def scenario():
+        made, _, _ = sender(pair)
+        stream = Streamed(bytes(range(256)))
+        pieces = [b"-", part(file, 3, 9), Part(stream, Span(1, 4)), Part(InMemory(b"memory"), Span(0, 3)), b"+"]
+        await made.send(b"head", Parts(pieces, 14), "a")
+        assert await receive(pair[1], 18) == b"head-" + file.read_bytes()[3:9] + b"\1\2\3mem+"
+        assert stream.closed == 1
+
+    asyncio.run(scenario())
+
+
+FAULT = StorageFault("stream content", "the test says no")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (Streamed(b"four", stop=0, fault=FAULT), StorageFault),
+        (Streamed(b"four", stop=0), ContentGone),
+        (Streamed(b"four", piece=100, stop=0, extra=b"fifth"), StorageFault),
+    ],
+)
+def test_nothing_is_sent_of_a_stream_that_fails_at_once(pair, content, fault):
+    async def scenario():
+        made, shared, lost = sender(pair)
+        with pytest.raises(fault):
+            await made.send(b"head", Parts([b"a", whole(content)], 5), "a")
+        with pytest.raises(BlockingIOError):
+            pair[1].recv(1)
+        assert (shared.budget.held, lost, content.closed) == (0, [], len(content.begun))
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "how", [{"stop": MIB, "fault": FAULT}, {"stop": MIB}, {"extra": b"more"}], ids=["fails", "short", "long"]
+)
+def test_a_stream_that_fails_after_its_beginning_ends_the_connection(pair, how):
+    async def scenario():
+        made, shared, lost = sender(pair)
+        content = Streamed(bytes(2 * MIB), **how)
+        sending = asyncio.ensure_future(made.send(b"head", whole(content), "a"))
+        await receive(pair[1], 4 + MIB - 64 * 1024 if "stop" in how else 4 + 2 * MIB)
+        with pytest.raises(ClientGone) as gone:
+            await sending
+        assert gone.value.begun
+        assert (shared.budget.held, lost, content.closed) == (0, [True], 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_is_not_read_ahead_of_a_slow_client_and_is_closed_when_it_leaves(pair):
+    async def scenario():
+        made, shared, _ = sender(pair)
+        content = Streamed(bytes(20 * MIB), piece=MIB)
+        sending = asyncio.ensure_future(made.send(b"head", whole(content), "a"))
+        await asyncio.sleep(0)  # it goes on until the socket takes no more
+        assert made.deadline < float("inf")
+        assert 0 < shared.budget.held <= MIB
+        made.close()
+        with pytest.raises(ClientGone):
+            await sending
+        assert (shared.budget.held, content.closed) == (0, 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_whose_unread_piece_finds_no_room_is_given_up(pair):
+    async def scenario():
+        made, shared, lost = sender(pair, total=1000)
+        content = Streamed(bytes(20 * MIB), piece=MIB)
+        with pytest.raises(ClientGone, match="no room"):
+            await made.send(b"head", whole(content), "a")
+        assert (shared.budget.held, lost, content.closed) == (0, [True], 1)
 
     asyncio.run(scenario())
 

@@ -7,12 +7,13 @@ access log.
 import asyncio
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from simple_registry.authentication.recent_logins import ConnectionLogin
 from simple_registry.clock import Clock
 from simple_registry.current import REQUEST
+from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.dispatch import Dispatcher, Outcome
 from simple_registry.http.messages import NO_BODY, Request, Response
@@ -77,11 +78,7 @@ class HttpApplication:
         REQUEST.set(request.id)
         outcome = Outcome(CLIENT_GONE, note="ended before it was answered")
         try:
-            await self._dispatcher.dispatch(request, outcome)
-            response = outcome.response
-            # Most answers are reads that succeeded; asking the audit log about them would cost as much as counting.
-            if self._audit is not None and (response.events or response.status > HTTPStatus.BAD_REQUEST):
-                self._audit(request, outcome)
+            await self._dispatch(request, outcome)
             await self._send(exchange, request, outcome)
         except asyncio.CancelledError:
             # The process ends: whether a write under way takes effect is not known here.
@@ -113,17 +110,36 @@ class HttpApplication:
         headers = [*response.headers, *EVERYWHERE, ("x-request-id", request.id)]
         return Response(response.status, headers, response.content)
 
+    async def _dispatch(self, request: Request, outcome: Outcome) -> None:
+        await self._dispatcher.dispatch(request, outcome)
+        response = outcome.response
+        # Most answers are reads that succeeded; asking the audit log about them would cost as much as counting.
+        if self._audit is not None and (response.events or response.status > HTTPStatus.BAD_REQUEST):
+            self._audit(request, outcome)
+
     async def _send(self, exchange: Exchange, request: Request, outcome: Outcome) -> None:
+        further = (*EVERYWHERE, ("x-request-id", request.id))
         try:
             try:
-                await exchange.send(outcome.response, *EVERYWHERE, ("x-request-id", request.id))
-            except CannotSend as cause:
+                await self._send_content(exchange, request, outcome, further)
+            except (CannotSend, StorageFault) as cause:
                 outcome.response, outcome.note = problem_response(request, Unavailable()), str(cause)
-                await exchange.send(outcome.response, *EVERYWHERE, ("x-request-id", request.id))
+                await exchange.send(outcome.response, *further)
         except ClientGone as cause:
             outcome.note = str(cause)
             if not cause.begun:
                 outcome.response = CLIENT_GONE
+
+    async def _send_content(
+        self, exchange: Exchange, request: Request, outcome: Outcome, further: Sequence[tuple[str, str]]
+    ) -> None:
+        try:
+            await exchange.send(outcome.response, *further)
+        except ContentGone:
+            # The content went after it was opened, and nothing has left yet. A push may have replaced it by now;
+            # otherwise the handler does not find it either, and this is a 404.
+            await self._dispatch(request, outcome)
+            await exchange.send(outcome.response, *further)
 
     def _next_id(self) -> str:
         return f"{self._id_prefix}-{next(self._ids):x}"

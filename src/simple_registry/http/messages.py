@@ -11,11 +11,11 @@ import msgspec
 from simple_registry.authentication.recent_logins import ConnectionLogin
 from simple_registry.http.events import Event
 from simple_registry.oci.errors import Unsupported
-from simple_registry.wire.answers import Content, FileSpan, Parts, Unsent
+from simple_registry.wire.answers import AnswerContent, Part, Parts, Unsent, size_of
 from simple_registry.wire.body import NO_BODY
 from simple_registry.wire.exchange import Body
 
-__all__ = ["NO_BODY", "Body", "FileSpan", "Headers", "Parts", "Query", "QueryInvalid", "Request", "Response", "Unsent"]
+__all__ = ["NO_BODY", "Body", "Headers", "Part", "Parts", "Query", "QueryInvalid", "Request", "Response", "Unsent"]
 
 Headers = list[tuple[str, str]]
 """Headers that are put together."""
@@ -90,13 +90,11 @@ class Response(msgspec.Struct, frozen=True):
 
     status: int
     headers: Sequence[tuple[str, str]] = ()
-    content: Content = b""
+    content: AnswerContent = b""
     events: Sequence[Event] = ()
-    """What was changed before this could be said."""
+    """Changes made by the request, for the audit log."""
 
     @property
     def size(self) -> int:
         """Bytes of content."""
-        if isinstance(self.content, bytes):
-            return len(self.content)
-        return self.content.span.size if isinstance(self.content, FileSpan) else self.content.size
+        return size_of(self.content)

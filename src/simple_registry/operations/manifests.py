@@ -9,7 +9,8 @@ from itertools import islice
 
 import msgspec
 
-from simple_registry.content import BytesContent, Content, read_content
+from simple_registry.content import Content, InMemory
+from simple_registry.faults import ContentGone
 from simple_registry.oci.descriptors import Descriptor
 from simple_registry.oci.digests import CANONICAL, Digest, digest_of
 from simple_registry.oci.errors import (
@@ -122,20 +123,19 @@ class Manifests:
         content = await self._content.open(row.digest)
         if content is None or content.size != row.size:
             raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone or damaged")
-        kept = self.cache.find(row.digest, content)
-        if kept is None:
-            kept = await self._verify(row, content)
-            self.cache.keep(row.digest, content, kept)
-        return kept
+        return self.cache.find(row.digest, content) or await self._verify(row, content)
 
     async def _verify(self, row: StoredManifest, content: Content) -> Content:
-        """Return the content of a manifest as it is kept, once its bytes have been compared with its digest."""
-        if row.size <= IN_MEMORY:
-            return BytesContent(await _read_intact(row, content))
-        # Many clients that ask for large manifests at once must not have as many of them read into memory.
-        async with self._large_reads:
-            await _read_intact(row, content)
-        return content
+        """Return the content of a manifest whose bytes hash to its digest, from memory unless it is large."""
+        if row.size > IN_MEMORY:
+            # Many clients that ask for large manifests at once must not have as many of them read into memory.
+            async with self._large_reads:
+                await _read_intact(row, content)
+            self.cache.keep(row.digest, content, None)
+            return content
+        kept = InMemory(await _read_intact(row, content))
+        self.cache.keep(row.digest, content, kept)
+        return kept
 
     def turn(self, size: int) -> AbstractAsyncContextManager[object]:
         """Return what to hold while a manifest of `size` bytes is put: large ones wait for each other."""
@@ -281,8 +281,8 @@ async def _read_intact(row: StoredManifest, content: Content) -> bytes:
     Raises: ManifestUnknown when it is damaged, or went while it was read.
     """
     try:
-        data = await read_content(content)
-    except OSError as error:
+        data = await content.read()
+    except ContentGone as error:
         note = f"its row stands but its content cannot be read: {error}"
         raise ManifestUnknown(reference=str(row.digest), note=note) from error
     digest, algorithm = row.digest, row.digest.algorithm

@@ -1,17 +1,14 @@
-"""Answers: a status, headers, and content in memory or in files; and the bytes of their heads.
+"""Answers: a status, headers, and content from memory or from a store; and the bytes of their heads."""
 
-Files are opened before a head leaves, so that one that cannot be opened becomes another answer.
-"""
-
-import os
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Protocol
 
-from simple_registry.content import FileContent, Span
+import msgspec
+
+from simple_registry.content import Content, Span
 
 Headers = Sequence[tuple[str, str]]
 
@@ -22,40 +19,37 @@ WITHOUT_CONTENT = frozenset({204, 304})
 """Statuses of answers that never have content (RFC 9110, section 6.4.1)."""
 
 
-# O_NONBLOCK and O_NOFOLLOW: a named pipe or a link may have taken the file's name since it was looked up.
-_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+class Part(msgspec.Struct, frozen=True):
+    """Part of some content, or all of it."""
 
-_RWF_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
-"""Linux's flag for reads that succeed only from memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileSpan:
-    """Part of a file."""
-
-    file: FileContent
+    content: Content
     span: Span
 
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.span.stop - self.span.start
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+
+class Parts(msgspec.Struct, frozen=True):
     """Content of several pieces, `size` bytes together."""
 
-    pieces: Sequence[bytes | FileSpan]
+    pieces: Sequence[bytes | Part]
     size: int
 
-    def __iter__(self) -> Iterator[bytes | FileSpan]:
-        return iter(self.pieces)
 
-
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(msgspec.Struct, frozen=True):
     """Content of `size` bytes that the answer to a HEAD only announces."""
 
     size: int
 
 
-Content = bytes | FileSpan | Parts | Unsent
+AnswerContent = bytes | Part | Parts | Unsent
+
+
+def size_of(content: AnswerContent) -> int:
+    """Return the bytes of an answer's content."""
+    return len(content) if isinstance(content, bytes) else content.size
 
 
 class Answer(Protocol):
@@ -72,7 +66,7 @@ class Answer(Protocol):
         ...
 
     @property
-    def content(self) -> Content:
+    def content(self) -> AnswerContent:
         """The content."""
         ...
 
@@ -114,39 +108,3 @@ def _status_line(status: int) -> str:
 @lru_cache(maxsize=1)
 def _date(second: int) -> str:
     return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))  # in the C locale, which no code changes
-
-
-class OpenSpan:
-    """Part of an open file, which is closed by `close`."""
-
-    def __init__(self, part: FileSpan) -> None:
-        """Open the file.
-
-        Raises: OSError.
-        """
-        self.fd = os.open(part.file.path, _OPEN_FLAGS)
-        self.start, self.stop = part.span
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self.fd)
-
-    def read_cached(self, start: int, size: int) -> bytes | None:
-        """Return bytes of the file if the kernel has them in memory, so that no disk is waited for."""
-        if _RWF_NOWAIT is None:
-            return None
-        buffer = bytearray(size)
-        try:
-            read = os.preadv(self.fd, [buffer], start, _RWF_NOWAIT)
-        except OSError:
-            return None
-        return bytes(buffer) if read == size else None
-
-    def is_cached(self, start: int, stop: int) -> bool:
-        """Return whether the first and the last byte of a piece are in memory; mostly, all between them are too."""
-        return self.read_cached(start, 1) is not None and self.read_cached(stop - 1, 1) is not None
-
-    def load(self, start: int, size: int) -> bytes:
-        """Return bytes of the file, from the disk if need be, and have the kernel fetch as many after them."""
-        os.posix_fadvise(self.fd, start + size, size, os.POSIX_FADV_WILLNEED)
-        return os.pread(self.fd, size, start)

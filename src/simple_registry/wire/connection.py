@@ -327,7 +327,7 @@ class Connection:
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         """Send the one answer to the present request; return when the kernel has its last byte.
 
-        Raises: CannotSend, ClientGone.
+        Raises: as `Sender.send`.
         """
         if self._state is State.CLOSED:
             raise ClientGone("the client left before its answer", begun=False)

@@ -113,7 +113,7 @@ class Exchange(Protocol):
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         """Send the one answer, with `further` header lines; return when its last byte has left.
 
-        Raises: CannotSend, ClientGone.
+        Raises: ClientGone; while another answer may still be sent: CannotSend, ContentGone, StorageFault.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Writes the answers of one connection: from memory, from files by `sendfile`, and piece by piece over TLS.
+"""Writes the answers of one connection: from memory, from files by `sendfile`, and piece by piece what a store streams.
 
 What the client does not read at once is held for it, counted by the budget, and waited for at the least rate.
 """
@@ -11,10 +11,14 @@ import socket
 import ssl
 import struct
 import termios
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, closing
 
-from simple_registry.wire.answers import Content, FileSpan, OpenSpan, Parts
+from simple_registry.content import InMemory, LocalFile, Span
+from simple_registry.faults import ContentGone, StorageFault
+from simple_registry.wire.answers import Part, Parts
 from simple_registry.wire.exchange import CannotSend, ClientGone
+from simple_registry.wire.files import OpenFile, OpenFiles
 from simple_registry.wire.progress import Progress
 from simple_registry.wire.shared import KIB, NEVER, Shared
 
@@ -62,22 +66,27 @@ class Sender:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(ClientGone("the client did not read its answer", begun=self._begun))
 
-    async def send(self, head: bytes, content: Content, account: str | None) -> None:
+    async def send(self, head: bytes, content: bytes | Part | Parts, account: str | None) -> None:
         """Send an answer; bytes that are held for the client count under `account`.
 
-        Raises: CannotSend, ClientGone.
+        Raises: ClientGone; CannotSend, ContentGone and StorageFault only while nothing of the answer has left.
         """
         self._begun, self._progress = False, None
-        if not isinstance(content, bytes):
-            assert isinstance(content, FileSpan | Parts)  # noqa: S101 (what is unsent never comes here)
-            await self._send_files(head, content, account)
-        elif len(content) <= ONE_WRITE:
-            await self.write(head + content, account)
-        else:
-            await self._send_large(head, content, account)
+        match content:
+            case bytes():
+                await self._send_memory(head, content, account)
+            case Part(InMemory(data), (start, stop)):
+                await self._send_memory(head, data[start:stop], account)
+            case Part():
+                await self._send_pieces(head, (content,), account)
+            case Parts(pieces):
+                await self._send_pieces(head, pieces, account)
 
-    async def _send_large(self, head: bytes, content: bytes, account: str | None) -> None:
-        """Send content from memory that stays there until the client has read it."""
+    async def _send_memory(self, head: bytes, content: bytes, account: str | None) -> None:
+        """Send content that stays in memory until the client has read it."""
+        if len(content) <= ONE_WRITE:
+            await self.write(head + content, account)
+            return
         if not self._shared.budget.take(account, len(content)):
             raise CannotSend("too much of earlier answers has not been read")
         try:
@@ -86,46 +95,59 @@ class Sender:
         finally:
             self._shared.budget.release(account, len(content))
 
-    # ---------------------------------------------------------------- files
+    async def _send_pieces(self, before: bytes, pieces: Sequence[bytes | Part], account: str | None) -> None:
+        """Send pieces one after another, with `before` in front of them, each in the fastest way that its kind allows.
 
-    async def _send_files(self, head: bytes, content: FileSpan | Parts, account: str | None) -> None:
-        pieces = content.pieces if isinstance(content, Parts) else (content,)
-        opened: dict[str, OpenSpan] = {}
-        try:
-            for piece in pieces:
-                if isinstance(piece, FileSpan) and piece.file.path not in opened:
-                    opened[piece.file.path] = self._open(piece)
-            before = head
-            for piece in pieces:
-                if isinstance(piece, bytes):
-                    before += piece
-                else:
-                    await self._send_span(before, opened[piece.file.path], piece.span, account)
-                    before = b""
-            if before:
-                await self.write(before, account)
-        except OSError as error:
-            if self._begun:
-                raise self._gone(error) from error
-            raise CannotSend(f"a file cannot be read: {error.strerror}") from error
-        finally:
-            for span in opened.values():
-                span.close()
-            self._shared.open_files -= len(opened)
-
-    def _open(self, piece: FileSpan) -> OpenSpan:
-        """Open a file.
-
-        Raises: CannotSend, OSError.
+        Once bytes have left, content that fails or is too short ends the connection, so that the client notices.
         """
-        if not self._shared.may_open():
-            raise CannotSend("too many files are open")
-        span = OpenSpan(piece)
-        self._shared.open_files += 1
-        return span
+        with closing(OpenFiles(self._shared)) as files:
+            try:
+                for piece in pieces:
+                    match piece:
+                        case Part(LocalFile() as file):
+                            files.open(file)  # all of them before anything leaves
+                for piece in pieces:
+                    match piece:
+                        case bytes():
+                            before += piece
+                            continue
+                        case Part(LocalFile() as file, span):
+                            await self._send_file(before, files.open(file), span, account)
+                        case Part(content, span):
+                            await self._send_stream(before, content.stream(span), span.size, account)
+                    before = b""
+                if before:
+                    await self.write(before, account)
+            except StorageFault as fault:
+                if not self._begun:
+                    raise
+                raise self._gone(fault) from fault
 
-    async def _send_span(self, before: bytes, file: OpenSpan, span: tuple[int, int], account: str | None) -> None:
-        """Send some bytes, and part of a file after them."""
+    # ---------------------------------------------------------------- content of a store
+
+    async def _send_stream(
+        self, before: bytes, stream: AsyncGenerator[bytes, None], size: int, account: str | None
+    ) -> None:
+        """Send what a store streams. What the client does not take at once is held for it, one piece at a time."""
+        sent = turn = 0
+        async with aclosing(stream):
+            async for piece in stream:
+                sent += len(piece)
+                if sent > size:
+                    raise StorageFault("stream content", f"more than {size} bytes came")
+                # `before` waits for the first piece: a store that fails at once can still get another answer.
+                await self.write(before + piece, account)
+                before = b""
+                if sent - turn >= TURN:
+                    turn = sent
+                    await asyncio.sleep(0)
+        if sent < size:
+            raise ContentGone("stream content", f"{sent} of {size} bytes came")
+        if before:
+            await self.write(before, account)
+
+    async def _send_file(self, before: bytes, file: OpenFile, span: Span, account: str | None) -> None:
+        """Send part of a file."""
         start, stop = span
         if self._secure or stop - start <= ONE_WRITE:
             await self._copy(before, file, start, stop, account)
@@ -144,7 +166,7 @@ class Sender:
                 sent = self._sendfile(file, start, cached - start)
             except OSError as error:
                 if error.errno not in _CANNOT_SENDFILE:
-                    raise
+                    raise self._gone(error) from error
                 await self._copy(b"", file, start, stop, account)
                 return
             if not sent:
@@ -156,10 +178,10 @@ class Sender:
                 turn = start
                 await asyncio.sleep(0)
 
-    def _sendfile(self, file: OpenSpan, start: int, size: int) -> int:
+    def _sendfile(self, file: OpenFile, start: int, size: int) -> int:
         """Have the kernel send part of a file; return how many bytes it took, 0 when the client must read first.
 
-        Raises: ClientGone, OSError.
+        Raises: ClientGone, ContentGone, OSError.
         """
         self._require_open()
         try:
@@ -167,11 +189,11 @@ class Sender:
         except WOULD_WAIT:
             return 0
         if not sent:
-            raise OSError(errno.EIO, "a file is shorter than its content was")
+            raise ContentGone("send content", "its file is shorter than it was")
         self._moved(sent)
         return sent
 
-    async def _copy(self, before: bytes, file: OpenSpan, start: int, stop: int, account: str | None) -> None:
+    async def _copy(self, before: bytes, file: OpenFile, start: int, stop: int, account: str | None) -> None:
         """Send part of a file through memory, piece by piece."""
         if start == stop:
             await self.write(before, account)
@@ -188,10 +210,8 @@ class Sender:
                 turn = start
                 await asyncio.sleep(0)
 
-    async def _load(self, file: OpenSpan, start: int, size: int) -> bytes:
+    async def _load(self, file: OpenFile, start: int, size: int) -> bytes:
         data: bytes = await self._shared.run(file.load, start, size)
-        if len(data) < size:
-            raise OSError(errno.EIO, "a file is shorter than its content was")
         return data
 
     # ---------------------------------------------------------------- the socket
@@ -280,10 +300,11 @@ class Sender:
         if self._closed:
             raise ClientGone("the client left before the end of its answer", begun=self._begun)
 
-    def _gone(self, error: OSError) -> ClientGone:
-        """Give the connection up after a failed write; return what to raise."""
+    def _gone(self, error: OSError | StorageFault) -> ClientGone:
+        """Close the connection, since the answer cannot be sent to its end; return what to raise."""
         self._lose()
-        return ClientGone(f"the answer could not be sent: {error.strerror or error}", begun=self._begun)
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        return ClientGone(f"the answer could not be sent: {reason}", begun=self._begun)
 
 
 def _set(waiter: "asyncio.Future[None]") -> None:

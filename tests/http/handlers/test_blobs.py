@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from simple_registry.oci.digests import digest_of
 from support import front
+from support.content import Streamed
 from support.front import Front
 from support.stores import in_memory
 from support.time import SettableClock
@@ -58,7 +59,7 @@ def test_head_reads_no_content(blob, monkeypatch):
     def read(*_):
         raise AssertionError("the content was read")
 
-    monkeypatch.setattr(front, "_part", read)
+    monkeypatch.setattr(front, "_bytes_of", read)
     assert blob.head(PATH).status == 200
 
 
@@ -186,6 +187,60 @@ def test_whatever_is_asked_for_is_what_comes(data, pairs):
         assert (reply.status, reply.body) == (206, wanted[0])
     else:
         assert (reply.status, pieces(reply)) == (206, wanted)
+
+
+# ---------------------------------------------------------------- other stores
+
+URL = "https://objects.example/bucket/key?X-Amz-Signature=secret"
+
+
+@pytest.fixture
+def streaming(blob, monkeypatch):
+    """Return a function that makes the store one that streams, and gives a URL if there is one."""
+    store = blob.kept.stores.content
+    find = store.open
+
+    def make(url=None):
+        async def open_streamed(*args):
+            content = await find(*args)
+            return None if content is None else Streamed(await content.read(), url)
+
+        monkeypatch.setattr(store, "open", open_streamed)
+
+    return make
+
+
+def test_a_blob_that_is_streamed_comes_whole_and_in_parts(blob, streaming):
+    streaming()
+    assert blob.get(PATH).body == DATA
+    assert blob.head(PATH).header("content-length") == str(len(DATA))
+    assert blob.get(PATH, headers={"range": "bytes=5-9"}).body == DATA[5:10]
+    assert pieces(blob.get(PATH, headers={"range": "bytes=0-4,100-199"})) == [DATA[:5], DATA[100:200]]
+
+
+def test_a_whole_blob_with_a_url_is_redirected_there(blob, streaming):
+    streaming(URL)
+    reply = blob.get(PATH)
+    assert (reply.status, reply.location, reply.body) == (307, URL, b"")
+    assert reply.header("cache-control") == "no-store"
+
+
+def test_whatever_else_is_asked_of_a_blob_with_a_url_is_answered_here(blob, streaming):
+    before = blob.head(PATH)
+    streaming(URL)
+    head = blob.head(PATH)
+    assert (head.status, head.stable_headers) == (200, before.stable_headers)
+    part = blob.get(PATH, headers={"range": "bytes=5-9"})
+    assert (part.status, part.body) == (206, DATA[5:10])
+    assert blob.get(PATH, headers={"if-none-match": f'"{DIGEST}"'}).status == 304
+    assert blob.get(PATH, headers={"if-match": '"other"'}).status == 412
+
+
+def test_a_url_is_given_only_for_a_blob_that_may_be_read(blob, streaming):
+    streaming(URL)
+    for reply in (blob.get(PATH, user=None), blob.get(PATH.replace("app", "other"))):
+        assert reply.status in {401, 404}
+        assert reply.header("location") is None
 
 
 # ---------------------------------------------------------------- delete

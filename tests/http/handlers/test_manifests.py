@@ -14,6 +14,7 @@ from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import manifests
 from support.access import binding, rules
+from support.content import Streamed
 from support.documents import (
     CONFIG,
     EMPTY_TYPE,
@@ -69,8 +70,23 @@ def test_head_tells_what_get_would(front):
 def test_head_reads_no_content_that_was_found_intact(front, monkeypatch):
     push_image(front, "team/app", "v1")
     front.get("/v2/team/app/manifests/v1")
-    monkeypatch.setattr(manifests, "read_content", None)
+    monkeypatch.setattr(manifests, "_read_intact", None)
     assert front.head("/v2/team/app/manifests/v1").status == 200
+
+
+@pytest.mark.parametrize("size", [100, 100_000])
+def test_a_manifest_is_never_redirected(front, monkeypatch, size):
+    front.push_blob("team/app", CONFIG)
+    data = encode(image(annotations={"filler": "x" * size}))
+    front.push_manifest("team/app", "v1", data)
+
+    async def open_streamed(*_):
+        return Streamed(data, "https://objects.example/manifest")
+
+    monkeypatch.setattr(front.kept.stores.content, "open", open_streamed)
+    for _ in range(2):
+        reply = front.get("/v2/team/app/manifests/v1")
+        assert (reply.status, reply.body, reply.header("content-type")) == (200, data, OCI)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.content import FileContent
+from simple_registry.content import LocalFile
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
@@ -72,7 +72,7 @@ def test_content_is_a_read_only_file(layout, threads):
     store = FilesystemContentStore(layout, Disk(), threads)
     run(store.put(DIGEST, DATA))
     first = run(store.open(DIGEST))
-    assert first == FileContent(layout.blob(DIGEST), len(DATA), first.version)
+    assert first == LocalFile(layout.blob(DIGEST), len(DATA), first.version)
     run(store.put(DIGEST, DATA))
     assert run(store.open(DIGEST)) != first
     assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444

@@ -1,6 +1,6 @@
 """Content in memory; what it promises stands in the contracts."""
 
-from simple_registry.content import BytesContent
+from simple_registry.content import InMemory
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from storage.support import run
@@ -9,4 +9,4 @@ from storage.support import run
 def test_content_is_bytes():
     store = MemoryContentStore()
     run(store.put(digest_of(b"x"), b"x"))
-    assert run(store.open(digest_of(b"x"))) == BytesContent(b"x")
+    assert run(store.open(digest_of(b"x"))) == InMemory(b"x")

@@ -8,8 +8,7 @@ from simple_registry.content import Content, Span
 from simple_registry.http.call import Call
 from simple_registry.http.conditional import content_headers, not_modified, range_applies, require_match
 from simple_registry.http.events import Event, EventName
-from simple_registry.http.handlers.replies import part_of
-from simple_registry.http.messages import FileSpan, Parts, Response, Unsent
+from simple_registry.http.messages import Part, Parts, Response, Unsent
 from simple_registry.http.ranges import content_range, parse_range
 from simple_registry.http.targets import DigestTarget
 from simple_registry.oci.media_types import OCTET_STREAM
@@ -19,7 +18,10 @@ _CONTENT_TYPE = ("content-type", OCTET_STREAM)
 
 
 async def get_blob(call: Call[DigestTarget]) -> Response:
-    """end-2: pull a blob, whole or in part; HEAD tells that it is there without touching its content."""
+    """end-2: pull a blob, whole or in part; a HEAD reads no content.
+
+    Where the store gives a URL for it, a GET of the whole is redirected there. A HEAD never is: its answer is here.
+    """
     digest = call.target.digest
     content = await call.registry.blobs.open(call.target.repository, digest)
     require_match(call.request, digest)
@@ -32,11 +34,14 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     spans = None
     if range_applies(call.request, digest):
         spans = parse_range(call.request.headers.get("range"), content.size)
+    if spans is None and (url := content.url) is not None:
+        # Whoever has this URL can fetch the blob with it for a while: no cache may keep it.
+        return Response(307, [("location", url), ("cache-control", "no-store")])
     if spans is None:
-        return Response(200, whole, part_of(content, Span(0, content.size)))
+        return Response(200, whole, Part(content, Span(0, content.size)))
     if len(spans) == 1:
         partial = ("content-range", content_range(spans[0], content.size))
-        return Response(206, [*whole, partial], part_of(content, spans[0]))
+        return Response(206, [*whole, partial], Part(content, spans[0]))
     return _multipart(content, spans, headers)
 
 
@@ -51,14 +56,14 @@ async def delete_blob(call: Call[DigestTarget]) -> Response:
 def _multipart(content: Content, spans: Sequence[Span], headers: Sequence[tuple[str, str]]) -> Response:
     """Return several spans as `multipart/byteranges` (RFC 9110, section 14.6)."""
     boundary = secrets.token_hex(16)
-    pieces: list[bytes | FileSpan] = []
+    pieces: list[bytes | Part] = []
     size = 0
     for span in spans:
         head = (
             f"\r\n--{boundary}\r\nContent-Type: {OCTET_STREAM}\r\n"
             f"Content-Range: {content_range(span, content.size)}\r\n\r\n"
         ).encode()
-        pieces += [head, part_of(content, span)]
+        pieces += [head, Part(content, span)]
         size += len(head) + span.size
     tail = f"\r\n--{boundary}--\r\n".encode()
     pieces.append(tail)

@@ -9,8 +9,7 @@ from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call
 from simple_registry.http.conditional import content_headers, not_modified, require_match
 from simple_registry.http.events import Event, EventName
-from simple_registry.http.handlers.replies import part_of
-from simple_registry.http.messages import Response, Unsent
+from simple_registry.http.messages import Part, Response, Unsent
 from simple_registry.http.targets import ManifestTarget
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
@@ -30,7 +29,7 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
     headers = content_headers(row.digest, ("content-type", row.media_type), immutable=immutable)
     if call.request.method == "HEAD":
         return Response(200, headers, Unsent(row.size))
-    return Response(200, headers, part_of(content, Span(0, row.size)))
+    return Response(200, headers, Part(content, Span(0, row.size)))
 
 
 async def put_manifest(call: Call[ManifestTarget]) -> Response:

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from simple_registry.content import BytesContent, Content, Span
 from simple_registry.http.events import Event
-from simple_registry.http.messages import FileSpan, Headers, Response
+from simple_registry.http.messages import Headers, Response
 
 
 def json_response(
@@ -19,10 +18,3 @@ def json_response(
     """Return a document as JSON, with this `Cache-Control`."""
     fixed: Headers = [("content-type", "application/json"), ("cache-control", cache)]
     return Response(200, [*fixed, *headers], msgspec.json.encode(document), events)
-
-
-def part_of(content: Content, span: Span) -> bytes | FileSpan:
-    """Return part of some content, as it is sent."""
-    if isinstance(content, BytesContent):
-        return content.data[span.start : span.stop]
-    return FileSpan(content, span)

@@ -2,7 +2,7 @@
 
 import uuid
 
-from simple_registry.content import Content, FileContent
+from simple_registry.content import Content, LocalFile
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
@@ -58,7 +58,7 @@ class FilesystemContentStore:
         if found is None or not is_content(found):
             self.check()
             return None
-        return FileContent(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
+        return LocalFile(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
 
     async def put(self, digest: Digest, data: bytes) -> Placed:
         """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""

@@ -1,6 +1,6 @@
 """The content store in memory."""
 
-from simple_registry.content import BytesContent, Content
+from simple_registry.content import Content, InMemory
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.records import Blob, Placed
 
@@ -20,7 +20,7 @@ class MemoryContentStore:
     async def open(self, digest: Digest) -> Content | None:
         """Return the content, or `None` when it is not here."""
         data = self.contents.get(digest)
-        return None if data is None else BytesContent(data)
+        return None if data is None else InMemory(data)
 
     def vouch(self, blob: Blob, _placed: Placed | None, _known: bool) -> bool:  # noqa: FBT001 (see the protocol)
         """Tell whether the content is here; nothing here is more durable than that."""
