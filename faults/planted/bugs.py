@@ -29,7 +29,7 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter
+from simple_registry.storage.filesystem.upload_writer import Extension
 from simple_registry.storage.records import BlobAdded, ManifestRow, ManifestStored
 from simple_registry.storage.sqlite.engine import commits, connections, migrate
 from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
@@ -152,8 +152,8 @@ def row_before_file() -> None:
     publish, add = FilesystemUploadStore.publish, SqliteBlobRows.add_blob
     waiting = {}
 
-    async def promise(store: FilesystemUploadStore, session: str, blob: object) -> None:
-        waiting[session] = publish(store, session, blob)
+    async def promise(store: FilesystemUploadStore, session: str, *what: Any) -> None:
+        waiting[session] = publish(store, session, *what)
 
     async def keep(rows: SqliteBlobRows, *what: object, session: str | None = None, **options: Any) -> object:
         added = await add(rows, *what, session=session, **options)
@@ -237,7 +237,7 @@ def dropped_tag() -> None:
 @bug
 def received_before_durable() -> None:
     """An upload session is told how much was received before that is on disk; the closing PUT alone syncs."""
-    sync = FilesystemUploadWriter._sync
+    sync = Extension.sync
 
     def skip(self: Any) -> Any:
         disk, self._disk = self._disk, _Careless()
@@ -246,7 +246,7 @@ def received_before_durable() -> None:
         finally:
             self._disk = disk
 
-    FilesystemUploadWriter._sync = skip
+    Extension.sync = skip
 
 
 class _Careless(Disk):

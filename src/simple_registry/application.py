@@ -103,9 +103,9 @@ class Application:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.close()
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """Return the metrics of all workers."""
-        return self._measures.text()
+        return await self._measures.text()
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
         """Export the end of the certificate, which `ends` returns as Unix time."""

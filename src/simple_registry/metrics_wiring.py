@@ -91,7 +91,11 @@ def _measure_issuers(measures: Measures, trust: Trust) -> None:
 
 def _measure_stores(measures: Measures, stores: Stores) -> None:
     database, disk_space = stores.database, stores.disk_space
-    measures.ask(families.UPLOADS_OPEN, lambda: {(): stores.rows.sessions.count_sessions()})
+
+    async def open_uploads() -> Mapping[tuple[str, ...], float]:
+        return {(): await stores.rows.sessions.count_sessions()}
+
+    measures.query(families.UPLOADS_OPEN, open_uploads)
     if database is not None:
         measures.watch_commits(lambda: database.commit_sizes)
         _measure_cache(measures, "rows", database)

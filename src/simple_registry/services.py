@@ -3,7 +3,7 @@
 Nothing here does I/O or starts anything; `application` does both.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def build_services(
     clock: Clock,
     *,
     logins: Logins,
-    metrics: Callable[[], bytes],
+    metrics: Callable[[], Awaitable[bytes]],
     new_session: Callable[[], str] = new_session_id,
 ) -> Services:
     """Build the services over some stores; `metrics` returns the text for Prometheus."""

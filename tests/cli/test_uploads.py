@@ -119,7 +119,7 @@ def test_a_session_that_cannot_be_had_is_told_and_does_not_stop_the_others(front
     session(front)
 
     async def scenario():
-        async with front.kept.stores.uploads.write(held, algorithm="sha256"):
+        async with front.kept.stores.rows.sessions.hold(held):
             return await asyncio.to_thread(run, "cancel", "-user", "admin", code=1)
 
     _, said = front.run(scenario())

@@ -28,7 +28,7 @@ def next_process(processes):
 
 
 def told(measures):
-    return parse(measures.text().decode())
+    return parse(asyncio.run(measures.text()).decode())
 
 
 def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):

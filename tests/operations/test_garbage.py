@@ -6,7 +6,7 @@ from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import garbage as module
 from simple_registry.operations.garbage import Collected
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import Blob, Received
 from support.access import READWRITE, binding, rules
 from support.documents import CONFIG, encode, image, push_image
 
@@ -128,7 +128,7 @@ def test_sessions_of_a_user_that_was_removed_go_after_the_grace_period(make_fron
     front.access.rules = rules(binding("bob", READWRITE, ""), users=["bob"])
     assert front.get(theirs, user="bob").status == 404
     assert front.get(ours).status == 204
-    assert front.kept.stores.rows.sessions.count_sessions() == 1
+    assert front.run(front.kept.stores.rows.sessions.count_sessions()) == 1
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -189,18 +189,14 @@ def test_what_a_clock_dated_in_the_future_gets_old_from_now_on(front, collect, c
 
 async def _abandon(front, data):
     """Leave bytes that no session owns."""
-    async with front.kept.stores.uploads.write("nobody", algorithm="sha256") as writer:
-        await writer.resume(0)
-        await writer.append(stream_of(data))
-        await writer.sync()
+    await front.kept.stores.uploads.extend("nobody", Received(), "sha256", stream_of(data))
 
 
 def test_bytes_that_are_being_written_are_not_abandoned(front, clock):
-    uploads = front.kept.stores.uploads
     front.run(_abandon(front, b"bytes"))
 
     async def expire_while_they_are_written():
-        async with uploads.write("nobody", algorithm="sha256"):
+        async with front.kept.stores.rows.sessions.hold("nobody"):
             return await expire()
 
     def expire():

@@ -13,6 +13,8 @@ from simple_registry.operations import session_turns as module
 from simple_registry.operations.blobs import Blob
 from simple_registry.operations.session_turns import Turns
 from simple_registry.operations.uploads import Chunk
+from simple_registry.storage.records import Received
+from simple_registry.wire.eager import start
 
 A = parse_repository_name("a")
 OLD, NEW = b"old bytes", b"the new bytes"
@@ -30,7 +32,7 @@ def row(front, uploads):
 
 @pytest.fixture
 def turns(front):
-    return Turns(front.kept.stores.rows.sessions, front.kept.stores.uploads)
+    return Turns(front.kept.stores.rows.sessions)
 
 
 class Client:
@@ -98,10 +100,10 @@ def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, 
         return result
 
     result = front.run(scenario())
-    found = front.kept.stores.rows.sessions.find_session(row.session)
+    found = front.run(front.kept.stores.rows.sessions.find_session(row.session))
     if newer == "a chunk":
         assert found == result
-        assert (found.received, found.received_digest) == (len(NEW), digest_of(NEW))
+        assert found.received == Received(len(NEW), digest_of(NEW))
     else:
         assert found is None
         assert result in (None, Blob(digest_of(NEW), len(NEW)))
@@ -136,7 +138,7 @@ def test_bytes_that_arrive_after_the_claim_count_for_nothing(front, uploads, row
         return await newer
 
     extended = front.run(scenario())
-    assert (extended.received, extended.received_digest) == (len(NEW), digest_of(NEW))
+    assert extended.received == Received(len(NEW), digest_of(NEW))
 
 
 def test_a_block_that_takes_long_to_end_is_cancelled_once(front, turns, row, monkeypatch):
@@ -165,6 +167,23 @@ def test_a_block_that_takes_long_to_end_is_cancelled_once(front, turns, row, mon
     assert problems == []
 
 
+def test_a_request_in_its_first_step_is_watched_too(front, uploads, row):
+    """That step has no task (`wire.eager`)."""
+    appended = []
+
+    async def append():
+        appended.append(await uploads.append(row, Chunk(stream_of(NEW))))
+
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        begun = loop.create_future()
+        loop.call_soon(lambda: begun.set_result(start(loop, append())))
+        await (await begun)
+
+    front.run(scenario())
+    assert appended[0].received.size == len(NEW)
+
+
 def test_of_many_requests_the_newest_wins(front, uploads, row):
     async def scenario():
         silent = [Client(bytes([number])) for number in range(5)]
@@ -174,12 +193,12 @@ def test_of_many_requests_the_newest_wins(front, uploads, row):
         assert [type(error) for error in ended] == [UploadTaken] * 5
         return extended
 
-    assert front.run(scenario()).received_digest == digest_of(NEW)
+    assert front.run(scenario()).received.digest == digest_of(NEW)
 
 
 def test_one_that_waits_for_its_turn_is_overtaken_by_a_newer_one(front, uploads, row, claimed):
     async def scenario():
-        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+        async with front.kept.stores.rows.sessions.hold(row.session):
             waiting = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(OLD))))
             await claimed.wait()
             newest = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(NEW))))
@@ -187,14 +206,14 @@ def test_one_that_waits_for_its_turn_is_overtaken_by_a_newer_one(front, uploads,
                 await waiting
         return await newest
 
-    assert front.run(scenario()).received_digest == digest_of(NEW)
+    assert front.run(scenario()).received.digest == digest_of(NEW)
 
 
 def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uploads, row):
-    store, pauses = front.kept.stores.uploads, []
+    rows, pauses = front.kept.stores.rows.sessions, []
 
     async def scenario():
-        holder = store.write(row.session, algorithm="sha256")
+        holder = rows.hold(row.session)
         await holder.__aenter__()
 
         async def pause(_seconds):
@@ -203,13 +222,13 @@ def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uplo
                 await uploads.append(row, Chunk(stream_of(NEW)))  # it found the session free
             pauses.append(True)
 
-        waiting = Turns(front.kept.stores.rows.sessions, store, pause=pause)
+        waiting = Turns(rows, pause=pause)
         with pytest.raises(UploadTaken):
             async with waiting.take(row, claim=True):
                 pass
 
     front.run(scenario())
-    assert front.kept.stores.rows.sessions.find_session(row.session).received == len(NEW)
+    assert front.run(rows.find_session(row.session)).received.size == len(NEW)
 
 
 def test_a_request_that_does_not_let_go_leaves_the_newer_one_refused(front, row, monkeypatch):
@@ -220,8 +239,8 @@ def test_a_request_that_does_not_let_go_leaves_the_newer_one_refused(front, row,
         pauses.append(seconds)
 
     async def scenario():
-        turns = Turns(front.kept.stores.rows.sessions, front.kept.stores.uploads, pause=pause)
-        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+        turns = Turns(front.kept.stores.rows.sessions, pause=pause)
+        async with front.kept.stores.rows.sessions.hold(row.session):
             with pytest.raises(UploadBusy) as busy:
                 async with turns.take(row, claim=True):
                     pass
@@ -241,7 +260,7 @@ def test_without_a_claim_the_holder_keeps_its_turn(front, uploads, row, turns):
         client.goes_on.set()
         return await first
 
-    assert front.run(scenario()).received == len(OLD + NEW)
+    assert front.run(scenario()).received.size == len(OLD + NEW)
 
 
 def test_a_session_that_is_gone_has_no_turns(front, uploads, row, turns):
@@ -254,7 +273,7 @@ def test_a_session_that_is_gone_has_no_turns(front, uploads, row, turns):
         front.run(take())
 
     async def busy():
-        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+        async with front.kept.stores.rows.sessions.hold(row.session):
             await take()
 
     with pytest.raises(BlobUploadUnknown):
@@ -282,7 +301,7 @@ def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row,
         with monkeypatch.context() as patch:
             looks = asyncio.Event()
 
-            def find(_session):
+            async def find(_session):
                 looks.set()
                 raise StorageFault("read rows", "not now")
 
@@ -291,7 +310,7 @@ def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row,
         client.goes_on.set()
         return await first
 
-    assert front.run(scenario()).received == len(OLD + NEW)
+    assert front.run(scenario()).received.size == len(OLD + NEW)
 
 
 def test_a_time_out_of_something_else_passes_through(front, uploads, row):
@@ -301,7 +320,7 @@ def test_a_time_out_of_something_else_passes_through(front, uploads, row):
 
     with pytest.raises(TimeoutError):
         front.run(uploads.append(row, Chunk(late())))
-    assert uploads.get(A, "ada", row.session) == row
+    assert front.run(uploads.get(A, "ada", row.session)) == row
 
 
 def test_a_request_that_its_client_gives_up_lets_go(front, uploads, row):
@@ -313,4 +332,4 @@ def test_a_request_that_its_client_gives_up_lets_go(front, uploads, row):
             await first
         return await uploads.append(row, Chunk(stream_of(NEW)))
 
-    assert front.run(scenario()).received_digest == digest_of(NEW)
+    assert front.run(scenario()).received.digest == digest_of(NEW)

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -23,6 +24,7 @@ from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import uploads as module
 from simple_registry.operations.blobs import Blob
 from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
+from simple_registry.storage.records import Received
 
 A, B = parse_repository_name("a"), parse_repository_name("b")
 DATA = b"some content"
@@ -62,17 +64,17 @@ def row(front, uploads):
     return front.run(uploads.start(A, "ada"))
 
 
-def test_a_session_is_found_only_by_who_owns_it_where_it_is(uploads, row):
-    assert uploads.get(A, "ada", row.session) == row
+def test_a_session_is_found_only_by_its_owner_in_its_repository(front, uploads, row):
+    assert front.run(uploads.get(A, "ada", row.session)) == row
     for repository, identity, session in ((B, "ada", row.session), (A, "eve", row.session), (A, "ada", "session-99")):
         with pytest.raises(BlobUploadUnknown):
-            uploads.get(repository, identity, session)
+            front.run(uploads.get(repository, identity, session))
 
 
 def test_a_session_whose_bytes_are_here_can_be_looked_at(front, uploads, row):
-    assert uploads.look(row) == row
+    assert front.run(uploads.look(row)) == row
     row = front.run(uploads.append(row, chunk(DATA)))
-    assert uploads.look(row) == row
+    assert front.run(uploads.look(row)) == row
 
 
 @pytest.mark.parametrize("other", ["cancel", "append"])
@@ -80,8 +82,8 @@ def test_nobody_else_gets_at_a_session_between_its_publish_and_its_row(front, up
     store, newer = front.kept.stores.uploads, []
     publish = store.publish
 
-    async def publish_beside(session, blob):
-        placed = await publish(session, blob)
+    async def publish_beside(*what):
+        placed = await publish(*what)
         work = uploads.cancel(row) if other == "cancel" else uploads.append(row, chunk(b"more"))
         newer.append(asyncio.ensure_future(work))
         await asyncio.sleep(0.1)
@@ -102,9 +104,9 @@ def test_nobody_else_gets_at_a_session_between_its_publish_and_its_row(front, up
 def test_a_chunk_moves_the_session_on(front, uploads, row, clock):
     clock.advance(5)
     extended = front.run(uploads.append(row, chunk(DATA[:4], DATA[4:])))
-    assert (extended.received, extended.received_digest) == (len(DATA), digest_of(DATA))
+    assert extended.received == Received(len(DATA), digest_of(DATA))
     assert extended.touched == row.touched + 5
-    assert uploads.get(A, "ada", row.session) == extended
+    assert front.run(uploads.get(A, "ada", row.session)) == extended
 
 
 def test_the_row_counts_and_not_what_a_caller_remembers_of_it(front, uploads, row):
@@ -126,13 +128,13 @@ def test_a_refused_chunk_never_was(front, uploads, row, bad, error):
     before = front.run(uploads.append(row, chunk(b"some")))
     with pytest.raises(error):
         front.run(uploads.append(row, bad))
-    assert uploads.get(A, "ada", row.session) == before
+    assert front.run(uploads.get(A, "ada", row.session)) == before
     assert front.run(uploads.finish(row, digest_of(DATA), chunk(b" content"))).size == len(DATA)
 
 
 def test_an_empty_chunk_is_fine(front, uploads, row):
     extended = front.run(uploads.append(row, chunk()))
-    assert (extended.received, extended.received_digest) == (0, digest_of(b""))
+    assert extended == replace(row, generation=1)
     assert front.run(uploads.finish(row, digest_of(b""), chunk())).size == 0
 
 
@@ -161,7 +163,7 @@ def test_another_process_goes_on_where_this_one_stopped(front, make_uploads):
     first, second = make_uploads(), make_uploads()
     row = front.run(first.start(A, "ada"))
     front.run(first.append(row, chunk(b"some ")))
-    front.run(second.append(second.get(A, "ada", row.session), chunk(b"cont")))
+    front.run(second.append(front.run(second.get(A, "ada", row.session)), chunk(b"cont")))
     front.run(first.append(row, chunk(b"ent", start=9)))
     assert front.run(second.finish(row, digest_of(DATA), chunk())).size == len(DATA)
 
@@ -187,7 +189,7 @@ def test_the_share_of_one_is_not_that_of_another(front, make_uploads):
     uploads = make_uploads(session_share=1)
     opened = [("ada", ""), ("eve", ""), ("anonymous", "192.0.2.1"), ("anonymous", "192.0.2.2")]
     rows = [front.run(uploads.start(A, identity, client=client)) for identity, client in opened]
-    assert [uploads.get(A, each.identity, each.session) for each in rows] == rows
+    assert [front.run(uploads.get(A, each.identity, each.session)) for each in rows] == rows
 
 
 def test_the_oldest_empty_session_of_a_share_makes_room(front, make_uploads, clock):
@@ -200,9 +202,11 @@ def test_the_oldest_empty_session_of_a_share_makes_room(front, make_uploads, clo
     front.run(uploads.append(full[0], chunk(DATA)))
     newest = front.run(uploads.start(B, "ada"))
     with pytest.raises(BlobUploadUnknown):
-        uploads.get(A, "ada", oldest[0].session)
+        front.run(uploads.get(A, "ada", oldest[0].session))
     for each in (*full, *younger, newest, others):
-        assert uploads.get(each.repository, each.identity, each.session).received == (len(DATA) if each in full else 0)
+        assert front.run(uploads.get(each.repository, each.identity, each.session)).received.size == (
+            len(DATA) if each in full else 0
+        )
 
 
 def test_a_session_whose_first_bytes_arrive_makes_no_room(front, make_uploads):
@@ -218,7 +222,7 @@ def test_a_session_whose_first_bytes_arrive_makes_no_room(front, make_uploads):
         go_on.set()
         return await first
 
-    assert front.run(scenario()).received == 2 * len(DATA)
+    assert front.run(scenario()).received.size == 2 * len(DATA)
 
 
 def test_an_empty_session_makes_room_behind_many_whose_first_bytes_arrive(front, make_uploads, clock):
@@ -239,9 +243,9 @@ def test_an_empty_session_makes_room_behind_many_whose_first_bytes_arrive(front,
         await asyncio.gather(*appends)
         return newest
 
-    assert uploads.get(A, "ada", front.run(scenario()).session)
+    assert front.run(uploads.get(A, "ada", front.run(scenario()).session))
     with pytest.raises(BlobUploadUnknown):
-        uploads.get(A, "ada", empty.session)
+        front.run(uploads.get(A, "ada", empty.session))
 
 
 async def slow(begun, go_on):
@@ -267,7 +271,7 @@ def test_only_old_sessions_expire(front, uploads, clock):
     front.run(uploads.append(touched, chunk(DATA)))
     assert front.run(uploads.expire(clock.now() - 50, known=bool, unknown_before=0.0)) == 1
     with pytest.raises(BlobUploadUnknown):
-        uploads.get(A, "ada", old.session)
+        front.run(uploads.get(A, "ada", old.session))
     assert front.run(uploads.finish(touched, digest_of(DATA), chunk())).size == len(DATA)
 
 
@@ -278,7 +282,7 @@ def test_sessions_expire_however_many_there_are(front, make_uploads, clock, monk
         front.run(uploads.start(A, "ada"))
     clock.advance(1)
     assert front.run(uploads.expire(clock.now(), known=bool, unknown_before=0.0)) == 7
-    assert uploads.page("", 9) == []
+    assert front.run(uploads.page("", 9)) == []
 
 
 def test_sessions_of_identities_that_are_unknown_expire_sooner_than_others(front, uploads, clock):
@@ -288,19 +292,19 @@ def test_sessions_of_identities_that_are_unknown_expire_sooner_than_others(front
     sooner = clock.now() - 50
     assert front.run(uploads.expire(0.0, known={"ada", "eve"}.__contains__, unknown_before=sooner)) == 0
     assert front.run(uploads.expire(0.0, known={"ada"}.__contains__, unknown_before=sooner)) == 1
-    assert uploads.get(A, "ada", rows[0].session) == rows[0]
-    assert len(uploads.page("", 9)) == 2
+    assert front.run(uploads.get(A, "ada", rows[0].session)) == rows[0]
+    assert len(front.run(uploads.page("", 9))) == 2
 
 
 def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock):
     clock.advance(100)
 
     async def scenario():
-        async with front.kept.stores.uploads.write(row.session, algorithm="sha256"):
+        async with front.kept.stores.rows.sessions.hold(row.session):
             return await uploads.expire(clock.now(), known=bool, unknown_before=0.0)
 
     assert front.run(scenario()) == 0
-    assert uploads.get(A, "ada", row.session)
+    assert front.run(uploads.get(A, "ada", row.session))
 
 
 @pytest.mark.parametrize("damage", [b"SOME CONTENT", b""])
@@ -317,8 +321,8 @@ def test_content_that_is_being_replaced_cannot_be_collected(front, uploads, cloc
     assert front.run(rows.blobs.remove_blob(A, digest))
     publish, forgotten = store.publish, []
 
-    async def publish_then_collect(session, blob):
-        await publish(session, blob)
+    async def publish_then_collect(*what):
+        await publish(*what)
         clock.advance(1)
         remove = partial(front.kept.stores.content.remove, digest)
         forgotten.append(await rows.garbage.forget(digest, before=clock.now(), remove=remove))
@@ -336,8 +340,8 @@ def test_a_deletion_that_saw_a_push_arrive_is_not_undone_by_its_end(front, uploa
     assert front.run(rows.blobs.remove_blob(A, digest))
     publish, deleted = store.publish, []
 
-    async def publish_then_delete(session, blob):
-        await publish(session, blob)
+    async def publish_then_delete(*what):
+        await publish(*what)
         deleted.append(await rows.blobs.find_blob(A, digest) is not None and await rows.blobs.remove_blob(A, digest))
 
     monkeypatch.setattr(store, "publish", publish_then_delete)
@@ -345,7 +349,7 @@ def test_a_deletion_that_saw_a_push_arrive_is_not_undone_by_its_end(front, uploa
         front.run(uploads.put(A, "ada", digest, chunk(DATA)))
     else:
         front.run(uploads.finish(row, digest, chunk(DATA)))
-        assert rows.sessions.find_session(row.session) is None
+        assert front.run(rows.sessions.find_session(row.session)) is None
     assert deleted == [True]
     assert front.get(f"/v2/a/blobs/{digest}").status == 404
 
@@ -390,22 +394,17 @@ def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_
         with pytest.raises(RangeInvalid):
             await newer
         assert cancelled.cancelled()
-        assert uploads.get(A, "ada", row.session).received == 4
-        await uploads.finish(uploads.get(A, "ada", row.session), digest_of(b"good"), chunk())
+        row = await uploads.get(A, "ada", row.session)
+        assert row.received.size == 4
+        await uploads.finish(row, digest_of(b"good"), chunk())
 
     disk_front.run(scenario())
     assert disk_front.get(f"/v2/a/blobs/{digest_of(b'good')}").body == b"good"
 
 
 def test_bytes_that_no_session_owns_are_dropped(front, uploads):
-    async def leave_bytes():
-        async with front.kept.stores.uploads.write("orphan", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(DATA))
-            await writer.sync()
-
     with front.unchanged():
-        front.run(leave_bytes())
+        front.run(front.kept.stores.uploads.extend("orphan", Received(), "sha256", stream_of(DATA)))
         assert front.run(uploads.expire(time.time() + 60, known=bool, unknown_before=0.0)) == 1
 
 
@@ -423,17 +422,17 @@ def test_a_session_whose_bytes_were_published_without_a_row_ends_instead_of_fail
         with pytest.raises(StorageFull):
             front.run(uploads.finish(row, digest, chunk()))
     with pytest.raises(BlobUploadUnknown):
-        uploads.look(row)
+        front.run(uploads.look(row))
     with pytest.raises(BlobUploadUnknown):
         front.run(uploads.finish(row, digest, chunk()))
     with pytest.raises(BlobUploadUnknown):
-        uploads.get(A, "ada", row.session)
+        front.run(uploads.get(A, "ada", row.session))
     again = front.run(uploads.start(A, "ada"))
     assert front.run(uploads.finish(again, digest, chunk(DATA))) == Blob(digest, len(DATA))
 
 
-class Unremovable:
-    """An upload store that removes nothing."""
+class Undiscardable:
+    """An upload store that discards nothing."""
 
     def __init__(self, store):
         self._store = store
@@ -441,7 +440,7 @@ class Unremovable:
     def __getattr__(self, name):
         return getattr(self._store, name)
 
-    async def remove(self, _session):
+    async def discard(self, *_session):
         raise StorageFault("remove a file", "the disk does not answer")
 
 
@@ -449,7 +448,7 @@ class Unremovable:
 def test_bytes_that_cannot_be_removed_change_no_answer(front, uploads, row, monkeypatch, way):
     """They are the collector's then: a push that is done is not called a failure, nor a wrong digest."""
     digest = digest_of(DATA)
-    monkeypatch.setattr(uploads, "_uploads", Unremovable(front.kept.stores.uploads))
+    monkeypatch.setattr(uploads, "_uploads", Undiscardable(front.kept.stores.uploads))
     match way:
         case "put":
             assert front.run(uploads.put(A, "ada", digest, chunk(DATA))) == Blob(digest, len(DATA))
@@ -462,7 +461,7 @@ def test_bytes_that_cannot_be_removed_change_no_answer(front, uploads, row, monk
                 front.run(uploads.finish(row, digest, chunk(b"other")))
     if way != "put":
         with pytest.raises(BlobUploadUnknown):
-            uploads.get(A, "ada", row.session)
+            front.run(uploads.get(A, "ada", row.session))
 
 
 def test_a_blob_in_one_request_begins_at_its_first_byte(front, uploads):

@@ -29,7 +29,7 @@ class Application:
     async def stop(self):
         (self._directory / f"stopped-{os.getpid()}").touch()
 
-    def metrics(self):
+    async def metrics(self):
         return f"worker_pid {os.getpid()}\n".encode()
 
     def follow_certificate(self, ends):

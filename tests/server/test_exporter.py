@@ -32,8 +32,11 @@ def exchange(listener, *requests, text=b"up 1\n"):
             writer.write_eof()
             return await asyncio.wait_for(reader.read(), 5)
 
+    async def metrics():
+        return text
+
     async def run():
-        exporter = start_exporter(lambda: text, [Listener(listener)])
+        exporter = start_exporter(metrics, [Listener(listener)])
         answers = [await ask(request) for request in requests]
         exporter.stop()
         await asyncio.wait_for(exporter.closed(), 5)

@@ -22,7 +22,7 @@ from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
-from simple_registry.storage.records import Blob, BlobAdded, ManifestRow, ManifestStored
+from simple_registry.storage.records import Blob, BlobAdded, ManifestRow, ManifestStored, Received, SessionRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
@@ -75,6 +75,11 @@ def manifest_of(data: bytes, **values) -> ManifestRow:
     return ManifestRow(digest=digest_of(data), size=len(data), **(defaults | values))
 
 
+def session_of(name: str = "s", **values: Any) -> SessionRow:
+    defaults = {"repository": REPOSITORY, "identity": "alice", "algorithm": "sha256", "received": Received()}
+    return SessionRow(session=name, **(defaults | {"touched": 5.0, "started": 4.0} | values))
+
+
 def yes(*_: object) -> bool:
     return True
 
@@ -112,18 +117,18 @@ def opened_stores(layout: Layout, clock: ManualClock, disk: Disk | None = None) 
 async def push(stores: Stores, session: str, data: bytes, repository: RepositoryName = REPOSITORY) -> Blob:
     """Push a blob as `operations` does."""
     blob = blob_of(data)
-    async with stores.uploads.write(session, algorithm="sha256") as writer:
-        await writer.resume(0)
-        await writer.append(stream_of(data[: len(data) // 2], data[len(data) // 2 :]))
-        assert await writer.digest() == blob.digest
+    async with stores.rows.sessions.hold(session):
+        chunks = stream_of(data[: len(data) // 2], data[len(data) // 2 :])
+        received = await stores.uploads.extend(session, Received(), "sha256", chunks, last=True)
+        assert received == Received(blob.size, blob.digest if data else None)
         if await stores.rows.contents.known(blob.digest):
             await stores.rows.blobs.add_blob(repository, blob, present=partial(stores.content.vouch, blob, None))
-        await stores.uploads.publish(session, blob)
+        await stores.uploads.publish(session, received, blob.digest)
         added = await stores.rows.blobs.add_blob(
             repository, blob, present=partial(stores.content.vouch, blob, None), session=session
         )
         assert added == BlobAdded()
-    await stores.uploads.remove(session)
+        await stores.uploads.discard(session, received)
     return blob
 
 

@@ -8,6 +8,7 @@ import apsw
 import pytest
 
 from simple_registry.oci.digests import ALGORITHMS, digest_of
+from simple_registry.operations.session_turns import LIFE
 from simple_registry.storage.filesystem.data_directory import FORMAT
 from simple_registry.storage.sqlite.engine.migrate import APPLICATION_ID, migrate, migrations
 from storage.support import ManualClock, disk_stores, push, run
@@ -39,6 +40,11 @@ def test_every_table_and_column_is_documented(page, tmp_path):
     }
     connection.close()
     assert documented_tables(page) == tables
+
+
+def test_the_life_of_a_session_is_documented(page):
+    events = [f"| {state} | {event} | {following} |" for state in LIFE for event, following in LIFE[state].items()]
+    assert "| state | event | next |\n|---|---|---|\n" + "\n".join(events) + "\n\n" in page
 
 
 def test_format_schema_and_application_are_those_of_the_program(page):

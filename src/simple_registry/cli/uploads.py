@@ -8,7 +8,7 @@ A request that writes to a session is ended with it, in whichever process it is 
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
@@ -96,7 +96,7 @@ async def _open(data_dir: Path) -> AsyncIterator[Uploads]:
 
 async def _list(asked: argparse.Namespace, data_dir: Path, stdout: TextIO) -> int:
     async with _open(data_dir) as operations:
-        rows = list(_chosen(operations, asked))
+        rows = await _chosen(operations, asked)
     if asked.json:
         stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
     else:
@@ -108,7 +108,7 @@ async def _list(asked: argparse.Namespace, data_dir: Path, stdout: TextIO) -> in
 async def _cancel(asked: argparse.Namespace, data_dir: Path, stderr: TextIO) -> int:
     ended = left = 0
     async with _open(data_dir) as operations:
-        rows = list(_chosen(operations, asked))
+        rows = await _chosen(operations, asked)
         unknown = sorted(set(asked.ids) - {row.session for row in rows})
         if unknown:
             raise UsageError(f"no such session: {' '.join(unknown)}; 'uploads list' shows the ids")
@@ -126,13 +126,17 @@ async def _cancel(asked: argparse.Namespace, data_dir: Path, stderr: TextIO) -> 
     return 1 if left else 0
 
 
-def _chosen(operations: Uploads, asked: argparse.Namespace) -> Iterator[SessionRow]:
+async def _chosen(operations: Uploads, asked: argparse.Namespace) -> Sequence[SessionRow]:
+    chosen: list[SessionRow] = []
     after = ""
-    while page := operations.page(after, _PAGE):
+    while page := await operations.page(after, _PAGE):
         after = page[-1].session
-        for row in page:
-            if (not asked.user or row.identity == asked.user) and (not asked.ids or row.session in asked.ids):
-                yield row
+        chosen += (row for row in page if _is_chosen(row, asked))
+    return chosen
+
+
+def _is_chosen(row: SessionRow, asked: argparse.Namespace) -> bool:
+    return (not asked.user or row.identity == asked.user) and (not asked.ids or row.session in asked.ids)
 
 
 def _described(row: SessionRow) -> dict[str, object]:
@@ -141,7 +145,7 @@ def _described(row: SessionRow) -> dict[str, object]:
         "user": row.identity,
         "client": row.client or None,
         "repository": row.repository,
-        "received": row.received,
+        "received": row.received.size,
         "started": format_moment(row.started),
         "touched": format_moment(row.touched),
     }
@@ -149,5 +153,5 @@ def _described(row: SessionRow) -> dict[str, object]:
 
 def _cells(row: SessionRow) -> Sequence[str]:
     times = (format_moment(row.started), format_moment(row.touched))
-    cells = (row.session, row.identity, row.client or "-", row.repository, str(row.received), *times)
+    cells = (row.session, row.identity, row.client or "-", row.repository, str(row.received.size), *times)
     return [printable(cell) for cell in cells]

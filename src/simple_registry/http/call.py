@@ -1,6 +1,6 @@
 """An authorised call: what a handler gets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic
 
@@ -39,7 +39,7 @@ class Registry:
     tokens: Tokens
     token_service: TokenService
     readiness: Callable[[], Mapping[str, object]]
-    metrics: Callable[[], bytes]
+    metrics: Callable[[], Awaitable[bytes]]
 
 
 class Call(msgspec.Struct, Generic[Target], frozen=True):

@@ -7,7 +7,7 @@ row of the process every second, before an answer, and at the end of the process
 import os
 import resource
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from simple_registry.metrics.exposition import Samples, Series, exposition
 from simple_registry.metrics.families import ASKED, COMMITS, CPU, RESIDENT, START_TIME, Family, Kind
@@ -31,7 +31,7 @@ class Measures:
         self._row = processes.mine
         self._before = self._row.tolist()
         self._watched: list[tuple[int, Read, float]] = []
-        self._asked: dict[Family, Callable[[], Mapping[Series, float]]] = {}
+        self._asked: dict[Family, Callable[[], Awaitable[Mapping[Series, float]]]] = {}
         self._commit_sizes: Callable[[], Sequence[int]] | None = None
         self.requests = RequestNumbers(self._layout.requests, self._row)
         self.watch(CPU, _cpu_seconds)
@@ -48,7 +48,15 @@ class Measures:
         self._commit_sizes = sizes
 
     def ask(self, family: Family, read: Callable[[], Mapping[Series, float]]) -> None:
-        """Tell about a metric, when somebody wants to know, what `read` returns then."""
+        """Export what `read` returns when the metrics are read."""
+
+        async def at_once() -> Mapping[Series, float]:
+            return read()
+
+        self.query(family, at_once)
+
+    def query(self, family: Family, read: Callable[[], Awaitable[Mapping[Series, float]]]) -> None:
+        """Export what `read` returns when the metrics are read, where that may take a moment."""
         self._asked[family] = read
 
     def look(self) -> None:
@@ -75,18 +83,18 @@ class Measures:
     async def _copy(self) -> None:
         self.look()
 
-    def text(self) -> bytes:
+    async def text(self) -> bytes:
         """Return the metrics of all processes in the format of Prometheus."""
         self.look()
         samples = list(self._layout.samples(self._processes.board.totals()))
-        samples += [Samples(family, self._values(family)) for family in ASKED]
+        samples += [Samples(family, await self._values(family)) for family in ASKED]
         return exposition(samples)
 
-    def _values(self, family: Family) -> Mapping[Series, float]:
-        """Return what is known only when asked; nothing, when it cannot be had: the rest is worth the more then."""
+    async def _values(self, family: Family) -> Mapping[Series, float]:
+        """Return the values of a metric; nothing when they cannot be had, since the others are worth the more then."""
         try:
-            return self._asked[family]() if family in self._asked else {}
-        except Exception:  # noqa: BLE001 (whatever fails here is told by the requests that meet it)
+            return await self._asked[family]() if family in self._asked else {}
+        except Exception:  # noqa: BLE001 (requests report whatever fails here)
             return {}
 
 

@@ -3,8 +3,8 @@
     start ──► append* ──► finish ──► blob
                  └─────► cancel / expire
 
-A session belongs to one repository and one identity; to everybody else it does not exist. What `append` acknowledged
-is durable together with its digest, so any worker can go on from there, after a restart too, and `finish` reads the
+A session belongs to one repository and one identity; for all others it does not exist. What `append` acknowledged
+is durable together with its digest, so any worker can continue, after a restart too, and `finish` reads the
 bytes again only when the client asks for a digest in another algorithm. One request at a time writes to a session, the
 newest (`session_turns`).
 """
@@ -32,15 +32,8 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.session_turns import Turn, Turns
-from simple_registry.storage.protocols import (
-    BlobRows,
-    ContentRows,
-    ContentStore,
-    SessionRows,
-    UploadStore,
-    UploadWriter,
-)
-from simple_registry.storage.records import Blob, BlobAdded, ContentRemoved, SessionRow
+from simple_registry.storage.protocols import BlobRows, ContentRows, ContentStore, SessionRows, UploadStore
+from simple_registry.storage.records import Blob, BlobAdded, ContentRemoved, Received, SessionRow
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 
@@ -61,6 +54,10 @@ class Chunk:
     stream: ByteStream
     start: int | None = None
     size: int | None = None
+
+    def checked(self) -> ByteStream:
+        """Return the stream, which raises SizeInvalid at its end when it has another size."""
+        return self.stream if self.size is None else _of_size(self.stream, self.size)
 
 
 def new_session_id() -> str:
@@ -94,7 +91,7 @@ class Uploads:
         self._session_limit = session_limit
         self._session_share = session_share
         self._new_session = new_session
-        self._turns = Turns(rows, uploads)
+        self._turns = Turns(rows)
 
     async def start(
         self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL, *, client: str = ""
@@ -114,26 +111,25 @@ class Uploads:
                 break
         raise TooManyRequests(reason="too many upload sessions are open; finish or cancel some")
 
-    def get(self, repository: RepositoryName, identity: str, session: str) -> SessionRow:
+    async def get(self, repository: RepositoryName, identity: str, session: str) -> SessionRow:
         """Return a session of this repository and identity.
 
         Raises: BlobUploadUnknown.
         """
-        row = self._rows.find_session(session)
+        row = await self._rows.find_session(session)
         if row is None or row.repository != repository or row.identity != identity:
             raise BlobUploadUnknown(session=session[:64])
         return row
 
-    def look(self, row: SessionRow) -> SessionRow:
-        """Return a session whose bytes are here, as its row says.
+    async def look(self, row: SessionRow) -> SessionRow:
+        """Return the session, if its bytes are here.
 
-        They are not when a crash came between their getting a name and the row of the blob: what could not be gone on
-        with is not claimed.
+        After a crash between a publish and the row of the blob they are not, and the session cannot be continued.
 
         Raises: BlobUploadUnknown.
         """
-        if not self._uploads.has(row.session, row.received):
-            raise BlobUploadUnknown(session=row.session, note="its row stands but its bytes are gone")
+        if not await self._uploads.has(row.session, row.received):
+            raise BlobUploadUnknown(session=row.session, note="it has a row, but its bytes are gone")
         return row
 
     async def append(self, row: SessionRow, chunk: Chunk) -> SessionRow:
@@ -143,12 +139,10 @@ class Uploads:
         """
         async with self._turn(row) as turn:
             async with turn.watched():
-                extended = await self._extend(turn.row, turn.writer, chunk)
-            if extended.received > turn.row.received:
-                await turn.writer.sync()
+                extended = await self._extend(turn.row, chunk)
             updated = await self._rows.update_session(extended)
             if updated is None:
-                turn.require()
+                await turn.require()
                 raise BlobUploadUnknown(session=row.session)
             return updated
 
@@ -161,7 +155,7 @@ class Uploads:
         """
         async with self._turn(row) as turn:
             async with turn.watched():
-                extended = await self._extend(turn.row, turn.writer, chunk)
+                extended = await self._extend(turn.row, chunk, last=True)
             try:
                 return await self._complete(extended, expected)
             except DigestInvalid:
@@ -178,12 +172,12 @@ class Uploads:
             raise BlobUploadInvalid(reason="a blob in one request begins at byte 0", start=chunk.start)
         self._uploads.require_room()
         row = self._new_row(repository, identity, expected.algorithm)
-        try:
-            async with self._uploads.write(row.session, algorithm=row.algorithm) as writer:
-                return await self._complete(await self._extend(row, writer, chunk), expected)
-        except BaseException:
-            await self._let_go(row.session)
-            raise
+        async with self._rows.hold(row.session):  # it has no row, and is held nevertheless: nothing of it is abandoned
+            try:
+                return await self._complete(await self._extend(row, chunk, last=True), expected)
+            except BaseException:
+                await self._discard(row)
+                raise
 
     async def cancel(self, row: SessionRow) -> None:
         """End a session and drop its bytes; a request that writes to it is ended first.
@@ -193,32 +187,31 @@ class Uploads:
         async with self._turn(row) as turn:
             await self._end(turn.row)
 
-    def page(self, after: str, limit: int) -> Sequence[SessionRow]:
-        """Return open sessions, of everybody, in order of their ids, beginning after `after`."""
-        return self._rows.page_sessions(after, limit)
+    async def page(self, after: str, limit: int) -> Sequence[SessionRow]:
+        """Return open sessions of all identities in order of their ids, beginning after `after`."""
+        return await self._rows.page_sessions(after, limit)
 
     async def expire(self, before: float, *, known: Callable[[str], bool], unknown_before: float) -> int:
-        """End sessions untouched since `before`, and drop bytes that no session owns. Returns how many went.
+        """End sessions untouched since `before`, and remove bytes without a session. Returns how many ended.
 
         Those of identities that are not `known` end once they are untouched since `unknown_before`.
         """
         expired = 0
         after = ""
-        while page := self._rows.page_sessions(after, PAGE):
+        while page := await self._rows.page_sessions(after, PAGE):
             after = page[-1].session
             for row in page:
                 bound = before if known(row.identity) else max(before, unknown_before)
                 expired += row.touched < bound and await self._end_idle(row)
             await asyncio.sleep(0)  # however many there are, requests are answered between two pages
         for session in await self._uploads.abandoned(before):
-            if self._rows.find_session(session) is None:
-                expired += await self._drop(session)
+            expired += await self._drop(session)
         return expired
 
     async def _make_room(self, row: SessionRow) -> bool:
         """End the oldest session in the share of `row` that has received nothing, and receives nothing now."""
         last: SessionRow | None = None
-        while page := self._rows.page_empty(row.identity, row.client, last, EMPTY_PAGE):
+        while page := await self._rows.page_empty(row.identity, row.client, last, EMPTY_PAGE):
             for empty in page:  # one whose first bytes arrive has none in its row, like those that were forgotten
                 if await self._end_idle(empty):
                     return True
@@ -237,10 +230,12 @@ class Uploads:
         return True
 
     async def _drop(self, session: str) -> bool:
-        """Remove bytes without a row, unless somebody is writing them, whatever the clock says."""
+        """Remove bytes without a row, unless a request holds their session, whatever the clock says."""
         try:
-            async with self._uploads.write(session, algorithm=CANONICAL):
-                await self._uploads.remove(session)
+            async with self._rows.hold(session) as row:
+                if row is not None:
+                    return False
+                await self._uploads.discard(session, Received())
         except SessionBusy:
             return False
         return True
@@ -252,8 +247,7 @@ class Uploads:
             repository=repository,
             identity=identity,
             algorithm=algorithm,
-            received=0,
-            received_digest=None,
+            received=Received(),
             touched=now,
             started=now,
             client=client,
@@ -263,8 +257,8 @@ class Uploads:
     async def _turn(self, row: SessionRow, *, claim: bool = True) -> AsyncIterator[Turn]:
         """Take a turn at the session.
 
-        A session whose bytes went to the content store while its row could not be written (the disk was full, or the
-        power went) ends here: its client starts anew rather than being told for a day to try again.
+        A session whose bytes are gone (they were published, and the row of the blob could not be written) ends here:
+        its client begins again, rather than being asked for a day to try again.
         """
         async with self._turns.take(row, claim=claim) as turn:
             try:
@@ -273,35 +267,29 @@ class Uploads:
                 await self._end(turn.row)
                 raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
 
-    async def _extend(self, row: SessionRow, writer: UploadWriter, chunk: Chunk) -> SessionRow:
-        """Append the chunk and return the row that will say so; what goes wrong leaves the bytes as they were."""
-        if chunk.start is not None and chunk.start != row.received:
-            raise RangeInvalid(received=row.received, start=chunk.start)
-        await writer.resume(row.received)
-        try:
-            size = await _append(writer, chunk)
-        except BaseException:
-            await writer.resume(row.received)
-            raise
-        digest = row.received_digest
-        if size or digest is None:
-            digest = await writer.digest()
-        return replace(row, received=row.received + size, received_digest=digest, touched=self._clock.now())
+    async def _extend(self, row: SessionRow, chunk: Chunk, *, last: bool = False) -> SessionRow:
+        """Add the chunk, and return the row that is to say so. After a failure the row is true as it was."""
+        before = row.received
+        if chunk.start is not None and chunk.start != before.size:
+            raise RangeInvalid(received=before.size, start=chunk.start)
+        received = await self._uploads.extend(row.session, before, row.algorithm, chunk.checked(), last=last)
+        return replace(row, received=received, touched=self._clock.now())
 
     async def _complete(self, row: SessionRow, expected: Digest) -> Blob:
         """Publish the session's bytes as a blob of its repository."""
-        actual = row.received_digest
+        received = row.received
+        actual = received.digest
         if actual is None or actual.algorithm != expected.algorithm:
-            actual = await self._uploads.digest(row.session, expected.algorithm)
+            actual = await self._uploads.digest(row.session, received, expected.algorithm)
         if actual != expected:
             raise DigestInvalid(expected=str(expected), actual=str(actual))
-        blob = Blob(expected, row.received)
+        blob = Blob(expected, received.size)
         held = False
         if await self._contents.known(expected):
             # Held before its file is replaced: the collector, late for the old file, would remove the new one.
             vouch = partial(self._content.vouch, blob, None)
             held = await self._blobs.add_blob(row.repository, blob, present=vouch) == BlobAdded()
-        placed = await self._uploads.publish(row.session, blob)
+        placed = await self._uploads.publish(row.session, received, expected)
         if held:
             # Never added twice: somebody who saw the blob may have deleted it since, and that came later.
             await self._rows.remove_session(row.session)
@@ -316,19 +304,23 @@ class Uploads:
 
     async def _end(self, row: SessionRow) -> None:
         await self._rows.remove_session(row.session)
-        await self._let_go(row.session)
+        await self._discard(row)
 
-    async def _let_go(self, session: str) -> None:
-        """Remove the bytes of a session that has no row any more; what is done, or refused, stays so when that fails.
-
-        The collector finds them then, as it finds what a crash leaves.
-        """
+    async def _discard(self, row: SessionRow) -> None:
+        """Remove the bytes of a session without a row; where that fails, the collector does it later."""
         with suppress(StorageFault):
-            await self._uploads.remove(session)
+            await self._uploads.discard(row.session, row.received)
 
 
-async def _append(writer: UploadWriter, chunk: Chunk) -> int:
-    size = await writer.append(chunk.stream)
-    if chunk.size is not None and size != chunk.size:
-        raise SizeInvalid(expected=chunk.size, actual=size)
-    return size
+async def _of_size(stream: ByteStream, size: int) -> AsyncIterator[bytes]:
+    """Yield what a stream holds up to `size` bytes.
+
+    Raises: SizeInvalid, at the end, when it holds fewer or more.
+    """
+    actual = 0
+    async for data in stream:
+        actual += len(data)
+        if actual <= size:
+            yield data
+    if actual != size:
+        raise SizeInvalid(expected=size, actual=actual)

@@ -4,7 +4,7 @@ All workers accept from one socket that the parent opened, so it is served as lo
 registry's own sockets are flooded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from simple_registry.metrics.exposition import CONTENT_TYPE
@@ -42,30 +42,30 @@ class Text:
 class Exporter:
     """Answers Prometheus."""
 
-    def __init__(self, text: Callable[[], bytes]) -> None:
+    def __init__(self, text: Callable[[], Awaitable[bytes]]) -> None:
         """Answer with what `text` returns at each request."""
         self._text = text
 
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one request."""
         try:
-            await exchange.send(self._answer(exchange.head))
+            await exchange.send(await self._answer(exchange.head))
         except ClientGone:
             return
 
-    def _answer(self, head: RequestHead) -> Text:
+    async def _answer(self, head: RequestHead) -> Text:
         if head.path != "/metrics":
             return Text(404, b"only /metrics is here\n")
         if head.method not in {"GET", "HEAD"}:
             return Text(405, b"only GET and HEAD\n")
-        return Text(200, self._text(), CONTENT_TYPE)
+        return Text(200, await self._text(), CONTENT_TYPE)
 
     def refuse(self, _peer: str, refused: RequestRefused) -> Text:
         """Return the answer to what never became a request."""
         return Text(refused.status, f"{refused.reason}\n".encode())
 
 
-def start_exporter(text: Callable[[], bytes], listeners: Sequence[Listener]) -> WireServer:
+def start_exporter(text: Callable[[], Awaitable[bytes]], listeners: Sequence[Listener]) -> WireServer:
     """Serve the metrics that `text` returns on listening sockets, which stay the caller's."""
     server = WireServer(Exporter(text), limits=LIMITS, find_client=_client)
     for listener in listeners:

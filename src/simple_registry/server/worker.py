@@ -74,7 +74,7 @@ class Application(Protocol):
         """Return whether a peer is a proxy that may say whom it speaks for."""
         ...
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """Return the metrics of all workers."""
         ...
 

@@ -208,11 +208,11 @@ class InventoryRows(Protocol):
         """Return defects of one kind, in order, beginning after `after`. Each is true of one moment."""
         ...
 
-    def find_session(self, session: str) -> SessionRow | None:
+    async def find_session(self, session: str) -> SessionRow | None:
         """As `SessionRows.find_session`."""
         ...
 
-    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+    async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
         """Return open upload sessions in order of their ids, beginning after `after`."""
         ...
 

@@ -1,7 +1,7 @@
 """What the registry asks of its stores; every adapter keeps these promises, and `tests/storage/contracts` checks them.
 
     put / publish ──► the content store   bytes by digest
-    append        ──► the upload store    bytes of open sessions
+    extend        ──► the upload store    bytes of open sessions
     rows          ──► the row stores      repositories, membership, manifests, tags, sessions, tokens
 
 Integrity stands in front: digests and order are checked by `operations`, so a store trusts what it is given. Absence
@@ -40,6 +40,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     PartsUnmet,
     Placed,
+    Received,
     SessionRow,
     StoredManifest,
     TagAbsent,
@@ -89,34 +90,6 @@ class ContentStore(Protocol):
         ...
 
 
-class UploadWriter(Protocol):
-    """The one writer of an upload session. Call `resume` first, with what the row says while the writer is held."""
-
-    async def resume(self, received: int) -> None:
-        """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off.
-
-        Cheap: the earlier bytes are read and hashed anew only by a following `append` or `sync`, and only when this
-        process no longer has their hash state. Raises: SessionBytesMissing when fewer bytes are there.
-        """
-        ...
-
-    async def append(self, stream: ByteStream) -> int:
-        """Write the stream at the end, hashing it on the way, and return how many bytes it held.
-
-        What the stream raises passes through; `resume` then restores a defined state, or leaving the writer does.
-        The bytes are not durable before `sync`, or before the session is published.
-        """
-        ...
-
-    async def digest(self) -> Digest:
-        """Return the digest of all bytes, in the algorithm of the session."""
-        ...
-
-    async def sync(self) -> None:
-        """Make every byte durable."""
-        ...
-
-
 class Condition(StrEnum):
     """What can be done to a store besides reading it."""
 
@@ -126,47 +99,56 @@ class Condition(StrEnum):
 
 
 class UploadStore(Protocol):
-    """Bytes of upload sessions. A session that never got a byte has nothing here."""
+    """Bytes of upload sessions. What a session has received is a value (`Received`), which its row keeps.
+
+    The caller holds the session (`SessionRows.hold`) while it changes anything. A session that never received a byte
+    has nothing here.
+    """
 
     def condition(self) -> Condition:
-        """Tell whether bytes can be written, which is tried. Used by `/readyz`."""
+        """Return whether bytes can be written, which is tried. Used by `/readyz`."""
         ...
 
     def require_room(self) -> None:
         """Raise StorageFull, or StorageReadOnly, when it is plain, at a glance, that no upload can succeed."""
         ...
 
-    def write(self, session: str, *, algorithm: str) -> AbstractAsyncContextManager[UploadWriter]:
-        """Open the session for one writer.
+    async def has(self, session: str, received: Received) -> bool:
+        """Return whether the received bytes are here."""
+        ...
 
-        Raises (on entering): SessionBusy at once when another writer, in any process, has it open; one that published
-        its bytes has it open until it leaves.
-        The session's row must be read again after entering: it may have moved on while nobody held the writer.
+    async def extend(
+        self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
+    ) -> Received:
+        """Add a stream to what was received, durably; an empty one changes nothing and returns `received`.
+
+        A call that fails leaves `received` true: later bytes do not count, and the next call replaces them. What the
+        stream raises passes through. With `last`, `publish` or `discard` follows, and the bytes need not be durable
+        before. Where another process received the bytes so far, they are read once to be hashed.
+
+        Raises: SessionBytesMissing when the received bytes are not here.
         """
         ...
 
-    def has(self, session: str, received: int) -> bool:
-        """Tell whether at least `received` bytes of the session are here."""
+    async def digest(self, session: str, received: Received, algorithm: str) -> Digest:
+        """Read the received bytes and return their digest in `algorithm`."""
         ...
 
-    async def digest(self, session: str, algorithm: str) -> Digest:
-        """Read all bytes of a session and return their digest in `algorithm`."""
-        ...
+    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
+        """Make the received bytes, whose digest was verified, durable under their final name in the content store.
 
-    async def publish(self, session: str, blob: Blob) -> Placed:
-        """Make a session's bytes, whose digest was verified, durable under their final name in the content store.
+        They replace whatever is there, which also heals damaged content. Calling it twice is fine.
 
-        They replace whatever is there, which also heals a damaged file, and are the session's no more. Calling it
-        twice is fine.
+        Raises: SessionBytesMissing.
         """
         ...
 
-    async def remove(self, session: str) -> None:
-        """Remove what the session still has here. An absent session is fine."""
+    async def discard(self, session: str, received: Received) -> None:
+        """Remove all that the session has here, also beyond what was received. An absent session is fine."""
         ...
 
     async def abandoned(self, before: float) -> Sequence[str]:
-        """Return sessions whose bytes were last written before this time; the caller knows which are still open."""
+        """Return sessions last written before this time, and not being written; some of them may be open."""
         ...
 
 
@@ -308,7 +290,16 @@ class RepositoryRows(Protocol):
 
 
 class SessionRows(Protocol):
-    """Open upload sessions."""
+    """Open upload sessions, and which request holds one."""
+
+    def hold(self, session: str) -> AbstractAsyncContextManager[SessionRow | None]:
+        """Hold a session, and return its row as of now; `None` when it has no row, which changes nothing else.
+
+        One request in all processes holds it, until the block ends or the process does.
+
+        Raises (on entering): SessionBusy, at once, when another request holds it.
+        """
+        ...
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
         """Keep a new session, which holds nothing yet: a power cut may take it back until the session is updated.
@@ -317,7 +308,7 @@ class SessionRows(Protocol):
         """
         ...
 
-    def find_session(self, session: str) -> SessionRow | None:
+    async def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
         ...
 
@@ -339,16 +330,18 @@ class SessionRows(Protocol):
         """Remove the session. Returns whether it was there."""
         ...
 
-    def count_sessions(self) -> int:
+    async def count_sessions(self) -> int:
         """Return how many sessions are open."""
         ...
 
-    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+    async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
         """Return open sessions in order of their ids, beginning after `after`."""
         ...
 
-    def page_empty(self, identity: str, client: str, after: SessionRow | None, limit: int) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, those untouched for longest first.
+    async def page_empty(
+        self, identity: str, client: str, after: SessionRow | None, limit: int
+    ) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, the longest untouched first.
 
         They begin after that of the row `after`, as it was read.
         """

@@ -50,21 +50,31 @@ class ManifestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Received:
+    """The bytes of an upload session that are durable: how many, and their digest (`None` while there are none).
+
+    `state` belongs to the upload store that returned it; it is kept in the session's row and read by that store only.
+    """
+
+    size: int = 0
+    digest: Digest | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRow:
     """An open upload session.
 
-    `received` bytes are durable in the upload store, and their digest is `received_digest` (`None` while nothing has
-    been received). `algorithm` is the one they are hashed with. `touched` and `started` are in seconds since the epoch.
-    Sessions count against the share of their identity, or of the `client` that uses one with others: an address, or the
-    empty text. Each change of the row, and each claim of a newer request, begins another `generation`.
+    `algorithm` is the one that `received` is hashed with. `touched` and `started` are in seconds since the epoch.
+    Sessions count against the share of their identity, or of the `client` that shares one with others: an address, or
+    the empty text. Each change of the row, and each claim of a newer request, begins another `generation`.
     """
 
     session: str
     repository: RepositoryName
     identity: str
     algorithm: str
-    received: int
-    received_digest: Digest | None
+    received: Received
     touched: float
     started: float
     client: str = ""

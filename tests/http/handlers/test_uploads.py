@@ -468,7 +468,7 @@ def test_a_session_that_cannot_be_had_says_where_it_stands_and_when_to_ask_again
     session = location.rpartition("/")[2]
 
     async def scenario():
-        async with front.kept.stores.uploads.write(session, algorithm="sha256"):
+        async with front.kept.stores.rows.sessions.hold(session):
             return await front.send(method, f"{location}?digest={DIGEST}", body=b"")
 
     reply = front.run(scenario())

@@ -1,5 +1,7 @@
 """What every store promises to whoever checks it."""
 
+import asyncio
+
 import pytest
 
 from simple_registry.oci.digests import digest_of
@@ -7,9 +9,9 @@ from simple_registry.oci.names import Tag
 from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.inspection import ContentRow, Defect, Uses
 from simple_registry.storage.memory.content_inspection import MemoryContentInspection
-from simple_registry.storage.records import SessionRow
+from simple_registry.storage.records import Received
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
-from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, push, put_manifest, run, yes
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, push, put_manifest, run, session_of, yes
 
 DATA = b"content"
 BLOB = blob_of(DATA)
@@ -87,24 +89,28 @@ def test_only_what_was_seen_is_set_aside(stores, files):
     assert files.set_aside(place, files.look(place), "name") == "quarantine/name.2"
 
 
-def test_sessions_and_who_writes_to_them_are_seen(stores, files):
+def test_sessions_and_whether_they_are_being_written_are_seen(stores, files):
+    async def slow(begun, goes_on):
+        for _ in range(200):  # the first batch is written before the third is gathered
+            yield DATA
+        begun.set()
+        await goes_on.wait()
+
     async def scenario():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(_bytes(DATA))
-            assert files.busy("s")
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+        extending = asyncio.ensure_future(stores.uploads.extend("s", Received(), "sha256", slow(begun, goes_on)))
+        await begun.wait()
+        assert files.busy("s")
+        goes_on.set()
+        received = await extending
         assert not files.busy("s")
         assert files.sessions() == ["s"]
         place = files.session_place("s")
-        assert files.look(place).size == len(DATA)
+        assert files.look(place).size == received.size == 200 * len(DATA)
         assert files.set_aside(place, files.look(place), "s") == "quarantine/s.1"
         assert files.sessions() == []
 
     run(scenario())
-
-
-async def _bytes(data):
-    yield data
 
 
 def test_content_is_confirmed_by_its_size(stores, files):
@@ -170,12 +176,12 @@ def test_missing_parts_are_told_in_pages(stores, rows):
 
 
 def test_sessions_are_told_in_pages(stores, rows):
-    sessions = [SessionRow(name, REPOSITORY, "ada", "sha256", 0, None, 1.0, 1.0) for name in "abc"]
+    sessions = [session_of(name) for name in "abc"]
     for row in sessions:
         run(stores.rows.sessions.add_session(row, limit=9, share=9))
-    assert rows.page_sessions("", 2) == sessions[:2]
-    assert rows.page_sessions("b", 2) == sessions[2:]
-    assert rows.find_session("c") == sessions[2]
+    assert run(rows.page_sessions("", 2)) == sessions[:2]
+    assert run(rows.page_sessions("b", 2)) == sessions[2:]
+    assert run(rows.find_session("c")) == sessions[2]
     assert run(rows.remove_session("c"))
 
 

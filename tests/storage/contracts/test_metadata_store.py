@@ -19,13 +19,12 @@ from simple_registry.storage.records import (
     ManifestStored,
     Part,
     PartsUnmet,
-    SessionRow,
     TagAbsent,
     TagRemoved,
     TagsChanged,
     UnmetPart,
 )
-from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, yes
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, session_of, yes
 
 BLOB = blob_of(b"blob")
 MANIFEST = manifest_of(b"manifest")
@@ -55,15 +54,6 @@ def missing(*blobs):
     return [UnmetPart(Blob(each.digest, each.size), None) for each in blobs]
 
 
-def session(name="s", **values):
-    defaults = {"repository": REPOSITORY, "identity": "alice", "algorithm": "sha256", "received": 0}
-    return SessionRow(session=name, **(defaults | {"received_digest": None, "touched": 5.0, "started": 4.0} | values))
-
-
-async def open_sessions(rows, *opened, limit=99, share=99):
-    return [await rows.sessions.add_session(row, limit=limit, share=share) for row in opened]
-
-
 # blobs
 
 
@@ -87,22 +77,22 @@ def test_adding_a_blob_again_is_fine(rows):
 
 def test_a_blob_whose_content_is_gone_changes_nothing(rows):
     async def scenario():
-        await open_sessions(rows, session())
+        await rows.sessions.add_session(session_of(), limit=9, share=9)
         assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=no, session="s") == ContentRemoved()
 
     run(scenario())
     assert not run(rows.repositories.has_repository(REPOSITORY))
     assert not run(rows.contents.known(BLOB.digest))
-    assert rows.sessions.find_session("s") == session()
+    assert run(rows.sessions.find_session("s")) == session_of()
 
 
 def test_adding_a_blob_ends_its_session(rows):
     async def scenario():
-        await open_sessions(rows, session())
+        await rows.sessions.add_session(session_of(), limit=9, share=9)
         assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes, session="s") == BlobAdded()
 
     run(scenario())
-    assert rows.sessions.find_session("s") is None
+    assert run(rows.sessions.find_session("s")) is None
 
 
 def test_what_present_raises_passes_through_and_changes_nothing(rows):
@@ -544,104 +534,6 @@ def test_a_repository_stays_when_its_last_manifest_goes(rows):
     run(scenario())
     assert run(rows.repositories.has_repository(REPOSITORY))
     assert run(rows.repositories.page_repositories(None, 9)) == []
-
-
-# sessions
-
-
-def test_a_session_is_kept_replaced_and_removed(rows):
-    changed = session(client="192.0.2.1", received=4, received_digest=digest_of(b"data"), touched=6.5)
-
-    async def scenario():
-        assert await open_sessions(rows, session()) == [True]
-        assert rows.sessions.find_session("s") == session()
-        assert rows.sessions.count_sessions() == 1
-        assert (
-            await rows.sessions.update_session(changed)
-            == rows.sessions.find_session("s")
-            == replace(changed, generation=1)
-        )
-        assert await rows.sessions.remove_session("s")
-        assert not await rows.sessions.remove_session("s")
-        assert not await rows.sessions.update_session(replace(changed, generation=1))
-        assert await rows.sessions.claim_session("s") is None
-
-    run(scenario())
-    assert rows.sessions.find_session("s") is None
-    assert rows.sessions.count_sessions() == 0
-
-
-def test_a_session_is_updated_only_in_the_generation_that_was_read(rows):
-    async def scenario():
-        await open_sessions(rows, session())
-        older = rows.sessions.find_session("s")
-        newer = await rows.sessions.claim_session("s")
-        assert newer == rows.sessions.find_session("s") == replace(older, generation=1)
-        assert not await rows.sessions.update_session(replace(older, received=4))
-        assert rows.sessions.find_session("s") == newer
-        assert await rows.sessions.update_session(replace(newer, received=5))
-        assert not await rows.sessions.update_session(replace(newer, received=6))
-        assert rows.sessions.find_session("s") == replace(newer, received=5, generation=2)
-
-    run(scenario())
-
-
-def test_of_many_updates_of_one_generation_one_counts(rows):
-    async def scenario():
-        await open_sessions(rows, session())
-        updates = [rows.sessions.update_session(session(received=number)) for number in range(1, 9)]
-        done = await asyncio.gather(*updates)
-        assert done.count(None) == 7
-        assert rows.sessions.find_session("s") in done
-
-    run(scenario())
-
-
-def test_sessions_are_bounded_together_and_by_share(rows):
-    alice, bob = session("a"), session("b", identity="bob")
-    here, there = (session(client, identity="anonymous", client=client) for client in ("192.0.2.1", "2001:db8::/64"))
-
-    async def scenario():
-        assert await open_sessions(rows, alice, bob, here, there, share=1) == [True] * 4
-        for row in (alice, bob, here, there):
-            assert await open_sessions(rows, replace(row, session="more"), share=1) == [False]
-        assert await open_sessions(rows, session("eve", identity="eve"), limit=4) == [False]
-        assert rows.sessions.count_sessions() == 4
-        await rows.sessions.remove_session("a")
-        assert await open_sessions(rows, session("again"), limit=4, share=1) == [True]
-
-    run(scenario())
-
-
-def test_of_many_sessions_opened_at_once_a_share_is_kept(rows):
-    async def scenario():
-        opened = [rows.sessions.add_session(session(str(number)), limit=99, share=5) for number in range(20)]
-        assert sum(await asyncio.gather(*opened)) == rows.sessions.count_sessions() == 5
-
-    run(scenario())
-
-
-def test_sessions_are_read_in_pages(rows):
-    run(open_sessions(rows, *(session(name) for name in "cab")))
-    assert [row.session for row in rows.sessions.page_sessions("", 2)] == ["a", "b"]
-    assert [row.session for row in rows.sessions.page_sessions("b", 2)] == ["c"]
-
-
-def test_empty_sessions_are_those_of_one_share_untouched_for_longest(rows):
-    opened = [session(str(number), touched=float(10 - number)) for number in range(5)]
-    others = [session("full", received=1, touched=1.0), session("bob", identity="bob"), session("here", client="::1")]
-    run(open_sessions(rows, *opened, *others))
-    assert [row.session for row in rows.sessions.page_empty("alice", "", None, 99)] == ["4", "3", "2", "1", "0"]
-    first = rows.sessions.page_empty("alice", "", None, 2)
-    assert [row.session for row in first] == ["4", "3"]
-    assert [row.session for row in rows.sessions.page_empty("alice", "", first[-1], 2)] == ["2", "1"]
-    assert rows.sessions.page_empty("eve", "", None, 9) == []
-
-
-def test_empty_sessions_of_one_moment_are_in_order_of_their_ids(rows):
-    run(open_sessions(rows, *(session(name, touched=1.0) for name in "cab")))
-    first = rows.sessions.page_empty("alice", "", None, 1)
-    assert [row.session for row in (*first, *rows.sessions.page_empty("alice", "", first[0], 9))] == ["a", "b", "c"]
 
 
 # garbage

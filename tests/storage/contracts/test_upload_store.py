@@ -1,16 +1,19 @@
 """What every upload store promises."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from simple_registry.content import ContentInterrupted, stream_of
-from simple_registry.faults import SessionBusy, StorageFault
+from simple_registry.faults import SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import digest_of
-from storage.support import blob_of, run
+from simple_registry.storage.records import Received
+from storage.support import run
 
 DATA = bytes(range(256)) * 5000
 """More than one batch."""
+NOTHING = Received()
 
 
 async def interrupted(*chunks):
@@ -19,221 +22,190 @@ async def interrupted(*chunks):
     raise ContentInterrupted(sum(map(len, chunks)), None)
 
 
-async def upload(stores, session, *chunks, received=0, algorithm="sha256"):
-    async with stores.uploads.write(session, algorithm=algorithm) as writer:
-        await writer.resume(received)
-        assert await writer.append(stream_of(*chunks)) == sum(map(len, chunks))
-        await writer.sync()
-        return await writer.digest()
+async def extend(stores, *chunks, received=NOTHING, session="s", algorithm="sha256", last=False):
+    return await stores.uploads.extend(session, received, algorithm, stream_of(*chunks), last=last)
+
+
+async def push(stores, *chunks, session="s"):
+    received = await extend(stores, *chunks, session=session)
+    await stores.uploads.publish(session, received, digest_of(b"".join(chunks)))
+    return received
+
+
+def value(data, algorithm="sha256"):
+    """Return what was received, but for the part that only the store reads."""
+    return (len(data), digest_of(data, algorithm))
+
+
+def seen(received):
+    return (received.size, received.digest)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 @pytest.mark.parametrize("step", [999, 70_000, 400_000, len(DATA)])
-def test_what_was_appended_can_be_published(stores, step, algorithm):
+@pytest.mark.parametrize("last", [False, True])
+def test_received_bytes_can_be_published(stores, step, algorithm, last):
     async def scenario():
         chunks = [DATA[start : start + step] for start in range(0, len(DATA), step)]
-        digest = await upload(stores, "s", *chunks, algorithm=algorithm)
-        assert digest == digest_of(DATA, algorithm)
-        await stores.uploads.publish("s", blob_of(DATA, algorithm))
-        assert await stores.read(digest) == DATA
+        received = await extend(stores, *chunks, algorithm=algorithm, last=last)
+        assert seen(received) == value(DATA, algorithm)
+        await stores.uploads.publish("s", received, digest_of(DATA, algorithm))
+        assert await stores.read(digest_of(DATA, algorithm)) == DATA
 
     run(scenario())
 
 
-def test_a_session_is_continued_by_the_next_writer(stores):
+def test_a_session_is_extended_again_and_again(stores):
     async def scenario():
-        await upload(stores, "s", b"one ")
-        assert await upload(stores, "s", b"two ", received=4) == digest_of(b"one two ")
-        assert await upload(stores, "s", b"three", received=8) == digest_of(b"one two three")
+        one = await extend(stores, b"one ")
+        two = await extend(stores, b"two ", received=one)
+        three = await extend(stores, b"three", received=two)
+        assert [seen(each) for each in (one, two, three)] == [
+            value(b"one "),
+            value(b"one two "),
+            value(b"one two three"),
+        ]
 
     run(scenario())
 
 
-def test_resume_drops_later_bytes(stores):
+def test_later_bytes_do_not_count(stores):
     async def scenario():
-        await upload(stores, "s", b"one two three")
-        assert await upload(stores, "s", b"four", received=4) == digest_of(b"one four")
-        await stores.uploads.publish("s", blob_of(b"one four"))
+        one = await extend(stores, b"one ")
+        await extend(stores, b"two three", received=one)
+        four = await extend(stores, b"four", received=one)
+        assert seen(four) == value(b"one four")
+        await stores.uploads.publish("s", four, digest_of(b"one four"))
         assert await stores.read(digest_of(b"one four")) == b"one four"
 
     run(scenario())
 
 
-def test_resume_beyond_what_is_there_is_a_fault_and_changes_nothing(stores):
+def test_later_bytes_are_not_published_either(stores):
     async def scenario():
-        await upload(stores, "s", b"one")
+        one = await extend(stores, b"one")
+        await extend(stores, b" two", received=one)
+        assert await stores.uploads.digest("s", one, "sha512") == digest_of(b"one", "sha512")
+        await stores.uploads.publish("s", one, digest_of(b"one"))
+        assert await stores.read(digest_of(b"one")) == b"one"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("more", [(), (b"more",)])
+def test_bytes_that_are_not_here_are_missed_and_nothing_changes(stores, more):
+    async def scenario():
+        one = await extend(stores, b"one")
+        await stores.uploads.discard("s", one)
+        with pytest.raises(SessionBytesMissing):
+            await extend(stores, *more, received=one)
         with pytest.raises(StorageFault):
-            await upload(stores, "s", received=4)
-        assert await stores.uploads.digest("s", "sha256") == digest_of(b"one")
+            await stores.uploads.digest("s", one, "sha512")
+        assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
 
     run(scenario())
 
 
-def test_a_broken_stream_passes_through_and_resume_undoes_it(stores):
+@pytest.mark.parametrize("chunks", [(), (b"",), (b"", b"")])
+def test_an_empty_stream_changes_nothing(stores, chunks):
     async def scenario():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(b"kept "))
-            await writer.sync()
-            with pytest.raises(ContentInterrupted):
-                await writer.append(interrupted(DATA, b"lost"))
-            await writer.resume(5)
-            await writer.append(stream_of(b"and more"))
-            assert await writer.digest() == digest_of(b"kept and more")
+        assert await extend(stores, *chunks) == NOTHING
+        one = await extend(stores, b"one")
+        assert await extend(stores, *chunks, received=one) == one
+        assert await extend(stores, *chunks, received=one, last=True) == one
 
     run(scenario())
 
 
-def test_a_writer_left_in_the_middle_leaves_a_session_that_can_be_resumed(stores):
-    async def break_off():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(5)
-            await writer.append(interrupted(DATA, b"lost"))
-
+@pytest.mark.parametrize("before", [b"", b"kept "])
+def test_a_broken_stream_passes_through_and_leaves_the_old_value_true(stores, before):
     async def scenario():
-        await upload(stores, "s", b"kept ")
+        kept = await extend(stores, before)
         with pytest.raises(ContentInterrupted):
-            await break_off()
-        assert await upload(stores, "s", b"and more", received=5) == digest_of(b"kept and more")
+            await stores.uploads.extend("s", kept, "sha256", interrupted(DATA, b"lost"))
+        assert await stores.uploads.has("s", kept)
+        assert seen(await extend(stores, b"and more", received=kept)) == value(before + b"and more")
 
     run(scenario())
 
 
-def test_a_cancelled_writer_lets_go_of_the_session(stores):
+def test_a_stream_that_breaks_at_once_leaves_nothing(stores):
+    async def scenario():
+        with pytest.raises(ContentInterrupted):
+            await stores.uploads.extend("s", NOTHING, "sha256", interrupted())
+        assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
+
+    run(scenario())
+
+
+def test_a_cancelled_call_leaves_the_old_value_true(stores):
     async def endless(started):
         while True:
             yield DATA
             started.set()
             await asyncio.sleep(0)
 
-    async def append(started):
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(endless(started))
-
     async def scenario():
+        kept = await extend(stores, b"kept ")
         started = asyncio.Event()
-        task = asyncio.create_task(append(started))
+        task = asyncio.create_task(stores.uploads.extend("s", kept, "sha256", endless(started)))
         await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await upload(stores, "s", b"again") == digest_of(b"again")
-
-    run(scenario())
-
-
-def test_a_second_writer_is_refused_at_once(stores):
-    async def scenario():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(b"first"))
-            with pytest.raises(SessionBusy):
-                await upload(stores, "s", b"second")
-            async with stores.uploads.write("t", algorithm="sha256"):
-                pass  # another session is free
-            assert await writer.digest() == digest_of(b"first")
-        assert await upload(stores, "s", b"third") == digest_of(b"third")
-
-    run(scenario())
-
-
-def test_a_published_session_is_held_until_its_writer_lets_go(stores):
-    async def scenario():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(b"data"))
-            await writer.sync()
-            await stores.uploads.publish("s", blob_of(b"data"))
-            with pytest.raises(SessionBusy):
-                await upload(stores, "s", b"second")
-        assert await upload(stores, "s", b"third") == digest_of(b"third")
+        assert seen(await extend(stores, b"again", received=kept)) == value(b"kept again")
 
     run(scenario())
 
 
 def test_the_bytes_of_a_session_can_be_asked_for(stores):
     async def scenario():
-        assert stores.uploads.has("s", 0)
-        assert not stores.uploads.has("s", 1)
-        await upload(stores, "s", b"data")
-        assert stores.uploads.has("s", 4)
-        assert not stores.uploads.has("s", 5)
-        await stores.uploads.publish("s", blob_of(b"data"))
-        assert not stores.uploads.has("s", 4)
+        assert await stores.uploads.has("s", NOTHING)
+        received = await extend(stores, b"data")
+        assert await stores.uploads.has("s", received)
+        assert not await stores.uploads.has("t", received)
+        await stores.uploads.discard("s", received)
+        assert not await stores.uploads.has("s", received)
 
     run(scenario())
 
 
-def test_of_many_writers_one_wins_and_nothing_interleaves(stores):
-    async def attempt(number):
-        data = str(number).encode() * 400_000
-        try:
-            return await upload(stores, "s", *(data[start : start + 50_000] for start in range(0, len(data), 50_000)))
-        except SessionBusy:
-            return None
-
+def test_sessions_do_not_meet(stores):
     async def scenario():
-        digests = await asyncio.gather(*map(attempt, range(8)))
-        assert await stores.uploads.digest("s", "sha256") in digests
+        chunks = [bytes([number]) * 100_000 for number in range(8)]
+        each = await asyncio.gather(*(extend(stores, *chunks, session=f"s{number}") for number in range(8)))
+        assert {seen(received) for received in each} == {value(b"".join(chunks))}
 
     run(scenario())
 
 
 def test_a_session_without_bytes_can_be_published(stores):
     async def scenario():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            assert await writer.append(stream_of()) == 0
-            assert await writer.digest() == digest_of(b"")
-            await stores.uploads.publish("s", blob_of(b""))
+        assert await stores.uploads.digest("s", NOTHING, "sha256") == digest_of(b"")
+        await stores.uploads.publish("s", NOTHING, digest_of(b""))
         assert await stores.read(digest_of(b"")) == b""
-
-    run(scenario())
-
-
-def test_a_session_that_never_got_a_byte_leaves_nothing(stores):
-    async def scenario():
-        await upload(stores, "s")
-        assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
 
     run(scenario())
 
 
 def test_publishing_twice_is_fine(stores):
     async def scenario():
-        await upload(stores, "s", b"data")
-        await stores.uploads.publish("s", blob_of(b"data"))
-        await stores.uploads.publish("s", blob_of(b"data"))
+        received = await push(stores, b"data")
+        await stores.uploads.publish("s", received, digest_of(b"data"))
         assert await stores.read(digest_of(b"data")) == b"data"
 
     run(scenario())
 
 
 def test_publishing_what_is_not_there_is_a_fault(stores):
-    with pytest.raises(StorageFault):
-        run(stores.uploads.publish("s", blob_of(b"data")))
-    assert run(stores.content.open(digest_of(b"data"))) is None
-
-
-def test_publishing_another_size_is_a_fault_and_names_nothing(stores):
-    async def scenario():
-        await upload(stores, "s", b"data and more")
-        with pytest.raises(StorageFault):
-            await stores.uploads.publish("s", blob_of(b"data"))
-        assert await stores.content.open(digest_of(b"data")) is None
-        assert await stores.uploads.digest("s", "sha256") == digest_of(b"data and more")
-
-    run(scenario())
+    with pytest.raises(SessionBytesMissing):
+        run(stores.uploads.publish("s", Received(4, digest_of(b"data")), digest_of(b"data")))
+    assert run(stores.read(digest_of(b"data"))) is None
 
 
 def test_many_may_publish_the_same_content_at_once(stores):
-    async def push(session):
-        await upload(stores, session, b"data")
-        await stores.uploads.publish(session, blob_of(b"data"))
-
     async def scenario():
-        await asyncio.gather(*(push(f"s{number}") for number in range(50)))
+        await asyncio.gather(*(push(stores, b"data", session=f"s{number}") for number in range(50)))
         assert await stores.read(digest_of(b"data")) == b"data"
         assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
 
@@ -244,8 +216,7 @@ def test_many_may_publish_the_same_content_at_once(stores):
 def test_damaged_content_is_healed(stores, damaged):
     async def scenario():
         await stores.content.put(digest_of(b"data"), damaged)
-        await upload(stores, "s", b"data")
-        await stores.uploads.publish("s", blob_of(b"data"))
+        await push(stores, b"data")
         assert await stores.read(digest_of(b"data")) == b"data"
 
     run(scenario())
@@ -253,27 +224,59 @@ def test_damaged_content_is_healed(stores, damaged):
 
 def test_the_digest_can_be_had_in_another_algorithm(stores):
     async def scenario():
-        await upload(stores, "s", DATA)
-        assert await stores.uploads.digest("s", "sha512") == digest_of(DATA, "sha512")
+        received = await extend(stores, DATA)
+        assert await stores.uploads.digest("s", received, "sha512") == digest_of(DATA, "sha512")
 
     run(scenario())
 
 
-def test_removed_sessions_are_gone_and_removing_again_is_fine(stores):
+def test_a_session_whose_digest_is_not_known_is_extended(stores):
     async def scenario():
-        await upload(stores, "s", b"data")
-        await stores.uploads.remove("s")
-        await stores.uploads.remove("s")
+        received = replace(await extend(stores, b"one "), digest=None)
+        assert await extend(stores, received=received) == received
+        assert seen(await extend(stores, b"two", received=received)) == value(b"one two")
+
+    run(scenario())
+
+
+def test_discarded_sessions_are_gone_and_discarding_again_is_fine(stores):
+    async def scenario():
+        received = await extend(stores, b"data")
+        await extend(stores, b" and more", received=received)
+        await stores.uploads.discard("s", received)
+        await stores.uploads.discard("s", received)
+        await stores.uploads.discard("t", NOTHING)
         assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
-        assert await upload(stores, "s", b"new") == digest_of(b"new")
+        assert seen(await extend(stores, b"new")) == value(b"new")
 
     run(scenario())
 
 
 def test_abandoned_sessions_are_those_not_written_since(stores):
     async def scenario():
-        await upload(stores, "s", b"data")
+        await extend(stores, b"data")
         assert await stores.uploads.abandoned(stores.clock.now() + 60) == ["s"]
         assert await stores.uploads.abandoned(stores.clock.now() - 60) == []
+        await stores.uploads.discard("s", NOTHING)
+        assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
+
+    run(scenario())
+
+
+def test_a_session_that_is_being_written_is_not_abandoned(stores):
+    async def slow(written, goes_on):
+        yield DATA
+        yield DATA
+        written.set()
+        await goes_on.wait()
+
+    async def scenario():
+        written, goes_on = asyncio.Event(), asyncio.Event()
+        extending = asyncio.create_task(stores.uploads.extend("s", NOTHING, "sha256", slow(written, goes_on)))
+        await written.wait()
+        assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
+        goes_on.set()
+        await extending
+        assert await stores.uploads.abandoned(stores.clock.now() + 60) == ["s"]
 
     run(scenario())

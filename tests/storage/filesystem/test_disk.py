@@ -72,29 +72,16 @@ def test_a_lock_is_had_by_one_open_file(tmp_path):
     DISK.close(second)
 
 
-def test_the_lock_of_a_byte_is_had_by_one_descriptor(tmp_path):
-    path = f"{tmp_path}/locks"
-    first = DISK.open_locked(path, 7)
-    assert DISK.open_locked(path, 7) is None
-    other = DISK.open_locked(path, 2**55)
-    DISK.close(other)
-    assert DISK.open_locked(path, 7) is None, "closing another descriptor of the file let go"
-    DISK.close(first)
-    again = DISK.open_locked(path, 7)
-    assert again is not None
-    DISK.close(again)
-    assert Path(path).stat().st_size == 0
-
-
-def test_a_lock_that_cannot_be_had_is_a_fault_and_leaves_no_descriptor(tmp_path, monkeypatch):
+@pytest.mark.parametrize("lock", ["lock", "try_lock"])
+def test_a_lock_that_cannot_be_had_is_a_fault(tmp_path, monkeypatch, lock):
     def refuse(*_arguments):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    before = len(os.listdir("/proc/self/fd"))
-    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    fd = DISK.open_write(f"{tmp_path}/x")
     with pytest.raises(StorageFault, match="cannot lock a file: "):
-        DISK.open_locked(f"{tmp_path}/locks", 7)
-    assert len(os.listdir("/proc/self/fd")) == before
+        getattr(DISK, lock)(fd)
+    DISK.close(fd)
 
 
 def test_a_file_that_was_made_read_only_can_be_opened_for_writing_again(tmp_path, monkeypatch):

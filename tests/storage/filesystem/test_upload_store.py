@@ -1,26 +1,26 @@
-"""Sessions as files: the order of a publish, the lock across processes, and what a failure leaves."""
+"""Sessions as files: the order of a publish, and what a failure leaves."""
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from simple_registry.content import stream_of
-from simple_registry.faults import SessionBusy, StorageFull, StorageReadOnly
+from simple_registry.faults import StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.filesystem.upload_store import LEAST_ROOM, FilesystemUploadStore
+from simple_registry.storage.filesystem.upload_store import MIN_ROOM, FilesystemUploadStore
 from simple_registry.storage.protocols import Condition
+from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import blob_of, run
 
 DATA = b"data"
 BLOB = blob_of(DATA)
+NOTHING, RECEIVED = Received(), Received(BLOB.size, BLOB.digest)
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def store(layout, threads):
     return FilesystemUploadStore(layout, Disk(), threads)
 
 
-async def upload(store, data=DATA, received=0, session="s"):
-    async with store.write(session, algorithm="sha256") as writer:
-        await writer.resume(received)
-        await writer.append(stream_of(data))
-        await writer.sync()
-        return await writer.digest()
+async def upload(store, data=DATA, received=NOTHING, session="s"):
+    return await store.extend(session, received, "sha256", stream_of(data))
+
+
+async def publish(store, received=RECEIVED):
+    await store.publish("s", received, BLOB.digest)
 
 
 def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
@@ -49,8 +49,9 @@ def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
     directory = BLOB.digest.encoded[:2]
     run(upload(store))
     assert disk.taken() == ["open_write s", "write s", "fsync s", "fsync_directory uploads"]
-    run(store.publish("s", BLOB))
+    run(publish(store))
     assert disk.taken() == [
+        "open_write s",
         f"make_directory {directory}",
         "fsync_directory sha256",
         "fsync s",
@@ -66,13 +67,19 @@ def test_publishing_again_replaces_the_file_in_the_same_order(layout, threads):
 
     async def scenario():
         await upload(store)
-        await store.publish("s", BLOB)
+        await publish(store)
         await upload(store)
         disk.taken()
-        await store.publish("s", BLOB)
+        await publish(store)
 
     run(scenario())
-    assert disk.taken() == ["fsync s", "make_read_only s", "rename s", f"fsync_directory {BLOB.digest.encoded[:2]}"]
+    assert disk.taken() == [
+        "open_write s",
+        "fsync s",
+        "make_read_only s",
+        "rename s",
+        f"fsync_directory {BLOB.digest.encoded[:2]}",
+    ]
     assert os.listdir(layout.uploads) == []
 
 
@@ -82,9 +89,9 @@ def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
     async def scenario():
         await upload(FilesystemUploadStore(layout, Disk(), threads))
         with pytest.raises(StorageFull):
-            await FilesystemUploadStore(layout, FullDisk("rename"), threads).publish("s", BLOB)
-        await FilesystemUploadStore(layout, Disk(), threads).publish("s", BLOB)
-        await FilesystemUploadStore(layout, disk, threads).publish("s", BLOB)
+            await publish(FilesystemUploadStore(layout, FullDisk("rename"), threads))
+        await publish(FilesystemUploadStore(layout, Disk(), threads))
+        await publish(FilesystemUploadStore(layout, disk, threads))
 
     run(scenario())
     assert disk.taken()[0] == "fsync <blob>"
@@ -96,38 +103,14 @@ def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store,
     async def scenario():
         await upload(store)
         with pytest.raises(StorageFull):
-            await FilesystemUploadStore(layout, FullDisk(failing), threads).publish("s", BLOB)
-        assert await upload(store, b" and more", 4) == digest_of(b"data and more")
+            await publish(FilesystemUploadStore(layout, FullDisk(failing), threads))
+        assert (await upload(store, b" and more", RECEIVED)).digest == digest_of(b"data and more")
 
     run(scenario())
     assert not Path(layout.blob(BLOB.digest)).exists()
 
 
-def test_a_session_has_one_writer_over_all_processes(layout, store):
-    program = """
-import asyncio, sys
-from simple_registry.storage.filesystem import disk, layout, threads, upload_store
-
-async def hold():
-    store = upload_store.FilesystemUploadStore(layout.Layout(sys.argv[1]), disk.Disk(), threads.Threads(1))
-    async with store.write("s", algorithm="sha256"):
-        print("held", flush=True)
-        sys.stdin.read()
-
-asyncio.run(hold())
-"""
-
-    with subprocess.Popen(
-        [sys.executable, "-c", program, layout.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
-        other.stdout.readline()
-        with pytest.raises(SessionBusy):
-            run(upload(store))
-        other.kill()
-    assert run(upload(store)) == BLOB.digest
-
-
-@pytest.mark.parametrize("failing", ["open_write", "open_locked"])
+@pytest.mark.parametrize("failing", ["open_write", "lock"])
 def test_opening_that_fails_leaves_no_lock(layout, threads, store, monkeypatch, failing):
     def fail(*_arguments):
         raise StorageFull(failing, "no room")
@@ -136,7 +119,8 @@ def test_opening_that_fails_leaves_no_lock(layout, threads, store, monkeypatch, 
         patch.setattr(Disk, failing, fail)
         with pytest.raises(StorageFull):
             run(upload(store))
-    assert run(upload(FilesystemUploadStore(layout, Disk(), threads))) == BLOB.digest
+    assert os.listdir(layout.uploads) == []
+    assert run(upload(FilesystemUploadStore(layout, Disk(), threads))) == RECEIVED
 
 
 def test_opening_that_is_cancelled_leaves_no_lock(layout, threads, store):
@@ -147,25 +131,38 @@ def test_opening_that_is_cancelled_leaves_no_lock(layout, threads, store):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        assert await upload(store) == BLOB.digest
+        assert await upload(store) == RECEIVED
 
     before = len(os.listdir("/proc/self/fd"))
     run(scenario())
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_manifest_that_is_being_written_is_nobodys_to_drop(layout, store):
-    """Its file is locked by whoever writes it, as `FilesystemContentStore.put` does, whatever its age may be."""
+def test_a_manifest_that_is_being_written_is_not_abandoned(layout, store):
+    """Its file is locked, as `FilesystemContentStore.put` does it, whatever its age may be."""
     disk = Disk()
     fd = disk.create(layout.session("put-1"))
     assert disk.try_lock(fd)
     before = len(os.listdir("/proc/self/fd"))
-    for _ in range(3):
-        with pytest.raises(SessionBusy):
-            run(upload(store, session="put-1"))
+    assert run(store.abandoned(time.time() + 60)) == []
     assert len(os.listdir("/proc/self/fd")) == before
-    assert disk.stat(layout.session("put-1")) is not None
     disk.close(fd)
+    assert run(store.abandoned(time.time() + 60)) == ["put-1"]
+
+
+def test_a_look_at_the_lock_of_a_file_ends_no_upload(layout, store):
+    """`fsck` and the collector lock a file for a moment, to see whether it is being written."""
+    disk = Disk()
+    fd = disk.create(layout.session("s"))
+    assert disk.try_lock(fd)
+
+    async def scenario():
+        uploading = asyncio.ensure_future(upload(store))
+        await asyncio.sleep(0.05)
+        disk.close(fd)
+        return await uploading
+
+    assert run(scenario()) == RECEIVED
 
 
 def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
@@ -174,14 +171,14 @@ def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
     os.utime(left, (1, 1))
     (Path(layout.uploads) / "not a session").write_bytes(b"")
     assert run(store.abandoned(time.time() - 60)) == ["put-6f1c"]
-    run(store.remove("put-6f1c"))
+    run(store.discard("put-6f1c", NOTHING))
     assert not left.exists()
 
 
 def test_the_condition_of_the_disk_is_told(store, monkeypatch):
     assert store.condition() == Condition.WRITABLE
     store.require_room()
-    monkeypatch.setattr(store._disk, "room", lambda _path: LEAST_ROOM - 1)
+    monkeypatch.setattr(store._disk, "room", lambda _path: MIN_ROOM - 1)
     assert store.condition() == Condition.FULL
     with pytest.raises(StorageFull):
         store.require_room()

@@ -6,15 +6,22 @@ import threading
 
 import pytest
 
-from simple_registry.content import stream_of
+from simple_registry.content import ContentInterrupted, stream_of
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import BATCH_BYTES, BATCH_CHUNKS, hash_file
+from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk
 from storage.support import run
+
+NOTHING = Received()
+
+
+def value(data):
+    return Received(len(data), digest_of(data))
 
 
 class ReadCountingDisk(Disk):
@@ -50,12 +57,8 @@ def threads():
     threads.close()
 
 
-async def append(store, data, received):
-    async with store.write("s", algorithm="sha256") as writer:
-        await writer.resume(received)
-        await writer.append(stream_of(data))
-        await writer.sync()
-        return await writer.digest()
+async def append(store, data, received=NOTHING):
+    return await store.extend("s", received, "sha256", stream_of(data))
 
 
 def test_the_next_request_in_this_process_reads_nothing_again(layout, threads):
@@ -63,8 +66,8 @@ def test_the_next_request_in_this_process_reads_nothing_again(layout, threads):
     store = FilesystemUploadStore(layout, disk, threads)
 
     async def scenario():
-        await append(store, b"one ", 0)
-        assert await append(store, b"two", 4) == digest_of(b"one two")
+        one = await append(store, b"one ")
+        assert await append(store, b"two", one) == value(b"one two")
 
     run(scenario())
     assert disk.read_bytes == 0
@@ -74,8 +77,8 @@ def test_another_process_reads_what_is_there(layout, threads):
     disk = ReadCountingDisk()
 
     async def scenario():
-        await append(FilesystemUploadStore(layout, disk, threads), b"one ", 0)
-        assert await append(FilesystemUploadStore(layout, disk, threads), b"two", 4) == digest_of(b"one two")
+        one = await append(FilesystemUploadStore(layout, disk, threads), b"one ")
+        assert await append(FilesystemUploadStore(layout, disk, threads), b"two", one) == value(b"one two")
 
     run(scenario())
     assert disk.read_bytes == 4
@@ -85,22 +88,20 @@ def test_bytes_replaced_by_another_process_are_not_vouched_for(layout, threads):
     here, there = (FilesystemUploadStore(layout, Disk(), threads) for _ in range(2))
 
     async def scenario():
-        await append(here, b"one ", 0)
+        await append(here, b"one ")
         await asyncio.sleep(0.02)  # the times of files have a grain
-        await append(there, b"two ", 0)
-        assert await append(here, b"three", 4) == digest_of(b"two three")
+        two = await append(there, b"two ")
+        assert await append(here, b"three", two) == value(b"two three")
 
     run(scenario())
 
 
-def test_resuming_alone_reads_nothing(layout, threads):
+def test_an_empty_chunk_reads_nothing(layout, threads):
     disk = ReadCountingDisk()
 
     async def scenario():
-        await append(FilesystemUploadStore(layout, disk, threads), b"data", 0)
-        async with FilesystemUploadStore(layout, disk, threads).write("s", algorithm="sha256") as writer:
-            await writer.resume(4)
-            assert await writer.append(stream_of()) == 0
+        data = await append(FilesystemUploadStore(layout, disk, threads), b"data")
+        assert await append(FilesystemUploadStore(layout, disk, threads), b"", data) == data
 
     run(scenario())
     assert disk.read_bytes == 0
@@ -110,15 +111,16 @@ def test_undoing_an_append_reads_nothing_again(layout, threads):
     disk = ReadCountingDisk()
     store = FilesystemUploadStore(layout, disk, threads)
 
+    async def broken():
+        yield b"dropped"
+        raise ContentInterrupted(7, None)
+
     async def scenario():
-        async with store.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(b"kept "))
-            await writer.sync()
-            await writer.append(stream_of(b"dropped"))
-            await writer.resume(5)
-            await writer.append(stream_of(b"more"))
-            assert await writer.digest() == digest_of(b"kept more")
+        kept = await append(store, b"kept ")
+        with pytest.raises(ContentInterrupted):
+            await store.extend("s", kept, "sha256", broken())
+        assert os.stat(layout.session("s")).st_size == kept.size
+        assert await append(store, b"more", kept) == value(b"kept more")
 
     run(scenario())
     assert disk.read_bytes == 0
@@ -135,10 +137,7 @@ def test_small_chunks_are_written_in_batches(layout, threads):
 
 
 async def append_chunks(store, chunks):
-    async with store.write("s", algorithm="sha256") as writer:
-        await writer.resume(0)
-        assert await writer.append(stream_of(*chunks)) == sum(map(len, chunks))
-        assert await writer.digest() == digest_of(b"".join(chunks))
+    assert await store.extend("s", NOTHING, "sha256", stream_of(*chunks)) == value(b"".join(chunks))
 
 
 def test_a_slow_disk_holds_the_stream_back(layout, threads):
@@ -157,13 +156,12 @@ def test_a_slow_disk_holds_the_stream_back(layout, threads):
             yield b"z" * BATCH_BYTES
 
     async def scenario():
-        async with FilesystemUploadStore(layout, SlowDisk(), threads).write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            appending = asyncio.create_task(writer.append(flood()))
-            await asyncio.sleep(0.05)
-            assert len(taken) == 2
-            go_on.set()
-            assert await appending == 8 * BATCH_BYTES
+        store = FilesystemUploadStore(layout, SlowDisk(), threads)
+        appending = asyncio.create_task(store.extend("s", NOTHING, "sha256", flood()))
+        await asyncio.sleep(0.05)
+        assert len(taken) == 2
+        go_on.set()
+        assert (await appending).size == 8 * BATCH_BYTES
 
     run(scenario())
 
@@ -179,13 +177,11 @@ def test_a_cancelled_append_writes_to_no_closed_file(layout, threads):
             await asyncio.sleep(0)
 
     async def append_forever():
-        async with store.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            try:
-                await writer.append(endless())
-            except BaseException as error:
-                errors.append(type(error))
-                raise
+        try:
+            await store.extend("s", NOTHING, "sha256", endless())
+        except BaseException as error:
+            errors.append(type(error))
+            raise
 
     async def scenario():
         for _ in range(20):
@@ -203,10 +199,10 @@ def test_a_cancelled_append_writes_to_no_closed_file(layout, threads):
 def test_a_full_disk_passes_through_and_the_session_can_go_on(layout, threads):
     async def scenario():
         store = FilesystemUploadStore(layout, Disk(), threads)
-        await append(store, b"kept ", 0)
+        kept = await append(store, b"kept ")
         with pytest.raises(StorageFull):
-            await append(FilesystemUploadStore(layout, FullDisk("write"), threads), b"lost", 5)
-        assert await append(store, b"more", 5) == digest_of(b"kept more")
+            await append(FilesystemUploadStore(layout, FullDisk("write"), threads), b"lost", kept)
+        assert await append(store, b"more", kept) == value(b"kept more")
 
     run(scenario())
 
@@ -214,39 +210,45 @@ def test_a_full_disk_passes_through_and_the_session_can_go_on(layout, threads):
 def test_bytes_that_are_not_durable_are_not_acknowledged(layout, threads):
     for failing in ("fsync", "fsync_directory"):
         with pytest.raises(StorageFull):
-            run(append(FilesystemUploadStore(layout, FullDisk(failing), threads), b"data", 0))
+            run(append(FilesystemUploadStore(layout, FullDisk(failing), threads), b"data"))
+        assert os.listdir(layout.uploads) == []
 
 
 @pytest.mark.parametrize("failing", ["stat_open", "close"])
-def test_a_disk_that_fails_when_a_writer_lets_go_undoes_nothing(layout, threads, failing, monkeypatch):
+def test_a_disk_that_fails_after_the_bytes_are_durable_undoes_nothing(layout, threads, failing, monkeypatch):
     disk = Disk()
-    real = getattr(disk, failing)
+    real, synced = getattr(disk, failing), disk.fsync
 
     def fail(fd):
         if failing == "close":
-            real(fd)  # closed all the same, as the kernel does it
+            real(fd)  # closed nevertheless, as the kernel does it
         raise StorageFault(failing, "the disk does not answer")
 
+    def sync(fd):
+        synced(fd)
+        monkeypatch.setattr(disk, failing, fail)
+
+    monkeypatch.setattr(disk, "fsync", sync)
+    assert run(append(FilesystemUploadStore(layout, disk, threads), b"data")) == value(b"data")
+
+
+def test_a_disk_that_fails_when_bytes_are_given_back_changes_nothing(layout, threads):
+    class Failing(Disk):
+        def write(self, fd, data, at):
+            super().write(fd, data[:2], at)
+            raise StorageFull("write", "no room")
+
+        def truncate(self, fd, size):
+            raise StorageFault("truncate", "the disk does not answer")
+
     async def scenario():
-        async with FilesystemUploadStore(layout, disk, threads).write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(b"data"))
-            await writer.sync()
-            digest = await writer.digest()
-            monkeypatch.setattr(disk, failing, fail)
-        return digest
+        store = FilesystemUploadStore(layout, Disk(), threads)
+        kept = await append(store, b"kept ")
+        with pytest.raises(StorageFull):
+            await append(FilesystemUploadStore(layout, Failing(), threads), b"lost", kept)
+        assert await append(store, b"more", kept) == value(b"kept more")
 
-    assert run(scenario()) == digest_of(b"data")
-
-
-def test_a_writer_must_know_where_it_stands(layout, threads):
-    async def scenario():
-        async with FilesystemUploadStore(layout, Disk(), threads).write("s", algorithm="sha256") as writer:
-            await writer.append(stream_of(b"data"))
-
-    with pytest.raises(RuntimeError):
-        run(scenario())
-    assert os.listdir(layout.uploads) == []
+    run(scenario())
 
 
 def test_a_file_that_ends_early_is_a_fault(tmp_path):

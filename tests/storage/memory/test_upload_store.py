@@ -1,17 +1,25 @@
-"""Sessions in memory; what they promise stands in the contracts."""
+"""Sessions in memory; the contracts hold what they promise besides."""
 
-from simple_registry.content import stream_of
+import asyncio
+
+from simple_registry.storage.records import Received
 from storage.support import ManualClock, memory_stores, run
 
 
-def test_a_session_is_not_abandoned_while_it_is_written():
+def test_a_session_is_busy_while_it_is_extended():
     stores = memory_stores(ManualClock())
+    goes_on = asyncio.Event()
+
+    async def slow():
+        yield b"data"
+        await goes_on.wait()
 
     async def scenario():
-        async with stores.uploads.write("s", algorithm="sha256") as writer:
-            await writer.resume(0)
-            await writer.append(stream_of(b"data"))
-            assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
-        assert await stores.uploads.abandoned(stores.clock.now() + 60) == ["s"]
+        extending = asyncio.ensure_future(stores.uploads.extend("s", Received(), "sha256", slow()))
+        await asyncio.sleep(0)
+        assert stores.uploads.busy == {"s"}
+        goes_on.set()
+        await extending
+        assert stores.uploads.busy == set()
 
     run(scenario())

@@ -42,7 +42,7 @@ def test_rows_that_hold_no_digest_are_left_to_their_defect(rows, look):
         VALUES ('s', 'a', 'ada', 'sha256', 1, 'sha256:abc', 1)
     """)
     assert rows.page_contents("sha256:ab", None, 5) == []
-    assert rows.page_sessions("", 5) == []
+    assert run(rows.page_sessions("", 5)) == []
     found = run(rows.page_defects(Defect.MALFORMED, None, 5))
     assert [(each.repository, each.digest) for each in found] == [
         ("blobs", "sha256:abc"),

@@ -50,4 +50,4 @@ async def get_readiness(call: Call[NoTarget]) -> Response:
 
 async def get_metrics(call: Call[NoTarget]) -> Response:
     """metrics: tell the numbers of all processes, as Prometheus reads them."""
-    return Response(200, [("content-type", CONTENT_TYPE), ("cache-control", "no-store")], call.registry.metrics())
+    return Response(200, [("content-type", CONTENT_TYPE), ("cache-control", "no-store")], await call.registry.metrics())

@@ -38,7 +38,7 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
 
 async def append_chunk(call: Call[SessionTarget]) -> Response:
     """end-5: add a chunk to a session."""
-    return _session(202, await call.registry.uploads.append(_row(call), _chunk(call)))
+    return _session(202, await call.registry.uploads.append(await _row(call), _chunk(call)))
 
 
 async def finish_upload(call: Call[SessionTarget]) -> Response:
@@ -46,19 +46,19 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
     digest = call.request.query().find("digest")
     if digest is None:
         raise DigestInvalid(reason="the closing PUT needs the query parameter digest")
-    row = _row(call)
+    row = await _row(call)
     blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call))
     return _created(call.target.repository, blob, EventName.BLOB_PUSH)
 
 
 async def get_upload(call: Call[SessionTarget]) -> Response:
-    """end-13: tell where a session stands."""
-    return _session(204, call.registry.uploads.look(_row(call)))
+    """end-13: return how many bytes a session has received."""
+    return _session(204, await call.registry.uploads.look(await _row(call)))
 
 
 async def cancel_upload(call: Call[SessionTarget]) -> Response:
     """end-14: end a session without a blob."""
-    await call.registry.uploads.cancel(_row(call))
+    await call.registry.uploads.cancel(await _row(call))
     return Response(204)
 
 
@@ -91,14 +91,14 @@ def _require_wide_token(call: Call[RepositoryTarget], permission: Permission) ->
         raise InsufficientScope(note="it does not reach the source of the mount", scope=scope_text(permission))
 
 
-def _row(call: Call[SessionTarget]) -> SessionRow:
-    """Return the session. An expired credential is good for sessions that are older than its end, and for nothing else.
+async def _row(call: Call[SessionTarget]) -> SessionRow:
+    """Return the session. An expired credential is valid for sessions that began before its end, and for nothing else.
 
     Raises: BlobUploadUnknown, ExpiredToken.
     """
     expired = call.caller.expires if call.caller.expired else None
     try:
-        row = call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
+        row = await call.registry.uploads.get(call.target.repository, call.identity.name, call.target.session)
     except BlobUploadUnknown:
         if expired is not None:
             raise ExpiredToken(note="no session of its own") from None
@@ -124,7 +124,7 @@ def _session(status: int, row: SessionRow) -> Response:
         status,
         [
             ("location", upload_url(row.repository, row.session)),
-            ("range", received_range(row.received)),
+            ("range", received_range(row.received.size)),
             ("docker-upload-uuid", row.session),
         ],
     )

@@ -49,7 +49,7 @@ class UploadCheck:
         known: set[str] = set()
         suspects: list[SessionRow] = []
         after = ""
-        while page := self._rows.page_sessions(after, PAGE):
+        while page := await self._rows.page_sessions(after, PAGE):
             after = page[-1].session
             known.update(row.session for row in page)
             suspects += [row for row in page if self._cut(row)]
@@ -59,18 +59,19 @@ class UploadCheck:
         if suspects:
             await self._pause(FINISHING)
         for row in suspects:
-            if self._rows.find_session(row.session) == row and self._cut(row):
+            if await self._rows.find_session(row.session) == row and self._cut(row):
                 yield await self._cut_finding(row, Kind.CUT_UPLOAD if files else Kind.LOST_UPLOAD)
 
     def _cut(self, row: SessionRow) -> bool:
         """Tell whether bytes are missing that the session's client was told are here."""
         look = self._files.look(self._files.session_place(row.session))
-        if row.received == 0 or (look is not None and look.size >= row.received):
+        received = row.received
+        if received.size == 0 or (look is not None and look.size >= received.size):
             return False
-        if row.received_digest is None:
+        if received.digest is None:
             return True
-        content = self._files.look(self._files.place(row.received_digest))
-        return content is None or content.size != row.received
+        content = self._files.look(self._files.place(received.digest))
+        return content is None or content.size != received.size
 
     async def _leftover(self, session: str) -> Finding | None:
         place = self._files.session_place(session)
@@ -101,7 +102,7 @@ class UploadCheck:
             place=place,
             repository=str(row.repository),
             size=0 if look is None else look.size,
-            expected=row.received,
+            expected=row.received.size,
             moved_to=moved,
         )
 

@@ -8,14 +8,10 @@ Every `OSError` leaves as a `StorageFault` that names the action: a `StorageFull
 import errno
 import fcntl
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
-
-_FLOCK = struct.Struct("hhqqi4x")
-"""The kernel's `struct flock`: type, whence, start, length, process."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -56,25 +52,6 @@ class Disk:
         """Close a descriptor, which also lets go of its lock."""
         with _faults("close a file"):
             os.close(fd)
-
-    def open_locked(self, path: str, at: int) -> int | None:
-        """Return a descriptor that holds the lock of one byte of a file, or `None` when somebody else has it.
-
-        The file is created when missing; it need not have that byte. The lock belongs to the descriptor, within a
-        process as between processes, and goes when that is closed, however that happens (fcntl(2), "Open file
-        description locks").
-        """
-        with _faults("lock a file"):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE)
-            try:
-                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, at, 1, 0))
-            except BlockingIOError:
-                os.close(fd)
-                return None
-            except OSError:
-                os.close(fd)
-                raise
-            return fd
 
     def try_lock(self, fd: int) -> bool:
         """Take the exclusive lock of an open file unless somebody else has it. Returns whether it was taken."""

@@ -9,7 +9,7 @@
 <root>/blobs/<algorithm>/<2 hex>/<hex>  content
 <root>/uploads/<session>                bytes of open upload sessions
 <root>/quarantine/<name>.<number>       what `fsck` moved out of the way
-<root>/uploads.lock                     a byte to lock for each of them
+<root>/uploads.lock                     a byte to lock for each of them (made beside the rows)
 """
 
 import os
@@ -40,7 +40,6 @@ class Layout:
         self.blobs = f"{self.root}/blobs"
         self.uploads = f"{self.root}/uploads"
         self.quarantine = f"{self.root}/quarantine"
-        self.uploads_lock = f"{self.root}/uploads.lock"
 
     def directories(self) -> list[str]:
         """Return the directories that always exist below the root, parents first."""

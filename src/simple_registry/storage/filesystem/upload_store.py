@@ -1,25 +1,24 @@
-"""The upload store as files: one per session, written by one writer, renamed into the content tree when done.
+"""The upload store as files: one for each session, renamed into the content tree when its digest was verified.
 
-A writer holds the lock of the byte of `uploads.lock` that its session's name leads to. So it has the session until it
-lets go, also when the session's file has its final name already, and its lock ends with its process, however that ends.
+While a file is written it is locked (`flock`), as is a manifest that is being written beside the sessions: so nothing
+that is being written counts as abandoned, whatever the clock says.
 """
 
-import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-from simple_registry.faults import SessionBusy, StorageFault, StorageFull, StorageReadOnly
-from simple_registry.oci.digests import Digest
+from simple_registry.content import ByteStream
+from simple_registry.faults import SessionBytesMissing, StorageFull, StorageReadOnly
+from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashStates
 from simple_registry.storage.filesystem.layout import Layout, is_session
-from simple_registry.storage.filesystem.placement import Placement, require_size
+from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.filesystem.upload_writer import FilesystemUploadWriter, hash_file
+from simple_registry.storage.filesystem.upload_writer import Extension, hash_file, write_batches
 from simple_registry.storage.protocols import Condition
-from simple_registry.storage.records import Blob, Placed
+from simple_registry.storage.records import Blob, Placed, Received
 
-LEAST_ROOM = 1024 * 1024
+MIN_ROOM = 1024 * 1024
 """Bytes below which no upload begins: clients that try again and again would use up the room that rows need."""
 
 
@@ -34,26 +33,8 @@ class FilesystemUploadStore:
         self._placement = Placement(layout, disk)
         self._states = HashStates()
 
-    @asynccontextmanager
-    async def write(self, session: str, *, algorithm: str) -> AsyncIterator[FilesystemUploadWriter]:
-        """Open the session for one writer.
-
-        Raises: SessionBusy at once when another writer, in any process, has it open.
-        """
-        opening = self._threads.start(self._open, session, algorithm)
-        try:
-            writer = await opening.finish()
-        except BaseException:
-            if not opening.failed:
-                (await opening.finish()).close()  # it has ended: this does not wait
-            raise
-        try:
-            yield writer
-        finally:
-            writer.close()
-
     def condition(self) -> Condition:
-        """Tell whether bytes can be written, which is tried: a disk that failed says that it is read-only only then."""
+        """Return whether bytes can be written, by trying: a disk that failed is read-only only then."""
         try:
             self.require_room()
             self._disk.touch(self._layout.uploads)
@@ -66,92 +47,85 @@ class FilesystemUploadStore:
     def require_room(self) -> None:
         """Raise StorageFull, or StorageReadOnly, when it is plain that no upload can succeed."""
         room = self._disk.room(self._layout.uploads)
-        if room < LEAST_ROOM:
+        if room < MIN_ROOM:
             raise StorageFull("take an upload", f"{room} bytes are left on the disk")
 
-    def has(self, session: str, received: int) -> bool:
-        """Tell whether at least `received` bytes of the session are here."""
-        if received == 0:
+    async def has(self, session: str, received: Received) -> bool:
+        """Return whether the received bytes are here. Done without a thread: it is one lookup."""
+        if received.size == 0:
             return True
         file = self._disk.stat(self._layout.session(session))
-        return file is not None and file.st_size >= received
+        return file is not None and file.st_size >= received.size
 
-    async def digest(self, session: str, algorithm: str) -> Digest:
-        """Read all bytes of a session and return their digest in `algorithm`."""
-        return await self._threads.run(self._digest, session, algorithm)
+    async def extend(
+        self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
+    ) -> Received:
+        """Add a stream to the session's file, durably unless it is the `last` one.
 
-    async def publish(self, session: str, blob: Blob) -> Placed:
-        """Give a session's durable bytes their final name, durably. The caller holds the session's writer."""
-        return await self._threads.run(self._publish, session, blob)
+        Raises: SessionBytesMissing, StorageFault, and what the stream raises.
+        """
+        extension = Extension(session, received, algorithm, layout=self._layout, disk=self._disk, states=self._states)
+        try:
+            await write_batches(stream, extension, self._threads)
+            if extension.is_empty:
+                return await self._unchanged(session, received)
+            return extension.value() if last else await self._threads.run(extension.sync)
+        except BaseException:
+            if not extension.is_empty:
+                await self._threads.run(extension.undo)
+            raise
+        finally:
+            extension.close()
 
-    async def remove(self, session: str) -> None:
-        """Remove what the session still has here. An absent session is fine."""
+    async def digest(self, session: str, received: Received, algorithm: str) -> Digest:
+        """Read the received bytes and return their digest in `algorithm`."""
+        if received.size == 0:
+            return digest_of(b"", algorithm)
+        return await self._threads.run(self._digest, session, received, algorithm)
+
+    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
+        """Give the received bytes their final name, durably."""
+        return await self._threads.run(self._publish, session, received, digest)
+
+    async def discard(self, session: str, received: Received) -> None:  # noqa: ARG002 (it is one file)
+        """Remove the session's file. An absent one is fine."""
         self._states.drop(session)
         await self._threads.run(self._disk.unlink, self._layout.session(session))
 
     async def abandoned(self, before: float) -> Sequence[str]:
-        """Return sessions whose bytes were last written before this time; the caller knows which are still open."""
+        """Return sessions last written before this time, and not being written."""
         return await self._threads.run(self._abandoned, before)
 
-    def _open(self, session: str, algorithm: str) -> FilesystemUploadWriter:
-        """Lock the session, then open its file. The file itself is no lock: a publish gives its name away."""
-        lock = self._disk.open_locked(self._layout.uploads_lock, _byte_of(session))
-        if lock is None:
-            raise SessionBusy(session)
-        try:
-            fd = self._open_file(session)
-        except BaseException:
-            self._disk.close(lock)
-            raise
-        return FilesystemUploadWriter(
-            session,
-            algorithm,
-            fd,
-            lock,
-            layout=self._layout,
-            disk=self._disk,
-            threads=self._threads,
-            states=self._states,
-        )
+    async def _unchanged(self, session: str, received: Received) -> Received:
+        if not await self.has(session, received):
+            raise SessionBytesMissing("extend an upload session", f"{session} lacks received bytes")
+        return received
 
-    def _open_file(self, session: str) -> int:
-        """Open and lock a session's file.
-
-        The lock tells `fsck` that somebody writes to it, and us that this is no session, but a manifest being written.
-        """
-        fd = self._disk.open_write(self._layout.session(session))
-        try:
-            ours = self._disk.try_lock(fd)
-        except BaseException:
-            self._disk.close(fd)
-            raise
-        if not ours:
-            self._disk.close(fd)
-            raise SessionBusy(session)
-        return fd
-
-    def _digest(self, session: str, algorithm: str) -> Digest:
+    def _digest(self, session: str, received: Received, algorithm: str) -> Digest:
         fd = self._disk.open_read(self._layout.session(session))
         if fd is None:
-            raise StorageFault("read an upload session", f"{session} has no bytes here")
+            raise SessionBytesMissing("read an upload session", f"{session} has no bytes here")
         try:
-            size = self._disk.stat_open(fd).st_size
-            return Digest(algorithm, hash_file(self._disk, fd, size, algorithm).hexdigest())
+            return Digest(algorithm, hash_file(self._disk, fd, received.size, algorithm).hexdigest())
         finally:
             self._disk.close(fd)
 
-    def _publish(self, session: str, blob: Blob) -> Placed:
+    def _publish(self, session: str, received: Received, digest: Digest) -> Placed:
         path = self._layout.session(session)
-        fd = self._disk.open_read(path)
-        if fd is None:
+        if received.size and self._disk.stat(path) is None:
             # A first call came this far and was cut off, or its answer was lost.
-            confirmed = self._placement.confirm(blob)
+            confirmed = self._placement.confirm(Blob(digest, received.size))
             if confirmed is None:
-                raise StorageFault("publish an upload session", f"{session} has no bytes here")
+                raise SessionBytesMissing("publish an upload session", f"{session} has no bytes here")
             return confirmed
+        fd = self._disk.open_write(path)
         try:
-            require_size(self._disk.stat_open(fd).st_size, blob.size, "publish an upload session")
-            placed = self._placement.give_name(fd, path, blob.digest)
+            size = self._disk.stat_open(fd).st_size
+            if size < received.size:
+                raise SessionBytesMissing("publish an upload session", f"{session} has {size} bytes")
+            if size > received.size:
+                self._disk.truncate(fd, received.size)
+            placed = self._placement.give_name(fd, path, digest)
         finally:
             self._disk.close(fd)
         self._states.drop(session)
@@ -159,13 +133,17 @@ class FilesystemUploadStore:
 
     def _abandoned(self, before: float) -> list[str]:
         sessions = filter(is_session, self._disk.names(self._layout.uploads))
-        return [session for session in sessions if self._written_before(session, before)]
+        return [session for session in sessions if self._is_abandoned(session, before)]
 
-    def _written_before(self, session: str, before: float) -> bool:
-        file = self._disk.stat(self._layout.session(session))
-        return file is not None and file.st_mtime < before
-
-
-def _byte_of(session: str) -> int:
-    """Return which byte stands for a session: of so many that two sessions never meet at one."""
-    return int.from_bytes(hashlib.blake2b(session.encode(), digest_size=7).digest())
+    def _is_abandoned(self, session: str, before: float) -> bool:
+        path = self._layout.session(session)
+        file = self._disk.stat(path)
+        if file is None or file.st_mtime >= before:
+            return False
+        fd = self._disk.open_read(path)
+        if fd is None:
+            return False
+        try:
+            return self._disk.try_lock(fd)
+        finally:
+            self._disk.close(fd)

@@ -1,10 +1,15 @@
-"""Writing the bytes of one upload session: a thread hashes and writes while the next bytes arrive.
+"""Adding bytes to the file of one upload session: a thread hashes and writes while the next bytes arrive.
+
+    write* ──► sync       the bytes are durable, and their value is the session's
+          ├──► value      the same, where a publish makes them durable
+          └──► undo       the file ends again where the old value ends
 
 Bytes are handed to the thread in batches. While one is written the next is gathered, so an upload holds two batches
 in memory, whatever its size. The hash state always belongs to exactly the bytes written so far.
 """
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simple_registry.content import ByteStream
@@ -14,6 +19,7 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashState, HashStates
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.records import Received
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hasher
@@ -25,137 +31,133 @@ BATCH_CHUNKS = 64
 READ_BYTES = 1024 * 1024
 
 
-class FilesystemUploadWriter:
-    """The one writer of a session; it has the session's file open as `fd`, and the session locked by `lock`."""
+@dataclass(slots=True)
+class _File:
+    """The open file, the hash state of its first `size` bytes, and the state before the extension."""
+
+    fd: int
+    size: int
+    hasher: "Hasher"
+    before: HashState
+
+
+class Extension:
+    """One extension of a session that the caller holds. One method at a time, in any thread; `close` ends it."""
 
     def __init__(
-        self,
-        session: str,
-        algorithm: str,
-        fd: int,
-        lock: int,
-        *,
-        layout: Layout,
-        disk: Disk,
-        threads: Threads,
-        states: HashStates,
+        self, session: str, received: Received, algorithm: str, *, layout: Layout, disk: Disk, states: HashStates
     ) -> None:
-        """Write to `fd`; both descriptors are closed by `close`."""
+        """Extend `received`; the file is opened, and where needed read, with the first bytes."""
         self._session = session
+        self._received = received
         self._algorithm = algorithm
-        self._fd = fd
-        self._lock = lock
         self._layout = layout
         self._disk = disk
-        self._threads = threads
         self._states = states
-        self._received: int | None = None
-        self._hasher: Hasher | None = None
-        """Fed with the `received` bytes; `None` until somebody needs it."""
-        self._durable: HashState | None = None
-        """What a later `resume`, here or in the next request, most likely goes back to."""
-        self._named = False
-        """Whether the file's name is known to be durable."""
+        self._file: _File | None = None
 
-    async def resume(self, received: int) -> None:
-        """Stand after `received` bytes and drop later ones. Also undoes an `append` that broke off."""
-        file = self._disk.stat_open(self._fd)
-        if file.st_size < received:
-            raise SessionBytesMissing(
-                "resume an upload session", f"{self._session} has {file.st_size} bytes, not {received}"
-            )
-        known = self._durable or self._states.find(self._session, self._algorithm, file)
-        if file.st_size > received:
-            await self._threads.run(self._disk.truncate, self._fd, received)
-        self._durable = known if known is not None and known.received == received else None
-        self._hasher = None if self._durable is None else self._durable.hasher.copy()
-        self._named = received > 0  # those bytes were acknowledged, hence durable, name and all
-        self._received = received
+    @property
+    def is_empty(self) -> bool:
+        """Whether no byte was to be written."""
+        return self._file is None
 
-    async def append(self, stream: ByteStream) -> int:
-        """Write the stream at the end, hashing it on the way, and return how many bytes it held."""
-        size = 0
-        batch: list[bytes] = []
-        gathered = 0
-        writing = None
-        try:
-            async for chunk in stream:
-                batch.append(chunk)
-                gathered += len(chunk)
-                if gathered >= BATCH_BYTES or len(batch) >= BATCH_CHUNKS:
-                    if writing is not None:
-                        await writing.finish()
-                    writing = self._threads.start(self._write, batch)
-                    size += gathered
-                    batch, gathered = [], 0
-        finally:
-            # However the stream ended, no thread writes any more when the caller goes on.
-            if writing is not None:
-                await writing.finish()
-        if batch:
-            await self._threads.run(self._write, batch)
-        return size + gathered
+    def write(self, batch: list[bytes]) -> None:
+        """Write and hash some bytes.
 
-    async def digest(self) -> Digest:
-        """Return the digest of all bytes, in the algorithm of the session."""
-        return self._digest() if self._hasher is not None else await self._threads.run(self._digest)
+        Raises: SessionBytesMissing, StorageFault.
+        """
+        file = self._opened()
+        data = b"".join(batch)
+        self._disk.write(file.fd, data, file.size)
+        file.hasher.update(data)
+        file.size += len(data)
 
-    async def sync(self) -> None:
-        """Make every byte durable."""
-        await self._threads.run(self._sync)
+    def value(self) -> Received:
+        """Return the received bytes with those that were written."""
+        file = self._opened()
+        return Received(file.size, Digest(self._algorithm, file.hasher.hexdigest()))
+
+    def sync(self) -> Received:
+        """Make the bytes durable, and return the value with them."""
+        file = self._opened()
+        self._disk.fsync(file.fd)
+        if not self._received.size:
+            self._disk.fsync_directory(self._layout.uploads)  # with the first bytes, the name
+        self._keep(HashState(file.size, file.hasher))
+        return self.value()
+
+    def undo(self) -> None:
+        """Give the room back. Later bytes do not count in any case, so a disk that fails here changes nothing."""
+        file = self._opened()
+        with suppress(StorageFault):
+            self._disk.truncate(file.fd, self._received.size)
+            if self._received.size:
+                self._keep(file.before)
+            else:
+                self._disk.unlink(self._layout.session(self._session))
 
     def close(self) -> None:
-        """Let go of the session. Runs in the caller, never interrupted; leaves no file that never got a byte.
+        """Close the file, which also unlocks it. Never interrupted."""
+        if self._file is not None:
+            with suppress(StorageFault):  # what was acknowledged is durable by now
+                self._disk.close(self._file.fd)
 
-        What was acknowledged is durable by now: that a disk fails here makes nothing undone.
-        """
-        with suppress(StorageFault):
-            self._tidy()
-        with suppress(StorageFault):
-            self._disk.close(self._fd)
-        with suppress(StorageFault):
-            self._disk.close(self._lock)  # last: until here nobody else looks at the session
+    def _opened(self) -> _File:
+        if self._file is None:
+            fd = self._disk.open_write(self._layout.session(self._session))
+            try:
+                # Nobody else writes to it, but `fsck` and the collector lock it for a moment to see that.
+                self._disk.lock(fd)
+                state = self._cut(fd)
+            except BaseException:
+                with suppress(StorageFault):
+                    if not self._disk.stat_open(fd).st_size:
+                        self._disk.unlink(self._layout.session(self._session))  # opening made it
+                self._disk.close(fd)
+                raise
+            self._file = _File(fd, self._received.size, state.hasher.copy(), state)
+        return self._file
 
-    def _tidy(self) -> None:
-        file = self._disk.stat_open(self._fd)
-        if file.st_size == 0:
-            self._remove_if_ours(file.st_ino)
-        elif self._durable is not None and self._durable.received == file.st_size:
-            self._states.keep(self._session, self._algorithm, file, self._durable)
+    def _cut(self, fd: int) -> HashState:
+        """Drop what follows the received bytes, and return their hash state, reading them when it is not at hand."""
+        file, size = self._disk.stat_open(fd), self._received.size
+        if file.st_size < size:
+            raise SessionBytesMissing("extend an upload session", f"{self._session} has {file.st_size} of {size} bytes")
+        state = self._states.find(self._session, self._algorithm, file)
+        if file.st_size > size:
+            self._disk.truncate(fd, size)
+        if state is None or state.received != size:
+            state = HashState(size, hash_file(self._disk, fd, size, self._algorithm))
+        return state
 
-    def _remove_if_ours(self, inode: int) -> None:
-        path = self._layout.session(self._session)
-        named = self._disk.stat(path)
-        if named is not None and named.st_ino == inode:
-            self._disk.unlink(path)
+    def _keep(self, state: HashState) -> None:
+        with suppress(StorageFault):  # then the next extension reads what is there
+            self._states.keep(self._session, self._algorithm, self._disk.stat_open(self._opened().fd), state)
 
-    def _write(self, batch: list[bytes]) -> None:
-        hasher, received = self._hashed()
-        data = b"".join(batch)
-        self._disk.write(self._fd, data, received)
-        hasher.update(data)
-        self._received = received + len(data)
 
-    def _digest(self) -> Digest:
-        hasher, _received = self._hashed()
-        return Digest(self._algorithm, hasher.hexdigest())
+async def write_batches(stream: ByteStream, extension: Extension, threads: Threads) -> None:
+    """Write a stream in batches, one of which is gathered while another is written.
 
-    def _sync(self) -> None:
-        hasher, received = self._hashed()
-        self._disk.fsync(self._fd)
-        if not self._named:
-            self._disk.fsync_directory(self._layout.uploads)
-            self._named = True
-        self._durable = HashState(received, hasher.copy())
-
-    def _hashed(self) -> "tuple[Hasher, int]":
-        """Return the hash state of the bytes received, and their number; reads them when the state is not known."""
-        if self._received is None:
-            raise RuntimeError("a writer is used before resume() said where it stands")
-        if self._hasher is None:
-            self._hasher = hash_file(self._disk, self._fd, self._received, self._algorithm)
-            self._durable = HashState(self._received, self._hasher.copy())
-        return self._hasher, self._received
+    However the stream ends, no thread writes any more when this returns. Raises: what the stream and `write` raise.
+    """
+    batch: list[bytes] = []
+    gathered = 0
+    writing = None
+    try:
+        async for chunk in stream:
+            if chunk:
+                batch.append(chunk)
+                gathered += len(chunk)
+            if gathered >= BATCH_BYTES or len(batch) >= BATCH_CHUNKS:
+                if writing is not None:
+                    await writing.finish()
+                writing = threads.start(extension.write, batch)
+                batch, gathered = [], 0
+    finally:
+        if writing is not None:
+            await writing.finish()
+    if batch:
+        await threads.run(extension.write, batch)
 
 
 def hash_file(disk: Disk, fd: int, size: int, algorithm: str) -> "Hasher":

@@ -89,7 +89,7 @@ class MemoryContentInspection:
     def protect(self, place: str) -> None:
         """Do nothing: there are no modes."""
 
-    def _at(self, place: str) -> bytes | bytearray | None:
+    def _at(self, place: str) -> bytes | None:
         if place.startswith(_UPLOAD):
             return self._uploads.sessions.get(place.removeprefix(_UPLOAD))
         return next((data for digest, data in self._content.contents.items() if self.place(digest) == place), None)

@@ -4,11 +4,13 @@ One process, one event loop: nothing here waits, so every method is a transactio
 is right for tests and trials and nothing larger.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
 
 from simple_registry.clock import Clock
+from simple_registry.faults import SessionBusy
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
@@ -49,6 +51,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         self._sizes: dict[Digest, int] = {}
         self._unheld: dict[Digest, float] = {}
         self._sessions: dict[str, SessionRow] = {}
+        self._held: set[str] = set()
 
     @property
     def rows(self) -> Rows:
@@ -238,6 +241,20 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     # sessions
 
+    @asynccontextmanager
+    async def hold(self, session: str) -> AsyncIterator[SessionRow | None]:
+        """Hold a session, and return its row as of now.
+
+        Raises (on entering): SessionBusy.
+        """
+        if session in self._held:
+            raise SessionBusy(session)
+        self._held.add(session)
+        try:
+            yield self._sessions.get(session)
+        finally:
+            self._held.remove(session)
+
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
         """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
         shared = [each for each in self._sessions.values() if _sharer(each) == _sharer(row)]
@@ -246,7 +263,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         self._sessions[row.session] = row
         return True
 
-    def find_session(self, session: str) -> SessionRow | None:
+    async def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
         return self._sessions.get(session)
 
@@ -266,16 +283,18 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         """Remove the session. Returns whether it was there."""
         return self._sessions.pop(session, None) is not None
 
-    def count_sessions(self) -> int:
+    async def count_sessions(self) -> int:
         """Return how many sessions are open."""
         return len(self._sessions)
 
-    def page_empty(self, identity: str, client: str, after: SessionRow | None, limit: int) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, those untouched for longest first.
+    async def page_empty(
+        self, identity: str, client: str, after: SessionRow | None, limit: int
+    ) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, the longest untouched first.
 
         They begin after that of the row `after`, as it was read.
         """
-        found = [row for row in self._sessions.values() if _sharer(row) == (identity, client) and not row.received]
+        found = [row for row in self._sessions.values() if _sharer(row) == (identity, client) and not row.received.size]
         found.sort(key=_age)
         return [row for row in found if after is None or _age(row) > _age(after)][:limit]
 

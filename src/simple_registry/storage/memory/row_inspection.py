@@ -51,7 +51,7 @@ class MemoryRowInspection:
         later = [key for key in keys if after is None or key > after.key]
         return [RowDefect(defect, *key, key=key) for key in later[:limit]]
 
-    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+    async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
         """Return open upload sessions in order of their ids, beginning after `after`."""
         return [self._sessions[session] for session in sorted(self._sessions) if session > after][:limit]
 

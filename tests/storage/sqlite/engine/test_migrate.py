@@ -10,7 +10,7 @@ import pytest
 from simple_registry.clock import SystemClock
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.records import SessionRow
+from simple_registry.storage.records import Received, SessionRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine import migrate as module
 from simple_registry.storage.sqlite.engine.database import Database
@@ -139,7 +139,8 @@ def test_sessions_of_before_go_on(tmp_path, monkeypatch):
     connection.close()
     migrate(path)
     store = rows_of(Database(path), SystemClock())
-    assert store.sessions.find_session("s") == SessionRow("s", RepositoryName("a"), "ada", "sha256", 0, None, 7.5, 7.5)
+    found = asyncio.run(store.sessions.find_session("s"))
+    assert found == SessionRow("s", RepositoryName("a"), "ada", "sha256", Received(), 7.5, 7.5)
     asyncio.run(store.close())
 
 

@@ -49,7 +49,7 @@ class Database:
                 keep_log(self._reader)
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
-        self._path = path
+        self.path = path
         self._writer = Writer(path, log_reserve)
         self._closed = False
         self._version: Sequence[Row] = ()
@@ -129,7 +129,7 @@ class Database:
 
     def _read_apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
         try:
-            connection = open_connection(self._path, query_only=True)
+            connection = open_connection(self.path, query_only=True)
             try:
                 return read(connection)
             finally:

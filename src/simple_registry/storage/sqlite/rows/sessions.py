@@ -1,19 +1,30 @@
-"""Open upload sessions."""
+"""Open upload sessions, and which request holds one.
+
+A request holds a session by the lock of one byte of `uploads.lock`, beside the database. A row cannot say so: the lock
+ends with its process, however that ends.
+"""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import apsw
 
+from simple_registry.faults import SessionBusy
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.records import SessionRow
+from simple_registry.storage.records import Received, SessionRow
 from simple_registry.storage.sqlite.defects import well_formed
 from simple_registry.storage.sqlite.engine.database import Database, Row, Value
+from simple_registry.storage.sqlite.engine.name_locks import name_lock
 
-_COLUMNS = "session, repository, identity, algorithm, received, received_digest, touched, started, client, generation"
-_VALUES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+_COLUMNS = """
+session, repository, identity, algorithm, received, received_digest, received_state,
+touched, started, client, generation
+"""
+_VALUES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 _SHARE = "SELECT count(*) FROM upload_sessions WHERE identity = ? AND client = ?"
 _COUNT = "SELECT count(*) FROM upload_sessions"
 _ADD = f"INSERT INTO upload_sessions ({_COLUMNS}) SELECT {_VALUES} WHERE ({_COUNT}) < ? AND ({_SHARE}) < ?"
@@ -40,6 +51,17 @@ class SqliteSessionRows:
         """Keep them in `database`."""
         self._database = database
 
+    @asynccontextmanager
+    async def hold(self, session: str) -> AsyncIterator[SessionRow | None]:
+        """Hold a session, and return its row as of now.
+
+        Raises (on entering): SessionBusy, StorageFault.
+        """
+        with name_lock(f"{os.path.dirname(self._database.path)}/uploads.lock", session) as ours:
+            if not ours:
+                raise SessionBusy(session)
+            yield await self.find_session(session)
+
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
         """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
 
@@ -49,7 +71,7 @@ class SqliteSessionRows:
 
         return await self._database.write(add, durable=False)
 
-    def find_session(self, session: str) -> SessionRow | None:
+    async def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
         row = self._database.row(_FIND, session)
         return None if row is None else _session(row)
@@ -82,16 +104,18 @@ class SqliteSessionRows:
 
         return await self._database.write(remove)
 
-    def count_sessions(self) -> int:
+    async def count_sessions(self) -> int:
         """Return how many sessions are open."""
         return int(self._database.rows(_COUNT)[0][0] or 0)
 
-    def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+    async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
         """Return open sessions in order of their ids, beginning after `after`, but for rows that hold no digest."""
         return [_session(row) for row in self._database.rows(_PAGE, after, limit)]
 
-    def page_empty(self, identity: str, client: str, after: SessionRow | None, limit: int) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, those untouched for longest first.
+    async def page_empty(
+        self, identity: str, client: str, after: SessionRow | None, limit: int
+    ) -> Sequence[SessionRow]:
+        """Return sessions of an identity and a client that have received nothing, the longest untouched first.
 
         They begin after that of the row `after`, as it was read.
         """
@@ -100,14 +124,15 @@ class SqliteSessionRows:
 
 
 def _values(row: SessionRow) -> tuple[Value, ...]:
-    digest = None if row.received_digest is None else str(row.received_digest)
+    received = row.received
     return (
         row.session,
         row.repository,
         row.identity,
         row.algorithm,
-        row.received,
-        digest,
+        received.size,
+        None if received.digest is None else str(received.digest),
+        received.state,
         row.touched,
         row.started,
         row.client,
@@ -116,14 +141,13 @@ def _values(row: SessionRow) -> tuple[Value, ...]:
 
 
 def _session(row: Row) -> SessionRow:
-    session, repository, identity, algorithm, received, digest, touched, started, client, generation = row
+    session, repository, identity, algorithm, size, digest, state, touched, started, client, generation = row
     return SessionRow(
         session=str(session),
         repository=RepositoryName(str(repository)),
         identity=str(identity),
         algorithm=str(algorithm),
-        received=int(received or 0),
-        received_digest=None if digest is None else parse_digest(str(digest)),
+        received=Received(int(size or 0), None if digest is None else parse_digest(str(digest)), str(state)),
         touched=float(touched or 0),
         started=float(started or 0),
         client=str(client),
