@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from simple_registry.config.rows import NO_DEFAULT, Option, build, optional_section, rows_of, section, setting
+from simple_registry.config.rows import NO_DEFAULT, Option, build, kept, optional_section, rows_of, section, setting
 from simple_registry.config.shapes import ListOf, Text, word
 
 NUMBER = Text("number", int, str)
@@ -49,3 +49,14 @@ def test_values_land_in_their_sections_and_the_rest_has_its_default():
     built = build(Outer, {"inner.one": 7, "pair.left": 1, "pair.right": 2, "mode": "b"})
     assert built == Outer(inner=Inner(one=7), pair=Pair(left=1, right=2), mode="b")
     assert built.inner.many == (1, 2)
+
+
+def test_some_rows_keep_the_values_that_they_have():
+    old, new = Outer(inner=Inner(one=7, many=(9,))), Outer(inner=Inner(one=8), mode="b")
+    rows = [row for row in rows_of(Outer) if row.restart]
+    assert kept(old, new, rows) == Outer(inner=Inner(one=7), mode="b")
+
+
+def test_a_row_is_called_by_its_option_or_else_by_its_field():
+    labels = {row.attribute: row.label for row in rows_of(Outer)}
+    assert (labels["mode"], labels["pair.left"]) == ("-the-mode", "pair.left")

@@ -19,8 +19,8 @@ from simple_registry.config.documents import Documents, Place, read_documents_be
 from simple_registry.config.followed import Followed
 from simple_registry.config.kinds import KINDS, SECRETS
 from simple_registry.config.settings import Administrator, Certificate, Settings
-from simple_registry.config.unfinished import Unfinished
 from simple_registry.config.values import ConfigError
+from simple_registry.config.writers import Unfinished
 from simple_registry.files import exposure
 
 

@@ -7,8 +7,9 @@ rows_of(Settings)        ──► options, help, `Configuration` documents, sch
 build(Settings, values)  ──► Settings, with defaults for what is not among the values
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from simple_registry.config.shapes import ListOf, Text
@@ -75,6 +76,11 @@ class Row:
         return isinstance(self.shape, ListOf)
 
     @property
+    def label(self) -> str:
+        """What people call it: its option, or else its field."""
+        return f"-{self.option.name}" if self.option else str(self.path)
+
+    @property
     def default_text(self) -> str:
         """The default as documents write it."""
         values = self.default if self.many else (self.default,)
@@ -134,3 +140,15 @@ def build(of: type[Value], values: Mapping[str, object], prefix: str = "") -> Va
         elif "section" in each.metadata and any(key.startswith(f"{name}.") for key in values):
             given[each.name] = build(each.metadata["section"], values, f"{name}.")
     return of(**given)
+
+
+def kept(old: Value, new: Value, rows: Iterable[Row]) -> Value:
+    """Return `new` with the values that some rows have in `old`."""
+    for row in rows:
+        new = _replaced(new, row.attribute, attrgetter(row.attribute)(old))
+    return new
+
+
+def _replaced(value: Any, attribute: str, by: object) -> Any:
+    name, _, rest = attribute.partition(".")
+    return replace(value, **{name: _replaced(getattr(value, name), rest, by) if rest else by})

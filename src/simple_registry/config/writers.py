@@ -1,16 +1,23 @@
-"""Which documents are being written: written to, and not closed since, as inotify(7) tells.
+"""Documents that are being written: the parent decides, and its workers read that in memory that all of them share.
+
+    parent   looks at the files, then at who writes them ──► │ hash of both │ reason │
+    worker   looks at the files: are they those of the parent, and is there no reason? ◄──┘
 
 A document that is written in place looks complete whenever its writer pauses at the end of a line; only the system
-knows that there is more to come. It does not know of other machines that write to a shared disk, and we do not ask it
-about files behind links.
+knows that there is more to come, and reports it through inotify(7). It does not know of other machines that write to a
+shared disk, and is not asked about files behind links. Only the parent saw every writer begin.
 """
 
 import ctypes
 import fcntl
+import mmap
 import os
 import signal
 import struct
 from collections.abc import Iterable
+from pathlib import Path
+
+from simple_registry.config.directories import Signature, directories_of, signature
 
 # As in sys/inotify.h.
 _MODIFY, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _DELETE = 0x2, 0x8, 0x40, 0x80, 0x200
@@ -22,6 +29,40 @@ _BUFFER = 64 * 1024
 
 LOOKS_AFTER_LOSS = 30
 """Looks for which what was being written is believed to be, after events were lost: its end may be one of them."""
+
+UNKNOWN = ""
+"""The reason while the parent has not looked at the files as they are now."""
+
+_SHARED = struct.Struct("q4088s")
+"""A hash and a reason. The hash covers files and reason, so one that is read while it is written fits nothing."""
+
+
+class Unfinished:
+    """Returns why the documents should not be loaded yet, as far as a writer began after the first look."""
+
+    def __init__(self, directories: tuple[Path, ...]) -> None:
+        """Decide in this process, for the processes that it forks."""
+        self._directories = directories
+        self._parent = os.getpid()
+        self._writers = Writers()
+        self._shared = mmap.mmap(-1, _SHARED.size)
+
+    def __call__(self) -> str | None:
+        """Return the reason; `None` when there is none."""
+        found = signature(self._directories)
+        if os.getpid() == self._parent:
+            reason = self._reason(found).encode(errors="surrogateescape")[: _SHARED.size - 8]
+            _SHARED.pack_into(self._shared, 0, hash((found, reason)), reason)
+        else:
+            shared, padded = _SHARED.unpack_from(self._shared)
+            reason = padded.rstrip(b"\0")
+            if shared != hash((found, reason)):
+                return UNKNOWN
+        return reason.decode(errors="surrogateescape") if reason else None
+
+    def _reason(self, found: Signature) -> str:
+        written = self._writers.look(directories_of(found)) & {path for path, *_ in found}
+        return f"{min(written)}: a program writes to it, and has not closed it yet" if written else ""
 
 
 class Writers:

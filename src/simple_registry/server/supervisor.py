@@ -19,10 +19,12 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from typing import NoReturn
 
 from simple_registry.config.followed import INTERVAL
 from simple_registry.config.load import Configured
+from simple_registry.config.rows import kept
 from simple_registry.config.settings import ROWS
 from simple_registry.config.values import ConfigError
 from simple_registry.metrics.processes import Processes
@@ -43,7 +45,7 @@ _DUMP_TIME = 1.0
 _ECHO = 0.5
 _LOOK_AGAIN = 5.0
 """Seconds until the next look at files after one that failed as none should."""
-_RESTART_ONLY = {row.attribute: row.option.name for row in ROWS if row.restart and row.option}
+_RESTART_ONLY = tuple(row for row in ROWS if row.restart)
 
 _log = logging.getLogger(__name__)
 
@@ -356,11 +358,11 @@ class Supervisor:
             return
         self._processes.reloaded(done=True)
         before, after = self._configured.settings, reread.settings
-        for name, option in _RESTART_ONLY.items():
-            if getattr(before, name) != getattr(after, name):
-                _log.warning("a changed %s takes effect only after a restart", f"-{option}")
-        kept = replace(after, **{name: getattr(before, name) for name in _RESTART_ONLY})
-        self._configured = replace(reread, settings=kept)
+        for row in _RESTART_ONLY:
+            value = attrgetter(row.attribute)
+            if value(before) != value(after):
+                _log.warning("a changed %s takes effect only after a restart", row.label)
+        self._configured = replace(reread, settings=kept(before, after, _RESTART_ONLY))
         self._to_roll, self._reload = list(self._slots), "reloaded"
         _log.info("reloaded; workers are replaced one after another")
 

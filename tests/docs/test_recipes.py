@@ -1,0 +1,134 @@
+"""The recipes of CONTRIBUTING.md for a setting and a kind of document are complete.
+
+Each is followed in a copy of the source, in exactly the files that the recipe names.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from support.sources import ROOT
+
+RECIPES = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("\n## How to add\n")[2]
+
+SETTING = """\
+    shelf_life: float = setting(
+        7.0, _DURATION, "time on the shelf", path="limits.shelfLife", option=Option("shelf-life", "TIME"), restart=True
+    )
+"""
+KIND = '''\
+"""`Shelf` documents."""
+
+from simple_registry.config.shapes import NAME, Field, Fields, Kind
+
+SHELF = Kind("Shelf", "a place", Fields((Field("owner", NAME, "its owner", required=True),)))
+
+
+def read_shelves(documents):
+    return {document.name: SHELF.read(document)["owner"] for document in documents}
+'''
+
+
+def files_of(recipe):
+    """Return the modules that a recipe names."""
+    text = re.search(rf"^### {recipe}\n(.*?)^##", RECIPES, re.MULTILINE | re.DOTALL)[1]
+    return set(re.findall(r"`((?:config|access|cli|server)/\w+\.py)`", text))
+
+
+class Copy:
+    """A copy of the source that a recipe is followed in."""
+
+    def __init__(self, directory):
+        self.source = directory / "src/simple_registry"
+        self.changed = set()
+        shutil.copytree(ROOT / "src/simple_registry", self.source, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def change(self, file, after, added):
+        """Add lines after a line, which is there once."""
+        self.changed.add(file)
+        text = (self.source / file).read_text("utf-8")
+        assert text.count(after) == 1, f"{after!r} is not in {file} once"
+        (self.source / file).write_text(text.replace(after, after + added))
+
+    def run(self, *words, **environment):
+        """Run Python in the copy; return the exit code and what was printed."""
+        path = f"{self.source.parent}:{ROOT / 'tests'}"
+        done = subprocess.run(
+            [sys.executable, *map(str, words)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": path, **environment},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def command(self, *words, **environment):
+        """Run `simple-registry` in the copy."""
+        return self.run("-m", "simple_registry", *words, **environment)
+
+    def shape_in_schema(self, kind):
+        """Return what the schema says of the `spec` of a kind."""
+        branches = json.loads(self.command("policy", "schema")[1])["allOf"]
+        (then,) = (each["then"] for each in branches if each["if"]["properties"]["kind"]["const"] == kind)
+        return then["properties"]["spec"]["properties"]
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return Copy(tmp_path)
+
+
+def document(directory, kind, spec):
+    directory.mkdir()
+    (directory / "a.yaml").write_text(f"kind: {kind}\nmetadata: {{name: x}}\nspec: {spec}\n")
+    return directory
+
+
+def test_a_setting_is_one_row(copy, tmp_path):
+    anchor = '"""Bounds on what clients may cost. Times in seconds, sizes in bytes."""\n\n'
+    copy.change("config/settings.py", anchor, SETTING)
+
+    assert copy.changed <= files_of("a setting")
+    assert "  -shelf-life TIME         time on the shelf (default: 7s)\n" in copy.command("help")[1]
+    assert "-shelf-life: 'x' is not a duration" in copy.command("serve", "-shelf-life", "x")[1]
+    assert "SIMPLE_REGISTRY_SHELF_LIFE: 'x' is" in copy.command("serve", SIMPLE_REGISTRY_SHELF_LIFE="x")[1]
+    assert "shelfLife" in copy.shape_in_schema("Configuration")["limits"]["properties"]
+    right = document(tmp_path / "right", "Configuration", "{limits: {shelfLife: 2h}}")
+    wrong = document(tmp_path / "wrong", "Configuration", "{limits: {shelfLife: x}}")
+    assert copy.command("policy", "check", right)[0] == 0
+    assert "spec.limits.shelfLife is wrong: 'x' is not a duration" in copy.command("policy", "check", wrong)[1]
+    printed = "from support import reference as r; print(*r.generated().values())"
+    assert "| `limits.shelfLife` | duration | no | `7s` | time on the shelf |" in copy.run("-c", printed)[1]
+    restart = "from simple_registry.server import supervisor as s; print([row.label for row in s._RESTART_ONLY])"
+    assert "'-shelf-life'" in copy.run("-c", restart)[1]
+
+
+def test_a_kind_of_document_is_a_shape_and_a_reader(copy, tmp_path):
+    (copy.source / "config/shelves.py").write_text(KIND)
+    copy.change("config/kinds.py", "import CONFIGURATION\n", "from simple_registry.config.shelves import SHELF\n")
+    copy.change("config/kinds.py", "TOKEN_ISSUER, CONFIGURATION", ", SHELF")
+    field = "    shelves: Mapping[str, str] = field(default_factory=dict)\n"
+    copy.change("access/rules.py", 'declare, each by itself."""\n\n', field)
+    copy.change("access/rules.py", 'and whose tokens are trusted."""\n\n', field)
+    copy.change("access/rules.py", "administrator=declared.administrator,\n", "        shelves=declared.shelves,\n")
+    reader = "from simple_registry.config.shelves import read_shelves\n"
+    copy.change("config/access_documents.py", "import Administrator\n", reader)
+    shelves = '        shelves=read_shelves(documents.of("Shelf")),\n'
+    copy.change("config/access_documents.py", "        issuers=issuers,\n", shelves)
+
+    assert copy.changed == files_of("a kind of document")
+    assert copy.shape_in_schema("Shelf") == {"owner": {"type": "string", "description": "its owner"}}
+    right, wrong = document(tmp_path / "right", "Shelf", "{owner: ann}"), document(tmp_path / "wrong", "Shelf", "{}")
+    assert "spec needs 'owner'" in copy.command("policy", "check", wrong)[1]
+    load = f"""
+from pathlib import Path
+from simple_registry.config.load import load_access
+print(load_access([Path({str(right)!r})]).shelves)
+"""
+    assert copy.run("-c", load) == (0, "{'x': 'ann'}\n")
