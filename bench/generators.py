@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PATIENCE = 60.0
+MAX_WAIT = 60.0
 """Seconds beyond its own time after which a generator is stuck."""
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
@@ -105,7 +105,7 @@ def play(address: str, plans: Path, threads: int, *, seconds: int, authorization
         while process.poll() is None and not all(path.exists() for path in played):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)  # it prints what it did, as at the end of its time
-        output, _ = process.communicate(timeout=PATIENCE)
+        output, _ = process.communicate(timeout=MAX_WAIT)
     return parse_replay(output, exhausted=threads)
 
 
@@ -141,7 +141,7 @@ def head(
     ]
     request = "\r\n".join([*lines, "", ""]).encode()
     host, _, port = address.rpartition(":")
-    sockets = [socket.create_connection((host, int(port)), timeout=PATIENCE) for _ in range(connections)]
+    sockets = [socket.create_connection((host, int(port)), timeout=MAX_WAIT) for _ in range(connections)]
     try:
         started = time.perf_counter()
         answers = _ask(sockets, request, started + seconds)
@@ -160,7 +160,7 @@ def _ask(sockets: Sequence[socket.socket], request: bytes, until: float) -> int:
     answers = 0
     with poll:
         while time.perf_counter() < until:
-            for fd, _ in poll.poll(PATIENCE):
+            for fd, _ in poll.poll(MAX_WAIT):
                 answer = waiting[fd].recv(65536)
                 if not answer.startswith(b"HTTP/1.1 200") or not answer.endswith(b"\r\n\r\n"):
                     raise LoadFailed(f"{request!r}: {answer!r}")
@@ -171,6 +171,6 @@ def _ask(sockets: Sequence[socket.socket], request: bytes, until: float) -> int:
 
 def _output(command: Sequence[str], seconds: int) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + PATIENCE).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + MAX_WAIT).stdout
     except subprocess.CalledProcessError as error:
         raise LoadFailed(f"{command[0]}: {error.stderr or error.stdout}") from error

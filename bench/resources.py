@@ -22,7 +22,7 @@ from harness.subjects import DidNotStart, running
 UPLOADS, UPLOAD_PIECES = 8, 512
 REST = 1.0
 """Seconds after which a server that answers is taken to be at rest."""
-PATIENCE = 60.0
+MAX_WAIT = 60.0
 
 
 def start(round_: Round) -> Sample:
@@ -75,7 +75,7 @@ def _again(round_: Round) -> Iterator[tuple[Target, float]]:
 
 
 def _first_manifest(target: Target) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + MAX_WAIT
     while time.monotonic() < deadline and target.running.process.poll() is None:
         try:
             with target.connect() as client:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from bench import generators, loading
-from bench.generators import PATIENCE, LoadFailed
+from bench.generators import MAX_WAIT, LoadFailed
 from bench.loading import IMAGE, MIB, TAG, Size
 from bench.plans import OCTETS
 from bench.pushes import REPOSITORY, large_content
@@ -116,7 +116,7 @@ def go(target: Target, method: str, path: str, file: Path | None) -> float:
 
 
 def _seconds(command: Sequence[str], method: str) -> float:
-    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE * 5)
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=MAX_WAIT * 5)
     status, seconds = (*finished.stdout.split(), "", "")[:2]
     if status != {"PUT": "201", "GET": "200"}[method]:
         raise LoadFailed(f"{command[0]}: {finished.stdout} {finished.stderr}")

@@ -17,7 +17,7 @@ from faults.crashes.reading import Reader, received
 
 LOST = "lost: "
 """How faults begin that say that something is not as it was acknowledged."""
-PATIENCE = 20
+MAX_WAIT = 20
 """How many keys may get no answer before it is given up: a registry that is gone would cost a time-out for each."""
 CONTINUED = 0.5
 """The share of open upload sessions that a verification carries on to their end."""
@@ -28,7 +28,7 @@ class Verifier:
 
     def __init__(self, ledger: Ledger, line: Line, abilities: Abilities, seed: int) -> None:
         self.checked = 0
-        self._patience = PATIENCE
+        self._patience = MAX_WAIT
         self._told: set[str] = set()
         self._ledger = ledger
         self._line = line

@@ -17,7 +17,7 @@ from random import Random
 from faults.wire import Answer, Wire
 
 BUSY = 409
-PATIENCE = 30.0
+MAX_WAIT = 30.0
 """Seconds after which a session that is still busy with a request long gone counts as stuck."""
 SMALL, LARGE = 20_000, 600_000
 """Most bytes of nine uploads of ten, and of the others."""
@@ -328,7 +328,7 @@ class Talk:
 
     def _once_free(self, upload: Upload) -> Answer:
         """Send an empty chunk, again while what broke off still holds the session."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + MAX_WAIT
         while True:
             answer = self.ask(upload, "PATCH", upload.location, headers={"Content-Type": "application/octet-stream"})
             if answer.status != BUSY or time.monotonic() > deadline:

@@ -13,7 +13,8 @@ from simple_registry.access.passwords import verify_password
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed_tokens import SigningKeys, TokenSigner
 from simple_registry.access.token_secrets import new_token, token_hash
-from simple_registry.authentication.authenticator import Authenticator, ExternalVerifier
+from simple_registry.authentication.authenticator import Authenticator
+from simple_registry.authentication.external_tokens import ExternalTokens
 from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
 from simple_registry.authentication.login_throttle import LoginThrottle
 from simple_registry.authentication.password_verifier import PasswordVerifier
@@ -50,7 +51,7 @@ class Trust:
 
     access: CurrentAccess
     signing_keys: SigningKeys
-    external: ExternalVerifier
+    external: ExternalTokens
 
     def rules(self) -> AccessRules:
         """Return the rules in force."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.access.external_tokens import (
-    LARGEST,
+    MAX_TOKEN,
     ExternalTokenInvalid,
     candidates,
     read_token,
@@ -207,7 +207,7 @@ MALFORMED = {
     "claims not closed": token(payload='{"x":' + "[" * 9000),
     "claims with a control character": token(payload='{"x":"\n",' + json.dumps(claims())[1:]),
     "claims with a comment": token(payload="{/**/" + json.dumps(claims())[1:]),
-    "huge": token(x="x" * LARGEST),
+    "huge": token(x="x" * MAX_TOKEN),
 }
 
 
@@ -224,10 +224,10 @@ def test_the_size_limit_is_exact():
                 return text
         raise AssertionError
 
-    text = of_size(LARGEST - 3)
-    assert len(text) <= LARGEST
+    text = of_size(MAX_TOKEN - 3)
+    assert len(text) <= MAX_TOKEN
     verify(text)
-    assert "longer than" in refused(text + "A" * (LARGEST + 1 - len(text)))
+    assert "longer than" in refused(text + "A" * (MAX_TOKEN + 1 - len(text)))
 
 
 def test_a_refusal_shows_nothing_of_the_token():

@@ -7,7 +7,7 @@ from simple_registry.access import issuers
 from simple_registry.access.caller import Identity
 from simple_registry.access.issuers import (
     FILLED_CAPACITY,
-    ClaimsRefused,
+    ClaimsInvalid,
     TemplateBinding,
     fill_template,
     template_claims,
@@ -32,16 +32,16 @@ def test_a_subject_becomes_a_user_below_the_prefix():
 
 @pytest.mark.parametrize("value", [None, "", 1.5, [], {}, ["a"], "a b", "a\n", "a\x00b", "a\x7f", "x" * 256])
 def test_a_subject_that_is_no_name_is_refused(value):
-    with pytest.raises(ClaimsRefused):
+    with pytest.raises(ClaimsInvalid):
         trusted().identity({"sub": value})
-    with pytest.raises(ClaimsRefused):
+    with pytest.raises(ClaimsInvalid):
         trusted().identity({})
 
 
 def test_nobody_becomes_anonymous():
-    with pytest.raises(ClaimsRefused):
+    with pytest.raises(ClaimsInvalid):
         trusted(user_prefix="").identity({"sub": "anonymous"})
-    with pytest.raises(ClaimsRefused):
+    with pytest.raises(ClaimsInvalid):
         trusted(user_prefix="anony").identity({"sub": "mous"})
 
 
@@ -65,7 +65,7 @@ def test_conditions_have_to_match_wholly_and_all_of_them():
         {"repository": None, "protected": True},
         {},
     ):
-        with pytest.raises(ClaimsRefused) as refusal:
+        with pytest.raises(ClaimsInvalid) as refusal:
             issuer.identity({"sub": "a", **claims})
         assert "evil" not in str(refusal.value)
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.access.jwks import MOST_KEYS, Jwks, KeysInvalid, parse_jwks, parse_pem_keys
+from simple_registry.access.jwks import MAX_KEYS, Jwks, KeysInvalid, parse_jwks, parse_pem_keys
 from support.issuing import EC, EC384, ED, K1, RSA, WEAK_RSA, jwk, jwks, private_pem, public_pem
 
 RSA_ALGORITHMS = {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
@@ -126,7 +126,7 @@ def test_other_documents_are_refused(data):
 
 def test_the_number_of_keys_is_bounded():
     with pytest.raises(KeysInvalid, match="more than"):
-        parse_jwks(jwks(*[jwk(ED)] * (MOST_KEYS + 1)))
+        parse_jwks(jwks(*[jwk(ED)] * (MAX_KEYS + 1)))
 
 
 @pytest.mark.parametrize("text", ["", "x", "é\ud800", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])

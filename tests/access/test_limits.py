@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from simple_registry.access import scopes
 from simple_registry.access.limits import (
     ACTIONS,
-    LARGEST_OF_CLIENT,
+    MAX_CLIENT_LIMIT,
     GrantInvalid,
     narrowed,
     parse_client_limit,
@@ -233,7 +233,7 @@ def test_a_heavy_pattern_is_right_for_documents_only():
 
 def test_patterns_of_a_client_are_bounded_together():
     large = f"repository:{'x' * 450}$:pull"
-    fitting = [large] * (LARGEST_OF_CLIENT // 460)
+    fitting = [large] * (MAX_CLIENT_LIMIT // 460)
     assert len(parse_client_limit(fitting)) == len(fitting)
     with pytest.raises(GrantInvalid, match="too large together"):
         parse_client_limit(fitting + [large] * 2)
@@ -263,7 +263,7 @@ HOSTILE = ["(?:[a-z]{1,9}/?){51}:v$", "(.*a){20}.{20}z", "(a|b|ab|ba|aab){120}x"
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_what_a_decision_within_a_limit_takes_is_bounded(pattern):
     size = parse_client_limit([f"repository:{pattern}:pull"])[0].pattern.size
-    limit = parse_client_limit([f"repository:{pattern}:pull"] * (LARGEST_OF_CLIENT // size))
+    limit = parse_client_limit([f"repository:{pattern}:pull"] * (MAX_CLIENT_LIMIT // size))
     began = time.process_time()
     for number in range(10):
         assert not within(limit, Permission("GET", Resource.MANIFESTS, f"{'ab' * 127}:{'ab' * 63}{number}"))

@@ -3,7 +3,7 @@ from hypothesis import given, settings, strategies as st
 
 from simple_registry.access import passwords
 from simple_registry.access.passwords import (
-    UnusablePassword,
+    PasswordInvalid,
     cost_of,
     hash_password,
     is_password_hash,
@@ -38,7 +38,7 @@ def test_hashes_of_every_form_verify(form):
      ("srt_x", "token"), ("eyJ0.e30.x", "token"), ("eyJ..", "token"), ("eyJ0.e30.x=", "token")],
 )  # fmt: skip
 def test_what_bcrypt_would_cut_or_misread_is_refused(password, reason):
-    with pytest.raises(UnusablePassword, match=reason):
+    with pytest.raises(PasswordInvalid, match=reason):
         hash_password(password, FAST)
     assert not verify_password(password, GO_HASH, cost=FAST)
 

@@ -11,7 +11,7 @@ from simple_registry.access.roles import (
     BoundRole,
     Role,
     User,
-    WordUnknown,
+    WordInvalid,
     parse_resources,
     parse_verbs,
 )
@@ -44,13 +44,13 @@ def test_resources_are_named_or_all_of_them():
 
 @pytest.mark.parametrize("word", ["", "gett", "OPTIONS", "TRACE", "pull,push", " get", "get\n", "blobs", "\u0131"])
 def test_an_unknown_verb_is_refused_and_the_known_ones_are_named(word):
-    with pytest.raises(WordUnknown, match="pull"):
+    with pytest.raises(WordInvalid, match="pull"):
         parse_verbs(["GET", word])
 
 
 @pytest.mark.parametrize("word", ["", "blob", "images", "get", "**"])
 def test_an_unknown_resource_is_refused_and_the_known_ones_are_named(word):
-    with pytest.raises(WordUnknown, match="manifests"):
+    with pytest.raises(WordInvalid, match="manifests"):
         parse_resources([word])
 
 
@@ -64,7 +64,7 @@ def test_any_word_is_known_or_refused_and_nothing_worse(word):
     for parse, table in ((parse_verbs, VERB_WORDS), (parse_resources, RESOURCE_WORDS)):
         try:
             parse([word])
-        except WordUnknown:
+        except WordInvalid:
             assert word.lower() not in table
         else:
             assert word.lower() in table

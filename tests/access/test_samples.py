@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.access.samples import MOST, sample_scopes, samples
+from simple_registry.access.samples import MAX_SAMPLES, sample_scopes, samples
 from simple_registry.access.scopes import PatternInvalid, ScopePattern
 
 
@@ -41,7 +41,7 @@ def test_any_pattern_gives_few_scopes_that_it_matches_or_none(text):
     except PatternInvalid:
         return
     scopes = sample_scopes(pattern)
-    assert len(scopes) <= MOST
+    assert len(scopes) <= MAX_SAMPLES
     assert all(pattern.matches(scope) for scope in scopes)
 
 

@@ -8,8 +8,8 @@ import re2
 from hypothesis import given, strategies as st
 
 from simple_registry.access.scopes import (
-    LARGEST_OF_CLIENT,
-    LARGEST_SET,
+    MAX_CLIENT_PATTERN,
+    MAX_SET,
     PatternInvalid,
     ScopeName,
     ScopePattern,
@@ -84,7 +84,7 @@ def test_a_pattern_occurs_where_a_search_finds_it(pattern, scope):
 
 def test_a_large_pattern_is_found_too():
     pattern = ScopePattern("|".join(f"{letter}{{900}}" for letter in "abcdefg"))
-    assert re2.compile(pattern.text).programsize > LARGEST_SET
+    assert re2.compile(pattern.text).programsize > MAX_SET
     assert pattern.matches("x" + "f" * 900)
     assert not pattern.matches("f" * 899 + "a" * 899)
 
@@ -170,7 +170,7 @@ def test_a_pattern_of_a_client_is_right_where_its_automaton_outgrows_its_memory(
 def test_what_costs_too_much_is_right_for_documents_only(pattern):
     with pytest.raises(PatternInvalid, match="large"):
         ScopePattern(pattern, of_client=True)
-    assert ScopePattern(pattern).size > LARGEST_OF_CLIENT // 2
+    assert ScopePattern(pattern).size > MAX_CLIENT_PATTERN // 2
 
 
 def test_a_name_is_itself_and_its_tags():

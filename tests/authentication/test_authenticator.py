@@ -816,7 +816,7 @@ def test_a_token_never_asks_for_a_hash(memory_front, slow_hash):
 
 
 def test_a_login_storm_leaves_anonymous_pulls_quick(memory_front, slow_hash, monkeypatch):
-    monkeypatch.setattr(login_queue, "LIMIT", 64)
+    monkeypatch.setattr(login_queue, "MAX_WAITING", 64)
     push_image(memory_front, "lib/base", "v1")
 
     async def pull():

@@ -11,10 +11,10 @@ from simple_registry.authentication import issuer_keys
 from simple_registry.authentication.issuer_keys import (
     FRESH,
     INTERVAL,
-    LARGEST_FILE,
+    MAX_FILE,
     STALE,
     IssuerKeys,
-    IssuerKeysUnavailable,
+    IssuerKeysFault,
     KeyRefresh,
 )
 from simple_registry.upstream.client import HttpsFetcher
@@ -68,7 +68,7 @@ def find(keys, kid="first", issuer=None):
     """Return what a token finds, once what was asked for because of it has been answered."""
 
     async def scenario():
-        with suppress(IssuerKeysUnavailable):
+        with suppress(IssuerKeysFault):
             await keys.find(issuer or trusted(URL), kid)
         await settle()
         return await keys.find(issuer or trusted(URL), kid)
@@ -163,7 +163,7 @@ def test_keys_outlive_an_issuer_that_is_down_by_a_day(keys, fetcher, clock, capl
     assert find(keys) is first
     assert "those known so far stay in use" in caplog.text
     clock.advance(INTERVAL)
-    with pytest.raises(IssuerKeysUnavailable, match="does not answer"):
+    with pytest.raises(IssuerKeysFault, match="does not answer"):
         find(keys)
     fetcher.down = False
     clock.advance(INTERVAL)
@@ -174,7 +174,7 @@ def test_an_issuer_that_stays_down_is_told_once(keys, fetcher, clock, caplog):
     fetcher.down = True
     for _ in range(5):
         clock.advance(INTERVAL)
-        with pytest.raises(IssuerKeysUnavailable):
+        with pytest.raises(IssuerKeysFault):
             find(keys)
     assert fetcher.fetches == 5
     assert caplog.text.count("does not answer") == 1
@@ -183,11 +183,11 @@ def test_an_issuer_that_stays_down_is_told_once(keys, fetcher, clock, caplog):
 def test_an_issuer_that_is_down_is_asked_once_a_minute_too(keys, fetcher, clock):
     fetcher.down = True
     for _ in range(100):
-        with pytest.raises(IssuerKeysUnavailable):
+        with pytest.raises(IssuerKeysFault):
             find(keys)
     assert fetcher.fetches == 1
     clock.advance(INTERVAL)
-    with pytest.raises(IssuerKeysUnavailable):
+    with pytest.raises(IssuerKeysFault):
         find(keys)
     assert fetcher.fetches == 2
 
@@ -213,7 +213,7 @@ def test_an_issuer_that_says_it_has_no_keys_has_none(keys, fetcher, clock, docum
     find(keys)
     fetcher.document = document
     clock.advance(FRESH)
-    with pytest.raises(IssuerKeysUnavailable, match="none that verifies"):
+    with pytest.raises(IssuerKeysFault, match="none that verifies"):
         find(keys)
     assert "its tokens are refused" in caplog.text
     assert keys.stale([trusted(URL)]) == []
@@ -283,7 +283,7 @@ def test_keys_in_pem_are_as_configured(keys):
 
 
 def test_a_private_key_in_pem_is_no_key(keys):
-    with pytest.raises(IssuerKeysUnavailable, match="private key") as caught:
+    with pytest.raises(IssuerKeysFault, match="private key") as caught:
         find(keys, issuer=trusted(KeysFromPem((private_pem(EC),))))
     assert private_pem(EC)[60:80] not in str(caught.value)
 
@@ -307,7 +307,7 @@ def test_a_file_is_read_without_a_thread_of_requests(keys, tmp_path):
     assert kids(run_beside_busy_threads(lambda: keys.find(issuer, None))) == ["first"]
 
 
-@pytest.mark.parametrize("data", [None, b"", b'{"keys": [', b"x" * (LARGEST_FILE + 1)])
+@pytest.mark.parametrize("data", [None, b"", b'{"keys": [', b"x" * (MAX_FILE + 1)])
 def test_a_file_that_cannot_be_read_leaves_the_keys_in_use_for_a_day(keys, tmp_path, clock, data, caplog):
     path = tmp_path / "jwks.json"
     path.write_bytes(FIRST)
@@ -324,7 +324,7 @@ def test_a_file_that_cannot_be_read_leaves_the_keys_in_use_for_a_day(keys, tmp_p
     clock.advance(STALE - 2)
     assert find(keys, issuer=issuer) is first
     clock.advance(1)
-    with pytest.raises(IssuerKeysUnavailable):
+    with pytest.raises(IssuerKeysFault):
         find(keys, issuer=issuer)
     path.write_bytes(SECOND)
     clock.advance(1)
@@ -334,7 +334,7 @@ def test_a_file_that_cannot_be_read_leaves_the_keys_in_use_for_a_day(keys, tmp_p
 
 def test_a_pipe_in_place_of_a_file_of_keys_is_refused(keys, tmp_path):
     os.mkfifo(tmp_path / "jwks.json")
-    with pytest.raises(IssuerKeysUnavailable, match="not a regular file"):
+    with pytest.raises(IssuerKeysFault, match="not a regular file"):
         find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "jwks.json"))))
 
 
@@ -345,7 +345,7 @@ def test_a_file_that_says_there_are_no_keys_withdraws_them(keys, tmp_path, clock
     find(keys, issuer=issuer)
     path.write_bytes(jwks())
     clock.advance(1)
-    with pytest.raises(IssuerKeysUnavailable, match="none that verifies"):
+    with pytest.raises(IssuerKeysFault, match="none that verifies"):
         find(keys, issuer=issuer)
     assert keys.stale([issuer]) == []
 
@@ -395,7 +395,7 @@ def test_keys_are_asked_for_before_a_token_comes_and_in_time_again(keys, fetcher
 
 
 def test_a_file_that_was_never_there_is_no_key(keys, tmp_path):
-    with pytest.raises(IssuerKeysUnavailable, match="No such file"):
+    with pytest.raises(IssuerKeysFault, match="No such file"):
         find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "none"))))
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from simple_registry.authentication import login_queue
 from simple_registry.authentication.login_memory import PLACES_OF_PAIR, LoginMemory
-from simple_registry.authentication.login_queue import PATIENCE, LoginQueue, Waiting
+from simple_registry.authentication.login_queue import MAX_WAIT, LoginQueue, Waiting
 from simple_registry.authentication.login_throttle import LoginThrottle
 from support.time import SettableClock
 
@@ -79,7 +79,7 @@ def test_patience_ends(queue, add, clock):
     add("early")
     clock.advance(1)
     add("late")
-    clock.advance(PATIENCE - 1)
+    clock.advance(MAX_WAIT - 1)
     assert [each.attached for each in queue.expire(clock.monotonic())] == ["early"]
     assert len(queue) == 1
 
@@ -95,12 +95,12 @@ def test_patience_ends(queue, add, clock):
     ],
 )
 def test_a_full_queue_drops_from_the_network_with_most(add, monkeypatch, waiting, gives_way):
-    monkeypatch.setattr(login_queue, "LIMIT", 2)
+    monkeypatch.setattr(login_queue, "MAX_WAITING", 2)
     assert [add(number, client) for number, client in enumerate(waiting)] == [None, None, gives_way]
 
 
 def test_those_from_where_many_failed_give_way_first_and_known_users_last(add, throttle, monkeypatch):
-    monkeypatch.setattr(login_queue, "LIMIT", 2)
+    monkeypatch.setattr(login_queue, "MAX_WAITING", 2)
     fail(throttle, "10.0.0.1", 3)
     known = throttle.attempt("10.0.0.1", "carol")
     throttle.end(known, throttle.begin(known), right=True)
@@ -112,7 +112,7 @@ def test_those_from_where_many_failed_give_way_first_and_known_users_last(add, t
 
 
 def test_more_guesses_than_places_give_way_although_their_user_is_known(add, throttle, monkeypatch):
-    monkeypatch.setattr(login_queue, "LIMIT", PLACES_OF_PAIR + 1)
+    monkeypatch.setattr(login_queue, "MAX_WAITING", PLACES_OF_PAIR + 1)
     known = throttle.attempt("10.0.0.1", "carol")
     throttle.end(known, throttle.begin(known), right=True)
     for number in range(PLACES_OF_PAIR + 1):
@@ -130,7 +130,7 @@ def test_no_address_keeps_out_one_with_fewer(logins):
     queue = LoginQueue(throttle)
     waiting = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(login_queue, "LIMIT", 8)
+        patched.setattr(login_queue, "MAX_WAITING", 8)
         for number, user in logins:
             client = f"10.{number}.0.1"
             waiting.append(client)

@@ -10,8 +10,8 @@ from simple_registry.authentication.login_throttle import (
     FREE_FAILURES,
     FREE_FAILURES_OF_NETWORK,
     KNOWN_DAYS,
-    LONGEST_CHECK,
-    LONGEST_DELAY,
+    MAX_CHECK,
+    MAX_DELAY,
     LoginThrottle,
 )
 from support.time import SettableClock
@@ -58,7 +58,7 @@ def rank(throttle, user="ada", client=CLIENT, *, trusted=False):
 
 def test_the_first_mistakes_are_free_and_each_further_one_waits_twice_as_long_up_to_a_bound(throttle):
     assert fail(throttle, FREE_FAILURES + 5) == [0] * (FREE_FAILURES - 1) + [1, 2, 4, 8, 8, 8]
-    assert fail(throttle, 2000)[-1] == LONGEST_DELAY
+    assert fail(throttle, 2000)[-1] == MAX_DELAY
 
 
 def test_a_right_password_never_waits_and_ends_the_count_of_its_user(throttle):
@@ -126,7 +126,7 @@ def test_a_wrong_answer_keeps_its_place_until_it_is_given(throttle, clock):
 
 def test_the_place_of_a_worker_that_died_is_free_some_time_later(throttle, clock):
     begin(throttle, PLACES_OF_PAIR)
-    clock.advance(LONGEST_CHECK)
+    clock.advance(MAX_CHECK)
     assert may_begin(throttle)
 
 
@@ -231,4 +231,4 @@ def test_within_any_minute_a_pair_has_few_wrong_answers(story):
             moments.append(clock.monotonic())
     for moment in moments:
         within = [each for each in moments if moment <= each < moment + 60]
-        assert len(within) <= FREE_FAILURES + 3 + PLACES_OF_PAIR * 60 / LONGEST_DELAY
+        assert len(within) <= FREE_FAILURES + 3 + PLACES_OF_PAIR * 60 / MAX_DELAY

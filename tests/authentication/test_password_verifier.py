@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings as how, strategies as st
 from simple_registry.authentication import login_queue
 from simple_registry.authentication.credentials import BasicCredentials
 from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
-from simple_registry.authentication.login_queue import LIMIT, PATIENCE
-from simple_registry.authentication.login_throttle import DAY, FREE_FAILURES, LONGEST_DELAY, LoginThrottle
+from simple_registry.authentication.login_queue import MAX_WAIT, MAX_WAITING
+from simple_registry.authentication.login_throttle import DAY, FREE_FAILURES, MAX_DELAY, LoginThrottle
 from simple_registry.authentication.password_verifier import TICK, VERIFIED_LIFE, PasswordVerifier
 from simple_registry.oci.errors import TooManyRequests
 from support.time import SettableClock
@@ -248,7 +248,7 @@ def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(play):
             guess = asyncio.ensure_future(world.log_in(password=f"guess {number}"))
             await asyncio.sleep(0.3)
             guess.cancel()
-        assert len(world.hashed) < FREE_FAILURES + 4 + 60 * 4 / LONGEST_DELAY
+        assert len(world.hashed) < FREE_FAILURES + 4 + 60 * 4 / MAX_DELAY
 
     play(scenario)
 
@@ -276,7 +276,7 @@ async def right(world, user="carol", client=CLIENT, **how):
     """Log in with the right password; it may wait, but is not refused."""
     answer, seconds = await world.log_in(user, client=client, **how)
     assert answer is True, f"{user} from {client}: {answer} after {seconds} s"
-    assert seconds <= PATIENCE
+    assert seconds <= MAX_WAIT
     return seconds
 
 
@@ -373,7 +373,7 @@ def test_guesses_at_a_user_that_is_known_there_refuse_no_first_login(clock, othe
     memory = LoginMemory([KnownLogin("ada", CLIENT, int(clock.now()) // DAY)])
 
     async def scenario(world):
-        world.attack(CLIENT, at_once=LIMIT + 20)
+        world.attack(CLIENT, at_once=MAX_WAITING + 20)
         world.attack(FRESH, at_once=others, user="user{}")
         await settled(world, 6)
         assert await right(world, "carol", HOME) <= 5
@@ -381,7 +381,7 @@ def test_guesses_at_a_user_that_is_known_there_refuse_no_first_login(clock, othe
     run(clock, lambda loop: scenario(World(loop, clock, memory)))
 
 
-@pytest.mark.parametrize("at_once", [20, LIMIT + 20])
+@pytest.mark.parametrize("at_once", [20, MAX_WAITING + 20])
 def test_a_wide_network_of_fresh_networks_refuses_no_one_who_mistyped_once_or_shares_an_address(play, at_once):
     async def scenario(world):
         await world.log_in("carol", "mistyped", HOME)
@@ -396,7 +396,7 @@ def test_a_wide_network_of_fresh_networks_refuses_no_one_who_mistyped_once_or_sh
 
 
 @pytest.mark.parametrize("attacker", [CLIENT, "192.0.2.{}"])
-@pytest.mark.parametrize("at_once", [40, LIMIT + 20])
+@pytest.mark.parametrize("at_once", [40, MAX_WAITING + 20])
 def test_an_attacker_in_the_same_ipv4_wide_network_refuses_no_one(play, attacker, at_once):
     async def scenario(world):
         world.senders = cycle(range(1, 17))
@@ -418,14 +418,14 @@ def test_an_office_that_logs_in_at_once_is_not_refused(play):
 
 
 def test_who_waited_too_long_or_gave_way_is_asked_to_come_back(play, monkeypatch):
-    monkeypatch.setattr(login_queue, "LIMIT", 100)
+    monkeypatch.setattr(login_queue, "MAX_WAITING", 100)
 
     async def scenario(world):
         logins = (world.log_in(f"user{number}", client=f"10.{number}.0.1") for number in range(200))
         answers = await asyncio.gather(*logins)
         refused = [seconds for answer, seconds in answers if answer == 429]
-        assert sum(answer is True for answer, _ in answers) == pytest.approx(PATIENCE / SECONDS * THREADS, abs=4)
-        assert set(map(round, refused)) == {0, PATIENCE}
+        assert sum(answer is True for answer, _ in answers) == pytest.approx(MAX_WAIT / SECONDS * THREADS, abs=4)
+        assert set(map(round, refused)) == {0, MAX_WAIT}
 
     play(scenario)
 
@@ -436,9 +436,9 @@ def test_what_waits_is_bounded_and_nothing_is_left_over(play):
             asyncio.ensure_future(world.log_in(f"user{n}", "x", f"10.0.{n % 256}.{n // 256}")) for n in range(1500)
         ]
         await asyncio.sleep(1)
-        assert len(world.workers[0]._queue) <= LIMIT
+        assert len(world.workers[0]._queue) <= MAX_WAITING
         await asyncio.gather(*storm)
-        await asyncio.sleep(PATIENCE + LONGEST_DELAY)
+        await asyncio.sleep(MAX_WAIT + MAX_DELAY)
         worker = world.workers[0]
         assert (len(worker._queue), worker._delayed, worker._asked, worker._timer) == (0, [], {}, None)
         assert worker._idle == THREADS

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from simple_registry.access.passwords import UnusablePassword, verify_password
+from simple_registry.access.passwords import PasswordInvalid, verify_password
 from simple_registry.cli.genhash import genhash
 
 GENHASH = [sys.executable, "-m", "simple_registry", "-genhash"]
@@ -30,7 +30,7 @@ def test_only_the_first_line_is_read():
 @pytest.mark.parametrize(("line", "says"), [("", "empty"), ("\n", "empty"), ("x" * 73, "73 bytes")])
 def test_passwords_that_cannot_be_hashed_print_nothing(line, says):
     output = io.StringIO()
-    with pytest.raises(UnusablePassword, match=says):
+    with pytest.raises(PasswordInvalid, match=says):
         genhash(io.StringIO(line), output)
     assert output.getvalue() == ""
 

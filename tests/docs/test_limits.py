@@ -22,22 +22,22 @@ BY_SETTING = {name: row for row in ROWS for name in re.findall(r"`(limits\.\w+)`
 UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "KiB/s": 2**10, "h": 3600}
 
 BOUNDS = {
-    "access.limits.LARGEST_OF_CLIENT": "instructions of RE2 in the pattern of such a scope",
-    "access.scopes.LARGEST_OF_CLIENT": "instructions of RE2 in the pattern of such a scope",
-    "access.external_tokens.LARGEST": "size of a token of a trusted issuer",
-    "access.passwords.LONGEST": "length of a password",
-    "authentication.authenticator.LONGEST_NAME": "length of a user's name at login",
+    "access.limits.MAX_CLIENT_LIMIT": "instructions of RE2 in the pattern of such a scope",
+    "access.scopes.MAX_CLIENT_PATTERN": "instructions of RE2 in the pattern of such a scope",
+    "access.external_tokens.MAX_TOKEN": "size of a token of a trusted issuer",
+    "access.passwords.MAX_BYTES": "length of a password",
+    "authentication.authenticator.MAX_NAME": "length of a user's name at login",
     "authentication.credentials.MAX_HEADER": "length of an `Authorization` header",
     "authentication.login_memory.PLACES_OF_NETWORK": "passwords verified at once, or wrong and not answered yet",
     "authentication.login_memory.PLACES_OF_PAIR": "passwords verified at once, or wrong and not answered yet",
-    "authentication.login_queue.LIMIT": "passwords that wait to be verified, of a worker",
-    "authentication.login_queue.PATIENCE": "passwords that wait to be verified, of a worker",
+    "authentication.login_queue.MAX_WAITING": "passwords that wait to be verified, of a worker",
+    "authentication.login_queue.MAX_WAIT": "passwords that wait to be verified, of a worker",
     "authentication.login_throttle.FREE_FAILURES": "wrong passwords of one user from one network",
     "authentication.login_throttle.FREE_FAILURES_OF_NETWORK": "wrong passwords of one network",
-    "authentication.login_throttle.LONGEST_DELAY": "wait of a wrong password",
+    "authentication.login_throttle.MAX_DELAY": "wait of a wrong password",
     "http.handlers.token_exchange.MAX_FORM": "form of a request for a token",
     "authentication.token_service.MAX_SCOPES": "scopes of a request for a token",
-    "http.handlers.issued_tokens.LARGEST_REQUEST": "form of a request for a token",
+    "http.handlers.issued_tokens.MAX_REQUEST": "form of a request for a token",
     "http.messages.MAX_QUERY_FIELDS": "fields of a query or form",
     "http.pagination.MAX_PAGE": "entries on a page of tags or the catalog",
     "http.ranges.MAX_RANGES": "ranges of a request",
@@ -66,19 +66,19 @@ BOUNDS = {
 
 INSIDE = {
     "access.external_tokens._LATEST": "the latest date",
-    "access.public_keys.SHORTEST_RSA": "what an issuer publishes",
+    "access.public_keys.MIN_RSA_BITS": "what an issuer publishes",
     "operations.tokens._LATEST": "the latest date",
     "wire.proxy_header.PREFIX": "a part of the header, whose size has a row",
-    "access.external_tokens.MOST_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",
-    "access.external_tokens._LONGEST_KID": "part of a token, whose size has a row",
-    "access.jwks.MOST_KEYS": "what an issuer publishes",
-    "access.public_keys.LONGEST_RSA": "what an issuer publishes",
-    "access.samples.MOST": "names made up for `policy diff`",
-    "access.scopes.LONGEST_BEGINNING": "how patterns are looked at before they are searched",
-    "access.scopes.LARGEST_SET": "how patterns of documents are compiled",
-    "http.access_log.LONGEST": "the length of a value in the log",
-    "authentication.issuer_keys.LARGEST_FILE": "what an issuer publishes",
-    "authentication.login_throttle.LONGEST_CHECK": "when the place of a worker that died is free again",
+    "access.external_tokens.MAX_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",
+    "access.external_tokens._MAX_KID": "part of a token, whose size has a row",
+    "access.jwks.MAX_KEYS": "what an issuer publishes",
+    "access.public_keys.MAX_RSA_BITS": "what an issuer publishes",
+    "access.samples.MAX_SAMPLES": "names made up for `policy diff`",
+    "access.scopes.MAX_BEGINNING": "how patterns are looked at before they are searched",
+    "access.scopes.MAX_SET": "how patterns of documents are compiled",
+    "http.access_log.MAX_VALUE": "the length of a value in the log",
+    "authentication.issuer_keys.MAX_FILE": "what an issuer publishes",
+    "authentication.login_throttle.MAX_CHECK": "when the place of a worker that died is free again",
     "authentication.recent_logins.MAX_HEADERS": "what is cached",
     "http.routes.MAX_CACHED": "what is cached",
     "http.routes.MAX_CACHED_LENGTH": "what is cached",
@@ -104,7 +104,7 @@ OF_THE_WIRE = {
 """The rows of what the wire bounds and no setting changes."""
 
 _NAME = re.compile(
-    r"_?(?:.*_)?(?:MAX|MOST|LARGE|ANNOTATIONS|LARGEST|LISTED|PATIENCE|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
+    r"_?(?:.*_)?(?:MAX|MIN|MOST|LARGE|ANNOTATIONS|LARGEST|LISTED|MAX_WAIT|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
 )
 _PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "wire.")
 NAMED = "limit", "default", "setting", "protects", "share", "a refused client sees"

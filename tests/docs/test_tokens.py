@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.access.issuers import ClaimsRefused
+from simple_registry.access.issuers import ClaimsInvalid
 from simple_registry.access.limits import parse_client_limit
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
@@ -70,7 +70,7 @@ def test_a_github_job_pushes_to_its_own_repository_only(rules):
     ],
 )
 def test_other_github_jobs_are_refused(rules, changed):
-    with pytest.raises(ClaimsRefused):
+    with pytest.raises(ClaimsInvalid):
         may_push(rules, "github", GITHUB | changed, "ci/example-org/app")
 
 
@@ -78,7 +78,7 @@ def test_a_gitlab_job_pushes_to_its_own_repository_only(rules):
     assert may_push(rules, "gitlab", GITLAB, "team/app")
     assert not may_push(rules, "gitlab", GITLAB, "team/app2")
     for changed in ({"ref_protected": "false"}, {"namespace_path": "team2"}):
-        with pytest.raises(ClaimsRefused):
+        with pytest.raises(ClaimsInvalid):
             may_push(rules, "gitlab", GITLAB | changed, "team/app")
 
 

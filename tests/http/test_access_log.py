@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from simple_registry.http.access_log import LONGEST, logger
+from simple_registry.http.access_log import MAX_VALUE, logger
 from support.documents import push_image
 from support.front import PASSWORD, basic
 
@@ -38,9 +38,9 @@ def test_what_clients_write_as_they_like_is_cut(memory_front, lines):
     user = basic("u" * 9000, "wrong")
     memory_front.request("M" * 9000, f"/v2/{long}", headers={"user-agent": long, "authorization": user})
     (line,) = lines()
-    assert line["path"] == f"/v2/{long}"[:LONGEST]
-    assert line["agent"] == long[:LONGEST]
-    assert all(len(str(value)) <= LONGEST for value in line.values())
+    assert line["path"] == f"/v2/{long}"[:MAX_VALUE]
+    assert line["agent"] == long[:MAX_VALUE]
+    assert all(len(str(value)) <= MAX_VALUE for value in line.values())
 
 
 def test_who_sent_no_valid_credentials_is_nobody(memory_front, lines):

@@ -11,7 +11,7 @@ import pytest
 from simple_registry.access.roles import METHODS
 from simple_registry.authentication import login_queue
 from simple_registry.faults import StorageFault, StorageFull
-from simple_registry.http.access_log import LONGEST
+from simple_registry.http.access_log import MAX_VALUE
 from simple_registry.http.audit import rules_line
 from simple_registry.http.events import EventName
 from simple_registry.http.routes import ROUTES
@@ -234,7 +234,7 @@ def test_reads_and_mistakes_are_not_told(front, told):
 
 
 def test_a_login_that_gave_way_to_others_is_told(front, told, monkeypatch):
-    monkeypatch.setattr(login_queue, "LIMIT", 0)
+    monkeypatch.setattr(login_queue, "MAX_WAITING", 0)
     monkeypatch.setattr(front.services.passwords, "_idle", 0)
     assert front.get("/v2/", user="ada", password="wrong").status == 429
     assert of(told, "status") == [(429,)]
@@ -303,7 +303,7 @@ def test_what_a_client_writes_at_length_is_cut(front, told):
     front.get(f"/v2/team/app/manifests/{'y' * 100}", user="eve", password="wrong", headers={"user-agent": long})
     front.get(f"/v2/{'a' * 200}/manifests/{'y' * 100}", user="eve")
     assert all(len(json.dumps(line)) < 3000 for line in told)
-    assert told[0]["agent"] == long[:LONGEST]
+    assert told[0]["agent"] == long[:MAX_VALUE]
 
 
 def test_every_other_method_than_get_writes_unless_it_is_listed_here():

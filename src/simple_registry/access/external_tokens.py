@@ -18,18 +18,18 @@ from simple_registry.access.compact import CompactInvalid, parse_compact
 from simple_registry.access.issuers import ALGORITHMS, LEEWAY, TrustedIssuer
 from simple_registry.access.jwks import PublicKey
 
-LARGEST = 16 * 1024
+MAX_TOKEN = 16 * 1024
 """Characters of a token."""
 
-MOST_KEYS_TRIED = 8
+MAX_KEYS_TRIED = 8
 """Keys tried for a token that names none."""
 
 _TYPES = frozenset({"jwt", "at+jwt"})
 _LATEST = 253_402_300_799  # the end of the year 9999
-_LONGEST_KID = 512
+_MAX_KID = 512
 
 
-class ExternalTokenInvalid(Exception):
+class ExternalTokenInvalid(ValueError):
     """No token of this issuer that can be believed; the message says why, for the log, and holds no part of it."""
 
 
@@ -58,8 +58,8 @@ def read_token(token: str) -> UnverifiedToken:
 
     Raises: ExternalTokenInvalid.
     """
-    if len(token) > LARGEST:
-        raise ExternalTokenInvalid(f"longer than {LARGEST} characters")
+    if len(token) > MAX_TOKEN:
+        raise ExternalTokenInvalid(f"longer than {MAX_TOKEN} characters")
     try:
         parts = parse_compact(token)
     except CompactInvalid as error:
@@ -106,7 +106,7 @@ def _check_header(header: Mapping[str, object]) -> None:
     kid, kind = header.get("kid"), header.get("typ", "JWT")
     if not isinstance(header.get("alg"), str):
         raise ExternalTokenInvalid("alg is missing or no text")
-    if kid is not None and not (isinstance(kid, str) and len(kid) <= _LONGEST_KID):
+    if kid is not None and not (isinstance(kid, str) and len(kid) <= _MAX_KID):
         raise ExternalTokenInvalid("kid is no text, or too long")
     if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
         raise ExternalTokenInvalid("typ is not JWT")
@@ -119,7 +119,7 @@ def _check_signature(read: UnverifiedToken, keys: Sequence[PublicKey]) -> None:
     import jwt  # noqa: PLC0415 (as in `signed`)
 
     algorithm = jwt.get_algorithm_by_name(read.algorithm)
-    if not any(algorithm.verify(read.signed, key.key, read.signature) for key in fitting[:MOST_KEYS_TRIED]):
+    if not any(algorithm.verify(read.signed, key.key, read.signature) for key in fitting[:MAX_KEYS_TRIED]):
         raise ExternalTokenInvalid("the signature is wrong")
 
 

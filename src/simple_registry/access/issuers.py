@@ -29,7 +29,7 @@ _TEMPLATE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.:/-]*)\}", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,255}")
 
 
-class ClaimsRefused(Exception):
+class ClaimsInvalid(ValueError):
     """A token whose signature is right but whose claims are not; the message says which, never what they hold."""
 
 
@@ -83,23 +83,23 @@ class TrustedIssuer:
     def identity(self, claims: Mapping[str, object], known_groups: frozenset[str] = frozenset()) -> Identity:
         """Return who a verified token's claims speak of; `known_groups` are those its user has by a document.
 
-        Raises: ClaimsRefused.
+        Raises: ClaimsInvalid.
         """
         for claim, pattern in self.conditions:
             value = _text(claims.get(claim))
             if value is None or not pattern.matches_wholly(value):
-                raise ClaimsRefused(f"the claim {claim} does not meet the condition of TokenIssuer {self.name}")
+                raise ClaimsInvalid(f"the claim {claim} does not meet the condition of TokenIssuer {self.name}")
         groups = known_groups | self._groups(claims)
         return Identity(self.user_name(claims), groups, self._bound(claims), issuer=self.name)
 
     def user_name(self, claims: Mapping[str, object]) -> str:
         """Return the name of the user that claims speak of.
 
-        Raises: ClaimsRefused.
+        Raises: ClaimsInvalid.
         """
         value = _text(claims.get(self.user_claim))
         if value is None or _NAME.fullmatch(value) is None or self.user_prefix + value == "anonymous":
-            raise ClaimsRefused(f"the claim {self.user_claim} names no user")
+            raise ClaimsInvalid(f"the claim {self.user_claim} names no user")
         return self.user_prefix + value
 
     def _groups(self, claims: Mapping[str, object]) -> frozenset[str]:

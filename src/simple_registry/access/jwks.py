@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-MOST_KEYS = 100
+MAX_KEYS = 100
 
 _SECRET_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
-class KeysInvalid(Exception):
+class KeysInvalid(ValueError):
     """Not a document of keys, or a key that cannot be used; the message says what is wrong."""
 
 
@@ -48,8 +48,8 @@ def parse_jwks(data: bytes) -> Jwks:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise KeysInvalid('it is not a JWKS document: {"keys": [...]}')
-    if len(entries) > MOST_KEYS:
-        raise KeysInvalid(f"it holds more than {MOST_KEYS} keys")
+    if len(entries) > MAX_KEYS:
+        raise KeysInvalid(f"it holds more than {MAX_KEYS} keys")
     keys: list[PublicKey] = []
     mistakes: dict[str, None] = {}
     for entry in entries:

@@ -23,7 +23,7 @@ ACTIONS = ("pull", "push", "delete")
 _ACTION_OF = {**dict.fromkeys(READ, "pull"), **dict.fromkeys(PUSH, "push"), "DELETE": "delete"}
 _GRANT = re.compile(r"(repository|registry)(?:\([a-z]+\))?:(.+):([a-z*,]*)", re.ASCII)
 
-LARGEST_OF_CLIENT = 4_000
+MAX_CLIENT_LIMIT = 4_000
 """Instructions of all patterns of one limit that a client made; see `scopes.LARGEST_OF_CLIENT`."""
 
 _UNICODE_CLASS = re.compile(r"\\[pP]")
@@ -75,8 +75,8 @@ def parse_client_limit(texts: Iterable[str]) -> Limit:
     for text in texts:
         grant = _grant(text, _client_pattern)
         size += grant.pattern.size
-        if size > LARGEST_OF_CLIENT:
-            raise GrantInvalid(f"the patterns are too large together: more than {LARGEST_OF_CLIENT} instructions")
+        if size > MAX_CLIENT_LIMIT:
+            raise GrantInvalid(f"the patterns are too large together: more than {MAX_CLIENT_LIMIT} instructions")
         limit.append(grant)
     return tuple(limit)
 

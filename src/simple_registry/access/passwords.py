@@ -18,7 +18,7 @@ from simple_registry.access.token_secrets import ISSUED_PREFIX
 COST = 12
 HIGHEST_COST = 14
 """Above this, about a second, a login takes longer than anyone should wait; it is advised against."""
-LONGEST = 72
+MAX_BYTES = 72
 
 # Cost, 128 bits of salt in 22 characters (the last carries two bits, so only four are possible), 184 bits of hash.
 _HASH = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
@@ -28,7 +28,7 @@ _JWT_PREFIX, _JWT_DOTS = "eyJ", 2
 _NOBODY = "$2b${cost:02d}$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
 
 
-class UnusablePassword(ValueError):
+class PasswordInvalid(ValueError):
     """The password cannot be hashed; the text says why, never what it is."""
 
 
@@ -36,7 +36,7 @@ def hash_password(password: str, cost: int = COST) -> str:
     """Return the `$2b$` hash of `password`.
 
     Raises:
-        UnusablePassword: it is empty, longer than 72 bytes of UTF-8, looks like a token, or holds a NUL byte or half a
+        PasswordInvalid: it is empty, longer than 72 bytes of UTF-8, looks like a token, or holds a NUL byte or half a
             character.
 
     """
@@ -68,7 +68,7 @@ def verify_password(password: str, password_hash: str | None, *, cost: int = COS
     known = password_hash if password_hash is not None and well_formed else _NOBODY.format(cost=cost)
     try:
         candidate = _usable(password)
-    except UnusablePassword:
+    except PasswordInvalid:
         candidate, well_formed = b"unusable", False
     if bcrypt.checkpw(candidate, known.encode("ascii")) and well_formed:
         return True
@@ -81,15 +81,15 @@ def _usable(password: str) -> bytes:
     try:
         encoded = password.encode()
     except UnicodeEncodeError:
-        raise UnusablePassword("the password is not valid Unicode text") from None
+        raise PasswordInvalid("the password is not valid Unicode text") from None
     if not encoded:
-        raise UnusablePassword("the password is empty")
+        raise PasswordInvalid("the password is empty")
     if is_like_token(password):
-        raise UnusablePassword("the password looks like a token, and would be taken for one; choose another")
+        raise PasswordInvalid("the password looks like a token, and would be taken for one; choose another")
     if b"\0" in encoded:
-        raise UnusablePassword("the password holds a NUL byte")
-    if len(encoded) > LONGEST:
-        raise UnusablePassword(
-            f"the password has {len(encoded)} bytes, but bcrypt reads only the first {LONGEST}; choose a shorter one"
+        raise PasswordInvalid("the password holds a NUL byte")
+    if len(encoded) > MAX_BYTES:
+        raise PasswordInvalid(
+            f"the password has {len(encoded)} bytes, but bcrypt reads only the first {MAX_BYTES}; choose a shorter one"
         )
     return encoded

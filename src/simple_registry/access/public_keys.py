@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt import PyJWTError
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-SHORTEST_RSA = 2048
-LONGEST_RSA = 8192
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192
 """Bits. A longer key would only cost time."""
 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
@@ -77,8 +77,8 @@ def _fitting(key: Key) -> frozenset[str]:
     Raises: ValueError for one that is too weak to trust.
     """
     if isinstance(key, RSAPublicKey):
-        if not SHORTEST_RSA <= key.key_size <= LONGEST_RSA:
-            raise ValueError(f"an RSA key has {key.key_size} bits; {SHORTEST_RSA} to {LONGEST_RSA} are accepted")
+        if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+            raise ValueError(f"an RSA key has {key.key_size} bits; {MIN_RSA_BITS} to {MAX_RSA_BITS} are accepted")
         return _RSA
     if isinstance(key, EllipticCurvePublicKey):
         return frozenset({_CURVES[key.curve.name]} if key.curve.name in _CURVES else ())

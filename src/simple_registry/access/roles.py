@@ -38,7 +38,7 @@ EMBRACING = frozenset({"", "^", "$", ".*", "^.*", ".*$", "^.*$"})
 """The texts of patterns that match every scope string."""
 
 
-class WordUnknown(ValueError):
+class WordInvalid(ValueError):
     """A verb or resource that no role may hold."""
 
 
@@ -124,7 +124,7 @@ class User:
 def parse_verbs(words: Iterable[str]) -> frozenset[str]:
     """Return the HTTP methods that a role's verbs mean.
 
-    Raises: WordUnknown.
+    Raises: WordInvalid.
     """
     return _union(VERB_WORDS, words, "verb")
 
@@ -132,7 +132,7 @@ def parse_verbs(words: Iterable[str]) -> frozenset[str]:
 def parse_resources(words: Iterable[str]) -> frozenset[Resource]:
     """Return the resources that a role names.
 
-    Raises: WordUnknown.
+    Raises: WordInvalid.
     """
     return _union(RESOURCE_WORDS, words, "resource")
 
@@ -144,6 +144,6 @@ def _union(table: Mapping[str, frozenset[Value]], words: Iterable[str], what: st
     meaning: set[Value] = set()
     for word in words:
         if word.lower() not in table:
-            raise WordUnknown(f"{word!r} is not a {what}; known: {', '.join(table)}")
+            raise WordInvalid(f"{word!r} is not a {what}; known: {', '.join(table)}")
         meaning |= table[word.lower()]
     return frozenset(meaning)

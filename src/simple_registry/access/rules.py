@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simple_registry.access.caller import ANONYMOUS_NAME, Identity
-from simple_registry.access.issuers import ClaimsRefused, TrustedIssuer
+from simple_registry.access.issuers import ClaimsInvalid, TrustedIssuer
 from simple_registry.access.passwords import COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
@@ -77,15 +77,15 @@ class AccessRules:
     def identity_of_claims(self, issuer: TrustedIssuer, claims: Mapping[str, object]) -> Identity:
         """Return who the claims of a verified token of an issuer speak of.
 
-        Raises: ClaimsRefused.
+        Raises: ClaimsInvalid.
         """
         name = issuer.user_name(claims)
         user = self.users.get(name)
         identity = issuer.identity(claims, user.groups if user else frozenset())
         if self.keeps_from(issuer, name):
-            raise ClaimsRefused(f"{name[:64]!r} is no name for tokens of TokenIssuer {issuer.name}")
+            raise ClaimsInvalid(f"{name[:64]!r} is no name for tokens of TokenIssuer {issuer.name}")
         if not issuer.user_prefix and user is None:
-            raise ClaimsRefused(f"no User document for {name[:64]!r}")
+            raise ClaimsInvalid(f"no User document for {name[:64]!r}")
         return identity
 
     @property

@@ -11,7 +11,7 @@ from simple_registry.access.scopes import PatternInvalid, ScopePattern
 from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.names import parse_repository_name, parse_tag
 
-MOST = 64
+MAX_SAMPLES = 64
 """Examples kept at each step, so that nested alternatives stay few."""
 
 _ANY = "example"
@@ -54,12 +54,12 @@ class _Reader:
         found = self._sequence()
         while self._next("|"):
             found += self._sequence()
-        return found[:MOST]
+        return found[:MAX_SAMPLES]
 
     def _sequence(self) -> list[str]:
         found = [""]
         while self._at < len(self._text) and self._text[self._at] not in "|)":
-            found = [head + tail for head, tail in product(found, self._repeated())][:MOST]
+            found = [head + tail for head, tail in product(found, self._repeated())][:MAX_SAMPLES]
         return found
 
     def _repeated(self) -> list[str]:

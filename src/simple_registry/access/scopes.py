@@ -16,15 +16,15 @@ import re2
 CLIENT_MEMORY = 64 * 1024
 """Bytes that a pattern of a client takes at most, with all that matching adds."""
 
-LARGEST_OF_CLIENT = 1_000
+MAX_CLIENT_PATTERN = 1_000
 """Instructions of the largest pattern that a client may make; one for a path needs fewer than 100. At worst, matching
 takes 25 ns for each of them and each character of the text."""
 
-LARGEST_SET = 5_000
+MAX_SET = 5_000
 """Instructions of the largest pattern that is looked for as a set of one, which is several times faster than a search,
 since that also tells where. A set has no other way when its automaton outgrows its memory; this size leaves it room."""
 
-LONGEST_BEGINNING = 256
+MAX_BEGINNING = 256
 """Bytes of a fixed beginning that is looked for: a name of a repository has no more."""
 
 _INSIDE = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:[a-z^]+:\]|[^\]\\])*\]", re.DOTALL)
@@ -65,10 +65,10 @@ class ScopePattern:
         except (re2.error, UnicodeError) as error:
             raise PatternInvalid(_reason(error)) from None
         size = compiled.programsize
-        if self.of_client and size > LARGEST_OF_CLIENT:
-            raise PatternInvalid(f"it is too large: {size} instructions, of at most {LARGEST_OF_CLIENT}")
+        if self.of_client and size > MAX_CLIENT_PATTERN:
+            raise PatternInvalid(f"it is too large: {size} instructions, of at most {MAX_CLIENT_PATTERN}")
         # A set cannot fall back when its automaton outgrows the memory, which that of a client is too small to prevent.
-        fast = size <= LARGEST_SET and not self.of_client
+        fast = size <= MAX_SET and not self.of_client
         object.__setattr__(self, "size", size)
         object.__setattr__(self, "_occurs", _alone(re2.Set.SearchSet, self.text) if fast else compiled.search)
         object.__setattr__(self, "_describes", _alone(re2.Set.FullMatchSet, self.text) if fast else compiled.fullmatch)
@@ -96,10 +96,10 @@ def _fixed_beginning(text: str) -> tuple[str, bool]:
     if not _is_anchored(text):
         return "", False
     try:
-        least, most = re2.compile(text, options=_OPTIONS).possiblematchrange(LONGEST_BEGINNING)
+        least, most = re2.compile(text, options=_OPTIONS).possiblematchrange(MAX_BEGINNING)
     except re2.error:
         return "", False
-    whole = least == most and len(least) < LONGEST_BEGINNING and text.endswith("$") and not text.endswith("\\$")
+    whole = least == most and len(least) < MAX_BEGINNING and text.endswith("$") and not text.endswith("\\$")
     shared = os.path.commonprefix([least, most])  # noqa: RUF071 (of characters is what is wanted)
     return shared.decode(errors="ignore"), whole
 

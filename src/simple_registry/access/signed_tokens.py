@@ -92,7 +92,7 @@ class SignedClaims:
     scopes: tuple[str, ...] = ()
 
 
-class SignedTokenInvalid(Exception):
+class SignedTokenInvalid(ValueError):
     """No token of ours, or not of the kind that is wanted here; the message is for the log."""
 
 
@@ -146,7 +146,7 @@ class TokenSigner:
             kid = jwt.get_unverified_header(token).get("kid")
             key = self._keys.find(kid) if isinstance(kid, str) else None
             if key is None:
-                raise SignedTokenInvalid("signed with a key that is not, or no longer, ours")
+                raise jwt.InvalidKeyError("signed with a key that is not, or no longer, ours")
             document = jwt.decode(
                 token,
                 key.secret,

@@ -12,12 +12,11 @@ password ends with that password too. An expired credential is marked as such fo
 `dispatch` and the handlers of uploads know the one thing that it is still good for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
 
 from simple_registry.access.caller import EXPIRED_KEPT, Caller, Identity, Proof, Source
-from simple_registry.access.issuers import LEEWAY, ClaimsRefused, TrustedIssuer
+from simple_registry.access.issuers import LEEWAY, ClaimsInvalid
 from simple_registry.access.limits import GrantInvalid, parse_exact_limit
 from simple_registry.access.passwords import is_like_token
 from simple_registry.access.rules import AccessRules
@@ -31,6 +30,7 @@ from simple_registry.authentication.credentials import (
     WrongCredentials,
     parse_authorization,
 )
+from simple_registry.authentication.external_tokens import ExternalTokens
 from simple_registry.authentication.issued_limits import IssuedLimits
 from simple_registry.authentication.password_verifier import PasswordVerifier
 from simple_registry.authentication.recent_logins import RecentLogins
@@ -38,38 +38,10 @@ from simple_registry.clock import Clock
 from simple_registry.oci.errors import Unauthorized
 from simple_registry.operations.tokens import TokenRow, Tokens
 
-LONGEST_NAME = 255
+MAX_NAME = 255
 """Characters of a name in Basic credentials; longer ones are nobody's."""
 
 _JWT_DOTS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedToken:
-    """A trusted issuer's token whose signature, audience and times are right; `expires` in seconds since the epoch."""
-
-    issuer: TrustedIssuer
-    claims: Mapping[str, object]
-    expires: float
-
-
-class ExternalVerifier(Protocol):
-    """Verifies tokens of trusted issuers."""
-
-    async def verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> VerifiedToken:
-        """Return what a token of one of the issuers says. That it expired is no reason to refuse here.
-
-        Raises: InvalidToken.
-        """
-        ...
-
-    def stale(self, issuers: Sequence[TrustedIssuer]) -> Sequence[str]:
-        """Return the names of the issuers whose keys cannot be asked for now."""
-        ...
-
-    async def close(self) -> None:
-        """Give up what is under way."""
-        ...
 
 
 class Authenticator:
@@ -82,7 +54,7 @@ class Authenticator:
         passwords: PasswordVerifier,
         tokens: Tokens,
         signer: TokenSigner,
-        external: ExternalVerifier,
+        external: ExternalTokens,
         clock: Clock,
     ) -> None:
         """Believe what the current `rules` and the verifiers say."""
@@ -127,7 +99,7 @@ class Authenticator:
     async def _log_in(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
         if credentials == NO_CREDENTIALS:
             return self._anonymous(rules)
-        if len(credentials.name) > LONGEST_NAME:
+        if len(credentials.name) > MAX_NAME:
             raise WrongCredentials(note="a name of unusual length")
         try:
             caller = await self._of_token(rules, credentials.password)
@@ -231,7 +203,7 @@ class Authenticator:
         verified = await self._external.verify(token, rules.issuers)
         try:
             identity = rules.identity_of_claims(verified.issuer, verified.claims)
-        except ClaimsRefused as error:
+        except ClaimsInvalid as error:
             raise InvalidToken(note=str(error)) from error
         proof, name = Proof(Source.EXTERNAL, token), verified.issuer.name
         return Caller(identity, proof, expires=verified.expires + LEEWAY, credential=name)

@@ -1,53 +1,50 @@
-"""Tokens of trusted issuers: whose one is, with which keys it is verified, and what was verified just now."""
+"""Verification of tokens of trusted issuers, with a cache of the verified ones."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from simple_registry.access.external_tokens import (
-    ExternalClaims,
-    ExternalTokenInvalid,
-    UnverifiedToken,
-    read_token,
-    verify_external,
-)
+from simple_registry.access.external_tokens import ExternalTokenInvalid, UnverifiedToken, read_token, verify_external
 from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.jwks import PublicKey
-from simple_registry.authentication.authenticator import VerifiedToken
 from simple_registry.authentication.credentials import InvalidToken
-from simple_registry.authentication.issuer_keys import IssuerKeys, IssuerKeysUnavailable
+from simple_registry.authentication.issuer_keys import IssuerKeys, IssuerKeysFault
 from simple_registry.bounded_cache import BoundedCache
 from simple_registry.clock import Clock
 
 VERIFIED_CAPACITY = 16 * 1024 * 1024
-"""Bytes of the verified tokens that each process keeps, so that the parts of a push do not each cost a signature."""
+"""Bytes of verified tokens that a process caches, so that the requests of a push do not each verify a signature."""
 
 _COST = 20
 """Bytes that the claims of a token take, for each of its characters, when they are many small values."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Verified:
-    """A token that was verified with these keys for this issuer; it must be verified again when either changes."""
+class VerifiedToken:
+    """A token whose signature, audience and times are valid; `expires` in seconds since the epoch, perhaps in the past.
+
+    `keys` and `kid` are what it was verified with: when the issuer or its keys change, it must be verified again.
+    """
 
     issuer: TrustedIssuer
+    claims: Mapping[str, object]
+    expires: float
     keys: Sequence[PublicKey]
     kid: str | None
-    told: ExternalClaims
 
 
 class ExternalTokens:
-    """Verifies tokens of trusted issuers; see `authentication.ExternalVerifier`."""
+    """Verifies tokens of trusted issuers."""
 
     def __init__(self, keys: IssuerKeys, clock: Clock) -> None:
         """Verify with these keys."""
         self._keys = keys
         self._clock = clock
-        self._verified: BoundedCache[bytes, _Verified] = BoundedCache(VERIFIED_CAPACITY)
+        self._verified: BoundedCache[bytes, VerifiedToken] = BoundedCache(VERIFIED_CAPACITY)
         self._issuers: Sequence[TrustedIssuer] = ()
 
     async def verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> VerifiedToken:
-        """Return what a token of one of the issuers says. That it expired is no reason to refuse here.
+        """Return a verified token of one of the issuers. Whether it has expired is not judged here.
 
         Raises: InvalidToken.
         """
@@ -55,49 +52,49 @@ class ExternalTokens:
             self._issuers = issuers
             self._keys.forget_others(issuers)
         fingerprint = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        known = self._verified.find(fingerprint)
-        if known is not None and await self._still_holds(known, issuers):
-            return VerifiedToken(known.issuer, known.told.claims, known.told.expires)
+        cached = self._verified.find(fingerprint)
+        if cached is not None and await self._still_holds(cached, issuers):
+            return cached
         self._verified.drop(fingerprint)
         try:
             verified = await self._verify(token, issuers)
-        except (ExternalTokenInvalid, IssuerKeysUnavailable) as error:
+        except (ExternalTokenInvalid, IssuerKeysFault) as error:
             raise InvalidToken(note=f"an external token: {error}") from error
         self._verified.keep(fingerprint, verified, _COST * len(token))
-        return VerifiedToken(verified.issuer, verified.told.claims, verified.told.expires)
+        return verified
 
     def stale(self, issuers: Sequence[TrustedIssuer]) -> Sequence[str]:
-        """Return the names of the issuers whose keys cannot be asked for now."""
+        """Return the names of the issuers whose keys could not be refreshed the last time."""
         return self._keys.stale(issuers)
 
     async def close(self) -> None:
-        """Give up what is under way; called when the registry stops."""
+        """Cancel the requests for keys under way; called when the registry stops."""
         await self._keys.close()
 
-    async def _still_holds(self, known: _Verified, issuers: Sequence[TrustedIssuer]) -> bool:
-        if known.issuer not in issuers:
+    async def _still_holds(self, cached: VerifiedToken, issuers: Sequence[TrustedIssuer]) -> bool:
+        if cached.issuer not in issuers:
             return False
         try:
-            return await self._keys.find(known.issuer, known.kid) is known.keys
-        except IssuerKeysUnavailable:
+            return await self._keys.find(cached.issuer, cached.kid) is cached.keys
+        except IssuerKeysFault:
             return False
 
-    async def _verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> _Verified:
-        """Return a token verified for the first of its issuer's documents that it suits.
+    async def _verify(self, token: str, issuers: Sequence[TrustedIssuer]) -> VerifiedToken:
+        """Return a token verified for the first of its issuer's documents that accepts it.
 
-        Raises: ExternalTokenInvalid, IssuerKeysUnavailable.
+        Raises: ExternalTokenInvalid, IssuerKeysFault.
         """
         read = read_token(token)
-        problem: Exception = ExternalTokenInvalid("of an issuer that no TokenIssuer document names")
+        refusal: Exception = ExternalTokenInvalid("of an issuer that no TokenIssuer document names")
         for issuer in issuers:
             if issuer.issuer == read.issuer:
                 try:
                     return await self._verify_for(token, read, issuer)
-                except (ExternalTokenInvalid, IssuerKeysUnavailable) as error:
-                    problem = error
-        raise problem
+                except (ExternalTokenInvalid, IssuerKeysFault) as error:
+                    refusal = error
+        raise refusal
 
-    async def _verify_for(self, token: str, read: UnverifiedToken, issuer: TrustedIssuer) -> _Verified:
+    async def _verify_for(self, token: str, read: UnverifiedToken, issuer: TrustedIssuer) -> VerifiedToken:
         keys = await self._keys.find(issuer, read.kid)
-        told = verify_external(token, issuer, keys, self._clock.now())
-        return _Verified(issuer, keys, read.kid, told)
+        verified = verify_external(token, issuer, keys, self._clock.now())
+        return VerifiedToken(issuer, verified.claims, verified.expires, keys, read.kid)

@@ -39,12 +39,12 @@ INTERVAL = 60.0
 """Least seconds between two fetches from one issuer."""
 
 FILE_INTERVAL = 1.0
-LARGEST_FILE = 1024 * 1024
+MAX_FILE = 1024 * 1024
 
 _NEVER = float("-inf")
 
 
-class IssuerKeysUnavailable(Exception):
+class IssuerKeysFault(Exception):
     """No keys of an issuer can be had; the message is for the log."""
 
 
@@ -93,7 +93,7 @@ class IssuerKeys:
     async def find(self, issuer: TrustedIssuer, kid: str | None) -> Sequence[PublicKey]:
         """Return the keys of an issuer, asked for anew if none of them has the id `kid`.
 
-        Raises: IssuerKeysUnavailable.
+        Raises: IssuerKeysFault.
         """
         source = self.look(issuer, kid)
         if source.asking is not None and not source.knows(kid, self._clock.monotonic()):
@@ -101,7 +101,7 @@ class IssuerKeys:
         keys = source.keys(self._clock.monotonic())
         if not keys:
             problem = source.fault or "there is none that verifies signatures"
-            raise IssuerKeysUnavailable(f"no keys of TokenIssuer {issuer.name}: {problem}")
+            raise IssuerKeysFault(f"no keys of TokenIssuer {issuer.name}: {problem}")
         return keys
 
     def look(self, issuer: TrustedIssuer, kid: str | None = None) -> _Source:
@@ -189,9 +189,9 @@ def _read(path: str, known: FileStamp | None) -> tuple[FileStamp, bytes | None]:
         stamp = FileStamp.of(os.fstat(file.fileno()))
         if stamp == known:
             return stamp, None
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise KeysInvalid(f"it is larger than {LARGEST_FILE} bytes")
+        data = file.read(MAX_FILE + 1)
+    if len(data) > MAX_FILE:
+        raise KeysInvalid(f"it is larger than {MAX_FILE} bytes")
     return stamp, data
 
 

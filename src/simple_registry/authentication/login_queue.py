@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 from simple_registry.authentication.login_memory import PLACES_OF_PAIR
 from simple_registry.authentication.login_throttle import WEIGHT_OF_WIDE_NETWORK, Attempt, LoginThrottle, Rank
 
-LIMIT = 256
+MAX_WAITING = 256
 """Attempts that wait at most."""
 
-PATIENCE = 10.0
+MAX_WAIT = 10.0
 """Seconds that an attempt waits at most."""
 
 _T = TypeVar("_T")
@@ -47,7 +47,7 @@ class LoginQueue(Generic[_T]):
         """Let an attempt wait; return the one that gives way to it, which may be itself."""
         waiting.since, waiting.number, waiting.rank = now, next(self._numbers), self._throttle.rank(waiting.attempt)
         self._waiting.append(waiting)
-        return self._remove(self._least()) if len(self._waiting) > LIMIT else None
+        return self._remove(self._least()) if len(self._waiting) > MAX_WAITING else None
 
     def take(self) -> Waiting[_T] | None:
         """Remove and return the next attempt that may begin."""
@@ -57,8 +57,8 @@ class LoginQueue(Generic[_T]):
 
     def expire(self, now: float) -> Sequence[Waiting[_T]]:
         """Remove and return the attempts that waited too long."""
-        late = [each for each in self._waiting if now - each.since >= PATIENCE]
-        self._waiting = [each for each in self._waiting if now - each.since < PATIENCE]
+        late = [each for each in self._waiting if now - each.since >= MAX_WAIT]
+        self._waiting = [each for each in self._waiting if now - each.since < MAX_WAIT]
         return late
 
     def _order(self, waiting: Waiting[_T]) -> tuple[Rank, int]:

@@ -29,7 +29,7 @@ FREE_FAILURES = 5
 FREE_FAILURES_OF_NETWORK = 50
 """Likewise of a network, over all users; many people may share one."""
 
-LONGEST_DELAY = 8.0
+MAX_DELAY = 8.0
 """Seconds that a wrong answer waits at most."""
 
 FORGET_AFTER = 900.0
@@ -44,7 +44,7 @@ Otherwise a party with a whole IPv6 /48 would be new 65,536 times. An IPv4 /24 h
 KNOWN_DAYS = 30
 """Days for which a user is known from where a login succeeded."""
 
-LONGEST_CHECK = 30.0
+MAX_CHECK = 30.0
 """Seconds after which the place of an attempt is free, whatever became of its worker."""
 
 DAY = 24 * 3600
@@ -102,7 +102,7 @@ class _Tally:
         row = self._table.take(key)
         row[_LAST] = row[_LAST] or now  # a row that is in use is not the oldest
         at = min(self._places, key=row.__getitem__)
-        row[at] = now + LONGEST_CHECK
+        row[at] = now + MAX_CHECK
 
     def end(self, key: bytes, begun: float, until: float) -> None:
         """Free the place that was taken when the attempt had `begun`, at some moment."""
@@ -110,7 +110,7 @@ class _Tally:
         if row is None:
             return
         for at in self._places:
-            if row[at] == begun + LONGEST_CHECK:
+            if row[at] == begun + MAX_CHECK:
                 row[at] = until
                 return
 
@@ -128,7 +128,7 @@ class _Tally:
 
     def delay(self, count: int) -> float:
         """Return the seconds that the answer to the failure of this number waits."""
-        return 0.0 if count < self._free else min(2.0 ** min(count - self._free, 16), LONGEST_DELAY)
+        return 0.0 if count < self._free else min(2.0 ** min(count - self._free, 16), MAX_DELAY)
 
 
 class LoginThrottle:

@@ -17,7 +17,7 @@ def genhash(stdin: TextIO, stdout: TextIO) -> int:
 
     Raises:
         UsageError: the two passwords differ, or nothing was entered.
-        UnusablePassword: the password cannot be hashed.
+        PasswordInvalid: the password cannot be hashed.
 
     """
     password = _ask() if stdin.isatty() else _read(stdin)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from simple_registry import __version__
-from simple_registry.access.passwords import UnusablePassword
+from simple_registry.access.passwords import PasswordInvalid
 from simple_registry.cli.genhash import genhash
 from simple_registry.cli.options import CommandLine, UsageError, help_text, parse_command_line, require_known_variables
 from simple_registry.config.values import ConfigError
@@ -19,7 +19,7 @@ from simple_registry.server.listeners import ListenFault
 from simple_registry.server.logging import printable
 from simple_registry.server.supervisor import StartFault
 
-_WRONG = (UsageError, UnusablePassword, ConfigError, ListenFault, StorageFault)
+_WRONG = (UsageError, PasswordInvalid, ConfigError, ListenFault, StorageFault)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simple_registry.access.passwords import UnusablePassword, hash_password, is_password_hash
+from simple_registry.access.passwords import PasswordInvalid, hash_password, is_password_hash
 from simple_registry.config.configuration import Options
 from simple_registry.config.settings import Administrator
 from simple_registry.config.values import ConfigError, Secret, parse_path
@@ -50,7 +50,7 @@ def administrator(name: str, password: str) -> Administrator:
     if not password.startswith("$2"):
         try:
             return Administrator(name, Secret(hash_password(password)), fresh=True)
-        except UnusablePassword as error:
+        except PasswordInvalid as error:
             raise ConfigError(f"the administrator's password cannot be used: {error}") from None
     if not is_password_hash(password):
         raise ConfigError(

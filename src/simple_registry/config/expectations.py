@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simple_registry.access.caller import Caller, Identity, Proof, Source
-from simple_registry.access.issuers import ClaimsRefused
+from simple_registry.access.issuers import ClaimsInvalid
 from simple_registry.access.questions import Question, QuestionInvalid, parse_question
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.token_secrets import StaticToken
@@ -141,7 +141,7 @@ def caller_of_claims(issuer_name: str, claims: Mapping[str, object], rules: Acce
     issuer = next(each for each in rules.issuers if each.name == issuer_name)
     try:
         return Caller(rules.identity_of_claims(issuer, claims), Proof(Source.EXTERNAL))
-    except ClaimsRefused:
+    except ClaimsInvalid:
         return None
 
 

@@ -10,7 +10,7 @@ logger = logging.getLogger("simple_registry.access")
 
 MESSAGE = "request"
 
-LONGEST = 512
+MAX_VALUE = 512
 """Characters of what a client writes as it likes."""
 
 Write = Callable[[Mapping[str, object]], None]
@@ -25,16 +25,16 @@ def write_record(fields: Mapping[str, object]) -> None:
 def access_fields(request: Request, outcome: Outcome, *, seconds: float) -> Mapping[str, object]:
     """Return what the line says. The query string stays out of it: tokens travel there in some clients."""
     fields: dict[str, object] = {
-        "method": request.method[:LONGEST],
-        "path": request.path[:LONGEST],
+        "method": request.method[:MAX_VALUE],
+        "path": request.path[:MAX_VALUE],
         "status": outcome.response.status,
         "size": outcome.response.size,
         "ms": round(seconds * 1000, 2),
         "client": request.client,
         "identity": outcome.identity,
-        "agent": request.headers.get("user-agent", "")[:LONGEST],
+        "agent": request.headers.get("user-agent", "")[:MAX_VALUE],
         "request": request.id,
     }
     if outcome.note:
-        fields["note"] = outcome.note[:LONGEST]
+        fields["note"] = outcome.note[:MAX_VALUE]
     return fields

@@ -16,8 +16,8 @@ from simple_registry.current import REQUEST
 from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.dispatch import Dispatcher, Outcome
+from simple_registry.http.error_responses import error_response, refusal_response
 from simple_registry.http.messages import NO_BODY, Request, Response
-from simple_registry.http.problems import problem_response, refusal_response
 from simple_registry.metrics.requests import NO_ENDPOINT, OTHER, counted
 from simple_registry.oci.errors import Unavailable
 from simple_registry.wire.answers import SAFE_HEADERS
@@ -123,7 +123,7 @@ class HttpApplication:
             try:
                 await self._send_content(exchange, request, outcome, further)
             except (CannotSend, StorageFault) as cause:
-                outcome.response, outcome.note = problem_response(request, Unavailable()), str(cause)
+                outcome.response, outcome.note = error_response(request, Unavailable()), str(cause)
                 await exchange.send(outcome.response, *further)
         except ClientGone as cause:
             outcome.note = str(cause)

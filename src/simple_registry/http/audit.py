@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from simple_registry.access.caller import Source
 from simple_registry.access.rules import AccessRules
 from simple_registry.authentication.credentials import CredentialsRejected
-from simple_registry.http.access_log import LONGEST
+from simple_registry.http.access_log import MAX_VALUE
 from simple_registry.http.dispatch import NO_CALLER, Outcome
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Request
@@ -77,8 +77,8 @@ def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Ma
         "decision": decision,
         **_who(outcome),
         "address": request.client,
-        "method": request.method[:LONGEST],
-        "path": request.path[:LONGEST],
+        "method": request.method[:MAX_VALUE],
+        "path": request.path[:MAX_VALUE],
         "endpoint": outcome.endpoint,
         **_what(outcome),
         **{
@@ -89,7 +89,7 @@ def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Ma
         "binding": outcome.binding,
         "reason": None if decision == "allowed" and event.name is not EventName.UNCERTAIN else outcome.reason,
         "status": outcome.response.status,
-        "agent": request.headers.get("user-agent", "")[:LONGEST],
+        "agent": request.headers.get("user-agent", "")[:MAX_VALUE],
     }
     return {name: value for name, value in fields.items() if value is not None}
 

@@ -24,8 +24,8 @@ from simple_registry.http.authorization import Authorization
 from simple_registry.http.call import Call, Registry
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.cross_site import refuse_cross_site
+from simple_registry.http.error_responses import error_response, failure_response, refusal_response
 from simple_registry.http.messages import Request, Response
-from simple_registry.http.problems import failure_response, problem_response, refusal_response
 from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.http.routes import Matched, Need, resolve
 from simple_registry.metrics.requests import NO_ENDPOINT
@@ -102,24 +102,24 @@ class Dispatcher:
         try:
             outcome.response = await self._answer(request, outcome)
         except RegistryError as error:
-            outcome.response, outcome.note, outcome.error = problem_response(request, error), error.note, error
+            outcome.response, outcome.note, outcome.error = error_response(request, error), error.note, error
         except BodyMalformed as error:
             outcome.response = refusal_response(request, HTTPStatus.BAD_REQUEST, error.reason)
             outcome.note = f"malformed body: {error.reason}"
         except ContentInterrupted as error:
             refusal = SizeInvalid(received=error.received, announced=error.announced)
-            outcome.response, outcome.note = problem_response(request, refusal), "the body broke off"
+            outcome.response, outcome.note = error_response(request, refusal), "the body broke off"
         except BodyTooSlow as error:
-            outcome.response = problem_response(request, RequestTimeout(seconds=int(error.seconds)))
+            outcome.response = error_response(request, RequestTimeout(seconds=int(error.seconds)))
         except StorageFull as fault:
             logger.error("storage is full: %s", fault)  # noqa: TRY400 (the cause is the disk, not a line of code)
-            outcome.response, outcome.note = problem_response(request, StorageExhausted()), str(fault)
+            outcome.response, outcome.note = error_response(request, StorageExhausted()), str(fault)
         except StorageReadOnly as fault:
             logger.error("storage is read-only: %s", fault)  # noqa: TRY400 (as above)
-            outcome.response, outcome.note = problem_response(request, StorageNotWritable()), str(fault)
+            outcome.response, outcome.note = error_response(request, StorageNotWritable()), str(fault)
         except StorageFault as fault:
             logger.exception("request %s met a storage fault", request.id)
-            outcome.response, outcome.note = problem_response(request, Unavailable()), str(fault)
+            outcome.response, outcome.note = error_response(request, Unavailable()), str(fault)
         except Exception as error:
             logger.exception("request %s failed", request.id)
             outcome.response, outcome.note = failure_response(request), type(error).__name__
@@ -144,7 +144,7 @@ class Dispatcher:
             outcome.note, outcome.error = error.note, error
             self._count_failure(error)
             self._proxies.look(request)
-            return problem_response(request, error, challenge)
+            return error_response(request, error, challenge)
 
     def _count_failure(self, error: Unauthorized) -> None:
         """Count a 401 to credentials that were sent: in the header, or in the form of a token request."""

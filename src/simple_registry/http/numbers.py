@@ -2,19 +2,19 @@
 
 import re
 
-LARGEST = 2**63 - 1
+MAX_NUMBER = 2**63 - 1
 """What stands for every larger number: no content has as many bytes, and no listing as many items."""
 
 DIGITS = r"[0-9]+"
 
 _DIGITS = re.compile(DIGITS, re.ASCII)
-_LENGTH = len(str(LARGEST))
+_LENGTH = len(str(MAX_NUMBER))
 
 
 def parse_number(text: str) -> int | None:
-    """Return the number that `text` spells, at most `LARGEST`, or `None` when it is none."""
+    """Return the number that `text` spells, at most `MAX_NUMBER`, or `None` when it is none."""
     if _DIGITS.fullmatch(text) is None:
         return None
     significant = text.lstrip("0")
     # The length is looked at first: Python refuses to read thousands of digits.
-    return min(int(significant or "0"), LARGEST) if len(significant) <= _LENGTH else LARGEST
+    return min(int(significant or "0"), MAX_NUMBER) if len(significant) <= _LENGTH else MAX_NUMBER

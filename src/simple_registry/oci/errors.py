@@ -2,7 +2,7 @@
 
 Facts (keyword arguments) go to the client as `detail`; `note` goes to the log only. The codes, their meanings and
 the usual statuses are those of the distribution specification's table "Error Codes"; `tests/oci/test_errors.py`
-compares the two. `http.problems` is the only place that turns one of these into a response.
+compares the two. `http.error_responses` is the only place that turns one of these into a response.
 """
 
 from typing import ClassVar

@@ -11,7 +11,7 @@ import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 
-PATIENCE = 1.0
+MAX_WAIT = 1.0
 """Seconds for which a manager that does not read is waited for."""
 
 
@@ -40,5 +40,5 @@ class ServiceManager:
         if not self._address:
             return
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
-            sender.settimeout(PATIENCE)
+            sender.settimeout(MAX_WAIT)
             sender.sendto("\n".join(lines).encode(errors="replace"), self._address)

@@ -19,7 +19,7 @@ _TCP4, _TCP6 = 0x11, 0x21
 _SIZES = {_TCP4: 4, _TCP6: 16}
 
 
-class ProxyHeaderInvalid(Exception):
+class ProxyHeaderInvalid(ValueError):
     """A header that breaks the rules; the message says how."""
 
 

@@ -23,7 +23,7 @@ from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
 from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow, check_scopes
 from simple_registry.times import TimeInvalid, format_moment, parse_duration, parse_moment
 
-LARGEST_REQUEST = 64 * 1024
+MAX_REQUEST = 64 * 1024
 EVERYBODY = "*"
 """The `owner` that stands for all of them, even where somebody is called so."""
 
@@ -70,7 +70,7 @@ async def create_token(call: Call[NoTarget]) -> Response:
     media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise ContentTypeUnsupported
-    asked = _decode(await read_bounded(call.body, LARGEST_REQUEST))
+    asked = _decode(await read_bounded(call.body, MAX_REQUEST))
     tokens = call.registry.tokens
     row, secret = await tokens.create(
         call.identity.name,

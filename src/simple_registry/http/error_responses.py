@@ -23,7 +23,7 @@ RETRY_AFTER = "1"
 """Seconds that a client is asked to wait."""
 
 
-def problem_response(request: Request, error: RegistryError, challenge: str | None = None) -> Response:
+def error_response(request: Request, error: RegistryError, challenge: str | None = None) -> Response:
     """Return the response that tells the client about `error`, with the challenge of a 401."""
     errors = error.errors if isinstance(error, Several) else [error]
     headers: Headers = [

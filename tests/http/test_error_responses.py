@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from simple_registry.http.error_responses import error_response, failure_response
 from simple_registry.http.messages import Request
-from simple_registry.http.problems import failure_response, problem_response
 from simple_registry.http.routes import MethodNotAllowed
 from simple_registry.oci.errors import (
     BlobUnknown,
@@ -26,7 +26,7 @@ REQUEST = Request("GET", "/v2/a/blobs/uploads/7", "", {}, NO_BODY, "id-7")
 
 
 def answer(error):
-    response = problem_response(REQUEST, error)
+    response = error_response(REQUEST, error)
     return response.status, dict(response.headers), json.loads(response.content)
 
 
@@ -45,7 +45,7 @@ def test_an_error_without_facts_has_no_detail():
 
 
 def test_the_note_stays_here():
-    assert b"between us" not in problem_response(REQUEST, Denied(note="between us")).content
+    assert b"between us" not in error_response(REQUEST, Denied(note="between us")).content
 
 
 def test_several_errors_stand_side_by_side():
@@ -77,7 +77,7 @@ def test_headers_tell_clients_how_to_go_on(error, name, value):
 
 
 def test_a_challenge_is_a_header():
-    headers = problem_response(REQUEST, Unauthorized(), 'Bearer realm="r"').headers
+    headers = error_response(REQUEST, Unauthorized(), 'Bearer realm="r"').headers
     assert [value for name, value in headers if name == "www-authenticate"] == ['Bearer realm="r"']
 
 
