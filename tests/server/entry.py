@@ -89,10 +89,10 @@ replace(simple_registry.backends, "local", claim=claim)
 
 if __name__ == "__main__":
     from simple_registry.cli.main import main
-    from simple_registry.server import slots, supervisor, worker
+    from simple_registry.server import slots, worker
 
     slots.UNSERVED = float(os.environ.get("TEST_UNSERVED", slots.UNSERVED))
-    supervisor.HANG = float(os.environ.get("TEST_HANG", supervisor.HANG))
+    slots.HANG = float(os.environ.get("TEST_HANG", slots.HANG))
     worker.BEAT_INTERVAL = float(os.environ.get("TEST_BEAT", worker.BEAT_INTERVAL))
 
     sys.exit(main())

@@ -1,60 +1,175 @@
-from simple_registry.server.slots import SERVED, UNSERVED, Slot, Worker
+import math
+
+import pytest
+
+from simple_registry.server.slots import (
+    HANG,
+    HANG_PAUSE,
+    LIFE,
+    SERVED,
+    UNSERVED,
+    Event,
+    HangWatch,
+    Slot,
+    State,
+    Worker,
+)
+from simple_registry.server.worker import READY
+from support.sources import ROOT
+
+
+def make_worker(slot=None):
+    return Worker(1, slot or Slot(0), -1)
+
+
+def make_serving(slot=None, since=0.0):
+    worker = make_worker(slot)
+    assert worker.hear(READY, since)
+    return worker
+
+
+# ---------------------------------------------------------------- the life of a worker
+
+
+def test_the_table_names_every_state_and_every_worker_ends():
+    assert set(LIFE) == set(State)
+    assert {state for state in State if Event.EXIT not in LIFE[state]} == {State.ENDED}
+
+
+def test_the_table_is_in_the_documents():
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    events = [event for event in Event if event is not Event.EXIT]
+    for state in State:
+        if state is not State.ENDED:
+            cells = [LIFE[state].get(event, "\N{EN DASH}") for event in events]
+            assert f"| {' | '.join([state, *cells])} |" in text
+
+
+def test_an_event_that_cannot_happen_in_a_state_is_an_error():
+    with pytest.raises(KeyError):
+        make_worker().apply(Event.HANG)
+
+
+def test_a_deadline_holds_only_in_states_that_have_one():
+    worker = make_serving()
+    worker.apply(Event.STOP, deadline=5.0)
+    assert worker.due == 5.0
+    worker.apply(Event.STOP, deadline=3.0)
+    assert worker.due == 3.0
+    worker.apply(Event.OVERDUE)
+    assert worker.due == math.inf
+    worker.apply(Event.STOP, deadline=9.0)
+    assert (worker.state, worker.due) == (State.KILLED, math.inf)
+
+
+def test_a_worker_is_ready_once_its_whole_report_has_arrived():
+    worker = make_worker()
+    assert not worker.hear(READY[:2], 1.0)
+    assert worker.hear(READY[2:], 2.0)
+    assert not worker.hear(READY, 3.0)
+    assert (worker.state, worker.serving_since, worker.due) == (State.SERVING, 2.0, 3.0 + HANG)
+
+
+def test_a_worker_that_is_to_stop_no_longer_becomes_ready():
+    worker = make_worker()
+    worker.apply(Event.STOP, deadline=5.0)
+    assert not worker.hear(READY, 1.0)
+    assert (worker.state, worker.due) == (State.STOPPING, 5.0)
+
+
+def test_the_reason_is_its_report_or_how_it_ended():
+    refused = make_worker()
+    refused.hear(b"cannot open the database", 0.0)
+    assert refused.reason(1) == "cannot open the database"
+    assert make_serving().reason(1) == "it ended with code 1"
+    assert make_worker().reason(-9) == "killed by signal 9"
+
+
+# ---------------------------------------------------------------- slots
 
 
 def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
     slot = Slot(0)
     delays = []
     for moment in (100.0, 101.0, 102.0, 103.0):
-        slot.died(moment)
+        slot.vacate(moment)
         delays.append(round(slot.refill_at - moment, 3))
     assert delays == [0.0, 0.0, 0.2, 0.4]
     for moment in range(104, 120):
-        slot.died(float(moment))
+        slot.vacate(float(moment))
         assert slot.refill_at - moment <= 5.0
-    slot.died(1000.0)
+    slot.vacate(1000.0)
     assert slot.refill_at == 1000.0
 
 
 def test_a_worker_that_served_is_replaced_at_once_however_many_died_before_it():
     slot = Slot(0)
     for moment in (100.0, 101.0, 102.0, 103.0):
-        slot.died(moment)
-    slot.died(104.0, served=SERVED)
+        slot.vacate(moment)
+    slot.vacate(104.0, served=SERVED)
     assert slot.refill_at == 104.0
-    slot.died(105.0)
+    slot.vacate(105.0)
     assert slot.refill_at == 105.0
-
-
-def worker(slot, **how):
-    return Worker(1, slot, -1, **how)
 
 
 def test_a_slot_is_unserved_from_the_first_death_to_the_next_worker_that_is_ready():
     slot = Slot(0)
-    slot.current = worker(slot, ready=True)
+    slot.current = make_serving(slot)
     assert not slot.is_unserved(1000.0)
-    slot.died(100.0, served=SERVED)
-    slot.died(101.0)
+    slot.vacate(100.0, served=SERVED)
+    slot.vacate(101.0)
     assert not slot.is_unserved(100.0 + UNSERVED - 0.1)
     assert slot.is_unserved(100.0 + UNSERVED)
     slot.resting = True
     assert not slot.is_unserved(100.0 + UNSERVED)
-    slot.current = worker(slot, ready=True)
-    assert slot.welcome(slot.current) is None
+    slot.current = make_serving(slot)
+    assert slot.fill(slot.current) is None
     assert not slot.resting
     assert not slot.is_unserved(1000.0)
 
 
 def test_a_successor_takes_the_slot_when_it_is_ready():
     slot = Slot(0)
-    slot.current, slot.successor = worker(slot, ready=True), worker(slot)
+    slot.current, slot.successor = make_serving(slot), make_worker(slot)
     before, after = slot.current, slot.successor
-    assert slot.welcome(after) is before
+    assert slot.fill(after) is before
     assert (slot.current, slot.successor) == (after, None)
 
 
-def test_the_reason_is_what_it_said_or_how_it_ended():
-    slot = Slot(0)
-    assert worker(slot, said=b"cannot open the database").reason(1) == "cannot open the database"
-    assert worker(slot, said=b"ready", ready=True).reason(1) == "it ended with code 1"
-    assert worker(slot).reason(-9) == "killed by signal 9"
+# ---------------------------------------------------------------- workers that hang
+
+
+@pytest.fixture
+def look():
+    """Return a function that looks at workers, given by their last beats, and returns how many hang and which ends."""
+    watch = HangWatch()
+
+    def look(beats, now):
+        workers = [make_serving(since=beat) for beat in beats]
+        count, chosen = watch.look(workers, now)
+        return count, None if chosen is None else workers.index(chosen)
+
+    return look
+
+
+def test_a_worker_without_a_beat_is_replaced(look):
+    assert look([100.0, 125.0], 100.0 + HANG - 1) == (0, None)
+    assert look([100.0, 125.0], 100.0 + HANG) == (1, 0)
+
+
+def test_one_worker_in_five_minutes_is_replaced(look):
+    assert look([100.0, 100.0, 130.0], 131.0) == (2, 0)
+    assert look([200.0, 430.0], 131.0 + HANG_PAUSE - 1) == (1, None)
+    assert look([200.0, 431.0], 131.0 + HANG_PAUSE) == (1, 0)
+
+
+def test_when_all_workers_hang_none_is_replaced(look):
+    assert look([100.0, 100.0], 131.0) == (2, None)
+    assert look([100.0], 131.0) == (1, None)
+
+
+def test_a_worker_that_hangs_is_looked_at_again_after_as_long_a_time():
+    watch, workers = HangWatch(), [make_serving(since=100.0), make_serving(since=100.0)]
+    assert watch.look(workers, 131.0) == (2, None)
+    assert watch.look(workers, 132.0) == (0, None)
+    assert watch.look(workers, 131.0 + HANG) == (2, None)

@@ -11,10 +11,11 @@ import pytest
 
 from simple_registry.metrics.layout import Layout
 from simple_registry.metrics.processes import Processes
+from simple_registry.server.forking import SIGNALS
 from simple_registry.server.listeners import Listener, Listeners
 from simple_registry.server.service_manager import ServiceManager
-from simple_registry.server.slots import SERVED, Slot
-from simple_registry.server.supervisor import HANG_PAUSE, Supervisor
+from simple_registry.server.slots import SERVED
+from simple_registry.server.supervisor import StartFault, Supervisor
 
 
 def test_a_worker_killed_over_and_over_while_it_serves_is_replaced_each_time_at_once(start):
@@ -342,82 +343,30 @@ def test_hundreds_of_idle_connections_do_not_keep_a_new_one_out(start):
         assert time.monotonic() - begun < 5.0
 
 
-def test_a_fork_that_fails_leaves_signals_and_descriptors_as_they_were(monkeypatch):
+def test_a_start_for_which_there_is_no_room_is_refused(monkeypatch):
     def fails():
         raise OSError(errno.EAGAIN, "no room for a process")
 
+    monkeypatch.setattr(os, "fork", fails)
     processes = Processes(Layout([]), 1)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        supervisor = Supervisor(
-            None,
-            Listeners(((Listener(listener),),), ("",)),
-            build=None,
-            reread=None,
-            follow=None,
-            processes=processes,
-            manager=ServiceManager({}),
-        )
-        monkeypatch.setattr(os, "fork", fails)
-        before = set(Path("/proc/self/fd").iterdir())
-        for _ in range(20):
-            with pytest.raises(OSError, match="no room"):
-                supervisor._fork(Slot(0))
-        assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
-        assert len(set(Path("/proc/self/fd").iterdir())) == len(before)
-        assert processes.begin() == 1
-
-
-class Reported:
-    """A worker's last report, as the supervisor keeps it."""
-
-    def __init__(self, heard, ready=True):
-        self.heard, self.ready, self.deadline, self.pid, self.slot = heard, ready, None, 0, Slot(0)
-        self.fields = {}
-
-
-@pytest.fixture
-def watch(monkeypatch):
-    """Return a function that has a supervisor look at workers at some moment, and returns those it ended."""
-    signals = []
-    monkeypatch.setattr("simple_registry.server.supervisor.os.kill", lambda pid, number: signals.append(number))
-    supervisor = object.__new__(Supervisor)
-    supervisor._hang_ended = -HANG_PAUSE
-    supervisor._slots = []
-
-    def look(workers, now):
-        supervisor._slots = [Slot(number, current=worker) for number, worker in enumerate(workers)]
-        signals.clear()
-        supervisor._end_hung(now)
-        assert len(signals) == sum(worker.deadline is not None for worker in workers)
-        ended = [worker for worker in workers if worker.deadline is not None]
-        for worker in ended:
-            worker.deadline = None
-        return ended
-
-    return look
-
-
-def test_a_worker_without_a_beat_is_ended(watch):
-    hung, well = Reported(100.0), Reported(125.0)
-    assert watch([hung, well], 129.0) == []
-    assert watch([hung, well], 130.0) == [hung]
-
-
-def test_one_worker_in_five_minutes_is_ended(watch):
-    assert len(watch([Reported(100.0), Reported(100.0), Reported(130.0)], 131.0)) == 1
-    assert watch([Reported(200.0), Reported(430.0)], 430.0) == []
-    assert len(watch([Reported(200.0), Reported(431.0)], 431.0)) == 1
-
-
-def test_when_all_workers_hang_none_is_ended(watch, caplog):
-    assert watch([Reported(100.0), Reported(100.0)], 131.0) == []
-    assert "the event loop of 2 of 2 workers hangs; none is replaced" in caplog.text
-    assert watch([Reported(100.0)], 131.0) == []
-
-
-def test_a_worker_that_is_not_ready_is_not_watched(watch):
-    assert watch([Reported(0.0, ready=False), Reported(100.0), Reported(130.0)], 131.0) != []
-    assert watch([Reported(0.0, ready=False), Reported(500.0)], 501.0) == []
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            supervisor = Supervisor(
+                None,
+                Listeners(((Listener(listener),),), ("",)),
+                build=None,
+                reread=None,
+                follow=None,
+                processes=processes,
+                manager=ServiceManager({}),
+            )
+            with pytest.raises(StartFault, match="cannot start 1 workers: no room for a process; try fewer"):
+                supervisor.run()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert processes.begin() == 1
 
 
 def test_a_hung_worker_writes_its_stacks_and_is_replaced(start, monkeypatch):
