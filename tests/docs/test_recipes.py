@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md for a setting and a kind of document are complete.
+"""The recipes of CONTRIBUTING.md for an endpoint, a setting and a kind of document are complete.
 
 Each is followed in a copy of the source, in exactly the files that the recipe names.
 """
@@ -34,10 +34,29 @@ def read_shelves(documents):
 '''
 
 
+HANDLER = '''
+
+async def ring_bell(_call: Call[NoTarget]) -> Response:
+    """bell: ring the bell."""
+    return json_response({})
+'''
+ROUTE = """\
+    _route(r"/api/v1/bell", no_target, POST=Endpoint("bell", Need.LOGIN, base.ring_bell, writes=True)),
+"""
+CHECKS = [
+    *("tests/architecture/test_endpoints.py", "tests/docs/test_documents.py", "tests/docs/test_metrics.py"),
+    *("tests/http/test_audit.py", "tests/http/test_authorization.py"),
+]
+"""The tests that know every endpoint."""
+
+
+def text_of(recipe):
+    return re.search(rf"^### {recipe}\n(.*?)^##", RECIPES, re.MULTILINE | re.DOTALL)[1]
+
+
 def files_of(recipe):
     """Return the modules that a recipe names."""
-    text = re.search(rf"^### {recipe}\n(.*?)^##", RECIPES, re.MULTILINE | re.DOTALL)[1]
-    return set(re.findall(r"`((?:config|access|cli|server)/\w+\.py)`", text))
+    return set(re.findall(r"`((?:config|access|cli|server)/\w+\.py)`", text_of(recipe)))
 
 
 class Copy:
@@ -82,6 +101,17 @@ class Copy:
 @pytest.fixture
 def copy(tmp_path):
     return Copy(tmp_path)
+
+
+@pytest.fixture
+def whole_copy(copy, tmp_path):
+    """Return a copy with tests and documents, whose files are named from the top."""
+    for name in ("tests", "docs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [*ROOT.glob("*.md"), ROOT / "pyproject.toml"]:
+        shutil.copy(path, tmp_path)
+    copy.source = tmp_path
+    return copy
 
 
 def document(directory, kind, spec):
@@ -132,3 +162,38 @@ from simple_registry.config.load import load_access
 print(load_access([Path({str(right)!r})]).shelves)
 """
     assert copy.run("-c", load) == (0, "{'x': 'ann'}\n")
+
+
+def failures(copy):
+    """Return the file and name of each test of all endpoints that fails."""
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", copy.source, "-k", "endpoint")
+    _, printed = copy.run(*words, *(copy.source / check for check in CHECKS), PYTHONPATH=f"{copy.source}/src")
+    assert " passed" in printed, printed
+    return set(re.findall(r"^FAILED (\S+?)::(\w+)", printed, re.MULTILINE))
+
+
+def test_an_endpoint_is_a_handler_and_a_row_and_tests_name_the_rest(whole_copy):
+    copy = whole_copy
+    copy.change("src/simple_registry/http/handlers/base.py", "    return json_response({})\n", HANDLER)
+    copy.change("src/simple_registry/http/routes.py", "ROUTES: Sequence[Route[Any]] = (\n", ROUTE)
+    missing = failures(copy)
+    copy.change("docs/api/README.md", "/readyz\n", "    POST                         /api/v1/bell\n")
+    copy.change("docs/api/tokens-and-health.md", "\n## Health\n", "\n`POST` `/api/v1/bell` rings.\n")
+    copy.change("docs/operations/metrics.md", "`revoke_token`, ", "`ring_bell`, ")
+    copy.change("tests/architecture/test_endpoints.py", "OWN = {", '"bell", ')
+    copy.change("tests/architecture/test_endpoints.py", "ENTRIES = {\n", '    ("POST", "bell"): Need.LOGIN,\n')
+    copy.change("tests/http/test_authorization.py", "WITHOUT = {\n", '    "ring_bell": "it reads no body",\n')
+
+    assert failures(copy) == set()
+    recipe = text_of("an endpoint")
+    beside = {name for name in copy.changed if not name.startswith("src/")} - {"docs/api/tokens-and-health.md"}
+    assert beside == {*re.findall(r"`(tests/[\w/]+\.py)`", recipe), *re.findall(r"\]\((\S+)\)", recipe)}
+    assert "`http/routes.py`" in recipe
+    assert {test for _, test in missing} == {
+        "test_an_endpoint_has_ids_that_are_known",
+        "test_an_endpoint_needs_a_resource_unless_it_is_listed_here",
+        "test_every_endpoint_is_listed_with_its_methods",
+        "test_every_method_of_every_endpoint_has_its_text",
+        "test_every_endpoint_is_named",
+        "test_every_endpoint_that_writes_is_asked_here",
+    }

@@ -306,7 +306,7 @@ def test_what_a_client_writes_at_length_is_cut(front, told):
     assert told[0]["agent"] == long[:MAX_VALUE]
 
 
-def test_every_other_method_than_get_writes_unless_it_is_listed_here():
+def test_an_endpoint_of_another_method_than_get_writes_unless_it_is_listed_here():
     """A new endpoint declares in the table whether it writes, and so what the audit log records of it."""
     reading = {"post_token", "append_chunk", "cancel_upload"}
     endpoints = [(method, endpoint) for route in ROUTES for method, endpoint in route.endpoints.items()]
