@@ -73,7 +73,7 @@ def test_it_is_over_in_silence_where_it_never_began(tmp_path, caplog):
 
 def test_an_end_that_cannot_be_noted_is_said_and_stops_nothing(tmp_path, caplog):
     end_first_administrator(tmp_path / "absent")
-    assert "cannot be removed for good" in caplog.text
+    assert "cannot be removed permanently" in caplog.text
 
 
 def test_a_damaged_hash_is_refused_and_left(tmp_path):

@@ -73,7 +73,7 @@ INSIDE = {
     "access.external_tokens._MAX_KID": "part of a token, whose size has a row",
     "access.jwks.MAX_KEYS": "what an issuer publishes",
     "access.public_keys.MAX_RSA_BITS": "what an issuer publishes",
-    "access.samples.MAX_SAMPLES": "names made up for `policy diff`",
+    "access.samples.MAX_SAMPLES": "example names of `policy diff`",
     "access.scopes.MAX_BEGINNING": "how patterns are looked at before they are searched",
     "access.scopes.MAX_SET": "how patterns of documents are compiled",
     "http.access_log.MAX_VALUE": "the length of a value in the log",

@@ -145,7 +145,7 @@ def test_a_kind_of_document_is_a_shape_and_a_reader(copy, tmp_path):
     copy.change("config/kinds.py", "TOKEN_ISSUER, CONFIGURATION", ", SHELF")
     field = "    shelves: Mapping[str, str] = field(default_factory=dict)\n"
     copy.change("access/rules.py", 'declare, each by itself."""\n\n', field)
-    copy.change("access/rules.py", 'and whose tokens are trusted."""\n\n', field)
+    copy.change("access/rules.py", 'and trusted issuers."""\n\n', field)
     copy.change("access/rules.py", "administrator=declared.administrator,\n", "        shelves=declared.shelves,\n")
     reader = "from simple_registry.config.shelves import read_shelves\n"
     copy.change("config/access_documents.py", "import Administrator\n", reader)

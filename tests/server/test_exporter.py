@@ -110,4 +110,4 @@ def test_an_address_in_use_is_refused_with_the_right_option(start):
 
 def test_an_open_address_is_warned_of(start):
     process = start("-metrics-addr", "0.0.0.0:0").ready()
-    assert "whoever reaches the address of -metrics-addr reads the metrics" in process.log
+    assert "every client that reaches the address of -metrics-addr can read the metrics" in process.log

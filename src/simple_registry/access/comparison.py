@@ -46,7 +46,7 @@ class SubjectChanges:
 
 
 def compare(old: Declared, new: Declared, scopes: Iterable[str]) -> Sequence[SubjectChanges]:
-    """Return what changes, for users and then groups, in the order of their names; who keeps everything is left out."""
+    """Return what changes, for users and then groups, by name; those without a change are left out."""
     asked = sorted({CATALOG_SCOPE, *scopes})
     before, after = BindingPolicy(old.bindings), BindingPolicy(new.bindings)
 
@@ -120,7 +120,7 @@ def _rights(policy: BindingPolicy, identity: Identity | None, scopes: Sequence[s
 
 
 def _has_meaning(right: Right, scope: str) -> bool:
-    """Tell whether any request needs a right there: the catalog is in no repository, a tag only among manifests."""
+    """Return whether any request needs a right there: the catalog is in no repository, a tag only among manifests."""
     verb, resource = right
     if verb not in _MEANINGFUL[resource] or (resource in OF_REGISTRY) != (scope == CATALOG_SCOPE):
         return False

@@ -59,7 +59,7 @@ def lint_tokens(declared: Declared, now: float) -> Iterator[LintWarning]:
 
 def _about_users(declared: Declared) -> Iterator[LintWarning]:
     owners = {token.username for token in declared.tokens}
-    mapped = any(not issuer.user_prefix for issuer in declared.issuers)  # whose users may come with foreign tokens
+    mapped = any(not issuer.user_prefix for issuer in declared.issuers)  # external tokens may log in as such users
     for user in declared.users.values():
         if not any(user.name in each.users or user.groups & each.groups for each in declared.bindings):
             yield LintWarning("User", user.name, "may do nothing: no RoleBinding names the user or one of its groups")

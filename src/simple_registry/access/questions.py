@@ -1,4 +1,4 @@
-"""Questions as people ask them, `pull image team/app:v1`, and the permissions that they come down to.
+"""Questions such as `pull image team/app:v1`, and the permissions that each needs.
 
 VERB        pull, push, delete, or an HTTP method
 RESOURCE    catalog, blobs, manifests, tags, referrers, metrics, or `image`: all that clients need for one
@@ -17,7 +17,7 @@ from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.names import Reference, parse_repository_name, parse_tag
 
 IMAGE = "image"
-"""Stands for all that clients do to pull, push or delete an image, with its parts and platforms."""
+"""All that clients do to pull, push or delete an image, with its parts and platforms."""
 
 VERBS = ("pull", "push", "delete", *METHODS)
 RESOURCES = (*(resource.value for resource in Resource), IMAGE)
@@ -38,7 +38,7 @@ _WITH_TAGS = frozenset({"manifests", "tags", IMAGE})
 
 
 class QuestionInvalid(ValueError):
-    """A text that is no question; the message says what one looks like."""
+    """Not a question; the message shows the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def parse_question(words: Sequence[str]) -> Question:
     """
     text = " ".join(words)
     if len(words) not in {2, 3}:
-        raise QuestionInvalid(f"{text!r} is no question; write VERB RESOURCE [REPOSITORY[:TAG]]")
+        raise QuestionInvalid(f"{text!r} is not a question; write VERB RESOURCE [REPOSITORY[:TAG]]")
     verb, resource = words[0].lower(), words[1].lower()
     verb = verb.upper() if verb.upper() in METHODS and verb != "delete" else verb
     if verb not in VERBS:
@@ -111,7 +111,7 @@ def _permissions(verb: str, resource: str, where: str | None) -> tuple[Permissio
 def _each(verb: str, resource: Resource, scope: str) -> tuple[Permission, ...]:
     methods = (verb,) if verb in METHODS else _METHODS.get((verb, resource))
     if methods is None:
-        raise QuestionInvalid(f"nobody can {verb} {resource}")
+        raise QuestionInvalid(f"{verb} has no meaning for {resource}")
     return tuple(Permission(method, resource, scope) for method in methods)
 
 

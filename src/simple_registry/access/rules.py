@@ -37,7 +37,7 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """Users, what binds roles to them, their tokens (by hash), and whose tokens are trusted."""
+    """Users, the policy, static tokens (by hash), and trusted issuers."""
 
     users: Mapping[str, User] = field(default_factory=dict)
     policy: BindingPolicy = field(default_factory=lambda: BindingPolicy(()))
@@ -46,7 +46,7 @@ class AccessRules:
     administrator: str | None = None
     """The user of the flags, who may do everything; no document describes that user."""
     password_cost: int = field(init=False, default=COST)
-    """The highest cost of the users' hashes: what an unknown user costs, so that nobody can tell one by time."""
+    """The highest cost of the users' hashes, which a login of an unknown user costs, too: its time reveals nothing."""
 
     def __post_init__(self) -> None:
         costs = [cost_of(user.password_hash) for user in self.users.values() if user.password_hash]
@@ -68,14 +68,14 @@ class AccessRules:
         return user is not None and (user.fresh or user.fingerprint == fingerprint)
 
     def keeps_from(self, issuer: TrustedIssuer, name: str) -> bool:
-        """Tell whether a name is not for tokens of an issuer: it belongs to somebody whom no document maps onto them.
+        """Return whether a name is kept from tokens of an issuer: its user is not one that the issuer is mapped to.
 
         The empty prefix maps onto `User` documents, so their names are meant then; the administrator's never is.
         """
         return name == self.administrator or (bool(issuer.user_prefix) and name in self.users)
 
     def identity_of_claims(self, issuer: TrustedIssuer, claims: Mapping[str, object]) -> Identity:
-        """Return who the claims of a verified token of an issuer speak of.
+        """Return the identity that the claims of a verified token describe.
 
         Raises: ClaimsInvalid.
         """
@@ -83,14 +83,14 @@ class AccessRules:
         user = self.users.get(name)
         identity = issuer.identity(claims, user.groups if user else frozenset())
         if self.keeps_from(issuer, name):
-            raise ClaimsInvalid(f"{name[:64]!r} is no name for tokens of TokenIssuer {issuer.name}")
+            raise ClaimsInvalid(f"{name[:64]!r} is not a name for tokens of TokenIssuer {issuer.name}")
         if not issuer.user_prefix and user is None:
             raise ClaimsInvalid(f"no User document for {name[:64]!r}")
         return identity
 
     @property
     def anonymous(self) -> Identity | None:
-        """Who calls without credentials; `None` where nobody may."""
+        """The identity of clients without credentials; `None` where they have none."""
         return self.identity(ANONYMOUS_NAME)
 
 

@@ -1,7 +1,7 @@
 """Example texts that a scope pattern matches, to show what it means and to compare policies without a registry.
 
-A small reader of the part of RE2's syntax that people write in scopes; each example is tried on the real pattern, so a
-construct that it does not know costs examples, never truth.
+It reads the part of RE2's syntax that is common in scopes. Each example is tried on the real pattern, so an unknown
+construct costs examples, not correctness.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ class _Reader:
         return found
 
     def _one(self) -> tuple[bool, list[str]]:
-        """Return whether one element stands for many characters, and its examples."""
+        """Return whether one element can be any of many characters, and its examples."""
         char = self._take()
         if char in "^$":
             return False, [""]

@@ -1,11 +1,11 @@
-"""The first start of a registry that nobody configured: an administrator with a password that is shown once.
+"""The first start of a registry without configured users: an administrator with a password that is shown once.
 
     no user anywhere ──► admin.hash is made, its password shown ──► later starts use it and say nothing
-                                                               └──► documents name anybody: it ends for good
+                                                               └──► documents name users: it ends permanently
 
-Only the hash is kept, for its owner only. Who deletes the file is given a new password at the next start. Once
-documents have named a user or an issuer, there is no such administrator in this data directory: documents that are
-lost, or half written, do not bring it back.
+Only the hash is kept, readable by its owner only. When the file is deleted, the next start makes a new password. Once
+documents have named a user or an issuer, this data directory has no such administrator again: documents that are lost,
+or half written, do not bring it back.
 """
 
 import errno
@@ -35,12 +35,12 @@ _log = logging.getLogger(__name__)
 
 
 def first_administrator(data_dir: Path, url: str, show: TextIO) -> Administrator:
-    """Return the administrator kept in `data_dir`, to be asked for only where nobody else can log in.
+    """Return the administrator kept in `data_dir`, for a registry without other users.
 
-    When there is none yet, one is made, and `show` is told how to use it at `url`.
+    When there is none yet, one is made, and `show` receives its password and how to use it at `url`.
 
     Raises:
-        ConfigError: `admin.hash` cannot be read or written, or is no hash; or documents named somebody before.
+        ConfigError: `admin.hash` cannot be read or written, or holds no hash; or documents named users before.
 
     """
     if (data_dir / OVER_NAME).exists():
@@ -60,16 +60,16 @@ def first_administrator(data_dir: Path, url: str, show: TextIO) -> Administrator
 
 
 def end_first_administrator(data_dir: Path) -> None:
-    """Note that documents name who may log in; never raises."""
+    """Record that documents name users; never raises."""
     try:
         if not (data_dir / OVER_NAME).exists():
             _replace_durably(data_dir / OVER_NAME, _OVER)
         if (data_dir / FILE_NAME).exists():
             (data_dir / FILE_NAME).unlink()
-            _log.warning("documents name who may log in; the administrator of the first start has ended")
+            _log.warning("documents name users; the administrator of the first start has ended")
     except OSError as error:
         if error.errno != errno.EROFS:
-            _log.error("the administrator of the first start cannot be removed for good: %s", error)
+            _log.error("the administrator of the first start cannot be removed permanently: %s", error)
 
 
 def _kept_hash(path: Path) -> str | None:
@@ -96,7 +96,7 @@ def _keep(path: Path, password_hash: str) -> None:
 
 def _welcome(password: str, url: str) -> str:
     host = url.partition("://")[2]
-    if not host:  # a unix socket: whoever stands in front of it knows the name
+    if not host:  # a unix socket: only the proxy in front knows the name
         host = "REGISTRY"
     return f"""
   Welcome to Simple Registry. No user is configured, so an administrator was created:

@@ -36,7 +36,7 @@ Checks whether rows and files fit together. A server may run, and be busy, meanw
                        is removed that could be needed
   -json                one JSON object for each finding, and one for the summary
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
-  -cfgdir DIRECTORY    directory of YAML documents: says where the data is, and which parts of manifests may be missing
+  -cfgdir DIRECTORY    directory of YAML documents: data directory, and which parts of manifests may be missing
 
 Exit code: 0 nothing is wrong or all was repaired, 1 something remains, 2 the check cannot be done.
 """

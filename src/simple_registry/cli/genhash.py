@@ -1,7 +1,7 @@
 """`genhash`: from a password to the bcrypt hash that goes into a file.
 
 On a terminal the password is asked for twice, unseen; otherwise one line is read from standard input. Standard output
-carries the hash and nothing else, so that it can be redirected; everything said to a person goes to standard error.
+carries the hash and nothing else, so that it can be redirected; messages go to standard error.
 """
 
 import getpass

@@ -2,7 +2,7 @@
 
     0  done, or ended by a signal as asked     1  failed while running     2  asked for something that cannot be done
 
-Everything that can be told to a person ends here as one line on standard error; a traceback means a defect of ours.
+Every expected error ends here as one line on standard error; a traceback means a bug.
 """
 
 import os
@@ -23,7 +23,7 @@ _WRONG = (UsageError, PasswordInvalid, ConfigError, ListenFault, StorageFault)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return the exit code."""
+    """Run a command; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         require_known_variables(os.environ)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, 1)
     except KeyboardInterrupt:
         return 1
-    except BrokenPipeError:  # whoever reads our output has gone; there is nobody to tell
+    except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -48,7 +48,7 @@ def _complain(error: Exception, code: int) -> int:
 
 
 def _serve(line: CommandLine) -> int:
-    # Imported only here: the other commands answer at once.
+    # Imported only here, so that the other commands start fast.
     from simple_registry.cli.serve import serve  # noqa: PLC0415
 
     return serve(line)

@@ -21,7 +21,7 @@ COMMANDS = {
     "serve": "run the registry (the default)",
     "token": "create, list or revoke tokens",
     "uploads": "list or cancel open uploads",
-    "can-i": "tell whether somebody may do something, and why",
+    "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
     "fsck": "check the data directory, beside a running server too",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
@@ -50,7 +50,7 @@ OPTIONS = (
     *(row.option for row in ROWS if row.option is not None),
 )
 SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "help"}
-"""Options without a value that stand for a command."""
+"""Options without a value, and the command that each means."""
 
 _OF_SERVICES = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)", re.ASCII

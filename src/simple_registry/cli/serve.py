@@ -122,7 +122,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
 
 
 def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
-    """Return what was read with somebody who can log in: the first start's administrator, where there is nobody."""
+    """Return what was read, with the administrator of the first start when there is no other user."""
     if read.settings.administrator is not None or read.documents.value.named_users:
         return read
     administrator = first_administrator(data_dir, url, sys.stderr)
@@ -149,7 +149,7 @@ def _read(line: CommandLine, before: Configured | None = None) -> Configured:
 
 
 def _realm_warning(settings: Settings, rules: AccessRules) -> Sequence[str]:
-    """Return the warning that clients cannot be told where to get tokens, because no one knows how they call us."""
+    """Return the warning that challenges cannot name the URL of tokens, because the registry does not know its own."""
     web = settings.web
     bearer = web.challenge is ChallengeMode.BEARER or (
         rules.anonymous is not None and web.challenge is ChallengeMode.AUTO
@@ -158,7 +158,7 @@ def _realm_warning(settings: Settings, rules: AccessRules) -> Sequence[str]:
         return ()
     warning = (
         "clients that do not reach the registry as localhost are asked for Basic credentials, not sent to /token: "
-        "there is no TLS here, and nothing says whether a proxy does it; set web.externalURL or web.trustedProxies"
+        "there is no TLS here, and whether a proxy does TLS is not known; set web.externalURL or web.trustedProxies"
     )
     return (warning,)
 
@@ -173,7 +173,7 @@ def _certificate(tls: Tls | None) -> Followed[Certificate] | None:
 
 
 def warn(configured: Configured) -> None:
-    """Say what works, but not as somebody would wish: a certificate that clients refuse, passwords in the clear."""
+    """Log configuration warnings: a certificate that clients refuse, passwords in the clear."""
     for warning in (*configured.settings.warnings, *_about_certificate(configured)):
         _log.warning("%s", warning)
     exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not is_loopback(addr.host)]
@@ -184,7 +184,7 @@ def warn(configured: Configured) -> None:
         )
     metrics = configured.settings.metrics_addr
     if isinstance(metrics, TcpAddress) and not is_loopback(metrics.host):
-        _log.warning("whoever reaches the address of -metrics-addr reads the metrics; there is no login")
+        _log.warning("every client that reaches the address of -metrics-addr can read the metrics; there is no login")
 
 
 def _about_certificate(configured: Configured) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """`token create | list | revoke`: issued tokens, in the data directory, beside a running server or without one.
 
-Standard output carries the secret of a new token, or a listing, and nothing else; what is said to a person goes to
+Standard output carries the secret of a new token, or a listing, and nothing else; messages go to
 standard error. The secret is shown this once.
 """
 
@@ -136,13 +136,13 @@ usage: simple-registry token create -user NAME [-description TEXT] [-expires WHE
        simple-registry token list [-user NAME] [-json]
        simple-registry token revoke ID|-user NAME
 
-  -user NAME           whose token; it may do at most what that user may; revoke: all tokens of that user
+  -user NAME           user of the token, which may do at most what the user may; revoke: all tokens of the user
   -description TEXT    what it is for
   -expires WHEN        after 12h, 30d or 2w, or at 2027-01-31T12:00:00Z (default: never)
   -scope SCOPE         what it is limited to: repository:<pattern>:pull,push,delete; may be given several times
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
-  -cfgdir DIRECTORY    directory of YAML documents: says where the data is, and which users exist
+  -cfgdir DIRECTORY    directory of YAML documents: names the data directory, and the users
   -audit-log FILE      the server's audit log, or the variable {PREFIX}AUDIT_LOG (default: as the documents say)
 
 The secret of a new token is printed once, alone, on standard output.

@@ -36,7 +36,7 @@ Run it as the user that runs the server.
   -user NAME           only sessions of this user
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
-  -cfgdir DIRECTORY    directory of YAML documents: says where the data is
+  -cfgdir DIRECTORY    directory of YAML documents: names the data directory
 
 Exit code: 0 done, 1 a session could not be ended, 2 the command cannot be done.
 """

@@ -228,45 +228,45 @@ def _require_new(name: str, documents: Sequence[Document]) -> None:
 
 
 def _user(document: Document) -> User:
-    said = USER.read(document)
+    spec = USER.read(document)
     if document.name != ANONYMOUS_NAME:
         try:
             parse_user_name(document.name)
         except ConfigError as error:
             raise error.at(document.place) from None
-    elif "passwordHash" in said:
+    elif "passwordHash" in spec:
         raise document.error("is wrong: the user anonymous has no credentials, so no password", "passwordHash")
-    return User(document.name, frozenset(said.get("groups", ())), said.get("passwordHash"))
+    return User(document.name, frozenset(spec.get("groups", ())), spec.get("passwordHash"))
 
 
 def _role(document: Document) -> Role:
-    said = ROLE.read(document)
-    return Role(document.name, frozenset().union(*said["resources"]), frozenset().union(*said["verbs"]))
+    spec = ROLE.read(document)
+    return Role(document.name, frozenset().union(*spec["resources"]), frozenset().union(*spec["verbs"]))
 
 
 def _binding(document: Document, named: _Named) -> Binding:
-    said = ROLE_BINDING.read(document)
-    role = role_named(document, said["roleRef"]["name"], named.roles, "roleRef", "name")
-    for number, subject in enumerate(said["subjects"]):
+    spec = ROLE_BINDING.read(document)
+    role = role_named(document, spec["roleRef"]["name"], named.roles, "roleRef", "name")
+    for number, subject in enumerate(spec["subjects"]):
         if subject["kind"] == "User" and not (
             subject["name"] in named.users or subject["name"].startswith(named.prefixes)
         ):
             hint = nearest(subject["name"], tuple(named.users))
             raise document.error(f"names no User: {subject['name']!r}{hint}", "subjects", number, "name")
     users, groups = (
-        frozenset(subject["name"] for subject in said["subjects"] if subject["kind"] == kind)
+        frozenset(subject["name"] for subject in spec["subjects"] if subject["kind"] == kind)
         for kind in ("User", "Group")
     )
-    return Binding(BoundRole(document.name, role, said["scopes"]), users, groups)
+    return Binding(BoundRole(document.name, role, spec["scopes"]), users, groups)
 
 
 def _token(document: Document, named: _Named) -> StaticToken:
-    said = TOKEN.read(document)
-    username = said["username"]
+    spec = TOKEN.read(document)
+    username = spec["username"]
     if username not in named.users:
         raise document.error(f"names no User: {username!r}{nearest(username, tuple(named.users))}", "username")
-    value_hash = said["value"] if "value" in said else said["valueHash"]
-    return StaticToken(document.name, username, value_hash, said.get("expiresAt"), said.get("scopes"))
+    value_hash = spec["value"] if "value" in spec else spec["valueHash"]
+    return StaticToken(document.name, username, value_hash, spec.get("expiresAt"), spec.get("scopes"))
 
 
 def _distinct(tokens: Iterable[tuple[Document, StaticToken]]) -> Sequence[StaticToken]:

@@ -95,8 +95,8 @@ def settings_of(
     return replace(build(Settings, values), config_dirs=config_dirs, administrator=administrator, warnings=warnings)
 
 
-def _leaves(said: Values, prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in said.items():
+def _leaves(spec: Values, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in spec.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{prefix}{name}.")
         else:

@@ -114,7 +114,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its kind, its name, and what it says (an empty mapping without `spec`)."""
+    """One YAML document: its kind, its name, and its `spec`, an empty mapping when it has none."""
 
     kind: str
     name: str

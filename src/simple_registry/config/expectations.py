@@ -1,13 +1,13 @@
-"""Expectations: YAML tables of who may do what and who may not, for people's own continuous integration.
+"""Expectations: YAML tables of what callers may do and may not, for use in a user's CI.
 
     - as: bob                                 a User
       can: [push image team/app:v1]
       cannot: [delete manifests team/app]
-    - anonymous: true                         who sends no credentials
-    - groups: [team]                          anybody who is in these groups and no others
+    - anonymous: true                         a client without credentials
+    - groups: [team]                          a user in these groups and no others
     - token: deploy                           a Token document, with its scopes
     - issuer: github                          a TokenIssuer document, and
-      claims: {repository_owner: acme}        what its token says
+      claims: {repository_owner: acme}        the claims of its token
 
 Questions are written as `can-i` takes them.
 """
@@ -29,7 +29,7 @@ _SUBJECTS = ("as", "anonymous", "groups", "token", "issuer")
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One line of a table: a question about a caller (nobody, when no credentials make one), and the right answer."""
+    """One line of a table: a question about a caller (`None`: the credentials are rejected), and the right answer."""
 
     place: Place
     who: str
@@ -110,7 +110,7 @@ def _token(fields: Mapping[str, Entry], rules: AccessRules) -> tuple[str, Caller
 
 
 def caller_of_token(token: StaticToken, rules: AccessRules) -> Caller | None:
-    """Return whom a `Token` document proves."""
+    """Return the caller of a `Token` document; `None` when its user does not exist."""
     identity = rules.identity(token.username)
     limits = () if token.limit is None else (token.limit,)
     proof = Proof(Source.STATIC_TOKEN)
@@ -137,7 +137,7 @@ def _claim(entry: Entry) -> object:
 
 
 def caller_of_claims(issuer_name: str, claims: Mapping[str, object], rules: AccessRules) -> Caller | None:
-    """Return whom a token with these claims proves; `None` when they do not meet its issuer's conditions."""
+    """Return the caller of a token with these claims; `None` when they do not meet its issuer's conditions."""
     issuer = next(each for each in rules.issuers if each.name == issuer_name)
     try:
         return Caller(rules.identity_of_claims(issuer, claims), Proof(Source.EXTERNAL))
@@ -152,4 +152,4 @@ _CALLERS: Mapping[str, Callable[[Mapping[str, Entry], AccessRules], tuple[str, C
     "token": _token,
     "issuer": _issuer,
 }
-"""By the field that says who calls."""
+"""Readers of the caller, by field."""

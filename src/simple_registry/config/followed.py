@@ -1,10 +1,10 @@
-"""A value that follows files: looked at again and again, loaded once they stay as they are, exchanged in one step.
+"""A value that follows files: looked at periodically, loaded once they stay the same, exchanged in one step.
 
     changed ──► unchanged at the next look ──► loaded, unchanged still ──► the new value is in force
                                           └──► it does not load, or must not be taken ──► the old value stays; `problem`
 
-So nothing is taken of a set of files that is being written. The parent looks, and keeps what loaded last; each worker
-begins with a copy of that, whatever the files are by then, and looks for itself from there on.
+So no set of files is loaded while it is written. The parent looks, and keeps what loaded last; each worker begins with
+a copy of that, whatever the files are by then, and looks for itself from then on.
 """
 
 import logging
@@ -18,8 +18,8 @@ INTERVAL = 0.3
 """Seconds between two looks: with two of them and the time to load, a change is in force within one second."""
 
 LOOKS_TO_RETRY = 30
-"""Looks after which what did not load is tried again, unchanged, for the mistake may have been that of the machine; and
-after which files that change at each look are a problem."""
+"""Looks after which unchanged files that did not load are tried again, since the fault may have been temporary, and
+after which files that change at each look are reported."""
 
 _ATTEMPTS = 5
 
@@ -29,7 +29,7 @@ logger = logging.getLogger("simple_registry")
 
 
 class Look(Enum):
-    """What a look led to."""
+    """The result of a look."""
 
     NOTHING = auto()
     TAKEN = auto()
@@ -49,9 +49,9 @@ class Followed(Generic[Value]):
         *,
         unfinished: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Load now; `load` is given the value in force, and `signature` returns what differs when the files do.
+        """Load now; `load` receives the value in force, and `signature` returns a value that differs when the files do.
 
-        Nothing is loaded while `unfinished` says why it had better not be; an empty text says that it is not known yet.
+        Nothing is loaded while `unfinished` returns a reason; an empty text means that it is not known yet.
 
         Raises: ConfigError.
         """

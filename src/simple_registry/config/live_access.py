@@ -1,8 +1,8 @@
 """The rules in force in a worker, followed as the documents change.
 
-Every worker follows the files by itself, so nothing has to reach the others. The files are looked at in a thread of
-their own; a look costs one `stat` per file, which works on any file system, for editors that rename, and for
-Kubernetes, which swaps a symbolic link.
+Every worker follows the files by itself, so no message between processes is needed. A look runs in a thread of its own
+and costs one `stat` for each file, which works on any file system, for editors that rename, and for Kubernetes, which
+swaps a symbolic link.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ logger = logging.getLogger("simple_registry")
 
 @dataclass(frozen=True, slots=True)
 class ReloadStatus:
-    """Whether the rules in force are those on disk; `problem` says why not."""
+    """Whether the rules in force are those on disk; if not, `problem` is the reason."""
 
     problem: str | None = None
 
@@ -41,7 +41,7 @@ class CurrentAccess(Protocol):
 
     @property
     def status(self) -> ReloadStatus:
-        """How they stand to the files."""
+        """Whether they are those of the files."""
         ...
 
 
@@ -49,7 +49,7 @@ class LiveAccess:
     """Rules that follow files."""
 
     def __init__(self, documents: Followed[Loaded], *, interval: float = INTERVAL) -> None:
-        """Begin with the documents that the parent loaded last, whatever the files are now."""
+        """Begin with the documents that the parent loaded last."""
         self._documents = documents
         self._interval = interval
         self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays the end of a user
@@ -59,7 +59,7 @@ class LiveAccess:
 
     @property
     def status(self) -> ReloadStatus:
-        """How the rules stand to the files."""
+        """Whether the rules are those of the files."""
         return ReloadStatus(self._documents.problem)
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""What documents say together: rules, which take effect at once, and settings, which wait for SIGHUP.
+"""All documents together: rules, which take effect at once, and settings, which wait for SIGHUP.
 
 directories ──► read_documents ──► configuration_of ──► settings of the files
 └──► declared_of ──► rules
@@ -72,8 +72,8 @@ def load_documents(
     A provisional administrator is part of it until documents name users, now or before.
 
     Raises:
-        ConfigError: anything in any document is wrong, or a file or directory that held documents `before` still
-            exists and holds none: so is one that is being written, and a directory whose mount has gone.
+        ConfigError: a document is wrong, or a file or directory that held documents `before` still exists and holds
+            none, as while it is written, or when its mount has gone.
 
     """
     documents = read_documents(directories)

@@ -30,15 +30,15 @@ class Option:
     aliases: tuple[str, ...] = ()
     meaning: str = ""
     details: str = ""
-    """Further sentences for the documents, after what the help says."""
+    """Further sentences for the reference, not in the help."""
     default: str = "none"
     repeatable: bool = False
     separator: str | None = None
-    """What stands between several values in the variable; `None`: blanks."""
+    """The separator of several values in the variable; `None`: blanks."""
 
     @property
     def variable(self) -> str:
-        """The environment variable that says the same."""
+        """The environment variable of the same setting."""
         return PREFIX + self.name.upper().replace("-", "_")
 
 
@@ -60,7 +60,7 @@ class Row:
     restart: bool = False
     """Whether a reload leaves it as it is."""
     warning: Callable[[str], str | None] | None = None
-    """Returns why a text is accepted, but does not do what it says."""
+    """Returns a warning about a text that is accepted, but changed."""
 
     @property
     def text(self) -> Text:
@@ -77,7 +77,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """What people call it: its option, or else its field."""
+        """Its option, or else its field, for messages."""
         return f"-{self.option.name}" if self.option else str(self.path)
 
     @property

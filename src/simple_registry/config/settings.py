@@ -110,14 +110,14 @@ class Certificate:
 class Administrator:
     """The user of `-adminname`, with a bcrypt hash; a `provisional` one gives way to any `User` document.
 
-    A `fresh` hash was made of a password just now.
+    A `fresh` hash was made from a password at this start.
     """
 
     name: str
     password_hash: Secret
     provisional: bool = False
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    """What is odd about where its password was read."""
+    """Warnings about its password file."""
     fresh: bool = False
 
 
@@ -234,10 +234,10 @@ class Web:
     trusted_proxies: tuple[TrustedProxy, ...] = setting(
         (),
         ListOf(Text("network, or `unix`", parse_proxy), empty=True),
-        "whose `X-Forwarded-*` headers are believed",
+        "proxies whose `X-Forwarded-*` headers are trusted",
         path="web.trustedProxies",
         details="Networks (`10.0.0.0/8`), addresses, or `unix` for all that connect to a unix socket. A PROXY protocol "
-        "header (version 2) of theirs at the beginning of a TCP connection is believed, too.",
+        "header (version 2) of theirs at the beginning of a TCP connection is trusted, too.",
     )
 
 
@@ -293,7 +293,7 @@ class Settings:
     log_level: LogLevel = setting(
         LogLevel.INFO,
         word(LogLevel),
-        "the least severe lines that are written",
+        "least severity of log lines",
         path="log.level",
         option=Option("log-level", "LEVEL"),
     )

@@ -1,4 +1,4 @@
-"""The shape of a document: what loads, what editors are told and what the reference lists come from one table.
+"""The shape of a document, from which validation, the schema for editors and the reference are derived.
 
     Entry ──► shape.read ──► a value; an error names file, line and path
               shape ───────► JSON Schema (`config.schema`), and the tables of `docs/reference.md`
@@ -17,7 +17,7 @@ from simple_registry.config.documents import Document, Entry
 from simple_registry.config.values import ConfigError, UnixAddress, Word, parse_path, word_parser
 
 Values = Mapping[str, Any]
-"""What a mapping says, by field; fields that were left out are absent."""
+"""The values of a mapping, by field; fields that were left out are absent."""
 
 
 @dataclass(frozen=True, slots=True)

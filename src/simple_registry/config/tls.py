@@ -1,8 +1,8 @@
-"""Certificate chain and private key, in every PEM form people have, checked before a client can meet them.
+"""Certificate chain and private key, in every common PEM form, checked before a client sees them.
 
     PKCS#8, PKCS#1 ("RSA PRIVATE KEY"), SEC1 ("EC PRIVATE KEY")  ──►  PKCS#8, which every version of OpenSSL reads
 
-The chain begins with the server's own certificate (the leaf), whose key it must be. Other blocks of a file, such as
+The chain begins with the server's own certificate (the leaf), which the key must fit. Other blocks of a file, such as
 "EC PARAMETERS" or a certificate kept beside its key, are passed over.
 """
 
@@ -64,7 +64,7 @@ def passed_mark(certificate: Certificate, now: float) -> float | None:
 
 
 def expiry_warning(tls: Tls, certificate: Certificate, now: float) -> str | None:
-    """Return what is to be said about the end of a certificate, from the first mark on, however long its life is."""
+    """Return the warning about the end of a certificate, from the first mark on, however long its life is."""
     if certificate.ends - now > MARKS[0]:
         return None
     end = datetime.fromtimestamp(certificate.ends, UTC)

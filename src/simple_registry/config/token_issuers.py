@@ -50,7 +50,7 @@ def _prefix(text: str) -> str:
 
 
 def _https(text: str) -> str:
-    """Return a URL whose answer nobody between can change; plain HTTP is for this machine only."""
+    """Return a URL that is safe from changes on the way: HTTPS, or plain HTTP on this machine."""
     try:
         url = urlsplit(text)
         secure = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
@@ -175,28 +175,28 @@ def role_named(document: Document, name: str, roles: Mapping[str, Role], *path: 
 
 
 def _issuer(document: Document, roles: Mapping[str, Role]) -> TrustedIssuer:
-    said = TOKEN_ISSUER.read(document)
+    spec = TOKEN_ISSUER.read(document)
     return TrustedIssuer(
         name=document.name,
-        issuer=said["issuer"],
-        audiences=said["audience"],
-        keys=_keys(said["keys"]),
-        algorithms=said.get("algorithms", DEFAULT_ALGORITHMS),
-        user_claim=said.get("userClaim", "sub"),
-        user_prefix=said.get("userPrefix", f"{document.name}:"),
-        groups_claim=said.get("groupsClaim"),
-        conditions=tuple(said.get("conditions", {}).items()),
+        issuer=spec["issuer"],
+        audiences=spec["audience"],
+        keys=_keys(spec["keys"]),
+        algorithms=spec.get("algorithms", DEFAULT_ALGORITHMS),
+        user_claim=spec.get("userClaim", "sub"),
+        user_prefix=spec.get("userPrefix", f"{document.name}:"),
+        groups_claim=spec.get("groupsClaim"),
+        conditions=tuple(spec.get("conditions", {}).items()),
         bindings=tuple(
             TemplateBinding(
                 role_named(document, each["roleRef"]["name"], roles, "bindings", number, "roleRef", "name"),
                 each["scopes"],
             )
-            for number, each in enumerate(said.get("bindings", ()))
+            for number, each in enumerate(spec.get("bindings", ()))
         ),
     )
 
 
-def _keys(said: Values) -> Keys:
-    if "jwksFile" in said:
-        return KeysFromFile(str(said["jwksFile"]))
-    return KeysFromPem(said["pem"]) if "pem" in said else KeysFromUrl(said["jwksURL"])
+def _keys(spec: Values) -> Keys:
+    if "jwksFile" in spec:
+        return KeysFromFile(str(spec["jwksFile"]))
+    return KeysFromPem(spec["pem"]) if "pem" in spec else KeysFromUrl(spec["jwksURL"])

@@ -142,7 +142,7 @@ def parse_tags_per_push(text: str) -> int:
 
 
 def parse_workers(text: str) -> int:
-    """Return the number of worker processes; 0 stands for one per core."""
+    """Return the number of worker processes; 0 means one per core."""
     if not _COUNT.fullmatch(text) or int(text) > 1024:  # noqa: PLR2004 (far above any machine; catches typing errors)
         raise ConfigError(f"{text!r} is not a number of workers; write 1 to 1024, or 0 for one per core")
     return int(text)
@@ -173,7 +173,7 @@ def parse_address(text: str) -> Address:
     if match["v6"] is not None:
         return TcpAddress(_ipv6(text, match["v6"]), port)
     if ":" in match["name"]:
-        raise _bad_address(text, "; an IPv6 address stands in brackets")
+        raise _bad_address(text, "; write an IPv6 address in brackets")
     if match["name"] and not _HOST_NAME.fullmatch(match["name"]):
         raise _bad_address(text, "")
     return TcpAddress(match["name"], port)
@@ -232,7 +232,7 @@ def parse_token_timeout(text: str) -> int:
 
 
 def token_timeout_warning(text: str) -> str | None:
-    """Return why a token lives for longer than the text says."""
+    """Return a warning when tokens live longer than the text."""
     if parse_duration(text) >= MIN_TOKEN_TIMEOUT:
         return None
     return f"is {text}, but clients take anything shorter for {MIN_TOKEN_TIMEOUT} seconds; that is what is used"

@@ -66,7 +66,7 @@ class Unfinished:
 
 
 class Writers:
-    """Follows who writes below some directories, from the first look on."""
+    """Follows the writers below some directories, from the first look on."""
 
     def __init__(self) -> None:
         """Begin with the first look."""
@@ -123,7 +123,7 @@ class Writers:
             self._written[path] = 1
 
     def _end(self) -> None:
-        """Drop what may have ended and has, by what the system says, or else by the number of looks."""
+        """Drop what has ended, as far as the system reports it, or else after a number of looks."""
         for path, looks in list(self._written.items()):
             if looks is not None:
                 is_open = _is_open_for_writing(path)
