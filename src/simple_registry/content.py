@@ -7,8 +7,7 @@ can be read whole and streamed in part. `wire.sender` knows a faster way for fil
 import asyncio
 import errno
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -120,8 +119,10 @@ class LocalFile:
 
         Raises: ContentGone, StorageFault.
         """
-        with file_faults():
+        try:
             return os.open(self.path, _OPEN_FLAGS)
+        except OSError as error:
+            raise file_fault(error) from error
 
     async def read(self) -> bytes:
         """Return all of it.
@@ -155,20 +156,18 @@ def read_exactly(fd: int, start: int, size: int) -> bytes:
 
     Raises: ContentGone when the file is shorter; StorageFault.
     """
-    with file_faults():
+    try:
         data = os.pread(fd, size, start)
+    except OSError as error:
+        raise file_fault(error) from error
     if len(data) < size:
         raise ContentGone("read content", "its file is shorter than it was")
     return data
 
 
-@contextmanager
-def file_faults() -> Iterator[None]:
-    """Turn the `OSError` of a file into ContentGone when only this file cannot be read, else into StorageFault."""
-    try:
-        yield
-    except OSError as error:
-        raise (ContentGone if error.errno in _THIS_FILE else StorageFault)("read content", error) from error
+def file_fault(error: OSError) -> StorageFault:
+    """Return ContentGone when it is only this file that cannot be read, otherwise a StorageFault."""
+    return (ContentGone if error.errno in _THIS_FILE else StorageFault)("read content", error)
 
 
 class ContentInterrupted(Exception):

@@ -1,8 +1,9 @@
 """The files that an answer is sent from. They are opened before its head leaves: one that is gone is another answer."""
 
 import os
+from contextlib import suppress
 
-from simple_registry.content import LocalFile, file_faults, read_exactly
+from simple_registry.content import LocalFile, read_exactly
 from simple_registry.wire.exchange import CannotSend
 from simple_registry.wire.shared import Shared
 
@@ -44,7 +45,7 @@ class OpenFile:
 
         Raises: ContentGone, StorageFault.
         """
-        with file_faults():
+        with suppress(OSError):  # reading will find what is wrong
             os.posix_fadvise(self.fd, start + size, size, os.POSIX_FADV_WILLNEED)
         return read_exactly(self.fd, start, size)
 
@@ -55,18 +56,19 @@ class OpenFiles:
     def __init__(self, shared: Shared) -> None:
         """Open as many as the worker has descriptors for."""
         self._shared = shared
-        self._opened: dict[LocalFile, OpenFile] = {}
+        self._opened: dict[int, OpenFile] = {}
+        """By the identity of their content, which the answer keeps."""
 
     def open(self, file: LocalFile) -> OpenFile:
         """Return an open file.
 
         Raises: CannotSend when too many are open; ContentGone, StorageFault.
         """
-        opened = self._opened.get(file)
+        opened = self._opened.get(id(file))
         if opened is None:
             if not self._shared.may_open():
                 raise CannotSend("too many files are open")
-            opened = self._opened[file] = OpenFile(file)
+            opened = self._opened[id(file)] = OpenFile(file)
             self._shared.open_files += 1
         return opened
 

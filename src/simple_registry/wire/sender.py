@@ -12,7 +12,7 @@ import ssl
 import struct
 import termios
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing
 
 from simple_registry.content import InMemory, LocalFile, Span
 from simple_registry.faults import ContentGone, StorageFault
@@ -72,21 +72,18 @@ class Sender:
         Raises: ClientGone; CannotSend, ContentGone and StorageFault only while nothing of the answer has left.
         """
         self._begun, self._progress = False, None
-        match content:
-            case bytes():
-                await self._send_memory(head, content, account)
-            case Part(InMemory(data), (start, stop)):
-                await self._send_memory(head, data[start:stop], account)
-            case Part():
-                await self._send_pieces(head, (content,), account)
-            case Parts(pieces):
-                await self._send_pieces(head, pieces, account)
-
-    async def _send_memory(self, head: bytes, content: bytes, account: str | None) -> None:
-        """Send content that stays in memory until the client has read it."""
-        if len(content) <= ONE_WRITE:
+        match content:  # by names: patterns by position take four times as long
+            case Part(content=InMemory(data=data), span=span):
+                content = data[span.start : span.stop]
+        if not isinstance(content, bytes):
+            await self._send_pieces(head, content.pieces if isinstance(content, Parts) else (content,), account)
+        elif len(content) <= ONE_WRITE:
             await self.write(head + content, account)
-            return
+        else:
+            await self._send_large(head, content, account)
+
+    async def _send_large(self, head: bytes, content: bytes, account: str | None) -> None:
+        """Send content from memory that stays there until the client has read it."""
         if not self._shared.budget.take(account, len(content)):
             raise CannotSend("too much of earlier answers has not been read")
         try:
@@ -100,28 +97,30 @@ class Sender:
 
         Once bytes have left, content that fails or is too short ends the connection, so that the client notices.
         """
-        with closing(OpenFiles(self._shared)) as files:
-            try:
-                for piece in pieces:
-                    match piece:
-                        case Part(LocalFile() as file):
-                            files.open(file)  # all of them before anything leaves
-                for piece in pieces:
-                    match piece:
-                        case bytes():
-                            before += piece
-                            continue
-                        case Part(LocalFile() as file, span):
-                            await self._send_file(before, files.open(file), span, account)
-                        case Part(content, span):
-                            await self._send_stream(before, content.stream(span), span.size, account)
-                    before = b""
-                if before:
-                    await self.write(before, account)
-            except StorageFault as fault:
-                if not self._begun:
-                    raise
-                raise self._gone(fault) from fault
+        files = OpenFiles(self._shared)
+        try:
+            for piece in pieces:
+                match piece:
+                    case Part(content=LocalFile() as file):
+                        files.open(file)  # all of them before anything leaves
+            for piece in pieces:
+                match piece:
+                    case bytes():
+                        before += piece
+                        continue
+                    case Part(content=LocalFile() as file, span=span):
+                        await self._send_file(before, files.open(file), span, account)
+                    case Part(content=content, span=span):
+                        await self._send_stream(before, content.stream(span), span.size, account)
+                before = b""
+            if before:
+                await self.write(before, account)
+        except StorageFault as fault:
+            if not self._begun:
+                raise
+            raise self._gone(fault) from fault
+        finally:
+            files.close()
 
     # ---------------------------------------------------------------- content of a store
 
