@@ -9,11 +9,11 @@ SINGLE = {
     "clock",
     "completion",
     "content",
-    "current",
     "faults",
     "files",
     "networks",
     "periodic",
+    "request_id",
     "times",
 }
 """Modules that import nothing of ours, but for what `content` raises."""

@@ -2,9 +2,9 @@
 
 import pytest
 
-from simple_registry.current import REQUEST
 from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci.digests import digest_of
+from simple_registry.request_id import REQUEST_ID
 from simple_registry.wire.exchange import CannotSend, ClientGone
 from simple_registry.wire.heads import RequestRefused
 from support.documents import push_image
@@ -182,6 +182,6 @@ def test_an_id_that_a_client_chooses_is_not_taken_over(memory_front):
 
 def test_lines_that_are_written_during_a_request_can_name_it(memory_front, monkeypatch):
     seen = []
-    monkeypatch.setattr(memory_front.services.stores.content, "check", lambda: seen.append(REQUEST.get()))
+    monkeypatch.setattr(memory_front.services.stores.content, "check", lambda: seen.append(REQUEST_ID.get()))
     replies = [memory_front.get("/readyz") for _ in range(3)]
     assert seen == [reply.header("x-request-id") for reply in replies]

@@ -1,6 +1,7 @@
 """Requests, queries and responses as values."""
 
 import contextlib
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +14,7 @@ from simple_registry.http.messages import (
     Request,
     Response,
     Unsent,
+    json_response,
 )
 from simple_registry.wire.body import NO_BODY
 
@@ -74,3 +76,15 @@ def test_a_request_parses_its_query():
 def test_a_response_has_the_size_of_its_content():
     assert Response(200, [], b"four").size == 4
     assert Response(200, [], Unsent(12)).size == 12
+
+
+def test_a_document_leaves_as_json_that_no_cache_keeps():
+    response = json_response({"tags": ["\u00e4"], "none": []}, [("link", "<x>")])
+    headers = dict(response.headers)
+    assert response.status == 200
+    assert json.loads(response.content) == {"tags": ["\u00e4"], "none": []}
+    assert headers == {"content-type": "application/json", "cache-control": "no-cache", "link": "<x>"}
+
+
+def test_an_empty_sequence_is_a_list_and_not_null():
+    assert json_response({"tags": ()}).content == b'{"tags":[]}'

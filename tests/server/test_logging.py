@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from simple_registry.config.settings import LogFormat, LogLevel
-from simple_registry.current import REQUEST
+from simple_registry.request_id import REQUEST_ID
 from simple_registry.server.logging import FieldLines, JsonFormatter, TextFormatter, configure_logging, printable
 
 
@@ -265,11 +265,11 @@ def test_lines_of_fields_that_nobody_reads_stop_nothing(configured):
 
 
 def test_a_line_that_is_written_during_a_request_names_it():
-    token = REQUEST.set("a1-7")
+    token = REQUEST_ID.set("a1-7")
     try:
         assert json.loads(JsonFormatter().format(record("disk", {"left": 3})))["request"] == "a1-7"
         assert json.loads(JsonFormatter().format(record("disk", {"request": "b2-8"})))["request"] == "b2-8"
         assert TextFormatter().format(record("disk")).endswith("disk request=a1-7")
     finally:
-        REQUEST.reset(token)
+        REQUEST_ID.reset(token)
     assert "request" not in json.loads(JsonFormatter().format(record("disk")))

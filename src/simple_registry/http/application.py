@@ -12,7 +12,6 @@ from http import HTTPStatus
 
 from simple_registry.authentication.recent_logins import ConnectionLogin
 from simple_registry.clock import Clock
-from simple_registry.current import REQUEST
 from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.http.access_log import Write, access_fields, write_record
 from simple_registry.http.dispatch import Dispatcher, Outcome
@@ -20,6 +19,7 @@ from simple_registry.http.error_responses import error_response, refusal_respons
 from simple_registry.http.messages import NO_BODY, Request, Response
 from simple_registry.metrics.requests import NO_ENDPOINT, OTHER, counted
 from simple_registry.oci.errors import Unavailable
+from simple_registry.request_id import REQUEST_ID
 from simple_registry.wire.answers import SAFE_HEADERS
 from simple_registry.wire.exchange import CannotSend, ClientGone, Exchange
 from simple_registry.wire.heads import RequestRefused
@@ -75,7 +75,7 @@ class HttpApplication:
             secure=exchange.secure,
             login=login,
         )
-        REQUEST.set(request.id)
+        REQUEST_ID.set(request.id)
         outcome = Outcome(CLIENT_GONE, note="ended before it was answered")
         try:
             await self._dispatch(request, outcome)

@@ -99,7 +99,7 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
     def precondition(self, resource: Resource, *scopes: str) -> Precondition:
         """Return what the request's conditions ask of what it changes in these scopes.
 
-        They tell what is there, so the caller must be allowed to read it.
+        They reveal what is there, so the caller must be allowed to read it.
 
         Raises: PreconditionInvalid, and as `require`.
         """

@@ -95,7 +95,7 @@ def _digests(texts: Iterable[str]) -> Iterator[Digest]:
 
 
 def range_applies(request: Request, digest: Digest) -> bool:
-    """Tell whether a `Range` may be served: there is no `If-Range`, or it names this content."""
+    """Return whether a `Range` may be served: without `If-Range`, or when it names this content."""
     return request.headers.get("if-range", entity_tag(digest)) == entity_tag(digest)
 
 

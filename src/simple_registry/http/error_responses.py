@@ -24,7 +24,7 @@ RETRY_AFTER = "1"
 
 
 def error_response(request: Request, error: RegistryError, challenge: str | None = None) -> Response:
-    """Return the response that tells the client about `error`, with the challenge of a 401."""
+    """Return the response for `error`, with the challenge of a 401."""
     errors = error.errors if isinstance(error, Several) else [error]
     headers: Headers = [
         ("content-type", "application/json"),

@@ -98,3 +98,15 @@ class Response(msgspec.Struct, frozen=True):
     def size(self) -> int:
         """Bytes of content."""
         return size_of(self.content)
+
+
+def json_response(
+    document: Mapping[str, object],
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    cache: str = "no-cache",
+    events: Sequence[Event] = (),
+) -> Response:
+    """Return a document as JSON, with this `Cache-Control`."""
+    fixed: Headers = [("content-type", "application/json"), ("cache-control", cache)]
+    return Response(200, [*fixed, *headers], msgspec.json.encode(document), events)

@@ -3,7 +3,7 @@
 import re
 
 MAX_NUMBER = 2**63 - 1
-"""What stands for every larger number: no content has as many bytes, and no listing as many items."""
+"""In place of every larger number: no content has as many bytes, and no listing as many items."""
 
 DIGITS = r"[0-9]+"
 

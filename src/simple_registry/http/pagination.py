@@ -23,7 +23,7 @@ class PageRequest:
 def parse_page_request(query: Query) -> PageRequest:
     """Return the page that a query asks for.
 
-    Raises: PaginationInvalid when `n` is no whole number from 0.
+    Raises: PaginationInvalid unless `n` is a whole number from 0.
     """
     text, last = query.find("n"), query.find("last")
     if text is None:

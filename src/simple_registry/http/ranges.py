@@ -81,5 +81,5 @@ def parse_chunk_range(header: str) -> Span:
 
 
 def received_range(received: int) -> str:
-    """Return the value of `Range` that tells how much of an upload is here; clients refuse `0--1`: none is `0-0`."""
+    """Return the value of `Range` for what was received of an upload; clients refuse `0--1`, so nothing is `0-0`."""
     return f"0-{max(received - 1, 0)}"

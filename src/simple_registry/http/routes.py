@@ -150,7 +150,7 @@ ROUTES: Sequence[Route[Any]] = (
     _route(
         r"/v2/(?P<name>.+)/blobs/uploads/(?P<session>[^/]+)",
         session_target,
-        # A caller who may begin an upload may also ask for its state and cancel it.
+        # A caller that may begin an upload may also ask for its state and cancel it.
         GET=Endpoint("end-13", Resource.BLOBS, uploads.get_upload, verb="POST", continues=True),
         PATCH=Endpoint("end-5", Resource.BLOBS, uploads.append_chunk, continues=True),
         PUT=Endpoint("end-6", Resource.BLOBS, uploads.finish_upload, writes=True, continues=True),

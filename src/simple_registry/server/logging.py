@@ -26,7 +26,7 @@ from typing import TextIO, TypeGuard
 import msgspec
 
 from simple_registry.config.settings import LogFormat, LogLevel
-from simple_registry.current import REQUEST
+from simple_registry.request_id import REQUEST_ID
 
 ROOT = "simple_registry"
 _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
@@ -64,7 +64,7 @@ class _Formatter(logging.Formatter):
         """Return the facts of the record, and the request during which it was written."""
         fields = getattr(record, "fields", None)
         fields = fields if isinstance(fields, Mapping) else {}
-        request = REQUEST.get()
+        request = REQUEST_ID.get()
         return fields if request is None or "request" in fields else {**fields, "request": request}
 
     def traceback(self, record: logging.LogRecord) -> str:

@@ -4,8 +4,8 @@
                   └──► body ──┘                                   body, sender         the two streams of an exchange
 
 `states` has the table of what follows what. The socket is read and written here, not by a transport of the event loop:
-a transport does not tell a half-closed client from one that is gone, drops answers of half-closed clients over TLS, and
-buffers without a bound that we could count.
+a transport does not distinguish a half-closed client from one that is gone, drops answers of half-closed clients over
+TLS, and buffers without a bound that we could count.
 """
 
 import asyncio
@@ -389,7 +389,7 @@ class Connection:
             self._deadline = min(self._drain_until, self._shared.loop.time() + DRAIN_IDLE)
 
     def _lose(self, event: Event = Event.GONE) -> None:
-        """Close at once; whoever waits on this connection learns it."""
+        """Close at once; what waits on this connection is interrupted."""
         if self._state is State.CLOSED:
             return
         self._move(event)

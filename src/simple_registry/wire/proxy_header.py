@@ -1,4 +1,4 @@
-"""The PROXY protocol, version 2: who is behind a TCP proxy, in a few bytes before everything else.
+"""The PROXY protocol, version 2: the client behind a TCP proxy, in a few bytes before everything else.
 
     12 bytes  signature        1 byte  version and command        1 byte  family        2 bytes  length of the rest
 

@@ -25,7 +25,7 @@ from simple_registry.wire.shared import KIB, NEVER, Shared
 ONE_WRITE = 64 * KIB
 """Bytes of the largest content that leaves together with its head, and of the pieces of a file over TLS."""
 FILE_PIECE = 1024 * KIB
-"""Bytes of a file that the kernel is told to send at a time."""
+"""Bytes of a file that the kernel is asked to send at a time."""
 TURN = 4 * FILE_PIECE
 """Bytes that one answer may send without giving other connections a turn."""
 
@@ -59,7 +59,7 @@ class Sender:
         """Bytes that the kernel held for the client when the wait began."""
 
     def close(self) -> None:
-        """Write no more; whoever waits for the client learns that it is gone."""
+        """Write no more; a wait for the client ends with ClientGone."""
         self._closed = True
         self.deadline = NEVER
         self._shared.loop.remove_writer(self._fd)

@@ -2,8 +2,7 @@
 
 from simple_registry.access.permission import Resource, scope_of, scopes_of_tags
 from simple_registry.http.call import Call
-from simple_registry.http.handlers.replies import json_response
-from simple_registry.http.messages import Response
+from simple_registry.http.messages import Response, json_response
 from simple_registry.http.pagination import link_headers, parse_page_request
 from simple_registry.http.targets import NoTarget
 from simple_registry.metrics.exposition import CONTENT_TYPE
@@ -11,7 +10,7 @@ from simple_registry.oci.names import RepositoryName
 
 
 async def get_base(_call: Call[NoTarget]) -> Response:
-    """end-1: say that this registry speaks the protocol, to whoever has valid credentials."""
+    """end-1: confirm the protocol to clients with valid credentials."""
     return json_response({})
 
 
@@ -49,5 +48,5 @@ async def get_readiness(call: Call[NoTarget]) -> Response:
 
 
 async def get_metrics(call: Call[NoTarget]) -> Response:
-    """metrics: tell the numbers of all processes, as Prometheus reads them."""
+    """metrics: the numbers of all processes, in the format of Prometheus."""
     return Response(200, [("content-type", CONTENT_TYPE), ("cache-control", "no-store")], await call.registry.metrics())

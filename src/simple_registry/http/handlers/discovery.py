@@ -2,8 +2,7 @@
 
 from simple_registry.access.permission import Resource, scope_of, scopes_of_tags
 from simple_registry.http.call import Call
-from simple_registry.http.handlers.replies import json_response
-from simple_registry.http.messages import Headers, Response
+from simple_registry.http.messages import Headers, Response, json_response
 from simple_registry.http.pagination import link_headers, parse_page_request
 from simple_registry.http.targets import DigestTarget, RepositoryTarget
 from simple_registry.http.urls import next_page_link

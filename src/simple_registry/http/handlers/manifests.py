@@ -20,7 +20,7 @@ from simple_registry.operations.manifests import Pushed
 
 async def get_manifest(call: Call[ManifestTarget]) -> Response:
     """end-3: pull a manifest, exactly as it was pushed, whatever `Accept` says."""
-    # The content is opened for a HEAD too: a client that is told of a manifest does not push it.
+    # The content is opened for a HEAD too: a client that finds a manifest does not push it.
     row, content = await call.registry.manifests.pull(call.target.repository, call.target.reference)
     immutable = isinstance(call.target.reference, Digest)
     require_match(call.request, row.digest)

@@ -9,8 +9,7 @@ from simple_registry.authentication.token_service import Grant, GrantUnsupported
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call
 from simple_registry.http.events import Event, EventName
-from simple_registry.http.handlers.replies import json_response
-from simple_registry.http.messages import Query, Response
+from simple_registry.http.messages import Query, Response, json_response
 from simple_registry.http.targets import NoTarget
 
 MAX_FORM = 64 * 1024
