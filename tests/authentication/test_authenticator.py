@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings as how, strategies as st
 
+from simple_registry import services
 from simple_registry.access.caller import Proof, Source
 from simple_registry.access.roles import User
 from simple_registry.access.signed_tokens import GivenKey, SignedClaims, TokenKind, TokenSigner
@@ -678,19 +679,23 @@ def test_an_expired_credential_is_not_exchanged_for_a_fresh_one(world, clock):
 
 
 @pytest.fixture
-def slow_hash(memory_front, monkeypatch):
+def slow_hash(monkeypatch):
     """Passwords that take a while, and are counted."""
-    passwords = memory_front.services.passwords
-    verify, asked = passwords._verify, []
+    verify, asked = services.verify_password, []
 
     def slow(password, stored, **further):
         asked.append(password)
         time.sleep(0.02)
         return verify(password, stored, **further)
 
-    monkeypatch.setattr(passwords, "_verify", slow)
-    memory_front.access.rules = everybody()
+    monkeypatch.setattr(services, "verify_password", slow)
     return asked
+
+
+@pytest.fixture
+def busy_front(slow_hash, clock):
+    with Front(in_memory(clock), clock, rules=everybody()) as front:
+        yield front
 
 
 def patiently(front, *requests):
@@ -720,72 +725,72 @@ def test_guesses_are_answered_late_and_the_right_password_at_once(memory_front, 
     assert clock.monotonic() == began
 
 
-def test_a_wrong_password_that_is_sent_again_is_no_guess(memory_front, slow_hash):
-    assert {memory_front.get("/v2/", user="ada", password="stale").status for _ in range(200)} == {401}
+def test_a_wrong_password_that_is_sent_again_is_no_guess(busy_front, slow_hash):
+    assert {busy_front.get("/v2/", user="ada", password="stale").status for _ in range(200)} == {401}
     assert slow_hash == ["stale"]
-    assert memory_front.get("/v2/", user="ada").status == 200
+    assert busy_front.get("/v2/", user="ada").status == 200
 
 
-def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_slow_nobody(memory_front, slow_hash):
-    token_id, secret = issued(memory_front)
-    memory_front.delete(f"/api/v1/tokens/{token_id}", user="ada")
+def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_slow_nobody(busy_front, slow_hash):
+    token_id, secret = issued(busy_front)
+    busy_front.delete(f"/api/v1/tokens/{token_id}", user="ada")
     asked = len(slow_hash)
     for client in ("192.0.2.7", "192.0.2.1"):
         for _ in range(FREE_FAILURES + 1):
-            assert memory_front.get("/v2/", user="ada", password=secret, client=client).status == 401
+            assert busy_front.get("/v2/", user="ada", password=secret, client=client).status == 401
     assert len(slow_hash) == asked
-    assert memory_front.get("/v2/", user="ada", client="192.0.2.7").status == 200
+    assert busy_front.get("/v2/", user="ada", client="192.0.2.7").status == 200
 
 
-def test_bad_tokens_of_an_issuer_in_place_of_a_password_slow_nobody(memory_front, slow_hash):
+def test_bad_tokens_of_an_issuer_in_place_of_a_password_slow_nobody(busy_front, slow_hash):
     short = [f"eyJ{number}.too.short" for number in range(FREE_FAILURES * 2)]
     for token in [issuing.token(issuing.OTHER_RSA), external(exp=int(NOW) - 100), *short]:
-        assert memory_front.get("/v2/", user="ada", password=token).status == 401
+        assert busy_front.get("/v2/", user="ada", password=token).status == 401
     assert slow_hash == []
-    assert memory_front.get("/v2/", user="ada").status == 200
+    assert busy_front.get("/v2/", user="ada").status == 200
 
 
-def test_a_name_of_unusual_length_is_refused_before_anything_else(memory_front, slow_hash):
+def test_a_name_of_unusual_length_is_refused_before_anything_else(busy_front, slow_hash):
     for password in ("wrong", PASSWORD, STATIC, external()):
-        assert memory_front.get("/v2/", user="a" * 256, password=password).status == 401
+        assert busy_front.get("/v2/", user="a" * 256, password=password).status == 401
         form = f"grant_type=password&username={'a' * 256}&password={password}".encode()
-        assert memory_front.post("/token", user=None, body=form).status == 401
+        assert busy_front.post("/token", user=None, body=form).status == 401
     assert slow_hash == []
-    assert memory_front.get("/v2/", user="a" * 255, password=external()).status == 200
+    assert busy_front.get("/v2/", user="a" * 255, password=external()).status == 200
 
 
-def test_guesses_at_once_are_no_more_than_one_by_one(memory_front, slow_hash):
-    statuses = patiently(memory_front, *(guess(memory_front, number) for number in range(200)))
+def test_guesses_at_once_are_no_more_than_one_by_one(busy_front, slow_hash):
+    statuses = patiently(busy_front, *(guess(busy_front, number) for number in range(200)))
     assert set(statuses) == {401, 429}
     assert statuses.count(401) == len(slow_hash) < 20
 
 
-def test_the_same_right_password_many_times_at_once_is_one_attempt(memory_front, slow_hash):
+def test_the_same_right_password_many_times_at_once_is_one_attempt(busy_front, slow_hash):
     async def scenario():
-        return [reply.status for reply in await asyncio.gather(*(memory_front.send("GET", "/v2/") for _ in range(50)))]
+        return [reply.status for reply in await asyncio.gather(*(busy_front.send("GET", "/v2/") for _ in range(50)))]
 
-    assert memory_front.run(scenario()) == [200] * 50
+    assert busy_front.run(scenario()) == [200] * 50
     assert len(slow_hash) == 1
 
 
-def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(memory_front, slow_hash):
+def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(busy_front, slow_hash):
     async def scenario():
         for number in range(20):
-            left = asyncio.ensure_future(guess(memory_front, number))
+            left = asyncio.ensure_future(guess(busy_front, number))
             await asyncio.sleep(0.005)
             left.cancel()
             await asyncio.gather(left, return_exceptions=True)
         await asyncio.sleep(0.2)
 
-    memory_front.run(scenario())
+    busy_front.run(scenario())
     assert FREE_FAILURES <= len(slow_hash) < 20
-    assert patiently(memory_front, guess(memory_front, password=PASSWORD)) == [200]  # the last goes first
+    assert patiently(busy_front, guess(busy_front, password=PASSWORD)) == [200]  # the last goes first
 
 
-def test_one_address_that_guesses_users_leaves_the_others_room(memory_front, slow_hash):
-    storm = (guess(memory_front, user=f"user{number}") for number in range(540))
-    others = [guess(memory_front, password=PASSWORD, client=client) for client in ("198.51.100.9", "2001:db8::1")]
-    statuses = patiently(memory_front, *storm, *others)
+def test_one_address_that_guesses_users_leaves_the_others_room(busy_front, slow_hash):
+    storm = (guess(busy_front, user=f"user{number}") for number in range(540))
+    others = [guess(busy_front, password=PASSWORD, client=client) for client in ("198.51.100.9", "2001:db8::1")]
+    statuses = patiently(busy_front, *storm, *others)
     assert statuses[-2:] == [200, 200]
     assert set(statuses[:-2]) == {401, 429}
 
@@ -807,27 +812,27 @@ def test_guesses_at_the_token_endpoint_count_too(memory_front, clock):
     assert clock.monotonic() > began + 1
 
 
-def test_a_token_never_asks_for_a_hash(memory_front, slow_hash):
+def test_a_token_never_asks_for_a_hash(busy_front, slow_hash):
     for _ in range(5):
-        assert memory_front.get("/v2/", token=STATIC).status == 200
-        assert memory_front.get("/v2/", user="ada", password=STATIC).status == 200
-        assert memory_front.get("/v2/", token=external()).status == 200
+        assert busy_front.get("/v2/", token=STATIC).status == 200
+        assert busy_front.get("/v2/", user="ada", password=STATIC).status == 200
+        assert busy_front.get("/v2/", token=external()).status == 200
     assert slow_hash == []
 
 
-def test_a_login_storm_leaves_anonymous_pulls_quick(memory_front, slow_hash, monkeypatch):
+def test_a_login_storm_leaves_anonymous_pulls_quick(busy_front, slow_hash, monkeypatch):
     monkeypatch.setattr(login_queue, "MAX_WAITING", 64)
-    push_image(memory_front, "lib/base", "v1")
+    push_image(busy_front, "lib/base", "v1")
 
     async def pull():
         started = time.monotonic()
-        reply = await memory_front.send("GET", "/v2/lib/base/manifests/v1", user=None)
+        reply = await busy_front.send("GET", "/v2/lib/base/manifests/v1", user=None)
         return reply.status, time.monotonic() - started
 
     async def scenario():
         storm = [
             asyncio.ensure_future(
-                memory_front.send("GET", "/v2/", user="ada", password=f"guess {number}", client=f"192.0.2.{number}")
+                busy_front.send("GET", "/v2/", user="ada", password=f"guess {number}", client=f"192.0.2.{number}")
             )
             for number in range(200)
         ]
@@ -835,7 +840,7 @@ def test_a_login_storm_leaves_anonymous_pulls_quick(memory_front, slow_hash, mon
         pulls = [await pull() for _ in range(50)]
         return pulls, [reply.status for reply in await asyncio.gather(*storm)]
 
-    pulls, storm = memory_front.run(scenario())
+    pulls, storm = busy_front.run(scenario())
     assert {status for status, _ in pulls} == {200}
     assert sorted(seconds for _, seconds in pulls)[40] < 0.2
     assert set(storm) == {401, 429}

@@ -1,5 +1,6 @@
 """Documents that are being written: what a process sees, and what the parent decides for its workers."""
 
+import ctypes
 import fcntl
 import os
 import struct
@@ -51,7 +52,7 @@ def test_another_file_of_its_name_is_not_being_written(writers, tmp_path, act):
 
 
 def test_where_the_system_tells_nothing_nothing_is_being_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("simple_registry.config.writers._libc", object)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
     writers = Writers()
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
@@ -86,16 +87,19 @@ def denied(*_):
     raise PermissionError
 
 
-LOST = struct.pack("iIII", -1, 0x4000, 0, 0)
+def lose_events(monkeypatch):
+    """Let the next read report that the queue overflowed."""
+    read, lost = os.read, [struct.pack("iIII", -1, 0x4000, 0, 0)]
+    monkeypatch.setattr(os, "read", lambda fd, size: lost.pop() if lost else read(fd, size))
 
 
-def test_lost_events_end_nothing_that_is_open(tmp_path):
+def test_lost_events_end_nothing_that_is_open(tmp_path, monkeypatch):
     followed = Writers()
     names(followed, tmp_path)
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
         assert names(followed, tmp_path) == {"a.yaml"}
-        followed._take(LOST)
+        lose_events(monkeypatch)
         assert [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)] == [{"a.yaml"}] * LOOKS_AFTER_LOSS
     assert names(followed, tmp_path) == set()
 
@@ -107,7 +111,7 @@ def test_where_the_system_does_not_say_lost_events_end_it_after_a_while(tmp_path
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
         assert names(followed, tmp_path) == {"a.yaml"}
-        followed._take(LOST)
+        lose_events(monkeypatch)
         looks = [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)]
     assert looks == [{"a.yaml"}] * (LOOKS_AFTER_LOSS - 1) + [set()]
 

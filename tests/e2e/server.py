@@ -167,7 +167,7 @@ def serve(
     log, certificates = folder / "server.log", issue(folder) if tls else None
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [*_command(folder, address, certificates, configuration), *options],
+            [*command(folder, address, certificates, configuration), *options],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
@@ -187,7 +187,7 @@ def serve(
     _check(log, process.returncode)
 
 
-def _command(folder: Path, address: str, certificates: Certificates | None, configuration: str) -> list[str]:
+def command(folder: Path, address: str, certificates: Certificates | None, configuration: str) -> list[str]:
     password = folder / "admin-password"
     password.write_bytes(bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=5)) + b"\n")
     password.chmod(0o600)

@@ -26,7 +26,7 @@ def pipes(tmp_path):
     running = []
 
     def begin(form):
-        command = server._command(tmp_path, "127.0.0.1:0", None, "")
+        command = server.command(tmp_path, "127.0.0.1:0", None, "")
         process = subprocess.Popen(
             [*command, "-workers", "2", "-log-format", form, "-audit-log", "-"],
             stdin=subprocess.DEVNULL,

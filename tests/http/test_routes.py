@@ -177,9 +177,8 @@ def test_no_path_fits_two_routes():
 
 
 def test_only_paths_of_bounded_length_are_cached():
-    routes._cached.cache_clear()
     resolve("GET", "/v2/a/manifests/v1")
     assert resolve("GET", "/v2/a/manifests/v1") is resolve("GET", "/v2/a/manifests/v1")
     session = "s" * routes.MAX_CACHED_LENGTH
-    resolve("GET", f"/v2/a/blobs/uploads/{session}")
-    assert routes._cached.cache_info().currsize == 1
+    path = f"/v2/a/blobs/uploads/{session}"
+    assert resolve("GET", path) is not resolve("GET", path)

@@ -1,7 +1,8 @@
 """The operations on upload sessions: what was acknowledged stays, what failed never was."""
 
 import asyncio
-import threading
+import fcntl
+import os
 import time
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,7 @@ from simple_registry.operations import uploads as module
 from simple_registry.operations.blobs import Blob
 from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
 from simple_registry.storage.records import Received
+from simple_registry.storage.sqlite.engine.connections import open_lock
 
 A, B = parse_repository_name("a"), parse_repository_name("b")
 DATA = b"some content"
@@ -372,25 +374,19 @@ def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, r
 
 def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_front):
     """Otherwise the row, written late, would vouch with its digest for the bytes of the next request."""
-    stores = disk_front.kept.stores
     uploads = disk_front.services.registry.uploads
-    writing, go_on = threading.Event(), threading.Event()
-
-    def hold_up(_connection):
-        writing.set()
-        go_on.wait(10)
+    lock = open_lock(disk_front.kept.layout.database)
 
     async def scenario():
         row = await uploads.start(A, "ada")
-        other = asyncio.create_task(stores.rows.sessions._database.write(hold_up))
-        await asyncio.to_thread(writing.wait)
+        fcntl.flock(lock, fcntl.LOCK_EX)
         cancelled = asyncio.create_task(uploads.append(row, chunk(b"good")))
         await asyncio.sleep(0.2)  # its bytes are written, its row waits
         cancelled.cancel()
         newer = asyncio.create_task(uploads.append(row, chunk(b"evil", start=0)))
         await asyncio.sleep(0.1)
-        go_on.set()
-        await asyncio.wait([other, cancelled])
+        os.close(lock)
+        await asyncio.wait([cancelled])
         with pytest.raises(RangeInvalid):
             await newer
         assert cancelled.cancelled()

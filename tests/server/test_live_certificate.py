@@ -108,8 +108,10 @@ def test_what_the_start_warned_of_is_not_said_again(live, caplog):
 
 
 def test_a_renewed_certificate_has_its_own_end(live):
-    certificate, write, tls = live
-    certificate._followed.value = replace(certificate._followed.value, ends=1.0)
+    _, write, tls = live
+    followed = follow_certificate(tls)
+    followed.value = replace(followed.value, ends=1.0)
+    certificate = LiveCertificate(tls, followed)
     assert certificate.ends() == 1.0
     write()
     look(certificate, 2)

@@ -175,7 +175,11 @@ class Wire:
         """Stop the server, and close what is still open."""
         if self._thread.is_alive():
             self.call(self.server.stop)
-            self._thread.join(LIMIT)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for the end of the server."""
+        self._thread.join(LIMIT)
         assert not self._thread.is_alive(), "connections stayed open"
 
 

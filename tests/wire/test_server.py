@@ -13,7 +13,7 @@ import pytest
 from simple_registry.wire.limits import WireLimits
 from simple_registry.wire.queue import SharedQueue, counts_of
 from simple_registry.wire.server import WireServer
-from support.wire import LIMIT, Wire, get, put, read_all, read_answer, split
+from support.wire import Wire, get, put, read_all, read_answer, split
 
 
 def test_the_peer_is_an_address_without_a_port(wire):
@@ -186,7 +186,7 @@ def test_a_client_that_does_not_close_holds_the_end_up_only_for_a_moment(make_wi
         started = time.monotonic()
         wire.call(wire.server.stop)
         assert read_answer(sock)[0] == 200
-        wire._thread.join(LIMIT)
+        wire.wait()
         assert time.monotonic() - started < 5
 
 

@@ -570,7 +570,7 @@ def large(number):
 
 def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):
     at_once, most = [], []
-    read = manifests.Manifests._read
+    read = manifests.parse_manifest
 
     def counting(*arguments):
         at_once.append(None)
@@ -579,7 +579,7 @@ def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):
         at_once.pop()
         return found
 
-    monkeypatch.setattr(manifests.Manifests, "_read", counting)
+    monkeypatch.setattr(manifests, "parse_manifest", counting)
     replies = front.together(
         *(front.send("PUT", f"/v2/team/app/manifests/v{number}", body=large(number)) for number in range(4))
     )
@@ -590,13 +590,13 @@ def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):
 def test_who_may_not_push_any_more_when_the_turn_comes_is_refused(make_front, monkeypatch):
     pushes = binding("bob", ("*", "*"), "^team/.+$", name="pushes")
     front = make_front(rules=rules(pushes, users=["bob"]))
-    read = manifests.Manifests._read
+    read = manifests.parse_manifest
 
     def read_and_take_the_right(*arguments):
         front.access.rules = rules(users=["bob"])
         return read(*arguments)
 
-    monkeypatch.setattr(manifests.Manifests, "_read", read_and_take_the_right)
+    monkeypatch.setattr(manifests, "parse_manifest", read_and_take_the_right)
     replies = front.together(
         *(front.send("PUT", f"/v2/team/app/manifests/v{number}", body=large(number), user="bob") for number in range(2))
     )

@@ -31,8 +31,13 @@ def threads():
 
 
 @pytest.fixture
-def store(layout, threads):
-    return FilesystemUploadStore(layout, Disk(), threads)
+def disk():
+    return Disk()
+
+
+@pytest.fixture
+def store(layout, disk, threads):
+    return FilesystemUploadStore(layout, disk, threads)
 
 
 async def upload(store, data=DATA, received=NOTHING, session="s"):
@@ -175,10 +180,10 @@ def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
     assert not left.exists()
 
 
-def test_the_condition_of_the_disk_is_told(store, monkeypatch):
+def test_the_condition_of_the_disk_is_reported(store, disk, monkeypatch):
     assert store.condition() == Condition.WRITABLE
     store.require_room()
-    monkeypatch.setattr(store._disk, "room", lambda _path: MIN_ROOM - 1)
+    monkeypatch.setattr(disk, "room", lambda _path: MIN_ROOM - 1)
     assert store.condition() == Condition.FULL
     with pytest.raises(StorageFull):
         store.require_room()
@@ -187,5 +192,5 @@ def test_the_condition_of_the_disk_is_told(store, monkeypatch):
     def refuse(path):
         raise StorageReadOnly("touch", path)
 
-    monkeypatch.setattr(store._disk, "touch", refuse)
+    monkeypatch.setattr(disk, "touch", refuse)
     assert store.condition() == Condition.READ_ONLY

@@ -10,6 +10,7 @@ import apsw
 import pytest
 
 from simple_registry.faults import StorageFault
+from simple_registry.storage.sqlite.engine import commits as commits_module
 from simple_registry.storage.sqlite.engine.commits import Change, Commits
 
 
@@ -101,6 +102,7 @@ def test_a_disk_without_room_loses_nothing(path, look):
     """The kernel refuses to let the log grow: what was committed stays, the rest is refused as full."""
     program = """
 import resource, signal, sys
+from simple_registry.storage.sqlite.engine import commits as commits_module
 from simple_registry.storage.sqlite.engine.commits import Change, Commits
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 commits = Commits(sys.argv[1])
@@ -193,13 +195,19 @@ class Interrupted:
         return getattr(self._connection, name)
 
 
-def test_a_commit_that_a_signal_interrupted_is_done_again(commits, look):
-    commits._connection = Interrupted(commits._connection, times=2)
+def interrupted(path, monkeypatch, times):
+    opened = commits_module.open_connection(path)
+    monkeypatch.setattr(commits_module, "open_connection", lambda *_: Interrupted(opened, times))
+    return Commits(path)
+
+
+def test_a_commit_that_a_signal_interrupted_is_done_again(path, look, monkeypatch):
+    commits = interrupted(path, monkeypatch, times=2)
     assert [outcome.result for outcome in commits.commit([Change(insert("a")), Change(insert("b"))])] == ["a", "b"]
     assert names(look) == ["a", "b"]
 
 
-def test_a_commit_that_is_interrupted_without_end_is_a_fault(commits, look):
-    commits._connection = Interrupted(commits._connection, times=100)
+def test_a_commit_that_is_interrupted_without_end_is_a_fault(path, look, monkeypatch):
+    commits = interrupted(path, monkeypatch, times=100)
     assert isinstance(commits.commit([Change(insert("a"))])[0].error, StorageFault)
     assert names(look) == []

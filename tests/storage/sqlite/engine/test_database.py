@@ -57,6 +57,7 @@ def test_an_answer_is_cached_until_any_process_commits(path, database):
 
 def test_the_cache_is_bounded(database, monkeypatch):
     monkeypatch.setattr("simple_registry.storage.sqlite.engine.database.MAX_CACHED", 10)
-    for question in range(100):
-        database.cached(question, lambda: None)
-    assert len(database._answers) <= 10
+    asked = []
+    for question in (*range(100), 0):
+        database.cached(question, lambda: asked.append(None))
+    assert len(asked) == 101

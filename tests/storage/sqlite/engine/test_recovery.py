@@ -8,6 +8,7 @@ import pytest
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.commits import Change, Commits
+from simple_registry.storage.sqlite.engine.connections import open_lock
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.engine.recovery import begin_doubt, in_doubt
 
@@ -44,10 +45,27 @@ def disk():
 
 
 @pytest.fixture
+def lock(path):
+    """The lock file of writers, as another process opens it."""
+    descriptor = open_lock(path)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture
 def commits(disk, path):
     commits = Commits(path)
     yield commits
     disk.failing = 0
+    commits.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch, disk, path):
+    """Commits that do not wait for a reader."""
+    monkeypatch.setattr("simple_registry.storage.sqlite.engine.connections.BUSY_MILLISECONDS", 10)
+    commits = Commits(path)
+    yield commits
     commits.close()
 
 
@@ -107,31 +125,30 @@ def test_nothing_is_committed_while_the_log_cannot_be_settled(commits, disk, pat
     assert names(path) == ["kept"]
 
 
-def test_doubt_reaches_other_processes_and_ends_when_it_is_settled(commits, disk, path, tmp_path):
+def test_doubt_reaches_other_processes_and_ends_when_it_is_settled(commits, disk, path, tmp_path, lock):
     put(commits, "unsynced", durable=False)
     disk.failing = 100
     put(commits, "refused")
     disk.failing = 0
-    assert in_doubt(commits._lock)
+    assert in_doubt(lock)
     other = Commits(path)
     assert put(other, "kept").result == "kept"
     other.close()
-    assert not in_doubt(commits._lock)
+    assert not in_doubt(lock)
     found = crashed(path, tmp_path)
     os.unlink(f"{found}-wal")
     assert "unsynced" in names(found)
 
 
-def test_a_log_that_a_reader_keeps_stays_in_doubt(commits, path, monkeypatch):
-    commits._connection.set_busy_timeout(10)
-    put(commits, "a")
+def test_a_log_that_a_reader_keeps_stays_in_doubt(impatient, path, lock):
+    put(impatient, "a")
     reader = apsw.Connection(path)
     reader.execute("BEGIN; SELECT 1 FROM repositories").fetchall()
-    begin_doubt(commits._lock)
-    assert "a reader keeps it" in str(put(commits, "b").error)
+    begin_doubt(lock)
+    assert "a reader keeps it" in str(put(impatient, "b").error)
     reader.close()
-    assert put(commits, "b").result == "b"
-    assert not in_doubt(commits._lock)
+    assert put(impatient, "b").result == "b"
+    assert not in_doubt(lock)
 
 
 def grow_log(commits, *, durable=True):
@@ -143,19 +160,18 @@ def grow_log(commits, *, durable=True):
     return commits.commit([Change(insert, durable=durable)])[0]
 
 
-def test_a_sync_that_fails_while_the_log_is_moved_raises_doubt_too(commits, disk, path):
-    """It covers commits that did not wait for the disk; one that does must not follow them in this log."""
-    put(commits, "a")
+def test_a_sync_that_fails_while_the_log_is_moved_raises_doubt_too(impatient, disk, path, lock):
+    """It covers impatient that did not wait for the disk; one that does must not follow them in this log."""
+    put(impatient, "a")
     reader = apsw.Connection(path)  # keeps a part of the log from being moved
     reader.execute("BEGIN; SELECT 1 FROM repositories").fetchall()
-    commits._connection.set_busy_timeout(10)
     disk.failing = 1
-    assert grow_log(commits, durable=False).error is None
-    assert in_doubt(commits._lock)
-    assert "a reader keeps it" in str(put(commits, "b").error)
+    assert grow_log(impatient, durable=False).error is None
+    assert in_doubt(lock)
+    assert "a reader keeps it" in str(put(impatient, "b").error)
     reader.close()
-    assert put(commits, "b").result == "b"
-    assert not in_doubt(commits._lock)
+    assert put(impatient, "b").result == "b"
+    assert not in_doubt(lock)
 
 
 def test_the_log_is_moved_into_the_database_as_it_grows(commits, path, tmp_path):
@@ -169,33 +185,33 @@ def test_the_log_is_moved_into_the_database_as_it_grows(commits, path, tmp_path)
     assert names(found) != []
 
 
-def test_a_sync_that_fails_at_the_end_leaves_doubt_for_the_next_start(disk, path):
+def test_a_sync_that_fails_at_the_end_leaves_doubt_for_the_next_start(disk, path, lock):
     commits = Commits(path, log_reserve=1024 * 1024)
     put(commits, "unsynced", durable=False)
     disk.failing = 1
     commits.close()
     other = Commits(path)
-    assert in_doubt(other._lock)
+    assert in_doubt(lock)
     assert put(other, "kept").result == "kept"
-    assert not in_doubt(other._lock)
+    assert not in_doubt(lock)
     other.close()
 
 
-def test_a_sync_that_fails_at_the_start_leaves_doubt_for_the_workers(disk, path, monkeypatch):
+def test_a_sync_that_fails_at_the_start_leaves_doubt_for_the_workers(disk, path, monkeypatch, lock):
     commits = Commits(path, log_reserve=1024 * 1024)
     put(commits, "unsynced", durable=False)
     monkeypatch.setattr("simple_registry.storage.sqlite.engine.commits.fold", lambda *_: None)
     disk.failing = 1
     migrate(path, log_reserve=1024 * 1024)
-    assert in_doubt(commits._lock)
+    assert in_doubt(lock)
     assert put(commits, "kept").result == "kept"
     commits.close()
 
 
-def test_a_full_disk_is_no_doubt(commits, path):
+def test_a_full_disk_is_no_doubt(commits, path, lock):
     def give_up(connection):
         connection.execute("ROLLBACK")
         raise apsw.FullError("database or disk is full")
 
     commits.commit([Change(give_up)])
-    assert not in_doubt(commits._lock)
+    assert not in_doubt(lock)
