@@ -10,7 +10,7 @@ from simple_registry.config.live_access import ReloadStatus
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
-from support.access import READONLY, READWRITE, binding, rules
+from support.access import READONLY, READWRITE, binding, decided_by, rules
 from support.documents import push_image
 from support.front import Front
 from support.stores import in_memory
@@ -38,14 +38,14 @@ def test_an_unknown_path_needs_no_credentials_to_be_unknown(memory_front):
 
 
 def test_credentials_are_asked_before_permission(make_front):
-    front = make_front(policy=Rules())
+    front = make_front(rules=decided_by(Rules()))
     assert front.get("/v2/team/app/tags/list", user=None).status == 401
     assert front.get("/v2/team/app/tags/list").status == 403
 
 
 def test_who_may_not_gets_the_same_bytes_whether_the_thing_exists_or_not(make_front):
     rules = Rules(("admin", "*", "*", "*"))
-    front = make_front(users=["eve"], policy=rules)
+    front = make_front(rules=decided_by(rules, users=["eve"]))
     push_image(front, "team/app", "v1")
     digest = front.push_blob("team/app", b"secret")
     absent = digest_of(b"absent")
@@ -62,7 +62,7 @@ def test_who_may_not_gets_the_same_bytes_whether_the_thing_exists_or_not(make_fr
 
 
 def test_a_refusal_by_the_policy_changes_nothing(make_front):
-    front = make_front(users=["eve"], policy=Rules(("admin", "*", "*", "*")))
+    front = make_front(rules=decided_by(Rules(("admin", "*", "*", "*")), users=["eve"]))
     data = push_image(front, "team/app", "v1")
     location = front.open_session("team/app")
     digest = digest_of(b"{}")
@@ -84,7 +84,7 @@ def test_a_refusal_by_the_policy_changes_nothing(make_front):
 
 def test_the_policy_is_asked_for_what_the_endpoint_declares(make_front):
     rules = Rules(("*", "*", "*", "*"))
-    front = make_front(policy=rules)
+    front = make_front(rules=decided_by(rules))
     asked = {
         ("GET", "/v2/team/app/manifests/v1"): ("admin", "GET", "manifests", "team/app:v1"),
         ("HEAD", "/v2/team/app/manifests/v1"): ("admin", "HEAD", "manifests", "team/app:v1"),
@@ -102,7 +102,7 @@ def test_the_policy_is_asked_for_what_the_endpoint_declares(make_front):
 
 
 def test_logging_in_needs_no_permission(make_front):
-    assert make_front(policy=Rules()).get("/v2/").status == 200
+    assert make_front(rules=decided_by(Rules())).get("/v2/").status == 200
 
 
 def test_who_is_anonymous_and_may_not_is_asked_who_they_are(make_front):

@@ -1,12 +1,15 @@
 """Rules to give to an application: users, roles, bindings and tokens, in one line each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import bcrypt
 
+from simple_registry.access.caller import Identity
 from simple_registry.access.issuers import TrustedIssuer
 from simple_registry.access.limits import parse_limit
-from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.policy import Allowed, BindingPolicy, Policy
 from simple_registry.access.roles import Binding, BoundRole, Role, User, parse_resources, parse_verbs
 from simple_registry.access.rules import AccessRules, administrator_binding
 from simple_registry.access.scopes import ScopePattern
@@ -64,3 +67,19 @@ def rules(
         tokens={token.value_hash: token for token in tokens},
         issuers=tuple(issuers),
     )
+
+
+def decided_by(policy: Policy, *, users: Iterable[str] = ()) -> AccessRules:
+    """Return rules with a policy that only decides; listings ask for the same decisions."""
+    return replace(rules(users=users), policy=_Deciding(policy))  # type: ignore[arg-type]
+
+
+class _Deciding:
+    def __init__(self, policy: Policy) -> None:
+        self.decide = policy.decide
+
+    def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
+        return lambda scope: isinstance(self.decide(identity, Permission(verb, resource, scope)), Allowed)
+
+    def reach_below(self, _identity: Identity, _verb: str, _resource: Resource) -> Callable[[str], bool]:
+        return lambda _beginning: True

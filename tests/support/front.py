@@ -7,15 +7,12 @@ another length than it announces.
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from simple_registry.access.caller import Identity
-from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.policy import Allowed, Policy
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed_tokens import GivenKey
 from simple_registry.application import Application
@@ -178,19 +175,17 @@ class Front:
         clock: SettableClock,
         settings: Settings | None = None,
         *,
-        users: Iterable[str] = (),
-        policy: Policy | None = None,
         rules: AccessRules | None = None,
         sessions: Iterator[str] | None = None,
         audit: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
-        """Serve `kept`; `rules` say who may what: without them the administrator everything, or what `policy` says.
+        """Serve `kept` by these rules; without any, the administrator has every permission.
 
-        Further `users` have the administrator's password; `sessions` gives ids to uploads; `audit` takes lines.
+        `sessions` yields the ids of uploads; `audit` receives the lines of the audit log.
         """
         self.kept = kept
         self.clock = clock
-        self.access = SettableAccess(rules or _simple_rules(users, policy))
+        self.access = SettableAccess(rules or rules_of())
         self._loop = asyncio.new_event_loop()
         external = ExternalTokens(IssuerKeys(_NoNetwork(), clock), clock)
         settings, measures = settings or Settings(), Measures(Processes(LAYOUT, 1))
@@ -344,21 +339,3 @@ async def _chunks(body: Content) -> AsyncIterator[bytes]:
     else:
         async for chunk in body:
             yield chunk
-
-
-def _simple_rules(users: Iterable[str], policy: Policy | None) -> AccessRules:
-    known = rules_of(users=users)
-    return known if policy is None else replace(known, policy=_Deciding(policy))  # type: ignore[arg-type]
-
-
-class _Deciding:
-    """A policy that only decides, with the question for listings asked of the same decision."""
-
-    def __init__(self, policy: Policy) -> None:
-        self.decide = policy.decide
-
-    def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
-        return lambda scope: isinstance(self.decide(identity, Permission(verb, resource, scope)), Allowed)
-
-    def reach_below(self, _identity: Identity, _verb: str, _resource: Resource) -> Callable[[str], bool]:
-        return lambda _beginning: True

@@ -6,7 +6,7 @@ import pytest
 
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.faults import StorageFault
-from support.access import READONLY, binding, rules
+from support.access import READONLY, binding, decided_by, rules
 from support.documents import push_image, push_tags
 from support.front import Front
 from support.stores import in_memory
@@ -99,7 +99,7 @@ def test_the_catalog_shows_only_what_may_be_pulled_and_pages_stay_full(make_fron
             hidden = identity.name == "eve" and permission.scope.startswith("secret")
             return Refused(lambda: "hidden") if hidden else Allowed("yes")
 
-    front = make_front(users=["eve"], policy=Public())
+    front = make_front(rules=decided_by(Public(), users=["eve"]))
     for name in ("a", "secret", "secret/a", "z"):
         push_image(front, name, "v1")
     assert front.get("/v2/_catalog", user="eve").json == {"repositories": ["a", "z"]}

@@ -7,6 +7,7 @@ import pytest
 from simple_registry.access.policy import Allowed, Refused
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
+from support.access import decided_by
 from support.documents import CONFIG_TYPE, EMPTY_TYPE, descriptor, encode, image, index, push_image, push_tags
 
 OCI, OCI_INDEX = media_types.OCI_IMAGE_MANIFEST, media_types.OCI_IMAGE_INDEX
@@ -133,7 +134,7 @@ def test_only_tags_that_may_be_pulled_are_listed_and_pages_stay_full(make_front)
             hidden = identity.name == "eve" and ":" in permission.scope and ":v" not in permission.scope
             return Refused(lambda: "hidden") if hidden else Allowed("yes")
 
-    front = make_front(users=["eve"], policy=OnlyVersions())
+    front = make_front(rules=decided_by(OnlyVersions(), users=["eve"]))
     push_tags(front, "team/app", TAGS)
     assert front.get("/v2/team/app/tags/list", user="eve").json["tags"] == ["v1", "v10", "v2"]
     page = front.get("/v2/team/app/tags/list?n=2", user="eve")

@@ -13,7 +13,7 @@ from simple_registry.config.values import MAX_TAGS
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import manifests
-from support.access import binding, rules
+from support.access import binding, decided_by, rules
 from support.content import Streamed
 from support.documents import (
     CONFIG,
@@ -214,7 +214,7 @@ def test_a_tag_that_may_not_be_pushed_refuses_all_of_them(make_front):
         def decide(self, _identity, permission):
             return Refused(lambda: "no") if permission.scope.endswith(":latest") else Allowed("yes")
 
-    front = make_front(policy=OnlyVersions())
+    front = make_front(rules=decided_by(OnlyVersions()))
     front.push_blob("team/app", CONFIG)
     data = encode(image())
     with front.unchanged():
@@ -687,7 +687,7 @@ class _KeepsSecrets:
 def test_a_manifest_with_a_tag_that_may_not_go_stays_and_the_tag_is_not_named(make_front):
     everybody = make_front()
     data = push_tags(everybody, "team/app", ["secret-tag", "v1"])
-    everybody.access.rules = make_front(policy=_KeepsSecrets()).access.rules
+    everybody.access.rules = make_front(rules=decided_by(_KeepsSecrets())).access.rules
     with everybody.unchanged():
         reply = everybody.delete(f"/v2/team/app/manifests/{digest_of(data)}")
     assert (reply.status, reply.codes) == (403, ["DENIED"])
@@ -699,7 +699,7 @@ def test_a_tag_that_comes_while_its_manifest_is_deleted_is_asked_about_too(make_
     front = make_front()
     data = push_tags(front, "team/app", ["v1"])
     rows = front.kept.stores.rows.manifests
-    remove, allowed, keeping = rows.remove_manifest, front.access.rules, make_front(policy=_KeepsSecrets())
+    remove, allowed, keeping = rows.remove_manifest, front.access.rules, make_front(rules=decided_by(_KeepsSecrets()))
 
     async def push_then_remove(*arguments, **how):
         front.access.rules = allowed

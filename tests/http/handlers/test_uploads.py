@@ -9,7 +9,7 @@ from simple_registry.access.policy import Allowed, Refused
 from simple_registry.config.settings import Limits, Settings
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import session_turns
-from support.access import READWRITE, binding, rules
+from support.access import READWRITE, binding, decided_by, rules
 
 DATA = bytes(range(256)) * 8
 DIGEST = digest_of(DATA)
@@ -96,7 +96,7 @@ def test_a_session_belongs_to_who_opened_it(make_front):
         def decide(self, _identity, _permission):
             return Allowed("yes")
 
-    front = make_front(users=["eve"], policy=Everything())
+    front = make_front(rules=decided_by(Everything(), users=["eve"]))
     location = front.open_session("team/app")
     front.patch(location, body=DATA)
     with front.unchanged():
@@ -557,7 +557,7 @@ def test_a_source_that_may_not_be_read_looks_like_one_that_is_not_there(make_fro
                 return Refused(lambda: "hidden")
             return Allowed("yes")
 
-    front = make_front(users=["eve"], policy=Hidden())
+    front = make_front(rules=decided_by(Hidden(), users=["eve"]))
     front.push_blob("team/hidden", DATA)
     refused = mount(front, source=source, user="eve")
     absent = mount(front, source="team/none", user="eve")
@@ -573,7 +573,7 @@ def test_an_anonymous_mount_finds_a_source_behind_hidden_ones(make_front):
             hidden = identity.name == "eve" and permission.scope.startswith("a/")
             return Refused(lambda: "hidden") if hidden else Allowed("yes")
 
-    front = make_front(users=["eve"], policy=Hidden())
+    front = make_front(rules=decided_by(Hidden(), users=["eve"]))
     for repository in ("a/1", "a/2", "b/1"):
         front.push_blob(repository, DATA)
     assert mount(front, user="eve").status == 201
