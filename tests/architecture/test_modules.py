@@ -6,9 +6,14 @@ import pytest
 
 from support.sources import ROOT, modules
 
+CONTRACT = "tests/storage/contracts asks every adapter, tests/storage/sqlite/rows/test_statements.py every statement"
 EXEMPT = {
     "__main__": "one call, made by every end-to-end test",
     "upstream.protocols": "promises without code; tests/upstream asks the one client for them",
+    "storage.sqlite.rows.contents": CONTRACT,
+    "storage.sqlite.rows.repositories": CONTRACT,
+    "storage.sqlite.rows.sessions": CONTRACT,
+    "storage.sqlite.rows.tags": CONTRACT,
     "wire.shared": "promises without code, and one deadline; tests/wire asks the server for them",
     "storage.inspection": "promises without code; tests/storage/contracts asks every adapter for them",
     "storage.records": "values with one property; every test of a store asks for it",

@@ -1,11 +1,6 @@
 """How blobs are found; what they promise stands in the contracts."""
 
-from simple_registry.storage.sqlite.rows import blobs as blob_rows
 from storage.support import OTHER, REPOSITORY, blob_of, run, yes
-
-
-def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(blob_rows._FIND, blob_rows._HOLDERS, blob_rows._REMOVE, blob_rows._END_SESSION)
 
 
 def test_content_of_two_repositories_has_one_row(store, look):

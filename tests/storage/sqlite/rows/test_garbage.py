@@ -6,14 +6,9 @@ import threading
 from simple_registry.storage.records import ContentRemoved
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
-from simple_registry.storage.sqlite.rows import garbage as garbage_rows
 from storage.support import OTHER, REPOSITORY, blob_of, run, yes
 
 BLOB = blob_of(b"blob")
-
-
-def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(garbage_rows._PAGE, garbage_rows._FORGET)
 
 
 def test_no_push_in_any_process_finds_content_that_is_about_to_go(path, store, clock):

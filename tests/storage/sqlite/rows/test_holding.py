@@ -20,10 +20,6 @@ def unheld(connection):
     return connection.execute("SELECT unheld_since FROM blobs").fetchall()
 
 
-def test_statements_follow_indexes(assert_indexed):
-    assert_indexed(holding._RELEASE)
-
-
 def test_holding_makes_the_rows_that_a_holder_needs(connection):
     holding.hold(connection, "a", BLOB)
     holding.hold(connection, "a", BLOB)

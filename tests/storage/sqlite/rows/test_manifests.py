@@ -9,19 +9,6 @@ from simple_registry.storage.sqlite.rows.manifests import _referrer
 from storage.support import REPOSITORY, manifest_of, run, yes
 
 
-def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(
-        manifest_rows._FIND,
-        manifest_rows._DROP_CHILDREN,
-        manifest_rows._EXISTS,
-        manifest_rows._TAGS,
-        manifest_rows._REMOVE,
-        manifest_rows._ALL_REFERRERS,
-        manifest_rows._REFERRERS_BY_TYPE,
-        manifest_rows._FIND_PARTS,
-    )
-
-
 def test_referrers_are_found_by_their_subject(plan):
     for sql in (manifest_rows._ALL_REFERRERS, manifest_rows._REFERRERS_BY_TYPE):
         assert "subject=?" in plan(sql)[0]

@@ -4,21 +4,7 @@ import pytest
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.records import TokenRow
-from simple_registry.storage.sqlite.rows import tokens as token_rows
 from storage.support import run
-
-
-def test_queries_follow_indexes(assert_indexed):
-    assert_indexed(
-        token_rows._FIND,
-        token_rows._FIND_BY_ID,
-        token_rows._PAGE,
-        token_rows._PAGE_OF_OWNER,
-        token_rows._COUNT_OF_OWNER,
-        token_rows._REMOVE,
-        token_rows._TOUCH,
-        token_rows._REMOVE_EXPIRED,
-    )
 
 
 def test_two_tokens_with_one_secret_are_refused(store):

@@ -1,0 +1,31 @@
+"""Every statement on rows follows an index: its cost depends on what it returns, not on what is stored."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pytest
+
+from simple_registry.storage.sqlite import rows
+
+EXEMPT = {
+    "garbage._LATER": "two searches, combined in one row",
+    "sessions._COUNT": "the sessions are limited in number",
+    "tokens._OWNERS": "the collector asks for all of them, once a round",
+}
+STATEMENTS = {
+    f"{module.name}.{name}": text
+    for module in iter_modules(rows.__path__)
+    for name, text in vars(import_module(f"{rows.__name__}.{module.name}")).items()
+    if isinstance(text, str) and text.split()[:1] in (["SELECT"], ["UPDATE"], ["DELETE"], ["WITH"])
+}
+
+
+@pytest.mark.parametrize("name", sorted(STATEMENTS.keys() - EXEMPT.keys()))
+def test_a_statement_follows_an_index(name, assert_indexed):
+    assert_indexed(STATEMENTS[name])
+
+
+@pytest.mark.parametrize("name", sorted(EXEMPT))
+def test_an_exemption_is_still_needed(name, assert_indexed):
+    with pytest.raises(AssertionError):
+        assert_indexed(STATEMENTS[name])
