@@ -440,7 +440,7 @@ def test_what_waits_is_bounded_and_nothing_is_left_over(play):
         await asyncio.gather(*storm)
         await asyncio.sleep(MAX_WAIT + MAX_DELAY)
         worker = world.workers[0]
-        assert (len(worker._queue), worker._delayed, worker._asked, worker._timer) == (0, [], {}, None)
+        assert (len(worker._queue), worker._delayed, worker._pending, worker._timer) == (0, [], {}, None)
         assert worker._idle == THREADS
 
     play(scenario)

@@ -1,1 +1,1 @@
-"""How callers prove who they are."""
+"""Authentication: from credentials to callers."""

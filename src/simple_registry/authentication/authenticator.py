@@ -1,15 +1,15 @@
-"""Who is calling: from an `Authorization` header to a caller.
+"""Authentication: from an `Authorization` header to a caller.
 
-    Basic   name + password        a user's password, or any token below in its place
-    Bearer  a static token         of a `Token` document
-            an issued token        of the database; revoked is gone
-            our signed token       derived from one of these, or from an anonymous call; its proof is asked again
-            a trusted issuer's     of a `TokenIssuer` document
+    Basic   name + password     a user's password, or any token below in its place
+    Bearer  static token        of a `Token` document
+            issued token        of the database, until it is revoked
+            signed token        derived from one of these, or from an anonymous call; its proof is checked again
+            external token      of the issuer of a `TokenIssuer` document
 
-Whatever is derived is proved again at every request against the rules of that moment: a removed user, a changed
-password, a revoked token and an issuer that is no longer trusted end it at once. An issued token that was made with a
-password ends with that password too. An expired credential is marked as such for a day, and refused afterwards;
-`dispatch` and the handlers of uploads know the one thing that it is still good for.
+The proof of a signed token is checked at every request against the rules of that moment: removing the user, changing
+the password, revoking the token and no longer trusting the issuer end it at once. An issued token that was made with a
+password ends with that password too. Expired credentials give a caller that is marked as expired for a day, and are
+rejected afterwards; `dispatch` and the handlers of uploads know the one thing that such a caller may still do.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from simple_registry.oci.errors import Unauthorized
 from simple_registry.operations.tokens import TokenRow, Tokens
 
 MAX_NAME = 255
-"""Characters of a name in Basic credentials; longer ones are nobody's."""
+"""Characters of a user's name in Basic credentials."""
 
 _JWT_DOTS = 2
 
@@ -57,7 +57,7 @@ class Authenticator:
         external: ExternalTokens,
         clock: Clock,
     ) -> None:
-        """Believe what the current `rules` and the verifiers say."""
+        """Authenticate by the `rules` of each moment, with these verifiers."""
         self._rules = rules
         self._passwords = passwords
         self.recent = RecentLogins(clock)
@@ -68,16 +68,16 @@ class Authenticator:
         self._clock = clock
 
     async def authenticate(self, header: str | None, client: str) -> Caller:
-        """Return who sends this header from this address.
+        """Return the caller that sends this header from the address `client`.
 
         Raises: Unauthorized (InvalidToken for tokens), TooManyRequests.
         """
         rules = self._rules()
         if header is None:
             return self._anonymous(rules)
-        known = self.recent.find(header, rules)
-        if known is not None:
-            return known
+        cached = self.recent.find(header, rules)
+        if cached is not None:
+            return cached
         credentials = parse_authorization(header)
         if isinstance(credentials, BasicCredentials):
             caller = await self._log_in(rules, credentials, client)
@@ -90,7 +90,7 @@ class Authenticator:
         return self._judged(found)
 
     async def log_in(self, credentials: BasicCredentials, client: str) -> Caller:
-        """Return whom a name and a password, or a token in its place, prove. Two empty texts are no credentials.
+        """Return the caller of a name and a password, or a token in its place; two empty texts are an anonymous call.
 
         Raises: Unauthorized, TooManyRequests.
         """
@@ -104,15 +104,15 @@ class Authenticator:
         try:
             caller = await self._of_token(rules, credentials.password)
         except InvalidToken:
-            caller = None  # refused below, without saying more
+            caller = None  # rejected below, as a wrong password is
         if caller is None:
             return await self._of_password(rules, credentials, client)
         if caller.proof.source is not Source.EXTERNAL and caller.identity.name != credentials.name:
-            raise WrongCredentials(note=f"a token of somebody else than {credentials.name[:64]!r}")
+            raise WrongCredentials(note=f"a token of another user than {credentials.name[:64]!r}")
         return self._judged(caller)
 
     async def refresh(self, token: str) -> Caller:
-        """Return whom a refresh token speaks of.
+        """Return the caller of a refresh token.
 
         Raises: InvalidToken.
         """
@@ -126,7 +126,7 @@ class Authenticator:
 
     async def _of_password(self, rules: AccessRules, credentials: BasicCredentials, client: str) -> Caller:
         if is_like_token(credentials.password):
-            # No guess at a password, so it costs no hash; a robot that goes on sending one harms no one.
+            # Not a guess at a password, so it costs no hash: a robot with a revoked token must not slow other logins.
             raise WrongCredentials(note="an unknown or revoked token in the place of a password")
         user = rules.users.get(credentials.name)
         stored = user.password_hash if user else None
@@ -136,7 +136,7 @@ class Authenticator:
         return Caller(_identity(rules, credentials.name), proof)
 
     async def _of_token(self, rules: AccessRules, text: str) -> Caller | None:
-        """Return whom a token speaks of; `None` when it is none that anybody here could have given out."""
+        """Return the caller of a token; `None` for an unknown or revoked one, and for text in the form of none."""
         hashed = token_hash(text)
         if hashed in rules.tokens:
             return _static(rules, Proof(Source.STATIC_TOKEN, hashed.hex()))
@@ -163,13 +163,13 @@ class Authenticator:
         else:
             proved = await self._prove(rules, claims.proof, claims.subject)
         if proved.identity.name != claims.subject:
-            raise InvalidToken(note="the token's user is no longer who proved it")
+            raise InvalidToken(note="the proof is now that of another user than the token's")
         limits = proved.limits if limit is None else (*proved.limits, limit)
         expires = min(claims.expires, proved.expires or claims.expires)
         return replace(proved, limits=limits, expires=expires, derived=kind is TokenKind.ACCESS, public=rules.anonymous)
 
     async def _prove(self, rules: AccessRules, proof: Proof, subject: str) -> Caller:
-        """Return whom a proof of `subject` still proves, under the rules of this moment.
+        """Return the caller that a proof of `subject` gives under these rules.
 
         Raises: InvalidToken.
         """
@@ -183,10 +183,10 @@ class Authenticator:
             case Source.ISSUED_TOKEN:
                 row = await self._tokens.get(proof.reference)
                 if row is None:
-                    raise InvalidToken(note="the token behind it was revoked")
+                    raise InvalidToken(note="the token that it was derived from was revoked")
                 return await self._issued(rules, row)
             case _:
-                raise InvalidToken(note="an external proof where none belongs")
+                raise InvalidToken(note="a token derived from an unexpected proof")
 
     async def _issued(self, rules: AccessRules, row: TokenRow) -> Caller:
         if row.fingerprint is not None and not rules.keeps_password(row.owner, row.fingerprint):
@@ -237,7 +237,7 @@ def _static(rules: AccessRules, proof: Proof) -> Caller:
     except ValueError:
         token = None
     if token is None:
-        raise InvalidToken(note="the token behind it is gone from the configuration")
+        raise InvalidToken(note="the token that it was derived from is not configured any more")
     limits = () if token.limit is None else (token.limit,)
     identity = _identity(rules, token.username)
     return Caller(identity, proof, limits, token.expires_at, public=rules.anonymous, credential=token.name)

@@ -1,4 +1,4 @@
-"""The limits of issued tokens: patterns that clients made, compiled in a thread and kept for the next request."""
+"""The limits of issued tokens: patterns of clients, compiled in a thread, with a cache."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from simple_registry.bounded_cache import BoundedCache
 from simple_registry.operations.tokens import TokenRow
 
 CAPACITY = 32 * 1024 * 1024
-"""Bytes of the limits that each process keeps, each pattern counted with all that it may come to take."""
+"""Bytes of the limits that a process caches, each pattern counted with the most that it may take."""
 
 
 class IssuedLimits:
     """Limits by the ids of their tokens."""
 
     def __init__(self) -> None:
-        """Keep none yet."""
+        """Begin with an empty cache."""
         self._kept: BoundedCache[str, tuple[Sequence[str], Limit]] = BoundedCache(CAPACITY)
 
     async def find(self, row: TokenRow) -> Limit | None:
-        """Return what a token is limited to; `None` when it is not.
+        """Return the limit of a token, or `None` for one without.
 
-        Raises: GrantInvalid, for one that an earlier version issued and that this one would not.
+        Raises: GrantInvalid, for a token of an earlier version that this one would not issue.
         """
         if row.scopes is None:
             return None

@@ -1,14 +1,13 @@
-"""The keys of trusted issuers, kept at hand.
+"""The keys of trusted issuers, refreshed in the background.
 
     PEM    as configured
-    file   read again when it changed, looked at once a second
-    URL    kept ten minutes; fetched early for a `kid` that nobody knows, but at most once a minute, whoever sends what
+    file   checked once a second, read again when it changed
+    URL    cached for ten minutes; fetched early for an unknown `kid`, but at most once a minute, whatever clients send
 
-    asked, and it answers       its answer counts: a key that is gone from it, be it the last one, is withdrawn
-    it cannot be asked          the keys of its last answer stay in use for a day, and show as stale
+    a source that answers       its answer counts: a key that is no longer in it, even the last one, is withdrawn
+    a source that fails         the keys of its last answer stay in use for a day, and are reported as stale
 
-It is asked in the background. A token waits only where none of the keys at hand can be its own, and then for one fetch
-together with all others that do.
+A token waits only if no cached key can be its own, and then for one fetch together with all others that wait.
 """
 
 import asyncio
@@ -30,13 +29,13 @@ from simple_registry.upstream.protocols import DocumentFetcher, UpstreamFault
 logger = logging.getLogger("simple_registry")
 
 FRESH = 600.0
-"""Seconds for which fetched keys are used without asking again."""
+"""Seconds for which fetched keys are used without another fetch."""
 
 STALE = 24 * 3600.0
-"""Seconds for which keys are used when the file or the issuer that they came from cannot be asked."""
+"""Seconds for which keys are used while their file or issuer fails."""
 
 INTERVAL = 60.0
-"""Least seconds between two fetches from one issuer."""
+"""Seconds between two fetches from one issuer, at least."""
 
 FILE_INTERVAL = 1.0
 MAX_FILE = 1024 * 1024
@@ -45,27 +44,27 @@ _NEVER = float("-inf")
 
 
 class IssuerKeysFault(Exception):
-    """No keys of an issuer can be had; the message is for the log."""
+    """There are no usable keys of an issuer; the message is for the log."""
 
 
 @dataclass(slots=True)
 class _Source:
-    """What is known of one place where keys come from. Times are monotonic."""
+    """The state of one source of keys. Times are monotonic."""
 
     answer: Jwks | None = None
     answered: float = _NEVER
     asked: float = _NEVER
     stamp: FileStamp | None = None
     fault: str | None = None
-    """Why it could not be asked the last time."""
+    """Why the last refresh failed."""
     asking: asyncio.Task[None] | None = None
 
     def keys(self, now: float) -> Sequence[PublicKey]:
-        """Return the keys that are good now."""
+        """Return the usable keys."""
         return self.answer.keys if self.answer is not None and now - self.answered < STALE else ()
 
     def is_due(self, place: Keys, kid: str | None, now: float) -> bool:
-        """Return whether it is time to ask, for a token that names the key `kid`."""
+        """Return whether a refresh is due, for a token that names the key `kid`."""
         match place:
             case KeysFromPem():
                 return now - self.asked >= FRESH
@@ -76,36 +75,38 @@ class _Source:
                 return not fresh and now - self.asked >= INTERVAL
 
     def knows(self, kid: str | None, now: float) -> bool:
-        """Return whether a token that names the key `kid` can be verified without asking."""
+        """Return whether a token that names the key `kid` can be verified without a refresh."""
         return any(kid is None or key.kid in (None, kid) for key in self.keys(now))
 
 
 class IssuerKeys:
-    """Finds keys. As long as an issuer's document stays the same, so does the sequence that is returned for it."""
+    """Finds keys. While the answer of an issuer stays the same, so does the sequence that is returned for it."""
 
     def __init__(self, fetcher: DocumentFetcher, clock: Clock) -> None:
-        """Fetch what the configuration names by URL with `fetcher`."""
+        """Fetch URLs with `fetcher`."""
         self._fetcher = fetcher
         self._clock = clock
         self._sources: dict[Keys, _Source] = {}
-        self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays the withdrawal of a key
+        self._thread = ThreadPoolExecutor(1, "looks")  # its own, so that no request delays the withdrawal of a key
 
     async def find(self, issuer: TrustedIssuer, kid: str | None) -> Sequence[PublicKey]:
-        """Return the keys of an issuer, asked for anew if none of them has the id `kid`.
+        """Return the keys of an issuer, refreshed first if none of them has the id `kid`.
 
         Raises: IssuerKeysFault.
         """
         source = self.look(issuer, kid)
         if source.asking is not None and not source.knows(kid, self._clock.monotonic()):
-            await asyncio.shield(source.asking)  # one caller who leaves does not take it from the others
+            await asyncio.shield(
+                source.asking
+            )  # shielded: a request that is cancelled must not cancel it for the others
         keys = source.keys(self._clock.monotonic())
         if not keys:
-            problem = source.fault or "there is none that verifies signatures"
-            raise IssuerKeysFault(f"no keys of TokenIssuer {issuer.name}: {problem}")
+            reason = source.fault or "there is none that verifies signatures"
+            raise IssuerKeysFault(f"no keys of TokenIssuer {issuer.name}: {reason}")
         return keys
 
     def look(self, issuer: TrustedIssuer, kid: str | None = None) -> _Source:
-        """Return what is known of an issuer's keys, and begin to ask for them in the background if it is time to."""
+        """Return the source of an issuer's keys, after starting a refresh in the background if one is due."""
         source = self._sources.setdefault(issuer.keys, _Source())
         now = self._clock.monotonic()
         if source.asking is None and source.is_due(issuer.keys, kid, now):
@@ -114,12 +115,12 @@ class IssuerKeys:
         return source
 
     def stale(self, issuers: Sequence[TrustedIssuer]) -> Sequence[str]:
-        """Return the names of the issuers whose keys could not be asked for the last time."""
+        """Return the names of the issuers whose last refresh failed."""
         sources = [(issuer.name, self._sources.get(issuer.keys)) for issuer in issuers]
         return [name for name, source in sources if source is not None and source.fault is not None]
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel the refreshes under way."""
         for source in self._sources.values():
             if source.asking is not None:
                 source.asking.cancel()
@@ -127,17 +128,17 @@ class IssuerKeys:
                     await source.asking
 
     def forget_others(self, issuers: Sequence[TrustedIssuer]) -> None:
-        """Drop what is known of issuers that are not configured any more."""
+        """Drop the keys of issuers that are not configured any more."""
         current = {issuer.keys for issuer in issuers}
         self._sources = {keys: source for keys, source in self._sources.items() if keys in current}
 
     async def _ask(self, issuer: TrustedIssuer, source: _Source) -> None:
-        """Ask once. Whatever comes of it, those who wait look at the source."""
+        """Refresh a source once. The result, or the fault, is in the source afterwards."""
         try:
             answer = await self._answer(issuer.keys, source)
         except (UpstreamFault, KeysInvalid, OSError) as error:
             _fail(issuer, source, (error.strerror if isinstance(error, OSError) else None) or str(error))
-        except Exception as defect:  # noqa: BLE001 (unseen, it would keep withdrawn keys in use)
+        except Exception as defect:  # noqa: BLE001 (if it were not reported, withdrawn keys would stay in use)
             _fail(issuer, source, f"an unexpected failure: {defect!r}", defect)
         else:
             source.fault = None
@@ -149,7 +150,7 @@ class IssuerKeys:
             source.asking = None
 
     async def _answer(self, place: Keys, source: _Source) -> Jwks | None:
-        """Return what a place says now, or `None` when that is what it said before.
+        """Return the present answer of a source, or `None` if a file has not changed.
 
         Raises: UpstreamFault, KeysInvalid, OSError.
         """
@@ -167,15 +168,15 @@ class IssuerKeys:
 
 
 class KeyRefresh:
-    """Asks for the keys of all issuers in time, so that requests do not have to, and faults show before they matter."""
+    """Refreshes the keys of all issuers in time, so that requests do not wait, and faults show before they matter."""
 
     def __init__(self, keys: IssuerKeys, issuers: Callable[[], Sequence[TrustedIssuer]]) -> None:
-        """Refresh the keys of those who are trusted at each moment."""
+        """Refresh the keys of the issuers that are trusted at each moment."""
         self._keys = keys
         self._issuers = issuers
 
     async def run(self) -> None:
-        """Look once a second until cancelled."""
+        """Check once a second until cancelled."""
         await repeat(self._look, FILE_INTERVAL, "looking at the keys of issuers", at_once=True)
 
     async def _look(self) -> None:

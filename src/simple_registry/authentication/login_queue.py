@@ -1,4 +1,4 @@
-"""Logins that wait to be verified: which is next, which gives way when there are too many, which waited too long."""
+"""The queue of logins to verify: which is next, which gives way when there are too many, which waited too long."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,28 +10,28 @@ from simple_registry.authentication.login_memory import PLACES_OF_PAIR
 from simple_registry.authentication.login_throttle import WEIGHT_OF_WIDE_NETWORK, Attempt, LoginThrottle, Rank
 
 MAX_WAITING = 256
-"""Attempts that wait at most."""
+"""Attempts in the queue."""
 
 MAX_WAIT = 10.0
-"""Seconds that an attempt waits at most."""
+"""Seconds that an attempt waits."""
 
 _T = TypeVar("_T")
 
 
 @dataclass(eq=False, slots=True)
 class Waiting(Generic[_T]):
-    """An attempt that waits, and what its owner attached to it."""
+    """An attempt in the queue, and what its owner attached to it."""
 
     attempt: Attempt
     attached: _T
     since: float = field(default=0.0, init=False)
     number: int = field(default=0, init=False)
     rank: Rank = field(default=(0, 0, 0, 0, 0), init=False)
-    """Of the moment in which it came; looking again at all of them for each that comes would cost too much."""
+    """As of its arrival: computing all of them again at each arrival would cost too much."""
 
 
 class LoginQueue(Generic[_T]):
-    """Attempts that wait, in the order in which they came."""
+    """Waiting attempts, in the order of arrival."""
 
     def __init__(self, throttle: LoginThrottle) -> None:
         """Ask `throttle` for ranks and places."""
@@ -40,11 +40,11 @@ class LoginQueue(Generic[_T]):
         self._numbers = count()
 
     def __len__(self) -> int:
-        """Return how many wait."""
+        """Return the number of waiting attempts."""
         return len(self._waiting)
 
     def add(self, waiting: Waiting[_T], now: float) -> Waiting[_T] | None:
-        """Let an attempt wait; return the one that gives way to it, which may be itself."""
+        """Add an attempt; return the one that gives way to it, which may be itself."""
         waiting.since, waiting.number, waiting.rank = now, next(self._numbers), self._throttle.rank(waiting.attempt)
         self._waiting.append(waiting)
         return self._remove(self._least()) if len(self._waiting) > MAX_WAITING else None
@@ -62,18 +62,19 @@ class LoginQueue(Generic[_T]):
         return late
 
     def _order(self, waiting: Waiting[_T]) -> tuple[Rank, int]:
-        """Return the order of an attempt: its rank, and of equal ones the first, or the last where some failed.
+        """Return the order of an attempt: its rank, then the first of equal ones, or the last where some failed.
 
-        A guesser has many waiting, and sends the next when one was answered: the last to come is not one of those.
+        A guesser has many attempts waiting, and sends the next when one was answered: the last to arrive is not one of
+        those.
         """
         attempt = waiting.attempt
         return self._throttle.rank(attempt), -waiting.number if self._throttle.failed(attempt) else waiting.number
 
     def _least(self) -> Waiting[_T]:
-        """Return the newest attempt of those of least use.
+        """Return the newest of the least useful attempts.
 
-        That is one of a user and network with more waiting than places, known there or not: those are guesses.
-        Otherwise it is one of the network, or wide network, that has most: failed or waiting ones.
+        These are of a user and network with more waiting attempts than places, known there or not: such are guesses.
+        Without any, they are of the network, or wide network, with most failed and waiting attempts.
         """
         pairs = Counter(each.attempt.of_pair for each in self._waiting)
         networks = Counter(each.attempt.of_network for each in self._waiting)

@@ -1,17 +1,17 @@
-"""How guessing passwords is slowed: which attempts go first, how many at once, and how long a wrong answer takes.
+"""The throttle of logins: which attempts go first, how many at once, and how long a wrong answer takes.
 
     begin ──► right     answered at once; the user is known from this network from now on
-      │  └──► wrong     counts; beyond the free ones the answer waits, up to 8 s, and its place with it
-      └─────► (none)    nothing was learnt, nothing counts
+      │  └──► wrong     counted; beyond the free failures the answer is delayed, up to 8 s, and keeps its place
+      └─────► (none)    without a result, nothing is counted
 
-A wrong password counts for the pair of user and network, for the network, and for the wide network around it. A pair
-has 4 places and a network 32: an attempt begins once it has one of each, and a wrong one keeps its places until it is
+A wrong password is counted for the pair of user and network, for the network, and for the wide network around it. A
+pair has 4 places and a network 32: an attempt begins once it has one of each, and a wrong one keeps them until it is
 answered. So guesses are few, and a right password among them waits for a place, but is not refused.
 
-When more attempts wait than can be verified, `rank` says which go first: credentials that were right within the day;
-then users who logged in from this network within days; then those from networks with the fewest failures and places
-taken, or an eighth of the failures of the wide network where that is more. The counts
-are shared by all workers. docs/adr/0023-guessing-waits.md has the reasons.
+When more attempts wait than can be verified, `rank` orders them: credentials that were right within the day; then users
+that logged in from this network within days; then by the failures and taken places of the network, or an eighth of the
+failures of the wide network where that is more. All workers share the counts. docs/adr/0023-guessing-waits.md has the
+reasons.
 """
 
 import logging
@@ -24,33 +24,33 @@ from simple_registry.clock import Clock
 from simple_registry.networks import network_of, wide_network_of
 
 FREE_FAILURES = 5
-"""From this many wrong passwords of a pair on, the answer waits; people mistype."""
+"""The first wrong password of a pair whose answer is delayed; users mistype."""
 
 FREE_FAILURES_OF_NETWORK = 50
-"""Likewise of a network, over all users; many people may share one."""
+"""The same of a network, over all users: many may share one."""
 
 MAX_DELAY = 8.0
-"""Seconds that a wrong answer waits at most."""
+"""Seconds by which a wrong answer is delayed."""
 
 FORGET_AFTER = 900.0
-"""Seconds without a failure after which all of them are forgotten."""
+"""Seconds without a failure after which a count is 0 again."""
 
 WEIGHT_OF_WIDE_NETWORK = 1 / 8
-"""What a failure of a wide network weighs beside one of the network.
+"""The weight of a failure of a wide network beside one of the network.
 
-Otherwise a party with a whole IPv6 /48 would be new 65,536 times. An IPv4 /24 has many parties, so it is small.
+Without it, a party with a whole IPv6 /48 would have 65,536 networks. An IPv4 /24 has many parties, so it is small.
 """
 
 KNOWN_DAYS = 30
 """Days for which a user is known from where a login succeeded."""
 
 MAX_CHECK = 30.0
-"""Seconds after which the place of an attempt is free, whatever became of its worker."""
+"""Seconds after which the place of an attempt is free, even if its worker has died."""
 
 DAY = 24 * 3600
 
 _LAST, _COUNT, _PLACES = 0, 1, 2
-"""What the numbers of a row are: when it last failed, how often it did, until when each place is taken."""
+"""The numbers of a row: the time of the last failure, the count, and until when each place is taken."""
 
 logger = logging.getLogger("simple_registry")
 
@@ -60,10 +60,7 @@ Rank = tuple[int, float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A login that is to be verified, and the keys under which it counts.
-
-    `trusted` ones have credentials that were right within the day.
-    """
+    """A login to verify, and the keys of its counts; `trusted` if its credentials were right within the day."""
 
     client: str
     user: str
@@ -83,7 +80,7 @@ class _Tally:
         self._places = range(_PLACES, _PLACES + places)
 
     def count(self, key: bytes, now: float) -> int:
-        """Return the failures that are not forgotten."""
+        """Return the recent failures."""
         row = self._table.find(key)
         return 0 if row is None or now - row[_LAST] > FORGET_AFTER else int(row[_COUNT])
 
@@ -100,12 +97,12 @@ class _Tally:
     def begin(self, key: bytes, now: float) -> None:
         """Take a place."""
         row = self._table.take(key)
-        row[_LAST] = row[_LAST] or now  # a row that is in use is not the oldest
+        row[_LAST] = row[_LAST] or now  # the table reuses the row with the oldest time: not one with a place in use
         at = min(self._places, key=row.__getitem__)
         row[at] = now + MAX_CHECK
 
     def end(self, key: bytes, begun: float, until: float) -> None:
-        """Free the place that was taken when the attempt had `begun`, at some moment."""
+        """Free the place of the attempt that had `begun` then, from `until` on."""
         row = self._table.find(key)
         if row is None:
             return
@@ -115,7 +112,7 @@ class _Tally:
                 return
 
     def fail(self, key: bytes, now: float) -> int:
-        """Count a failure; return which it is."""
+        """Count a failure; return the new count."""
         count = self.count(key, now) + 1
         row = self._table.take(key)
         row[_LAST], row[_COUNT] = now, count
@@ -127,7 +124,7 @@ class _Tally:
             row[_COUNT] = 0
 
     def delay(self, count: int) -> float:
-        """Return the seconds that the answer to the failure of this number waits."""
+        """Return the seconds by which the answer to the failure of this number is delayed."""
         return 0.0 if count < self._free else min(2.0 ** min(count - self._free, 16), MAX_DELAY)
 
 
@@ -135,7 +132,7 @@ class LoginThrottle:
     """Ranks attempts, and counts those that fail."""
 
     def __init__(self, memory: LoginMemory, clock: Clock, keep: Callable[[KnownLogin], None]) -> None:
-        """Count in `memory`; `keep` what is to be known after a restart."""
+        """Count in `memory`; `keep` writes a login for the next start."""
         self._memory = memory
         self._clock = clock
         self._keep = keep
@@ -144,13 +141,13 @@ class LoginThrottle:
         self._wide_networks = _Tally(memory.wide_networks)
 
     def attempt(self, client: str, user: str, *, trusted: bool = False) -> Attempt:
-        """Return a login of a user from an address."""
+        """Return the attempt of a user from an address."""
         network, mark = network_of(client), self._memory.mark
         wide = wide_network_of(client)
         return Attempt(client, user, network, trusted, mark(user, network), mark(network), mark(wide))
 
     def rank(self, attempt: Attempt) -> Rank:
-        """Return the place of an attempt in the order of those that wait."""
+        """Return the rank of an attempt among those that wait."""
         if attempt.trusted:
             return 0, 0, 0, 0, 0
         now = self._clock.monotonic()
@@ -166,7 +163,7 @@ class LoginThrottle:
         return self._networks.count(attempt.of_network, self._clock.monotonic()) > 0
 
     def may_begin(self, attempt: Attempt, full: set[bytes]) -> bool:
-        """Return whether the places that an attempt needs are free; `full` keeps what has none while many are asked."""
+        """Return whether the places that an attempt needs are free; `full` caches keys that have none."""
         if attempt.trusted:
             return True
         if self._has_no_room(self._networks, attempt.of_network, full) and not self._is_known(attempt):
@@ -186,7 +183,7 @@ class LoginThrottle:
         return now
 
     def end(self, attempt: Attempt, begun: float, *, right: bool | None) -> float:
-        """Count what came of an attempt, `None` for nothing; return the seconds that its answer waits."""
+        """Count the result of an attempt, if there is one; return the seconds by which its answer is delayed."""
         now = self._clock.monotonic()
         delay = self._fail(attempt, now) if right is False else 0.0
         self._pairs.end(attempt.of_pair, begun, now + delay)
@@ -202,12 +199,12 @@ class LoginThrottle:
         self._know(user, network, self._memory.mark(user, network))
 
     def is_throttled(self, client: str) -> bool:
-        """Return whether all wrong answers to an address wait."""
+        """Return whether all wrong answers to an address are delayed."""
         key = self._memory.mark(network_of(client))
         return self._networks.count(key, self._clock.monotonic()) >= FREE_FAILURES_OF_NETWORK
 
     def describe(self, attempt: Attempt) -> str:
-        """Return what was counted, for the log."""
+        """Return the counts, for the log."""
         now = self._clock.monotonic()
         return (
             f"throttled: {self._pairs.count(attempt.of_pair, now)} failed logins of {attempt.user[:64]!r} "

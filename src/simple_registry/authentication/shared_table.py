@@ -1,10 +1,11 @@
-"""Rows of numbers by key, in memory that all processes share: what one of them writes the others read.
+"""Rows of numbers by key, in memory that all processes share.
 
-    key ──► one of many places for four rows ──► the row with this key, or the one whose first number is least
+    key ──► a set of four rows ──► the row with this key, or the one whose first number is least
 
-It is mapped before the first fork, and never grows: a new key takes the row whose first number, a time, is the oldest.
-There is no lock. A row that two processes take at once, or that one reads while another writes it, may lose a count or
-be forgotten; whatever is kept here must bear that. Keys are keyed hashes, so no client can choose whose row it takes.
+The memory is mapped before the first fork, and never grows: a new key takes the row of its set whose first number, a
+time, is the oldest. There is no lock. A row that two processes take at once, or that one reads while another writes it,
+may lose a count or be lost; the users of a table must tolerate that. Keys are keyed hashes, so no client can choose a
+row.
 """
 
 import mmap
@@ -23,7 +24,7 @@ class SharedTable:
     """Rows of `width` numbers, all 0 at first."""
 
     def __init__(self, *, rows: int, width: int) -> None:
-        """Map room for `rows` rows. Memory is taken only for those that are used."""
+        """Map memory for `rows` rows; the kernel provides it only for rows in use."""
         self._places = rows // _WAYS
         self._width = width
         self._keys = mmap.mmap(-1, rows * KEY)
@@ -37,7 +38,7 @@ class SharedTable:
         return None
 
     def take(self, key: bytes) -> Row:
-        """Return the row of a key, taken from another one where it has none."""
+        """Return the row of a key, which may take that of another key."""
         found = self.find(key)
         if found is not None:
             return found
