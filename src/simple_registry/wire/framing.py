@@ -5,6 +5,7 @@ request. Nothing else completes a body: a connection that ends earlier leaves it
 """
 
 import re
+from enum import Enum, auto
 from typing import Protocol
 
 from simple_registry.wire.heads import RequestRefused
@@ -22,7 +23,10 @@ _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 class Framing(Protocol):
     """Finds the end of one body."""
 
-    complete: bool
+    @property
+    def complete(self) -> bool:
+        """Whether the last byte has arrived."""
+        ...
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the end of the body.
@@ -50,22 +54,36 @@ class Counted:
         return data, rest
 
 
-class Chunked:
-    """A body in chunks; its length is known when the last one has come.
+class _State(Enum):
+    """What a body in chunks continues with.
 
-    size line ──► data ──► line end ──► size line …   0 ──► trailer lines ──► empty line
+    SIZE ──► DATA ──► DATA_END ──► SIZE …      0 ──► TRAILERS ──► COMPLETE
     """
+
+    SIZE = auto()  # the line before a chunk
+    DATA = auto()
+    DATA_END = auto()  # the line end after a chunk
+    TRAILERS = auto()  # lines after the last chunk, until an empty one
+    COMPLETE = auto()
+
+
+class Chunked:
+    """A body in chunks; its length is known when the last one has come."""
 
     def __init__(self) -> None:
         """Expect the first size line."""
-        self.complete = False
+        self._state = _State.SIZE
         self._line = b""
         """The beginning of a line whose end has not arrived."""
         self._missing = 0
         """Bytes of the present chunk that have not arrived."""
-        self._in_data = False
-        self._trailers: int | None = None
-        """Bytes of trailer lines so far; `None` before the last chunk."""
+        self._line_room = MAX_CHUNK_LINE
+        """Bytes that the present line, or all trailer lines from here on, may have."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the last byte has arrived."""
+        return self._state is _State.COMPLETE
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the end of the body.
@@ -75,12 +93,14 @@ class Chunked:
         view = memoryview(data)
         pieces: list[memoryview] = []
         at = 0
-        while at < len(data) and not self.complete:
-            if self._missing:
+        while at < len(data) and self._state is not _State.COMPLETE:
+            if self._state is _State.DATA:
                 piece = view[at : at + self._missing]
                 pieces.append(piece)
                 at += len(piece)
                 self._missing -= len(piece)
+                if not self._missing:
+                    self._state = _State.DATA_END
             else:
                 at = self._read_line(data, at)
         # Chunks are put together: as an object each, small ones would take many times their size.
@@ -91,8 +111,7 @@ class Chunked:
         end = data.find(b"\n", at)
         stop = len(data) if end < 0 else end + 1
         line = self._line + data[at:stop]
-        limit = MAX_CHUNK_LINE if self._trailers is None else MAX_TRAILERS - self._trailers
-        if len(line) > limit:
+        if len(line) > self._line_room:
             raise RequestRefused(400, "the lines between chunks are too long")
         if end < 0:
             self._line = line
@@ -100,28 +119,33 @@ class Chunked:
         if not line.endswith(b"\r\n"):
             raise RequestRefused(400, "a line between chunks ends without a carriage return")
         self._line = b""
-        self._take_line(line[:-2], len(line))
+        self._state = self._state_after(line[:-2])
         return stop
 
-    def _take_line(self, line: bytes, size: int) -> None:
-        if self._in_data:
-            if line:
-                raise RequestRefused(400, "a chunk is longer than its size line says")
-            self._in_data = False
-        elif self._trailers is None:
+    def _state_after(self, line: bytes) -> _State:
+        """Return what follows a line.
+
+        Raises: RequestRefused for one that may not be here.
+        """
+        if self._state is _State.SIZE:
             match = _SIZE.fullmatch(line)
             if match is None:
                 raise RequestRefused(400, "the size of a chunk is malformed")
             self._missing = int(match[1], 16)
-            self._in_data = self._missing > 0
-            if not self._missing:
-                self._trailers = 0
-        elif line:
-            if _TRAILER.fullmatch(line) is None:
-                raise RequestRefused(400, "a trailer line is malformed")
-            self._trailers += size
-        else:
-            self.complete = True
+            if self._missing:
+                return _State.DATA
+            self._line_room = MAX_TRAILERS
+            return _State.TRAILERS
+        if self._state is _State.DATA_END:
+            if line:
+                raise RequestRefused(400, "a chunk is longer than its size line says")
+            return _State.SIZE
+        if not line:
+            return _State.COMPLETE
+        if _TRAILER.fullmatch(line) is None:
+            raise RequestRefused(400, "a trailer line is malformed")
+        self._line_room -= len(line) + len(b"\r\n")
+        return _State.TRAILERS
 
 
 def framing_of(length: int | None) -> Framing:
