@@ -1,4 +1,4 @@
-"""Answers from files: whole, in parts, cold, slow to be read, cut short, and in numbers."""
+"""Answers from files and streams: whole, in parts, cold, slow to be read, cut short, and in numbers."""
 
 import os
 import time
@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import pytest
 
 from simple_registry.content import LocalFile, Span
-from simple_registry.faults import ContentGone
+from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.wire.answers import Part, Parts, Unsent
 from simple_registry.wire.exchange import CannotSend, ClientGone
 from simple_registry.wire.files import OpenFile, OpenFiles
 from simple_registry.wire.limits import WireLimits
+from support.content import Streamed
 from support.wire import Answer, Application, get, read_all, read_answer, split
 
 MIB = 1024 * 1024
@@ -225,3 +226,46 @@ def test_files_do_not_count_as_memory(make_wire, tmp_path):
         sock.close()
     assert wire.application.unsent == []
     wire.until(lambda: wire.server.open_files == 0)
+
+
+# ---------------------------------------------------------------- streams
+
+
+def whole(content):
+    return Part(content, Span(0, content.size))
+
+
+def test_a_stream_is_sent_whole_and_the_connection_goes_on(wire, library):
+    content = Streamed(os.urandom(SIZE))
+    library.answers["/stream"] = Answer(200, whole(content))
+    with wire.connect() as sock:
+        for _ in range(2):
+            sock.sendall(get("/stream"))
+            assert read_answer(sock)[2] == content.data
+
+
+@pytest.mark.parametrize("fault", [None, StorageFault("stream content", "the test says no")])
+@pytest.mark.parametrize("before", [[], [b"begin"]], ids=["alone", "in parts"])
+def test_a_stream_that_breaks_off_is_cut_where_its_client_sees_it(wire, library, before, fault):
+    content = Streamed(bytes(SIZE), stop=MIB, fault=fault)
+    library.answers["/stream"] = in_parts(*before, whole(content), b"end")
+    with wire.connect() as sock:
+        sock.sendall(get("/stream") + get("/echo"))
+        _, headers, body = split(read_all(sock))
+    assert len(body) < int(headers["content-length"])
+    assert set(body.removeprefix(b"begin")) == {0}
+    assert isinstance(library.unsent[0], ClientGone)
+    assert library.unsent[0].begun
+    assert (wire.server.budget.held, content.closed) == (0, 1)
+
+
+def test_a_client_that_does_not_read_a_stream_is_given_up(make_wire):
+    wire = make_wire(WireLimits(progress_period=0.3, min_rate=1_000_000))
+    wire.server.application = wire.application = Library()
+    content = Streamed(bytes(50 * MIB))
+    wire.application.answers["/stream"] = Answer(200, whole(content))
+    with wire.connect() as sock:
+        sock.sendall(get("/stream"))
+        wire.until(lambda: wire.application.unsent)
+    assert isinstance(wire.application.unsent[0], ClientGone)
+    assert (wire.server.budget.held, content.closed) == (0, 1)
