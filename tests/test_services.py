@@ -52,7 +52,7 @@ def test_readiness_fails_with_the_stores(front, monkeypatch):
 def test_closed_services_hash_no_more_passwords(front):
     async def close_and_log_in():
         await front.services.close()
-        return front.services.password_threads.submit(asyncio.sleep, 0)
+        return front.services.authentication.threads.submit(asyncio.sleep, 0)
 
     with pytest.raises(RuntimeError):
         front.run(close_and_log_in())

@@ -74,9 +74,9 @@ class Application:
         origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
         dispatcher = Dispatcher(
             services.registry,
-            services.authenticator,
+            services.authentication.authenticator,
             Challenger(settings.web.challenge, origins),
-            ProxySigns(origins, services.logins, services.throttle),
+            ProxySigns(origins, services.authentication.logins, services.authentication.throttle),
             rules=services.trust.rules,
             clock=clock,
         )

@@ -66,7 +66,7 @@ def measure_services(measures: Measures, services: Services, dispatcher: Dispatc
     """Export rejected credentials, caches, keys of issuers, open uploads, and what the stores report of themselves."""
     measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_passwords, "password")
     measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_tokens, "token")
-    _measure_cache(measures, "logins", services.authenticator.recent)
+    _measure_cache(measures, "logins", services.authentication.authenticator.recent)
     _measure_cache(measures, "manifests", services.registry.manifests.cache)
     _measure_issuers(measures, services.trust)
     _measure_stores(measures, services.stores)

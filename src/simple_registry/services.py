@@ -17,7 +17,7 @@ from simple_registry.authentication.authenticator import Authenticator
 from simple_registry.authentication.external_tokens import ExternalTokens
 from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
 from simple_registry.authentication.login_throttle import LoginThrottle
-from simple_registry.authentication.password_verifier import PasswordVerifier
+from simple_registry.authentication.password_verifier import PasswordVerifier, Verify
 from simple_registry.authentication.token_service import TokenService
 from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
@@ -67,25 +67,37 @@ class Logins:
 
 
 @dataclass(frozen=True, slots=True)
+class Authentication:
+    """The parts that prove callers."""
+
+    authenticator: Authenticator
+    signer: TokenSigner
+    passwords: PasswordVerifier
+    threads: ThreadPoolExecutor
+    throttle: LoginThrottle
+    logins: LoginMemory
+
+    def close(self) -> None:
+        """Verify no more passwords."""
+        self.passwords.close()
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """The operations of a registry, and its authentication."""
 
     stores: Stores
     trust: Trust
+    authentication: Authentication
     registry: Registry
     garbage: Garbage
-    authenticator: Authenticator
-    passwords: PasswordVerifier
-    throttle: LoginThrottle
-    logins: LoginMemory
-    password_threads: ThreadPoolExecutor
 
     async def close(self) -> None:
         """Finish the writes under way and close the stores."""
         await self.trust.external.close()
         await self.registry.tokens.settle()
-        self.passwords.close()
-        self.password_threads.shutdown(wait=False, cancel_futures=True)
+        self.authentication.close()
         await self.stores.rows.close()
 
 
@@ -98,24 +110,11 @@ def build_services(
     logins: Logins,
     metrics: Callable[[], Awaitable[bytes]],
     new_session: Callable[[], str] = new_session_id,
+    verify: Verify = verify_password,
 ) -> Services:
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
-    signer = TokenSigner(trust.signing_keys)
-    tokens = build_tokens(stores, clock)
-    executor = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
-    throttle = LoginThrottle(logins.memory, clock, partial(_write_login, executor, logins.write))
-    passwords = PasswordVerifier(
-        verify=verify_password,
-        executor=executor,
-        threads=PASSWORD_THREADS,
-        clock=clock,
-        memory=logins.memory,
-        throttle=throttle,
-    )
-    authenticator = Authenticator(
-        trust.rules, passwords=passwords, tokens=tokens, signer=signer, external=trust.external, clock=clock
-    )
-    rows, limits = stores.rows, settings.limits
+    rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
+    authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = Uploads(
         rows.sessions,
         rows.blobs,
@@ -135,7 +134,9 @@ def build_services(
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
         tokens=tokens,
-        token_service=TokenService(authenticator, signer, clock, life=settings.web.token_timeout),
+        token_service=TokenService(
+            authentication.authenticator, authentication.signer, clock, life=settings.web.token_timeout
+        ),
         manifest_size=limits.manifest_size,
         tags_per_push=limits.tags_per_push,
         readiness=partial(_readiness, stores, trust),
@@ -152,9 +153,25 @@ def build_services(
         is_user=lambda name: trust.rules().identity(name) is not None,
         known=lambda name: trust.rules().knows(name),
     )
-    return Services(
-        stores, trust, registry, garbage, authenticator, passwords, throttle, logins.memory, password_threads=executor
+    return Services(stores, trust, authentication, registry, garbage)
+
+
+def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:
+    threads = ThreadPoolExecutor(PASSWORD_THREADS, thread_name_prefix="passwords")
+    throttle = LoginThrottle(logins.memory, clock, partial(_write_login, threads, logins.write))
+    passwords = PasswordVerifier(
+        verify=verify,
+        executor=threads,
+        threads=PASSWORD_THREADS,
+        clock=clock,
+        memory=logins.memory,
+        throttle=throttle,
     )
+    signer = TokenSigner(trust.signing_keys)
+    authenticator = Authenticator(
+        trust.rules, passwords=passwords, tokens=tokens, signer=signer, external=trust.external, clock=clock
+    )
+    return Authentication(authenticator, signer, passwords, threads, throttle, logins.memory)
 
 
 def build_tokens(stores: Stores, clock: Clock) -> Tokens:

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings as how, strategies as st
 
-from simple_registry import services
 from simple_registry.access.caller import Proof, Source
 from simple_registry.access.roles import User
 from simple_registry.access.signed_tokens import GivenKey, SignedClaims, TokenKind, TokenSigner
@@ -128,9 +127,9 @@ def test_a_token_of_nobodys_is_refused_as_a_wrong_password(world):
     assert world.get("/v2/", user="ada", password="srt_unknown").status == 401
 
 
-def test_text_that_looks_like_a_token_is_no_password(memory_front, monkeypatch):
+def test_text_that_looks_like_a_token_is_no_password(memory_front):
     memory_front.access.rules = everybody()
-    monkeypatch.setattr(memory_front.services.passwords, "_verify", lambda *_, **__: True)
+    memory_front.verify = lambda *_, **__: True
     for password, status in {"a.b.c": 200, "eyJ.b": 200, "eyJ.b.c": 401, "eyJhbGciOiJub25lIn0.e30.": 401}.items():
         assert memory_front.get("/v2/", user="ada", password=password).status == status
 
@@ -679,23 +678,23 @@ def test_an_expired_credential_is_not_exchanged_for_a_fresh_one(world, clock):
 
 
 @pytest.fixture
-def slow_hash(monkeypatch):
+def busy_front(memory_front):
+    memory_front.access.rules = everybody()
+    return memory_front
+
+
+@pytest.fixture
+def slow_hash(busy_front):
     """Passwords that take a while, and are counted."""
-    verify, asked = services.verify_password, []
+    verify, asked = busy_front.verify, []
 
     def slow(password, stored, **further):
         asked.append(password)
         time.sleep(0.02)
         return verify(password, stored, **further)
 
-    monkeypatch.setattr(services, "verify_password", slow)
+    busy_front.verify = slow
     return asked
-
-
-@pytest.fixture
-def busy_front(slow_hash, clock):
-    with Front(in_memory(clock), clock, rules=everybody()) as front:
-        yield front
 
 
 def patiently(front, *requests):

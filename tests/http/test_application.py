@@ -90,10 +90,10 @@ def test_empty_answers_say_that_they_are_empty(front):
 
 
 @pytest.fixture
-def logged(memory_front, monkeypatch):
+def logged(memory_front):
     """The lines of the access log."""
     lines = []
-    monkeypatch.setattr(memory_front.application.http, "_log", lines.append)
+    memory_front.log = lines.append
     return lines
 
 

@@ -178,7 +178,7 @@ def test_a_token_that_becomes_that_of_another_user_ends_the_request(make_front):
 
 def test_a_login_that_waited_counts_by_the_rules_of_its_end(memory_front, monkeypatch):
     memory_front.access.rules = BEFORE
-    authenticator = memory_front.services.authenticator
+    authenticator = memory_front.services.authentication.authenticator
     authenticate, calls = authenticator.authenticate, []
 
     async def slowly(header, client):

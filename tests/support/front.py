@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from simple_registry.access.passwords import verify_password
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed_tokens import GivenKey
 from simple_registry.application import Application
 from simple_registry.authentication.external_tokens import ExternalTokens
 from simple_registry.authentication.issuer_keys import IssuerKeys
 from simple_registry.authentication.login_memory import LoginMemory
+from simple_registry.authentication.password_verifier import Verify
 from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
 from simple_registry.content import ContentInterrupted
+from simple_registry.http.access_log import Write, write_record
 from simple_registry.metrics.measures import Measures
 from simple_registry.metrics.processes import Processes
 from simple_registry.metrics_wiring import LAYOUT
@@ -185,6 +188,10 @@ class Front:
         """
         self.kept = kept
         self.clock = clock
+        self.verify: Verify = verify_password
+        """Verifies passwords, until a test puts another function in its place."""
+        self.log: Write = write_record
+        """Writes lines of the access log, until a test does."""
         self.access = SettableAccess(rules or rules_of())
         self._loop = asyncio.new_event_loop()
         external = ExternalTokens(IssuerKeys(_NoNetwork(), clock), clock)
@@ -197,8 +204,14 @@ class Front:
             logins=Logins(LoginMemory()),
             metrics=measures.text,
             new_session=new_session_id if sessions is None else lambda: next(sessions),
+            verify=lambda password, stored, *, cost: self.verify(password, stored, cost=cost),
         )
-        self.application = Application(self.services, settings, clock, measures=measures, audit=audit)
+        self.application = Application(
+            self.services, settings, clock, measures=measures, audit=audit, log=self._write_log
+        )
+
+    def _write_log(self, fields: Mapping[str, object]) -> None:
+        self.log(fields)
 
     def __enter__(self) -> Self:
         return self
