@@ -15,8 +15,7 @@ from simple_registry.access.signed_tokens import GivenKey, SignedClaims, TokenKi
 from simple_registry.authentication import login_queue
 from simple_registry.authentication.credentials import ExpiredToken, InsufficientScope, InvalidToken, WrongCredentials
 from simple_registry.authentication.login_throttle import FREE_FAILURES, FREE_FAILURES_OF_NETWORK
-from simple_registry.config.settings import Settings, Web
-from simple_registry.http.challenges import ChallengeMode
+from simple_registry.config.settings import ChallengeMode, Settings, Web
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
 from support import issuing

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.config.configuration import Given, configuration_of, settings_of
 from simple_registry.config.load import read_documents
-from simple_registry.config.settings import AllowMissing, LogLevel, Settings, Tls, Web
+from simple_registry.config.settings import AllowMissing, ChallengeMode, LogLevel, Settings, Tls, Web
 from simple_registry.config.values import ConfigError, Secret, TcpAddress, UnixAddress
 
 

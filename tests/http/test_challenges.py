@@ -2,7 +2,6 @@
 
 import pytest
 
-from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.authentication.credentials import ExpiredToken, InsufficientScope, InvalidToken, LoginRequired
 from simple_registry.http.challenges import BASIC, Challenger
@@ -17,7 +16,7 @@ PULL_BEARER = f'{REALM},scope="repository:team/app:pull"'
 
 def challenge(mode, error=None, permission=None, *, anonymous, path="/v2/"):
     request = Request("GET", path, "", {}, None, "id", host="r.example:5000", secure=True)
-    challenger = Challenger(ChallengeMode(mode), Origins())
+    challenger = Challenger(mode, Origins())
     return challenger.challenge(request, error or Unauthorized(), permission, anonymous=anonymous)
 
 
@@ -59,7 +58,7 @@ def test_a_deletion_on_a_condition_needs_a_token_that_reads_too(name):
         ({name: "*"}, "repository:team/app:delete repository:team/app:pull"),
     ):
         request = Request("DELETE", "/v2/", "", headers, None, "id", host="r.example:5000", secure=True)
-        challenger = Challenger(ChallengeMode.BEARER, Origins())
+        challenger = Challenger("bearer", Origins())
         found = challenger.challenge(request, InsufficientScope(), delete, anonymous=False)
         assert found == f'{REALM},scope="{scope}",error="insufficient_scope"'
 
@@ -81,7 +80,7 @@ def test_the_token_endpoint_never_sends_clients_to_itself(mode):
 def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
     request = Request("POST", "/v2/team/app/blobs/uploads/", query, {}, None, "id", host="r.example", secure=True)
     permission = Permission("POST", Resource.BLOBS, "team/app")
-    challenger = Challenger(ChallengeMode.BEARER, Origins())
+    challenger = Challenger("bearer", Origins())
     assert f'scope="{scope}"' in challenger.challenge(request, Unauthorized(), permission, anonymous=False)
 
 
@@ -89,5 +88,5 @@ def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
 @pytest.mark.parametrize("host", ["", "r.example", "10.0.0.1:5000"])
 def test_nobody_is_sent_over_a_plain_connection_that_nothing_vouches_for(mode, host):
     request = Request("GET", "/v2/", "", {}, None, "id", host=host)
-    challenger = Challenger(ChallengeMode(mode), Origins())
+    challenger = Challenger(mode, Origins())
     assert challenger.challenge(request, InvalidToken(), PULL, anonymous=True) == BASIC

@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 
 from simple_registry import application
-from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.rules import AccessRules
 from simple_registry.backends import local
 from simple_registry.cli.first_run import first_administrator
@@ -28,7 +27,7 @@ from simple_registry.config.administrator import given_administrator
 from simple_registry.config.configuration import settings_of
 from simple_registry.config.followed import Followed
 from simple_registry.config.load import Configured, follow_documents
-from simple_registry.config.settings import Certificate, Settings, Tls
+from simple_registry.config.settings import Certificate, ChallengeMode, Settings, Tls
 from simple_registry.config.values import TcpAddress
 from simple_registry.metrics.processes import Processes
 from simple_registry.metrics_wiring import LAYOUT

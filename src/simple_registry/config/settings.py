@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.config.rows import NO_DEFAULT, Option, optional_section, rows_of, section, setting
 from simple_registry.config.shapes import PATH, ListOf, Text, word
 from simple_registry.config.values import (
@@ -43,6 +42,14 @@ class AllowMissing(StrEnum):
     NONE = "none"
     INDEXES = "indexes"
     ALL = "all"
+
+
+class ChallengeMode(StrEnum):
+    """The scheme of challenges; credentials of both are accepted in every mode."""
+
+    AUTO = "auto"
+    BASIC = "basic"
+    BEARER = "bearer"
 
 
 class LogFormat(StrEnum):

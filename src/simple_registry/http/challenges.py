@@ -8,7 +8,6 @@ podman remember the first for the whole session.
 
 from collections.abc import Sequence
 
-from simple_registry.access.challenge_mode import ChallengeMode
 from simple_registry.access.limits import scope_text
 from simple_registry.access.permission import Permission
 from simple_registry.authentication.credentials import InsufficientScope, InvalidToken
@@ -24,8 +23,8 @@ TOKEN_PATH = "/token"  # noqa: S105 (a path)
 class Challenger:
     """Writes challenges."""
 
-    def __init__(self, mode: ChallengeMode, origins: Origins) -> None:
-        """Write them in this mode, with realms on these origins."""
+    def __init__(self, mode: str, origins: Origins) -> None:
+        """Write them of one scheme, `basic` or `bearer`, or with `auto` of the one that fits; realms are on `origins`."""
         self._mode = mode
         self._origins = origins
 
@@ -34,10 +33,10 @@ class Challenger:
     ) -> str:
         """Return the challenge of a 401; `anonymous` is whether there is such a user."""
         origin = self._origins.origin(request)
-        if origin is None or self._mode is ChallengeMode.BASIC or request.path == TOKEN_PATH:
+        if origin is None or self._mode == "basic" or request.path == TOKEN_PATH:
             return BASIC
         of_token = isinstance(error, InvalidToken | InsufficientScope)
-        if self._mode is ChallengeMode.BEARER or anonymous or of_token:
+        if self._mode == "bearer" or anonymous or of_token:
             return _bearer(origin, request, error, permission)
         return BASIC
 
