@@ -5,7 +5,6 @@ import dataclasses
 
 import pytest
 
-from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import AllowMissing
 from simple_registry.faults import StorageFault
 from simple_registry.services import REQUIRED, Services
@@ -36,7 +35,7 @@ def test_ids_of_sessions_come_from_the_caller(front):
 
 def test_readiness_reports_rules_that_are_not_those_on_disk(front):
     assert front.services.registry.readiness()["configuration"] == "current"
-    front.access.status = ReloadStatus("a file does not load")
+    front.access.stale = "a file does not load"
     assert front.services.registry.readiness()["configuration"] == "stale"
 
 

@@ -108,7 +108,7 @@ def measure_access(measures: Measures, access: LiveAccess) -> None:
     """Export reloads of the access rules, and how often decisions came from the cache."""
     measures.watch(families.ACCESS_RELOADS, lambda: access.reloads, "done")
     measures.watch(families.ACCESS_RELOADS, lambda: access.failures, "failed")
-    measures.watch(families.ACCESS_STALE, lambda: not access.status.ok)
+    measures.watch(families.ACCESS_STALE, lambda: access.stale is not None)
     _measure_cache(measures, "decisions", Decisions(lambda: access.rules.policy))
 
 

@@ -184,7 +184,7 @@ def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:
     stores.rows.check()
     stores.content.check()
     return {
-        "configuration": "current" if trust.access.status.ok else "stale",
+        "configuration": "current" if trust.access.stale is None else "stale",
         "staleIssuers": trust.external.stale(trust.rules().issuers),
         "storage": stores.uploads.condition(),
     }

@@ -115,5 +115,5 @@ def test_a_changed_secret_is_told_without_being_shown(make, caplog):
 def test_a_setting_that_is_wrong_lets_no_rule_take_effect(make):
     parent = make(USER + configuration("{dataDir: a}"))
     parent.write("kind: User\nmetadata: {name: alice}\n---\n" + configuration("{limits: {sessions: none}}"))
-    assert "spec.limits.sessions is wrong" in parent.configured.documents.problem
+    assert "spec.limits.sessions is wrong" in parent.configured.documents.stale
     assert set(parent.configured.documents.value.rules.users) == {"bob"}

@@ -41,10 +41,10 @@ def test_files_are_loaded_once_and_again_only_when_they_change():
     files = Files()
     followed = files.followed()
     assert looks(followed, 3) == [Look.NOTHING] * 3
-    assert (followed.value, followed.problem, files.loads) == ("old", None, 1)
+    assert (followed.value, followed.stale, files.loads) == ("old", None, 1)
     files.become("new")
     assert looks(followed, 4) == [Look.NOTHING, Look.TAKEN, Look.NOTHING, Look.NOTHING]
-    assert (followed.value, followed.problem, files.loads) == ("new", None, 2)
+    assert (followed.value, followed.stale, files.loads) == ("new", None, 2)
 
 
 def test_what_changes_from_look_to_look_is_not_loaded():
@@ -82,9 +82,9 @@ def test_files_that_change_at_each_look_are_a_problem_until_they_rest():
         files.become("half")
         last = followed.look()
     assert last is Look.REFUSED
-    assert (followed.value, followed.problem) == ("old", "the files change all the time")
+    assert (followed.value, followed.stale) == ("old", "the files change all the time")
     assert followed.look() is Look.TAKEN
-    assert (followed.value, followed.problem) == ("half", None)
+    assert (followed.value, followed.stale) == ("half", None)
 
 
 def test_files_that_change_at_each_load_are_refused_at_the_start():
@@ -100,12 +100,12 @@ def test_what_is_unfinished_is_not_loaded_until_it_is_finished():
     files.become("half")
     reasons.append("a.yaml: it is open")
     assert looks(followed, 4) == [Look.NOTHING, Look.REFUSED, Look.NOTHING, Look.NOTHING]
-    assert (followed.value, followed.problem, files.loads) == ("old", "a.yaml: it is open", 1)
+    assert (followed.value, followed.stale, files.loads) == ("old", "a.yaml: it is open", 1)
     with pytest.raises(ConfigError, match="it is open"):
         Followed(files.load, lambda: files.state, followed.value, unfinished=followed.unfinished)
     reasons.clear()
     assert followed.look() is Look.TAKEN
-    assert (followed.value, followed.problem) == ("half", None)
+    assert (followed.value, followed.stale) == ("half", None)
 
 
 def test_a_writer_that_took_long_is_not_taken_for_files_that_change_all_the_time():
@@ -116,7 +116,7 @@ def test_a_writer_that_took_long_is_not_taken_for_files_that_change_all_the_time
     files.become("whole")
     reasons.append(None)
     assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
-    assert (followed.value, followed.problem) == ("whole", None)
+    assert (followed.value, followed.stale) == ("whole", None)
 
 
 def test_files_that_do_not_load_are_refused_at_the_start():
@@ -131,10 +131,10 @@ def test_files_that_do_not_load_keep_the_old_value_and_say_why():
     followed = files.followed()
     files.become(ConfigError("a.yaml:1: wrong"))
     assert looks(followed, 3) == [Look.NOTHING, Look.REFUSED, Look.NOTHING]
-    assert (followed.value, followed.problem) == ("old", "a.yaml:1: wrong")
+    assert (followed.value, followed.stale) == ("old", "a.yaml:1: wrong")
     files.become("new")
     assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
-    assert (followed.value, followed.problem) == ("new", None)
+    assert (followed.value, followed.stale) == ("new", None)
 
 
 def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed():
@@ -144,7 +144,7 @@ def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed
     looks(followed, 2)
     files.content = "new"
     assert looks(followed, LOOKS_TO_RETRY) == [Look.NOTHING] * (LOOKS_TO_RETRY - 1) + [Look.TAKEN]
-    assert (followed.value, followed.problem, files.loads) == ("new", None, 3)
+    assert (followed.value, followed.stale, files.loads) == ("new", None, 3)
     looks(followed, 2 * LOOKS_TO_RETRY)
     assert files.loads == 3
 
@@ -161,8 +161,8 @@ def test_a_defect_of_ours_keeps_the_old_value_and_is_logged_with_its_traceback(m
     monkeypatch.setattr(followed, f"_{fails}", defect)
     assert looks(followed, 2)[-1] is Look.REFUSED
     assert followed.value == "old"
-    assert "see the log" in followed.problem
+    assert "see the log" in followed.stale
     assert "RuntimeError: a defect" in caplog.text
     monkeypatch.undo()
     looks(followed, LOOKS_TO_RETRY)
-    assert (followed.value, followed.problem) == ("new", None)
+    assert (followed.value, followed.stale) == ("new", None)

@@ -89,10 +89,10 @@ def test_a_set_that_does_not_load_is_logged_once_and_counted(live, tmp_path, cap
         look(live)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "the old ones stay in force: " in caplog.text
-    assert (live.status.ok, live.failures, live.reloads) == (False, 2, 0)
+    assert (live.stale is None, live.failures, live.reloads) == (False, 2, 0)
     (tmp_path / "a.yaml").write_text(user("new"))
     assert users(live) == {"new"}
-    assert (live.status.ok, live.failures, live.reloads) == (True, 2, 1)
+    assert (live.stale is None, live.failures, live.reloads) == (True, 2, 1)
 
 
 def test_an_editor_that_renames_is_followed(live, tmp_path):
@@ -120,10 +120,10 @@ def test_a_swapped_folder_as_kubernetes_mounts_it_is_followed_as_a_whole(tmp_pat
 def test_half_written_yaml_changes_nothing_until_it_is_whole(live, tmp_path):
     (tmp_path / "a.yaml").write_text("kind: User\nmetadata: {name:")
     assert users(live) == {"old"}
-    assert "a.yaml:2: the last line has no end" in live.status.problem
+    assert "a.yaml:2: the last line has no end" in live.stale
     (tmp_path / "a.yaml").write_text(user("new"))
     assert users(live) == {"new"}
-    assert live.status.ok
+    assert live.stale is None
 
 
 def test_a_good_file_beside_a_broken_one_is_not_taken_alone(live, tmp_path):
@@ -137,7 +137,7 @@ def test_a_good_file_beside_a_broken_one_is_not_taken_alone(live, tmp_path):
 def test_a_removed_directory_keeps_the_old_rules(live, tmp_path):
     shutil.rmtree(tmp_path)
     assert users(live) == {"old"}
-    assert "this directory does not exist" in live.status.problem
+    assert "this directory does not exist" in live.stale
     tmp_path.mkdir()
     (tmp_path / "a.yaml").write_text(user("new"))
     assert users(live) == {"new"}
@@ -202,10 +202,10 @@ def test_a_writer_that_pauses_between_any_two_bytes_never_widens_anything(tmp_pa
             written.write(WRITTEN[end : end + 1].encode())
             for _ in range(3):
                 documents.look()
-            assert "a program writes to it" in documents.problem
+            assert "a program writes to it" in documents.stale
             assert width(documents.value.rules) <= allowed, WRITTEN[:end]
     documents.look()
-    assert documents.problem is None
+    assert documents.stale is None
     assert "^team/shared(:.+)?$" in width(documents.value.rules)
 
 
@@ -220,7 +220,7 @@ def test_a_writer_that_ends_too_early_never_widens_a_line(tmp_path):
         if not WRITTEN[:end].endswith("\n"):
             documents.look()
             documents.look()
-            assert documents.problem is not None
+            assert documents.stale is not None
         assert width(documents.value.rules) <= allowed, WRITTEN[:end]
 
 
@@ -230,21 +230,19 @@ def test_a_file_that_is_emptied_keeps_the_old_rules(live, tmp_path, content):
     look(live)
     (tmp_path / "b.yaml").write_text(content)
     look(live)
-    assert (
-        live.status.problem == f"{tmp_path}/b.yaml: it holds no documents any more; remove the file if they are to go"
-    )
+    assert live.stale == f"{tmp_path}/b.yaml: it holds no documents any more; remove the file if they are to go"
     (tmp_path / "b.yaml").unlink()
     look(live)
-    assert live.status.ok
+    assert live.stale is None
 
 
 def test_a_directory_that_is_emptied_keeps_the_old_rules(live, tmp_path):
     (tmp_path / "a.yaml").rename(tmp_path / "a.yaml.disabled")
     assert users(live) == {"old"}
-    assert f"{tmp_path}: no documents are left below it" in live.status.problem
+    assert f"{tmp_path}: no documents are left below it" in live.stale
     (tmp_path / "a.yaml.disabled").rename(tmp_path / "a.yaml")
     assert users(live) == {"old"}
-    assert live.status.ok
+    assert live.stale is None
 
 
 def test_one_of_several_directories_that_is_emptied_keeps_the_old_rules(tmp_path):
@@ -256,7 +254,7 @@ def test_one_of_several_directories_that_is_emptied_keeps_the_old_rules(tmp_path
     documents.look()
     documents.look()
     assert set(documents.value.rules.users) == {"one", "two"}
-    assert "two: no documents are left below it" in documents.problem
+    assert "two: no documents are left below it" in documents.stale
 
 
 def test_a_file_that_was_empty_from_the_start_may_be(tmp_path):
@@ -283,7 +281,7 @@ def test_the_administrator_of_the_first_start_ends_when_documents_name_anybody(t
     assert "admin" not in users(live)
     (tmp_path / "a.yaml").write_text(ROLE)
     assert users(live) == set()
-    assert live.status.ok
+    assert live.stale is None
 
 
 # ---------------------------------------------------------------- a real server

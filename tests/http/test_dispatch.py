@@ -6,7 +6,6 @@ import logging
 import pytest
 
 from simple_registry.access.policy import Allowed, Refused
-from simple_registry.config.live_access import ReloadStatus
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
@@ -414,7 +413,7 @@ def test_a_repository_that_is_hidden_answers_like_one_that_is_not_there(people, 
 
 def test_readiness_says_whether_the_rules_are_those_on_disk(people):
     assert people.get("/readyz", user=None).json["configuration"] == "current"
-    people.access.status = ReloadStatus("roles.yaml:3: secret words")
+    people.access.stale = "roles.yaml:3: secret words"
     reply = people.get("/readyz", user=None)
     assert (reply.status, reply.json["configuration"]) == (200, "stale")
     assert b"secret" not in reply.body

@@ -9,7 +9,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -21,7 +21,6 @@ from simple_registry.authentication.external_tokens import ExternalTokens
 from simple_registry.authentication.issuer_keys import IssuerKeys
 from simple_registry.authentication.login_memory import LoginMemory
 from simple_registry.authentication.password_verifier import Verify
-from simple_registry.config.live_access import ReloadStatus
 from simple_registry.config.settings import Settings
 from simple_registry.content import ContentInterrupted
 from simple_registry.http.access_log import Write, write_record
@@ -159,7 +158,7 @@ class SettableAccess:
     """The rules in force, until a test puts others in their place, as a reload would."""
 
     rules: AccessRules
-    status: ReloadStatus = field(default_factory=ReloadStatus)
+    stale: str | None = None
 
 
 class _NoNetwork:

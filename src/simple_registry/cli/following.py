@@ -1,4 +1,4 @@
-"""What the parent does as files change: keep what loads for the workers that it forks, and say what follows from it."""
+"""The parent follows files: it keeps what loads for the workers that it forks, and logs what follows from it."""
 
 import logging
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ _log = logging.getLogger(__name__)
 
 
 class Following:
-    """Follows what a server was configured with. Workers follow the same files, and log what they make of them."""
+    """Follows the files of a server. Workers follow the same files, and log whether these load."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Note in a data directory what outlasts the server."""
+        """Record in a data directory what outlasts the server."""
         self._data_dir = data_dir
         self._in_force: Mapping[str, object] = {}
-        self._told: Mapping[str, object] = {}
+        self._logged: Mapping[str, object] = {}
         self._audited = ""
 
     def begin(self, configured: Configured) -> None:
-        """Take note of what was read at a start or a reload: settings of documents are in force, too."""
-        self._in_force = self._told = configured.documents.value.configuration.values
+        """Begin with what was read at a start or a reload: settings of documents are in force, too."""
+        self._in_force = self._logged = configured.documents.value.configuration.values
         self._take(configured)
 
     def look(self, configured: Configured) -> None:
@@ -43,14 +43,16 @@ class Following:
             self._audited = documents.digest
         if documents.named_users:
             end_first_administrator(self._data_dir)
-        if documents.configuration.values != self._told:
-            self._told = documents.configuration.values
-            self._tell_of_settings()
+        if documents.configuration.values != self._logged:
+            self._logged = documents.configuration.values
+            self._log_settings()
 
-    def _tell_of_settings(self) -> None:
+    def _log_settings(self) -> None:
         missing = object()
-        told, in_force = self._told, self._in_force
-        changed = sorted(path for path in {*told, *in_force} if told.get(path, missing) != in_force.get(path, missing))
+        logged, in_force = self._logged, self._in_force
+        changed = sorted(
+            path for path in {*logged, *in_force} if logged.get(path, missing) != in_force.get(path, missing)
+        )
         if changed:
             _log.warning("settings changed in documents and wait for SIGHUP: %s", ", ".join(changed))
 

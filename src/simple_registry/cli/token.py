@@ -9,14 +9,13 @@ import asyncio
 import json
 import os
 import pwd
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set as AbstractSet
 from typing import TextIO
 
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.cli.data_commands import open_tokens, read_settings, table
 from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.config.administrator import parse_user_name
-from simple_registry.config.documents import Documents
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.config.settings import Settings
@@ -27,6 +26,9 @@ from simple_registry.operations.tokens import TokenRow, Tokens
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
 from simple_registry.times import TimeInvalid, format_moment, parse_expiry
+
+Users = AbstractSet[str] | None
+"""The users of the documents; `None` when no directory of documents is given."""
 
 _PAGE = 1000
 _COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIPTION")
@@ -47,26 +49,25 @@ def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
         return 0
     if asked.action is None:
         raise UsageError("usage: token create, token list or token revoke; see 'token -help'")
-    documents = read_documents(config_directories(asked.cfgdir, environment))
+    directories = config_directories(asked.cfgdir, environment)
+    documents = read_documents(directories)
+    users: Users = {user.name for user in documents.of("User")} if directories else None
     settings = read_settings({"datadir": asked.datadir, "audit-log": asked.audit_log}, environment, documents)
     try:
-        return asyncio.run(_ACTIONS[asked.action](asked, settings, documents, stdout, stderr))
+        return asyncio.run(_ACTIONS[asked.action](asked, settings, users, stdout, stderr))
     except RegistryError as error:
         facts = "; ".join(f"{name}: {fact}" for name, fact in error.facts.items())
         raise UsageError(f"{error.message} ({facts})" if facts else error.message) from None
 
 
-async def _create(
-    asked: argparse.Namespace, settings: Settings, documents: Documents, stdout: TextIO, stderr: TextIO
-) -> int:
+async def _create(asked: argparse.Namespace, settings: Settings, users: Users, stdout: TextIO, stderr: TextIO) -> int:
     if not asked.user or asked.id:
         raise UsageError("usage: token create -user NAME [-description TEXT] [-expires 30d] [-scope ...]")
     owner = parse_user_name(asked.user)
     scopes = _scopes(asked.scope)
     async with open_tokens(settings.data_dir) as tokens:
         expires = _expires(asked.expires, tokens)
-        # First: a document that cannot be read must not cost the secret.
-        _warn(owner, expires, documents, stderr)
+        _warn(owner, expires, users, stderr)
         row, secret = await tokens.create(owner, asked.description or "", expires=expires, scopes=scopes)
     _record(settings, EventName.TOKEN_CREATE, [row], stderr)
     stdout.write(secret + "\n")
@@ -76,7 +77,7 @@ async def _create(
     return 0
 
 
-async def _list(asked: argparse.Namespace, settings: Settings, _: Documents, stdout: TextIO, _stderr: TextIO) -> int:
+async def _list(asked: argparse.Namespace, settings: Settings, _: Users, stdout: TextIO, _stderr: TextIO) -> int:
     if asked.id:
         raise UsageError("usage: token list [-user NAME] [-json]")
     async with open_tokens(settings.data_dir) as tokens:
@@ -89,7 +90,7 @@ async def _list(asked: argparse.Namespace, settings: Settings, _: Documents, std
     return 0
 
 
-async def _revoke(asked: argparse.Namespace, settings: Settings, _: Documents, _stdout: TextIO, stderr: TextIO) -> int:
+async def _revoke(asked: argparse.Namespace, settings: Settings, _: Users, _stdout: TextIO, stderr: TextIO) -> int:
     if (asked.id is None) == (asked.user is None):
         raise UsageError("usage: token revoke ID, or token revoke -user NAME; 'token list' shows the ids")
     async with open_tokens(settings.data_dir) as tokens:
@@ -177,11 +178,11 @@ def _scopes(texts: Sequence[str]) -> Sequence[str] | None:
     return texts or None
 
 
-def _warn(owner: str, expires: float | None, documents: Documents, stderr: TextIO) -> None:
+def _warn(owner: str, expires: float | None, users: Users, stderr: TextIO) -> None:
     """Warn about what is allowed but seldom meant."""
     if expires is None:
         stderr.write("warning: the token never expires; give -expires, for example -expires 90d\n")
-    if documents.holders and owner not in {user.name for user in documents.of("User")}:
+    if users is not None and owner not in users:
         stderr.write(
             f"warning: no User document names {printable(owner)!r}; unless that is the administrator of -adminname, "
             "the token is good for nothing until there is one, and removed after a day\n"

@@ -1,7 +1,7 @@
 """The administrator that flags and variables name: a user that may do everything, without any document."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from simple_registry.access.passwords import PasswordInvalid, hash_password, is_password_hash
@@ -60,22 +60,11 @@ def administrator(name: str, password: str) -> Administrator:
     return Administrator(name, Secret(password))
 
 
-@dataclass(frozen=True, slots=True)
-class _Password:
-    """A password or its hash, and warnings about its file."""
-
-    text: str
-    warnings: tuple[str, ...] = ()
-
-    def __repr__(self) -> str:
-        return "_Password(***)"
-
-
 def given_administrator(flags: Options, environment: Options) -> Administrator | None:
     """Return the administrator that options name, if they do.
 
     Raises:
-        ConfigError: the options are not right, or the password file is not.
+        ConfigError: an option is wrong, or the password file is.
 
     """
     password = _password(flags) or _password(environment)
@@ -88,14 +77,16 @@ def given_administrator(flags: Options, environment: Options) -> Administrator |
         named = parse_user_name(name.text) if name else DEFAULT_NAME
     except ConfigError as error:
         raise error.at(name.origin if name else "-adminname") from None
-    return replace(administrator(named, password.text), warnings=password.warnings)
+    text, warnings = password
+    return replace(administrator(named, text.reveal()), warnings=warnings)
 
 
-def _password(options: Options) -> _Password | None:
+def _password(options: Options) -> tuple[Secret, tuple[str, ...]] | None:
+    """Return the password, or its hash, of one layer, with warnings about its file."""
     text, file = options.get("adminpwd"), options.get("adminpwd-file")
     if text and file:
         raise ConfigError(f"{text.origin} and {file.origin} exclude each other; keep the file, it is not visible")
     if file:
         path = parse_path(file.text)
-        return _Password(read_password_file(path), exposure(path, "the password file"))
-    return _Password(text.text) if text else None
+        return Secret(read_password_file(path)), exposure(path, "the password file")
+    return (Secret(text.text), ()) if text else None

@@ -1,7 +1,7 @@
 """A value that follows files: looked at periodically, loaded once they stay the same, exchanged in one step.
 
     changed ──► unchanged at the next look ──► loaded, unchanged still ──► the new value is in force
-                                          └──► it does not load, or must not be taken ──► the old value stays; `problem`
+                                          └──► it does not load, or must not be taken ──► the old value stays; `stale`
 
 So no set of files is loaded while it is written. The parent looks, and keeps what loaded last; each worker begins with
 a copy of that, whatever the files are by then, and looks for itself from then on.
@@ -35,7 +35,7 @@ class Look(Enum):
     TAKEN = auto()
     """There is a new value."""
     REFUSED = auto()
-    """The old value stays, because of `problem`."""
+    """The old value stays; `stale` is the reason."""
 
 
 class Followed(Generic[Value]):
@@ -61,13 +61,13 @@ class Followed(Generic[Value]):
         self.value, self._tried = self._begin(before)
         self._seen = self._tried
         self._waited = 0
-        self.problem: str | None = None
-        """Why the value is older than the files."""
+        self.stale: str | None = None
+        """Why the value is older than the files; `None` when it is not."""
 
     def _begin(self, before: Value | None) -> tuple[Value, object]:
-        problem = self.unfinished()
-        if problem is not None:
-            raise ConfigError(problem)
+        reason = self.unfinished()
+        if reason is not None:
+            raise ConfigError(reason)
         for _ in range(_ATTEMPTS):
             seen = self._signature()
             value = self._load(before)
@@ -88,7 +88,7 @@ class Followed(Generic[Value]):
     def _look(self) -> Look:
         unfinished = self.unfinished()
         before, self._seen = self._seen, self._signature()
-        behind = self._seen != self._tried or self.problem is not None
+        behind = self._seen != self._tried or self.stale is not None
         self._waited = self._waited + 1 if behind else 0
         overdue = self._waited >= LOOKS_TO_RETRY
         if self._seen != before:
@@ -96,7 +96,7 @@ class Followed(Generic[Value]):
         if self._seen == self._tried and not overdue:
             return Look.NOTHING
         if unfinished is not None:
-            if unfinished not in ("", self.problem):
+            if unfinished not in ("", self.stale):
                 return self._refuse(unfinished)
             self._waited = 0  # the files rest: only ones that change all the time are overdue
             return Look.NOTHING
@@ -112,9 +112,9 @@ class Followed(Generic[Value]):
         if self._signature() != self._seen:
             self._tried = None
             return Look.NOTHING
-        self.value, self.problem, self._waited = value, None, 0
+        self.value, self.stale, self._waited = value, None, 0
         return Look.TAKEN
 
-    def _refuse(self, problem: str) -> Look:
-        self.problem, self._waited = problem, 0
+    def _refuse(self, reason: str) -> Look:
+        self.stale, self._waited = reason, 0
         return Look.REFUSED

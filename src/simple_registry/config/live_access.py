@@ -8,7 +8,6 @@ swaps a symbolic link.
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 from simple_registry.access.rules import AccessRules
@@ -17,18 +16,6 @@ from simple_registry.config.load import Loaded
 from simple_registry.periodic import repeat
 
 logger = logging.getLogger("simple_registry")
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadStatus:
-    """Whether the rules in force are those on disk; if not, `problem` is the reason."""
-
-    problem: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether they are."""
-        return self.problem is None
 
 
 class CurrentAccess(Protocol):
@@ -40,8 +27,8 @@ class CurrentAccess(Protocol):
         ...
 
     @property
-    def status(self) -> ReloadStatus:
-        """Whether they are those of the files."""
+    def stale(self) -> str | None:
+        """Why they are older than the files; `None` when they are not."""
         ...
 
 
@@ -58,9 +45,9 @@ class LiveAccess:
         self.failures = 0
 
     @property
-    def status(self) -> ReloadStatus:
-        """Whether the rules are those of the files."""
-        return ReloadStatus(self._documents.problem)
+    def stale(self) -> str | None:
+        """Why the rules are older than the files; `None` when they are not."""
+        return self._documents.stale
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
@@ -68,7 +55,7 @@ class LiveAccess:
 
     async def look(self) -> None:
         """Look once, and take over what changed."""
-        known = self._documents.problem
+        known = self._documents.stale
         match await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.look):
             case Look.TAKEN:
                 self.rules = self._documents.value.rules
@@ -76,5 +63,5 @@ class LiveAccess:
                 logger.info("access rules reloaded", extra={"fields": {"users": len(self.rules.users)}})
             case Look.REFUSED:
                 self.failures += 1
-                if self._documents.problem != known:
-                    logger.error("access rules not reloaded, the old ones stay in force: %s", self._documents.problem)
+                if self._documents.stale != known:
+                    logger.error("access rules not reloaded, the old ones stay in force: %s", self._documents.stale)

@@ -61,7 +61,7 @@ def load_access(directories: Iterable[Path], administrator: Administrator | None
 
     Raises: ConfigError.
     """
-    return rules_of(declared_of(read_documents(tuple(directories)), administrator))
+    return load_documents(tuple(directories), administrator).rules
 
 
 def load_documents(

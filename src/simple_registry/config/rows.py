@@ -1,10 +1,11 @@
 """One row for one setting: its default, its shape, its option and variable, its field in documents, and what it means.
 
-class Settings:
-workers: int = setting(0, WORKERS, "worker processes", option=Option("workers", "NUMBER"), restart=True)
+    workers: int = setting(0, WORKERS, "worker processes", option=Option("workers", "NUMBER"), restart=True)
 
-rows_of(Settings)        ──► options, help, `Configuration` documents, schema, reference
-build(Settings, values)  ──► Settings, with defaults for what is not among the values
+    rows_of(Settings)        ──► options, help, `Configuration` documents, schema, reference
+    build(Settings, values)  ──► Settings, with defaults for what is not among the values
+
+To a type checker, and to the rest of the program, the attributes are those of any dataclass.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

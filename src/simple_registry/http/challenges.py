@@ -24,7 +24,7 @@ class Challenger:
     """Writes challenges."""
 
     def __init__(self, mode: str, origins: Origins) -> None:
-        """Write them of one scheme, `basic` or `bearer`, or with `auto` of the one that fits; realms are on `origins`."""
+        """Write them in the mode `basic`, `bearer` or `auto` (the scheme that fits), with realms on `origins`."""
         self._mode = mode
         self._origins = origins
 

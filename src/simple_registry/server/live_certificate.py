@@ -84,7 +84,7 @@ class LiveCertificate:
 
     async def look(self) -> None:
         """Look at the files once, and take over what has changed and stayed so since the last look."""
-        known = self._followed.problem
+        known = self._followed.stale
         match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.look):
             case Look.TAKEN:
                 certificate = self._followed.value
@@ -92,8 +92,8 @@ class LiveCertificate:
                 for warning in certificate.warnings if self._warns else ():
                     _log.warning("%s", warning)
                 _log.info("the certificate was exchanged")
-            case Look.REFUSED if self._followed.problem != known:
-                _log.error("the certificate is not exchanged, the old one stays: %s", self._followed.problem)
+            case Look.REFUSED if self._followed.stale != known:
+                _log.error("the certificate is not exchanged, the old one stays: %s", self._followed.stale)
 
 
 def _stamp(path: Path) -> FileStamp | None:
