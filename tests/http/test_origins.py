@@ -120,9 +120,9 @@ def test_scheme_and_host_come_from_the_same_hop_as_the_address(forwarded, proto,
 
 
 def test_it_is_known_whether_anything_was_configured():
-    assert not Origins().is_told
+    assert not Origins().is_configured
     assert all(
-        each.is_told for each in (Origins("https://r.example"), Origins(trusted=["unix"]), Origins(None, PROXIES))
+        each.is_configured for each in (Origins("https://r.example"), Origins(trusted=["unix"]), Origins(None, PROXIES))
     )
 
 

@@ -11,7 +11,7 @@ logger = logging.getLogger("simple_registry.access")
 MESSAGE = "request"
 
 MAX_VALUE = 512
-"""Characters of what a client writes as it likes."""
+"""Characters of a value that a client chooses."""
 
 Write = Callable[[Mapping[str, object]], None]
 """Writes the line of one request from its fields."""
@@ -23,7 +23,7 @@ def write_record(fields: Mapping[str, object]) -> None:
 
 
 def access_fields(request: Request, outcome: Outcome, *, seconds: float) -> Mapping[str, object]:
-    """Return what the line says. The query string stays out of it: tokens travel there in some clients."""
+    """Return the fields of the line. The query string is left out: some clients send tokens in it."""
     fields: dict[str, object] = {
         "method": request.method[:MAX_VALUE],
         "path": request.path[:MAX_VALUE],

@@ -1,6 +1,6 @@
 """The registry as an application of HTTP: an exchange becomes a `Request`, and its `Response` is sent and logged.
 
-What never became a request is answered here too, so that every answer has an error document, an id, and a line in the
+Input that never became a request is answered here too, so that every error has a document, an id, and a line in the
 access log.
 """
 

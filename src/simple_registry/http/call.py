@@ -1,4 +1,4 @@
-"""An authorised call: what a handler gets."""
+"""An authorised call, the argument of every handler."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -52,12 +52,12 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
 
     @property
     def caller(self) -> Caller:
-        """Who calls, and with what."""
+        """The caller, with its proof."""
         return self.authorization.caller
 
     @property
     def identity(self) -> Identity:
-        """Who calls."""
+        """The identity of the caller."""
         return self.authorization.caller.identity
 
     @property
@@ -90,7 +90,7 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         return within
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
-        """Insist on a further permission, also when the body has arrived.
+        """Require a further permission, now and when the body has arrived.
 
         Raises: as `require_permission`.
         """

@@ -1,9 +1,9 @@
-"""The challenge of a 401: what a client is to send (RFC 9110, section 11; the Docker token protocol).
+"""The challenge of a 401: what a client must send (RFC 9110, section 11; the Docker token protocol).
 
-Without an anonymous user every client needs credentials, and `Basic` is the shortest way. With one, clients have to
-learn that a token can be had without credentials: that is `Bearer`, and so is the answer to a token that will not do.
-There is one challenge in an answer: clients that join header lines (Python's requests) would mix up two. docker and
-podman remember the first for the whole session.
+Without an anonymous user every client needs credentials, and `Basic` is the shortest way. With one, clients must learn
+that they can get a token without credentials: that is `Bearer`, and so is the answer to a token that does not suffice.
+An answer has one challenge: clients that join header lines (Python's requests) would confuse two. docker and podman
+use the first challenge for the whole session.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def _bearer(origin: str, request: Request, error: Unauthorized, permission: Perm
 
 
 def _mount_source(request: Request, permission: Permission) -> Sequence[str]:
-    """Return the scope that reading the source of a mount needs, so that one token serves the whole request."""
+    """Return the scope for reading the source of a mount, so that one token suffices for the request."""
     if permission.verb != "POST":
         return []
     try:
@@ -65,7 +65,7 @@ def _mount_source(request: Request, permission: Permission) -> Sequence[str]:
 
 
 def _condition(request: Request, permission: Permission) -> Sequence[str]:
-    """Return the scope that a deletion needs besides when it has a precondition, which asks what is there."""
+    """Return the scope for reading what a deletion deletes, which its precondition needs."""
     if permission.verb != "DELETE" or not request.headers.keys() & {"if-match", "if-none-match"}:
         return []
     return [f"repository:{permission.scope.partition(':')[0]}:pull"]

@@ -55,7 +55,7 @@ def parse_precondition(headers: Mapping[str, str]) -> Precondition:
 
 
 def require_match(request: Request, digest: Digest) -> None:
-    """Insist that content which is read is what `If-Match` asks for.
+    """Require that the content is that of `If-Match`.
 
     Raises: PreconditionFailed, PreconditionInvalid.
     """
@@ -88,7 +88,7 @@ def _entity_tags(header: str) -> Sequence[tuple[str, str]]:
 
 
 def _digests(texts: Iterable[str]) -> Iterator[Digest]:
-    """Yield the digests among the opaque texts of entity tags; no content of ours has another."""
+    """Yield the digests among the opaque texts of entity tags; our content has no others."""
     for text in texts:
         with suppress(DigestInvalid):
             yield parse_digest(text)

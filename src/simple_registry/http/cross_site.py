@@ -1,26 +1,26 @@
-"""Requests that a page of another site makes a browser send: refused where they could change anything.
+"""Requests that a page of another site makes a browser send: refused if they could change anything.
 
-A browser sends some of them without asking first, with the Basic credentials that it remembers for this registry, or
-from behind a firewall where none are needed. Clients of registries send neither of the two headers.
+A browser sends some of them without a preflight, with the Basic credentials that it stores for this registry, or from
+behind a firewall where none are needed. Clients of registries send neither of the two headers.
 """
 
 from simple_registry.http.messages import Request
 from simple_registry.oci.errors import Denied
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing; what they answer is kept from foreign pages by the browser."""
+"""Methods that change nothing; the browser keeps their answers from pages of other sites."""
 
 _OURS = frozenset({"same-origin", "none"})
 
 
 class CrossSite(Denied):
-    """code-12: a page of another site is behind the request."""
+    """code-12: a page of another site sent the request."""
 
     message = "requests from pages of other sites are refused"
 
 
 def refuse_cross_site(request: Request) -> None:
-    """Refuse a request of another method than the safe ones that comes from a page of another site.
+    """Refuse a request from a page of another site, unless its method is safe.
 
     Raises: CrossSite.
     """

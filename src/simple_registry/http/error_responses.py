@@ -1,4 +1,4 @@
-"""Errors on the wire: the only place that turns one into a response (distribution-spec, "Error Codes")."""
+"""Errors as responses (distribution-spec, "Error Codes"); they become so nowhere else."""
 
 from collections.abc import Mapping
 
@@ -37,7 +37,7 @@ def error_response(request: Request, error: RegistryError, challenge: str | None
 
 
 def refusal_response(request: Request, status: int, reason: str) -> Response:
-    """Return the response to what breaks the rules of HTTP, or could not be taken in; the reason is its message."""
+    """Return the response to a request that breaks the rules of HTTP or is not accepted, with the reason as message."""
     headers: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
     if status == Unavailable.status:
         headers.append(("retry-after", RETRY_AFTER))
@@ -47,7 +47,7 @@ def refusal_response(request: Request, status: int, reason: str) -> Response:
 
 
 def failure_response(request: Request) -> Response:
-    """Return the response to a request that met a bug: no detail, but the id to look for in the log."""
+    """Return the response after a bug: without detail, but with the id to look for in the log."""
     document = {"errors": [{"code": "UNKNOWN", "message": "internal error"}], "requestId": request.id}
     return Response(
         500, [("content-type", "application/json"), ("cache-control", "no-store")], msgspec.json.encode(document)
@@ -62,7 +62,7 @@ def _entry(error: RegistryError) -> Mapping[str, object]:
 
 
 def _headers(request: Request, error: RegistryError) -> Headers:
-    """Return what some errors say in headers, so that clients can go on."""
+    """Return the headers of some errors, by which clients can continue."""
     match error:
         case RangeInvalid() | UploadTaken():
             return _session_headers(request, error)
@@ -80,6 +80,6 @@ def _headers(request: Request, error: RegistryError) -> Headers:
 
 
 def _session_headers(request: Request, error: RegistryError) -> Headers:
-    """Return where an upload goes on."""
+    """Return the headers by which a client resumes an upload."""
     received = error.facts.get("received")
     return [("location", request.path), ("range", received_range(received if isinstance(received, int) else 0))]

@@ -1,4 +1,4 @@
-"""What a request changed, as a value that its response carries to the audit stream."""
+"""Changes made by requests, as values that responses carry to the audit log."""
 
 from enum import StrEnum
 
@@ -9,7 +9,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 
 
 class EventName(StrEnum):
-    """Every kind of line of the audit stream."""
+    """Every kind of line in the audit log."""
 
     BLOB_PUSH = "blob.push"
     BLOB_MOUNT = "blob.mount"
@@ -19,7 +19,7 @@ class EventName(StrEnum):
     TAG_SET = "tag.set"
     TAG_DELETE = "tag.delete"
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
-    TOKEN_REVOKE = "token.revoke"  # noqa: S105 (likewise)
+    TOKEN_REVOKE = "token.revoke"  # noqa: S105 (as above)
     REFRESH_CREATE = "refresh.create"
     RULES_CHANGE = "rules.change"
     REFUSED = "request.refused"
@@ -27,7 +27,7 @@ class EventName(StrEnum):
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One change. `previous` is what a tag pointed at before; `token` is the id of a token of `owner`, no secret."""
+    """One change. `previous` is the digest that a tag had before; `token` is the id of a token of `owner`."""
 
     name: EventName
     repository: RepositoryName | None = None

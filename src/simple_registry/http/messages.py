@@ -1,6 +1,6 @@
-"""Requests and responses as this registry sees them, free of any server's types.
+"""Requests and responses, without the types of any server.
 
-What every request makes is a `msgspec.Struct`: a frozen dataclass takes several times as long to make.
+Values made for every request are `msgspec.Struct`s: frozen dataclasses take several times as long to make.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from simple_registry.wire.exchange import Body
 __all__ = ["NO_BODY", "Body", "Headers", "Part", "Parts", "Query", "QueryInvalid", "Request", "Response", "Unsent"]
 
 Headers = list[tuple[str, str]]
-"""Headers that are put together."""
+"""A list of headers that code adds to."""
 
 MAX_QUERY_FIELDS = 1000
 
@@ -43,7 +43,7 @@ class Request(msgspec.Struct, frozen=True):
     host: str = ""
     secure: bool = False
     login: ConnectionLogin | None = None
-    """The caller that the connection keeps."""
+    """The cached caller of the connection."""
 
     def query(self) -> "Query":
         """Return the parsed query string."""
@@ -64,7 +64,7 @@ class Query:
             raise QueryInvalid(reason="the query string cannot be read") from error
 
     def find(self, name: str) -> str | None:
-        """Return the value of a field, which may be there several times if it says the same.
+        """Return the value of a field, which may occur several times with the same value.
 
         Raises: QueryInvalid.
         """

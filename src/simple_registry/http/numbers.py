@@ -12,9 +12,9 @@ _LENGTH = len(str(MAX_NUMBER))
 
 
 def parse_number(text: str) -> int | None:
-    """Return the number that `text` spells, at most `MAX_NUMBER`, or `None` when it is none."""
+    """Return the number that `text` spells, at most `MAX_NUMBER`, or `None` for other text."""
     if _DIGITS.fullmatch(text) is None:
         return None
     significant = text.lstrip("0")
-    # The length is looked at first: Python refuses to read thousands of digits.
+    # The length is checked first: Python refuses to parse thousands of digits.
     return min(int(significant or "0"), MAX_NUMBER) if len(significant) <= _LENGTH else MAX_NUMBER

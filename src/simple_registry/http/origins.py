@@ -1,4 +1,4 @@
-"""The client behind a connection, and its name for this registry: from headers, but only from trusted proxies."""
+"""The client of a request, and its name for this registry: from headers only if a trusted proxy sent them."""
 
 import ipaddress
 import re
@@ -36,7 +36,7 @@ class Origins:
         self._client = lru_cache(KNOWN)(self._client_at)
 
     @property
-    def is_told(self) -> bool:
+    def is_configured(self) -> bool:
         """Whether the configuration says how clients reach the registry."""
         return self._external_url is not None or self._trusts_unix or bool(self._networks)
 
@@ -54,21 +54,21 @@ class Origins:
         return self._client(self._walk(peer, head.headers)[0])
 
     def origin(self, request: Request) -> str | None:
-        """Return scheme and host under which the client reached us, `https://registry.example:5000`, if that is known.
+        """Return scheme and host under which the client reached us, `https://registry.example:5000`, if known.
 
-        A plain connection may come from a proxy that does TLS: a client that it speaks for must not be sent to a place
-        without. So `http` needs a trusted proxy that says so, or a client on this machine.
+        A connection without TLS may come from a proxy that does TLS, whose clients must not be sent to a plain origin.
+        So `http` needs a trusted proxy that says so, or a client on this machine.
         """
         if self._external_url is not None:
             return self._external_url
         scheme, host = "https" if request.secure else None, request.host
         if self.trusts(request.peer):
             hops = self._walk(request.peer, request.headers)[1]
-            told = _of_hop(request.headers.get(PROTO), hops)
-            scheme = told if told in _SCHEMES else scheme
+            forwarded = _of_hop(request.headers.get(PROTO), hops)
+            scheme = forwarded if forwarded in _SCHEMES else scheme
             host = _of_hop(request.headers.get("x-forwarded-host"), hops) or host
         elif "https" in _listed(request.headers.get(PROTO, "")):
-            scheme = "https"  # whoever says so: at worst a client has sent itself to a place that does not answer
+            scheme = "https"  # believed from any client: at worst it sends itself to an address that does not answer
         if _HOST.fullmatch(host) is None or (scheme is None and not is_local(name_of(host))):
             return None
         return f"{scheme or 'http'}://{host}"
@@ -87,7 +87,7 @@ class Origins:
         return address, hops
 
     def _client_at(self, address: str) -> Client:
-        """Return the client at an address. Those of one IPv6 network share an account, as one host has all of it."""
+        """Return the client at an address. Those of one IPv6 /64 share an account, since one host has all of it."""
         return Client(address, None if address == UNIX or self.trusts(address) else network_of(address))
 
 
@@ -101,7 +101,7 @@ def _listed(header: str) -> list[str]:
 
 
 def _of_hop(header: str | None, hops: int) -> str | None:
-    """Return what the first of some trusted hops wrote into a header: the last but so many, or the first there is."""
+    """Return what the first trusted hop wrote into a header: the value `hops` from the end, or the first one."""
     if not header:
         return None
     values = _listed(header)

@@ -9,7 +9,7 @@ from simple_registry.oci.errors import PaginationInvalid
 from simple_registry.operations.pages import Item, Page
 
 MAX_PAGE = 10_000
-"""Most items in one answer, whatever `n` says or if it says nothing; a `Link` leads on."""
+"""Items in one answer, whatever `n` is; a `Link` leads to the next page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""Warnings about a proxy that is not trusted, or does not say whom it speaks for: its clients count as one address.
+"""Warnings about a proxy that is not trusted, or does not name its clients: they all count as one address.
 
-They are looked for in requests that are refused for want of credentials, where a client learns where to log in.
+The signs are looked for in 401s, in which a client learns where to log in.
 """
 
 import logging
@@ -12,27 +12,27 @@ from simple_registry.http.origins import UNIX, Origins, name_of
 from simple_registry.networks import is_local
 
 FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"})
-"""Headers by which proxies say whom they speak for."""
+"""Headers in which proxies name their clients."""
 
 logger = logging.getLogger("simple_registry")
 
 
 class ProxySigns:
-    """Looks for signs of a proxy, and warns once, whichever worker sees them."""
+    """Looks for signs of a proxy, and warns once for all workers."""
 
     def __init__(self, origins: Origins, memory: LoginMemory, throttle: LoginThrottle) -> None:
-        """Look for signs of proxies that `origins` does not trust, or learns nothing from."""
+        """Look for signs of proxies that `origins` does not trust, or that do not name their clients."""
         self._origins = origins
         self._memory = memory
         self._throttle = throttle
 
     def look(self, request: Request) -> None:
-        """Look at a request that is refused for want of credentials."""
+        """Look at a request that gets a 401."""
         trusted = self._origins.trusts(request.peer)
         forwarded = not trusted and self._looks_forwarded(request)
         silent = trusted and request.client == request.peer
         fields: dict[str, object] = {"peer": request.peer, "host": request.host[:255]}
-        if forwarded and not self._origins.is_told and self._memory.first("untold"):
+        if forwarded and not self._origins.is_configured and self._memory.first("unnamed"):
             logger.warning(
                 "a proxy seems to be in front of the registry, and nothing says so; "
                 "set web.trustedProxies, or web.externalURL if there is none",
@@ -46,6 +46,6 @@ class ProxySigns:
             )
 
     def _looks_forwarded(self, request: Request) -> bool:
-        """Return whether a request came from this machine for another name, or says that it was forwarded."""
+        """Return whether a request came from this machine for another name, or has headers of a proxy."""
         local = request.peer == UNIX or is_local(request.peer)
         return (local and not is_local(name_of(request.host))) or not FORWARDED.isdisjoint(request.headers)

@@ -1,4 +1,4 @@
-"""Every path this registry hands out. All are relative: they survive any proxy, port and host name."""
+"""The paths in answers. All are relative, so they are valid behind any proxy, port and host name."""
 
 from urllib.parse import quote, urlencode
 
@@ -7,17 +7,17 @@ from simple_registry.oci.names import Reference, RepositoryName
 
 
 def blob_url(repository: RepositoryName, digest: Digest) -> str:
-    """Return where a blob is pulled from."""
+    """Return the path of a blob."""
     return f"/v2/{repository}/blobs/{digest}"
 
 
 def manifest_url(repository: RepositoryName, reference: Reference) -> str:
-    """Return where a manifest is pulled from."""
+    """Return the path of a manifest."""
     return f"/v2/{repository}/manifests/{reference}"
 
 
 def upload_url(repository: RepositoryName, session: str) -> str:
-    """Return where an upload goes on."""
+    """Return the path of an upload session."""
     return f"/v2/{repository}/blobs/uploads/{session}"
 
 

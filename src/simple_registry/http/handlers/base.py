@@ -17,7 +17,7 @@ async def get_base(_call: Call[NoTarget]) -> Response:
 async def get_catalog(call: Call[NoTarget]) -> Response:
     """catalog: list the repositories in which the caller may pull something.
 
-    What a token is limited to counts for the catalog itself; what it lists is what the token's user may pull.
+    The limits of a token apply to the catalog itself; it lists what the token's user may pull.
     """
     wanted = parse_page_request(call.request.query())
     reach = call.policy.reach(call.identity, "GET", Resource.MANIFESTS)
@@ -27,7 +27,7 @@ async def get_catalog(call: Call[NoTarget]) -> Response:
         if reach(scope_of(repository)):
             return True
         if not below(scopes_of_tags(repository)):
-            return False  # asking of each tag takes long where there are many
+            return False  # deciding about each tag takes long if there are many
         return await call.registry.tags.any(repository, lambda tag: reach(scope_of(repository, tag)))
 
     page = await call.registry.repositories.page(last=wanted.last, limit=wanted.limit, visible=pulls_something)
@@ -35,12 +35,12 @@ async def get_catalog(call: Call[NoTarget]) -> Response:
 
 
 async def get_health(_call: Call[NoTarget]) -> Response:
-    """healthz: say that this process answers."""
+    """healthz: report that this process answers."""
     return json_response({"status": "ok"})
 
 
 async def get_readiness(call: Call[NoTarget]) -> Response:
-    """readyz: say that the stores answer, and whether the configuration in force is the one on disk.
+    """readyz: report whether the stores answer, and whether the configuration in force is the one on disk.
 
     `dispatch` turns a failure of the stores into a 503.
     """

@@ -1,8 +1,8 @@
-"""Issued tokens over HTTP: everybody's own, and everybody's for those who may do everything.
+"""Issued tokens over HTTP: the caller's own, and those of all users for callers with every permission.
 
-A token is created by whoever proves a password, with no more rights than that user has. Neither a token nor anything
-derived from one creates tokens: whoever steals one could go on after it expired or was revoked. A token that is
-limited to scopes may do nothing here but revoke itself.
+A token is created with a password, and has no more rights than its user. No token creates tokens, nor does anything
+derived from one: a stolen token could outlive its expiry and its revocation. A token that is limited to scopes may only
+revoke itself here.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow, che
 from simple_registry.times import TimeInvalid, format_moment, parse_duration, parse_moment
 
 MAX_REQUEST = 64 * 1024
-EVERYBODY = "*"
-"""The `owner` that stands for all of them, even where somebody is called so."""
+ALL_OWNERS = "*"
+"""The `owner` that means all users, even if one has this name."""
 
 
 class ContentTypeUnsupported(RegistryError):
-    """code-13: a request that is not JSON. A page of another site cannot send JSON without being asked first."""
+    """code-13: a request that is not JSON. Pages of other sites cannot send JSON without a preflight request."""
 
     code = "UNSUPPORTED"
     message = "send a JSON document as application/json"
@@ -37,7 +37,7 @@ class ContentTypeUnsupported(RegistryError):
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """What a client may ask for. One of `expiresIn` (seconds, or text such as `30d`) and `expiresAt`, or neither."""
+    """A token to create; at most one of `expiresIn` (seconds, or text such as `30d`) and `expiresAt`."""
 
     description: str = ""
     expiresIn: int | str | None = None  # noqa: N815 (the name on the wire)
@@ -46,14 +46,14 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def list_tokens(call: Call[NoTarget]) -> Response:
-    """tokens: list the caller's own tokens, or with `owner` those of somebody else or of everybody (`*`)."""
+    """tokens: list the caller's own tokens, or with `owner` those of another user or of all (`*`)."""
     _require_unlimited(call)
     query = call.request.query()
     wanted = parse_page_request(query)
     asked = query.find("owner")
-    if asked is not None and (asked == EVERYBODY or asked != call.identity.name) and not _may_everything(call):
+    if asked is not None and (asked == ALL_OWNERS or asked != call.identity.name) and not _has_every_permission(call):
         raise Denied(owner=asked[:200])
-    owner = None if asked == EVERYBODY else asked or call.identity.name
+    owner = None if asked == ALL_OWNERS else asked or call.identity.name
     page = await call.registry.tokens.page(owner, last=wanted.last, limit=wanted.limit)
     link: Headers = []
     if page.more:
@@ -63,7 +63,7 @@ async def list_tokens(call: Call[NoTarget]) -> Response:
 
 
 async def create_token(call: Call[NoTarget]) -> Response:
-    """tokens: create a token of the caller's own; its secret is in this answer and nowhere else."""
+    """tokens: create a token of the caller; its secret is in this answer only."""
     _require_unlimited(call)
     if call.caller.proof.source is not Source.PASSWORD:
         raise Denied(reason="tokens are created with a password, not with another token")
@@ -84,19 +84,19 @@ async def create_token(call: Call[NoTarget]) -> Response:
 
 
 async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
-    """tokens: revoke a token: one's own, anybody's for those who may do everything, or the one that is used here."""
+    """tokens: revoke a token of the caller, any token with every permission, or the token that is the credentials."""
     caller = call.caller
     itself = (caller.proof.source, caller.proof.reference) == (Source.ISSUED_TOKEN, call.target.token_id)
     if caller.derived or not itself:
         _require_unlimited(call)
-    owner = None if _may_everything(call) else call.identity.name
+    owner = None if _has_every_permission(call) else call.identity.name
     row = await call.registry.tokens.revoke(call.target.token_id, owner)
     event = Event(EventName.TOKEN_REVOKE, token=row.token_id, owner=row.owner)
     return Response(204, [("cache-control", "no-store")], events=(event,))
 
 
 def _require_unlimited(call: Call[Target]) -> None:
-    """Insist on somebody, whose credential is not limited to scopes.
+    """Require an authenticated caller, whose credentials are not limited to scopes.
 
     Raises: Unauthorized, Denied.
     """
@@ -106,8 +106,8 @@ def _require_unlimited(call: Call[Target]) -> None:
         raise Denied(reason="a token that is limited to scopes manages no tokens")
 
 
-def _may_everything(call: Call[Target]) -> bool:
-    """Tell whether the caller may do everything everywhere, by one binding, with a credential that is not limited."""
+def _has_every_permission(call: Call[Target]) -> bool:
+    """Return whether one binding gives the caller every permission, and its credentials have no limits."""
     return not call.caller.limits and call.policy.allows_everything(call.identity)
 
 

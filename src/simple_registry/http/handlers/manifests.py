@@ -59,7 +59,7 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, reference))
     if isinstance(reference, Digest):
         tags = await call.registry.manifests.delete(
-            repository, reference, insist=partial(_let_go, call), precondition=precondition
+            repository, reference, insist=partial(_require_delete, call), precondition=precondition
         )
         gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
         return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))
@@ -67,8 +67,8 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
 
 
-def _let_go(call: Call[ManifestTarget], tag: Tag) -> None:
-    """Insist that a tag may go with its manifest; the refusal does not name it, since the caller may not know it."""
+def _require_delete(call: Call[ManifestTarget], tag: Tag) -> None:
+    """Require that the caller may delete a tag with its manifest; the error does not name it, as it may be hidden."""
     repository = call.target.repository
     try:
         call.require("DELETE", Resource.MANIFESTS, scope_of(repository, tag))
