@@ -1,4 +1,4 @@
-"""From the audit stream of a real server one can tell who pushed what when, through rotations and killed workers."""
+"""From the audit log of a real server one can tell who pushed what when, through rotations and killed workers."""
 
 import base64
 import contextlib
@@ -196,4 +196,4 @@ def test_a_reload_with_a_file_that_cannot_be_opened_changes_nothing(registry, fo
     )
     assert workers(registry) == before
     Client(registry, "ada", "v1").push(1)
-    assert (folder / "server.log").read_text().count("the audit stream cannot be written: Is a directory") == 4
+    assert (folder / "server.log").read_text().count("the audit log cannot be written: Is a directory") == 4

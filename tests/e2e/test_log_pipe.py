@@ -1,4 +1,4 @@
-"""Two workers that write to one pipe: no line of the log or the audit stream is torn, whatever clients send."""
+"""Two workers that write to one pipe: no line of the log or the audit log is torn, whatever clients send."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ TEXT_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?:info   |warni
 
 @pytest.fixture
 def pipes(tmp_path):
-    """Start a server whose log and audit stream are pipes; return its address and what to call for all it wrote."""
+    """Start a server whose log and audit log are pipes; return its address and what to call for all it wrote."""
     running = []
 
     def begin(form):

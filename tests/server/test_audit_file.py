@@ -1,4 +1,4 @@
-"""The file of the audit stream: whole lines from many processes, and no fault that stops anybody."""
+"""The file of the audit log: whole lines from many processes, and no fault that stops the registry."""
 
 import errno
 import json
@@ -119,7 +119,7 @@ def test_standard_output_is_a_file_like_others(capfd):
 
 
 def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
-    with pytest.raises(ConfigError, match=r"cannot write the audit stream to .*No such file or directory"):
+    with pytest.raises(ConfigError, match=r"cannot write the audit log to .*No such file or directory"):
         check_audit_file(tmp_path / "missing" / "audit.jsonl")
     with pytest.raises(ConfigError, match="Is a directory"):
         check_audit_file(tmp_path)
@@ -138,7 +138,7 @@ def test_a_disk_without_room_for_the_file_stops_nobody(path, monkeypatch):
 
 def test_a_pipe_that_nobody_reads_stops_nobody(path):
     os.mkfifo(path)
-    with pytest.raises(ConfigError, match="cannot write the audit stream"):
+    with pytest.raises(ConfigError, match="cannot write the audit log"):
         check_audit_file(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     check_audit_file(path)

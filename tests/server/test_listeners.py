@@ -216,7 +216,7 @@ def test_a_live_socket_is_refused_and_stays(listen, tmp_path):
 def test_a_file_that_is_no_socket_is_refused_and_stays(listen, tmp_path):
     path = tmp_path / "r.sock"
     path.write_text("precious")
-    with pytest.raises(ListenFault, match="a file that is no socket"):
+    with pytest.raises(ListenFault, match="a file that is not a socket"):
         listen(UnixAddress(path))
     assert path.read_text() == "precious"
 

@@ -1,8 +1,7 @@
-"""The file of the audit stream: lines of JSON, appended by every worker, each in one write.
+"""The file of the audit log: lines of JSON, appended by every worker, each in one write.
 
-Each worker opens it by itself, so SIGHUP, which exchanges the workers, opens it anew after a rotation.
-Whatever goes wrong with it stops nobody: the registry goes on, says so with every line that is lost, and puts the line
-into the log, which is another file.
+Each worker opens the file itself, so SIGHUP, which replaces the workers, reopens it after a rotation. A file that
+cannot be written stops no request: each lost line goes to the program's log instead, with an error.
 """
 
 import errno
@@ -16,13 +15,13 @@ from simple_registry.config.values import ConfigError, StandardOutput
 from simple_registry.server.logging import fitted, json_line, moment, pipe_limit
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-"""The last one is about pipes: nobody waits for a reader, neither at the start nor with a line."""
+"""Without blocking: a pipe without a reader delays neither the start nor a request."""
 
 _log = logging.getLogger("simple_registry")
 
 
 def check_audit_file(path: Path | StandardOutput | None) -> None:
-    """Open the file once, as a worker will; on a disk without room for a new one, lines are lost until there is some.
+    """Open the file once, as a worker will. A full disk is accepted: lines are lost until it has room.
 
     Raises: ConfigError.
     """
@@ -33,17 +32,17 @@ def check_audit_file(path: Path | StandardOutput | None) -> None:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return
-        raise ConfigError(f"cannot write the audit stream to {path}: {error.strerror}; see -audit-log") from error
+        raise ConfigError(f"cannot write the audit log to {path}: {error.strerror}; see -audit-log") from error
 
 
 class AuditFile:
     """Appends lines to a file, or to standard output."""
 
     def __init__(self, path: Path | StandardOutput) -> None:
-        """Open the file with the first line; when that fails, every line tries again."""
+        """Open the file with the first line; if that fails, every line tries again."""
         self._path = path
         self._descriptor: int | None = None
-        self._longest: int | None = None
+        self._max_size: int | None = None
         self._torn = False
         self.lines = 0
         self.failures = 0
@@ -58,23 +57,23 @@ class AuditFile:
         except OSError as error:
             self.failures += 1
             _log.error(
-                "the audit stream cannot be written: %s; what it lacks follows", error.strerror, extra={"fields": line}
+                "the audit log cannot be written: %s; the lost line follows", error.strerror, extra={"fields": line}
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def _append(self, fields: Mapping[str, object]) -> None:
-        """Append a line in one write: then the kernel keeps those of several processes apart."""
+        """Append a line in one write, which the kernel keeps apart from those of other processes."""
         if self._descriptor is None:
             self._descriptor = _open(self._path)
-            self._longest = pipe_limit(self._descriptor)
-        line = json_line(fields) if self._longest is None else fitted(json_line, fields, self._longest)
+            self._max_size = pipe_limit(self._descriptor)
+        line = json_line(fields) if self._max_size is None else fitted(json_line, fields, self._max_size)
         data = line.encode("ascii") + b"\n"
-        # After a line that was cut short by a full disk, the next one begins on a line of its own.
+        # A full disk cut the last line short: its rest must not become the beginning of this one.
         data = b"\n" + data if self._torn else data
         written = os.write(self._descriptor, data)
         self._torn = written < len(data)

@@ -1,7 +1,7 @@
-"""The metrics on an address of their own: plain HTTP, no login, nothing but `/metrics`.
+"""The metrics on an address of their own: plain HTTP, no login, only `/metrics`.
 
-All workers accept from one socket that the parent opened, so it is served as long as one of them lives, also when the
-registry's own sockets are flooded.
+All workers accept from one socket that the parent opened, so one live worker is enough, also when the registry's own
+sockets are flooded.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -43,7 +43,7 @@ class Exporter:
     """Answers Prometheus."""
 
     def __init__(self, text: Callable[[], Awaitable[bytes]]) -> None:
-        """Answer with what `text` returns at each request."""
+        """Answer each request with `text`."""
         self._text = text
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -61,12 +61,12 @@ class Exporter:
         return Text(200, await self._text(), CONTENT_TYPE)
 
     def refuse(self, _peer: str, refused: RequestRefused) -> Text:
-        """Return the answer to what never became a request."""
+        """Return the answer to input that is not a request."""
         return Text(refused.status, f"{refused.reason}\n".encode())
 
 
 def start_exporter(text: Callable[[], Awaitable[bytes]], listeners: Sequence[Listener]) -> WireServer:
-    """Serve the metrics that `text` returns on listening sockets, which stay the caller's."""
+    """Serve the metrics on listening sockets, which the caller closes."""
     server = WireServer(Exporter(text), limits=LIMITS, find_client=_client)
     for listener in listeners:
         server.listen(listener.socket)

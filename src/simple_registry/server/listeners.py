@@ -4,7 +4,7 @@
     unix        one socket that all workers accept from
     inherited   sockets that systemd opened (LISTEN_FDS); all workers accept from each
 
-What waits in the queue of a dead worker's socket is answered by its replacement, because the parent keeps every socket.
+The parent keeps every socket, so connections in the queue of a dead worker's socket are answered by its replacement.
 """
 
 import errno
@@ -20,14 +20,14 @@ from simple_registry.config.values import Address, TcpAddress, UnixAddress
 from simple_registry.wire.queue import Counts, counts_of
 
 BACKLOG = 1024
-_LONGEST_UNIX_PATH = 107
+_MAX_UNIX_PATH = 107
 _FIRST_INHERITED = 3
 """SD_LISTEN_FDS_START."""
 
-# A peer that vanished (pulled plug, lost network) is noticed after two minutes, not after the system's two hours.
+# A peer that vanished (power cut, lost network) is noticed after two minutes, not after the system's two hours.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
-_ADVICE = {
+_REASONS = {
     errno.EADDRINUSE: "address already in use; stop the other program or choose another address with -addr",
     errno.EADDRNOTAVAIL: "this machine has no such address; choose another with -addr",
     errno.EACCES: "not permitted (ports below 1024 need privileges); choose another address with -addr",
@@ -36,23 +36,23 @@ _ADVICE = {
 
 
 class ListenFault(Exception):
-    """The address cannot be listened on; the sentence says why and what to do."""
+    """Cannot listen on an address; the message says why and what to do."""
 
     def __init__(self, where: str, cause: OSError | str) -> None:
-        """Name the address and what stopped it."""
-        reason = cause if isinstance(cause, str) else _ADVICE.get(cause.errno or 0, cause.strerror or str(cause))
+        """Name the address and the cause."""
+        reason = cause if isinstance(cause, str) else _REASONS.get(cause.errno or 0, cause.strerror or str(cause))
         super().__init__(f"cannot listen on {where}: {reason}")
         self._where = where
         self._in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
 
     def beside(self, ours: str | None) -> "ListenFault":
-        """Return the fault as it is to be told when we listen on `ours` already: nobody else is in the way."""
+        """Return the fault, or the clearer one if the address is in use by our own listener on `ours`."""
         if ours is None or not self._in_use:
             return self
         return ListenFault(self._where, f"the registry itself listens on {ours}; choose another address with -addr")
 
     def about(self, option: str) -> "ListenFault":
-        """Return the same fault of an address that was given with another option."""
+        """Return the same fault for an address from another option."""
         fault = ListenFault("", "")
         fault.args = (str(self).replace("-addr", option),)
         return fault
@@ -65,10 +65,10 @@ class Listener:
     socket: socket.socket
     queue: "Counts | None" = None
     is_own: bool = False
-    """Whether one worker alone accepts from it, and others from sockets of the same address."""
+    """Whether only one worker accepts from it, and the others from further sockets of its address."""
 
     def wake(self) -> None:
-        """Listen, unless it does."""
+        """Listen again, if it rests."""
         if self.is_own and not self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             self.socket.listen(BACKLOG)
 
@@ -80,9 +80,9 @@ class Listeners:
     workers: tuple[tuple[Listener, ...], ...]
     """For each worker, the sockets that it accepts from."""
     authorities: tuple[str, ...]
-    """What clients write: `127.0.0.1:5000`, `[::1]:5000` or `unix:/run/registry.sock`."""
+    """The addresses as clients write them: `127.0.0.1:5000`, `[::1]:5000` or `unix:/run/registry.sock`."""
     paths: tuple[Path, ...] = ()
-    """The files of unix sockets that are ours to remove."""
+    """The files of unix sockets that we remove."""
     metrics: "Listeners | None" = None
     """The sockets of the metrics, which all workers share."""
 
@@ -92,7 +92,7 @@ class Listeners:
         return tuple(each if each.startswith("unix:") else f"{scheme}://{each}" for each in self.authorities)
 
     def rest(self, worker: int) -> bool:
-        """Take the sockets that only this worker accepts from out of the kernel's choice; return whether there are any.
+        """Take the worker's own sockets out of the kernel's choice; return whether there are any.
 
         Connections that wait there are reset, and the port stays ours. `wake` puts them back.
         """
@@ -114,7 +114,7 @@ class Listeners:
         is_open = any(each.fileno() >= 0 for each in sockets)
         for each in sockets:
             each.close()
-        for path in self.paths if is_open else ():  # once closed, a file of this name may be another server's
+        for path in self.paths if is_open else ():  # after the first time, a file of this name may be another server's
             with suppress(OSError):
                 path.unlink()
         if self.metrics is not None:
@@ -131,7 +131,7 @@ class _Opened:
 
 
 def open_listeners(addresses: Sequence[Address], count: int, *, beside: Listeners | None = None) -> Listeners:
-    """Open the sockets that `count` workers listen on, `beside` those that are open already.
+    """Open sockets for `count` workers, `beside` those that are open already.
 
     Raises:
         ListenFault: an address is in use, not ours, or not there.
@@ -149,7 +149,7 @@ def open_listeners(addresses: Sequence[Address], count: int, *, beside: Listener
 
 
 def _rival(addr: Address, authorities: Sequence[str]) -> str | None:
-    """Return which of these has the same path or port, and so keeps an address from being free."""
+    """Return the authority with the same path or port as an address."""
     if isinstance(addr, UnixAddress):
         return next((each for each in authorities if each == f"unix:{addr.path}"), None)
     tcp = (each for each in authorities if not each.startswith("unix:"))
@@ -209,7 +209,7 @@ def _open_tcp(addr: TcpAddress, count: int) -> _Opened:
         # Without SO_REUSEPORT, a port in use is refused; with it, a second server of the same user would share it.
         probe.bind((host, addr.port))
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # A socket that was given its port, rather than asked for it, would lose it when it rests.
+        # A socket whose port the kernel chose would lose the port when it rests; one that asked for it keeps it.
         port = probe.getsockname()[1]
         for _ in range(count):
             listener = _tcp_socket(family)
@@ -231,7 +231,7 @@ def _tcp_socket(family: socket.AddressFamily) -> socket.socket:
 
 
 def _set_tcp_options(listener: socket.socket) -> None:
-    """Set what accepted connections inherit: small answers leave at once, dead peers are noticed."""
+    """Set the options that accepted connections inherit: small answers leave at once, dead peers are noticed."""
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
@@ -267,8 +267,8 @@ def _authority(host: str, port: int) -> str:
 
 def _open_unix(addr: UnixAddress) -> _Opened:
     path, where = addr.path, f"unix:{addr.path}"
-    if len(os.fsencode(path)) > _LONGEST_UNIX_PATH:
-        raise ListenFault(where, f"the path of a unix socket has at most {_LONGEST_UNIX_PATH} bytes")
+    if len(os.fsencode(path)) > _MAX_UNIX_PATH:
+        raise ListenFault(where, f"the path of a unix socket has at most {_MAX_UNIX_PATH} bytes")
     _remove_stale(path, where)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with _faults(where, [listener]):
@@ -281,7 +281,7 @@ def _open_unix(addr: UnixAddress) -> _Opened:
 
 @contextmanager
 def _mask(mask: int) -> Iterator[None]:
-    """Keep these permissions from files that are made. Of the whole process, which has one thread yet."""
+    """Keep these permissions from new files of the whole process, which has only one thread at this time."""
     before = os.umask(mask)
     try:
         yield
@@ -290,7 +290,7 @@ def _mask(mask: int) -> Iterator[None]:
 
 
 def _remove_stale(path: Path, where: str) -> None:
-    """Remove the socket file that a dead server left; refuse a live one, and anything that is no socket."""
+    """Remove the socket file that a dead server left; refuse a live one, and any other file."""
     try:
         mode = path.stat(follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -298,7 +298,7 @@ def _remove_stale(path: Path, where: str) -> None:
     except OSError as error:
         raise ListenFault(where, error) from error
     if not stat.S_ISSOCK(mode):
-        raise ListenFault(where, "a file that is no socket has this name; choose another path with -addr")
+        raise ListenFault(where, "a file that is not a socket has this name; choose another path with -addr")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

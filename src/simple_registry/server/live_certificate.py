@@ -1,6 +1,6 @@
-"""The certificate of new connections, exchanged when its files change; connections that are open keep the old one.
+"""The certificate of new connections, replaced when its files change; open connections keep the old one.
 
-Its end is warned of, since what should have renewed it may be what failed.
+Warnings precede its end, since the renewal itself may have failed.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def follow_certificate(tls: Tls) -> Followed[Certificate]:
-    """Return the certificate of these files, which a TLS context was made of once.
+    """Return the certificate of these files, tested with a TLS context.
 
     Raises: ConfigError.
     """
@@ -41,7 +41,7 @@ def _load(tls: Tls) -> Certificate:
     certificate = load_certificate(tls, datetime.now(UTC))
     try:
         tls_context(certificate)
-    except OSError as error:  # of a strength that OpenSSL does not serve with
+    except OSError as error:  # such as a key that OpenSSL considers too weak
         raise ConfigError(f"the certificate {tls.certificate} cannot be used: {error}") from error
     return certificate
 
@@ -50,14 +50,14 @@ class LiveCertificate:
     """A TLS context that follows its files."""
 
     def __init__(self, tls: Tls, certificate: Followed[Certificate], *, warn: bool = True) -> None:
-        """Begin with the one that the parent loaded last, whatever its files are now; one worker is to `warn`."""
+        """Begin with the certificate that the parent loaded last. One worker should `warn`."""
         self._tls = tls
         self._followed = certificate
         self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays a look
         self._context = tls_context(certificate.value)
         self._warns = warn
         self._mark = passed_mark(certificate.value, time.time())
-        """The last mark before its end that was warned of. At a start the parent does."""
+        """The mark before its end that the last warning was about. The parent warns at a start."""
 
     def context(self) -> ssl.SSLContext:
         """Return the context of the next connection."""
@@ -76,14 +76,14 @@ class LiveCertificate:
         self.remind(time.time())
 
     def remind(self, now: float) -> None:
-        """Warn of the end of the certificate, once for each mark before it that is passed."""
+        """Warn of the end of the certificate, once at each mark before it."""
         mark, before = passed_mark(self._followed.value, now), self._mark
         self._mark = mark
         if mark is not None and mark != before and self._warns:
             _log.warning("%s", expiry_warning(self._tls, self._followed.value, now))
 
     async def look(self) -> None:
-        """Look at the files once, and take over what has changed and stayed so since the last look."""
+        """Look at the files once; use a change that was there at the last look too."""
         known = self._followed.stale
         match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.look):
             case Look.TAKEN:
@@ -107,7 +107,7 @@ def tls_context(certificate: Certificate) -> ssl.SSLContext:
     """Return a context for servers: TLS 1.2 and 1.3, HTTP/1.1."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # A client that renegotiates would have writes wait for reads.
+    # With renegotiation, a write may have to wait for a read.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(["http/1.1"])
     with _paths(certificate) as (chain, key):
@@ -117,7 +117,7 @@ def tls_context(certificate: Certificate) -> ssl.SSLContext:
 
 @contextmanager
 def _paths(certificate: Certificate) -> Iterator[tuple[Path, Path]]:
-    """Lend the chain and the key as paths, which is all that `ssl` takes; no other user can read them."""
+    """Lend the chain and the key as paths, as `ssl` requires; no other user can read them."""
     if hasattr(os, "memfd_create"):
         with _in_memory(certificate.chain) as chain, _in_memory(certificate.key) as key:
             yield Path(f"/proc/self/fd/{chain.fileno()}"), Path(f"/proc/self/fd/{key.fileno()}")

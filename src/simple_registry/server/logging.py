@@ -1,11 +1,11 @@
-"""Where log lines get their look: one `key=value` line for people, one JSON object for machines.
+"""The format of log lines: `key=value` for people, JSON for machines.
 
-Any module logs with `logging.getLogger("simple_registry.…")` and gives facts as `extra={"fields": {...}}`. What came
-from a client stands in fields and may hold anything; both forms escape control characters, so that no client can forge
-a line.
+Any module logs with `logging.getLogger("simple_registry.…")` and passes facts as `extra={"fields": {...}}`. Text from
+clients belongs in fields and may hold anything; both formats escape control characters, so that no client can forge a
+line.
 
-All workers write to one stream. A pipe keeps apart what is written in one piece of at most `PIPE_BUF` bytes (pipe(7)),
-so there a line is made to fit: a longer one would be torn, and its rest would be a line that a client wrote.
+All workers write to one stream. A pipe keeps writes of at most `PIPE_BUF` bytes apart (pipe(7)), so a line to a pipe is
+made to fit. A longer one would be torn, and its rest would be a line that a client wrote.
 """
 
 import asyncio
@@ -32,29 +32,29 @@ ROOT = "simple_registry"
 _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
 _FAST_ENCODER = msgspec.json.Encoder(enc_hook=str)
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
-_SHORT = 16
+_MIN_TEXT = 16
 """Characters of a text that is not shortened further."""
 
 
 class _Formatter(logging.Formatter):
-    """What both forms share: how a record becomes a line."""
+    """The steps from a record to a line that both formats share."""
 
-    def __init__(self, longest: int | None = None) -> None:
-        """Make lines of at most `longest` bytes, line end included; `None` is no limit."""
+    def __init__(self, max_size: int | None = None) -> None:
+        """Make lines of at most `max_size` bytes, line end included; `None` is no limit."""
         super().__init__()
-        self._longest = longest
+        self._max_size = max_size
 
     def line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """Return a line; `created` is in seconds since the epoch."""
         line = self._line(created, level, logger, message, fields)
-        if self._longest is None or size_of(line) < self._longest:
+        if self._max_size is None or size_of(line) < self._max_size:
             return line
 
         def render(facts: Mapping[str, object]) -> str:
             own = {name: value for name, value in facts.items() if name}
             return self._line(created, level, logger, str(facts[""]), own)
 
-        return fitted(render, {"": message, **fields}, self._longest)
+        return fitted(render, {"": message, **fields}, self._max_size)
 
     def _line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
         """Return a line of any length."""
@@ -99,7 +99,7 @@ class TextFormatter(_Formatter):
         def render(facts: Mapping[str, object]) -> str:
             return f"    {printable(str(facts['']))}"
 
-        return render({"": text}) if self._longest is None else fitted(render, {"": text}, self._longest)
+        return render({"": text}) if self._max_size is None else fitted(render, {"": text}, self._max_size)
 
 
 class JsonFormatter(_Formatter):
@@ -112,18 +112,18 @@ class JsonFormatter(_Formatter):
         return self.line(record.created, record.levelname, record.name, record.getMessage(), fields)
 
     def _line(self, created: float, level: str, logger: str, message: str, fields: Mapping[str, object]) -> str:
-        if not _OURS.isdisjoint(fields):
-            fields = {name: value for name, value in fields.items() if name not in _OURS}
+        if not _OWN_FIELDS.isdisjoint(fields):
+            fields = {name: value for name, value in fields.items() if name not in _OWN_FIELDS}
         begin = f'{{"time":"{moment(created)}",{_middle(level, logger, message)}'
         return f"{begin},{json_line(fields)[1:]}" if fields else f"{begin}}}"
 
 
-_OURS = frozenset({"time", "level", "logger", "message"})
+_OWN_FIELDS = frozenset({"time", "level", "logger", "message"})
 
 
 @lru_cache
 def _middle(level: str, logger: str, message: str) -> str:
-    """Return what lines have between their time and their fields."""
+    """Return the part of a line between its time and its fields."""
     return json_line({"level": level.lower(), "logger": logger, "message": message})[1:-1]
 
 
@@ -137,7 +137,7 @@ def json_line(document: Mapping[str, object]) -> str:
 
 
 def pipe_limit(descriptor: int) -> int | None:
-    """Return how many bytes a pipe takes in one piece, and `None` for anything else: that keeps whole writes apart."""
+    """Return how many bytes a pipe keeps apart from other writes; `None` for a file, which keeps all of them apart."""
     return select.PIPE_BUF if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
 
 
@@ -146,14 +146,14 @@ def size_of(line: str) -> int:
     return len(line) if line.isascii() else len(line.encode(errors="surrogatepass"))
 
 
-def fitted(render: Callable[[Mapping[str, object]], str], facts: Mapping[str, object], longest: int) -> str:
-    """Return the line of some facts with fewer than `longest` bytes: the longest texts lose what is in their middle."""
+def fitted(render: Callable[[Mapping[str, object]], str], facts: Mapping[str, object], max_size: int) -> str:
+    """Return the line of some facts in fewer than `max_size` bytes; the longest texts lose their middle."""
     facts = dict(facts)
     line = render(facts)
-    while size_of(line) >= longest:
+    while size_of(line) >= max_size:
         name = max(facts, key=lambda name: len(_ENCODER.encode(str(facts[name]))))
         text = str(facts[name])
-        if len(text) < _SHORT:
+        if len(text) < _MIN_TEXT:
             break
         facts[name] = f"{text[: len(text) // 4]}...{text[-len(text) // 4 :]}"
         line = render(facts)
@@ -161,12 +161,12 @@ def fitted(render: Callable[[Mapping[str, object]], str], facts: Mapping[str, ob
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):
-    """Writes lines; a log that nobody reads any more does not stop the registry."""
+    """Writes lines; a log that cannot be written does not stop the registry."""
 
-    def __init__(self, stream: TextIO, longest: int | None) -> None:
-        """Write to `stream`, in pieces of at most `longest` bytes."""
+    def __init__(self, stream: TextIO, max_size: int | None) -> None:
+        """Write to `stream`, in pieces of at most `max_size` bytes."""
         super().__init__(stream)
-        self.longest = longest
+        self.max_size = max_size
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line of a record, or its lines."""
@@ -175,7 +175,7 @@ class _LineHandler(logging.StreamHandler[TextIO]):
         except Exception:  # noqa: BLE001 (as the standard library does: a line that cannot be made stops nothing)
             self.handleError(record)
         else:
-            for piece in _pieces(lines, self.longest):
+            for piece in _pieces(lines, self.max_size):
                 self.write(piece)
 
     def write(self, lines: str) -> None:
@@ -188,21 +188,21 @@ class _LineHandler(logging.StreamHandler[TextIO]):
         """Drop the line."""
 
 
-def _is_ours(handler: logging.Handler) -> TypeGuard[_LineHandler]:
+def _is_line_handler(handler: logging.Handler) -> TypeGuard[_LineHandler]:
     return isinstance(handler, _LineHandler)
 
 
 class FieldLines:
-    """Writes lines that differ in their fields only, past the machinery of `logging`, which costs more than a request.
+    """Writes lines that differ in their fields only, without `logging` records, which cost more than a request.
 
     Lines are gathered until the event loop's next turn, so that requests answered together share system calls.
     """
 
     def __init__(self, logger: str, message: str) -> None:
-        """Write `message` at level info in the name of `logger`, in the form and to the stream that were configured."""
+        """Write `message` at level info for `logger`, in the configured format and to the configured stream."""
         self._logger = logging.getLogger(logger)
         self._message = message
-        self._handler = next(filter(_is_ours, logging.getLogger().handlers), None)
+        self._handler = next(filter(_is_line_handler, logging.getLogger().handlers), None)
         self._gathered: list[str] = []
 
     def __call__(self, fields: Mapping[str, object]) -> None:
@@ -210,7 +210,7 @@ class FieldLines:
         if not self._logger.isEnabledFor(logging.INFO):
             return
         formatter = self._handler.formatter if self._handler is not None else None
-        if not isinstance(formatter, _Formatter):  # nothing of ours is configured
+        if not isinstance(formatter, _Formatter):  # `configure_logging` was not called
             self._logger.info(self._message, extra={"fields": fields})
             return
         if not self._gathered:
@@ -220,16 +220,16 @@ class FieldLines:
     def _write(self) -> None:
         lines, self._gathered = self._gathered, []
         if self._handler is not None:
-            for piece in _pieces(lines, self._handler.longest):
+            for piece in _pieces(lines, self._handler.max_size):
                 self._handler.write(piece)
 
 
-def _pieces(lines: Iterable[str], longest: int | None) -> Iterator[str]:
-    """Yield lines together, as many as fit into `longest` bytes."""
+def _pieces(lines: Iterable[str], max_size: int | None) -> Iterator[str]:
+    """Yield lines together, as many as fit into `max_size` bytes."""
     piece, size = "", 0
     for line in lines:
         length = 1 + size_of(line)
-        if piece and longest is not None and size + length > longest:
+        if piece and max_size is not None and size + length > max_size:
             yield piece
             piece, size = "", 0
         piece += f"{line}\n"
@@ -261,14 +261,14 @@ def _text(value: object) -> str:
 def _limit_of(stream: TextIO) -> int | None:
     try:
         return pipe_limit(stream.fileno())
-    except (OSError, ValueError):  # it is no file
+    except (OSError, ValueError):  # not a file
         return None
 
 
 def write_errors_at_once() -> None:
-    """Keep nothing of standard error in memory.
+    """Make standard error unbuffered.
 
-    What a full disk refuses would be tried again with every line, when a process forks, and when it ends.
+    A buffer that a full disk refused would be written again with every line, at each fork, and at exit.
     """
     raw = io.FileIO(sys.stderr.fileno(), "w", closefd=False)
     sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, "backslashreplace", write_through=True)
@@ -278,10 +278,10 @@ def configure_logging(level: LogLevel, form: LogFormat, stream: TextIO | None = 
     """Send the log to `stream` (standard error) from `level` on; calling it again replaces what was configured."""
     target = sys.stderr if stream is None else stream
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and target.isatty())
-    longest = _limit_of(target)
-    handler = _LineHandler(target, longest)
-    handler.setFormatter(TextFormatter(longest) if text else JsonFormatter(longest))
-    # No line tells where in the code, in which thread or task it was written; finding out costs a tenth of a request.
+    max_size = _limit_of(target)
+    handler = _LineHandler(target, max_size)
+    handler.setFormatter(TextFormatter(max_size) if text else JsonFormatter(max_size))
+    # No line names its place in the code, its thread or its task; finding out costs a tenth of a request.
     logging._srcfile = None  # noqa: SLF001 (the switch that the logging guide names)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
@@ -289,5 +289,5 @@ def configure_logging(level: LogLevel, form: LogFormat, stream: TextIO | None = 
         if isinstance(old, _LineHandler):
             root.removeHandler(old)
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)  # other people's libraries speak up only when something is wrong
+    root.setLevel(logging.WARNING)  # libraries report only warnings and errors
     logging.getLogger(ROOT).setLevel(getattr(logging, level.name))

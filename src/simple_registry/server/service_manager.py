@@ -1,8 +1,8 @@
-"""What systemd, or another service manager, is told of this process (sd_notify(3)); without one, nothing.
+"""Reports to systemd, or another service manager, by sd_notify(3); without one, nothing is sent.
 
-READY=1                                the registry serves; also the end of a reload, whatever came of it
-RELOADING=1 with MONOTONIC_USEC=…      SIGHUP was heard, at that time of the monotonic clock
-STOPPING=1                             the end was asked for
+READY=1                                the registry serves; also at the end of a reload, successful or not
+RELOADING=1 with MONOTONIC_USEC=…      a reload began, at that time of the monotonic clock
+STOPPING=1                             the registry stops
 STATUS=…                               a line for `systemctl status`, such as why a reload was refused
 """
 
@@ -12,28 +12,28 @@ from collections.abc import MutableMapping
 from contextlib import suppress
 
 MAX_WAIT = 1.0
-"""Seconds for which a manager that does not read is waited for."""
+"""Seconds to wait for a manager that does not read."""
 
 
 class ServiceManager:
-    """Tells the manager that started this process."""
+    """The manager that started this process."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
         """Take its address out of `environment`, which processes that are started from here inherit."""
         address = environment.pop("NOTIFY_SOCKET", "")
-        # A first `@` stands for the zero byte of an abstract socket. Other kinds of address are those of machines.
+        # A first `@` stands for the zero byte of an abstract socket. Other forms, such as vsock, are not for us.
         self._address = "\0" + address[1:] if address.startswith("@") else address if address.startswith("/") else ""
 
     def ready(self, status: str) -> None:
-        """Say that the registry serves, after a start or a reload."""
+        """Report that the registry serves, after a start or a reload."""
         self._send("READY=1", f"STATUS={' '.join(status.split())}")
 
     def reloading(self) -> None:
-        """Say that a reload begins."""
+        """Report that a reload begins."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
 
     def stopping(self) -> None:
-        """Say that the end begins."""
+        """Report that the registry stops."""
         self._send("STOPPING=1", "STATUS=requests in flight are finished")
 
     def _send(self, *lines: str) -> None:

@@ -1,10 +1,10 @@
 """One worker process: the application behind the wire, on sockets that the parent opened.
 
     parent ──fork──► serve(): build → start → accept ──► "ready" on the pipe, then a beat every few seconds
-           ──TERM──► stop accepting → finish what is in flight → stop → exit 0
+           ──TERM──► stop accepting → finish requests in flight → stop → exit 0
            ──dies──► end of file on the life line → the same, within bounds
 
-The parent keeps the terminal: Ctrl-C reaches a worker only as the SIGTERM that the parent sends.
+Signals of the terminal are handled by the parent: Ctrl-C reaches a worker as a SIGTERM from it.
 """
 
 import asyncio
@@ -38,16 +38,16 @@ if TYPE_CHECKING:
 READY = b"ready\n"
 BEAT = b"."
 BEAT_INTERVAL = 5.0
-"""Seconds between two beats, by which the parent sees that the event loop turns."""
+"""Seconds between two beats, which show the parent that the event loop runs."""
 GRACE = 30.0
-"""Seconds that requests in flight are given when everything ends."""
+"""Seconds for requests in flight when the server stops."""
 DUMP_STACKS = signal.SIGUSR1
-"""Makes a worker write the stack of each thread to the log, also when its event loop hangs."""
+"""Makes a worker write the stack of each thread to the log, even if its event loop hangs."""
 
 MAX_CONNECTIONS = 8192
 """Connections that one worker holds at once, where the limit of open files allows it."""
 OTHER_DESCRIPTORS = 512
-"""Descriptors that are left for the database, for uploads and for what libraries open."""
+"""Descriptors left for the database, uploads and libraries."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,21 +57,21 @@ class Application(Protocol):
 
     @property
     def http(self) -> WireApplication:
-        """What requests are handed to."""
+        """The handler of requests."""
         ...
 
     async def start(self) -> None:
-        """Open what must be open before the first request."""
+        """Start, before the first request."""
 
     async def stop(self) -> None:
-        """Close it, after the last request."""
+        """Stop, after the last request."""
 
     def find_client(self, peer: str, head: RequestHead | None) -> Client:
         """Return the client behind a peer, from the head of a request where there is one."""
         ...
 
     def trusts(self, peer: str) -> bool:
-        """Return whether a peer is a proxy that may say whom it speaks for."""
+        """Return whether a peer is a trusted proxy."""
         ...
 
     async def metrics(self) -> bytes:
@@ -79,29 +79,29 @@ class Application(Protocol):
         ...
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
-        """Show in the metrics when the certificate `ends`, Unix time."""
+        """Export the end of the certificate, which `ends` returns as Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What one worker is given: its number, its sockets, and its pipes to and from the parent."""
+    """The number, the sockets and the pipes of one worker."""
 
     number: int
     listeners: tuple[Listener, ...]
     report: int
-    """Takes `READY`, or the reason why this worker cannot start; after that, beats."""
+    """The pipe for `READY`, or the reason why this worker cannot start; after that, for beats."""
     life_line: int
-    """Ends when the parent does."""
+    """The pipe that ends with the parent."""
     metrics: tuple[Listener, ...] = ()
     """The sockets of the metrics, which all workers share."""
 
 
 Build = Callable[[Configured, int], Application]
-"""Makes what a worker of some number serves."""
+"""Builds the application of the worker with this number."""
 
 
 def serve(configured: Configured, post: Post, build: Build) -> int:
-    """Serve until told to stop; return the exit code of this process."""
+    """Serve until SIGTERM, or the end of the parent; return the exit code of this process."""
     faulthandler.register(DUMP_STACKS, file=sys.stderr, all_threads=True)
     return uvloop.run(_serve(configured, post, build))
 
@@ -123,9 +123,9 @@ async def _serve(configured: Configured, post: Post, build: Build) -> int:
 
 
 async def _accept(configured: Configured, post: Post, application: Application) -> None:
-    """Serve requests until the parent asks for the end, or ends."""
+    """Serve requests until the parent asks for the end, or is gone."""
     loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
+    stopping = asyncio.Event()
     certificate = _live_certificate(configured, post)
     if certificate is not None:
         application.follow_certificate(certificate.ends)
@@ -142,16 +142,16 @@ async def _accept(configured: Configured, post: Post, application: Application) 
 
     def orphaned() -> None:
         loop.remove_reader(post.life_line)
-        loop.call_later(GRACE, os._exit, 1)  # the process that would end us is gone
-        asked.set()
+        loop.call_later(GRACE, os._exit, 1)  # no parent is left to kill us
+        stopping.set()
 
-    loop.add_signal_handler(signal.SIGTERM, asked.set)
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_reader(post.life_line, orphaned)
     background = [asyncio.ensure_future(_beat(post))]
     if certificate is not None:
         background.append(asyncio.ensure_future(certificate.run()))
     try:
-        await asked.wait()
+        await stopping.wait()
         server.stop()
         await server.closed()
     finally:
@@ -160,20 +160,20 @@ async def _accept(configured: Configured, post: Post, application: Application) 
 
 
 async def _beat(post: Post) -> None:
-    """Report that this worker is ready, and then that its event loop turns, until the parent is gone."""
-    os.set_blocking(post.report, False)
-    said = READY
-    while _report(post, said):
+    """Report that this worker is ready, then beats, until the parent is gone."""
+    os.set_blocking(post.report, False)  # a parent that does not read must not stop the event loop
+    report = READY
+    while _report(post, report):
         await asyncio.sleep(BEAT_INTERVAL)
-        said = BEAT
+        report = BEAT
 
 
-def _report(post: Post, said: bytes) -> bool:
-    """Write to the parent; return whether it is there."""
+def _report(post: Post, report: bytes) -> bool:
+    """Write to the parent; return whether it exists."""
     try:
-        os.write(post.report, said)
+        os.write(post.report, report)
     except BlockingIOError:
-        return True  # it will read the earlier ones
+        return True  # the pipe is full of earlier beats
     except OSError:
         return False
     return True
@@ -192,7 +192,7 @@ def _plain() -> ssl.SSLContext | None:
 
 
 def wire_limits(limits: Limits, open_files: int) -> WireLimits:
-    """Return what the settings and the limit of open files allow connections."""
+    """Return the limits of connections, from the settings and the limit of open files."""
     descriptors = max(open_files - OTHER_DESCRIPTORS, open_files // 2)
     connections = min(MAX_CONNECTIONS, descriptors)
     return WireLimits(
