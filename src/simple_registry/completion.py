@@ -43,11 +43,6 @@ class Completion(Generic[_T]):
         self._error = error
         self._wake()
 
-    @property
-    def failed(self) -> bool:
-        """Whether the call raised, or has not ended."""
-        return not self._ended or self._error is not None
-
     async def finish(self) -> _T:
         """Return the result, or raise the error; a cancellation is raised too, but not before the call has ended."""
         cancelled: asyncio.CancelledError | None = None

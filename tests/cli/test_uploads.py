@@ -113,7 +113,7 @@ def test_a_session_that_is_written_to_ends_with_the_request(front, run):
     assert front.get(location).status == 404
 
 
-def test_a_session_that_cannot_be_had_is_told_and_does_not_stop_the_others(front, run, monkeypatch):
+def test_a_session_that_stays_held_is_reported_and_does_not_stop_the_others(front, run, monkeypatch):
     monkeypatch.setattr(session_turns, "ATTEMPTS", 2)
     held, location = session(front)
     session(front)
@@ -148,13 +148,13 @@ def test_help_goes_to_standard_output(run):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_only_the_owner_of_the_directory_may(front, run, tmp_path):
+def test_only_the_owner_of_the_directory_may_run_it(front, run, tmp_path):
     os.chown(tmp_path / "data" / "format", 12345, -1)
     for words in (("list",), ("cancel", "-user", "admin")):
         with pytest.raises(DataDirectoryRefused, match="belongs to the user with id 12345"):
             run(*words)
 
 
-def test_a_directory_that_is_none_is_refused(tmp_path, capsys):
+def test_what_is_not_a_data_directory_is_refused(tmp_path, capsys):
     assert main(["uploads", "list", "-datadir", str(tmp_path / "none")]) == 2
     assert str(tmp_path / "none") in capsys.readouterr().err

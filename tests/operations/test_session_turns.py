@@ -231,7 +231,7 @@ def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uplo
     assert front.run(rows.find_session(row.session)).received.size == len(NEW)
 
 
-def test_a_request_that_does_not_let_go_leaves_the_newer_one_refused(front, row, monkeypatch):
+def test_a_newer_request_is_refused_when_the_older_one_does_not_release_the_session(front, row, monkeypatch):
     monkeypatch.setattr(module, "ATTEMPTS", 3)
     pauses = []
 
@@ -263,7 +263,7 @@ def test_without_a_claim_the_holder_keeps_its_turn(front, uploads, row, turns):
     assert front.run(scenario()).received.size == len(OLD + NEW)
 
 
-def test_a_session_that_is_gone_has_no_turns(front, uploads, row, turns):
+def test_an_absent_session_has_no_turns(front, uploads, row, turns):
     async def take():
         async with turns.take(row, claim=True):
             pass
@@ -323,7 +323,7 @@ def test_a_time_out_of_something_else_passes_through(front, uploads, row):
     assert front.run(uploads.get(A, "ada", row.session)) == row
 
 
-def test_a_request_that_its_client_gives_up_lets_go(front, uploads, row):
+def test_a_cancelled_request_releases_its_session(front, uploads, row):
     async def scenario():
         silent = Client(OLD)
         first = await begun(uploads.append(row, silent.chunk), silent)

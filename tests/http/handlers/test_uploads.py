@@ -32,7 +32,7 @@ def lacks(front, data, repository="team/app"):
 
 
 @pytest.mark.parametrize("path", [UPLOADS, UPLOADS.rstrip("/")])
-def test_a_session_has_a_relative_location_with_a_uuid_and_stands_at_its_beginning(front, path):
+def test_a_session_has_a_relative_location_with_a_uuid_and_has_received_nothing(front, path):
     reply = front.post(path)
     assert reply.status == 202
     assert reply.header("range") == "0-0"
@@ -49,7 +49,7 @@ def test_an_open_session_makes_no_repository(front):
     assert front.get("/v2/team/app/tags/list").status == 404
 
 
-def test_a_session_says_where_it_stands(front):
+def test_a_session_reports_what_it_received(front):
     location = front.open_session("team/app")
     front.patch(location, body=DATA)
     reply = front.get(location)
@@ -91,7 +91,7 @@ def test_a_session_belongs_to_its_repository(front):
             assert front.request(method, f"{foreign}?digest={DIGEST}").codes == ["BLOB_UPLOAD_UNKNOWN"]
 
 
-def test_a_session_belongs_to_who_opened_it(make_front):
+def test_a_session_belongs_to_the_identity_that_opened_it(make_front):
     class Everything:
         def decide(self, _identity, _permission):
             return Allowed("yes")
@@ -255,7 +255,7 @@ def test_the_location_keeps_no_host(memory_front):
 
 @pytest.mark.parametrize("start", [0, 1, 99, 101, 5000, 10**17])
 @pytest.mark.parametrize("closing", [False, True])
-def test_a_chunk_out_of_order_is_416_and_says_where_to_go_on(front, start, closing):
+def test_a_chunk_out_of_order_is_416_and_reports_where_to_continue(front, start, closing):
     location = front.open_session("team/app")
     front.patch(location, body=DATA[:100])
     with front.unchanged():
@@ -307,7 +307,7 @@ def test_a_wrong_digest_leaves_neither_blob_nor_session(front, way):
 @pytest.mark.parametrize(
     "digest", ["", "sha256:short", "md5:" + "0" * 32, str(DIGEST) + "%0A", str(DIGEST).upper(), "x"]
 )
-def test_a_digest_that_is_none_is_refused_and_the_session_stays(memory_front, digest):
+def test_a_malformed_digest_is_refused_and_the_session_stays(memory_front, digest):
     location = memory_front.open_session("team/app")
     with memory_front.unchanged():
         for reply in (
@@ -461,7 +461,7 @@ def test_a_newer_request_ends_one_whose_client_went_silent(front, method, status
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_a_session_that_cannot_be_had_says_where_it_stands_and_when_to_ask_again(front, method, monkeypatch):
+def test_a_session_that_stays_held_reports_what_it_received_and_when_to_retry(front, method, monkeypatch):
     monkeypatch.setattr(session_turns, "ATTEMPTS", 2)
     location = front.open_session("team/app")
     front.patch(location, body=DATA[:100])
@@ -538,19 +538,19 @@ def test_a_mount_that_cannot_be_is_a_session(front, source):
     assert front.put(f"{reply.location}?digest={DIGEST}", body=DATA).status == 201
 
 
-def test_an_anonymous_mount_of_what_nobody_has_is_a_session(front):
+def test_an_anonymous_mount_of_absent_content_is_a_session(front):
     assert mount(front).status == 202
 
 
 @pytest.mark.parametrize("digest", ["", "x", "sha256:short"])
-def test_a_mount_of_no_digest_is_refused(memory_front, digest):
+def test_a_mount_of_a_malformed_digest_is_refused(memory_front, digest):
     with memory_front.unchanged():
         reply = mount(memory_front, digest=digest, source="team/base")
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
 
 
 @pytest.mark.parametrize("source", ["team/hidden", None])
-def test_a_source_that_may_not_be_read_looks_like_one_that_is_not_there(make_front, source):
+def test_a_source_that_may_not_be_read_looks_like_an_absent_one(make_front, source):
     class Hidden:
         def decide(self, identity, permission):
             if identity.name == "eve" and permission.scope.startswith("team/hidden"):
