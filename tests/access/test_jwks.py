@@ -47,7 +47,7 @@ def test_private_keys_are_refused_in_pem_without_showing_them():
 def test_a_private_or_symmetric_key_is_left_out_and_told(entry):
     read = parse_jwks(jwks(entry, jwk(ED, "good"), entry))
     assert [key.kid for key in read.keys] == ["good"]
-    (mistake,) = read.mistakes
+    (mistake,) = read.rejected
     assert "private or symmetric" in mistake
     assert "c2VjcmV0" not in mistake
 
@@ -69,7 +69,7 @@ def test_a_private_or_symmetric_key_is_left_out_and_told(entry):
 )
 def test_keys_for_other_uses_and_of_other_kinds_are_left_out(entry):
     read = parse_jwks(jwks(entry, jwk(ED, "good")))
-    assert ([key.kid for key in read.keys], read.mistakes) == (["good"], ())
+    assert ([key.kid for key in read.keys], read.rejected) == (["good"], ())
     assert parse_jwks(jwks(entry)) == Jwks(())
 
 
@@ -95,7 +95,7 @@ def test_keys_for_other_uses_and_of_other_kinds_are_left_out(entry):
 def test_broken_and_weak_keys_are_left_out_and_told(entry):
     read = parse_jwks(jwks(jwk(EC, "first"), entry, jwk(ED, "last")))
     assert [key.kid for key in read.keys] == ["first", "last"]
-    assert len(read.mistakes) == 1
+    assert len(read.rejected) == 1
 
 
 @pytest.mark.parametrize("data", [b'{"keys": []}', b'{"keys": [], "other": 1}'])

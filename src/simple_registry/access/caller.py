@@ -8,7 +8,7 @@ from simple_registry.access.permission import Permission
 from simple_registry.access.roles import BoundRole
 
 EXPIRED_KEPT = 24 * 3600
-"""Seconds after its end for which a credential, of whatever kind, may finish the uploads that it began."""
+"""Seconds after their end for which credentials of any kind may finish the uploads that they began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,21 @@ ANONYMOUS = Identity(ANONYMOUS_NAME)
 
 
 class Source(StrEnum):
-    """What proved an identity in the first place."""
+    """The kind of credentials that first proved an identity."""
 
     ANONYMOUS = "anonymous"
     PASSWORD = "password"  # noqa: S105 (a word, not a secret)
-    STATIC_TOKEN = "token"  # noqa: S105 (likewise)
-    ISSUED_TOKEN = "issued"  # noqa: S105 (likewise)
+    STATIC_TOKEN = "token"  # noqa: S105 (as above)
+    ISSUED_TOKEN = "issued"  # noqa: S105 (as above)
     EXTERNAL = "external"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Enough of a credential to ask later whether it still holds: see `authentication.authenticator`.
+    """Enough of the credentials to check later whether they are still valid: see `authentication.authenticator`.
 
     `reference` is a fingerprint of the password's hash, the hash of a static token, the id of an issued one, or an
-    external token itself. It is shown nowhere; the tokens that the registry derives carry it sealed.
+    external token itself. It is never shown; signed tokens carry it encrypted.
     """
 
     source: Source
@@ -56,9 +56,9 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls. All `limits` apply together; `expired` credentials are good only for uploads older than their end.
+    """An identity and its proof. All `limits` apply together; `expired` callers may only finish older uploads.
 
-    `derived` callers sent an access token of ours, which never becomes anything that is wider or lives longer.
+    `derived` callers sent an access token, which is never exchanged for one that is wider or lives longer.
     """
 
     identity: Identity
@@ -68,19 +68,19 @@ class Caller:
     expired: bool = False
     derived: bool = False
     public: Identity | None = None
-    """Who the caller would be without the credential, if that could be; see `policy.decide`."""
+    """The identity of an anonymous caller, if there is one; see `policy.decide`."""
     credential: str = ""
-    """What a token that proved it is called, by its document, its id or its issuer: no secret, for people to read."""
+    """The name of the token that proved it: its document, its id or its issuer. Not a secret; for the audit log."""
 
     @property
     def sent_nothing(self) -> bool:
-        """Whether no credential was sent, not even an anonymous token."""
+        """Whether no credentials were sent, not even an anonymous token."""
         return self.proof.source is Source.ANONYMOUS and not self.derived
 
     def could_be_wider(self, permission: Permission) -> bool:
-        """Tell whether only the scopes that a token was asked for stand in the way: a new one could have more."""
+        """Return whether only the requested scopes of a token are too narrow: another token could have more."""
         return self.derived and all(within(limit, permission) for limit in self.limits[:-1])
 
     def limited_to(self, permission: Permission) -> bool:
-        """Tell whether every limit leaves room for a permission."""
+        """Return whether every limit includes a permission."""
         return all(within(limit, permission) for limit in self.limits)

@@ -1,8 +1,8 @@
 """Verifying a token of a trusted issuer (RFC 7519, with the advice of RFC 8725).
 
 The token is taken apart strictly: three parts, canonical base64url, JSON without duplicate names, NaN or lone
-surrogates. Of its header only `alg`, `kid`, `typ` and `crit` are looked at: keys that a token brings or points to
-(`jwk`, `jku`, `x5c`, `x5u`) mean nothing. Expiry is returned, not judged: an upload may be finished with a token that
+surrogates. Of its header only `alg`, `kid`, `typ` and `crit` are read: keys that a token contains or points to
+(`jwk`, `jku`, `x5c`, `x5u`) are ignored. Expiry is returned, not judged: an upload may be finished with a token that
 expired while it was on its way, and `authentication.authenticator` decides which.
 """
 
@@ -30,12 +30,12 @@ _MAX_KID = 512
 
 
 class ExternalTokenInvalid(ValueError):
-    """No token of this issuer that can be believed; the message says why, for the log, and holds no part of it."""
+    """Not a valid token of the issuer; the message says why, for the log, and has no part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token taken apart. Nothing in it can be believed before `verify_external`."""
+    """The parts of a token. Nothing in it is trusted before `verify_external`."""
 
     algorithm: str
     kid: str | None
@@ -47,14 +47,14 @@ class UnverifiedToken:
 
 @dataclass(frozen=True, slots=True)
 class ExternalClaims:
-    """What a verified token says; `expires` in seconds since the epoch, without leeway, perhaps in the past."""
+    """The claims of a verified token; `expires` in seconds since the epoch, without leeway, perhaps in the past."""
 
     claims: Mapping[str, object] = field(repr=False)
     expires: float
 
 
 def read_token(token: str) -> UnverifiedToken:
-    """Return a token taken apart, to find its issuer and key.
+    """Return the parts of a token, to find its issuer and key.
 
     Raises: ExternalTokenInvalid.
     """
@@ -68,12 +68,12 @@ def read_token(token: str) -> UnverifiedToken:
     _check_header(header)
     issuer = claims.get("iss")
     if not isinstance(issuer, str):
-        raise ExternalTokenInvalid("iss is missing or no text")
+        raise ExternalTokenInvalid("iss is missing or not text")
     return UnverifiedToken(header["alg"], header.get("kid"), issuer, claims, parts.signed, parts.signature)
 
 
 def verify_external(token: str, issuer: TrustedIssuer, keys: Sequence[PublicKey], now: float) -> ExternalClaims:
-    """Return what a token says, once everything about it but its expiry is right.
+    """Return the claims of a token after verifying everything but its expiry.
 
     Raises: ExternalTokenInvalid.
     """
@@ -87,7 +87,7 @@ def verify_external(token: str, issuer: TrustedIssuer, keys: Sequence[PublicKey]
 
 
 def check_claims(read: UnverifiedToken, issuer: TrustedIssuer, now: float) -> ExternalClaims:
-    """Return what a token says, once its audience and times are right; only a signature makes that true.
+    """Return the claims of a token after checking its audience and times; the caller checks the signature.
 
     Raises: ExternalTokenInvalid.
     """
@@ -96,7 +96,7 @@ def check_claims(read: UnverifiedToken, issuer: TrustedIssuer, now: float) -> Ex
 
 
 def candidates(keys: Sequence[PublicKey], kid: str | None) -> Sequence[PublicKey]:
-    """Return the keys that a token may mean. A key without an id stands for any, a token without one for every key."""
+    """Return the keys that a token may be signed with: any key without an id, and every key for a token without one."""
     return [key for key in keys if kid is None or key.kid is None or key.kid == kid]
 
 
@@ -105,9 +105,9 @@ def _check_header(header: Mapping[str, object]) -> None:
         raise ExternalTokenInvalid("a critical header")
     kid, kind = header.get("kid"), header.get("typ", "JWT")
     if not isinstance(header.get("alg"), str):
-        raise ExternalTokenInvalid("alg is missing or no text")
+        raise ExternalTokenInvalid("alg is missing or not text")
     if kid is not None and not (isinstance(kid, str) and len(kid) <= _MAX_KID):
-        raise ExternalTokenInvalid("kid is no text, or too long")
+        raise ExternalTokenInvalid("kid is not text, or too long")
     if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
         raise ExternalTokenInvalid("typ is not JWT")
 
@@ -116,7 +116,7 @@ def _check_signature(read: UnverifiedToken, keys: Sequence[PublicKey]) -> None:
     fitting = [key for key in candidates(keys, read.kid) if read.algorithm in key.algorithms]
     if not fitting:
         raise ExternalTokenInvalid("signed with a key that the issuer does not have, or not for this algorithm")
-    import jwt  # noqa: PLC0415 (as in `signed`)
+    import jwt  # noqa: PLC0415 (as in `signed_tokens`)
 
     algorithm = jwt.get_algorithm_by_name(read.algorithm)
     if not any(algorithm.verify(read.signed, key.key, read.signature) for key in fitting[:MAX_KEYS_TRIED]):
@@ -127,13 +127,13 @@ def _check_audience(claims: Mapping[str, object], issuer: TrustedIssuer) -> None
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if not audiences or not all(isinstance(one, str) for one in audiences):
-        raise ExternalTokenInvalid("aud is missing or no text")
+        raise ExternalTokenInvalid("aud is missing or not text")
     if not set(audiences) & set(issuer.audiences):
         raise ExternalTokenInvalid("for another audience")
 
 
 def _check_times(claims: Mapping[str, object], now: float) -> float:
-    """Return when a token expires, after looking at all of its times."""
+    """Return when a token expires, after checking all of its times."""
     issued, expires = _time(claims, "iat"), _time(claims, "exp")
     not_before = _time(claims, "nbf") if "nbf" in claims else issued
     if max(issued, not_before) > now + LEEWAY:
@@ -146,7 +146,7 @@ def _check_times(claims: Mapping[str, object], now: float) -> float:
 def _time(claims: Mapping[str, object], name: str) -> float:
     value = claims.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
-        raise ExternalTokenInvalid(f"{name} is missing or no time")
+        raise ExternalTokenInvalid(f"{name} is missing or not a time")
     return float(value)
 
 
@@ -159,7 +159,7 @@ def _object(data: bytes) -> dict[str, Any]:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise ExternalTokenInvalid("not JSON, or not as strict as a token's must be") from None
     if not isinstance(value, dict):
-        raise ExternalTokenInvalid("no JSON object")
+        raise ExternalTokenInvalid("not a JSON object")
     return value
 
 

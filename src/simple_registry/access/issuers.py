@@ -1,7 +1,7 @@
-"""Trusted issuers: whose signed tokens are believed, which of them, and what they bring.
+"""Trusted issuers: which of their tokens are accepted, and which user, groups and roles these give.
 
 A token names its keys and algorithm only by reference: keys come from the configuration, algorithms from a fixed list.
-Claims fill templates after they were escaped, so no claim can widen a pattern; a claim that is missing, is no text, or
+Claims fill templates after they were escaped, so no claim can widen a pattern; a claim that is missing, is not text, or
 makes the pattern larger than one of a client may be, fills nothing and the binding falls away.
 """
 
@@ -23,7 +23,7 @@ LEEWAY = 60
 """Seconds by which the clocks of an issuer and ours may differ."""
 
 FILLED_CAPACITY = 16 * 1024 * 1024
-"""Bytes of the filled templates that each process keeps: a token brings the same at every request."""
+"""Bytes of filled templates that a process caches: a token has the same at every request."""
 
 _TEMPLATE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.:/-]*)\}", re.ASCII)
 _NAME = re.compile(r"[^\x00-\x20\x7f]{1,255}")
@@ -81,7 +81,7 @@ class TrustedIssuer:
     bindings: tuple[TemplateBinding, ...] = ()
 
     def identity(self, claims: Mapping[str, object], known_groups: frozenset[str] = frozenset()) -> Identity:
-        """Return who a verified token's claims speak of; `known_groups` are those its user has by a document.
+        """Return the identity of a verified token's claims; `known_groups` are the groups of its user's document.
 
         Raises: ClaimsInvalid.
         """
@@ -93,7 +93,7 @@ class TrustedIssuer:
         return Identity(self.user_name(claims), groups, self._bound(claims), issuer=self.name)
 
     def user_name(self, claims: Mapping[str, object]) -> str:
-        """Return the name of the user that claims speak of.
+        """Return the name of the user in the claims.
 
         Raises: ClaimsInvalid.
         """
@@ -127,7 +127,7 @@ def fill_template(template: str, claims: Mapping[str, object]) -> str | None:
 
 
 def template_claims(template: str) -> Sequence[str]:
-    """Return the claims that a template names. `{2,3}`, a repetition, is none."""
+    """Return the names of claims in a template. `{2,3}` is not one, but a repetition."""
     return _TEMPLATE.findall(template)
 
 

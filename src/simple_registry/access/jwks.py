@@ -30,10 +30,10 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class Jwks:
-    """The keys of a JWKS document, perhaps none, and why entries that look like mistakes were left out."""
+    """The keys of a JWKS document, perhaps none, and the reasons why invalid entries were left out."""
 
     keys: tuple[PublicKey, ...]
-    mistakes: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
 
 def parse_jwks(data: bytes) -> Jwks:
@@ -51,15 +51,15 @@ def parse_jwks(data: bytes) -> Jwks:
     if len(entries) > MAX_KEYS:
         raise KeysInvalid(f"it holds more than {MAX_KEYS} keys")
     keys: list[PublicKey] = []
-    mistakes: dict[str, None] = {}
+    rejected: dict[str, None] = {}
     for entry in entries:
         try:
             key = _parse_jwk(entry)
         except KeysInvalid as error:
-            mistakes[str(error)] = None
+            rejected[str(error)] = None
         else:
             keys += () if key is None else (key,)
-    return Jwks(tuple(keys), tuple(mistakes))
+    return Jwks(tuple(keys), tuple(rejected))
 
 
 def parse_pem_keys(texts: Sequence[str]) -> Sequence[PublicKey]:

@@ -1,4 +1,4 @@
-"""What a scoped credential may do at most: a list of grants. It never adds to what its user may do.
+"""The limit of a token with scopes: a list of grants. It never adds to the permissions of its user.
 
 Written `repository:<name or pattern>:<actions>`, `registry:catalog:*` and `registry:metrics:*`, the words of the Docker
 token protocol; the actions are `pull`, `push`, `delete` and `*`. The middle is read by where the text comes from:
@@ -30,7 +30,7 @@ _UNICODE_CLASS = re.compile(r"\\[pP]")
 
 
 class GrantInvalid(ValueError):
-    """A text that is no grant; the message says what one looks like."""
+    """Not a valid grant; the message shows the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Grant:
     actions: frozenset[str]
 
     def allows(self, permission: Permission) -> bool:
-        """Tell whether a permission lies within the grant."""
+        """Return whether a permission lies within the grant."""
         if (self.kind == "registry") != (permission.resource in OF_REGISTRY):
             return False
         scope = permission.resource.value if self.kind == "registry" else permission.scope
@@ -54,7 +54,7 @@ Limit = tuple[Grant, ...]
 
 
 def within(limit: Limit | None, permission: Permission) -> bool:
-    """Tell whether a limit leaves room for a permission."""
+    """Return whether a limit includes a permission."""
     return limit is None or any(grant.allows(permission) for grant in limit)
 
 

@@ -1,7 +1,8 @@
-"""Passwords and their bcrypt hashes: made, recognised and verified at a cost that tells nothing.
+"""Passwords and their bcrypt hashes: made, recognised, and verified in a time that reveals nothing.
 
-Time tells which users exist when their hashes cost differently. So a wrong password always costs as much as the dearest
-hash there is: after a hash of cost c come others of cost c, c+1, … k-1, and 2^c + (2^c + … + 2^(k-1)) = 2^k.
+If hashes differ in cost, the time of an answer shows which users exist. So a wrong password always costs as much as the
+most expensive hash there is: after a hash of cost c come others of cost c, c+1, … k-1, and 2^c + (2^c + … + 2^(k-1)) =
+2^k.
 
 bcrypt reads at most 72 bytes of a password. What it would cut is refused here when a hash is made, and never matches
 when one is verified. So is what looks like a token: sent in the place of a password, it is taken for a token only.
@@ -17,19 +18,19 @@ from simple_registry.access.token_secrets import ISSUED_PREFIX
 
 COST = 12
 HIGHEST_COST = 14
-"""Above this, about a second, a login takes longer than anyone should wait; it is advised against."""
+"""Above this, about a second, a login takes too long; a warning says so."""
 MAX_BYTES = 72
 
 # Cost, 128 bits of salt in 22 characters (the last carries two bits, so only four are possible), 184 bits of hash.
 _HASH = re.compile(r"\$2[aby]\$(?:0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
 # How the header of every JWT begins: `{"`, in Base64.
 _JWT_PREFIX, _JWT_DOTS = "eyJ", 2
-# What a login of an unknown user is verified against, at any cost. Nobody knows a password that has this hash.
-_NOBODY = "$2b${cost:02d}$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
+# The hash that a login of an unknown user is verified against, at any cost. No password with this hash is known.
+_UNKNOWN_USER = "$2b${cost:02d}$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
 
 
 class PasswordInvalid(ValueError):
-    """The password cannot be hashed; the text says why, never what it is."""
+    """The password cannot be hashed; the message says why, without the password."""
 
 
 def hash_password(password: str, cost: int = COST) -> str:
@@ -62,10 +63,10 @@ def verify_password(password: str, password_hash: str | None, *, cost: int = COS
     """Return whether `password` has this hash; a false answer takes as long as one hash of `cost`, for every user.
 
     `None` stands for a user that does not exist or cannot log in by password. `cost` should be the highest of the users
-    that do exist; a dearer hash takes its own time. A true answer takes as long as the hash does. Never raises.
+    that do exist; a more expensive hash takes its own time. A true answer takes as long as the hash does. Never raises.
     """
     well_formed = password_hash is not None and is_password_hash(password_hash)
-    known = password_hash if password_hash is not None and well_formed else _NOBODY.format(cost=cost)
+    known = password_hash if password_hash is not None and well_formed else _UNKNOWN_USER.format(cost=cost)
     try:
         candidate = _usable(password)
     except PasswordInvalid:
@@ -73,7 +74,7 @@ def verify_password(password: str, password_hash: str | None, *, cost: int = COS
     if bcrypt.checkpw(candidate, known.encode("ascii")) and well_formed:
         return True
     for further in range(cost_of(known), cost):
-        bcrypt.checkpw(candidate, _NOBODY.format(cost=further).encode("ascii"))
+        bcrypt.checkpw(candidate, _UNKNOWN_USER.format(cost=further).encode("ascii"))
     return False
 
 

@@ -1,4 +1,4 @@
-"""What a call needs: a verb on a resource within a scope."""
+"""Permissions: a verb on a resource within a scope."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from simple_registry.oci.names import Reference, RepositoryName
 
 
 class Resource(StrEnum):
-    """What roles speak of."""
+    """The resources of roles."""
 
     CATALOG = "catalog"
     BLOBS = "blobs"
@@ -19,14 +19,14 @@ class Resource(StrEnum):
 
 
 CATALOG_SCOPE = ""
-"""The scope string of the catalog, and of whatever else belongs to no repository."""
+"""The scope string of the catalog, and of all else that belongs to no repository."""
 
 OF_REGISTRY = frozenset({Resource.CATALOG, Resource.METRICS})
 """The resources that belong to no repository."""
 
 
 class Permission(NamedTuple):
-    """One thing that somebody may or may not do: an HTTP method, a resource, and a scope string."""
+    """An HTTP method, a resource, and a scope string."""
 
     verb: str
     resource: Resource

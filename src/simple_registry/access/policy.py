@@ -1,4 +1,4 @@
-"""Who may do what, decided in one function; `http.dispatch` asks it for every endpoint, handlers for every listing.
+"""The policy, decided in one function; `http.dispatch` calls it for every endpoint, handlers for every listing.
 
 Any binding that gives a permission is enough; nothing takes one away; nothing at all is given by default.
 """
@@ -13,7 +13,7 @@ from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
 from simple_registry.access.roles import READ, Binding, BoundRole
 
 REMEMBERED = 65_536
-"""Decisions kept by one policy. A changed policy is another object, so none outlives the rules that made it.
+"""Decisions that one policy caches. A changed policy is another object, so no decision outlives its rules.
 
 Only those about identities of documents are kept. What a trusted issuer's tokens describe is as large as that issuer
 signs, and there are as many as it has jobs.
@@ -29,19 +29,19 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No; why is worked out only when somebody asks."""
+    """No; the reason is computed only when it is needed."""
 
     explain: Callable[[], str] = field(compare=False)
 
     @property
     def reason(self) -> str:
-        """Why not, in words."""
+        """The reason, in words."""
         return self.explain()
 
 
 @dataclass(frozen=True, slots=True)
 class TooNarrow:
-    """No, although this binding would give it: a limit of the credential leaves no room."""
+    """No, although this binding would give it: a limit of the credentials does not include it."""
 
     binding: str
 
@@ -50,22 +50,22 @@ Decision = Allowed | Refused
 
 
 class Policy(Protocol):
-    """Decides. Pure: the same question gets the same answer for as long as the policy lives."""
+    """Decides. Pure: the same question always gets the same answer."""
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
-        """Tell whether `identity` has `permission`."""
+        """Return whether `identity` has `permission`."""
         ...
 
     def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
-        """Return the same question for many scope strings; it is asked at once and remembered nowhere."""
+        """Return the same question for many scope strings, without a cache."""
         ...
 
     def reach_below(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
-        """Return the question whether any scope string that begins so may be within reach; in doubt, it may."""
+        """Return the question whether any scope string with a prefix may be within reach; in doubt, it may."""
         ...
 
     def allows_everything(self, identity: Identity) -> bool:
-        """Tell whether a single binding lets `identity` do everything everywhere."""
+        """Return whether a single binding gives `identity` every permission."""
         ...
 
 
@@ -93,10 +93,10 @@ class BindingPolicy:
     """The policy that role bindings make."""
 
     def __init__(self, bindings: Iterable[Binding]) -> None:
-        """Take the bindings in the order in which they are tried and named."""
+        """Try the bindings in this order."""
         bindings = tuple(bindings)
         self.count = len(bindings)
-        """How many there are."""
+        """The number of bindings."""
         self._by_user: dict[str, list[BoundRole]] = {}
         self._by_group: dict[str, list[BoundRole]] = {}
         for binding in bindings:
@@ -107,45 +107,45 @@ class BindingPolicy:
         self._remembered = lru_cache(REMEMBERED)(self._decide)
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
-        """Tell whether `identity` has `permission`, and which binding gives it."""
+        """Return whether `identity` has `permission`, and which binding gives it."""
         find = self._remembered if identity.issuer is None else self._decide
         binding = find(identity, permission)
         return Refused(partial(self.nearest, identity, permission)) if binding is None else Allowed(binding)
 
     @property
     def remembered(self) -> tuple[int, int]:
-        """How often a decision was remembered, and how often it was not."""
+        """Hits and misses of the cache of decisions."""
         counts = self._remembered.cache_info()
         return counts.hits, counts.misses
 
     def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
-        """Return the question whether a scope string lies within what `identity` may; for listings, which ask often."""
+        """Return the question whether `identity` has a permission in a scope; for listings, which ask often."""
         bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
         if any(bound.reaches_everything for bound in bindings):
             return _everywhere
         return lambda scope: any(bound.reaches(scope) for bound in bindings)
 
     def reach_below(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
-        """Return the question whether any scope string that begins so may lie within what `identity` may."""
+        """Return the question whether `identity` may have a permission in any scope with a prefix."""
         bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
         return lambda beginning: any(bound.may_reach_below(beginning) for bound in bindings)
 
     def allows_everything(self, identity: Identity) -> bool:
-        """Tell whether one binding of `identity` has every verb on every resource, in every scope.
+        """Return whether one binding of `identity` has every verb on every resource, in every scope.
 
         That is read from the texts of its scopes: no sample of names could show that a pattern matches all of them.
         """
         return any(bound.is_unbounded for bound in self.bindings_of(identity))
 
     def bindings_of(self, identity: Identity) -> Iterator[BoundRole]:
-        """Yield every binding that speaks of an identity: its own, its groups', its credential's."""
+        """Yield every binding of an identity: its own, its groups', its credentials'."""
         yield from self._by_user.get(identity.name, ())
         for group in sorted(identity.groups):
             yield from self._by_group.get(group, ())
         yield from identity.bindings
 
     def nearest(self, identity: Identity, permission: Permission) -> str:
-        """Return, in words, how close the identity comes to a permission that it does not have."""
+        """Return, in words, which binding comes closest to a permission that the identity does not have."""
         scope = permission.scope or f"the {permission.resource}"
         for bound in self.bindings_of(identity):
             if bound.reaches(permission.scope):

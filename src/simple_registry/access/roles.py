@@ -1,4 +1,4 @@
-"""Roles and bindings: which verbs on which resources, for whom, within which scopes.
+"""Roles and bindings: which verbs on which resources, for which users and groups, within which scopes.
 
 subject (User or Group) ──► binding ──► role (resources x verbs)
                               └──────► scopes (patterns over `repository`, `repository:tag`, or the empty string)
@@ -24,9 +24,9 @@ VERB_WORDS: Mapping[str, frozenset[str]] = {
     "push": PUSH,
     "delete": frozenset({"DELETE"}),
     **{method.lower(): frozenset({method}) for method in METHODS},
-    "get": READ,  # whoever may read may also ask whether there is something to read
+    "get": READ,  # reading includes asking whether there is something to read
 }
-"""What each verb of a role means, in lower case. `delete` is both the word and the method."""
+"""The HTTP methods of each verb of a role, in lower case. `delete` is both a word and a method."""
 
 RESOURCE_WORDS: Mapping[str, frozenset[Resource]] = {
     "*": frozenset(Resource),
@@ -39,7 +39,7 @@ EMBRACING = frozenset({"", "^", "$", ".*", "^.*", ".*$", "^.*$"})
 
 
 class WordInvalid(ValueError):
-    """A verb or resource that no role may hold."""
+    """Not a verb or resource of roles; the message lists them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Role:
     verbs: frozenset[str]
 
     def covers(self, verb: str, resource: Resource) -> bool:
-        """Tell whether the role allows an HTTP method on a resource.
+        """Return whether the role allows an HTTP method on a resource.
 
         Reading manifests includes listing the tags and referrers of the same repository.
         """
@@ -64,22 +64,22 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class BoundRole:
-    """A role within scopes; `name` is that of the binding, for explanations."""
+    """A role within scopes; `name` is that of its binding, for explanations."""
 
     name: str
     role: Role
     scopes: tuple[ScopePattern, ...]
 
     def allows(self, permission: Permission) -> bool:
-        """Tell whether this binding alone gives the permission."""
+        """Return whether this binding alone gives the permission."""
         return self.role.covers(permission.verb, permission.resource) and self.reaches(permission.scope)
 
     def reaches(self, scope: str) -> bool:
-        """Tell whether a scope string lies within the binding."""
+        """Return whether a scope string lies within the binding."""
         return any(pattern.matches(scope) for pattern in self.scopes)
 
     def may_reach_below(self, beginning: str) -> bool:
-        """Return whether a scope string that begins so may lie within the binding."""
+        """Return whether a scope string with this prefix may lie within the binding."""
         return any(pattern.may_match_below(beginning) for pattern in self.scopes)
 
     @property
@@ -89,7 +89,7 @@ class BoundRole:
 
     @property
     def is_unbounded(self) -> bool:
-        """Whether this binding alone gives every permission there is."""
+        """Whether this binding alone gives every permission."""
         complete = self.role.verbs >= frozenset(METHODS) and self.role.resources >= frozenset(Resource)
         return complete and self.reaches_everything
 
@@ -105,7 +105,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may log in. Without a hash, only with tokens.
+    """A user, who without a hash can log in only with tokens.
 
     A `fresh` hash was made at this start, of a password in clear; the next start makes another one.
     """
@@ -117,7 +117,7 @@ class User:
 
     @property
     def fingerprint(self) -> str | None:
-        """What identifies the hash and reveals nothing of it; `None` without one."""
+        """A text that identifies the hash without revealing it; `None` without one."""
         return None if self.password_hash is None else hashlib.sha256(self.password_hash.encode()).hexdigest()[:32]
 
 

@@ -1,4 +1,4 @@
-"""Scope patterns: RE2 regular expressions that look for themselves anywhere in a scope string, and plain names.
+"""Scope patterns: RE2 regular expressions that are searched (unanchored) in a scope string, and plain names.
 
 RE2 is the syntax that Go programs use, so existing manifests keep their meaning, and its time is linear in the text.
 It is also linear in the pattern, and so is the memory: patterns of an operator's documents may be large, those that
@@ -14,21 +14,21 @@ from typing import Any, ClassVar
 import re2
 
 CLIENT_MEMORY = 64 * 1024
-"""Bytes that a pattern of a client takes at most, with all that matching adds."""
+"""Bytes of a pattern of a client, with all that matching adds."""
 
 MAX_CLIENT_PATTERN = 1_000
-"""Instructions of the largest pattern that a client may make; one for a path needs fewer than 100. At worst, matching
-takes 25 ns for each of them and each character of the text."""
+"""Instructions of a pattern of a client; one for a path needs fewer than 100. At worst, matching takes 25 ns for each
+instruction and each character of the text."""
 
 MAX_SET = 5_000
-"""Instructions of the largest pattern that is looked for as a set of one, which is several times faster than a search,
-since that also tells where. A set has no other way when its automaton outgrows its memory; this size leaves it room."""
+"""Instructions of a pattern that is matched as a set of one: several times faster than a search, which also locates it.
+A set fails when its automaton outgrows its memory; patterns of this size leave it room."""
 
 MAX_BEGINNING = 256
-"""Bytes of a fixed beginning that is looked for: a name of a repository has no more."""
+"""Bytes of a fixed prefix that is computed: the name of a repository has no more."""
 
 _INSIDE = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:[a-z^]+:\]|[^\]\\])*\]", re.DOTALL)
-"""What means nothing to the shape of a pattern: escaped characters, and classes of them."""
+"""Parts without effect on the structure of a pattern: escaped characters, and classes of characters."""
 _GROUP = re.compile(r"\([^()]*\)")
 
 
@@ -45,7 +45,7 @@ _CLIENT_OPTIONS = _options(CLIENT_MEMORY)
 
 
 class PatternInvalid(ValueError):
-    """A text that is no RE2 regular expression; the message says where it breaks."""
+    """Not an RE2 regular expression; the message says where it breaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ScopePattern:
     text: str
     of_client: bool = False
     size: int = field(init=False, compare=False)
-    """Instructions: what a match costs, for each character of the text."""
+    """Instructions: the cost of a match, for each character of the text."""
     _occurs: object = field(init=False, repr=False, compare=False)
     _describes: object = field(init=False, repr=False, compare=False)
 
@@ -74,24 +74,24 @@ class ScopePattern:
         object.__setattr__(self, "_describes", _alone(re2.Set.FullMatchSet, self.text) if fast else compiled.fullmatch)
 
     def matches(self, scope: str) -> bool:
-        """Tell whether the pattern occurs anywhere in `scope`; anchors are the pattern's own business."""
+        """Return whether the pattern occurs anywhere in `scope`; anchors are up to the pattern."""
         return self._occurs(scope) is not None  # type: ignore[operator]
 
     def matches_wholly(self, text: str) -> bool:
-        """Tell whether the pattern describes all of `text`."""
+        """Return whether the pattern describes all of `text`."""
         return self._describes(text) is not None  # type: ignore[operator]
 
     def may_match_below(self, beginning: str) -> bool:
-        """Return whether the pattern may occur in a text that begins so; in doubt, it may."""
+        """Return whether the pattern may occur in a text with this prefix; in doubt, it may."""
         fixed, whole = _fixed_beginning(self.text)
         return fixed.startswith(beginning) or (not whole and beginning.startswith(fixed))
 
 
 @lru_cache(4096)
 def _fixed_beginning(text: str) -> tuple[str, bool]:
-    """Return what every text in which a pattern occurs begins with, and whether that is all of it.
+    """Return the prefix of every text in which a pattern occurs, and whether it is the whole text.
 
-    Nothing is fixed where that cannot be told.
+    The prefix is empty if it cannot be determined.
     """
     if not _is_anchored(text):
         return "", False
@@ -116,7 +116,7 @@ def _is_anchored(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ScopeName:
-    """The name of a repository, or of a resource of the registry, as a scope: it stands for the tags below it too."""
+    """The name of a repository, or of a resource of the registry, as a scope; it includes the repository's tags."""
 
     text: str
     size: ClassVar[int] = 0
@@ -128,7 +128,7 @@ class ScopeName:
 
 
 def _alone(kind: Any, text: str) -> object:
-    """Return what finds a pattern as the only one of a set, or returns `None`."""
+    """Return a function that matches a pattern as the only one of a set: it returns `None` without a match."""
     patterns = kind(_OPTIONS)
     patterns.Add(text)
     patterns.Compile()

@@ -1,11 +1,11 @@
-"""The registry's own signed tokens: short-lived access tokens with the scopes they grant, and refresh tokens.
+"""Signed tokens: short-lived access tokens with the scopes that limit them, and refresh tokens.
 
-JWTs with one fixed algorithm (HMAC-SHA256) and one audience per kind. The key is named by `kid` and looked up among
-ours; nothing else in the header counts. Expiry is told, not judged: an upload may be finished with a token that ran
-out while it was on its way, and only the caller of `verify` knows whether that is so.
+JWTs with one fixed algorithm (HMAC-SHA256) and one audience per kind. `kid` names one of our keys; the rest of the
+header is ignored. Expiry is returned, not judged: an upload may be finished with a token that expired meanwhile, and
+only the caller of `verify` knows whether this is one.
 
-A token is derived from a credential that can do more, and is proved again by it. Tokens end up in logs and in other
-hands, so that proof is sealed (AES-256-GCM): a token holds nothing that proves more than the token itself.
+A token is derived from credentials that can do more, and carries their proof, which is checked again. Since tokens end
+up in logs, the proof is encrypted (AES-256-GCM): a token contains nothing that proves more than the token itself.
 """
 
 import hashlib
@@ -25,10 +25,10 @@ from simple_registry.bounded_cache import BoundedCache
 ISSUER = "simple-registry"
 ALGORITHM = "HS256"
 VERIFIED_CAPACITY = 16 * 1024 * 1024
-"""Bytes of the verified tokens that each process keeps, so that a token is verified once and not at every request."""
+"""Bytes of verified tokens that a process caches, so that a token is not verified at every request."""
 
 _COST = 4
-"""Bytes that keeping a token takes, for each of its characters; scopes are short texts with a head each."""
+"""Bytes of a cached token for each of its characters; scopes are many short objects."""
 
 _ENTRY_COST = 2048
 _NONCE_SIZE = 12
@@ -36,7 +36,7 @@ _REQUIRED = ["iss", "aud", "sub", "iat", "exp", "jti", "src", "scp"]
 
 
 class TokenKind(StrEnum):
-    """What a signed token is for; it is the audience of the token."""
+    """The use of a signed token, which is its audience."""
 
     ACCESS = "simple-registry/access"
     REFRESH = "simple-registry/refresh"
@@ -64,7 +64,7 @@ class SigningKeys(Protocol):
 
 
 class GivenKey:
-    """The one key that an operator's secret stands for, where registries share one or keep none on disk."""
+    """The one key that is derived from an operator's secret, for registries that share it or keep no key on disk."""
 
     def __init__(self, secret: bytes) -> None:
         """Derive key and id, so that neither the length nor the text of the secret shows in anything."""
@@ -82,7 +82,7 @@ class GivenKey:
 
 @dataclass(frozen=True, slots=True)
 class SignedClaims:
-    """What a signed token says. Times in seconds since the epoch; `scopes` as the Docker token protocol writes them."""
+    """The claims of a signed token. Times in seconds since the epoch; `scopes` as in the Docker token protocol."""
 
     subject: str
     proof: Proof
@@ -93,7 +93,7 @@ class SignedClaims:
 
 
 class SignedTokenInvalid(ValueError):
-    """No token of ours, or not of the kind that is wanted here; the message is for the log."""
+    """Not a valid signed token of the wanted kind; the message is for the log."""
 
 
 class TokenSigner:
@@ -107,7 +107,7 @@ class TokenSigner:
         )
 
     def sign(self, claims: SignedClaims, kind: TokenKind) -> str:
-        """Return a token that says `claims`."""
+        """Return a token with these claims."""
         key = self._keys.current()
         document = {
             "iss": ISSUER,
@@ -124,7 +124,7 @@ class TokenSigner:
         return jwt.encode(document, key.secret, algorithm=ALGORITHM, headers={"kid": key.kid})
 
     def verify(self, token: str, kind: TokenKind) -> SignedClaims:
-        """Return what a token says, once its signature and kind are right.
+        """Return the claims of a token after verifying its signature and kind.
 
         Raises: SignedTokenInvalid.
         """
@@ -138,11 +138,11 @@ class TokenSigner:
         return verified[1]
 
     def _verify(self, token: str, kind: TokenKind) -> tuple[SigningKey, SignedClaims]:
-        """Return the key that signed a token, and what it says."""
+        """Return the key that signed a token, and its claims."""
         import jwt  # noqa: PLC0415 (as above)
 
         try:
-            parse_compact(token)  # PyJWT takes more than one spelling of a token
+            parse_compact(token)  # PyJWT accepts more than one spelling of a token
             kid = jwt.get_unverified_header(token).get("kid")
             key = self._keys.find(kid) if isinstance(kid, str) else None
             if key is None:
@@ -162,7 +162,7 @@ class TokenSigner:
 
 def _claims(document: Mapping[str, Any], key: SigningKey) -> SignedClaims:
     if not (isinstance(document["iat"], int) and isinstance(document["exp"], int)):
-        raise TypeError("a time that is no whole number")
+        raise TypeError("a time that is not a whole number")
     return SignedClaims(
         subject=document["sub"],
         proof=_unseal(key, document["jti"], document["src"]),
@@ -197,7 +197,7 @@ def _unseal(key: SigningKey, token_id: str, sealed: str) -> Proof:
 
 
 def _cipher(key: SigningKey, token_id: str) -> Any:
-    """Return the cipher of one token: a key for each leaves no number of tokens that would use up its nonces."""
+    """Return the cipher of one token. Each has its own key, so random nonces never repeat under one."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 (as above)
 
     return AESGCM(hmac.digest(key.secret, b"simple-registry proof of " + token_id.encode(), hashlib.sha256))

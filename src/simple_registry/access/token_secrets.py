@@ -1,4 +1,4 @@
-"""Tokens that stand in for a password: those that documents name and those that the registry issues.
+"""Secrets of static and issued tokens, which clients may also send in place of a password.
 
 Only the SHA-256 of a token is ever kept. That is enough for what is random and long, where a slow hash would only slow
 every request; the grammar of `new_token` gives 32 random bytes.
@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from simple_registry.access.limits import Limit
 
 ISSUED_PREFIX = "srt_"
-"""Begins every token that the registry issues, so that scanners for leaked secrets can recognise one."""
+"""The prefix of every issued token, by which scanners for leaked secrets recognise one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StaticToken:
-    """A token that a `Token` document gives to a user. `expires_at` is in seconds since the epoch."""
+    """A `Token` document. `expires_at` is in seconds since the epoch."""
 
     name: str
     username: str
@@ -31,5 +31,5 @@ def new_token() -> str:
 
 
 def token_hash(value: str) -> bytes:
-    """Return what is kept of a token."""
+    """Return the hash of a token, which is all that is stored."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest()

@@ -204,7 +204,7 @@ def _fail(issuer: TrustedIssuer, source: _Source, fault: str, defect: Exception 
 
 
 def _report(issuer: TrustedIssuer, answer: Jwks) -> None:
-    for mistake in answer.mistakes:
-        logger.warning("the keys of TokenIssuer %s are used without some: %s", issuer.name, mistake)
+    for reason in answer.rejected:
+        logger.warning("the keys of TokenIssuer %s are used without some: %s", issuer.name, reason)
     if not answer.keys:
         logger.warning("TokenIssuer %s has no keys: its tokens are refused", issuer.name)
