@@ -55,7 +55,7 @@ def test_gains_stand_before_losses():
     assert [(sign, scopes) for _, _, sign, _, scopes in told(old, new)] == [("+", ["library/x"]), ("-", ["team/app"])]
 
 
-def test_rights_are_told_in_words():
+def test_rights_are_written_in_words():
     assert words(frozenset({("GET", Resource.BLOBS), ("HEAD", Resource.BLOBS)})) == "pull blobs"
     assert words(frozenset({("GET", Resource.BLOBS)})) == "GET blobs"
     assert words(frozenset({("DELETE", Resource.MANIFESTS), ("PUT", Resource.MANIFESTS)})) == "push delete manifests"

@@ -66,7 +66,7 @@ def test_pushing_an_image_asks_for_its_parts_first():
         ("GET image team/app", "write pull, push or delete for an image"),
     ],
 )
-def test_what_is_no_question_is_refused_with_one_that_is(text, says):
+def test_a_wrong_question_is_refused_with_a_right_one(text, says):
     with pytest.raises(QuestionInvalid) as refused:
         parse_question(text.split())
     assert says in str(refused.value)
@@ -102,7 +102,7 @@ def test_an_answer_names_what_is_nearest():
     assert str(asked("pull catalog")[0]).startswith("GET catalog: ")
 
 
-def test_an_answer_tells_when_the_token_is_what_is_too_narrow():
+def test_an_answer_says_when_the_token_is_too_narrow():
     limits = (parse_limit(["repository:^team/app:pull"]),)
     assert all(answer.allowed for answer in asked("pull image team/app:v1", limits=limits))
     assert "the token's scopes do not" in asked("push manifests team/app:v1", limits=limits)[0].reason

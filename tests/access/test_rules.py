@@ -14,7 +14,7 @@ from simple_registry.access.rules import ADMINISTRATOR_ROLE, AccessRules, Declar
 SCOPES = ["", "a", "a/b:v1"]
 
 
-def test_no_rules_know_nobody_and_allow_nothing():
+def test_empty_rules_have_no_users_and_allow_nothing():
     rules = AccessRules()
     assert rules.anonymous is None
     assert rules.identity("admin") is None
@@ -35,7 +35,7 @@ def test_anonymous_access_is_a_user_of_that_name():
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_the_administrator_of_the_flags_may_do_everything_and_nobody_else_anything(scope):
+def test_the_administrator_of_the_flags_may_do_everything_and_other_users_nothing(scope):
     policy = BindingPolicy([administrator_binding("root")])
     for verb in METHODS:
         for resource in Resource:

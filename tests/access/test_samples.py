@@ -45,6 +45,6 @@ def test_any_pattern_gives_few_scopes_that_it_matches_or_none(text):
     assert all(pattern.matches(scope) for scope in scopes)
 
 
-def test_examples_hold_the_catalog_which_is_no_scope_of_a_repository():
+def test_examples_include_the_catalog_but_not_as_a_scope_of_a_repository():
     assert list(samples(ScopePattern("^(library/.*)?$"))) == ["", "library/", "library/example"]
     assert list(sample_scopes(ScopePattern("^(library/.*)?$"))) == ["library/example"]

@@ -101,7 +101,7 @@ def test_options_have_one_dash_or_two_and_stand_anywhere(ask, rules, words):
     assert ask("pull", "blobs", "team/app", "-cfgdir", str(rules), *words, environment={})[0] == 0
 
 
-def test_without_an_anonymous_user_everybody_needs_credentials(ask, rules):
+def test_without_an_anonymous_user_credentials_are_required(ask, rules):
     assert ask("-anonymous", "pull", "blobs", "team/app") == (
         1,
         "no\n  there is no User 'anonymous': credentials are required\n",
@@ -249,7 +249,7 @@ def test_an_issued_token_needs_the_data_directory(ask, token_file, tmp_path):
         (["-user", "bob", "pull", "blobs", "a"], "see 'simple-registry can-i -help'"),
     ],
 )
-def test_what_is_no_question_is_refused(ask, words, says):
+def test_a_wrong_question_is_refused(ask, words, says):
     with pytest.raises(UsageError, match=says.replace("?", r"\?")):
         ask(*words)
 

@@ -53,7 +53,7 @@ def test_two_first_starts_have_two_passwords(tmp_path):
     assert begin(tmp_path / "a")[1] != begin(tmp_path / "b")[1]
 
 
-def test_once_documents_named_anybody_it_is_over_for_good(tmp_path, caplog):
+def test_once_documents_named_users_it_has_ended_permanently(tmp_path, caplog):
     begin(tmp_path)
     end_first_administrator(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [OVER_NAME]

@@ -70,7 +70,7 @@ def test_a_reload_without_a_change_is_not_audited(make):
     assert len(parent.audited) == 1
 
 
-def test_the_administrator_of_the_first_start_ends_when_documents_name_anybody(make):
+def test_the_administrator_of_the_first_start_ends_when_documents_name_users(make):
     parent = make(configuration("{}"))
     (parent.data / FILE_NAME).write_text("hash\n")
     parent.write(configuration("{dataDir: a}"))
@@ -83,7 +83,7 @@ def told(caplog):
     return [record.getMessage().partition("SIGHUP: ")[2] for record in caplog.records]
 
 
-def test_settings_that_changed_are_told_once(make, caplog):
+def test_settings_that_changed_are_logged_once(make, caplog):
     parent = make(USER + configuration("{limits: {sessions: 5}, dataDir: a}"))
     parent.write(USER + configuration("{limits: {sessions: 6}, log: {level: debug}, dataDir: a}"))
     parent.write(configuration("{limits: {sessions: 6}, log: {level: debug}, dataDir: a}") + "---\n" + USER)
@@ -106,7 +106,7 @@ def test_settings_are_in_force_after_a_reload(make, caplog):
     assert told(caplog) == ["dataDir", "dataDir"]
 
 
-def test_a_changed_secret_is_told_without_being_shown(make, caplog):
+def test_a_changed_secret_is_logged_without_being_shown(make, caplog):
     parent = make(USER + configuration("{web: {tokenSecret: first-secret-of-ours-0123456789ab}}"))
     parent.write(USER + configuration("{web: {tokenSecret: second-secret-of-ours-0123456789a}}"))
     assert told(caplog) == ["web.tokenSecret"]

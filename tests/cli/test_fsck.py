@@ -121,7 +121,7 @@ def test_all_repaired_is_0(data_dir, run):
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "broken"])
-def test_a_database_that_is_none_is_named_with_what_to_do_and_left_alone(data_dir, run, damage):
+def test_another_file_instead_of_a_database_is_named_with_what_to_do_and_left_alone(data_dir, run, damage):
     database = data_dir / "registry.db"
     for name in ("registry.db-wal", "registry.db-shm"):
         (data_dir / name).unlink(missing_ok=True)

@@ -69,7 +69,7 @@ def test_a_summary_says_whether_anything_is_wrong(kinds, said):
     assert stream.getvalue() == f"0 contents checked, 0.0 MiB read in 1.2 s: {said}\n"
 
 
-def test_progress_tells_rate_and_time_to_go():
+def test_progress_shows_the_rate_and_the_time_to_go():
     progress = Progress()
     progress.contents, progress.bytes, progress.contents_checked, progress.step = 100, 10 << 20, 25, "content"
     progress.read(5 << 20)

@@ -148,7 +148,7 @@ def test_genhash_without_a_password():
     assert "the password is empty" in refusal("genhash")
 
 
-def test_output_that_nobody_reads_is_no_traceback():
+def test_a_closed_output_causes_no_traceback():
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(

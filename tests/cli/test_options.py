@@ -59,7 +59,7 @@ def test_an_empty_variable_says_nothing():
         ("SIMPLE_REGISTRY_PORT_X", "unknown variable"),
     ],
 )
-def test_a_variable_that_is_none_of_ours_is_refused_without_its_value(name, says):
+def test_an_unknown_variable_is_refused_without_its_value(name, says):
     with pytest.raises(UsageError) as refused:
         require_known_variables({name: "hunter2"})
     assert says in str(refused.value)
@@ -81,7 +81,7 @@ def test_a_variable_that_is_none_of_ours_is_refused_without_its_value(name, says
         *(option.variable for option in OPTIONS),
     ],
 )
-def test_ours_those_of_others_and_those_that_kubernetes_makes_of_services_are_none_of_these(name):
+def test_variables_of_options_of_other_programs_and_of_kubernetes_are_accepted(name):
     require_known_variables({name: "x"})
 
 
@@ -117,7 +117,7 @@ def test_switches_stand_for_commands(arguments, command):
 
 @pytest.mark.parametrize("topic", [None, *COMMANDS])
 @pytest.mark.parametrize("form", ["help {}", "{} help", "{} -help", "{} --help", "{} -h", "-help {}", "--help {}"])
-def test_help_is_about_the_command_that_it_stands_beside(topic, form):
+def test_help_is_about_the_command_beside_it(topic, form):
     line = parse_command_line(form.format(topic or "").split(), {})
     assert (line.command, line.topic) == ("help", None if topic == "help" else topic)
 

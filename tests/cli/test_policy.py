@@ -129,7 +129,7 @@ def test_expectations_that_do_not_hold_are_named_with_their_line_and_the_reason(
     ]
 
 
-def test_a_table_that_cannot_be_read_is_no_failure_of_the_rules(rules, table, tmp_path, capsys):
+def test_a_table_that_cannot_be_read_does_not_count_as_a_failed_expectation(rules, table, tmp_path, capsys):
     for file, says in ((table("- as: bop\n  can: []\n"), r"table.yaml:1: "), (tmp_path / "absent", "cannot read")):
         with pytest.raises(ConfigError, match=says):
             run("test", file, "-cfgdir", rules)
@@ -203,7 +203,7 @@ def test_rights_are_compared_over_what_exists_beside_a_running_server(rules, cha
     assert "other" not in said
 
 
-def test_a_directory_that_is_no_data_directory_is_refused(rules, changed, tmp_path):
+def test_a_directory_other_than_a_data_directory_is_refused(rules, changed, tmp_path):
     with pytest.raises(DataDirectoryRefused):
         run("diff", rules, changed, "-datadir", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "rules"]

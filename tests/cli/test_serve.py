@@ -85,7 +85,7 @@ SETTINGS = "kind: Configuration\nmetadata: {name: c}\nspec: {web: {%s}}\n"
         (ANONYMOUS + SETTINGS % "externalURL: 'http://registry:5000'", False),
     ],
 )
-def test_clients_that_cannot_be_told_where_to_get_tokens_are_warned_about(tmp_path, documents, warned):
+def test_challenges_without_a_url_of_tokens_get_a_warning(tmp_path, documents, warned):
     (tmp_path / "a.yaml").write_text(documents)
     warnings = _read(CommandLine(config_dirs=(tmp_path,))).settings.warnings
     assert any("are asked for Basic credentials" in warning for warning in warnings) is warned
@@ -106,11 +106,11 @@ def test_documents_that_do_not_load_are_not_read(tmp_path):
         ("registry.lan:80", "http://registry.lan:80"),
     ],
 )
-def test_people_are_told_an_address_they_can_use(authority, url):
+def test_the_address_that_is_shown_can_be_used(authority, url):
     assert _url(configured(Settings()), Listeners((), (authority,))) == url
 
 
-def test_where_nobody_can_log_in_there_is_the_administrator_of_the_first_start(tmp_path, capsys):
+def test_without_users_there_is_the_administrator_of_the_first_start(tmp_path, capsys):
     begun = _with_users(_read(CommandLine()), tmp_path, "http://localhost:5000")
     assert set(begun.documents.value.rules.users) == {"admin"}
     assert "password" in capsys.readouterr().err

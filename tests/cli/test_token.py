@@ -259,7 +259,7 @@ def test_the_directory_may_come_from_the_configuration(run, data_dir, tmp_path, 
     assert len(asyncio.run(rows.tokens.page_tokens(None, None, 9))) == 1
 
 
-def test_help_is_no_error(run):
+def test_help_succeeds(run):
     assert "token create -user" in run("-help")[0]
     assert "token create -user" in run("create", "--help")[0]
 

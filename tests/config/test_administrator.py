@@ -45,7 +45,7 @@ def test_spaces_are_part_of_the_password(tmp_path):
     [(b"", "is empty"), (b"\n", "is empty"), (b"a\nb\n", "more than one line"), (b"\xff", "is not UTF-8"),
      (b"x" * 5000, "more than one line")],
 )  # fmt: skip
-def test_password_files_that_are_none_are_refused(tmp_path, content, says):
+def test_other_files_are_refused_as_password_files(tmp_path, content, says):
     (tmp_path / "pw").write_bytes(content)
     with pytest.raises(ConfigError, match=says) as refused:
         read_password_file(tmp_path / "pw")

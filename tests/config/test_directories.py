@@ -55,7 +55,7 @@ def test_a_swapped_symbolic_link_to_a_folder_is_seen(tmp_path):
     assert changes(tmp_path, swap)
 
 
-def test_what_is_no_document_may_change_all_the_time(tmp_path):
+def test_other_files_may_change_all_the_time(tmp_path):
     (tmp_path / "a.yaml").write_text("a")
     (tmp_path / "audit.jsonl").touch()
     before = signature([tmp_path])

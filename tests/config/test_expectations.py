@@ -70,7 +70,7 @@ def caller(read, row):
     return read(f"- {{{row}, can: [pull blobs ci/app]}}\n")[0].caller
 
 
-def test_callers_are_users_groups_tokens_and_nobody(read):
+def test_callers_are_users_groups_tokens_and_clients_without_credentials(read):
     assert caller(read, "as: bob").identity.groups == {"team"}
     assert caller(read, "anonymous: true").identity.name == "anonymous"
     assert caller(read, "groups: [a, b]").identity.groups == {"a", "b"}
@@ -90,7 +90,7 @@ def test_claims_are_judged_as_those_of_a_token_are(read):
     assert caller(read, "issuer: people, claims: {sub: unknown}") is None
 
 
-def test_without_an_anonymous_user_nobody_calls(read, tmp_path):
+def test_without_an_anonymous_user_there_is_no_anonymous_caller(read, tmp_path):
     (tmp_path / "table.yaml").write_text("- {anonymous: true, cannot: [pull catalog]}\n")
     (tmp_path / "empty").mkdir()
     (only,) = read_expectations(tmp_path / "table.yaml", load_access([tmp_path / "empty"]))
@@ -123,7 +123,7 @@ def test_a_token_of_claims_is_decided_with_what_its_issuer_binds(read, tmp_path)
         ("- {as: bob, can: [", "this is not YAML"),
     ],
 )
-def test_what_is_no_expectation_is_refused_with_file_and_line(read, tmp_path, text, says):
+def test_a_wrong_expectation_is_refused_with_file_and_line(read, tmp_path, text, says):
     with pytest.raises(ConfigError) as refused:
         read(text)
     assert re.match(rf"{tmp_path}/table\.yaml:[0-9]+: ", str(refused.value))

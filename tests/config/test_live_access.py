@@ -273,7 +273,7 @@ spec: {issuer: https://ci.example, audience: registry, keys: {jwksFile: keys.jso
 
 
 @pytest.mark.parametrize("named", [user("bob"), ISSUER])
-def test_the_administrator_of_the_first_start_ends_when_documents_name_anybody(tmp_path, named):
+def test_the_administrator_of_the_first_start_ends_when_documents_name_users(tmp_path, named):
     administrator = Administrator("admin", Secret(hash_password("secret", 4)), provisional=True)
     live = follow(tmp_path, administrator)
     assert users(live) == {"admin"}

@@ -166,7 +166,7 @@ def test_what_clients_will_refuse_is_only_a_warning(load, changed, says):
         (dt.timedelta(days=31), None),
     ],
 )
-def test_the_end_is_told_from_a_month_before_it_on_however_long_the_life(load, tmp_path, left, says):
+def test_the_end_gets_a_warning_from_a_month_before_it_on_however_long_the_life(load, tmp_path, left, says):
     tls = Tls(tmp_path / "chain.pem", tmp_path / "key.pem")
     for since in (NOW - dt.timedelta(days=400), NOW - dt.timedelta(days=2)):
         loaded = load(certificate(RSA, since=since, until=NOW + left), key_bytes())
@@ -205,7 +205,7 @@ def test_the_end_is_that_of_the_servers_own_certificate(load):
     assert load(certificate(RSA) + above, key_bytes()).ends == (NOW + dt.timedelta(days=30)).timestamp()
 
 
-def test_a_private_key_that_every_user_may_read_is_warned_of(load, tmp_path):
+def test_a_private_key_that_every_user_may_read_gets_a_warning(load, tmp_path):
     load(certificate(RSA), key_bytes())
     (tmp_path / "key.pem").chmod(0o644)
     (warning,) = load_certificate(Tls(tmp_path / "chain.pem", tmp_path / "key.pem"), NOW).warnings

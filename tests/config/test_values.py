@@ -32,7 +32,7 @@ def test_sizes_are_read(text, size):
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "4M", "4mib", "1.5GB", "4MiB\n", "\u0664", "1_000", "four"])
-def test_what_is_no_size_is_refused_with_an_example(text):
+def test_other_texts_are_refused_as_sizes_with_an_example(text):
     with pytest.raises(ConfigError, match="write for example 4MiB"):
         parse_size(text)
 
@@ -81,7 +81,7 @@ def test_addresses_are_read(text, addr):
     ["", "5000", "localhost", "::1:5000", "[::1]", "[::g]:1", "h:65536", "h:-1", "h:+1", "h:5000\n", "a b:1", "-h:1",
      "h:\u0665", "unix:", "http://h:1", "h:1:2", "[]:1"],
 )  # fmt: skip
-def test_what_is_no_address_is_refused_with_an_example(text):
+def test_other_texts_are_refused_as_addresses_with_an_example(text):
     with pytest.raises(ConfigError, match=r"write host:port|not a path"):
         parse_address(text)
 
@@ -128,7 +128,7 @@ def test_the_url_of_a_host_is_read(text, url):
     ["", "registry.example", "ftp://h", "https://", "https://h/v2", "https://u@h", "https://h?x", "https://h#x",
      "https://h:0", "https://h:65536", "https://h\n", 'https://h"', "https://[::g]", "HTTPS://h", "https://h//"],
 )  # fmt: skip
-def test_what_is_no_url_of_a_host_is_refused(text):
+def test_other_texts_are_refused_as_urls_of_a_host(text):
     with pytest.raises(ConfigError, match=r"is not the URL of a host|is not an address"):
         parse_external_url(text)
 

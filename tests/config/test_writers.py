@@ -31,7 +31,7 @@ def test_a_file_is_being_written_from_its_first_byte_until_it_is_closed(writers,
     assert writers() == set()
 
 
-def test_reading_and_touching_is_no_writing(writers, tmp_path):
+def test_reading_and_touching_do_not_count_as_writing(writers, tmp_path):
     (tmp_path / "a.yaml").write_text("x")
     with (tmp_path / "a.yaml").open() as file:
         file.read()
@@ -51,7 +51,7 @@ def test_another_file_of_its_name_is_not_being_written(writers, tmp_path, act):
         assert writers() == set()
 
 
-def test_where_the_system_tells_nothing_nothing_is_being_written(tmp_path, monkeypatch):
+def test_without_reports_of_the_system_nothing_is_being_written(tmp_path, monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
     writers = Writers()
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
@@ -74,7 +74,7 @@ def test_another_program_that_closes_a_file_does_not_end_what_is_being_written(w
     assert writers() == set()
 
 
-def test_where_the_system_does_not_say_who_has_it_open_any_end_counts(writers, tmp_path, monkeypatch):
+def test_where_the_system_does_not_report_open_files_any_end_counts(writers, tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "fcntl", denied)
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
@@ -144,7 +144,7 @@ def in_worker(unfinished):
     return ask
 
 
-def test_a_worker_that_begins_late_is_told_of_a_writer_for_as_long_as_it_writes(unfinished, in_worker, tmp_path):
+def test_a_worker_that_begins_late_knows_of_a_writer_for_as_long_as_it_writes(unfinished, in_worker, tmp_path):
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x\n")
         for _ in range(100):
@@ -161,7 +161,7 @@ def test_what_the_parent_has_not_looked_at_is_not_known_to_be_finished(unfinishe
     assert in_worker() == "None"
 
 
-def test_a_path_that_is_no_text_is_named_too(tmp_path):
+def test_a_path_that_is_not_unicode_is_named_too(tmp_path):
     directory = tmp_path / os.fsdecode(b"\xff")
     directory.mkdir()
     unfinished = Unfinished((tmp_path,))
