@@ -184,10 +184,8 @@ def test_directories_come_from_options_or_else_from_the_variable():
 
 
 def test_options_of_every_command_follow_one_grammar():
-    parser = Parser("x")
-    parser.option("token-file")
-    parser.option("scope", many=True)
-    parser.switch("json")
+    parser = Parser("x", "  -token-file FILE  the file\n  -scope SCOPE...   a scope\n  -json             as JSON\n")
+    assert parser.parse_args(["-h"]).help
     parsed = parser.parse_args(["-token-file", "-", "-scope=a", "--scope", "-b", "-json"])
     assert (parsed.token_file, parsed.scope, parsed.json) == ("-", ["a", "-b"], True)
     for words, says in (

@@ -41,7 +41,7 @@ usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE 
   -token-file FILE     the bearer of the token on the one line of this file; of a JWT of a trusted issuer, the claims
                        are used and the signature is not checked
   -anonymous           a client without credentials
-  -cfgdir DIRECTORY    directory of YAML documents, or the variable {CFGDIR.variable}; may be given several times
+  -cfgdir DIRECTORY... directory of YAML documents, or the variable {CFGDIR.variable}
   -datadir DIRECTORY   the server's data directory, where tokens of 'token create' are looked up
 
 Prints yes (exit code 0) or no (1), and the binding that decided or the nearest that did not.
@@ -89,13 +89,8 @@ def required_directories(given: Sequence[str], environment: Mapping[str, str]) -
 
 
 def _parser() -> Parser:
-    parser = Parser("can-i")
+    parser = Parser("can-i", _HELP)
     parser.add_argument("question", nargs="*")
-    for name in ("as", "token-file", "datadir"):
-        parser.option(name)
-    parser.option("cfgdir", many=True)
-    parser.switch("anonymous")
-    parser.switch("help", "h")
     return parser
 
 

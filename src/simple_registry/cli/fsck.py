@@ -1,4 +1,4 @@
-"""`fsck`: check a data directory, beside a running server or without one, and mend what can be mended.
+"""`fsck`: check a data directory, beside a running server or without one, and repair what can be repaired.
 
     0  nothing is wrong, or all of it was repaired     1  something remains     2  the check cannot be done
 
@@ -31,12 +31,12 @@ usage: simple-registry fsck [-datadir DIRECTORY] [--deep] [--repair] [--json]
 Checks whether rows and files fit together. A server may run, and be busy, meanwhile.
 
   -deep                also read every byte, and see that it hashes to its digest
-  -repair              mend what can be mended: damaged files are moved to quarantine/, so that clients are told they
-                       are absent and push them again; whole files without a row are left to the collector; nothing
+  -repair              repair what can be repaired: damaged files are moved to quarantine/, so that clients get 404
+                       and push them again; whole files without a row are left to the collector; nothing
                        is removed that could be needed
   -json                one JSON object for each finding, and one for the summary
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
-  -cfgdir DIRECTORY    directory of YAML documents: data directory, and which parts of manifests may be missing
+  -cfgdir DIRECTORY... directory of YAML documents: data directory, and which parts of manifests may be missing
 
 Exit code: 0 nothing is wrong or all was repaired, 1 something remains, 2 the check cannot be done.
 """
@@ -51,7 +51,7 @@ def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextI
         StorageFault: the data directory cannot be used.
 
     """
-    asked = _parser().parse_args(arguments)
+    asked = Parser("fsck", _HELP).parse_args(arguments)
     if asked.help:
         stdout.write(_HELP)
         return 0
@@ -60,16 +60,6 @@ def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextI
     mode = Mode(deep=asked.deep, repair=asked.repair)
     report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
     return asyncio.run(_check(settings, mode, report, ProgressLine(stderr, deep=mode.deep)))
-
-
-def _parser() -> Parser:
-    parser = Parser("fsck")
-    for name in ("deep", "repair", "json"):
-        parser.switch(name)
-    parser.option("datadir")
-    parser.option("cfgdir", many=True)
-    parser.switch("help", "h")
-    return parser
 
 
 async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:

@@ -58,6 +58,10 @@ _OF_SERVICES = re.compile(
 """Variables that Kubernetes sets in every container beside a service whose name is or begins with `simple-registry`."""
 
 
+_DESCRIBED = re.compile(r"^  -([a-z-]+)( [A-Z]+)?(\.\.\.)? ", re.MULTILINE)
+"""An option in a help text: `-json`, `-user NAME`, or `-scope SCOPE...` when it may be repeated."""
+
+
 class UsageError(Exception):
     """The command line is wrong; the message says how."""
 
@@ -83,10 +87,17 @@ class Parser(argparse.ArgumentParser):
     values, which may be secrets, in its errors.
     """
 
-    def __init__(self, command: str = "") -> None:
-        """Parse the words after `command`."""
+    def __init__(self, command: str = "", described: str = "") -> None:
+        """Parse the words after `command`, with the options that its help describes, and `-help`."""
         super().__init__(prog=f"{_PROGRAM} {command}".rstrip(), add_help=False, allow_abbrev=False)
         self._takes_value: dict[str, bool] = {}
+        for name, value, several in _DESCRIBED.findall(described):
+            if value:
+                self.option(name, many=bool(several))
+            else:
+                self.switch(name)
+        if described:
+            self.switch("help", "h")
 
     def option(self, name: str, *aliases: str, many: bool = False) -> None:
         """Take an option with a value, or with several when it is repeated."""
@@ -159,12 +170,8 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
     """
     parser = command_parser()
     parsed = vars(parser.parse_args(arguments))
-    named = [
-        *(command for switch, command in SWITCHES.items() if parsed.get(switch)),
-        parsed["command"],
-        parsed["topic"],
-    ]
-    command, topic = _command_and_topic([each for each in named if each is not None])
+    switched = [command for switch, command in SWITCHES.items() if parsed[switch]]
+    command, topic = _command_and_topic([*switched, *filter(None, (parsed["command"], parsed["topic"]))])
     flags = {}
     for option in OPTIONS:
         found = parsed[option.name.replace("-", "_")]

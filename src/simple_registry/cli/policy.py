@@ -50,7 +50,7 @@ diff: prints the rights that each user and group gains and loses, over the repos
 (a server may use it meanwhile), or else over example names made from the patterns of both.
 schema: prints the JSON Schema of the documents, for editors.
 
-  -cfgdir DIRECTORY    directory of YAML documents, or the variable {CFGDIR.variable}; may be given several times
+  -cfgdir DIRECTORY... directory of YAML documents, or the variable {CFGDIR.variable}
   -datadir DIRECTORY   the server's data directory
 """
 
@@ -87,12 +87,9 @@ def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: Tex
 
 
 def _parser() -> Parser:
-    parser = Parser("policy")
+    parser = Parser("policy", _HELP)
     parser.add_argument("action", nargs="?")
     parser.add_argument("paths", nargs="*")
-    parser.option("cfgdir", many=True)
-    parser.option("datadir")
-    parser.switch("help", "h")
     return parser
 
 

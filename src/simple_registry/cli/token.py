@@ -140,10 +140,10 @@ usage: simple-registry token create -user NAME [-description TEXT] [-expires WHE
   -user NAME           user of the token, which may do at most what the user may; revoke: all tokens of the user
   -description TEXT    what it is for
   -expires WHEN        after 12h, 30d or 2w, or at 2027-01-31T12:00:00Z (default: never)
-  -scope SCOPE         what it is limited to: repository:<pattern>:pull,push,delete; may be given several times
+  -scope SCOPE...      what it is limited to: repository:<pattern>:pull,push,delete
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
-  -cfgdir DIRECTORY    directory of YAML documents: names the data directory, and the users
+  -cfgdir DIRECTORY... directory of YAML documents: names the data directory, and the users
   -audit-log FILE      the server's audit log, or the variable {PREFIX}AUDIT_LOG (default: as the documents say)
 
 The secret of a new token is printed once, alone, on standard output.
@@ -151,15 +151,9 @@ The secret of a new token is printed once, alone, on standard output.
 
 
 def _parser() -> Parser:
-    parser = Parser("token")
+    parser = Parser("token", _HELP)
     parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
     parser.add_argument("id", nargs="?")
-    for name in ("user", "description", "expires", "datadir", "audit-log"):
-        parser.option(name)
-    for name in ("scope", "cfgdir"):
-        parser.option(name, many=True)
-    parser.switch("json")
-    parser.switch("help", "h")
     return parser
 
 

@@ -36,7 +36,7 @@ Run it as the user that runs the server.
   -user NAME           only sessions of this user
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
-  -cfgdir DIRECTORY    directory of YAML documents: names the data directory
+  -cfgdir DIRECTORY... directory of YAML documents: names the data directory
 
 Exit code: 0 done, 1 a session could not be ended, 2 the command cannot be done.
 """
@@ -65,14 +65,9 @@ def uploads(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
 
 
 def _parser() -> Parser:
-    parser = Parser("uploads")
+    parser = Parser("uploads", _HELP)
     parser.add_argument("action", nargs="?", choices=("list", "cancel"))
     parser.add_argument("ids", nargs="*")
-    for name in ("user", "datadir"):
-        parser.option(name)
-    parser.option("cfgdir", many=True)
-    parser.switch("json")
-    parser.switch("help", "h")
     return parser
 
 
