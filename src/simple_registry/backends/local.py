@@ -89,6 +89,16 @@ def open_login_file(data_dir: Path, clock: Clock, *, keep_days: int) -> LoginFil
     return LoginFile(Layout(data_dir).logins, Disk(), clock, keep_days=keep_days)
 
 
+def replace_file(path: Path, text: str) -> None:
+    """Replace a small file of the data directory, durably and readable by its owner only. Raises: StorageFault."""
+    Disk().replace(str(path), text.encode())
+
+
+def remove_file(path: Path) -> bool:
+    """Remove a file of the data directory; return whether there was one. Raises: StorageFault."""
+    return Disk().unlink(str(path))
+
+
 @asynccontextmanager
 async def stores_for_command(data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
     """Lend the stores of a directory that a server has made.

@@ -8,18 +8,18 @@ documents have named a user or an issuer, this data directory has no such admini
 or half written, do not bring it back.
 """
 
-import errno
 import logging
-import os
 import secrets
 import string
 from pathlib import Path
 from typing import TextIO
 
 from simple_registry.access.passwords import hash_password, is_password_hash
+from simple_registry.backends.local import remove_file, replace_file
 from simple_registry.config.administrator import DEFAULT_NAME
 from simple_registry.config.settings import Administrator
 from simple_registry.config.values import ConfigError, Secret
+from simple_registry.faults import StorageFault, StorageReadOnly
 
 FILE_NAME = "admin.hash"
 OVER_NAME = "first-start-over"
@@ -63,13 +63,13 @@ def end_first_administrator(data_dir: Path) -> None:
     """Record that documents name users; never raises."""
     try:
         if not (data_dir / OVER_NAME).exists():
-            _replace_durably(data_dir / OVER_NAME, _OVER)
-        if (data_dir / FILE_NAME).exists():
-            (data_dir / FILE_NAME).unlink()
+            replace_file(data_dir / OVER_NAME, _OVER)
+        if remove_file(data_dir / FILE_NAME):
             _log.warning("documents name users; the administrator of the first start has ended")
-    except OSError as error:
-        if error.errno != errno.EROFS:
-            _log.error("the administrator of the first start cannot be removed permanently: %s", error)
+    except StorageReadOnly:
+        pass  # nothing is served that could be written to; the next start with a writable disk does it
+    except StorageFault as fault:
+        _log.error("the administrator of the first start cannot be removed permanently: %s", fault)
 
 
 def _kept_hash(path: Path) -> str | None:
@@ -89,9 +89,9 @@ def _kept_hash(path: Path) -> str | None:
 
 def _keep(path: Path, password_hash: str) -> None:
     try:
-        _replace_durably(path, password_hash + "\n")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+        replace_file(path, password_hash + "\n")
+    except StorageFault as fault:
+        raise ConfigError(f"cannot write {path}: {fault}") from fault
 
 
 def _welcome(password: str, url: str) -> str:
@@ -112,20 +112,3 @@ def _welcome(password: str, url: str) -> str:
       docker push {host}/library/busybox
 
 """
-
-
-def _replace_durably(path: Path, text: str) -> None:
-    """Write `text` to `path`, readable by its owner only; after a power cut it is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

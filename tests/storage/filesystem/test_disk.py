@@ -10,6 +10,7 @@ import pytest
 
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.storage.filesystem.disk import Disk, fault_of
+from storage.filesystem.disks import WatchedDisk
 
 DISK = Disk()
 
@@ -155,3 +156,35 @@ def test_what_is_put_back_takes_no_name_from_others(tmp_path):
     moved.write_bytes(b"late")
     Disk().put_back(str(moved), str(place))
     assert (moved.read_bytes(), place.read_bytes()) == (b"late", b"ours")
+
+
+def test_a_file_is_replaced_as_a_whole_and_readable_by_its_owner_only(tmp_path):
+    path, new = tmp_path / "file", tmp_path / "file.new"
+    path.write_bytes(b"old")
+    new.write_bytes(b"left by a crash")
+    new.chmod(0o644)
+    Disk().replace(str(path), b"content")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode), new.exists()) == (b"content", 0o600, False)
+
+
+def test_a_replacement_that_fails_leaves_the_old_file(tmp_path):
+    class Full(Disk):
+        def fsync(self, fd):
+            raise StorageFull("make a file durable", "no room")
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(StorageFull):
+        Full().replace(str(path), b"content")
+    assert path.read_bytes() == b"old"
+
+
+def test_the_bytes_are_durable_before_the_name_and_the_name_on_return(tmp_path):
+    done = []
+
+    class Watched(WatchedDisk):
+        def watch(self, name, arguments):
+            done.append(name)
+
+    Watched().replace(str(tmp_path / "file"), b"content")
+    assert done == ["unlink", "create", "write", "fsync", "rename", "fsync_directory"]

@@ -223,20 +223,8 @@ def _prepare(disk: Disk, layout: Layout) -> None:
             layout.blobs, "it is missing, although registry.db is there; mount it, or restore it from a backup"
         )
     if disk.stat(layout.format) is None:
-        _write_marker(disk, layout)
+        disk.replace(layout.format, f"{_MARKER}{FORMAT}\n".encode())
     for directory in layout.directories():
         disk.make_directory(directory)
     disk.fsync_directory(layout.blobs)
-    disk.fsync_directory(layout.root)
-
-
-def _write_marker(disk: Disk, layout: Layout) -> None:
-    new = f"{layout.format}.new"
-    fd = disk.open_write(new)
-    try:
-        disk.write(fd, f"{_MARKER}{FORMAT}\n".encode(), 0)
-        disk.fsync(fd)
-    finally:
-        disk.close(fd)
-    disk.rename(new, layout.format)
     disk.fsync_directory(layout.root)

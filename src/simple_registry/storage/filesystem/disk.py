@@ -131,6 +131,20 @@ class Disk:
                 return
             os.unlink(source)
 
+    def replace(self, path: str, data: bytes) -> None:
+        """Replace a small file, readable by its owner only. After a crash there is the old file or the new one."""
+        new = f"{path}.new"
+        self.unlink(new)  # one that a crash left may have any mode
+        fd = self.create(new)
+        try:
+            self.write(fd, data, 0)
+            self.fsync(fd)
+        finally:
+            self.close(fd)
+        # Only now: a name that is durable before its bytes would be an empty file after a power cut.
+        self.rename(new, path)
+        self.fsync_directory(os.path.dirname(path))
+
     def unlink(self, path: str) -> bool:
         """Remove a file. Returns whether it was there."""
         with _faults("remove a file"):

@@ -11,7 +11,6 @@ import base64
 import binascii
 import itertools
 import logging
-import os
 import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -193,16 +192,7 @@ class KeyFile:
     def _write(self, keys: Sequence[SigningKey]) -> None:
         entries = [_Entry(key.kid, key.created, base64.b64encode(key.secret).decode("ascii")) for key in keys]
         data = msgspec.json.format(msgspec.json.encode(_Document(entries))) + b"\n"
-        new = f"{self._path}.new"
-        self._disk.unlink(new)  # what a crash left may have any mode
-        fd = self._disk.create(new)
-        try:
-            self._disk.write(fd, data, 0)
-            self._disk.fsync(fd)
-        finally:
-            self._disk.close(fd)
-        self._disk.rename(new, self._path)
-        self._disk.fsync_directory(os.path.dirname(self._path))
+        self._disk.replace(self._path, data)
 
 
 def _keys(data: bytes) -> Sequence[SigningKey]:
