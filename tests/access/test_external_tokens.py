@@ -58,7 +58,7 @@ def test_a_right_token_is_read(key, alg, kid):
     assert told.expires == NOW + 300
 
 
-def test_what_another_implementation_signs_is_read():
+def test_a_token_signed_by_another_implementation_is_valid():
     text = jwt.encode(claims(), RSA, algorithm="PS256", headers={"kid": "rsa"})
     assert verify(text, issuer=trusted(algorithms=("PS256",))).claims == claims()
     refused(text)
@@ -140,7 +140,7 @@ def test_a_forged_token_is_refused(text):
     refused(text)
 
 
-def test_null_stands_for_no_kid_and_opens_nothing():
+def test_a_null_kid_means_no_kid():
     refused(token(OTHER_RSA, header={"kid": None}))
 
 

@@ -68,7 +68,7 @@ utf8 = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
 @given(utf8, st.sampled_from(list(Source)), utf8, st.lists(utf8, max_size=3), st.integers(0, 2**40))
-def test_what_is_signed_comes_back(subject, source, reference, scopes, issued):
+def test_signed_claims_are_verified_and_returned(subject, source, reference, scopes, issued):
     claims = SignedClaims(subject, Proof(source, reference), issued, issued + 300, "id", tuple(scopes))
     for kind in TokenKind:
         assert TokenSigner(KEYS).verify(TokenSigner(KEYS).sign(claims, kind), kind) == claims
@@ -87,7 +87,7 @@ def test_one_kind_is_not_taken_for_the_other():
             signer.verify(token, other)
 
 
-def test_expiry_is_told_and_not_judged():
+def test_expiry_is_returned_and_not_judged():
     assert TokenSigner(KEYS).verify(forged(DOCUMENT | {"exp": 1}), TokenKind.ACCESS).expires == 1
 
 
@@ -202,7 +202,7 @@ def test_a_token_that_brings_its_own_key_is_not_believed():
             TokenSigner(KEYS).verify(forged(secret=own, **header), TokenKind.ACCESS)
 
 
-def test_a_key_that_is_gone_verifies_nothing_not_even_what_it_verified_before():
+def test_a_removed_key_verifies_nothing_not_even_cached_tokens():
     class Rotating:
         keys = (SigningKey("one", b"1" * 32), SigningKey("two", b"2" * 32))
 
@@ -227,7 +227,7 @@ def test_a_key_that_is_gone_verifies_nothing_not_even_what_it_verified_before():
             other.verify(token, TokenKind.ACCESS)
 
 
-def test_a_token_is_verified_once_and_what_is_kept_is_bounded(monkeypatch):
+def test_a_token_is_verified_once_and_the_cache_is_bounded(monkeypatch):
     monkeypatch.setattr(signed_tokens, "VERIFIED_CAPACITY", 8 * 1024)
     signer = TokenSigner(KEYS)
     tokens = [
@@ -242,7 +242,7 @@ def test_a_token_is_verified_once_and_what_is_kept_is_bounded(monkeypatch):
         signer.verify(tokens[0], TokenKind.ACCESS)
 
 
-def test_what_is_kept_of_a_token_is_not_the_token():
+def test_the_cache_does_not_hold_the_token():
     signer = TokenSigner(KEYS)
     assert signer.verify(forged(), TokenKind.ACCESS) == CLAIMS
     assert forged() not in repr(signer._verified._entries)

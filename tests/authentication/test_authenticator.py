@@ -126,7 +126,7 @@ def test_a_token_of_nobodys_is_refused_as_a_wrong_password(world):
     assert world.get("/v2/", user="ada", password="srt_unknown").status == 401
 
 
-def test_text_that_looks_like_a_token_is_no_password(memory_front):
+def test_text_in_the_form_of_a_token_is_not_verified_as_a_password(memory_front):
     memory_front.access.rules = everybody()
     memory_front.verify = lambda *_, **__: True
     for password, status in {"a.b.c": 200, "eyJ.b": 200, "eyJ.b.c": 401, "eyJhbGciOiJub25lIn0.e30.": 401}.items():
@@ -162,7 +162,7 @@ def refused(reply):
 
 @pytest.mark.parametrize("header", GARBAGE)
 @pytest.mark.parametrize("path", ["/v2/", "/v2/lib/base/manifests/v1", "/token", "/v2/_catalog", "/api/v1/tokens"])
-def test_garbage_is_refused_even_where_nobody_would_be_let_in(clock, header, path):
+def test_garbage_is_a_401_even_in_an_empty_policy(clock, header, path):
     with Front(in_memory(clock), clock, rules=everybody()) as front:
         assert refused(front.get(path, headers={"authorization": header}))
 
@@ -396,7 +396,7 @@ def status_of(front, method, path, **credentials):
     return front.request(method, path, body=body, **credentials)
 
 
-def test_a_token_that_is_too_narrow_is_told_so_and_what_would_do(world):
+def test_a_401_names_the_scope_that_a_narrow_token_lacks(world):
     reply = world.put("/v2/team/app/manifests/v2", token=NARROW, body=b"{}")
     assert refused(reply)
     bearer = reply.all("www-authenticate")[0]
@@ -404,7 +404,7 @@ def test_a_token_that_is_too_narrow_is_told_so_and_what_would_do(world):
     assert 'scope="repository:team/app:pull,push"' in bearer
 
 
-def test_what_the_user_may_not_is_a_403_for_every_credential(world):
+def test_a_missing_permission_of_the_user_is_a_403_for_all_credentials(world):
     _, secret = issued(world)
     for credentials in (
         {"user": "ada"},
@@ -419,7 +419,7 @@ def test_what_the_user_may_not_is_a_403_for_every_credential(world):
         assert set(reply.json["errors"][0]["detail"]) == {"verb", "resource", "scope"}
 
 
-def test_a_limited_credential_reads_what_everybody_may(make_front):
+def test_limited_credentials_read_public_content(make_front):
     front = make_front(
         rules=rules(
             binding("ada", READWRITE, "^(team|lib)/", "^$"),
@@ -581,7 +581,7 @@ def test_ending_anonymous_access_ends_anonymous_tokens(world):
     assert refused(world.get("/v2/lib/base/manifests/v1", token=token))
 
 
-def test_a_remembered_password_is_forgotten_with_its_hash(world):
+def test_a_cached_password_is_invalid_with_another_hash(world):
     assert may_pull(world, user="ada") == 200
     world.access.rules = ENDINGS["a changed password"][1]()
     assert may_pull(world, user="ada") == 401
@@ -723,13 +723,13 @@ def test_guesses_are_answered_late_and_the_right_password_at_once(memory_front, 
     assert clock.monotonic() == began
 
 
-def test_a_wrong_password_that_is_sent_again_is_no_guess(busy_front, slow_hash):
+def test_a_wrong_password_that_is_sent_again_is_not_a_guess(busy_front, slow_hash):
     assert {busy_front.get("/v2/", user="ada", password="stale").status for _ in range(200)} == {401}
     assert slow_hash == ["stale"]
     assert busy_front.get("/v2/", user="ada").status == 200
 
 
-def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_slow_nobody(busy_front, slow_hash):
+def test_revoked_tokens_in_place_of_a_password_cost_no_hash_and_do_not_slow_logins(busy_front, slow_hash):
     token_id, secret = issued(busy_front)
     busy_front.delete(f"/api/v1/tokens/{token_id}", user="ada")
     asked = len(slow_hash)
@@ -740,7 +740,7 @@ def test_revoked_tokens_in_place_of_a_password_ask_for_no_hash_and_slow_nobody(b
     assert busy_front.get("/v2/", user="ada", client="192.0.2.7").status == 200
 
 
-def test_bad_tokens_of_an_issuer_in_place_of_a_password_slow_nobody(busy_front, slow_hash):
+def test_bad_external_tokens_in_place_of_a_password_do_not_slow_logins(busy_front, slow_hash):
     short = [f"eyJ{number}.too.short" for number in range(FREE_FAILURES * 2)]
     for token in [issuing.token(issuing.OTHER_RSA), external(exp=int(NOW) - 100), *short]:
         assert busy_front.get("/v2/", user="ada", password=token).status == 401
@@ -771,7 +771,7 @@ def test_the_same_right_password_many_times_at_once_is_one_attempt(busy_front, s
     assert len(slow_hash) == 1
 
 
-def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(busy_front, slow_hash):
+def test_a_guess_counts_although_its_client_leaves_before_the_answer(busy_front, slow_hash):
     async def scenario():
         for number in range(20):
             left = asyncio.ensure_future(guess(busy_front, number))
@@ -854,7 +854,7 @@ def test_a_token_for_the_catalog_lists_what_its_user_may_pull(world):
     assert may_pull(world, token=token) == 401
 
 
-def test_an_anonymous_token_that_will_not_do_is_told_so(world):
+def test_a_401_says_that_an_anonymous_token_does_not_suffice(world):
     token = access_token(world, "repository:team/app:pull", user=None)
     reply = world.post("/v2/team/app/blobs/uploads/", token=token)
     assert reply.status == 401
@@ -882,7 +882,7 @@ def test_further_tags_are_refused_as_the_first_one_would_be(make_front):
         assert 'error="insufficient_scope"' in narrow.all("www-authenticate")[0]
 
 
-def test_a_token_that_does_not_reach_the_source_of_a_mount_is_told_what_would(world):
+def test_a_401_names_the_scope_of_the_source_of_a_mount(world):
     world.push_blob("team/source", b"layer")
     path = f"/v2/team/app/blobs/uploads/?mount={digest_of(b'layer')}&from=team/source"
     narrow = access_token(world, "repository:team/app:pull,push", user="ada")

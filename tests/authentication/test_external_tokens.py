@@ -66,7 +66,7 @@ def test_a_token_is_verified_for_its_own_issuer(tokens):
     assert (verified.issuer, verified.claims, verified.expires) == (trusted(), claims(), NOW + 300)
 
 
-def test_a_token_of_an_issuer_that_nobody_trusts_is_refused_without_asking_it(tokens, fetcher):
+def test_a_token_of_an_unknown_issuer_is_refused_without_a_fetch(tokens, fetcher):
     assert "no TokenIssuer" in refused(tokens, token(iss="https://evil.example"), trusted(URL))
     assert fetcher.fetches == 0
 
@@ -83,7 +83,7 @@ def test_one_of_several_documents_of_an_issuer_is_enough(tokens):
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", "é.é.é", "\ud800.\ud800.\ud800", "x" * 100_000])
-def test_what_is_no_token_is_refused(tokens, text):
+def test_text_in_another_form_than_a_token_is_refused(tokens, text):
     refused(tokens, text)
 
 

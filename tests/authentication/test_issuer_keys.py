@@ -115,14 +115,14 @@ def test_a_new_key_is_found_when_it_is_first_used(keys, fetcher, clock):
     assert fetcher.fetches == 2
 
 
-def test_a_token_without_a_kid_fetches_nothing_anew(keys, fetcher, clock):
+def test_a_token_without_a_kid_causes_no_fetch(keys, fetcher, clock):
     find(keys, None)
     clock.advance(INTERVAL)
     find(keys, None)
     assert fetcher.fetches == 1
 
 
-def test_those_who_wait_for_one_document_wait_for_one_fetch(keys, fetcher):
+def test_requests_that_wait_for_one_document_share_one_fetch(keys, fetcher):
     async def scenario():
         return await asyncio.gather(*(keys.find(trusted(URL), f"kid {number}") for number in range(50)))
 
@@ -130,7 +130,7 @@ def test_those_who_wait_for_one_document_wait_for_one_fetch(keys, fetcher):
     assert fetcher.fetches == 1
 
 
-def test_one_who_leaves_does_not_take_the_fetch_from_the_others(keys, fetcher):
+def test_a_cancelled_request_does_not_cancel_the_fetch_for_others(keys, fetcher):
     async def scenario():
         fetcher.gate = asyncio.Event()
         one, other = (asyncio.create_task(keys.find(trusted(URL), "first")) for _ in range(2))
@@ -170,7 +170,7 @@ def test_keys_outlive_an_issuer_that_is_down_by_a_day(keys, fetcher, clock, capl
     assert kids(find(keys)) == ["first"]
 
 
-def test_an_issuer_that_stays_down_is_told_once(keys, fetcher, clock, caplog):
+def test_an_issuer_that_stays_down_is_logged_once(keys, fetcher, clock, caplog):
     fetcher.down = True
     for _ in range(5):
         clock.advance(INTERVAL)
@@ -192,7 +192,7 @@ def test_an_issuer_that_is_down_is_asked_once_a_minute_too(keys, fetcher, clock)
     assert fetcher.fetches == 2
 
 
-def test_an_answer_that_is_no_document_of_keys_leaves_the_keys_in_use(keys, fetcher, clock):
+def test_an_invalid_document_leaves_the_keys_in_use(keys, fetcher, clock):
     first = find(keys)
     for document in (b"", b"<html>", b'{"keys": {}}', b"{}", b'{"error": "a gateway"}'):
         fetcher.document = document
@@ -265,7 +265,7 @@ def test_issuers_with_one_url_share_what_is_fetched(keys, fetcher):
     assert fetcher.fetches == 1
 
 
-def test_what_is_not_configured_any_more_is_forgotten(keys, fetcher):
+def test_keys_of_issuers_that_are_not_configured_are_dropped(keys, fetcher):
     find(keys)
     keys.forget_others([trusted(URL)])
     find(keys)
@@ -282,7 +282,7 @@ def test_keys_in_pem_are_as_configured(keys):
     assert find(keys, "other", pem) is first
 
 
-def test_a_private_key_in_pem_is_no_key(keys):
+def test_a_private_key_in_pem_is_refused(keys):
     with pytest.raises(IssuerKeysFault, match="private key") as caught:
         find(keys, issuer=trusted(KeysFromPem((private_pem(EC),))))
     assert private_pem(EC)[60:80] not in str(caught.value)
@@ -360,7 +360,7 @@ def test_a_file_that_stays_the_same_is_good_for_longer_than_a_day(keys, tmp_path
         assert find(keys, issuer=issuer) is first
 
 
-def test_those_who_ask_for_a_file_at_once_all_find_its_keys(keys, tmp_path):
+def test_concurrent_requests_for_a_file_all_find_its_keys(keys, tmp_path):
     path = tmp_path / "jwks.json"
     path.write_bytes(FIRST)
     issuer = trusted(KeysFromFile(str(path)))
@@ -394,7 +394,7 @@ def test_keys_are_asked_for_before_a_token_comes_and_in_time_again(keys, fetcher
     assert kids(asyncio.run(asyncio.wait_for(scenario(), 10))) == ["first"]
 
 
-def test_a_file_that_was_never_there_is_no_key(keys, tmp_path):
+def test_a_missing_file_has_no_keys(keys, tmp_path):
     with pytest.raises(IssuerKeysFault, match="No such file"):
         find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "none"))))
 

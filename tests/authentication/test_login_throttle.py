@@ -56,7 +56,7 @@ def rank(throttle, user="ada", client=CLIENT, *, trusted=False):
 # ---------------------------------------------------------------- what an answer waits
 
 
-def test_the_first_mistakes_are_free_and_each_further_one_waits_twice_as_long_up_to_a_bound(throttle):
+def test_the_first_failures_are_free_and_each_further_one_doubles_the_delay_up_to_a_bound(throttle):
     assert fail(throttle, FREE_FAILURES + 5) == [0] * (FREE_FAILURES - 1) + [1, 2, 4, 8, 8, 8]
     assert fail(throttle, 2000)[-1] == MAX_DELAY
 

@@ -110,7 +110,7 @@ def play(clock):
 # ---------------------------------------------------------------- what is remembered
 
 
-def test_a_right_password_is_remembered_for_a_while(play):
+def test_a_right_password_is_cached_for_a_while(play):
     async def scenario(world):
         assert await world.log_in() == (True, SECONDS)
         await asyncio.sleep(VERIFIED_LIFE - 1)
@@ -121,7 +121,7 @@ def test_a_right_password_is_remembered_for_a_while(play):
     play(scenario)
 
 
-def test_a_remembered_password_makes_its_user_known_wherever_it_comes_from_once_a_day(play):
+def test_a_cached_password_makes_its_user_known_in_each_network_once_a_day(play):
     async def scenario(world):
         today = int(world.clock.now()) // DAY
         for client in (CLIENT, HOME, HOME):
@@ -138,7 +138,7 @@ def test_a_remembered_password_makes_its_user_known_wherever_it_comes_from_once_
     play(scenario)
 
 
-def test_who_waited_while_another_worker_verified_is_known_too(play):
+def test_a_login_that_waited_while_another_worker_verified_makes_its_user_known(play):
     async def scenario(world):
         world.add_worker()
         first = asyncio.ensure_future(world.log_in(worker=0))
@@ -151,7 +151,7 @@ def test_who_waited_while_another_worker_verified_is_known_too(play):
     play(scenario)
 
 
-def test_what_one_worker_verified_counts_in_all(play):
+def test_a_result_of_one_worker_counts_in_all(play):
     async def scenario(world):
         world.add_worker()
         await world.log_in(worker=0)
@@ -199,7 +199,7 @@ def test_equal_questions_that_come_together_are_hashed_once(play):
     play(scenario)
 
 
-def test_one_client_that_goes_away_takes_the_answer_from_nobody_else(play):
+def test_a_client_that_leaves_does_not_cancel_the_answer_of_others(play):
     async def scenario(world):
         first, second = (asyncio.ensure_future(world.log_in()) for _ in range(2))
         await asyncio.sleep(0)
@@ -234,7 +234,7 @@ def test_guesses_one_by_one_are_answered_later_and_later(play):
     play(scenario)
 
 
-def test_guesses_at_once_are_no_way_around(play):
+def test_concurrent_guesses_do_not_evade_the_throttle(play):
     async def scenario(world):
         await asyncio.gather(*(world.log_in(password=f"guess {number}") for number in range(200)))
         assert len(world.hashed) < 20
@@ -242,7 +242,7 @@ def test_guesses_at_once_are_no_way_around(play):
     play(scenario)
 
 
-def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(play):
+def test_a_guess_counts_although_its_client_leaves_before_the_answer(play):
     async def scenario(world):
         for number in range(200):
             guess = asyncio.ensure_future(world.log_in(password=f"guess {number}"))
@@ -253,7 +253,7 @@ def test_a_client_that_leaves_before_the_answer_has_guessed_all_the_same(play):
     play(scenario)
 
 
-def test_many_workers_are_no_way_around(play):
+def test_many_workers_do_not_evade_the_throttle(play):
     async def scenario(world):
         for _ in range(7):
             world.add_worker()
@@ -303,7 +303,7 @@ def test_guesses_at_a_user_from_the_same_address_leave_room_for_the_right_passwo
 
 
 @pytest.mark.parametrize("at_once", [1, 30, 80])
-def test_a_scanner_of_invented_users_behind_the_same_proxy_leaves_room_for_everybody(play, at_once):
+def test_a_scanner_of_invented_users_behind_the_same_proxy_leaves_room_for_others(play, at_once):
     async def scenario(world):
         world.attack(CLIENT, at_once=at_once, user="user{}")
         await settled(world)
@@ -313,7 +313,7 @@ def test_a_scanner_of_invented_users_behind_the_same_proxy_leaves_room_for_every
     play(scenario)
 
 
-def test_many_guesses_at_once_from_the_same_address_do_not_refuse_who_is_known_there(play):
+def test_many_concurrent_guesses_from_an_address_do_not_refuse_users_known_there(play):
     async def scenario(world):
         await right(world)
         await right(world, "ada")
@@ -353,7 +353,7 @@ def test_hundreds_of_addresses_of_one_ipv6_network_are_one_attacker(play):
     play(scenario)
 
 
-def test_hundreds_of_addresses_refuse_no_one_who_is_known(clock):
+def test_guesses_from_hundreds_of_addresses_do_not_refuse_known_users(clock):
     today = int(clock.now()) // DAY
     memory = LoginMemory([KnownLogin("carol", HOME, today - 3), KnownLogin("dave", "2001:db8::/64", today - 3)])
 
@@ -382,7 +382,7 @@ def test_guesses_at_a_user_that_is_known_there_refuse_no_first_login(clock, othe
 
 
 @pytest.mark.parametrize("at_once", [20, MAX_WAITING + 20])
-def test_a_wide_network_of_fresh_networks_refuses_no_one_who_mistyped_once_or_shares_an_address(play, at_once):
+def test_a_wide_network_of_fresh_networks_does_not_refuse_users_who_mistyped_once_or_share_an_address(play, at_once):
     async def scenario(world):
         await world.log_in("carol", "mistyped", HOME)
         world.attack(FRESH_64, at_once=at_once, user="user{}")
@@ -417,7 +417,7 @@ def test_an_office_that_logs_in_at_once_is_not_refused(play):
     play(scenario)
 
 
-def test_who_waited_too_long_or_gave_way_is_asked_to_come_back(play, monkeypatch):
+def test_a_login_that_waited_too_long_or_gave_way_is_asked_to_retry(play, monkeypatch):
     monkeypatch.setattr(login_queue, "MAX_WAITING", 100)
 
     async def scenario(world):
@@ -430,7 +430,7 @@ def test_who_waited_too_long_or_gave_way_is_asked_to_come_back(play, monkeypatch
     play(scenario)
 
 
-def test_what_waits_is_bounded_and_nothing_is_left_over(play):
+def test_the_queue_is_bounded_and_empty_in_the_end(play):
     async def scenario(world):
         storm = [
             asyncio.ensure_future(world.log_in(f"user{n}", "x", f"10.0.{n % 256}.{n // 256}")) for n in range(1500)

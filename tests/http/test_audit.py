@@ -31,36 +31,36 @@ ACCESS = rules(
 
 
 @pytest.fixture
-def told():
+def recorded():
     return []
 
 
 @pytest.fixture
-def front(make_front, told):
-    return make_front(rules=ACCESS, audit=told.append)
+def front(make_front, recorded):
+    return make_front(rules=ACCESS, audit=recorded.append)
 
 
-def of(told, *names):
+def of(recorded, *names):
     """Return these fields of all lines."""
-    return [tuple(line.get(name) for name in names) for line in told]
+    return [tuple(line.get(name) for name in names) for line in recorded]
 
 
-def test_a_push_of_an_image_is_told_blob_by_blob_and_then_the_tag(front, told):
+def test_a_push_of_an_image_is_recorded_blob_by_blob_and_then_the_tag(front, recorded):
     data = push_image(front, "team/app", "v1")
     digest = str(digest_of(data))
-    assert of(told, "event", "repository")[-2:] == [("manifest.push", "team/app"), ("tag.set", "team/app")]
-    assert {event for (event,) in of(told[:-2], "event")} == {"blob.push"}
-    manifest, tag = told[-2:]
+    assert of(recorded, "event", "repository")[-2:] == [("manifest.push", "team/app"), ("tag.set", "team/app")]
+    assert {event for (event,) in of(recorded[:-2], "event")} == {"blob.push"}
+    manifest, tag = recorded[-2:]
     assert (manifest["digest"], manifest["size"]) == (digest, len(data))
     assert (tag["reference"], tag["digest"], tag.get("previous")) == ("v1", digest, None)
     assert manifest["request"] == tag["request"]
 
 
-def test_a_line_says_who_and_how_from_where_by_which_binding(front, told):
+def test_a_line_has_identity_proof_address_and_binding(front, recorded):
     digest = digest_of(b"x")
     path = f"/v2/team/app/blobs/uploads/?digest={digest}"
     reply = front.post(path, body=b"x", user="ada", headers={"user-agent": "docker/27"})
-    assert told == [
+    assert recorded == [
         {
             "event": "blob.push",
             "request": reply.header("x-request-id"),
@@ -81,39 +81,39 @@ def test_a_line_says_who_and_how_from_where_by_which_binding(front, told):
     ]
 
 
-def test_a_tag_that_moves_is_told_with_what_it_pointed_at(front, told):
+def test_a_tag_that_moves_is_recorded_with_its_previous_digest(front, recorded):
     one = digest_of(push_image(front, "team/app", "v1"))
     two = digest_of(push_image(front, "team/app", "v1", b"another"))
-    assert told[-1]["previous"] == str(one)
-    assert told[-1]["digest"] == str(two)
+    assert recorded[-1]["previous"] == str(one)
+    assert recorded[-1]["digest"] == str(two)
 
 
-def test_every_tag_of_one_push_is_told(front, told):
+def test_every_tag_of_one_push_is_recorded(front, recorded):
     data = push_image(front, "team/app", "v1")
-    told.clear()
+    recorded.clear()
     reply = front.put(
         f"/v2/team/app/manifests/{digest_of(data)}?tag=v1&tag=v2",
         body=data,
         headers={"content-type": "application/vnd.oci.image.manifest.v1+json"},
     )
     assert reply.status == 201
-    assert of(told, "event", "reference", "previous") == [
+    assert of(recorded, "event", "reference", "previous") == [
         ("manifest.push", None, None),
         ("tag.set", "v1", str(digest_of(data))),
         ("tag.set", "v2", None),
     ]
 
 
-def test_deletions_are_told_with_what_went(front, told):
+def test_deletions_are_recorded_with_what_was_deleted(front, recorded):
     digest = str(digest_of(push_image(front, "team/app", "v1")))
     front.push_manifest("team/app", "v2", front.get("/v2/team/app/manifests/v1").body)
     front.push_manifest("team/app", "v3", front.get("/v2/team/app/manifests/v1").body)
     blob = front.push_blob("team/app", b"lonely")
-    told.clear()
+    recorded.clear()
     front.delete("/v2/team/app/manifests/v3", user="ada")
     front.delete(f"/v2/team/app/manifests/{digest}", user="ada")
     front.delete(f"/v2/team/app/blobs/{blob}", user="ada")
-    assert of(told, "event", "reference", "digest", "previous") == [
+    assert of(recorded, "event", "reference", "digest", "previous") == [
         ("tag.delete", "v3", None, digest),
         ("manifest.delete", None, digest, None),
         ("tag.delete", "v1", digest, digest),
@@ -122,16 +122,16 @@ def test_deletions_are_told_with_what_went(front, told):
     ]
 
 
-def test_every_way_to_upload_a_blob_is_told_once(front, told):
+def test_every_way_to_upload_a_blob_is_recorded_once(front, recorded):
     digest = digest_of(b"blob")
     location = front.open_session("team/a")
     front.patch(location, body=b"blob")
-    assert told == []
+    assert recorded == []
     front.put(f"{location}?digest={digest}")
     front.post(f"/v2/team/b/blobs/uploads/?digest={digest}", body=b"blob")
     front.post(f"/v2/team/c/blobs/uploads/?mount={digest}&from=team/a")
     front.post(f"/v2/team/d/blobs/uploads/?mount={digest}")
-    assert of(told, "event", "repository", "source", "size") == [
+    assert of(recorded, "event", "repository", "source", "size") == [
         ("blob.push", "team/a", None, 4),
         ("blob.push", "team/b", None, 4),
         ("blob.mount", "team/c", "team/a", 4),
@@ -139,55 +139,55 @@ def test_every_way_to_upload_a_blob_is_told_once(front, told):
     ]
 
 
-def test_tokens_are_told_by_their_ids_and_never_with_their_secrets(front, told):
+def test_tokens_are_recorded_by_their_ids_and_never_with_their_secrets(front, recorded):
     made = front.post("/api/v1/tokens", body=b'{"description": "x"}', headers={"content-type": "application/json"}).json
     front.delete(f"/api/v1/tokens/{made['id']}", token=made["secret"])
-    assert of(told, "event", "token", "owner", "proof", "credential") == [
+    assert of(recorded, "event", "token", "owner", "proof", "credential") == [
         ("token.create", made["id"], ADMINISTRATOR, "password", None),
         ("token.revoke", made["id"], ADMINISTRATOR, "issued", made["id"]),
     ]
-    assert made["secret"] not in json.dumps(told)
+    assert made["secret"] not in json.dumps(recorded)
 
 
-def test_a_refresh_token_is_told_once_by_its_id_and_its_user(front, told):
+def test_a_refresh_token_is_recorded_once_by_its_id_and_its_user(front, recorded):
     form = b"grant_type=password&username=ada&password=open%20sesame&access_type=offline"
     given = [
         front.get("/token?offline_token=true", user="ada").json,
         front.post("/token", user=None, body=form).json,
     ]
     ids = [jwt.decode(each["refresh_token"], options={"verify_signature": False})["jti"] for each in given]
-    assert of(told, "event", "token", "owner", "identity", "endpoint") == [
+    assert of(recorded, "event", "token", "owner", "identity", "endpoint") == [
         ("refresh.create", ids[0], "ada", "ada", "get_token"),
         ("refresh.create", ids[1], "ada", None, "post_token"),
     ]
     used = f"grant_type=refresh_token&refresh_token={given[0]['refresh_token']}&access_type=offline".encode()
     assert front.post("/token", user=None, body=used).status == 200
     front.get("/token", user="ada")
-    assert len(told) == 2
-    assert not any(each["refresh_token"] in json.dumps(told) for each in given)
+    assert len(recorded) == 2
+    assert not any(each["refresh_token"] in json.dumps(recorded) for each in given)
 
 
-def test_how_somebody_was_proved_is_told_by_name(front, told):
+def test_the_proof_of_a_caller_is_recorded_by_name(front, recorded):
     derived = front.get("/token?scope=repository:team/app:push", user="ada").json["token"]
     for how in ({"token": "robot-secret"}, {"user": "ada", "password": "robot-secret"}, {"token": derived}):
         assert front.post(f"/v2/team/app/blobs/uploads/?digest={digest_of(b'')}", body=b"", **how).status == 201
-    assert of(told, "identity", "proof", "credential", "derived") == [
+    assert of(recorded, "identity", "proof", "credential", "derived") == [
         ("ada", "token", "ada-token", None),
         ("ada", "token", "ada-token", None),
         ("ada", "password", None, True),
     ]
 
 
-def test_who_may_not_is_told_with_the_reason(front, told):
+def test_a_refusal_is_recorded_with_the_reason(front, recorded):
     with front.unchanged():
         assert front.put("/v2/team/app/manifests/v1", body=b"{}", user="eve").status == 403
         assert front.get(f"/v2/other/blobs/{digest_of(b'')}", user="eve").status == 403
-    assert of(told, "event", "decision", "identity", "endpoint", "repository", "reference", "status") == [
+    assert of(recorded, "event", "decision", "identity", "endpoint", "repository", "reference", "status") == [
         ("request.refused", "refused", "eve", "put_manifest", "team/app", "v1", 403),
         ("request.refused", "refused", "eve", "get_blob", "other", None, 403),
     ]
-    assert "'team-reads'" in told[0]["reason"]
-    assert "binding" not in told[0]
+    assert "'team-reads'" in recorded[0]["reason"]
+    assert "binding" not in recorded[0]
 
 
 @pytest.mark.parametrize(
@@ -200,29 +200,29 @@ def test_who_may_not_is_told_with_the_reason(front, told):
         ({"headers": {"authorization": "Basic ?"}}, None),
     ],
 )
-def test_credentials_that_are_no_good_are_told(front, told, how, reason):
+def test_rejected_credentials_are_recorded(front, recorded, how, reason):
     assert front.get("/v2/team/app/tags/list", **how).status == 401
-    (line,) = told
+    (line,) = recorded
     assert (line["event"], line["status"], line["address"]) == ("request.refused", 401, CLIENT)
     if reason:
         assert line["reason"] == reason
 
 
-def test_a_login_by_form_that_fails_is_told(front, told):
+def test_a_failed_login_by_form_is_recorded(front, recorded):
     assert front.post("/token", user=None, body=b"grant_type=password&username=ada&password=wrong").status == 401
-    assert of(told, "event", "endpoint") == [("request.refused", "post_token")]
+    assert of(recorded, "event", "endpoint") == [("request.refused", "post_token")]
 
 
-def test_a_client_that_only_asks_who_must_call_is_not_told(front, told):
+def test_a_request_for_a_challenge_is_not_recorded(front, recorded):
     assert front.get("/v2/team/app/tags/list", user=None).status == 401
     assert front.get("/v2/", user=None).status == 401
     assert front.get("/v2/team/app/tags/list", headers={"authorization": basic("", "")}).status == 401
-    assert told == []
+    assert recorded == []
 
 
-def test_reads_and_mistakes_are_not_told(front, told):
+def test_reads_and_invalid_requests_are_not_recorded(front, recorded):
     data = push_image(front, "team/app", "v1")
-    told.clear()
+    recorded.clear()
     front.get("/v2/team/app/manifests/v1")
     front.get("/v2/team/app/manifests/none")
     front.put("/v2/team/app/manifests/v2", body=b"no manifest")
@@ -230,34 +230,34 @@ def test_reads_and_mistakes_are_not_told(front, told):
     front.post(f"/v2/team/app/blobs/uploads/?digest={digest_of(b'x')}", body=b"y")
     front.delete("/v2/team/app/manifests/none")
     front.get("/nowhere")
-    assert told == []
+    assert recorded == []
 
 
-def test_a_login_that_gave_way_to_others_is_told(front, told, monkeypatch):
+def test_a_login_that_gave_way_to_others_is_recorded(front, recorded, monkeypatch):
     monkeypatch.setattr(login_queue, "MAX_WAITING", 0)
     guesses = [front.send("GET", "/v2/", user="ada", password=f"wrong {number}") for number in range(4)]
     refused = [reply for reply in front.together(*guesses) if reply.status == 429]
-    reasons = [reason for status, reason in of(told, "status", "reason") if status == 429]
+    reasons = [reason for status, reason in of(recorded, "status", "reason") if status == 429]
     assert len(reasons) == len(refused) > 0
     assert all(reason.startswith("throttled: 0 failed logins of 'ada'") for reason in reasons)
 
 
 @pytest.mark.parametrize(("error", "status"), [(StorageFault("sync", "EIO"), 503), (StorageFull("write", "full"), 507)])
-def test_a_write_that_storage_failed_under_is_told_as_uncertain(make_front, told, monkeypatch, error, status):
-    front = make_front(rules=ACCESS, audit=told.append)
+def test_a_write_during_a_storage_fault_is_recorded_as_uncertain(make_front, recorded, monkeypatch, error, status):
+    front = make_front(rules=ACCESS, audit=recorded.append)
 
     async def fails(*_, **__):
         raise error
 
     monkeypatch.setattr(front.kept.stores.rows.tags, "remove_tag", fails)
     assert front.delete("/v2/team/app/manifests/v1", user="ada").status == status
-    assert of(told, "event", "decision", "identity", "repository", "reference", "status", "binding") == [
+    assert of(recorded, "event", "decision", "identity", "repository", "reference", "status", "binding") == [
         ("request.uncertain", "allowed", "ada", "team/app", "v1", status, "team-deletes")
     ]
-    assert told[0]["reason"]
+    assert recorded[0]["reason"]
 
 
-def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, told, monkeypatch):
+def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, recorded, monkeypatch):
     async def stuck(*_, **__):
         await asyncio.Event().wait()
 
@@ -271,14 +271,14 @@ def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, told, monk
             await request
 
     front.run(given_up())
-    assert of(told, "event", "identity", "reference", "status") == [("request.uncertain", "ada", "v1", 499)]
+    assert of(recorded, "event", "identity", "reference", "status") == [("request.uncertain", "ada", "v1", 499)]
 
 
-def test_the_line_is_there_before_the_answer(front, told, monkeypatch):
+def test_the_line_is_there_before_the_answer(front, recorded, monkeypatch):
     send, at_answer = Exchange.send, []
 
     async def answered(exchange, answer, *further):
-        at_answer.append(len(told))
+        at_answer.append(len(recorded))
         await send(exchange, answer, *further)
 
     monkeypatch.setattr(Exchange, "send", answered)
@@ -290,21 +290,21 @@ def test_the_line_is_there_before_the_answer(front, told, monkeypatch):
 @pytest.mark.parametrize(
     "header", ["Bearer s3cret", "s3cret", basic("ada", "s3cret"), f"Basic {b64encode(b's3cret').decode()}"]
 )
-def test_no_secret_is_told(front, told, header):
+def test_no_secret_is_recorded(front, recorded, header):
     front.get("/v2/team/app/tags/list?token=s3cret", headers={"authorization": header})
     front.put("/v2/team/app/manifests/v1?password=s3cret", body=b"s3cret", user="eve")
     front.put("/v2/team/app/manifests/v1", body=b"s3cret", user="eve", headers={"cookie": "s3cret"})
-    assert len(told) == 3
-    assert "s3cret" not in repr(told)
-    assert PASSWORD not in repr(told)
+    assert len(recorded) == 3
+    assert "s3cret" not in repr(recorded)
+    assert PASSWORD not in repr(recorded)
 
 
-def test_what_a_client_writes_at_length_is_cut(front, told):
+def test_long_values_of_clients_are_cut(front, recorded):
     long = "x" * 20_000
     front.get(f"/v2/team/app/manifests/{'y' * 100}", user="eve", password="wrong", headers={"user-agent": long})
     front.get(f"/v2/{'a' * 200}/manifests/{'y' * 100}", user="eve")
-    assert all(len(json.dumps(line)) < 3000 for line in told)
-    assert told[0]["agent"] == long[:MAX_VALUE]
+    assert all(len(json.dumps(line)) < 3000 for line in recorded)
+    assert recorded[0]["agent"] == long[:MAX_VALUE]
 
 
 def test_an_endpoint_of_another_method_than_get_writes_unless_it_is_listed_here():

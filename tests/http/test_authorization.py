@@ -236,7 +236,7 @@ def test_a_decision_is_relied_on_for_a_second_under_the_same_rules(world, clock)
     assert world.authorization.rules is world.rules
 
 
-def test_only_what_was_needed_is_asked_about_again(world):
+def test_only_required_permissions_are_decided_again(world):
     assert world.authorization.require(PUSH) == "bob-binding"
     with pytest.raises(Denied):
         world.authorization.require(Permission("DELETE", Resource.MANIFESTS, "a"))
@@ -253,7 +253,7 @@ def test_another_user_is_not_the_caller(world):
         world.confirm()
 
 
-def test_a_body_ends_only_while_the_request_stands(world):
+def test_a_body_ends_only_while_the_request_is_authorised(world):
     class Pieces:
         announced, received = 6, 4
 

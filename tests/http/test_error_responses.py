@@ -72,7 +72,7 @@ def test_several_errors_stand_side_by_side():
         (Unavailable(), "retry-after", "1"),
     ],
 )
-def test_headers_tell_clients_how_to_go_on(error, name, value):
+def test_headers_say_how_clients_continue(error, name, value):
     assert answer(error)[1].get(name) == value
 
 

@@ -47,11 +47,11 @@ def test_every_endpoint_declares_its_need_and_scope(method, path, needs, scope):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_who_may_begin_an_upload_may_look_at_it_and_give_it_up(method):
+def test_a_caller_who_may_begin_an_upload_may_ask_for_its_state_and_cancel_it(method):
     assert resolve(method, "/v2/a/b/blobs/uploads/7").permission == Permission("POST", Resource.BLOBS, "a/b")
 
 
-def test_only_sessions_go_on_after_a_credential_expired():
+def test_only_sessions_continue_after_credentials_expired():
     going_on = {
         (method, route.pattern.pattern)
         for route in ROUTES
@@ -113,7 +113,7 @@ def test_other_paths_are_not_found(path):
         ("OPTIONS", f"/v2/a/referrers/{DIGEST}", ["GET", "HEAD"]),
     ],
 )
-def test_another_method_is_told_the_right_ones(method, path, allowed):
+def test_a_405_lists_the_methods_of_the_path(method, path, allowed):
     with pytest.raises(MethodNotAllowed) as refused:
         resolve(method, path)
     assert refused.value.allowed == allowed

@@ -96,7 +96,7 @@ def test_without_an_expiry_it_does_not_end(front):
     assert (reply.json["expires"], reply.json["scopes"], reply.json["description"]) == (None, None, "")
 
 
-def test_its_scopes_narrow_what_its_owner_may(front):
+def test_its_scopes_limit_the_permissions_of_its_owner(front):
     _, secret = create(front, scopes=["repository:^team/app(:|$):pull"])
     assert front.post("/v2/team/app/blobs/uploads/", token=secret).status == 401
     assert front.post("/v2/team/app/blobs/uploads/", user="alice").status == 202
@@ -104,7 +104,7 @@ def test_its_scopes_narrow_what_its_owner_may(front):
     assert front.get("/v2/team/other/manifests/x", token=secret).status == 401
 
 
-def test_its_scopes_add_nothing_to_what_its_owner_may(front):
+def test_its_scopes_add_no_permission(front):
     _, secret = create(front, user="bob", scopes=["repository:.*:*", "registry:catalog:*"])
     assert front.post("/v2/team/app/blobs/uploads/", token=secret).status == 403
 
@@ -144,7 +144,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("body", BAD, ids=range(len(BAD)))
-def test_what_cannot_be_created_is_refused_and_changes_nothing(front, body):
+def test_an_invalid_token_request_is_refused_and_changes_nothing(front, body):
     front.get("/v2/", user="alice")
     with front.unchanged():
         reply = post(front, body=body)
@@ -170,7 +170,7 @@ def test_parameters_of_the_type_do_not_matter(front):
 # --- who may
 
 
-def test_nobody_without_credentials_gets_anywhere(front):
+def test_requests_without_credentials_are_refused(front):
     token_id, _ = create(front)
     anonymous = front.get("/token", user=None).json["token"]
     with front.unchanged():
@@ -211,7 +211,7 @@ def test_a_token_may_revoke_itself_and_no_other(front):
 
 @pytest.mark.parametrize("scopes", [None, ["repository:^team/app(:|$):pull"]])
 @pytest.mark.parametrize("asked", ["", "?scope=repository:team/app:pull"])
-def test_what_is_derived_from_a_token_does_not_revoke_it(front, scopes, asked):
+def test_a_token_derived_from_a_token_does_not_revoke_it(front, scopes, asked):
     token_id, secret = create(front, scopes=scopes)
     derived = front.get(f"/token{asked}", token=secret).json["token"]
     front.run(front.services.registry.tokens.settle())
@@ -221,7 +221,7 @@ def test_what_is_derived_from_a_token_does_not_revoke_it(front, scopes, asked):
     assert front.get("/v2/", token=secret).status == 200
 
 
-def test_everybody_sees_and_revokes_their_own_only(front):
+def test_users_see_and_revoke_only_their_own(front):
     of_alice, secret = create(front)
     of_bob, _ = create(front, user="bob")
     assert ids(front.get(PATH, user="bob")) == [of_bob]
@@ -235,7 +235,7 @@ def test_everybody_sees_and_revokes_their_own_only(front):
 
 @pytest.mark.parametrize("owner", ["bob", "*", "nobody", "anonymous"])
 @pytest.mark.parametrize("user", ["alice", "carol", "cata"])
-def test_only_who_may_everything_sees_others(front, user, owner):
+def test_only_a_user_with_every_permission_sees_tokens_of_others(front, user, owner):
     create(front, user="bob")
     assert front.get(f"{PATH}?owner={owner}", user=user).status == 403
 
@@ -248,7 +248,7 @@ def test_every_right_over_the_catalog_alone_revokes_no_tokens_of_others(front):
 
 
 @pytest.mark.parametrize("user", [ADMINISTRATOR, "root"])
-def test_who_may_everything_sees_and_revokes_all(front, user):
+def test_a_user_with_every_permission_sees_and_revokes_all(front, user):
     of_alice, secret = create(front)
     of_bob, _ = create(front, user="bob")
     assert ids(front.get(PATH, user=user)) == []
@@ -258,7 +258,7 @@ def test_who_may_everything_sees_and_revokes_all(front, user):
     assert front.get("/v2/", token=secret).status == 401
 
 
-def test_a_user_who_is_called_everybody_is_not(make_front):
+def test_a_user_named_like_all_owners_is_one_user(make_front):
     front = make_front(rules=rules(users=["*", "bob"]))
     create(front, user="bob")
     assert ids(front.get(PATH, user="*")) == []
@@ -309,7 +309,7 @@ def test_an_expired_token_may_finish_its_upload_and_goes_a_day_later(front, cloc
 
 
 @pytest.mark.parametrize("token_id", ["x", "..", "%00", "x" * 2000, "';%20DROP%20TABLE%20tokens;%20--", "%C3%A9"])
-def test_what_is_no_id_is_unknown(front, token_id):
+def test_an_invalid_id_is_unknown(front, token_id):
     assert front.delete(f"{PATH}/{token_id}", user=ADMINISTRATOR).status == 404
 
 
@@ -381,7 +381,7 @@ def test_users_that_are_lost_and_put_back_within_a_day_keep_their_tokens(front, 
     assert front.get("/v2/", token=secret).status == 200
 
 
-def test_tokens_of_an_administrator_whose_hash_is_new_at_each_start_go_on(front):
+def test_tokens_of_an_administrator_whose_hash_is_new_at_each_start_stay_valid(front):
     _, secret = create(front, user=ADMINISTRATOR)
     users = RULES.users
     for changed, status in (({"fresh": True}, 200), ({"fresh": False}, 401)):

@@ -90,7 +90,7 @@ def test_an_answer_has_every_field_that_clients_look_for(front):
     assert set(reply.json) == {"token", "access_token", "token_type", "expires_in", "scope"}
 
 
-def test_a_token_shows_who_it_is_for_and_never_a_secret(front):
+def test_a_token_shows_its_user_and_never_a_secret(front):
     for credentials in ({"user": "ada"}, {"token": STATIC}):
         token = ask(front, **credentials).json["token"]
         told = claims(token)
@@ -143,7 +143,7 @@ def test_the_life_is_that_of_the_settings(clock):
         (None, ["registry:catalog:*"], ["registry:catalog:*"]),
     ],
 )
-def test_a_token_carries_what_was_asked_for_and_is_understood(front, user, asked, expected):
+def test_a_token_carries_the_requested_scopes_that_are_understood(front, user, asked, expected):
     assert granted(ask(front, *asked, user=user)) == expected
 
 
@@ -178,7 +178,7 @@ def test_a_token_takes_nothing_away_from_a_narrow_role(make_front, name):
     assert statuses - {403, 401}
 
 
-def test_an_anonymous_token_is_told_to_log_in_where_the_policy_refuses(front):
+def test_an_anonymous_token_gets_a_challenge_where_the_policy_refuses(front):
     token = ask(front, "repository:team/app:pull,push", user=None).json["token"]
     for reply in (
         front.get("/v2/team/app/manifests/v1", token=token),
@@ -208,12 +208,12 @@ def test_tokens_carry_scopes_as_names_and_not_as_patterns(front):
     assert front.get("/v2/team/app/more/manifests/v1", token=token).status == 401
 
 
-def test_more_scopes_than_anybody_needs_are_refused(front):
+def test_too_many_scopes_are_refused(front):
     assert ask(front, *(f"repository:team/a{number}:pull" for number in range(MAX_SCOPES)), user="ada").status == 200
     assert ask(front, " ".join(["repository:team/a:pull"] * (MAX_SCOPES + 1)), user="ada").status == 400
 
 
-def test_anonymous_tokens_are_given_to_who_sends_nothing_and_cannot_be_refreshed(front):
+def test_requests_without_credentials_get_anonymous_tokens_that_cannot_be_refreshed(front):
     reply = ask(front, "repository:lib/base:pull", offline=True, user=None)
     assert "refresh_token" not in reply.json
     token = reply.json["token"]
@@ -237,12 +237,12 @@ def test_an_empty_user_with_an_empty_password_is_anonymous(front):
         assert front.get("/v2/team/app/manifests/v1", token=each.json["token"]).status == 401
 
 
-def test_an_empty_user_is_nobody_where_there_are_no_anonymous_callers(memory_front):
+def test_an_empty_user_is_a_401_without_an_anonymous_user(memory_front):
     assert memory_front.get("/token", headers=EMPTY).status == 401
     assert log_in(memory_front, "", "").status == 401
 
 
-def test_without_an_anonymous_user_nobody_gets_a_token_without_credentials(memory_front):
+def test_without_an_anonymous_user_there_is_no_token_without_credentials(memory_front):
     reply = ask(memory_front, "repository:lib/base:pull", user=None)
     assert (reply.status, reply.header("www-authenticate")) == (401, 'Basic realm="simple-registry"')
 
@@ -387,7 +387,7 @@ def test_a_form_that_cannot_be_read_is_refused(front):
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", STATIC, issuing.token(), "srt_x", "\u00e4"])
-def test_what_is_no_refresh_token_refreshes_nothing(front, token):
+def test_other_text_than_a_refresh_token_refreshes_nothing(front, token):
     assert post(front, grant_type="refresh_token", refresh_token=token).status == 401
 
 
