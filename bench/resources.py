@@ -1,6 +1,6 @@
 """What a registry costs when nothing is asked of it, and at the worst: its start, its memory at rest and under uploads.
 
-Each of these starts the registry anew over the data that it was loaded with; it is not running meanwhile.
+Each of these restarts the registry over the data that it was loaded with.
 """
 
 import threading

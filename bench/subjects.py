@@ -43,11 +43,11 @@ metadata: {{name: owner}}
 spec: {{resources: ["*"], verbs: ["*"]}}
 ---
 kind: RoleBinding
-metadata: {{name: everybody-reads}}
+metadata: {{name: all-read}}
 spec: {{subjects: [{{kind: User, name: anonymous}}], roleRef: {{name: reader}}, scopes: ["^.*$"]}}
 ---
 kind: RoleBinding
-metadata: {{name: the-user-owns}}
+metadata: {{name: user-owns}}
 spec: {{subjects: [{{kind: User, name: {user}}}], roleRef: {{name: owner}}, scopes: ["^.*$"]}}
 """
 NGINX_CONFIGURATION = """\

@@ -1,6 +1,6 @@
-"""Plain requests to a registry that may be broken: whatever comes back is an answer, also that nothing came.
+"""Plain requests to a registry that may be broken. No answer is an answer too.
 
-Every request has a connection of its own, so that answers come from all workers.
+Every request has its own connection, so that all workers are asked.
 """
 
 import hashlib
@@ -73,7 +73,7 @@ class Client:
     ) -> Answer:
         connection = HTTPConnection(self._address, timeout=self._timeout)
         try:
-            # An answer that comes before the body was taken is an answer all the same.
+            # The answer can come before the body was sent.
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, path, body, _ACCEPT | dict(headers or {}))
             response = connection.getresponse()

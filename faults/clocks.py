@@ -1,8 +1,8 @@
-"""The machine's clock is set, forward and back, by hours and by years, while everything goes on.
+"""The campaign of clocks: the machine's clock jumps forward and back, by hours and years, while clients work.
 
-libfaketime stands between the registry and the time of day, in every process and for native code too; the monotonic
-clock and the times of files stay true. (It cannot do that for programs that ask the kernel directly, as Go's do.) The
-collector runs every second, so that whatever it would take for old is gone before anybody asks.
+libfaketime replaces the time of day in every process, for native code too; the monotonic clock and the times of files
+stay correct. (It does not work for programs that ask the kernel directly, such as Go's.) The collector runs every
+second, so that content that it wrongly considers old is gone before the next request.
 """
 
 import glob
@@ -59,13 +59,13 @@ class Wall:
         partial.rename(self.file)
 
     def wrap(self) -> list[str]:
-        """Return what stands before a command that is to see this clock.
+        """Return the prefix of a command that makes it see this clock.
 
         Raises: NoFaketime.
         """
         libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")  # noqa: PTH207 (one pattern)
         if not libraries:
-            raise NoFaketime("there is no libfaketime; Debian's package faketime has it")
+            raise NoFaketime("libfaketime is missing; it is in Debian's package faketime")
         return [
             "env",
             f"LD_PRELOAD={libraries[0]}",
@@ -213,4 +213,4 @@ def _require_jump(registry: Running, findings: Findings, wall: Wall) -> None:
     time.sleep(0.2)
     for said in re.findall(r'"time":"([^"]+)"', registry.log.read_text()[logged:]):
         if abs(datetime.fromisoformat(said).timestamp() - time.time() - wall.offset) > MINUTE:
-            findings.faults.append(f"a clock stands at {said}, {wall.offset / HOUR:+,.0f} hours from now were set")
+            findings.faults.append(f"a clock shows {said}, {wall.offset / HOUR:+,.0f} hours from now were set")

@@ -1,12 +1,12 @@
-"""A file system of its own, on a loop device over a file, whose power can be cut.
+"""A file system on a loop device over a file, whose power can be cut.
 
     with Ext4(folder) as disk:
         disk.path            where it is mounted
-        disk.cut()           from now on nothing reaches it: what was not on disk is gone
-        disk.replug()        mounts it anew; nobody may have files open there
+        disk.cut()           nothing reaches it from now on; unwritten data is lost
+        disk.replug()        mounts it again; no file on it may be open
 
-The cut is ext4's shutdown ioctl without flushing its log. What had reached the device stays, like what a disk has
-written when the power goes; the journal is replayed by the next mount.
+The cut is ext4's shutdown ioctl without flushing its log. Data that reached the device stays, as on a disk at a power
+cut; the next mount replays the journal.
 """
 
 import fcntl

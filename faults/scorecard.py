@@ -1,9 +1,9 @@
-"""Every campaign against every registry, and each planted bug against the campaign that is to catch it.
+"""Every campaign against every registry, and each planted bug against the campaign that must catch it.
 
     python -m faults.scorecard [--write] [campaign ...]       (make faults-table)
 
-Prints two tables; with `--write` they become docs/results/durability.md. Ours is broken for as long as in
-`make faults`, the others for seconds, in which most show what they do.
+Prints two tables; with `--write` they become docs/results/durability.md. Ours is tested for as long as in `make
+faults`, the others for seconds, which is enough for most faults.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from harness.result_pages import publish
 from harness.subjects import OURS, Subject, ours, peers
 
 OURSELVES = re.compile(rf"\S*/src/(?=simple_registry/)|<?{re.escape(str(ROOT))}[/>]?")
-"""Where this tree is, which is of interest to nobody; of a path that was cut, too."""
+"""The path of this checkout, also at the start of a truncated path."""
 LONGEST = 160
 """Characters of an example."""
 

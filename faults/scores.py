@@ -1,7 +1,7 @@
-"""What a campaign says in the end: one row of the table in docs/results/durability.md.
+"""The result of a campaign: one row of the table in docs/results/durability.md.
 
 A campaign is a function `campaign(subject: Subject, folder: Path, scale: Scale) -> Score`: it starts the subject over
-`folder`, breaks it, and counts. It never asserts; its test does, so that the same code judges registries that fail.
+`folder`, breaks it, and counts. It never asserts; its test does, so that the same code can test registries that fail.
 """
 
 from collections.abc import Callable, Sequence

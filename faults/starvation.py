@@ -1,8 +1,8 @@
-"""Nobody waits for ever to write: pushers on every worker at once, the share of the slowest, and the longest wait.
+"""The campaign of starvation: writers on every worker at once, the share of the slowest, and the longest wait.
 
-The pushers are spread evenly over the processes that answer, so that what differs between them is not chance. Readers
-go on beside them. What tells a queue from a crowd is how many pushes overtake one: were served though they were asked
-for later. That depends on neither the machine nor on what else it does, as waits do.
+Writers are spread evenly over the processes, so that differences between them are not chance; readers work beside them.
+A fair queue shows in how many pushes overtake another: they were requested later and answered earlier. Unlike waiting
+times, that depends neither on the machine nor on its load.
 """
 
 import time

@@ -1,8 +1,8 @@
-"""Running strace, and reading what it writes: the system calls of all threads, in the order in which they happened.
+"""Runs strace and reads its output: the system calls of all threads, in their order.
 
-A call is two steps, its entry and its return, numbered by the line of the trace they stand on; other calls may lie
-between them. strace stops a thread at both, so whatever a thread did because another's call returned comes later in
-the trace too.
+A call is two steps, its entry and its return, numbered by their lines in the trace; other calls can lie between them.
+strace stops a thread at both, so an action that follows the return of another thread's call is later in the
+trace too.
 """
 
 import os
@@ -65,7 +65,7 @@ class Call:
 
 
 def open_on(argument: str) -> str:
-    """Return what a descriptor is open on: a path, or `TCP:[…]`; nothing for what has no name, or is no descriptor."""
+    """Return what a descriptor is open on: a path, `TCP:[…]`, or nothing if it has no name or is not a descriptor."""
     match = _OPEN_ON.match(argument)
     return match["what"] if match and not match["gone"] else ""
 
@@ -117,7 +117,7 @@ def steps(calls: Iterable[Call]) -> Iterator[tuple[int, Call, bool]]:
 
 
 def command(trace: Path, traced: str = f"{WRITING},{SYNCING},{NAMING},{ANSWERING}") -> Sequence[str]:
-    """Return what stands before a command to trace it; untraced calls cost nothing."""
+    """Return the prefix of a command that traces it; untraced calls cost nothing."""
     return ["strace", *OPTIONS, "--seccomp-bpf", "-o", str(trace), "-e", f"trace={traced}"]
 
 

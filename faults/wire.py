@@ -1,10 +1,10 @@
-"""A client's connection in as little Python as speaking to a registry needs, so that the load is the registry's.
+"""A client's connection with as little Python as possible, so that the load is the registry's.
 
     wire = Wire("127.0.0.1:5000")
     answer = wire.ask("PUT", "/v2/a/manifests/v1", data, {"Content-Type": …})
 
-The connection is kept, opened anew when it broke, and nothing is ever sent twice: a request that breaks raises, since
-whether it did anything is what a history has to leave open.
+The connection is kept, and reopened after it broke. Nothing is sent twice: an interrupted request raises, because a
+history must leave open whether it took effect.
 """
 
 import socket
@@ -184,7 +184,7 @@ class _Closing:
 
 
 def server_process(registry: Running, wire: Wire) -> int | None:
-    """Return which process of a registry holds the other end of a connection, as far as the kernel tells."""
+    """Return which process of a registry holds the other end of a connection, as far as the kernel reports it."""
     inode = _other_end(wire.open())
     for pid in registry.processes():
         with suppress(OSError):

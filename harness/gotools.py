@@ -99,8 +99,8 @@ def go_command() -> str:
 
 
 def _is_recent(go: str) -> bool:
-    told = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
-    version = re.search(r"go1\.(\d+)", told)
+    output = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"go1\.(\d+)", output)
     return version is not None and int(version[1]) >= OLDEST_GO
 
 

@@ -1,11 +1,11 @@
-"""The registries that the harness breaks: how each starts over a folder, where its processes and its files are.
+"""The registries that campaigns and benchmarks start: over which folder, with which processes and files.
 
-    with running(OURS, folder) as registry:      starts it over folder/data, which may hold what an earlier run left
-        registry.address                         127.0.0.1:41234, plain HTTP, everybody may do everything
-        registry.kill()                          SIGKILL to every process of it, at once
+    with running(OURS, folder) as registry:      over folder/data, which can hold the data of an earlier run
+        registry.address                         127.0.0.1:41234, plain HTTP, everything is permitted
+        registry.kill()                          SIGKILL to all of its processes at once
 
-A subject is a value, so that every campaign runs against ours, against others, and against ours with one bug planted
-(`faults.planted.bugs`): a harness that has never caught anything proves nothing.
+A subject is a value, so that a campaign runs against ours, against others, and against ours with a planted bug
+(`faults.planted.bugs`): only a campaign that has caught something proves anything.
 """
 
 import os
@@ -35,7 +35,7 @@ metadata: {name: everything}
 spec: {resources: ["*"], verbs: ["*"]}
 ---
 kind: RoleBinding
-metadata: {name: everybody}
+metadata: {name: open}
 spec: {subjects: [{kind: User, name: anonymous}], roleRef: {name: everything}, scopes: ["^.*$"]}
 """
 DISTRIBUTION_CONFIGURATION = """\
@@ -173,7 +173,7 @@ def running(
 ) -> Iterator[Running]:
     """Run a subject over `data` (`folder/data` unless given) for the length of the block; then it is stopped or killed.
 
-    `wrap` stands before its command: a tracer, `setpriv`, and so on. Without `wait` it may be not ready, or have ended.
+    `wrap` is a prefix of its command: a tracer, `setpriv`, and so on. Without `wait` it can be unready, or have ended.
 
     Raises:
         DidNotStart: it gave no answer in time, or ended.
@@ -228,7 +228,7 @@ def wait_for_the_end(processes: Sequence[int], seconds: float = STOP_SECONDS) ->
 
 
 def _runs(pid: int) -> bool:
-    """Tell whether any thread of a process is left; its first one may be a zombie while others still end."""
+    """Return whether a process still has a thread; its first one may be a zombie while others end."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
         return state != "Z" or len(list(Path(f"/proc/{pid}/task").iterdir())) > 1

@@ -1,8 +1,8 @@
-"""A client's line to a registry that may be gone at any moment, and come back at another address.
+"""A connection of a client to a registry that can disappear at any moment and return at another address.
 
-    Line(lambda: registry.address).ask("GET", "/v2/")  →  Answer, or Unanswered: it may have happened, or not
+    Connection(lambda: registry.address).ask("GET", "/v2/")  →  Answer, or Unanswered: the request may have taken effect
 
-Nothing is sent twice; who goes on after `Unanswered` gets a new connection.
+Nothing is sent twice. After `Unanswered`, the next request opens a new connection.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,15 +16,15 @@ PIECE = 65536
 
 
 class Unanswered(Exception):
-    """The connection broke, or the registry failed. `late` when it may still be at work: nobody saw it end."""
+    """The connection broke, or the registry failed. `late`: the request may still be under way."""
 
     def __init__(self, what: str, *, late: bool = False) -> None:
         super().__init__(what)
         self.late = late
 
 
-class Line:
-    """A line of one thread."""
+class Connection:
+    """A connection of one thread."""
 
     def __init__(self, address: Callable[[], str], timeout: float = TIMEOUT) -> None:
         """Connect to what `address` returns at that moment."""

@@ -1,9 +1,9 @@
-"""What clients of a workload push: bytes and documents that follow from a seed and a number, so that none are kept.
+"""Blobs and documents of a workload, derived from a seed and a number, so that none are stored.
 
     Content(7, 1).data()      the same bytes each time
     image(config, layers)     a manifest over them, as a Document
 
-Nothing here speaks to a registry.
+No I/O.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
-"""Whether our own data directory holds what its rows say, seen from outside the server.
+"""Whether our data directory holds what its rows say, checked from outside the server.
 
     check_files(data)          every row of content has its file, of its size, read-only; `deep`: of its digest too
-    check_with_fsck(data)      `simple-registry fsck --deep` finds nothing but what a crash leaves, and mends that
+    check_with_fsck(data)      `simple-registry fsck --deep` finds only what a crash leaves, and repairs it
 
-Both are for a registry that is at rest or running; other registries have no such directory, and nothing is asked then.
+Both work beside a running registry. For other registries they check nothing.
 """
 
 import json
@@ -21,7 +21,7 @@ from harness.subjects import our_blob
 
 FSCK_SECONDS = 600.0
 CRASHES_LEAVE = {"orphan", "leftover", "cut-upload"}
-"""A file without its row, bytes without their session, and a session whose bytes have become a file without its row."""
+"""A file without its row, bytes without their session, and a session whose bytes became a file without its row."""
 
 
 def check_files(data: Path, *, deep: bool = False) -> list[str]:
@@ -64,8 +64,8 @@ def _check_file(file: Path, digest: str, size: int, *, deep: bool) -> list[str]:
 def check_with_fsck(data: Path) -> list[str]:
     """Return what `fsck --deep` finds that no crash may leave, and what is left of anything once it was repaired.
 
-    What a crash left may become old enough to be told of between the repair and the look after it; then a second repair
-    has to mend it.
+    Leftovers of a crash can become old enough to be reported between the repair and the next check; then a second
+    repair is needed.
     """
     if not (data / "registry.db").exists():
         return []

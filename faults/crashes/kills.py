@@ -1,10 +1,10 @@
-"""The campaign of kills: workers, the parent, everything, at random moments while clients push.
+"""The campaign of kills: workers, the parent, or all processes, at random moments while clients push.
 
-    a worker     the others serve on; it is replaced                clients go on, what is in question is verified
-    the parent   its workers finish what they have, and end         started again, verified
-    everything   as the kernel does when memory runs out            started again, verified
+    a worker     the others keep serving; it is replaced            clients continue, open questions are verified
+    the parent   its workers finish and exit                        restarted, verified
+    everything   as the kernel does when memory runs out            restarted, verified
 
-Half of the kills strike in the moment of an acknowledgement. A registry of one process knows only the last kind.
+Half of the kills come at the moment of an acknowledgement. A registry with one process gets only the last kind.
 """
 
 import os
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from faults.crashes.trial import Trial, did_not_start, told
+from faults.crashes.trial import Trial, did_not_start, summary
 from faults.scores import Scale, Score
 from harness.subjects import DidNotStart, Subject, wait_for_the_end
 
@@ -38,7 +38,7 @@ class Plan:
     work: float
     """Seconds, at most, for which clients work before a kill; half of that before one that needs no start."""
     look: int
-    """After how many kills of workers, at the latest, everybody rests for a look at what is in question."""
+    """Kills of workers after which, at the latest, all clients pause for a check of open questions."""
 
 
 PLANS = {
@@ -78,7 +78,7 @@ def kills(subject: Subject, folder: Path, scale: Scale) -> Score:
             count.gap = max(count.gap, trial.workload.longest_gap)
     if count.gap > PROMPT:
         faults.append(f"a client was not served for {count.gap:.1f} s while workers were replaced")
-    return Score("kills", subject.name, f"{count}, {told(faults)}", faults)
+    return Score("kills", subject.name, f"{count}, {summary(faults)}", faults)
 
 
 def _era(trial: Trial, plan: Plan, count: _Count, random: Random, scale: Scale) -> None:

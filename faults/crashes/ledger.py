@@ -1,12 +1,12 @@
-"""What clients asked of a registry and what it acknowledged; hence what may be true of it, and what must be.
+"""What clients requested and what was acknowledged, and so which states are possible.
 
     ledger.begin(Effect(key, state), …)  →  Operation  →  acknowledge() | fail() | refuse()
-    ledger.allowed(key)                  →  the states that the key may have now
+    ledger.allowed(key)                  →  the possible states of the key
 
 A key is a blob or manifest in a repository (its state: `PRESENT` or `None`), a tag (a digest or `None`), or an upload
-session (bytes received, or `None` when it is over). The states allowed are those of every operation that no
-acknowledged one followed: what was acknowledged last, whatever was not acknowledged since, and, of operations that
-overlapped in time, each. Time is a counter: nothing here depends on a clock.
+session (bytes received, or `None` when it has ended). A state is allowed if its operation was not followed by an
+acknowledged one: the last acknowledged state, every later one without an answer, and each of several operations that
+overlapped. Time is a counter, independent of clocks.
 """
 
 import threading
@@ -60,11 +60,11 @@ class Write:
     only_from: State = None
 
     def before(self, other: "Write") -> bool:
-        """Tell whether it was over when the other began."""
+        """Return whether it ended before the other began."""
         return self.ended is not None and self.ended < other.begun
 
     def undone_by(self, other: "Write") -> bool:
-        """Tell whether nothing can be left of it since the other happened."""
+        """Return whether the other one leaves no trace of it."""
         return other.acknowledged and self.before(other) and other.only_from in (None, self.state)
 
 
@@ -78,7 +78,7 @@ def allowed(writes: Sequence[Write]) -> frozenset[State]:
 
 
 def _possible(write: Write, writes: Sequence[Write]) -> bool:
-    """Tell whether a write could happen: a conditional one only if the key may have had that state at its time."""
+    """Return whether a write was possible: a conditional one only if the key could have that state at its time."""
     if write.only_from is None:
         return True
     earlier = [each for each in writes if each.state == write.only_from and not write.before(each)]
@@ -93,7 +93,7 @@ class Upload:
     location: str
 
     def may_stand_at(self, state: State, states: frozenset[State]) -> bool:
-        """Tell whether it can have this state when the ledger allows `states`.
+        """Return whether a key with the allowed `states` can have this state.
 
         A request that was cut may have left any part of its bytes; what was acknowledged before it stays.
         """
@@ -125,15 +125,15 @@ class Operation:
 
 
 class Ledger:
-    """Everything begun, by key. Safe for many threads. An operation that nobody ends may happen until `restarted`."""
+    """Everything begun, by key. Thread-safe. An operation without an end can happen until `restarted`."""
 
     def __init__(self) -> None:
         self.on_acknowledge: Callable[[], None] = lambda: None
         """Called by the client's thread at once after each acknowledgement."""
         self.power = True
-        """When the power is gone, nobody hears answers any more: what comes until `restarted` acknowledges nothing.
+        """After a power cut no answer counts: until `restarted`, nothing is acknowledged.
 
-        (A kernel whose file system is shut down may let an fsync succeed whose transaction it is just dropping.)
+        (A kernel that shuts a file system down can report success for an fsync whose transaction it drops.)
         """
         self.begun = 0
         self.acknowledged = 0
@@ -142,7 +142,7 @@ class Ledger:
         self.uploads: dict[Key, Upload] = {}
         """Every upload session that a client left open."""
         self.seen: dict[Key, State] = {}
-        """What `observe` was told last of each key."""
+        """The last observation of each key."""
         self._now = 0
         self._writes: dict[Key, list[Write]] = defaultdict(lambda: [Write(None, -1, -1, acknowledged=True)])
         self._keys: dict[tuple[Kind, str], set[Key]] = defaultdict(set)
@@ -198,7 +198,7 @@ class Ledger:
             return allowed(self._writes[key]) if key in self._writes else frozenset({None})
 
     def observe(self, key: Key, state: State) -> None:
-        """Somebody saw this state while nobody wrote: it stays until something changes it, or what is late happens."""
+        """This state was read while no write was under way: it stays until a later or a late operation changes it."""
         with self._lock:
             self._now += 1
             self.seen[key] = state
@@ -229,7 +229,7 @@ class Ledger:
 
 
 def _forgettable(write: Write, writes: Sequence[Write]) -> bool:
-    """Tell whether a write says nothing any more: something unconditional undid it before all that is still open."""
+    """Return whether a write no longer matters: an unconditional one undid it before all that is still open."""
     earliest = min((each.begun for each in writes if each.ended is None), default=None)
     return any(
         write.undone_by(other)

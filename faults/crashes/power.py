@@ -1,9 +1,9 @@
-"""The campaign of power cuts: the disk stops in the middle of everything, and what had not reached it is gone.
+"""The campaign of power cuts: the disk stops at any moment, and unwritten data is lost.
 
     clients push ──► cut ──► kill ──► mount again ──► start ──► verify
 
-Most cuts strike in the moment of an acknowledgement, when a missing fsync shows; some strike at any time, and some
-while all clients rest, when everything they asked for was acknowledged.
+Most cuts come at the moment of an acknowledgement, when a missing fsync shows; some at a random time, and some while
+all clients pause, when every request was acknowledged.
 """
 
 import time
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from faults.crashes.trial import Trial, did_not_start, told
+from faults.crashes.trial import Trial, did_not_start, summary
 from faults.ext4 import Ext4
 from faults.scores import Scale, Score
 from harness.subjects import DidNotStart, Subject
@@ -65,7 +65,7 @@ def power(subject: Subject, folder: Path, scale: Scale) -> Score:
             count.acknowledged += trial.ledger.acknowledged
             count.checked += trial.verifier.checked
     figures = f"{count.cuts} cuts, {count.acknowledged:,} acknowledged, {count.checked:,} looked at"
-    return Score("power cuts", subject.name, f"{figures}, {told(faults)}", faults)
+    return Score("power cuts", subject.name, f"{figures}, {summary(faults)}", faults)
 
 
 def _era(trial: Trial, disk: Ext4, count: _Count, *, cycles: int, random: Random, scale: Scale) -> None:

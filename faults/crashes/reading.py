@@ -1,8 +1,8 @@
-"""Asking a registry what it holds of a key, and whether what it shows is whole.
+"""Reads the state of a key, and checks that its content is whole.
 
-    Reader(line).state(key)   →  the state that a client sees; what is wrong with what it sees goes to `faults`
+    Reader(connection).state(key)   →  the state that a client sees; inconsistencies are added to `faults`
 
-Whole means: HEAD and GET agree, bytes hash to their digest, and of a manifest every part is there.
+Whole means: HEAD and GET agree, the bytes match their digest, and every part of a manifest exists.
 """
 
 import json
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from faults.crashes.connection import Line, with_query
+from faults.crashes.connection import Connection, with_query
 from faults.crashes.contents import IMAGE, INDEX, digest_of, parts_of
 from faults.crashes.ledger import PRESENT, Key, Kind, State
 from faults.wire import Answer
@@ -22,16 +22,16 @@ RANGE = re.compile(r"(?:bytes=)?0-(\d+)", re.ASCII)
 class Reader:
     """Reads through one connection; its methods raise `Unanswered`."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.faults: list[str] = []
-        self._line = line
+        self._connection = connection
         self._seen: dict[str, bool] = {}
         """Parts of manifests, by path, whether they were there."""
 
     def state(self, key: Key, location: str = "") -> State:
         """Return the state of a key; of a session, that of the upload at `location`."""
         if key.kind is Kind.SESSION:
-            return received(self._line.ask("GET", with_query(location, "")))
+            return received(self._connection.ask("GET", with_query(location, "")))
         if key.kind is Kind.BLOB:
             return self._whole(key, f"/v2/{key.repository}/blobs/{key.name}", {})[0] and PRESENT
         digest, answer = self._whole(key, f"/v2/{key.repository}/manifests/{key.name}", ACCEPT)
@@ -50,8 +50,8 @@ class Reader:
 
     def _whole(self, key: Key, path: str, headers: Mapping[str, str]) -> tuple[str | None, Answer | None]:
         """Return the digest that HEAD and GET agree on, and the answer to GET; `None` for what is absent."""
-        head = self._line.ask("HEAD", path, headers=headers)
-        answer = self._line.ask("GET", path, headers=headers)
+        head = self._connection.ask("HEAD", path, headers=headers)
+        answer = self._connection.ask("GET", path, headers=headers)
         if {head.status, answer.status} == {404}:
             return None, None
         if head.status != 200 or answer.status != 200:
@@ -71,7 +71,7 @@ class Reader:
         try:
             blobs, manifests = parts_of(body)
         except (ValueError, KeyError, TypeError):
-            self.faults.append(f"{key}: is no manifest: {body[:60]!r}")
+            self.faults.append(f"{key}: not a manifest: {body[:60]!r}")
             return
         paths = [f"/v2/{key.repository}/blobs/{digest}" for digest in blobs]
         paths += [f"/v2/{key.repository}/manifests/{digest}" for digest in manifests]
@@ -79,13 +79,13 @@ class Reader:
 
     def _there(self, path: str) -> bool:
         if path not in self._seen:
-            self._seen[path] = self._line.ask("HEAD", path, headers=ACCEPT).status == 200
+            self._seen[path] = self._connection.ask("HEAD", path, headers=ACCEPT).status == 200
         return self._seen[path]
 
     def _entries(self, path: str, read: Callable[[Any], Iterable[str]]) -> set[str]:
         found: set[str] = set()
         while path:
-            answer = self._line.ask("GET", path)
+            answer = self._connection.ask("GET", path)
             if answer.status == 404:
                 return found
             found.update(read(json.loads(answer.body)))
@@ -95,8 +95,8 @@ class Reader:
 
 
 def received(answer: Answer) -> int | None:
-    """Return how many bytes an upload session holds, as its `Range` tells; `None` when it is over."""
-    told = RANGE.fullmatch(answer.headers.get("range", ""))
-    if answer.status >= 400 or told is None:
+    """Return the received bytes of an upload session, from its `Range`; `None` if it has ended."""
+    found = RANGE.fullmatch(answer.headers.get("range", ""))
+    if answer.status >= 400 or found is None:
         return None
-    return int(told[1]) + 1 if told[1] != "0" else 0
+    return int(found[1]) + 1 if found[1] != "0" else 0

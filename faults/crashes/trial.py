@@ -1,11 +1,11 @@
-"""What campaigns share that break a registry while it is used: start, clients, break, start again, verify, count.
+"""The steps of campaigns that break a registry in use: start, clients, break, restart, verify, count.
 
     with Trial(subject, folder, seed=1, clients=4) as trial:
         trial.registry.kill()
         trial.restart()
         trial.verify()
 
-Clients are at work from the beginning; they rest from a restart until they are told to go on.
+Clients work from the beginning. A restart pauses them until `go_on`.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from faults.crashes.connection import Line, Unanswered
+from faults.crashes.connection import Connection, Unanswered
 from faults.crashes.data_directory import check_files, check_with_fsck
 from faults.crashes.ledger import Ledger
 from faults.crashes.verifier import LOST, Verifier
@@ -50,14 +50,14 @@ class Trial:
         except BaseException:
             self._stack.close()
             raise
-        self._line = Line(lambda: self.registry.address)
-        self.verifier = Verifier(self.ledger, self._line, self.workload.abilities, self._seed)
+        self._connection = Connection(lambda: self.registry.address)
+        self.verifier = Verifier(self.ledger, self._connection, self.workload.abilities, self._seed)
         self.workload.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.workload.stop()
-        self._line.close()
+        self._connection.close()
         self._stack.close()
 
     def restart(self, between: Callable[[], None] = lambda: None) -> None:
@@ -68,14 +68,14 @@ class Trial:
         self.registry.kill()
         self.workload.pause()
         self._stack.close()
-        self._line.close()
+        self._connection.close()
         self.ledger.restarted()
         between()
         self._start()
 
     def verify(self, *, whole: bool = False) -> None:
         """Look at what is in question, or at everything; all clients rest."""
-        self._line.close()  # it may lead to a worker that was killed
+        self._connection.close()  # it may lead to a worker that was killed
         try:
             self.faults += self.verifier.verify(all_keys=whole)
         except Unanswered as error:
@@ -97,7 +97,7 @@ class Trial:
         self._stack = stack
 
 
-def told(faults: Sequence[str]) -> str:
+def summary(faults: Sequence[str]) -> str:
     """Return how many of these are losses, in words."""
     lost = sum(fault.startswith(LOST) for fault in faults)
     return f"{lost} lost, {len(faults) - lost} other faults"

@@ -1,17 +1,17 @@
-"""Whether a registry, after it was broken, holds what its ledger says: every acknowledged thing, and nothing half.
+"""Whether a broken and restarted registry holds what its ledger says: everything acknowledged, and nothing in part.
 
-    Verifier(ledger, line, abilities, seed).verify()   what is in question since the last time, or all keys
+    Verifier(ledger, connection, abilities, seed).verify()   the keys in question since the last call, or all
 
-Called while no client has anything under way. What it finds becomes the ledger's truth, so a loss is told once.
+Called while no request is under way. The ledger takes over what is found, so a loss is reported once.
 """
 
 from collections.abc import Iterable
 from random import Random
 
 from faults.crashes import pushing
-from faults.crashes.connection import Line, Unanswered, with_query
+from faults.crashes.connection import Connection, Unanswered, with_query
+from faults.crashes.exclusive_client import attempt, blob_key, shown
 from faults.crashes.ledger import PRESENT, Effect, Key, Kind, Ledger, State
-from faults.crashes.owner import attempt, blob_key, shown
 from faults.crashes.pushing import Abilities, Begin, Surprise
 from faults.crashes.reading import Reader, received
 
@@ -26,12 +26,12 @@ CONTINUED = 0.5
 class Verifier:
     """Asks over HTTP, through one connection; raises `Unanswered` when the registry fails to answer."""
 
-    def __init__(self, ledger: Ledger, line: Line, abilities: Abilities, seed: int) -> None:
+    def __init__(self, ledger: Ledger, connection: Connection, abilities: Abilities, seed: int) -> None:
         self.checked = 0
         self._patience = MAX_WAIT
         self._told: set[str] = set()
         self._ledger = ledger
-        self._line = line
+        self._connection = connection
         self._abilities = abilities
         self._random = Random(f"verifier {seed}")
 
@@ -39,7 +39,7 @@ class Verifier:
         """Return what is wrong, in a line each."""
         keys = self._ledger.all_keys() if all_keys else self._ledger.in_question()
         faults: list[str] = []
-        reader = Reader(self._line)
+        reader = Reader(self._connection)
         for key in keys:
             faults += self._check(reader, key)
         self.checked += len(keys)
@@ -92,12 +92,12 @@ class Verifier:
         return {key.name for key in keys if self._ledger.seen.get(key) is not None}
 
     def _continue(self, reader: Reader, key: Key) -> list[str]:
-        """Carry an upload on from where it stands, to its blob."""
+        """Continue an upload up to its blob."""
         states = self._ledger.allowed(key)
         upload = self._ledger.uploads[key]
         if states == {None}:
             return []
-        answer = self._line.ask("GET", with_query(upload.location, ""))
+        answer = self._connection.ask("GET", with_query(upload.location, ""))
         at: State = received(answer)
         if not isinstance(at, int):
             return []
@@ -107,12 +107,12 @@ class Verifier:
 
         def finish(begin: Begin) -> None:
             begin()
-            pushing.finish(self._line, location, content.digest, content.data()[at:])
+            pushing.finish(self._connection, location, content.digest, content.data()[at:])
 
         try:
             attempt(self._ledger, [Effect(key, None), Effect(blob, PRESENT)], finish)
         except Surprise as surprise:
-            # The bytes of a session whose end was not acknowledged may be on their way to the content.
+            # The closing request was not acknowledged, so it may still be moving the bytes to their content.
             if None in states and surprise.status == 404:
                 self._ledger.observe(key, None)
                 return []
@@ -120,7 +120,7 @@ class Verifier:
         return self._check(reader, blob)
 
     def _differences(self, what: str, listed: Iterable[str], expected: Iterable[str]) -> list[str]:
-        """Return in what a listing differs that was not told before: a wrong entry stays wrong."""
+        """Return differences of a listing that were not reported before: a wrong entry stays wrong."""
         lacking, more = sorted(set(expected) - set(listed)), sorted(set(listed) - set(expected))
         found = [f"{what} lacks {each}" for each in lacking] + [f"{what} has {each}" for each in more]
         new = [fault for fault in found if fault not in self._told]

@@ -1,10 +1,10 @@
-"""Clients that use a registry all the time, one thread each, and stay at it while it breaks.
+"""Clients that use a registry all the time, one thread each, also while it breaks.
 
     workload = Workload(lambda: registry.address, ledger, seed=1, clients=4)
     workload.start() … workload.pause() … workload.go_on() … workload.stop()
 
-A client whose connection broke waits until the registry answers again. `strike` runs something, such as a kill, in the
-very moment in which some client has read its acknowledgement: no later pause hides what was not durable by then.
+A client whose connection broke waits until the registry answers again. `strike` runs an action, such as a kill, at the
+moment in which a client has read its acknowledgement: no later pause hides what was not durable by then.
 """
 
 import threading
@@ -13,11 +13,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from random import Random
 
-from faults.crashes.connection import Line, Unanswered
+from faults.crashes.connection import Connection, Unanswered
+from faults.crashes.exclusive_client import BrokenPromise, ExclusiveClient
 from faults.crashes.ledger import Ledger
-from faults.crashes.owner import BrokenPromise, Owner
 from faults.crashes.pushing import Surprise, learn
-from faults.crashes.sharer import Shared, Sharer
+from faults.crashes.sharing_client import Shared, SharingClient
 
 SHARED = 0.25
 """The share of what clients do where all of them do it."""
@@ -28,16 +28,16 @@ class Workload:
     """Clients over one registry, whose address may change while they are paused."""
 
     def __init__(self, address: Callable[[], str], ledger: Ledger, *, seed: int, clients: int) -> None:
-        line = Line(address)
+        connection = Connection(address)
         self.ledger = ledger
         self.faults: list[str] = []
         """What clients saw that must not be."""
         self.longest_gap = 0.0
-        """Seconds that a client tried in vain, while nobody had paused it."""
-        self.abilities = learn(line)
+        """Seconds for which a client got no answer while it was not paused."""
+        self.abilities = learn(connection)
         shared = Shared(seed, ledger, clients)
-        shared.prepare(line)
-        line.close()
+        shared.prepare(connection)
+        connection.close()
         ledger.on_acknowledge = self._acknowledged
         self._gate = Gate(clients)
         self._blind = False
@@ -45,7 +45,7 @@ class Workload:
         self._after = 0
         self._lock = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._live, args=(number, seed, shared, Line(address)), daemon=True)
+            threading.Thread(target=self._live, args=(number, seed, shared, Connection(address)), daemon=True)
             for number in range(clients)
         ]
 
@@ -102,20 +102,20 @@ class Workload:
 
     # ---------------------------------------------------------------- one client
 
-    def _live(self, number: int, seed: int, shared: Shared, line: Line) -> None:
-        owner = Owner(number, seed, self.ledger, line, self.abilities)
-        sharer = Sharer(number, seed, shared, line, self.abilities)
+    def _live(self, number: int, seed: int, shared: Shared, connection: Connection) -> None:
+        owner = ExclusiveClient(number, seed, self.ledger, connection, self.abilities)
+        sharer = SharingClient(number, seed, shared, connection, self.abilities)
         random = Random(f"client {seed}/{number}")
         try:
             while self._gate.passed():
-                self._act(sharer.act if random.random() < SHARED else owner.act, line)
+                self._act(sharer.act if random.random() < SHARED else owner.act, connection)
         except Exception:  # noqa: BLE001 (a client that dies would make the campaign an idle one)
             self.faults.append(f"client {number} failed: {traceback.format_exc()}")
         finally:
-            line.close()
+            connection.close()
             self._gate.leave()
 
-    def _act(self, deed: Callable[[], None], line: Line) -> None:
+    def _act(self, deed: Callable[[], None], connection: Connection) -> None:
         begun = time.monotonic()
         try:
             deed()
@@ -124,17 +124,17 @@ class Workload:
         except BrokenPromise as broken:
             self._note(broken.faults)
         except Unanswered:
-            self._wait_for_answers(line, begun)
+            self._wait_for_answers(connection, begun)
 
     def _note(self, faults: Sequence[str]) -> None:
         if not self._blind:
             self.faults += faults
 
-    def _wait_for_answers(self, line: Line, begun: float) -> None:
-        """Try until the registry answers again, or somebody pauses us."""
+    def _wait_for_answers(self, connection: Connection, begun: float) -> None:
+        """Try until the registry answers again, or the clients are paused."""
         while not self._gate.closed:
             try:
-                line.ask("GET", "/v2/")
+                connection.ask("GET", "/v2/")
             except Unanswered:
                 time.sleep(0.01)
             else:

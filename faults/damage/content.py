@@ -1,9 +1,9 @@
-"""Content damaged behind a registry's back: does it notice, does it say so, and does a push heal it?
+"""The campaign of damaged content: is it noticed, is it reported, and does a push heal it?
 
-Every kind of damage is done to a blob and to a manifest, with caches cold and with caches warm in all workers. Then
-everybody who may touch that content asks: by HEAD, by GET, by range, by tag and by digest, by mount, by a manifest that
-names it. What must never be seen is a 200 of the wrong size, a manifest whose bytes are not those of its digest, and an
-answer which keeps clients from pushing the content again; and the push must heal it.
+Every kind of damage is done to a blob and to a manifest, with cold caches and with warm caches in all workers. Then the
+content is read in every way: by HEAD, GET, range, tag, digest, mount, and through a manifest. There must be no 200 of
+the wrong size, no manifest with bytes of another digest, and no answer that keeps clients from pushing again. The
+push must heal it.
 """
 
 import itertools
@@ -75,7 +75,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "unreadable": _unreadable,
 }
 FLIPPED = {"flipped", "flipped with its times"}
-"""The size is right; only who reads everything can notice. For a blob that is the client."""
+"""The size is right, so only reading everything reveals it. For a blob, the client does that."""
 
 
 @dataclass
@@ -171,7 +171,7 @@ class Examination:
         if self._is_for_the_client(whole, data):
             return
         if head.status != 404:
-            self._blame(findings, f"HEAD gives {head.status}: nobody pushes it again")
+            self._blame(findings, f"HEAD gives {head.status}: no client pushes it again")
         for answer, right in ((whole, data), (part, data[:10])):
             if answer.status in {200, 206}:
                 if answer.body in {data, right}:
@@ -181,7 +181,7 @@ class Examination:
                 self._blame(findings, f"GET gives {answer}")
 
     def _is_for_the_client(self, whole: Answer, data: bytes) -> bool:
-        """Tell whether only a client can notice the damage, or there is none: root may read everything."""
+        """Return whether only a client can notice the damage, or there is none: root can read everything."""
         if self.damage == "unreadable":
             return whole.status == 200 and whole.body == data
         return self.kind == "blob" and self.damage in FLIPPED

@@ -1,7 +1,7 @@
-"""A database that is lost, emptied or damaged over content that is still there: is it begun anew in silence?
+"""The campaign of lost databases: missing, empty or damaged, over content that still exists.
 
-Content without its database looks like an empty registry. A start must refuse it in a line that says what to do, and
-leave everything as it is; over an older backup of the database it must start.
+Content without its database looks like an empty registry. A start must refuse that, say what to do, and change nothing.
+Over an older backup of the database it must start.
 """
 
 import os

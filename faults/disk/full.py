@@ -1,10 +1,10 @@
-"""A disk filled to its last byte, by pushes and by somebody else: what goes on, what is refused how, what is lost?
+"""The campaign of full disks: filled to the last byte, by pushes and by another program.
 
     some room ──► pushes until refused ──► not one byte left ──► restart ──► room again ──► everything verified
 
-Pulls and listings must go on; so must what needs rows only: moving tags, mounting, deleting. Pushes of new content
-must be refused with 507 and the specification's JSON, leave nothing half visible, give back the room that they took,
-and work again as soon as there is some, without a restart.
+Pulls and listings must work, and so must what needs only rows: moving tags, mounting, deleting. Pushes of new content
+must get 507 and the specification's JSON, leave nothing visible in part, free the space that they used, and work again
+as soon as there is space, without a restart.
 """
 
 import os
@@ -105,7 +105,7 @@ def prepare(client: Client, diary: Diary, number: int) -> None:
 
 
 def _fill_with_pushes(client: Client, registry: Running, diary: Diary) -> None:
-    """Push blobs until there is no room for another; what is refused must give its room back."""
+    """Push blobs until no other one fits; a refused push must free its space."""
     for piece in range(2 * ROOM // HUGE):
         data = os.urandom(HUGE)
         before = room(registry.data)
@@ -207,7 +207,7 @@ def verify(client: Client, diary: Diary) -> None:
 
 
 def room(path: Path) -> int:
-    """Return the bytes that are free for everybody."""
+    """Return the bytes that any user can still write."""
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
 
@@ -221,7 +221,7 @@ def occupy(disk: Path, leave: int) -> None:
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
     """Leave not one free byte for the length of the block, not even to root."""
-    path = disk / "somebody-else"
+    path = disk / "another-program"
     with path.open("wb", buffering=0) as file:
         for size in (MIB, 4096, 1):
             try:

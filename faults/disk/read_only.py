@@ -1,4 +1,4 @@
-"""A disk that can only be read, by intent or since it failed: what it holds is served, and changes refused clearly.
+"""The campaign of read-only disks, mounted so or after a failure: content is served, changes are refused clearly.
 
 served, stopped ──► mounted read-only ──► start          also after a kill, with rows in the database's log
 serving ──► the disk fails (ext4 makes itself read-only) ──► a worker dies ──► everything restarts
@@ -143,7 +143,7 @@ def _expect(findings: Findings, what: str, answer: Answer, *statuses: int) -> No
 
 @contextmanager
 def mounted_read_only(disk: Path) -> Iterator[None]:
-    """Mount a disk on which nobody writes read-only for the length of the block.
+    """Mount an idle disk read-only for the length of the block.
 
     Raises: NoDisk.
     """

@@ -1,4 +1,4 @@
-"""Running `fsck` of a subject over a data directory, and reading what it says."""
+"""Runs `fsck` of a subject over a data directory, and reads its output."""
 
 import json
 import os
@@ -15,19 +15,19 @@ SECONDS = 4000
 
 
 class Failed(AssertionError):
-    """The command did not come to an end as it should; the message is what it said."""
+    """The command failed; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What one run said: its exit code, its findings, its summary."""
+class Report:
+    """The output of one run."""
 
     code: int
     findings: Sequence[dict[str, Any]]
     summary: dict[str, Any]
 
     def about(self) -> list[tuple[str, str]]:
-        """Return the kind of each finding and what it is about; remarks are left out."""
+        """Return the kind of each finding and what it is about, except remarks."""
         return sorted((finding["finding"], subject_of(finding)) for finding in self.findings if not finding["remark"])
 
 
@@ -41,38 +41,38 @@ def subject_of(finding: dict[str, Any]) -> str:
     return f"{repository}@{digest}" if digest else str(repository)
 
 
-def fsck(subject: Subject, folder: Path, *options: str) -> Said:
-    """Check `folder/data` an hour later than it is, so that every file counts as old.
+def fsck(subject: Subject, folder: Path, *options: str) -> Report:
+    """Check `folder/data` an hour later, so that no file is young.
 
     Raises: Failed.
     """
-    (said,) = said_by(_run(subject, folder, ["faults.fsck.one_hour_later"], ["fsck", *options]))
-    return said
+    (report,) = read_reports(_run(subject, folder, ["faults.fsck.program", "later"], ["fsck", *options]))
+    return report
 
 
-def fsck_for(subject: Subject, folder: Path, seconds: float) -> list[Said]:
-    """Check `folder/data` in one process over and over, in turn in every way.
+def fsck_for(subject: Subject, folder: Path, seconds: float) -> list[Report]:
+    """Check `folder/data` repeatedly in one process, in turn in every way.
 
     Raises: Failed.
     """
-    return said_by(_run(subject, folder, ["faults.fsck.repeatedly", str(seconds)], ["fsck"]))
+    return read_reports(_run(subject, folder, ["faults.fsck.program", "repeat", str(seconds)], ["fsck"]))
 
 
-def said_by(lines: Iterable[str]) -> list[Said]:
-    """Read what one check after the other wrote with `--json`."""
-    said: list[Said] = []
+def read_reports(lines: Iterable[str]) -> list[Report]:
+    """Read the output of one or more checks with `--json`."""
+    reports: list[Report] = []
     findings: list[dict[str, Any]] = []
     for line in map(json.loads, lines):
         if "summary" in line:
-            said.append(Said(1 if line["summary"]["remaining"] else 0, findings, line["summary"]))
+            reports.append(Report(1 if line["summary"]["remaining"] else 0, findings, line["summary"]))
             findings = []
         else:
             findings.append(line)
-    return said
+    return reports
 
 
 def _run(subject: Subject, folder: Path, module: Sequence[str], words: Sequence[str]) -> list[str]:
-    """Run words of the subject's program through a module that changes it first; return the lines that it wrote."""
+    """Run the subject's program through a module that changes it first; return the lines of its output."""
     apart = folder / "fsck"  # a running server follows the documents that `command` writes
     apart.mkdir(exist_ok=True)
     command = subject.command(apart, folder / "data", "127.0.0.1:1")
@@ -88,7 +88,7 @@ def _run(subject: Subject, folder: Path, module: Sequence[str], words: Sequence[
         env={**os.environ, "PYTHONPATH": str(ROOT), **command.environment},
     )
     lines: list[str] = done.stdout.splitlines()
-    said = said_by(lines)
-    if "Traceback" in done.stderr or not said or done.returncode != max(each.code for each in said):
+    reports = read_reports(lines)
+    if "Traceback" in done.stderr or not reports or done.returncode != max(each.code for each in reports):
         raise Failed(f"exit code {done.returncode}: {done.stdout[-500:]} {done.stderr[-2000:]}")
     return lines

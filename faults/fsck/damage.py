@@ -1,6 +1,6 @@
-"""Random damage of every kind to a filled data directory: `fsck` must find exactly that, and repair it.
+"""The campaign of `fsck`: random damage of every kind to a filled store must be found exactly, and repaired.
 
-fill ──► damage ──► fsck finds it all, nothing else ──► fsck --repair, twice ──► the rest is told, nothing is lost
+fill ──► damage ──► fsck finds all of it, nothing else ──► fsck --repair, twice ──► nothing is lost
      ──► damaged content is answered 404 ──► all is pushed again ──► all can be pulled, fsck finds nothing
 """
 
@@ -15,7 +15,7 @@ import apsw
 
 from faults.client import CONFIG, Client, digest_of, image_of, require
 from faults.damage.content import DAMAGE
-from faults.fsck.command import Failed, Said, fsck
+from faults.fsck.command import Failed, Report, fsck
 from faults.scores import Scale, Score
 from harness.subjects import Running, Subject, running
 
@@ -51,7 +51,7 @@ class Damaged:
     gone: list[tuple[Image, str]] = field(default_factory=list)
     """Content that must be answered 404 after the repair."""
     tags: list[tuple[str, str]] = field(default_factory=list)
-    """Tags that somebody has to delete."""
+    """Tags that must be deleted."""
 
     def victim(self) -> Image:
         """Return an image that nothing was done to yet."""
@@ -257,7 +257,7 @@ class Trial:
         client = Client(registry.address)
         for image in images:
             client.push_image(image.repository, image.tag, image.layer, SHARED, note=image.tag)
-        # What is no damage: content that nobody holds, sessions with and without bytes.
+        # Not damage: content that no repository holds, sessions with and without bytes.
         unheld = self.random.randbytes(100)
         require(201, client.push_in_one_put("unheld", unheld))
         require(202, client.ask("DELETE", f"/v2/unheld/blobs/{digest_of(unheld)}"))
@@ -283,7 +283,9 @@ class Trial:
             kind = "manifests" if digest == digest_of(image.manifest) else "blobs"
             answer = client.ask("HEAD", f"/v2/{image.repository}/{kind}/{digest}")
             if answer.status != 404:
-                self.faults.append(f"HEAD of damaged content gives {answer.status} after the repair: nobody pushes it")
+                self.faults.append(
+                    f"HEAD of damaged content gives {answer.status} after the repair: no client pushes it"
+                )
         for repository, tag in store.tags:
             require(202, client.ask("DELETE", f"/v2/{repository}/manifests/{tag}"))
         for image in images:
@@ -296,12 +298,12 @@ class Trial:
                 if client.get(f"/v2/{image.repository}/{path}").body != data:
                     self.faults.append(f"{image.repository}/{path} is not what was pushed")
 
-    def _expect(self, when: str, said: Said, expected: list[Key]) -> None:
-        found, wanted = Counter(said.about()), Counter(expected)
+    def _expect(self, when: str, report: Report, expected: list[Key]) -> None:
+        found, wanted = Counter(report.about()), Counter(expected)
         self.faults += [f"{when}: not found: {key}" for key in wanted - found]
         self.faults += [f"{when}: found what is not there: {key}" for key in found - wanted]
-        if said.code != bool(expected):
-            self.faults.append(f"{when}: exit code {said.code} with {len(expected)} damages")
+        if report.code != bool(expected):
+            self.faults.append(f"{when}: exit code {report.code} with {len(expected)} damages")
 
 
 def fsck_campaign(subject: Subject, folder: Path, scale: Scale) -> Score:

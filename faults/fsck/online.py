@@ -1,8 +1,8 @@
-"""`fsck` beside a server under load and its collector: whatever it says there is a false alarm.
+"""The campaign of `fsck` beside a server under load and its collector: every finding is a false alarm.
 
-Clients push, pull, mount, tag, delete and push again, each in its own repository and each in the order in which no
-manifest ever lacks a part; the collector removes what nobody holds after a second. Meanwhile `fsck` runs over and over,
-quick and deep, with and without `--repair`. In the end every image that was not deleted must be there.
+Clients push, pull, mount, tag, delete and push again, each in its own repository and in an order in which no manifest
+ever lacks a part; the collector removes content after a second. Meanwhile `fsck` runs repeatedly, quick and deep, with
+and without `--repair`. At the end, every image that was not deleted must exist.
 """
 
 import random
@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from faults.client import Client, digest_of, require
-from faults.fsck.command import Failed, Said, fsck_for
+from faults.fsck.command import Failed, Report, fsck_for
 from faults.scores import Scale, Score
 from harness.subjects import Subject, ours, running
 
@@ -40,7 +40,7 @@ class Worker:
     operations: int = 0
 
     def work(self, over: Event) -> None:
-        """Push and delete until told to end."""
+        """Push and delete until stopped."""
         while not over.is_set():
             if len(self.images) > 5 and self.random.random() < 0.7:
                 self._delete(self.random.choice(sorted(self.images)))
@@ -79,7 +79,7 @@ class Worker:
 def fsck_online(subject: Subject, folder: Path, scale: Scale) -> Score:
     """Check a registry at work again and again. `subject` is one of `collecting`."""
     faults: list[str] = []
-    said: list[Said] = []
+    reports: list[Report] = []
     with running(subject, folder) as registry:
         client = Client(registry.address)
         workers = [Worker(client, f"online/{number}", random.Random(number)) for number in range(CLIENTS)]
@@ -87,7 +87,7 @@ def fsck_online(subject: Subject, folder: Path, scale: Scale) -> Score:
         with ThreadPoolExecutor(CLIENTS) as pool:
             working = [pool.submit(worker.work, over) for worker in workers]
             try:
-                said = fsck_for(subject, folder, SECONDS[scale])
+                reports = fsck_for(subject, folder, SECONDS[scale])
             except Failed as error:
                 faults.append(str(error))
             over.set()
@@ -96,7 +96,7 @@ def fsck_online(subject: Subject, folder: Path, scale: Scale) -> Score:
         faults += [lost for worker in workers for lost in worker.lost()]
         operations = sum(worker.operations for worker in workers)
         registry.stop()
-    faults += [f"false alarm: {finding}" for each in said for finding in each.findings]
-    checked = sum(each.summary["contents"] for each in said)
-    figures = f"{len(said)} checks of {checked:,} contents in all, beside {operations:,} requests"
+    faults += [f"false alarm: {finding}" for each in reports for finding in each.findings]
+    checked = sum(each.summary["contents"] for each in reports)
+    figures = f"{len(reports)} checks of {checked:,} contents in all, beside {operations:,} requests"
     return Score("fsck online", subject.name, figures, faults)

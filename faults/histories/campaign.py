@@ -1,10 +1,10 @@
-"""Linearizable tags and memberships: many clients at once, over all workers, and every answer explained afterwards.
+"""The campaign of histories: many clients on all workers, and one order of operations must explain every answer.
 
-    round ──► clients in several processes, several connections each ──► a quiet look at everything ──► check
+    round ──► clients in several processes, several connections each ──► a final read of everything ──► check
 
-Each round has repositories of its own, so what a broken connection left open is open for one round only, and what is
-kept in memory is one round's history. The check is exact: it finds a lost update, a stale read, a deletion that two
-clients were both promised, a listing that disagrees, even when only one answer of a hundred thousand gives it away.
+Each round has its own repositories, so an operation without an answer stays open for one round only, and only one
+round's history is in memory. The check is exact: it finds a lost update, a stale read, a deletion acknowledged to two
+clients, an inconsistent listing, even if only one of a hundred thousand answers shows it.
 """
 
 import os

@@ -1,13 +1,13 @@
-"""Clients that fight over a few tags and digests, and write down what each of them did and was told, and when.
+"""Clients that compete for a few tags and digests, and record each request and answer with their times.
 
-What they write down are operations on registers (`faults.histories.linearizable`), each named by a key:
+They record operations on registers (`faults.histories.linearizable`), each with a key:
 
     ("tag", repository, tag)            holds the digest that the tag points at
     ("manifest", repository, digest)    holds True while the repository holds the manifest
-    ("blob", repository, digest)        the same of a blob
+    ("blob", repository, digest)        the same for a blob
 
-An answer may tell of several registers: a tag that resolves tells that its manifest is there, a deletion by digest
-may take a tag along. Each is judged alone, which accepts no history that it should not for a register by itself.
+One answer can concern several registers: a tag that resolves shows that its manifest exists, a deletion by digest can
+remove a tag too. Each register is checked alone, which accepts no history that is wrong for one of them.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ SUBJECT = digest_of(b"the subject of all referrers")
 
 @dataclass(slots=True)
 class Log:
-    """What one client was told."""
+    """What one client sent and received."""
 
     operations: list[tuple[Key, Operation]] = field(default_factory=list)
     listings: list[tuple[str, frozenset[str], float, float]] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reply:
     """An answer, or none, with its times."""
 
     answer: Answer | None
@@ -137,21 +137,21 @@ class Client:
         """Point a tag at a manifest that no other tag ever pointed at."""
         tag = self._random.choice(TAGS)
         data, digest = self._new_manifest()
-        told = self._ask("PUT", f"/v2/{self._repository}/manifests/{tag}", data, {"Content-Type": MANIFEST_TYPE})
-        if self._done(told, 201):
-            self._note(("tag", self._repository, tag), Act.WRITE, digest, told)
-            self._note(("manifest", self._repository, digest), Act.WRITE, True, told)
+        reply = self._ask("PUT", f"/v2/{self._repository}/manifests/{tag}", data, {"Content-Type": MANIFEST_TYPE})
+        if self._done(reply, 201):
+            self._note(("tag", self._repository, tag), Act.WRITE, digest, reply)
+            self._note(("manifest", self._repository, digest), Act.WRITE, True, reply)
             self._seen[tag] = digest
 
     def delete_tag(self) -> None:
         tag = self._random.choice(TAGS)
-        told = self._ask("DELETE", f"/v2/{self._repository}/manifests/{tag}")
-        if told.status in {400, 405}:
+        reply = self._ask("DELETE", f"/v2/{self._repository}/manifests/{tag}")
+        if reply.status in {400, 405}:
             self._log.unsupported["deletion of a tag"] += 1
-        elif told.status == 404:
-            self._note(("tag", self._repository, tag), Act.READ, None, told)
-        elif self._done(told, 202):
-            self._note(("tag", self._repository, tag), Act.ERASE if told.unknown else Act.DELETE, None, told)
+        elif reply.status == 404:
+            self._note(("tag", self._repository, tag), Act.READ, None, reply)
+        elif self._done(reply, 202):
+            self._note(("tag", self._repository, tag), Act.ERASE if reply.unknown else Act.DELETE, None, reply)
 
     def delete_what_a_tag_pointed_at(self) -> None:
         if self._seen:
@@ -186,131 +186,131 @@ class Client:
     def mount_blob(self) -> None:
         source, target = self._random.sample(self._repositories, 2)
         digest = digest_of(self._random.choice(BLOBS))
-        told = self._ask("POST", f"/v2/{target}/blobs/uploads/?mount={digest}&from={source}")
-        if told.status == 202:
-            self._note(("blob", source, digest), Act.READ, None, told)
-            self._ask("DELETE", _path(told))
-        elif self._done(told, 201):
-            self._note(("blob", target, digest), Act.WRITE, True, told)
-            if not told.unknown:
-                self._note(("blob", source, digest), Act.READ, True, told)
+        reply = self._ask("POST", f"/v2/{target}/blobs/uploads/?mount={digest}&from={source}")
+        if reply.status == 202:
+            self._note(("blob", source, digest), Act.READ, None, reply)
+            self._ask("DELETE", _path(reply))
+        elif self._done(reply, 201):
+            self._note(("blob", target, digest), Act.WRITE, True, reply)
+            if not reply.unknown:
+                self._note(("blob", source, digest), Act.READ, True, reply)
 
     def delete_blob(self) -> None:
         repository = self._random.choice(self._repositories)
         digest = digest_of(self._random.choice(BLOBS))
-        told = self._ask("DELETE", f"/v2/{repository}/blobs/{digest}")
-        if told.status == 404:
-            self._note(("blob", repository, digest), Act.READ, None, told)
-        elif self._done(told, 202):
-            self._note(("blob", repository, digest), Act.ERASE if told.unknown else Act.DELETE, None, told)
+        reply = self._ask("DELETE", f"/v2/{repository}/blobs/{digest}")
+        if reply.status == 404:
+            self._note(("blob", repository, digest), Act.READ, None, reply)
+        elif self._done(reply, 202):
+            self._note(("blob", repository, digest), Act.ERASE if reply.unknown else Act.DELETE, None, reply)
 
     def list_tags(self) -> None:
-        told = self._ask("GET", f"/v2/{self._repository}/tags/list")
-        if told.status == 200 and told.answer is not None:
-            listed = set(json.loads(told.answer.body)["tags"] or ())
-        elif told.status == 404:  # where a repository without a manifest does not exist
+        reply = self._ask("GET", f"/v2/{self._repository}/tags/list")
+        if reply.status == 200 and reply.answer is not None:
+            listed = set(json.loads(reply.answer.body)["tags"] or ())
+        elif reply.status == 404:  # where a repository without a manifest does not exist
             listed = set()
         else:
-            self._done(told, 200)
+            self._done(reply, 200)
             return
         for tag in TAGS:
-            self._note(("tag", self._repository, tag), Act.PRESENT if tag in listed else Act.READ, None, told)
+            self._note(("tag", self._repository, tag), Act.PRESENT if tag in listed else Act.READ, None, reply)
 
     def list_referrers(self) -> None:
-        told = self._ask("GET", f"/v2/{self._repository}/referrers/{SUBJECT}")
-        if told.status == 404:
+        reply = self._ask("GET", f"/v2/{self._repository}/referrers/{SUBJECT}")
+        if reply.status == 404:
             self._log.unsupported["referrers"] += 1
-        elif self._done(told, 200) and told.answer is not None and told.status == 200:
-            listed = frozenset(each["digest"] for each in json.loads(told.answer.body)["manifests"])
-            self._log.listings.append((self._repository, listed, told.called, told.answered))
+        elif self._done(reply, 200) and reply.answer is not None and reply.status == 200:
+            listed = frozenset(each["digest"] for each in json.loads(reply.answer.body)["manifests"])
+            self._log.listings.append((self._repository, listed, reply.called, reply.answered))
 
     # ------------------------------------------------------------ how they do it
 
     def _look_at_tag(self, method: str, tag: str) -> None:
-        told = self._ask(method, f"/v2/{self._repository}/manifests/{tag}", headers=ACCEPT)
+        reply = self._ask(method, f"/v2/{self._repository}/manifests/{tag}", headers=ACCEPT)
         key = ("tag", self._repository, tag)
-        if told.status == 404:
-            self._note(key, Act.READ, None, told)
-        elif self._done(told, 200) and told.answer is not None and not told.unknown:
-            digest = told.answer.headers["docker-content-digest"]
-            if method == "GET" and digest_of(told.answer.body) != digest:
+        if reply.status == 404:
+            self._note(key, Act.READ, None, reply)
+        elif self._done(reply, 200) and reply.answer is not None and not reply.unknown:
+            digest = reply.answer.headers["docker-content-digest"]
+            if method == "GET" and digest_of(reply.answer.body) != digest:
                 self._log.unexpected["the bytes of another manifest"] += 1
-            self._note(key, Act.READ, digest, told)
-            self._note(("manifest", self._repository, digest), Act.READ, True, told)
+            self._note(key, Act.READ, digest, reply)
+            self._note(("manifest", self._repository, digest), Act.READ, True, reply)
             self._seen[tag] = digest
 
     def _look_at_digest(self, method: str, kind: str, repository: str, digest: str) -> None:
-        told = self._ask(method, f"/v2/{repository}/{kind}s/{digest}", headers=ACCEPT if kind == "manifest" else None)
-        if told.status == 404:
-            self._note((kind, repository, digest), Act.READ, None, told)
-        elif self._done(told, 200) and told.answer is not None and not told.unknown:
-            if method == "GET" and digest_of(told.answer.body) != digest:
+        reply = self._ask(method, f"/v2/{repository}/{kind}s/{digest}", headers=ACCEPT if kind == "manifest" else None)
+        if reply.status == 404:
+            self._note((kind, repository, digest), Act.READ, None, reply)
+        elif self._done(reply, 200) and reply.answer is not None and not reply.unknown:
+            if method == "GET" and digest_of(reply.answer.body) != digest:
                 self._log.unexpected[f"the bytes of another {kind}"] += 1
-            self._note((kind, repository, digest), Act.READ, True, told)
+            self._note((kind, repository, digest), Act.READ, True, reply)
 
     def _push_manifest(self, data: bytes) -> None:
         digest = digest_of(data)
-        told = self._ask("PUT", f"/v2/{self._repository}/manifests/{digest}", data, {"Content-Type": MANIFEST_TYPE})
-        if self._done(told, 201):
-            self._note(("manifest", self._repository, digest), Act.WRITE, True, told)
+        reply = self._ask("PUT", f"/v2/{self._repository}/manifests/{digest}", data, {"Content-Type": MANIFEST_TYPE})
+        if self._done(reply, 201):
+            self._note(("manifest", self._repository, digest), Act.WRITE, True, reply)
 
     def _delete_manifest(self, digest: str, tag: str | None = None) -> None:
         """Delete by digest; `tag` is the only one that ever pointed there."""
-        told = self._ask("DELETE", f"/v2/{self._repository}/manifests/{digest}")
+        reply = self._ask("DELETE", f"/v2/{self._repository}/manifests/{digest}")
         key = ("manifest", self._repository, digest)
-        if told.status == 404:
-            self._note(key, Act.READ, None, told)
+        if reply.status == 404:
+            self._note(key, Act.READ, None, reply)
             if tag is not None:
-                self._note(("tag", self._repository, tag), Act.DIFFERS, digest, told)
-        elif self._done(told, 202):
-            self._note(key, Act.ERASE if told.unknown else Act.DELETE, None, told)
+                self._note(("tag", self._repository, tag), Act.DIFFERS, digest, reply)
+        elif self._done(reply, 202):
+            self._note(key, Act.ERASE if reply.unknown else Act.DELETE, None, reply)
             if tag is not None:
-                self._note(("tag", self._repository, tag), Act.CLEAR, digest, told)
+                self._note(("tag", self._repository, tag), Act.CLEAR, digest, reply)
 
     def _upload(self, repository: str, data: bytes) -> None:
         """Push a blob in one request, or in two where a registry does not know that way."""
         digest = digest_of(data)
-        first = told = self._ask("POST", f"/v2/{repository}/blobs/uploads/?digest={digest}", data)
-        if told.status == 202:
-            path = _path(told)
-            told = self._ask("PUT", f"{path}{'&' if '?' in path else '?'}digest={digest}", data)
-        if self._done(told, 201):
-            self._note(("blob", repository, digest), Act.WRITE, True, Told(told.answer, first.called, told.answered))
+        first = reply = self._ask("POST", f"/v2/{repository}/blobs/uploads/?digest={digest}", data)
+        if reply.status == 202:
+            path = _path(reply)
+            reply = self._ask("PUT", f"{path}{'&' if '?' in path else '?'}digest={digest}", data)
+        if self._done(reply, 201):
+            self._note(("blob", repository, digest), Act.WRITE, True, Reply(reply.answer, first.called, reply.answered))
 
     def _new_manifest(self, *, subject: str | None = None) -> tuple[bytes, str]:
         self._made += 1
         data = manifest(f"{self._name} {self._made}", subject=subject)
         return data, digest_of(data)
 
-    def _ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Told:
+    def _ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
         self._log.requests += 1
         called = time.monotonic()
         try:
             answer = self._wire.ask(method, path, body, headers or {})
         except OSError:
             self._log.broken += 1
-            return Told(None, called, NEVER)
-        told = Told(answer, called, time.monotonic())
-        if told.unknown:
+            return Reply(None, called, NEVER)
+        reply = Reply(answer, called, time.monotonic())
+        if reply.unknown:
             self._log.unexpected[f"{method} answered {answer.status}"] += 1
-            return Told(answer, called, NEVER)
-        return told
+            return Reply(answer, called, NEVER)
+        return reply
 
-    def _done(self, told: Told, expected: int) -> bool:
-        """Tell whether the request did, or may have done, what it was to do; note an answer that it should not get."""
-        if told.status == expected or told.unknown:
+    def _done(self, reply: Reply, expected: int) -> bool:
+        """Return whether the request took or may have taken effect; record an unexpected answer."""
+        if reply.status == expected or reply.unknown:
             return True
-        self._log.unexpected[f"{told.status} where {expected} was due"] += 1
+        self._log.unexpected[f"{reply.status} where {expected} was due"] += 1
         return False
 
-    def _note(self, key: Key, act: Act, value: Value, told: Told) -> None:
-        if told.answered != NEVER or act in {Act.WRITE, Act.ERASE, Act.CLEAR}:
-            self._log.operations.append((key, Operation(act, value, told.called, told.answered)))
+    def _note(self, key: Key, act: Act, value: Value, reply: Reply) -> None:
+        if reply.answered != NEVER or act in {Act.WRITE, Act.ERASE, Act.CLEAR}:
+            self._log.operations.append((key, Operation(act, value, reply.called, reply.answered)))
 
 
-def _path(told: Told) -> str:
+def _path(reply: Reply) -> str:
     """Return where a session is, without the host that some registries name."""
-    location = told.answer.headers.get("location", "") if told.answer is not None else ""
+    location = reply.answer.headers.get("location", "") if reply.answer is not None else ""
     return location[location.index("/v2/") :] if "/v2/" in location else "/v2/"
 
 

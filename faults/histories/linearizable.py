@@ -1,18 +1,18 @@
-"""Whether a recorded history of one register could have happened one operation at a time.
+"""Whether a recorded history of one register is possible one operation at a time (linearizability).
 
-    called ──────┬────── answered       each operation happens at one moment between its call and its answer,
-                 ▼                      or never or at any later moment, when its answer never came
+    called ──────┬────── answered       each operation happens at one moment between its call and its answer;
+                 ▼                      without an answer, at any later moment or never
         one moment of its own
 
-The search follows Wing and Gong, made just in time as by Lowe: it walks along calls and answers in the order of their
-times and keeps every *configuration* that is possible so far: the register's value, and which operations under way
-have happened already. An operation is only made to happen when an answer demands it, so the set stays as small as the
-number of operations under way, however long the history. Three shortcuts, none of which changes the verdict:
+The search follows Wing and Gong, just in time as by Lowe: it walks along calls and answers in the order of their times
+and keeps every *configuration* that is possible so far: the register's value, and which operations under way have
+already happened. An operation is applied only when an answer requires it, so the set is limited by the number of
+operations under way, however long the history. Three shortcuts do not change the verdict:
 
-- what only observes happens as soon as the value allows it;
-- configurations that were seen are not looked at twice;
-- of two that differ only in operations without an answer, the one in which fewer of them happened can do all that the
-  other can.
+- an observation happens as soon as the value permits it;
+- no configuration is examined twice;
+- of two configurations that differ only in operations without an answer, the one with fewer of them applied can do
+  everything that the other can.
 
 Registers are independent, so a history of many is checked key by key (locality, Herlihy and Wing).
 """
@@ -37,7 +37,7 @@ Value = Hashable | None
 
 
 class Act(Enum):
-    """What an operation did, as far as its client was told."""
+    """What an operation did, according to its answer."""
 
     WRITE = "write"
     """It holds the value afterwards."""
@@ -178,7 +178,7 @@ class _Search:
                 self._lost |= bit
 
     def answer(self, operation: Operation) -> bool:
-        """Keep the configurations in which the operation has happened; tell whether any is left."""
+        """Keep the configurations in which the operation has happened; return whether any remains."""
         bit = self._bits[id(operation)]
         happened: set[tuple[Value, int]] = set()
         seen = set(self._configurations)

@@ -1,8 +1,8 @@
-"""The campaign over failing system calls: every call of an operation fails or kills in turn, and then all must be well.
+"""The campaign of failing system calls: every call of an operation fails, or kills the process, one at a time.
 
-A recording says which calls an operation makes. For each shot strace attaches to one thread of the running server; the
-operation is done and, where it was refused, done again; then the state is asked for. The server is killed and started
-again from time to time, and at once when a commit could not be made durable: what it refused must not come back.
+A recording lists the calls of an operation. For each shot, strace attaches to one thread of the running server; the
+operation is done and, if it was refused, repeated; then the state is read. The server is killed and restarted from time
+to time, and at once after a commit that could not be made durable: a refused change must not come back.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from harness.subjects import Subject, ours
 
 OURS = "simple-registry"
 STATUS = {"ENOSPC": 507, "EIO": 503, "ENOLCK": 503, "ENOMEM": 503}
-"""What a client is told; that a signal interrupted a call (EINTR) is nothing to tell."""
+"""The expected answer; an interrupted call (EINTR) must not be visible at all."""
 READ_NOTHING = ("rows", "files")
 """Roles of threads that no GET needs, so that one can be asked while the tracer is there."""
 SHOTS_A_LIFE = 40
@@ -118,7 +118,7 @@ class _Range:
     lives: int = 0
     faults: list[str] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
-    """Refusals that do not tell the client what is the matter."""
+    """Refusals that do not give the client the reason."""
     done: list[_Shooting] = field(default_factory=list)
     """What was done in this life of the server."""
     number: int = 0
@@ -192,7 +192,7 @@ class _Range:
         self.done.append(shooting)
 
     def _settle(self, shooting: _Shooting, reply: Reply) -> None:
-        """See that the answer was the right one, and the state is the one that it tells of."""
+        """Check the answer, and that the state agrees with it."""
         operation, client = shooting.operation, self.target.client
         before, after = operation.before(shooting.key), operation.after(shooting.key)
         if reply.status == 0 and shooting.shot.fault == KILL:
@@ -253,13 +253,13 @@ def wrong_refusal(shot: Shot, reply: Reply) -> str | None:
 
 
 def _hit(calls: Iterable[Call], root: str) -> bool:
-    """Tell whether calls failed, and only such as are about the data; threads of other registries share their work."""
+    """Return whether calls failed, and only calls on data: the threads of other registries share their work."""
     failed = [call for call in calls if call.injected]
     return bool(failed) and all(touched(call, root) for call in failed)
 
 
 def _comes_back(shot: Shot) -> bool:
-    """Tell whether a shot leaves a commit in the log that a restart could take for done."""
+    """Return whether a shot leaves a commit in the log that a restart could replay."""
     return shot.call == "fdatasync" and shot.role == "rows" and shot.fault.startswith("EIO")
 
 

@@ -1,8 +1,8 @@
-"""What a trace with failures in it must not show: that bytes of a failed sync were believed.
+"""Whether a trace shows that bytes of a failed sync were believed to be on disk.
 
 After a failed `fsync` the kernel may have dropped the bytes and marked their pages clean: a second `fsync` returns 0
-and nothing is on disk. So a sync of a file that failed is believed only once all those bytes were written again, cut
-off, or left without a name. Of a log it is enough that what lies before its new end was: nothing reads beyond.
+and nothing is on disk. So a sync of such a file counts only once all those bytes were written again, truncated, or left
+without a name. In a log this applies only to bytes before its new end: nothing reads beyond.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ class Bytes:
 
 
 def believed(calls: Iterable[Call], root: str) -> Iterator[str]:
-    """Tell of each sync that was believed although an earlier one of the same bytes had failed."""
+    """Report each sync that was believed although an earlier one of the same bytes had failed."""
     files: dict[str, Bytes] = {}
     for call in calls:
         arguments = call.split()
@@ -52,7 +52,7 @@ def _written(file: Bytes, call: Call, arguments: list[str], *, log: bool) -> Non
     start = int(arguments[3]) if call.name == "pwrite64" else 0
     stop = start + size if call.name == "pwrite64" else UNKNOWN
     if log and start == 0:
-        file.dropped = []  # it was begun anew
+        file.dropped = []  # the log was restarted
     file.dirty.append((start, stop))
     file.end = max(file.end, stop)
     file.dropped = [part for span in file.dropped for part in _without(span, start, stop)]
@@ -71,7 +71,7 @@ def _without(span: tuple[int, int], start: int, stop: int) -> Iterator[tuple[int
 
 
 def _synced(file: Bytes, call: Call, *, log: bool) -> bool:
-    """Take a sync; tell whether it was believed without reason."""
+    """Apply a sync; return whether it was believed wrongly."""
     if call.error == "EINTR":
         return False
     if not call.succeeded:

@@ -1,6 +1,6 @@
-"""Which system calls of an operation are made to fail, and how: from a recording of the operation to a list of shots.
+"""Which system calls of an operation fail, and how: from a recording of the operation to a list of shots.
 
-strace counts calls for every thread by itself, so a shot names a thread by its role: what it was seen to do.
+strace counts calls per thread, so a shot names a thread by its role: what it was seen to do.
 """
 
 import re
@@ -95,7 +95,7 @@ class Shot:
 
 
 def touched(call: Call, root: str) -> str | None:
-    """Return what below the root a call is about, with `*` for names that are made up anew each time."""
+    """Return what below the root a call is about, with `*` for names that differ each time."""
     for argument in call.split():
         path = open_on(argument) or text(argument)
         if path.startswith(f"{root}/") or path == root:

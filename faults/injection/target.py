@@ -1,4 +1,4 @@
-"""The server that calls fail in: started, traced by the role of its threads, killed and started again."""
+"""The server whose calls fail: started, traced by the roles of its threads, killed and restarted."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from harness.subjects import Running, Subject, running, wait_until_ready
 
 TRACED = ",".join(sorted({*f"{strace.WRITING},{strace.SYNCING},{strace.NAMING}".split(","), *FAULTS}))
 ANY = "all"
-"""The role of all threads of a server whose threads have none of their own."""
+"""The one role of all threads, for servers without a thread for each kind of work."""
 GONE_SECONDS = 0.5
 REPLACED_SECONDS = 10.0
 
@@ -45,7 +45,7 @@ class Target:
         self._running.__exit__(None, None, None)
 
     def alive(self) -> bool:
-        """Tell whether the process that served still does; one that was just killed may take a moment to go."""
+        """Return whether the serving process is still the same; a killed one can take a moment to end."""
         deadline = time.monotonic() + GONE_SECONDS
         while time.monotonic() < deadline:
             if self.registry.process.poll() is not None or self._serving() != self._process:

@@ -1,4 +1,4 @@
-"""The campaign over the order of system calls: a registry under strace, one operation at a time, each judged."""
+"""The campaign of the order of system calls: a registry under strace, one operation at a time."""
 
 import time
 from collections import Counter
@@ -18,7 +18,7 @@ QUIET = 0.03
 
 
 def order(subject: Subject, folder: Path, scale: Scale) -> Score:
-    """Ask of every operation whether all that its answer stands for was on disk before the answer."""
+    """Check for every operation that all it depends on was on disk before its answer."""
     folder.mkdir(parents=True, exist_ok=True)
     trace = folder / "trace"
     done: list[tuple[Operation, Window]] = []

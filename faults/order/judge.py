@@ -1,18 +1,16 @@
-"""The judge over a trace: was all that an answer stands for on disk before its first byte?
+"""Whether everything that an answer depends on was on disk before its first byte.
 
-What an answer stands for is told without knowing what a registry calls its files:
+The judge does not know the file names of a registry. An answer depends on this:
 
-* Every byte that the operation wrote to a file that still has a name, and every name that it gave; also those that
-  were written before, and that it mounts or points at. `sync_file_range` does not count as a sync: it leaves out
-  metadata and the disk's own cache. A new directory is a name in its parent. A file that was opened and never written
-  to holds nothing: it is there to be locked.
-* That a name is gone only where a deletion is answered. The name of a finished upload may come back: nobody reads it.
-* A database with a log beside it keeps its promises by the log. Its pages may be dirty while the log stands; when the
-  log is begun anew, cut or removed before they are on disk, they are lost.
-* The last commit to such a log comes after all that it vouches for: what else the operation wrote is on disk before the
-  commit begins. Otherwise a power cut can leave a row without its file. A file that takes the place of a durable one
-  may come later: the row has its file all the while.
-* No answer is given in advance: something came to disk before it, and the operation writes nothing after it.
+* Every byte that the operation wrote to a file that still has a name, and every name that it gave; also earlier ones
+  that it mounts or points at. `sync_file_range` does not count as a sync: it omits metadata and the disk's own cache. A
+  new directory is a name in its parent. A file that was opened and never written holds nothing: it is a lock.
+* The removal of a name only where a deletion is answered. The name of a finished upload may come back unused.
+* A database with a log beside it is durable through its log. Its pages may be dirty while the log exists; if the log is
+  restarted, truncated or removed before they are on disk, they are lost.
+* The last commit to such a log comes after everything else that the operation wrote is on disk. Otherwise a power cut
+  can leave a row without its file. A file that replaces a durable one may come later: the row always has a file.
+* No answer comes in advance: something was written before it, and the operation writes nothing after it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,9 +30,9 @@ class Window:
     until: float
     port: int
     rests_on: float
-    """When that began which its answer stands for besides: what was there before, and is now mounted or pointed at."""
+    """The start of the earlier operation on which the answer also depends: content that is mounted or pointed at."""
     removes: bool = False
-    """Whether its answer stands for names being gone."""
+    """Whether its answer guarantees that names are removed."""
 
 
 def judge(

@@ -1,7 +1,7 @@
-"""What a power cut would take: the page cache below a directory, as the system calls of a trace leave it.
+"""What a power cut would lose: the page cache below a directory, modelled from the system calls of a trace.
 
-Bytes are on disk once a sync of their file, begun after they were written, returned 0; names once a sync of their
-directory did. Paths are those of the trace: strace names what a descriptor is open on, also after a rename.
+Bytes are on disk after a sync of their file that began after the write and returned 0; names after a sync of their
+directory. Paths are those of the trace: strace resolves a descriptor to its current path, also after a rename.
 """
 
 from collections.abc import Iterable, Iterator
@@ -81,7 +81,7 @@ class PageCache:
             self._name(step, call)
 
     def lost(self, since: int, *, removals: bool) -> Iterator[str]:
-        """Tell what of all that was done since a step a power cut would take now."""
+        """Yield what a power cut would now lose of everything since a step."""
         for path, file in self.files.items():
             if file.dirty and file.last_write >= since and not self._rests_on_log(path):
                 yield f"bytes of {self.short(path)} are not on disk: {self.short(file.by)}"
@@ -99,7 +99,7 @@ class PageCache:
         yield from (self.short(why) for step, why in self.torn if step >= since)
 
     def durable(self, since: int, *, replacements: bool = True) -> Iterator[tuple[int, str]]:
-        """Tell what came to disk since a step, and when; with or without what took the place of a durable file."""
+        """Yield what reached the disk since a step, and when; with or without files that replaced a durable one."""
         for path, file in self.files.items():
             if file.last_clean >= since and not self._rests_on_log(path) and (replacements or not file.replaces):
                 yield file.last_clean, self.short(path)
@@ -109,7 +109,7 @@ class PageCache:
                 yield step, f"the name of {self.short(f'{directory}/{entry}')}"
 
     def done(self, since: int) -> Iterator[str]:
-        """Tell what was written or named since a step, on disk or not."""
+        """Yield what was written or named since a step, on disk or not."""
         for path, file in self.files.items():
             if file.last_write >= since and not self._rests_on_log(path):
                 yield self.short(file.by)
@@ -120,11 +120,11 @@ class PageCache:
         return words.replace(f"{self.root}/", "")
 
     def _rests_on_log(self, path: str) -> bool:
-        """Tell whether a log holds what this file does: a database, or the index of the log."""
+        """Return whether a log holds the data of this file: a database, or the index of the log."""
         return path.endswith(INDEX) or f"{path}{LOG}" in self.files
 
     def _holds_nothing(self, path: str, name: Name) -> bool:
-        """Tell whether a file was opened and never written to, as one that is there to be locked."""
+        """Return whether a file was opened and never written to, as a lock file."""
         file = self.files.get(path)
         return name.by.startswith(("open", "creat")) and file is not None and file.last_write < 0
 

@@ -1,11 +1,11 @@
-"""The operations whose system calls are looked at: each is done over HTTP from outside, one at a time.
+"""The operations whose system calls are examined: each is done over HTTP, one at a time.
 
-    prepare   makes what the operation rests on
-    act       does it, and returns the answer that it stands or falls with
+    prepare   creates what the operation needs
+    act       does it, and returns the decisive answer
     before    what is true until then
-    after     what its answer stands for
+    after     what the answer guarantees
 
-Every operation works in repositories of its own, named by a `key`, with content of its own.
+Every operation works in its own repositories, named by a `key`, with its own content.
 """
 
 import hashlib

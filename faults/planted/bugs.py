@@ -1,7 +1,6 @@
-"""Our registry with one bug in it, for harnesses to catch: `python -m faults.planted.bugs <bug> serve …`.
+"""Our registry with one planted bug, which a campaign must catch: `python -m faults.planted.bugs <bug> serve …`.
 
-Each bug is a function that replaces one thing before the program starts. They are the ways in which registries do lose
-data: what PITFALLS of others taught, one line each.
+Each bug is a function that replaces one thing before the program starts: the ways in which registries lose data.
 """
 
 import asyncio
@@ -56,7 +55,7 @@ def no_data_fsync() -> None:
 
 @bug
 def blind_fsck() -> None:
-    """A check never tells of a missing file."""
+    """A check never reports a missing file."""
     from simple_registry.operations.fsck import contents
 
     compare = contents.compare
@@ -206,7 +205,7 @@ def retried_fsync() -> None:
 
 @bug
 def log_never_in_doubt() -> None:
-    """Commits go on behind one whose sync failed, and it stays in the log."""
+    """Commits continue after one whose sync failed, which stays in the log."""
     commits.Commits._doubt_after = _nothing
 
 
@@ -236,7 +235,7 @@ def dropped_tag() -> None:
 
 @bug
 def received_before_durable() -> None:
-    """An upload session is told how much was received before that is on disk; the closing PUT alone syncs."""
+    """A session reports received bytes that are not on disk; only the closing PUT syncs."""
     sync = Extension.sync
 
     def skip(self: Any) -> Any:
@@ -305,7 +304,7 @@ def ages_by_the_wall() -> None:
 
 @bug
 def begun_anew() -> None:
-    """Where there is no database, one is made, whatever else is there."""
+    """A missing database is created, whatever else exists."""
     migrate._require_unused = _nothing
 
 

@@ -1,4 +1,4 @@
-"""Bugs that show when many clients and workers meet; `faults.planted.bugs` gives them their names."""
+"""Bugs that appear when many clients and workers meet; `faults.planted.bugs` names them."""
 
 import asyncio
 from contextlib import nullcontext
@@ -44,7 +44,7 @@ def lost_tag_update() -> None:
 
 
 def deletion_of_nothing() -> None:
-    """Two clients that delete the same blob are both told that they did."""
+    """Two clients that delete the same blob both get success."""
     remove = SqliteBlobRows.remove_blob
 
     async def remove_or_not(self, repository, digest):

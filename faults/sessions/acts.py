@@ -1,4 +1,4 @@
-"""What is done to upload sessions: all that a bad network, an impatient client and a second writer can do."""
+"""Everything that a bad network, an impatient client and a second writer can do to an upload session."""
 
 from collections.abc import Callable, Mapping
 
@@ -122,7 +122,7 @@ def look_while_writing(talk: Talk, upload: Upload) -> None:
     talk.require(upload, looked, 204, "a look while a chunk was on its way")
     talk.claimed(upload, looked, upload.acknowledged, upload.acknowledged + cut, "a look while a chunk was on its way")
     upload.uncertain = False
-    talk.received(upload, answer, part.size, "a chunk during which somebody looked")
+    talk.received(upload, answer, part.size, "a chunk whose session was read meanwhile")
 
 
 def break_off(talk: Talk, upload: Upload) -> None:

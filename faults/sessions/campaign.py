@@ -1,9 +1,9 @@
-"""Upload sessions that move between workers, race, break off and outlive the registry's processes.
+"""The campaign of upload sessions, which move between workers, race, break off and outlive processes.
 
     life ──► clients drive sessions ──► a worker is killed ──► the end: SIGKILL to all, or a stop ──► next life
 
-Sessions that a life leaves open are gone on with in the next. The last life lasts until all are over. Everything is
-drawn from seeds, so a session that fails can be looked at again, though not the moment at which a process dies.
+Sessions that are open at the end of a life continue in the next; the last life lasts until all have ended. Everything
+follows from seeds, so a failed session can be repeated, except for the moment at which a process dies.
 """
 
 import os
@@ -59,7 +59,7 @@ def _figures(load: Load, tally: Tally, ends: Mapping[str, int]) -> str:
     return (
         f"{load.lives * load.sessions:,} sessions, {tally.requests:,} requests, {tally.moved:,} on another worker than "
         f"the one before; {tally.finished:,} blobs compared, {tally.cancelled:,} cancelled, {tally.begun_anew:,} begun "
-        f"anew; {tally.acts['break_off']:,} broken off, {tally.acts['two_patches']:,} double chunks; "
+        f"again; {tally.acts['break_off']:,} broken off, {tally.acts['two_patches']:,} double chunks; "
         f"{deaths or 'nothing killed'}"
     )
 

@@ -2,7 +2,7 @@
 
     acknowledged ≤ what a `Range` claims ≤ sent
 
-What the registry acknowledged it must keep, over kills and restarts, and it must not claim what it never got.
+Acknowledged bytes survive kills and restarts, and bytes that never arrived are never claimed.
 """
 
 import hashlib
@@ -200,7 +200,7 @@ class Talk:
         return answers[0], answers[1]
 
     def hang_up(self) -> None:
-        """Close all connections: answers that nobody waits for any more must not be taken for others."""
+        """Close all connections, so that no late answer is taken for that of another request."""
         for wire in self._wires:
             wire.close()
 
@@ -302,7 +302,7 @@ class Talk:
             self.fault(upload, f"{what} left a blob")
 
     def settle(self, upload: Upload) -> None:
-        """Find out how far a session is whose last request broke off; nothing of that request is under way afterwards.
+        """Read the state of a session whose last request broke off; afterwards, nothing of that request is under way.
 
         Raises: OSError, Lost.
         """

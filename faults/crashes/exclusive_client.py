@@ -1,7 +1,7 @@
-"""A client that alone uses its repositories, so that it knows what must be in them: exact expectations.
+"""A client that uses its repositories alone, so that their exact content is known.
 
-Every method is one thing that clients do. It notes in the ledger what is begun and what was acknowledged, and raises
-`Unanswered` when the connection broke and `Surprise` when the registry refused what it must not refuse.
+Each method is one kind of request. It records in the ledger what was begun and acknowledged, and raises `Unanswered` if
+the connection broke and `Surprise` if the registry wrongly refused.
 """
 
 from collections import deque
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 from faults.crashes import pushing
-from faults.crashes.connection import Line, Unanswered, with_query
+from faults.crashes.connection import Connection, Unanswered, with_query
 from faults.crashes.contents import Content, Document, image, index
 from faults.crashes.ledger import PRESENT, Effect, Key, Kind, Ledger, Operation, State, Upload
 from faults.crashes.pushing import Abilities, Begin, Surprise
@@ -36,12 +36,12 @@ def attempt(ledger: Ledger, effects: list[Effect], act: Callable[[Begin], None])
     begun[0].acknowledge()
 
 
-class Owner:
+class ExclusiveClient:
     """One client."""
 
-    def __init__(self, number: int, seed: int, ledger: Ledger, line: Line, abilities: Abilities) -> None:
+    def __init__(self, number: int, seed: int, ledger: Ledger, connection: Connection, abilities: Abilities) -> None:
         self._ledger = ledger
-        self._line = line
+        self._connection = connection
         self._abilities = abilities
         self._random = Random(f"owner {seed}/{number}")
         self._seed = seed * 1000 + number
@@ -83,7 +83,7 @@ class Owner:
         way = self._random.choice(pushing.WAYS)
         self._attempt(
             [Effect(blob_key(repository, content), PRESENT)],
-            lambda begin: way(self._line, repository, content, begin),
+            lambda begin: way(self._connection, repository, content, begin),
         )
         self._blobs[repository].append(content)
         return content
@@ -93,7 +93,7 @@ class Owner:
         if content := self._present_blob(source):
             self._attempt(
                 [Effect(blob_key(repository, content), PRESENT)],
-                lambda begin: pushing.mount(self._line, repository, source, content, begin),
+                lambda begin: pushing.mount(self._connection, repository, source, content, begin),
             )
             self._blobs[repository].append(content)
 
@@ -144,7 +144,7 @@ class Owner:
 
         def put(begin: Begin) -> None:
             begin()
-            pushing.put_manifest(self._line, repository, reference, document)
+            pushing.put_manifest(self._connection, repository, reference, document)
 
         self._attempt(effects, put)
 
@@ -184,15 +184,15 @@ class Owner:
     def _begin_session(self, repository: str) -> None:
         content = self._new_content()
         key = Key(Kind.SESSION, repository, f"{content.seed}/{content.number}")
-        location = pushing.start(self._line, repository)
+        location = pushing.start(self._connection, repository)
         self._ledger.uploads[key] = Upload(content, location)
         self._attempt([Effect(key, 0)], lambda begin: begin())
         self._sessions.append(key)
 
     def _look_at_session(self, key: Key) -> State:
-        """Ask where a session stands whose last request was not answered."""
+        """Return the state of a session whose last request was not answered."""
         upload = self._ledger.uploads[key]
-        answer = self._line.ask("GET", with_query(upload.location, ""))
+        answer = self._connection.ask("GET", with_query(upload.location, ""))
         state = received(answer)
         states = self._ledger.allowed(key)
         if not upload.may_stand_at(state, states):
@@ -208,7 +208,7 @@ class Owner:
 
         def append(begin: Begin) -> None:
             begin()
-            answer = pushing.append(self._line, upload.location, data, at)
+            answer = pushing.append(self._connection, upload.location, data, at)
             if received(answer) != at + len(data):
                 raise Surprise(f"{key}: {len(data)} bytes at {at} give {answer.headers.get('range')}", answer)
             upload.location = answer.headers["location"]
@@ -220,7 +220,7 @@ class Owner:
 
         def finish(begin: Begin) -> None:
             begin()
-            pushing.finish(self._line, upload.location, content.digest, content.data()[at:])
+            pushing.finish(self._connection, upload.location, content.digest, content.data()[at:])
 
         self._attempt([Effect(key, None), Effect(blob_key(key.repository, content), PRESENT)], finish)
 
@@ -232,7 +232,7 @@ class Owner:
             return
         key = self._random.choice(self._recent)
         before = self._ledger.allowed(key)
-        reader = Reader(self._line)
+        reader = Reader(self._connection)
         state = reader.state(key)
         if state not in before:
             reader.faults.append(f"{key}: while serving: allowed {shown(before)}, found {shown([state])}")
@@ -252,7 +252,7 @@ class Owner:
         def delete(begin: Begin) -> None:
             begin()
             fine = (200, 202, 204, 404) if None in before else (200, 202, 204)
-            pushing.insist(f"DELETE {effect.key}", self._line.ask("DELETE", path), *fine)
+            pushing.insist(f"DELETE {effect.key}", self._connection.ask("DELETE", path), *fine)
 
         self._attempt([effect, *further], delete)
 

@@ -1,6 +1,6 @@
-"""What clients do where all of them do it: the same blobs pushed at once, tags and manifests moved and deleted by many.
+"""A client that shares its repository: the same blobs are pushed at once, tags and manifests moved and deleted by many.
 
-Here no client knows what the others did last; the ledger does, since operations that overlap are all possible.
+No client knows what the others did last. The ledger does: each of several overlapping operations is possible.
 """
 
 import itertools
@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from faults.crashes import pushing
-from faults.crashes.connection import Line, Unanswered
+from faults.crashes.connection import Connection, Unanswered
 from faults.crashes.contents import Content, Document, image
+from faults.crashes.exclusive_client import BrokenPromise, attempt, blob_key, manifest_key
 from faults.crashes.ledger import PRESENT, Effect, Key, Kind, Ledger
-from faults.crashes.owner import BrokenPromise, attempt, blob_key, manifest_key
 from faults.crashes.pushing import Abilities, Begin, Way
 from faults.crashes.reading import Reader
 
@@ -33,27 +33,27 @@ class Shared:
         self.documents: Sequence[Document] = [image(self._blobs[0], self._blobs[1:], f"{n}") for n in range(12)]
         self.volatile_documents = self.documents[8:]
 
-    def prepare(self, line: Line) -> None:
+    def prepare(self, connection: Connection) -> None:
         """Push what stays, and what goes may find."""
         for content in (*self._blobs, *self.volatile_blobs):
-            push(self.ledger, line, content, pushing.in_one_put)
+            push(self.ledger, connection, content, pushing.in_one_put)
         time.sleep(pushing.SETTLE)
         for document in self.documents:
             self.ledger.documents[document.digest] = document
-            put(self.ledger, line, document, "")
+            put(self.ledger, connection, document, "")
 
     def next_content(self) -> Content:
         """Return content that about as many clients get at once as there are."""
         return Content(self._seed, 1000 + next(self._rounds) // self._clients)
 
 
-class Sharer:
+class SharingClient:
     """One of the clients, with a connection of its own."""
 
-    def __init__(self, number: int, seed: int, shared: Shared, line: Line, abilities: Abilities) -> None:
+    def __init__(self, number: int, seed: int, shared: Shared, connection: Connection, abilities: Abilities) -> None:
         self._shared = shared
         self._ledger = shared.ledger
-        self._line = line
+        self._connection = connection
         self._random = Random(f"sharer {seed}/{number}")
         self._deeds: list[Callable[[], None]] = [*[self._push_together] * 4, self._move_tag, self._move_tag]
         self._deeds += [self._push_volatile]
@@ -69,10 +69,10 @@ class Sharer:
         self._random.choice(self._deeds)()
 
     def _push_together(self) -> None:
-        """Push what others push at the same time; nobody may see it missing from the first acknowledgement on."""
+        """Push what others push at the same time; after the first acknowledgement it must never be absent."""
         content = self._shared.next_content()
         self._push(content)
-        reader = Reader(self._line)
+        reader = Reader(self._connection)
         if reader.state(blob_key(REPOSITORY, content)) != PRESENT or reader.faults:
             raise BrokenPromise([f"{content.digest} is missing while it is pushed again", *reader.faults])
 
@@ -80,10 +80,10 @@ class Sharer:
         self._push(self._random.choice(self._shared.volatile_blobs))
 
     def _push(self, content: Content) -> None:
-        push(self._ledger, self._line, content, self._random.choice(pushing.WAYS))
+        push(self._ledger, self._connection, content, self._random.choice(pushing.WAYS))
 
     def _move_tag(self) -> None:
-        put(self._ledger, self._line, self._random.choice(self._shared.documents), self._random.choice(TAGS))
+        put(self._ledger, self._connection, self._random.choice(self._shared.documents), self._random.choice(TAGS))
 
     def _delete_tag(self) -> None:
         tag = self._random.choice(TAGS)
@@ -99,10 +99,10 @@ class Sharer:
         self._delete(f"blobs/{content.digest}", Effect(blob_key(REPOSITORY, content), None))
 
     def _delete(self, path: str, *effects: Effect) -> None:
-        """Delete; whoever finds that another was faster has done nothing."""
+        """Delete; a client that comes second has no effect."""
         operation = self._ledger.begin(*effects)
         try:
-            answer = self._line.ask("DELETE", f"/v2/{REPOSITORY}/{path}")
+            answer = self._connection.ask("DELETE", f"/v2/{REPOSITORY}/{path}")
         except Unanswered as error:
             if not error.late:
                 operation.fail()
@@ -114,19 +114,19 @@ class Sharer:
             pushing.insist(f"DELETE {path}", answer, 200, 202, 204)
 
 
-def push(ledger: Ledger, line: Line, content: Content, way: Way) -> None:
+def push(ledger: Ledger, connection: Connection, content: Content, way: Way) -> None:
     """Push a blob."""
     effect = Effect(blob_key(REPOSITORY, content), PRESENT)
-    attempt(ledger, [effect], lambda begin: way(line, REPOSITORY, content, begin))
+    attempt(ledger, [effect], lambda begin: way(connection, REPOSITORY, content, begin))
 
 
-def put(ledger: Ledger, line: Line, document: Document, tag: str) -> None:
+def put(ledger: Ledger, connection: Connection, document: Document, tag: str) -> None:
     """Push a manifest, by `tag` unless that is empty."""
     effects = [Effect(manifest_key(REPOSITORY, document.digest), PRESENT)]
     effects += [Effect(Key(Kind.TAG, REPOSITORY, tag), document.digest)] if tag else []
 
     def act(begin: Begin) -> None:
         begin()
-        pushing.put_manifest(line, REPOSITORY, tag or document.digest, document)
+        pushing.put_manifest(connection, REPOSITORY, tag or document.digest, document)
 
     attempt(ledger, effects, act)
