@@ -20,15 +20,13 @@ def data_dir(tmp_path):
 
 
 async def create(data_dir):
-    clock = SystemClock()
-    async with local.stores_for_command(data_dir, clock) as stores:
-        return await build_tokens(stores, clock).create("ada", "by hand", expires=None, scopes=None)
+    async with local.stores_for_command(data_dir) as stores:
+        return await build_tokens(stores, SystemClock()).create("ada", "by hand", expires=None, scopes=None)
 
 
 async def check(data_dir):
-    clock = SystemClock()
-    async with local.inspection_for_command(data_dir, clock) as (rows, files):
-        fsck = Fsck(rows, files, clock=clock, required=Required(), mode=Mode(deep=True))
+    async with local.inspection_for_command(data_dir) as (rows, files):
+        fsck = Fsck(rows, files, clock=SystemClock(), required=Required(), mode=Mode(deep=True))
         return [finding async for finding in fsck.run()]
 
 
@@ -57,7 +55,7 @@ def test_a_command_beside_a_server_changes_what_the_next_one_reads(data_dir):
         claim.release()
 
     async def find():
-        async with local.stores_for_command(data_dir, SystemClock()) as stores:
+        async with local.stores_for_command(data_dir) as stores:
             return await build_tokens(stores, SystemClock()).find(secret)
 
     assert asyncio.run(find()) == row

@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md for an endpoint, a setting and a kind of document are complete.
+"""The recipes of CONTRIBUTING.md for an endpoint, a setting, a kind of document and a storage backend are complete.
 
 Each is followed in a copy of the source, in exactly the files that the recipe names.
 """
@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from support.sources import ROOT
+from support.sources import PACKAGE, ROOT, imports, modules
 
 RECIPES = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("\n## How to add\n")[2]
 
@@ -196,4 +196,16 @@ def test_an_endpoint_is_a_handler_and_a_row_and_tests_name_the_rest(whole_copy):
         "test_every_method_of_every_endpoint_has_its_text",
         "test_every_endpoint_is_named",
         "test_every_endpoint_that_writes_is_asked_here",
+    }
+
+
+def test_the_recipe_of_a_storage_backend_names_every_module_that_opens_one():
+    opens = {
+        name
+        for name, path in modules().items()
+        if not name.startswith("backends") and any(each.startswith(f"{PACKAGE}.backends") for each in imports(path))
+    }
+    assert opens == {
+        file.removesuffix(".py").replace("/", ".")
+        for file in re.findall(r"`((?:cli/)?\w+\.py)`", text_of("a storage backend"))
     }

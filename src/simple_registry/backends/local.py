@@ -100,14 +100,14 @@ def remove_file(path: Path) -> bool:
 
 
 @asynccontextmanager
-async def stores_for_command(data_dir: Path, clock: Clock) -> AsyncIterator[Stores]:
+async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
     """Lend the stores of a directory that a server has made.
 
     Raises: StorageFault when the directory or its database is not one that this program can use.
     """
     layout, threads = DataDirectory.find(data_dir), Threads()
     require_current(layout.database)
-    stores = _stores(layout, clock, threads, log_reserve=0)  # room for a log that outlives them is the server's
+    stores = _stores(layout, SystemClock(), threads, log_reserve=0)  # room for a log that outlives them is the server's
     try:
         yield stores
     finally:
@@ -116,7 +116,7 @@ async def stores_for_command(data_dir: Path, clock: Clock) -> AsyncIterator[Stor
 
 
 @asynccontextmanager
-async def inspection_for_command(data_dir: Path, clock: Clock) -> AsyncIterator[tuple[RowStore, FileStore]]:
+async def inspection_for_command(data_dir: Path) -> AsyncIterator[tuple[RowStore, FileStore]]:
     """Lend the rows and files of a directory that a server has made, as `fsck` sees them.
 
     Raises: DatabaseLost, which is a finding of its own; StorageFault when the directory or its database is not one that
@@ -125,7 +125,7 @@ async def inspection_for_command(data_dir: Path, clock: Clock) -> AsyncIterator[
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
     threads = Threads(READERS)
-    rows = SqliteRowInspection(layout.database, clock)
+    rows = SqliteRowInspection(layout.database, SystemClock())
     try:
         yield rows, FilesystemInspection(layout, Disk(), threads)
     finally:

@@ -1,7 +1,7 @@
 """What commands beside `serve` share: settings, and tables."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from simple_registry.backends import local
@@ -12,6 +12,7 @@ from simple_registry.config.documents import Documents
 from simple_registry.config.settings import Settings
 from simple_registry.operations.tokens import Tokens
 from simple_registry.services import build_tokens
+from simple_registry.storage.stores import Stores
 
 
 def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str], documents: Documents) -> Settings:
@@ -24,15 +25,22 @@ def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str
     return settings_of(configuration_of(documents), flags, layer)
 
 
+def open_stores(data_dir: Path) -> AbstractAsyncContextManager[Stores]:
+    """Lend the stores of a data directory, beside a server or without one.
+
+    Raises: StorageFault when the directory or its database is not one that this program can use.
+    """
+    return local.stores_for_command(data_dir)
+
+
 @asynccontextmanager
 async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
     """Lend the operations on issued tokens of a data directory.
 
-    Raises: as `stores_for_command`.
+    Raises: as `open_stores`.
     """
-    clock = SystemClock()
-    async with local.stores_for_command(data_dir, clock) as stores:
-        yield build_tokens(stores, clock)
+    async with open_stores(data_dir) as stores:
+        yield build_tokens(stores, SystemClock())
 
 
 def table(rows: Sequence[Sequence[str]]) -> Iterable[str]:

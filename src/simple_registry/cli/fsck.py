@@ -64,10 +64,10 @@ def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextI
 
 async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:
     began = time.monotonic()
-    clock, summary, progress = SystemClock(), Summary(), Progress()
+    summary, progress = Summary(), Progress()
     try:
-        async with local.inspection_for_command(settings.data_dir, clock) as (rows, files):
-            check = Fsck(rows, files, clock=clock, required=REQUIRED[settings.allow_missing], mode=mode)
+        async with local.inspection_for_command(settings.data_dir) as (rows, files):
+            check = Fsck(rows, files, clock=SystemClock(), required=REQUIRED[settings.allow_missing], mode=mode)
             summary, progress = check.summary, check.progress
             async with _shown(line, progress):
                 async for finding in check.run():

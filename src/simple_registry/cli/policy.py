@@ -15,10 +15,9 @@ from typing import TextIO
 
 from simple_registry.access.comparison import Change, SubjectChanges, compare, example_scopes, words
 from simple_registry.access.questions import Answer, answers
-from simple_registry.backends import local
 from simple_registry.cli.can_i import required_directories
+from simple_registry.cli.data_commands import open_stores
 from simple_registry.cli.options import CFGDIR, Parser, UsageError
-from simple_registry.clock import SystemClock
 from simple_registry.config.access_documents import declared_of
 from simple_registry.config.configuration import configuration_of, settings_of
 from simple_registry.config.expectations import Expectation, read_expectations
@@ -150,7 +149,7 @@ def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
 
 async def _existing_scopes(data_dir: Path) -> list[str]:
     """Return every repository of a data directory, and every tag as `repository:tag`."""
-    async with local.stores_for_command(data_dir, SystemClock()) as stores:
+    async with open_stores(data_dir) as stores:
         return [scope async for scope in _scopes_of_rows(stores.rows)]
 
 

@@ -13,8 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TextIO
 
-from simple_registry.backends import local
-from simple_registry.cli.data_commands import read_settings, table
+from simple_registry.cli.data_commands import open_stores, read_settings, table
 from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
@@ -73,8 +72,7 @@ def _parser() -> Parser:
 
 @asynccontextmanager
 async def _open(data_dir: Path) -> AsyncIterator[Uploads]:
-    clock = SystemClock()
-    async with local.stores_for_command(data_dir, clock) as stores:
+    async with open_stores(data_dir) as stores:
         # This command starts no session.
         rows = stores.rows
         yield Uploads(
@@ -83,7 +81,7 @@ async def _open(data_dir: Path) -> AsyncIterator[Uploads]:
             rows.contents,
             stores.uploads,
             stores.content,
-            clock=clock,
+            clock=SystemClock(),
             session_limit=0,
             session_share=0,
         )
