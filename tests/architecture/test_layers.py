@@ -1,8 +1,10 @@
 """The table of layers in `ARCHITECTURE.md`, held by the imports: one way, which is down."""
 
+import re
+
 import pytest
 
-from support.sources import PACKAGE, SOURCE, imports, modules
+from support.sources import PACKAGE, ROOT, SOURCE, imports, modules
 
 SINGLE = {
     "bounded_cache",
@@ -124,3 +126,9 @@ def test_only_backends_name_adapters():
     }
     assert users
     assert {module for module in users if not within(module, {"backends"})} == set()
+
+
+def test_every_file_that_the_documents_name_exists():
+    named = re.findall(r"`((?:[a-z_0-9]+/)*[a-z_0-9]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text("utf-8"))
+    assert named
+    assert [name for name in named if not (SOURCE / name).is_file() and not (ROOT / name).is_file()] == []
