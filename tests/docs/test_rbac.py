@@ -39,7 +39,7 @@ def load(directory, text):
 
 
 def test_every_pattern_of_the_guide_means_what_stands_beside_it():
-    section = GUIDE.partition("| pattern | gives |")[2].partition("\n\n")[0]
+    section = GUIDE.partition("| pattern | matches |")[2].partition("\n\n")[0]
     shown = [pattern.replace(r"\|", "|") for pattern in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)]
     assert shown == list(MEANS)
     for text, (matched, unmatched) in MEANS.items():
