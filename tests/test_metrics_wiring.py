@@ -1,4 +1,4 @@
-"""What the application's parts count arrives in the metrics, asked through the front."""
+"""The numbers of the application's parts are in the metrics, read through the front."""
 
 import time
 from contextlib import ExitStack
@@ -35,7 +35,7 @@ spec: {issuer: "https://ci.example", audience: registry, keys: {jwksFile: keys.j
 """
 
 
-def told(front, **how):
+def scraped(front, **how):
     reply = front.get("/metrics", **how)
     assert reply.status == 200, reply
     assert reply.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
@@ -73,9 +73,9 @@ def served(tmp_path):
     claim.release()
 
 
-def test_every_metric_is_told_by_a_worker(served):
+def test_a_worker_exports_every_metric(served):
     push_image(served, "a", "v1")
-    metrics = told(served)
+    metrics = scraped(served)
     assert set(metrics) == {family.name for family in FAMILIES}
     assert {name for name, metric in metrics.items() if not metric.samples} == set()
 
@@ -93,12 +93,12 @@ def test_every_number_of_a_worker_is_copied_from_the_part_that_counts_it(served)
 
 def test_a_push_and_a_pull_are_counted_with_their_bytes(served):
     data = push_image(served, "team/app", "v1")
-    before = told(served)
+    before = scraped(served)
     for _ in range(3):
         assert served.get("/v2/team/app/manifests/v1").body == data
     assert served.head("/v2/team/app/manifests/v1").status == 200
     assert served.get("/v2/team/app/manifests/v2").status == 404
-    after = told(served)
+    after = scraped(served)
 
     def grew(name, suffix="", **labels):
         return value(after, name, suffix, **labels) - value(before, name, suffix, **labels)
@@ -117,23 +117,23 @@ def test_commits_and_caches_are_counted(served):
     push_image(served, "team/app", "v1")
     for _ in range(5):
         served.get("/v2/team/app/manifests/v1")
-    metrics = told(served)
+    metrics = scraped(served)
     assert value(metrics, "simple_registry_commit_changes", "_count") >= 2
     for cache in ("decisions", "logins", "manifests", "rows"):
         assert value(metrics, "simple_registry_cache_hits_total", cache=cache) >= 4, cache
         assert value(metrics, "simple_registry_cache_misses_total", cache=cache) >= 1, cache
 
 
-def test_open_uploads_and_the_disk_are_told(served):
-    assert value(told(served), "simple_registry_uploads_open") == 0
+def test_open_uploads_and_disk_space_are_exported(served):
+    assert value(scraped(served), "simple_registry_uploads_open") == 0
     served.open_session("team/app")
-    metrics = told(served)
+    metrics = scraped(served)
     assert value(metrics, "simple_registry_uploads_open") == 1
     free, size = (value(metrics, f"simple_registry_disk_{what}_bytes") for what in ("free", "size"))
     assert 0 < free < size
 
 
-def test_only_credentials_that_prove_nobody_are_login_failures(make_front):
+def test_only_rejected_credentials_are_login_failures(make_front):
     front = make_front()
     front.get("/v2/", user=None)
     front.get("/v2/", password="wrong")
@@ -141,7 +141,7 @@ def test_only_credentials_that_prove_nobody_are_login_failures(make_front):
     front.get("/v2/", headers={"authorization": "Basic ?"})
     front.post("/token", user=None, body=b"grant_type=password&username=admin&password=wrong")
     front.get("/v2/")
-    metrics = told(front)
+    metrics = scraped(front)
     assert value(metrics, "simple_registry_login_failures_total", credential="password") == 3
     assert value(metrics, "simple_registry_login_failures_total", credential="token") == 1
 
@@ -154,7 +154,7 @@ def test_paths_and_names_of_clients_are_in_no_label(make_front):
     assert b"secret" not in front.get("/metrics").body.lower()
 
 
-def test_metrics_are_for_those_who_may_read_them(make_front):
+def test_metrics_require_a_permission(make_front):
     limited = static_token("limited", "watcher", scopes=["registry:metrics:*"])
     other = static_token("other", "watcher", scopes=["repository:.*:*", "registry:catalog:*"])
     access = rules(
@@ -169,27 +169,27 @@ def test_metrics_are_for_those_who_may_read_them(make_front):
     assert front.get("/metrics", token="other").status == 401
     assert front.get("/v2/_catalog", user="watcher").status == 403
     for how in ({"user": "watcher"}, {"user": "admin"}, {"token": "limited"}):
-        told(front, **how)
+        scraped(front, **how)
     assert front.head("/metrics", user="watcher").body == b""
 
 
-def test_a_client_is_told_which_scope_reads_metrics_and_gets_a_token_for_it(make_front):
+def test_the_challenge_names_the_scope_of_metrics_and_a_token_for_it_reads_them(make_front):
     front = make_front(rules=rules(binding("watcher", WATCHER, "^$"), users={"watcher": "", "anonymous": ""}))
     challenge = front.get("/metrics", user=None).all("www-authenticate")[0]
     assert 'scope="registry:metrics:*"' in challenge
     token = front.get("/token?scope=registry:metrics:*", user="watcher").json
     assert token["scope"] == "registry:metrics:*"
-    told(front, token=token["token"])
+    scraped(front, token=token["token"])
     assert front.get("/token?scope=registry:metrics:*", user="anonymous", password="").status == 401
 
 
-def test_an_issuer_whose_keys_cannot_be_asked_for_is_named(served, tmp_path):
+def test_an_issuer_whose_keys_cannot_be_fetched_is_named(served, tmp_path):
     keys = tmp_path / "documents" / "keys.json"
     keys.write_bytes(issuing.jwks(issuing.jwk(issuing.RSA)))
 
     def seen():
         served.get("/v2/", token=issuing.token(iss="https://ci.example"))  # the keys are looked at
-        stale = value(told(served), "simple_registry_issuer_keys_stale", issuer="ci")
+        stale = value(scraped(served), "simple_registry_issuer_keys_stale", issuer="ci")
         return served.get("/readyz", user=None).json["staleIssuers"], stale
 
     assert seen() == ([], 0)
@@ -206,7 +206,7 @@ def test_endpoints_have_names_of_their_own():
     assert len(names) == len(endpoints)
 
 
-def test_decisions_are_counted_on_over_a_reload():
+def test_the_count_of_decisions_survives_a_reload():
     def policy():
         return BindingPolicy([administrator_binding("admin")])
 
@@ -224,7 +224,7 @@ def test_decisions_are_counted_on_over_a_reload():
     assert (decisions.hits, decisions.misses) == (5, 2)
 
 
-def test_the_end_of_the_certificate_is_told_where_there_is_one(served, make_front):
+def test_the_end_of_a_certificate_is_exported(served, make_front):
     name = families.CERTIFICATE_EXPIRY.name
-    assert value(told(served), name) == 1_900_000_000
-    assert told(make_front())[name].samples == {}
+    assert value(scraped(served), name) == 1_900_000_000
+    assert scraped(make_front())[name].samples == {}

@@ -5,6 +5,8 @@ import os
 import sys
 import time
 import types
+from functools import partial
+from pathlib import Path
 
 import simple_registry.backends
 from simple_registry.faults import StorageFault
@@ -85,7 +87,13 @@ def replace(package, name, **attributes):
 
 
 replace(simple_registry, "application", build=Application, load_logins=lambda settings: None)
-replace(simple_registry.backends, "local", claim=claim)
+replace(
+    simple_registry.backends,
+    "local",
+    claim=claim,
+    replace_file=Path.write_text,
+    remove_file=partial(Path.unlink, missing_ok=True),
+)
 
 if __name__ == "__main__":
     from simple_registry.cli.main import main

@@ -31,12 +31,12 @@ def test_a_line_has_the_time_and_then_its_fields(path):
     assert line["time"].endswith("Z")
 
 
-def test_only_the_owner_reads_it(path):
+def test_only_its_owner_can_read_it(path):
     AuditFile(path).write({})
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_what_is_there_stays(path):
+def test_earlier_lines_stay(path):
     path.write_text('{"event":"old"}\n')
     AuditFile(path).write({"event": "new"})
     assert [line["event"] for line in lines(path)] == ["old", "new"]
@@ -69,7 +69,7 @@ def test_lines_of_many_processes_are_never_torn(path):
         assert [line["count"] for line in found if line["from"] == number] == list(range(500))
 
 
-def test_a_full_disk_loses_no_line_silently_and_stops_nothing(caplog):
+def test_a_line_that_a_full_disk_refused_is_in_the_log(caplog):
     file = AuditFile(FULL)
     file.write({"event": "tag.set", "reference": "v1"})
     file.write({"event": "tag.set", "reference": "v2"})
@@ -80,7 +80,7 @@ def test_a_full_disk_loses_no_line_silently_and_stops_nothing(caplog):
     assert [record.fields["reference"] for record in (first, second)] == ["v1", "v2"]
 
 
-def test_writing_goes_on_when_the_fault_is_over(path, caplog):
+def test_writing_continues_after_a_fault(path, caplog):
     path.mkdir()
     file = AuditFile(path)
     file.write({"event": "lost"})
@@ -102,7 +102,7 @@ def test_after_a_line_that_was_cut_short_the_next_has_a_line_of_its_own(path, mo
     assert file.failures == 1
 
 
-def test_a_rotated_file_is_left_when_it_is_opened_anew(path):
+def test_a_reopened_file_is_the_one_after_the_rotation(path):
     first = AuditFile(path)
     first.write({"event": "one"})
     path.rename(path.with_suffix(".1"))
@@ -113,7 +113,7 @@ def test_a_rotated_file_is_left_when_it_is_opened_anew(path):
     assert [line["event"] for line in lines(path)] == ["three"]
 
 
-def test_standard_output_is_a_file_like_others(capfd):
+def test_lines_can_go_to_standard_output(capfd):
     AuditFile(StandardOutput.STDOUT).write({"event": "blob.push"})
     assert json.loads(capfd.readouterr().out)["event"] == "blob.push"
 
@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_written_is_found_at_the_start(tmp_path):
     check_audit_file(None)
 
 
-def test_a_disk_without_room_for_the_file_stops_nobody(path, monkeypatch):
+def test_a_full_disk_does_not_stop_the_start(path, monkeypatch):
     def fails(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -136,7 +136,7 @@ def test_a_disk_without_room_for_the_file_stops_nobody(path, monkeypatch):
     check_audit_file(path)
 
 
-def test_a_pipe_that_nobody_reads_stops_nobody(path):
+def test_a_pipe_without_a_reader_stops_nothing(path):
     os.mkfifo(path)
     with pytest.raises(ConfigError, match="cannot write the audit log"):
         check_audit_file(path)

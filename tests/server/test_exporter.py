@@ -60,7 +60,7 @@ def test_a_get_has_the_text_and_a_head_its_length(listener):
     ("line", "status"),
     [(b"GET /", b"404"), (b"GET /v2/", b"404"), (b"POST /metrics", b"405"), (b"nonsense", b"400")],
 )
-def test_nothing_else_is_there(listener, line, status):
+def test_other_requests_are_refused(listener, line, status):
     (answer,) = exchange(listener, line + b" HTTP/1.1\r\nHost: x\r\n\r\n", text=b"secret")
     assert answer.split(b" ")[1] == status
     assert b"secret" not in answer
@@ -90,7 +90,7 @@ def test_any_worker_answers_and_a_new_one_too(start, stop_gently):
         scrape(process)
 
 
-def test_a_hung_worker_keeps_nobody_from_the_metrics(start):
+def test_metrics_are_served_beside_a_hung_worker(start):
     process = start("-workers", "2", "-metrics-addr", "127.0.0.1:0").ready()
     hung = next(iter(process.workers()))
     os.kill(hung, signal.SIGSTOP)
@@ -108,6 +108,6 @@ def test_an_address_in_use_is_refused_with_the_right_option(start):
     assert not process.data.exists()
 
 
-def test_an_open_address_is_warned_of(start):
+def test_an_address_that_is_not_loopback_is_warned_about(start):
     process = start("-metrics-addr", "0.0.0.0:0").ready()
     assert "every client that reaches the address of -metrics-addr can read the metrics" in process.log

@@ -94,7 +94,7 @@ def test_a_unix_socket_is_shared_and_removed(listen, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o660, 0o600, 0o666])
-def test_a_unix_socket_has_the_mode_that_was_asked_for(listen, tmp_path, mode):
+def test_a_unix_socket_has_the_configured_mode(listen, tmp_path, mode):
     path = tmp_path / "r.sock"
     before = os.umask(0o027)
     listen(UnixAddress(path, mode))
@@ -120,7 +120,7 @@ def test_when_one_of_several_addresses_is_refused_none_stays_open(listen, tmp_pa
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "", "localhost"])
-def test_an_address_that_the_registry_has_itself_is_named(listen, host):
+def test_an_address_that_the_registry_itself_uses_is_named(listen, host):
     first = listen(TcpAddress("127.0.0.1", 0))
     port = int(first.authorities[0].rpartition(":")[2])
     says = f":{port}: the registry itself listens on 127.0.0.1:{port}; choose another address with -addr$"
@@ -213,7 +213,7 @@ def test_a_live_socket_is_refused_and_stays(listen, tmp_path):
         client.connect(str(path))
 
 
-def test_a_file_that_is_no_socket_is_refused_and_stays(listen, tmp_path):
+def test_a_file_that_is_not_a_socket_is_refused_and_stays(listen, tmp_path):
     path = tmp_path / "r.sock"
     path.write_text("precious")
     with pytest.raises(ListenFault, match="a file that is not a socket"):
@@ -221,7 +221,7 @@ def test_a_file_that_is_no_socket_is_refused_and_stays(listen, tmp_path):
     assert path.read_text() == "precious"
 
 
-def test_paths_that_cannot_be_are_refused(listen, tmp_path):
+def test_impossible_paths_are_refused(listen, tmp_path):
     with pytest.raises(ListenFault, match="at most 107 bytes"):
         listen(UnixAddress(tmp_path / ("x" * 120)))
     os.chdir(tmp_path)

@@ -75,7 +75,7 @@ def test_a_certificate_that_does_not_load_leaves_the_old_one_and_says_why_once(l
     assert certificate.context() is not before
 
 
-def test_files_that_are_gone_leave_the_old_one(live):
+def test_the_old_certificate_stays_when_its_files_are_removed(live):
     certificate, _, tls = live
     before = certificate.context()
     tls.certificate.unlink()
@@ -83,7 +83,7 @@ def test_files_that_are_gone_leave_the_old_one(live):
     assert certificate.context() is before
 
 
-def test_the_end_is_warned_of_once_for_each_mark_by_one_worker(live, caplog):
+def test_one_worker_warns_once_at_each_mark_before_the_end(live, caplog):
     _, _, tls = live
     day = 86_400.0
     ends = time.time() + 300 * day
@@ -98,7 +98,7 @@ def test_the_end_is_warned_of_once_for_each_mark_by_one_worker(live, caplog):
     assert "expired on" in caplog.text
 
 
-def test_what_the_start_warned_of_is_not_said_again(live, caplog):
+def test_a_warning_of_the_start_is_not_repeated(live, caplog):
     _, _, tls = live
     now = time.time()
     soon = follow_certificate(tls)
@@ -118,7 +118,7 @@ def test_a_renewed_certificate_has_its_own_end(live):
     assert certificate.ends() == follow_certificate(tls).value.ends
 
 
-def test_a_certificate_that_no_context_can_be_made_of_is_refused(live, monkeypatch):
+def test_a_certificate_without_a_usable_context_is_refused(live, monkeypatch):
     certificate, write, tls = live
     before = certificate.context()
 

@@ -95,7 +95,7 @@ def test_auto_is_text_on_a_terminal(configured):
     assert stream.getvalue().endswith("Z info    hello\n")
 
 
-def test_a_log_that_nobody_reads_stops_nothing(configured):
+def test_a_log_without_a_reader_stops_nothing(configured):
     class Broken(io.StringIO):
         def write(self, _):
             raise BrokenPipeError
@@ -205,7 +205,7 @@ def test_a_line_for_a_file_is_not_shortened(configured, tmp_path):
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.text(max_size=3000)), st.text(max_size=9000))
-def test_whatever_a_line_says_it_fits(fields, message):
+def test_every_line_fits(fields, message):
     for formatter in (TextFormatter(select.PIPE_BUF), JsonFormatter(select.PIPE_BUF)):
         line = formatter.line(0.0, "INFO", "x", message, fields)
         assert len(line.encode()) < select.PIPE_BUF
@@ -254,7 +254,7 @@ def test_lines_of_fields_go_through_logging_where_nothing_is_configured(caplog):
     assert [record.fields for record in caplog.records] == [{"a": 1}]
 
 
-def test_lines_of_fields_that_nobody_reads_stop_nothing(configured):
+def test_field_lines_without_a_reader_stop_nothing(configured):
     class Broken(Writes):
         def write(self, _):
             raise BrokenPipeError

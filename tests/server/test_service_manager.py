@@ -33,9 +33,9 @@ def test_each_state_is_one_message(manager):
 
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:2:1"}])
-def test_without_a_manager_that_can_be_reached_nothing_is_said(environment):
+def test_nothing_is_sent_without_a_reachable_manager(environment):
     ServiceManager(environment).ready("listening")
 
 
-def test_a_manager_that_has_gone_disturbs_nothing(tmp_path):
+def test_a_manager_that_is_gone_changes_nothing(tmp_path):
     ServiceManager({"NOTIFY_SOCKET": str(tmp_path / "absent")}).stopping()

@@ -18,7 +18,7 @@ from simple_registry.server.slots import SERVED
 from simple_registry.server.supervisor import StartFault, Supervisor
 
 
-def test_a_worker_killed_over_and_over_while_it_serves_is_replaced_each_time_at_once(start):
+def test_a_worker_killed_repeatedly_while_it_serves_is_replaced_at_once(start):
     process = start("-workers", "1").ready()
     for _ in range(6):
         time.sleep(SERVED)
@@ -97,7 +97,7 @@ def test_a_second_signal_ends_at_once(start, alive):
     hanging.close()
 
 
-def test_an_order_that_arrives_twice_at_once_is_one_order(start):
+def test_a_signal_that_arrives_twice_at_once_is_one_signal(start):
     process = start("-workers", "1").ready()
     slow = process.connection()
     slow.request("GET", "/slow")
@@ -166,7 +166,7 @@ def test_a_reload_whose_workers_cannot_start_keeps_the_old_ones(start):
     assert int(process.get()[0]) in before
 
 
-def test_what_needs_a_restart_is_said_and_left(start, tmp_path):
+def test_a_reload_only_warns_about_settings_that_need_a_restart(start, tmp_path):
     file = tmp_path / "main.yaml"
     document = "kind: Configuration\nmetadata: {{name: main}}\nspec: {{web: {{addr: '127.0.0.1:{}'}}}}\n"
     file.write_text(document.format(0))
@@ -190,7 +190,7 @@ def test_a_reload_swaps_the_certificate(start, certificate):
     assert process.get(authority=second)[3] == "https"
 
 
-def test_a_worker_that_cannot_start_ends_the_boot_with_its_message(start):
+def test_a_worker_that_cannot_start_ends_the_start_with_its_message(start):
     process = start("-workers", "2")
     process.data.mkdir()
     (process.data / "refuse").touch()
@@ -200,7 +200,7 @@ def test_a_worker_that_cannot_start_ends_the_boot_with_its_message(start):
     assert "Traceback" not in process.log
 
 
-def test_a_worker_that_crashes_after_the_boot_never_ends_the_parent(start):
+def test_a_worker_that_crashes_later_does_not_end_the_parent(start):
     process = start("-workers", "1").ready()
     (process.data / "crash").touch()
     os.kill(int(process.get()[0]), signal.SIGKILL)
@@ -255,7 +255,7 @@ def free_port():
         return found.getsockname()[1]
 
 
-def test_the_last_line_says_that_it_stopped_and_how_long_that_took(start):
+def test_the_last_log_line_has_the_time_that_stopping_took(start):
     process = start("-workers", "2").ready()
     process.signal(signal.SIGTERM)
     assert process.wait() == 0
@@ -289,7 +289,7 @@ def test_a_certificate_that_was_exchanged_is_what_the_next_worker_begins_with(st
     assert int(process.get(authority=second)[0]) != victim
 
 
-def test_the_service_manager_hears_of_start_reloads_and_end(start, tmp_path):
+def test_the_service_manager_gets_reports_of_start_reloads_and_stop(start, tmp_path):
     file = tmp_path / "main.yaml"
     file.write_text("kind: User\nmetadata: {name: bob}\n")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -332,7 +332,7 @@ def test_the_service_manager_hears_of_start_reloads_and_end(start, tmp_path):
         assert process.wait() == 0
 
 
-def test_hundreds_of_idle_connections_do_not_keep_a_new_one_out(start):
+def test_a_new_connection_is_served_beside_hundreds_of_idle_ones(start):
     process = start("-workers", "1").ready()
     with contextlib.ExitStack() as stack:
         for _ in range(600):
@@ -343,7 +343,7 @@ def test_hundreds_of_idle_connections_do_not_keep_a_new_one_out(start):
         assert time.monotonic() - begun < 5.0
 
 
-def test_a_start_for_which_there_is_no_room_is_refused(monkeypatch):
+def test_a_start_without_room_for_a_process_is_refused(monkeypatch):
     def fails():
         raise OSError(errno.EAGAIN, "no room for a process")
 

@@ -43,7 +43,7 @@ def test_a_body_arrives_whole(start):
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
-def test_tls_is_spoken_in_both_versions_with_any_form_of_key(start, certificate, version):
+def test_tls_works_in_both_versions_with_every_form_of_key(start, certificate, version):
     authority, chain, key = certificate()
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     assert process.scheme == "https"
@@ -56,7 +56,7 @@ def test_tls_is_spoken_in_both_versions_with_any_form_of_key(start, certificate,
         assert secure.version() == version.replace("_", ".")
 
 
-def test_http_1_is_agreed_on_with_clients_that_offer_more(start, certificate):
+def test_alpn_selects_http_1_from_the_offers_of_a_client(start, certificate):
     authority, chain, key = certificate()
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     context = ssl.create_default_context(cadata=authority)
