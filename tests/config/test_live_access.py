@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from simple_registry.access.caller import Identity
 from simple_registry.access.passwords import hash_password
 from simple_registry.config.live_access import LiveAccess
 from simple_registry.config.load import follow_documents
@@ -183,9 +184,12 @@ spec:
 FORMER = WRITTEN.replace("shared", "former")
 
 
+TEAM = Identity("any", frozenset({"team"}))
+
+
 def width(rules):
     """Return what rules allow that narrower ones would not."""
-    bindings = {scope.text for bound in rules.policy._by_group.get("team", ()) for scope in bound.scopes}
+    bindings = {scope.text for bound in rules.policy.bindings_of(TEAM) for scope in bound.scopes}
     tokens = {(token.expires_at, repr(token.limit)) for token in rules.tokens.values()}
     return bindings | tokens | {issuer.conditions for issuer in rules.issuers}
 

@@ -6,7 +6,10 @@ import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import Tag
+from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inspection import FilesystemInspection
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.inspection import ContentRow, Defect, Uses
 from simple_registry.storage.memory.content_inspection import MemoryContentInspection
 from simple_registry.storage.records import Received
@@ -19,21 +22,23 @@ BEGINNING = str(BLOB.digest)[:9]
 
 
 @pytest.fixture
-def rows(stores, clock):
+def rows(stores, tmp_path, clock):
     if hasattr(stores.content, "contents"):
         yield stores.rows.blobs
     else:
-        rows = SqliteRowInspection(stores.content._layout.database, clock)
+        rows = SqliteRowInspection(Layout(tmp_path / "data").database, clock)
         yield rows
         run(rows.close())
 
 
 @pytest.fixture
-def files(stores):
+def files(stores, tmp_path):
     if hasattr(stores.content, "contents"):
-        return MemoryContentInspection(stores.content, stores.uploads)
-    content = stores.content
-    return FilesystemInspection(content._layout, content._disk, content._threads)
+        yield MemoryContentInspection(stores.content, stores.uploads)
+    else:
+        threads = Threads()
+        yield FilesystemInspection(Layout(tmp_path / "data"), Disk(), threads)
+        threads.close()
 
 
 def ignored(_size):
