@@ -20,6 +20,7 @@ from faults.crashes.contents import digest_of
 from harness.subjects import our_blob
 
 FSCK_SECONDS = 600.0
+_CONTENTS = "SELECT digest, size FROM contents WHERE state <> 'condemned'"
 CRASHES_LEAVE = {"orphan", "leftover", "cut-upload"}
 """A file without its row, bytes without their session, and a session whose bytes became a file without its row."""
 
@@ -32,12 +33,19 @@ def check_files(data: Path, *, deep: bool = False) -> list[str]:
     try:
         connection.set_busy_timeout(10_000)
         connection.execute("PRAGMA query_only = ON")
-        rows: list[tuple[Any, ...]] = connection.execute("SELECT digest, size FROM blobs").fetchall()
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "SELECT digest, size FROM contents WHERE state <> 'condemned'"
+        ).fetchall()
         faults = []
         for digest, size in rows:
             found = _check_file(our_blob(data, digest), digest, size, deep=deep)
-            if found and connection.execute("SELECT 1 FROM blobs WHERE digest = ?", (digest,)).fetchall():
-                faults += found  # else it was collected meanwhile: the row goes first
+            if (
+                found
+                and connection.execute(
+                    "SELECT 1 FROM contents WHERE digest = ? AND state <> 'condemned'", (digest,)
+                ).fetchall()
+            ):
+                faults += found  # else it was collected meanwhile: it is condemned first
         if connection.execute("PRAGMA foreign_key_check").fetchall():
             faults.append("the database has rows that refer to nothing")
         if deep and connection.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:

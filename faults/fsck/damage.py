@@ -112,14 +112,14 @@ def _content(damage: str) -> Callable[[Damaged], None]:
 
 def _wrong_size_in_row(store: Damaged) -> None:
     digest = digest_of(store.victim().layer)
-    store.execute("UPDATE blobs SET size = size + 1 WHERE digest = ?", digest)
+    store.execute("UPDATE contents SET size = size + 1 WHERE digest = ?", digest)
     store.expect("short", digest)
 
 
 def _row_of_content_lost(store: Damaged) -> None:
     image = store.victim()
     digest = digest_of(store.random.choice([image.layer, image.manifest]))
-    store.execute("DELETE FROM blobs WHERE digest = ?", digest)
+    store.execute("DELETE FROM contents WHERE digest = ?", digest)
     store.expect("dangling", f"{image.repository}@{digest}")
 
 
@@ -155,7 +155,7 @@ def _tag_malformed(store: Damaged) -> None:
 
 def _held_as_unheld(store: Damaged) -> None:
     digest = digest_of(store.victim().layer)
-    store.execute("UPDATE blobs SET unheld_since = 1 WHERE digest = ?", digest)
+    store.execute("UPDATE contents SET state = 'condemned' WHERE digest = ?", digest)
     store.expect("miscounted", digest)
 
 
@@ -257,7 +257,7 @@ class Trial:
         client = Client(registry.address)
         for image in images:
             client.push_image(image.repository, image.tag, image.layer, SHARED, note=image.tag)
-        # Not damage: content that no repository holds, sessions with and without bytes.
+        # Not damage: content whose only holding was deleted, sessions with and without bytes.
         unheld = self.random.randbytes(100)
         require(201, client.push_in_one_put("unheld", unheld))
         require(202, client.ask("DELETE", f"/v2/unheld/blobs/{digest_of(unheld)}"))

@@ -69,7 +69,7 @@ def rows_without_files(data: Path) -> list[str]:
     if not (data / "registry.db").exists():
         return []
     with closing(sqlite3.connect(data / "registry.db")) as connection:
-        rows = connection.execute("SELECT digest, size FROM blobs").fetchall()
+        rows = connection.execute("SELECT digest, size FROM contents WHERE state <> 'condemned'").fetchall()
     found = []
     for digest, size in rows:
         algorithm, encoded = digest.split(":")

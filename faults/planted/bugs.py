@@ -29,7 +29,7 @@ from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import Extension
-from simple_registry.storage.records import BlobAdded, ManifestRow, ManifestStored
+from simple_registry.storage.records import BlobAdded, ContentRecord, ManifestRow, ManifestStored, Place
 from simple_registry.storage.sqlite.engine import commits, connections, migrate
 from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
@@ -96,8 +96,7 @@ def hasty_fsck() -> None:
     suspect = ContentCheck._suspect
 
     async def slowly(self: ContentCheck, row: Any) -> Any:
-        if row.unheld_since is not None:
-            await asyncio.sleep(0.4)
+        await asyncio.sleep(0.4)
         return await suspect(self, row)
 
     async def believe(*_: object) -> _Settled:
@@ -151,8 +150,9 @@ def row_before_file() -> None:
     publish, add = FilesystemUploadStore.publish, SqliteBlobRows.add_blob
     waiting = {}
 
-    async def promise(store: FilesystemUploadStore, session: str, *what: Any) -> None:
+    async def promise(store: FilesystemUploadStore, session: str, *what: Any) -> Place:
         waiting[session] = publish(store, session, *what)
+        return Place("")
 
     async def keep(rows: SqliteBlobRows, *what: object, session: str | None = None, **options: Any) -> object:
         added = await add(rows, *what, session=session, **options)
@@ -162,7 +162,6 @@ def row_before_file() -> None:
         return added
 
     FilesystemUploadStore.publish, SqliteBlobRows.add_blob = promise, keep
-    FilesystemContentStore.vouch = lambda *_: True
 
 
 @bug
@@ -311,26 +310,22 @@ def begun_anew() -> None:
 @bug
 def no_size_check() -> None:
     """Whatever has the name of content is content."""
-    FilesystemContentStore.present = lambda self, blob: os.path.exists(self._layout.blob(blob.digest))
     FilesystemContentStore.open = _open_whatever_is_there
 
 
-async def _open_whatever_is_there(self: FilesystemContentStore, digest: Digest) -> LocalFile | None:
-    path = self._layout.blob(digest)
-    rows = apsw.Connection(self._layout.database, flags=apsw.SQLITE_OPEN_READONLY)
-    found = rows.execute("SELECT size FROM blobs WHERE digest = ?", (str(digest),)).fetchall()
-    rows.close()
-    return LocalFile(path, found[0][0]) if found and os.path.isfile(path) else None  # noqa: ASYNC240
+async def _open_whatever_is_there(self: FilesystemContentStore, record: ContentRecord) -> LocalFile | None:
+    path = self._layout.blob(record.digest)
+    return LocalFile(path, record.size) if os.path.isfile(path) else None  # noqa: ASYNC240
 
 
 @bug
 def manifests_unchecked() -> None:
     """A manifest is not compared with its digest when it is read."""
 
-    async def read(_row: object, content: Content) -> bytes:
+    async def read(_manifests: object, _row: object, content: Content) -> bytes:
         return await content.read()
 
-    manifests._read_intact = read
+    manifests.Manifests._read_intact = read
 
 
 @bug
@@ -349,15 +344,20 @@ def manifests_from_memory() -> None:
 @bug
 def existing_content_is_kept() -> None:
     """A push of content that has its name already leaves what is there."""
-    give_name = Placement.give_name
+    for method in ("move", "link"):
+        _keep_existing(method)
+
+
+def _keep_existing(method: str) -> None:
+    give_name = getattr(Placement, method)
 
     def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> None:
-        if os.path.exists(self._layout.blob(digest)):
-            self._disk.unlink(path)
-        else:
+        if not os.path.exists(self._layout.blob(digest)):
             give_name(self, fd, path, digest)
+        elif method == "move":
+            self._disk.unlink(path)
 
-    Placement.give_name = give_new_name
+    setattr(Placement, method, give_new_name)
 
 
 def one_file_thread() -> None:

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 
+from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.sqlite.engine import name_locks
@@ -56,14 +57,12 @@ def deletion_of_nothing() -> None:
 
 def mount_of_anything() -> None:
     """A mount asks whether the content is there, not whether its source holds it."""
-    mount = SqliteBlobRows.mount_blob
+    mount = Blobs.mount
 
-    async def mount_from_anywhere(self, repository, digest, source, *, present):
-        for holder in await self.page_holders(digest, None, 1):
-            return await mount(self, repository, digest, holder, present=present)
-        return None
+    async def mount_from_anywhere(self, repository, digest, *, source, visible):
+        return await mount(self, repository, digest, source=None, visible=lambda _: True)
 
-    SqliteBlobRows.mount_blob = mount_from_anywhere
+    Blobs.mount = mount_from_anywhere
 
 
 def undone_deletion() -> None:
@@ -73,7 +72,7 @@ def undone_deletion() -> None:
     async def complete_twice(self, row, expected):
         blob = await complete(self, row, expected)
         await asyncio.sleep(0.01)
-        await self._blobs.add_blob(row.repository, blob, present=lambda _known: True)
+        await self._blobs.add_blob(row.repository, blob, removals=await self._contents._rows.removals())
         return blob
 
     Uploads._complete = complete_twice

@@ -25,6 +25,7 @@ from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.http.call import Registry
 from simple_registry.operations.ageing import Ageing
 from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.referrers import Referrers
@@ -114,22 +115,22 @@ def build_services(
 ) -> Services:
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
     rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
+    contents = Contents(rows.contents, rows.garbage, stores.content)
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = Uploads(
         rows.sessions,
         rows.blobs,
-        rows.contents,
+        contents,
         stores.uploads,
-        stores.content,
         clock=clock,
         session_limit=limits.sessions,
         session_share=limits.sessions_per_identity,
         new_session=new_session,
     )
     registry = Registry(
-        blobs=Blobs(rows.blobs, stores.content),
+        blobs=Blobs(rows.blobs, contents, clock),
         uploads=uploads,
-        manifests=Manifests(rows, stores.content, REQUIRED[settings.allow_missing]),
+        manifests=Manifests(rows.manifests, rows.tags, contents, REQUIRED[settings.allow_missing]),
         tags=Tags(rows.tags, rows.repositories),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
@@ -145,7 +146,7 @@ def build_services(
     garbage = Garbage(
         rows.garbage,
         rows.tokens,
-        stores.content,
+        contents,
         uploads,
         ageing=Ageing(clock),
         grace=settings.garbage_collection.grace,

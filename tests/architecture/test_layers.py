@@ -23,7 +23,8 @@ SINGLE = {
 VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content", "faults"}
 ACCESS = VALUES | {"access"}
-PROTOCOLS = VALUES | {"storage.records", "storage.protocols", "storage.inspection"}
+RECORDS = VALUES | {"storage.life", "storage.records"}
+PROTOCOLS = RECORDS | {"storage.protocols", "storage.inspection"}
 STORES = PROTOCOLS | {"storage.stores"}
 ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py")]
 
@@ -35,9 +36,10 @@ ALLOWED = {
     "wire": WIRE,
     "metrics": {"metrics", "periodic"},
     "access": ACCESS,
-    "storage.records": VALUES,
-    "storage.protocols": VALUES | {"storage.records"},
-    "storage.inspection": VALUES | {"storage.records"},
+    "storage.life": set(),
+    "storage.records": RECORDS,
+    "storage.protocols": RECORDS,
+    "storage.inspection": RECORDS,
     "storage.stores": PROTOCOLS,
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},

@@ -13,7 +13,7 @@ from simple_registry.config.values import ConfigError
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.data_directory import DataDirectory
-from simple_registry.storage.records import ManifestRow
+from simple_registry.storage.records import ManifestRow, Place
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
@@ -180,7 +180,7 @@ def data_dir(tmp_path):
         for repository in ("team/app", "team/tool", "other"):
             row = ManifestRow(digest, 2, "application/json", None, b"{}", None, ())
             tags = [f"{letter}{number}" for letter in "dv" for number in range(10)]
-            await rows.manifests.put_manifest(repository, row, tags=tags, parts=(), present=lambda _known: True)
+            await rows.manifests.put_manifest(repository, row, tags=tags, parts=(), place=Place(""), removals=0)
         await rows.close()
 
     asyncio.run(fill())

@@ -6,7 +6,9 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUnknown
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import blobs as module
-from simple_registry.operations.blobs import Blob, Blobs
+from simple_registry.operations.blobs import ContentRecord
+from simple_registry.storage.life import HoldingEvent
+from support.documents import push_image
 from support.front import Front
 from support.stores import on_disk
 
@@ -17,7 +19,7 @@ A, AB, C = (parse_repository_name(name) for name in ("a", "a/b", "c"))
 
 @pytest.fixture
 def blobs(front):
-    return Blobs(front.kept.stores.rows.blobs, front.kept.stores.content)
+    return front.services.registry.blobs
 
 
 def test_a_blob_is_known_where_it_was_pushed_and_nowhere_else(front, blobs):
@@ -30,11 +32,10 @@ def test_a_blob_is_known_where_it_was_pushed_and_nowhere_else(front, blobs):
 
 def test_a_blob_whose_content_is_gone_counts_as_absent_until_it_is_pushed_again(front, blobs):
     front.push_blob("a", DATA)
-    front.kept.stores.content.remove(DIGEST)
+    front.kept.write(DIGEST, None)
     assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
-    with pytest.raises(BlobUnknown) as unknown:
+    with pytest.raises(BlobUnknown):
         front.run(blobs.open(A, DIGEST))
-    assert unknown.value.note
     front.push_blob("a", DATA)
     assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
 
@@ -48,7 +49,7 @@ def test_a_mount_asks_only_visible_holders(front, blobs):
         asked.append(repository)
         return repository == C
 
-    assert front.run(blobs.mount(AB, DIGEST, source=None, visible=visible)) == Blob(DIGEST, len(DATA))
+    assert front.run(blobs.mount(AB, DIGEST, source=None, visible=visible)) == ContentRecord(DIGEST, len(DATA))
     assert asked == [A, C]
 
 
@@ -72,14 +73,15 @@ def test_a_mount_from_a_source_that_lacks_the_blob_is_nothing(front, blobs, visi
 @pytest.mark.parametrize("source", [C, None])
 def test_a_mount_of_a_blob_whose_content_is_gone_is_nothing_until_it_is_pushed_again(front, blobs, source):
     front.push_blob("c", DATA)
-    front.kept.stores.content.remove(DIGEST)
+    front.kept.write(DIGEST, None)
+    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) is None
     with front.unchanged():
         assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) is None
     front.push_blob("a", DATA)
-    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) == Blob(DIGEST, len(DATA))
+    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) == ContentRecord(DIGEST, len(DATA))
 
 
-def test_deleting_an_unheld_blob_is_an_error(front, blobs):
+def test_deleting_a_blob_that_is_not_held_is_an_error(front, blobs):
     front.push_blob("a", DATA)
     with front.unchanged(), pytest.raises(BlobUnknown):
         front.run(blobs.delete(C, DIGEST))
@@ -92,3 +94,45 @@ def test_a_data_directory_that_is_gone_is_a_failure_and_no_unknown_blob(clock, t
         assert front.get(f"/v2/a/blobs/{DIGEST}").status == 503
         (tmp_path / "aside").rename(tmp_path / "data")
         assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
+
+
+# ---------------------------------------------------------------- what a HEAD keeps
+
+
+@pytest.fixture
+def renewals(front, monkeypatch):
+    """The events that were written."""
+    rows, events = front.kept.stores.rows.blobs, []
+    renew = rows.renew_blob
+
+    async def write(repository, digest, event):
+        events.append(event)
+        return await renew(repository, digest, event)
+
+    monkeypatch.setattr(rows, "renew_blob", write)
+    return events
+
+
+def test_a_head_of_a_caller_that_may_push_keeps_a_blob_at_most_once_a_minute(front, clock, renewals):
+    front.push_blob("a", DATA)
+    for seconds, written in ((0, 0), (59, 0), (1, 1), (30, 1), (30, 2)):
+        clock.advance(seconds)
+        assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200
+        assert renewals == [HoldingEvent.NAMED] * written
+
+
+def test_a_head_of_a_caller_that_may_only_pull_prolongs_the_grace_once(front, blobs, clock, renewals):
+    front.push_blob("a", DATA)
+    for _attempt in range(3):
+        clock.advance(100)
+        front.run(blobs.look(A, DIGEST, may_push=lambda: False))
+        assert renewals == [HoldingEvent.SEEN]
+
+
+def test_a_head_of_what_a_manifest_needs_writes_nothing(front, clock, renewals):
+    push_image(front, "a", "v1", DATA)
+    clock.advance(100)
+    with front.unchanged():
+        assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200
+        assert front.get(f"/v2/a/blobs/{DIGEST}").status == 200
+    assert renewals == []

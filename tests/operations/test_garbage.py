@@ -6,7 +6,7 @@ from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import garbage as module
 from simple_registry.operations.garbage import Collected
-from simple_registry.storage.records import Blob, Received
+from simple_registry.storage.records import ContentRecord, Received
 from support.access import READWRITE, binding, rules
 from support.documents import CONFIG, encode, image, push_image
 
@@ -21,7 +21,7 @@ def collect(front):
 
 
 def kept(front, data):
-    return front.kept.stores.content.present(Blob(digest_of(data), len(data)))
+    return front.run(front.kept.stores.content.has(ContentRecord(digest_of(data), len(data))))
 
 
 def test_unheld_content_goes_after_the_grace_period_and_not_before(front, collect, clock):
@@ -129,21 +129,6 @@ def test_sessions_of_a_user_that_was_removed_go_after_the_grace_period(make_fron
     assert front.get(theirs, user="bob").status == 404
     assert front.get(ours).status == 204
     assert front.run(front.kept.stores.rows.sessions.count_sessions()) == 1
-
-
-@pytest.mark.parametrize("held", [True, False])
-def test_content_that_was_touched_after_it_was_listed_stays(front, collect, clock, monkeypatch, held):
-    front.push_blob("a", DATA)
-    if not held:
-        front.delete(f"/v2/a/blobs/{DIGEST}")
-
-    async def listed(_before, _limit):
-        return [DIGEST]
-
-    monkeypatch.setattr(front.kept.stores.rows.garbage, "page_unheld", listed)
-    clock.advance(GRACE / 2)
-    with front.unchanged():
-        assert collect().contents == 0
 
 
 # ---------------------------------------------------------------- somebody sets the clock

@@ -22,7 +22,8 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import parse_repository_name, parse_tag
 from simple_registry.oci.preconditions import Precondition
-from simple_registry.operations import manifests as module, pages
+from simple_registry.operations import pages
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.manifests import (
     ANNOTATIONS_KEPT,
     IN_MEMORY,
@@ -30,7 +31,7 @@ from simple_registry.operations.manifests import (
     Required,
     kept_annotations,
 )
-from simple_registry.storage.records import TagsChanged
+from simple_registry.storage.records import ContentRecord, TagsChanged
 from support.documents import CONFIG, descriptor, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -38,9 +39,15 @@ V1, V2 = parse_tag("v1"), parse_tag("v2")
 OCI = media_types.OCI_IMAGE_MANIFEST
 
 
+def manifests_of(stores, required):
+    rows = stores.rows
+    contents = Contents(rows.contents, rows.garbage, stores.content)
+    return Manifests(rows.manifests, rows.tags, contents, required)
+
+
 @pytest.fixture
 def manifests(front):
-    return Manifests(front.kept.stores.rows, front.kept.stores.content, Required())
+    return manifests_of(front.kept.stores, Required())
 
 
 def put(front, manifests, reference, data, **how):
@@ -78,7 +85,8 @@ def test_a_refused_push_changes_nothing(front, manifests):
 
 def test_a_part_whose_content_is_gone_is_missing_until_it_is_pushed_again(front, manifests):
     data = push_image(front, "a", "v1", b"layer")
-    front.kept.stores.content.remove(digest_of(b"layer"))
+    front.kept.write(digest_of(b"layer"), None)
+    assert front.head(f"/v2/a/blobs/{digest_of(b'layer')}").status == 404
     with front.unchanged(), pytest.raises(Several) as missing:
         put(front, manifests, V2, data)
     assert [error.facts["digest"] for error in missing.value.errors] == [str(digest_of(b"layer"))]
@@ -92,8 +100,8 @@ def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, 
     keep = content.put
 
     async def put_and_lose_the_config(*args, **kwargs):
-        await keep(*args, **kwargs)
         await front.kept.stores.rows.blobs.remove_blob(A, digest_of(CONFIG))
+        return await keep(*args, **kwargs)
 
     monkeypatch.setattr(content, "put", put_and_lose_the_config)
     with pytest.raises(Several):
@@ -102,16 +110,16 @@ def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, 
         front.run(manifests.pull(A, V1))
 
 
-def test_content_that_goes_before_its_row_is_kept_again(front, manifests, monkeypatch):
+def test_content_that_may_have_been_removed_before_its_row_is_placed_again(front, manifests, monkeypatch):
     front.push_blob("a", CONFIG)
     content, data = front.kept.stores.content, encode(image())
     keep, times = content.put, []
 
     async def put_and_lose_it_once(digest, *args, **kwargs):
-        await keep(digest, *args, **kwargs)
         times.append(digest)
         if len(times) == 1:
-            content.remove(digest)
+            await front.kept.stores.rows.garbage.forget([])
+        return await keep(digest, *args, **kwargs)
 
     monkeypatch.setattr(content, "put", put_and_lose_it_once)
     put(front, manifests, V1, data)
@@ -132,7 +140,7 @@ def test_content_that_never_stays_is_a_failure_and_no_row(front, manifests, monk
 
 def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
     data = push_image(front, "a", "v1")
-    front.kept.stores.content.remove(digest_of(data))
+    front.kept.write(digest_of(data), None)
     with pytest.raises(ManifestUnknown):
         front.run(manifests.pull(A, V1))
     push_image(front, "a", "v1")
@@ -142,14 +150,14 @@ def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
 def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
     assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
-    monkeypatch.setattr(module, "_read_intact", None)
+    monkeypatch.setattr(manifests, "_read_intact", None)
     assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
 
 
 @pytest.mark.parametrize("size", [100, IN_MEMORY, IN_MEMORY + 1, 200_000])
 def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
     stores = disk_front.kept.stores
-    manifests = Manifests(stores.rows, stores.content, Required())
+    manifests = manifests_of(stores, Required())
     disk_front.push_blob("a", CONFIG)
     empty = encode(image(annotations={"filler": ""}))
     data = encode(image(annotations={"filler": "x" * max(0, size - len(empty))}))
@@ -201,14 +209,14 @@ def test_moving_a_tag_writes_no_content_that_is_intact(front, monkeypatch):
     assert front.get("/v2/a/manifests/v2").body == data
 
 
-def test_content_that_goes_while_a_tag_is_moved_to_it_is_kept_again(front, manifests, monkeypatch):
+def test_content_that_is_found_damaged_while_a_tag_is_moved_to_it_is_placed_again(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
-    rows, content = front.kept.stores.rows.manifests, front.kept.stores.content
+    rows = front.kept.stores.rows.manifests
     put_rows = rows.put_manifest
 
     async def lose_it_first(*arguments, **how):
         monkeypatch.setattr(rows, "put_manifest", put_rows)
-        content.remove(digest_of(data))
+        await front.kept.stores.rows.contents.mark_damaged(ContentRecord(digest_of(data), len(data)))
         return await put_rows(*arguments, **how)
 
     monkeypatch.setattr(rows, "put_manifest", lose_it_first)
@@ -296,7 +304,7 @@ def test_parts_that_are_missing_are_named_before_those_of_another_size(front, ma
 
 
 def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
-    lenient = Manifests(front.kept.stores.rows, front.kept.stores.content, Required(blobs=False, children=False))
+    lenient = manifests_of(front.kept.stores, Required(blobs=False, children=False))
     document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
     assert put(front, lenient, V1, document).digest == digest_of(document)
     front.push_blob("a", b"layer")
@@ -305,7 +313,7 @@ def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
 
 
 def test_a_manifest_that_is_held_with_a_wrong_size_can_still_be_tagged(front, manifests):
-    lenient = Manifests(front.kept.stores.rows, front.kept.stores.content, Required(blobs=False))
+    lenient = manifests_of(front.kept.stores, Required(blobs=False))
     document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
     put(front, lenient, V1, document)
     with front.unchanged(), pytest.raises(Several) as missing:
@@ -348,7 +356,7 @@ def test_a_push_that_was_overtaken_leaves_only_content_that_is_collected(front, 
     monkeypatch.setattr(rows, "put_manifest", overtaken)
     with pytest.raises(PreconditionFailed):
         put(front, manifests, V1, new, precondition=Precondition(one_of=frozenset({old})))
-    assert front.run(front.kept.stores.rows.garbage.page_unheld(front.clock.now() + 1, 9)) == [digest_of(new)]
+    assert [each.digest for each in front.run(front.kept.stores.rows.garbage.page_condemned(9))] == [digest_of(new)]
     assert front.run(rows.find_manifest(A, digest_of(new))) is None
 
 
@@ -396,7 +404,7 @@ def test_all_annotations_are_kept_when_they_have_room(annotations):
     [(Required(), False, False), (Required(children=False), False, True), (Required(blobs=False), True, False)],
 )
 def test_only_required_parts_must_be_there(front, required, image_accepted, index_accepted):
-    manifests = Manifests(front.kept.stores.rows, front.kept.stores.content, required)
+    manifests = manifests_of(front.kept.stores, required)
     for data, accepted in ((encode(image(b"x")), image_accepted), (encode(index(b"x")), index_accepted)):
         if accepted:
             assert put(front, manifests, V1, data).digest == digest_of(data)

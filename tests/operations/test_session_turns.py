@@ -10,7 +10,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUploadUnknown, UploadBusy, UploadTaken
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import session_turns as module
-from simple_registry.operations.blobs import Blob
+from simple_registry.operations.blobs import ContentRecord
 from simple_registry.operations.session_turns import Turns
 from simple_registry.operations.uploads import Chunk
 from simple_registry.storage.records import Received
@@ -106,7 +106,7 @@ def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, 
         assert found.received == Received(len(NEW), digest_of(NEW))
     else:
         assert found is None
-        assert result in (None, Blob(digest_of(NEW), len(NEW)))
+        assert result in (None, ContentRecord(digest_of(NEW), len(NEW)))
     assert front.head(f"/v2/a/blobs/{digest_of(OLD)}").status == 404
 
 

@@ -16,7 +16,7 @@ import apsw
 from simple_registry.oci.names import Tag
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import Place
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from storage.filesystem.disks import KillingDisk
 from storage.support import OTHER, REPOSITORY, ManualClock, manifest_of, opened_stores, push, run
@@ -68,13 +68,17 @@ async def use(stores, acknowledge):
         manifest,
         tags=[Tag("v1")],
         parts=(),
-        present=lambda _known: stores.content.present(Blob(manifest.digest, manifest.size)),
+        place=Place(""),
+        removals=0,
     )
     acknowledge(REPOSITORY, manifest.digest)
     doomed = await push(stores, "c", b"doomed")
     await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest)
     before = stores.clock.now() + 1
-    await stores.rows.garbage.forget(doomed.digest, before=before, remove=lambda: stores.content.remove(doomed.digest))
+    await stores.rows.garbage.end_holdings(before, 9)
+    for record in await stores.rows.garbage.page_condemned(9):
+        await stores.content.remove(record)
+        await stores.rows.garbage.forget([record])
     last = await push(stores, "d", b"last")
     acknowledge(REPOSITORY, last.digest)
 

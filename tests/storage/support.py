@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from simple_registry.content import stream_of
-from simple_registry.oci.digests import Digest, digest_of
+from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName
+from simple_registry.operations.contents import Contents
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
@@ -22,7 +22,14 @@ from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
-from simple_registry.storage.records import Blob, BlobAdded, ManifestRow, ManifestStored, Received, SessionRow
+from simple_registry.storage.records import (
+    BlobAdded,
+    ContentRecord,
+    ManifestRow,
+    ManifestStored,
+    Received,
+    SessionRow,
+)
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
@@ -51,8 +58,8 @@ class Stores:
     rows: Rows
     clock: ManualClock
 
-    async def read(self, digest: Digest) -> bytes | None:
-        content = await self.content.open(digest)
+    async def read(self, record: ContentRecord) -> bytes | None:
+        content = await self.content.open(record)
         return None if content is None else await content.read()
 
 
@@ -60,8 +67,8 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(coroutine)
 
 
-def blob_of(data: bytes, algorithm: str = "sha256") -> Blob:
-    return Blob(digest_of(data, algorithm), len(data))
+def blob_of(data: bytes, algorithm: str = "sha256") -> ContentRecord:
+    return ContentRecord(digest_of(data, algorithm), len(data))
 
 
 def manifest_of(data: bytes, **values) -> ManifestRow:
@@ -78,10 +85,6 @@ def manifest_of(data: bytes, **values) -> ManifestRow:
 def session_of(name: str = "s", **values: Any) -> SessionRow:
     defaults = {"repository": REPOSITORY, "identity": "alice", "algorithm": "sha256", "received": Received()}
     return SessionRow(session=name, **(defaults | {"touched": 5.0, "started": 4.0} | values))
-
-
-def yes(*_: object) -> bool:
-    return True
 
 
 def memory_stores(clock: ManualClock) -> Stores:
@@ -114,18 +117,23 @@ def opened_stores(layout: Layout, clock: ManualClock, disk: Disk | None = None) 
         threads.close()
 
 
-async def push(stores: Stores, session: str, data: bytes, repository: RepositoryName = REPOSITORY) -> Blob:
+def contents_of(stores: Stores) -> Contents:
+    return Contents(stores.rows.contents, stores.rows.garbage, stores.content)
+
+
+async def push(stores: Stores, session: str, data: bytes, repository: RepositoryName = REPOSITORY) -> ContentRecord:
     """Push a blob as `operations` does."""
     blob = blob_of(data)
     async with stores.rows.sessions.hold(session):
         chunks = stream_of(data[: len(data) // 2], data[len(data) // 2 :])
         received = await stores.uploads.extend(session, Received(), "sha256", chunks, last=True)
         assert received == Received(blob.size, blob.digest if data else None)
-        if await stores.rows.contents.known(blob.digest):
-            await stores.rows.blobs.add_blob(repository, blob, present=partial(stores.content.vouch, blob, None))
-        await stores.uploads.publish(session, received, blob.digest)
-        added = await stores.rows.blobs.add_blob(
-            repository, blob, present=partial(stores.content.vouch, blob, None), session=session
+        added = await contents_of(stores).place(
+            blob.digest,
+            publish=lambda: stores.uploads.publish(session, received, blob.digest),
+            confirm=lambda place, removals: stores.rows.blobs.add_blob(
+                repository, replace(blob, place=place), removals=removals, session=session
+            ),
         )
         assert added == BlobAdded()
         await stores.uploads.discard(session, received)
@@ -135,10 +143,12 @@ async def push(stores: Stores, session: str, data: bytes, repository: Repository
 async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName = REPOSITORY, **values) -> ManifestRow:
     """Push a manifest as `operations` does."""
     manifest = manifest_of(data, **values)
-    blob = Blob(manifest.digest, manifest.size)
-    await stores.content.put(manifest.digest, data)
-    put = await stores.rows.manifests.put_manifest(
-        repository, manifest, tags=(), parts=(), present=partial(stores.content.vouch, blob, None)
+    put = await contents_of(stores).place(
+        manifest.digest,
+        publish=lambda: stores.content.put(manifest.digest, data),
+        confirm=lambda place, removals: stores.rows.manifests.put_manifest(
+            repository, manifest, place=place, removals=removals, tags=(), parts=()
+        ),
     )
     assert isinstance(put, ManifestStored)
     return manifest

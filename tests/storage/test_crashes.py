@@ -12,7 +12,7 @@ import pytest
 from simple_registry.oci.digests import digest_of, parse_digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.records import Received
-from storage.support import ManualClock, disk_stores, push, run
+from storage.support import ManualClock, blob_of, disk_stores, push, run
 
 TESTS = Path(__file__).parents[1]
 
@@ -51,7 +51,7 @@ def check_acknowledged(stores, path):
             rows.manifests.find_manifest(RepositoryName(repository), digest)
         )
         assert found is not None
-        data = run(stores.read(digest))
+        data = run(stores.read(found.content))
         assert data is not None
         assert digest_of(data) == digest
 
@@ -59,7 +59,7 @@ def check_acknowledged(stores, path):
 def check_rows(data):
     """Every row that vouches for content has its file, whole and read-only."""
     connection = apsw.Connection(str(data / "registry.db"))
-    for digest, size in connection.execute("SELECT digest, size FROM blobs").fetchall():
+    for digest, size in connection.execute("SELECT digest, size FROM contents WHERE state = 'whole'").fetchall():
         algorithm, encoded = digest.split(":")
         file = data / "blobs" / algorithm / encoded[:2] / encoded
         assert file.stat().st_size == size
@@ -76,5 +76,5 @@ async def check_leftovers(stores):
         await stores.uploads.discard(session, Received())
     for session, data in {"a": b"first" * 1000, "c": b"doomed"}.items():
         await push(stores, session, data)
-        assert await stores.read(digest_of(data)) == data
+        assert await stores.read(blob_of(data)) == data
     assert await stores.uploads.abandoned(stores.clock.now() + 60) == []

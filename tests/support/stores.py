@@ -61,7 +61,7 @@ def in_memory(clock: Clock) -> Kept:
     rows = MemoryMetadataStore(clock)
 
     def snapshot() -> object:
-        kept = {name: value for name, value in vars(rows).items() if name != "_clock"}
+        kept = {name: value for name, value in vars(rows).items() if name not in {"_clock", "_collecting"}}
         return deepcopy((kept, content.contents, uploads.sessions))
 
     def write(digest: Digest, data: bytes | None) -> None:

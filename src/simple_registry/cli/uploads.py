@@ -19,6 +19,7 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.uploads import SessionRow, Uploads
 from simple_registry.server.logging import printable
 from simple_registry.times import format_moment
@@ -78,9 +79,8 @@ async def _open(data_dir: Path) -> AsyncIterator[Uploads]:
         yield Uploads(
             rows.sessions,
             rows.blobs,
-            rows.contents,
+            Contents(rows.contents, rows.garbage, stores.content),
             stores.uploads,
-            stores.content,
             clock=SystemClock(),
             session_limit=0,
             session_share=0,

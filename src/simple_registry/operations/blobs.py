@@ -2,15 +2,18 @@
 
 from collections.abc import Callable
 
+from simple_registry.clock import Clock
 from simple_registry.content import Content
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
-from simple_registry.storage.protocols import BlobRows, ContentStore
-from simple_registry.storage.records import Blob
+from simple_registry.operations.contents import Contents
+from simple_registry.storage.life import HoldingEvent, HoldingState
+from simple_registry.storage.protocols import BlobRows
+from simple_registry.storage.records import ContentRecord, Holding
 
-__all__ = ["Blob", "Blobs", "Visible"]
+__all__ = ["Blobs", "ContentRecord", "Visible"]
 
 Visible = Callable[[RepositoryName], bool]
 """Whether the caller may know what a repository holds."""
@@ -18,52 +21,76 @@ Visible = Callable[[RepositoryName], bool]
 HOLDERS_ASKED = 1000
 """How many holders of a blob an anonymous mount looks at before it gives up; a plain upload follows then."""
 
+RENEWAL_INTERVAL = 60
+"""Seconds within which the grace of a holding is not renewed again: each time is a write."""
+
 
 class Blobs:
     """The operations on blobs."""
 
-    def __init__(self, rows: BlobRows, content: ContentStore) -> None:
+    def __init__(self, rows: BlobRows, contents: Contents, clock: Clock) -> None:
         """Work on these stores."""
         self._rows = rows
-        self._content = content
+        self._contents = contents
+        self._clock = clock
 
     async def open(self, repository: RepositoryName, digest: Digest) -> Content:
         """Return what the repository holds under this digest.
 
-        A blob whose file somebody removed or cut behind our back counts as absent, so that clients push it again.
+        A blob whose bytes are gone counts as absent, so that clients push it again.
 
         Raises: BlobUnknown.
         """
         blob = await self._rows.find_blob(repository, digest)
-        if blob is None:
+        content = None if blob is None else await self._contents.open(blob.content)
+        if content is None:
             raise BlobUnknown(digest=str(digest))
-        content = await self._content.open(digest)
-        if content is None or content.size != blob.size:
-            raise BlobUnknown(digest=str(digest), note="its row stands but its content is gone or damaged")
         return content
+
+    async def look(self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]) -> Content:
+        """Return what the repository holds under this digest, for a client that decides by it what to push.
+
+        It relies on the answer, so a blob that no manifest needs is kept for another grace, as often as it asks; for a
+        caller that may not push, once.
+
+        Raises: BlobUnknown.
+        """
+        content = await self.open(repository, digest)
+        blob = await self._rows.find_blob(repository, digest)
+        if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
+            event = HoldingEvent.NAMED if may_push() else HoldingEvent.SEEN
+            if self._writes(event, blob.holding):
+                await self._rows.renew_blob(repository, digest, event)
+        return content
+
+    def _writes(self, event: HoldingEvent, holding: Holding) -> bool:
+        """Return whether an event of an unneeded holding is worth its write."""
+        if event is HoldingEvent.SEEN:
+            return not holding.extended
+        return abs(self._clock.now() - holding.since) >= RENEWAL_INTERVAL
 
     async def mount(
         self, repository: RepositoryName, digest: Digest, *, source: RepositoryName | None, visible: Visible
-    ) -> Blob | None:
+    ) -> ContentRecord | None:
         """Make `repository` hold a blob that `source`, or any repository the caller may read, holds.
 
-        Returns `None` when that cannot be, also for lack of the file, so that the client uploads it; the answer reveals
-        nothing about repositories the caller may not read.
+        Returns `None` when that cannot be, also for lack of its bytes, so that the client uploads it; the answer
+        reveals nothing about repositories the caller may not read.
         """
-        for holder in (source,) if source is not None else await self._holders(digest):
+        holders = (source,) if source is not None else await self._rows.page_holders(digest, None, HOLDERS_ASKED)
+        for holder in holders:
             if visible(holder):
-                blob = await self._rows.mount_blob(repository, digest, holder, present=self._content.present)
-                if blob is not None:
-                    return blob
+                blob = await self._rows.find_blob(holder, digest)
+                if blob is not None and await self._contents.has(blob.content):
+                    mounted = await self._rows.mount_blob(repository, digest, holder)
+                    if mounted is not None:
+                        return mounted
         return None
-
-    async def _holders(self, digest: Digest) -> tuple[RepositoryName, ...]:
-        return tuple(await self._rows.page_holders(digest, None, HOLDERS_ASKED))
 
     async def delete(
         self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
     ) -> None:
-        """Make the repository hold the blob no more; other repositories keep theirs.
+        """Delete the blob from the repository; other repositories keep theirs.
 
         Raises: BlobUnknown, PreconditionFailed.
         """

@@ -1,21 +1,23 @@
-"""Giving room back: upload sessions nobody continues, content that no repository holds, tokens long expired.
+"""Garbage collection: upload sessions that no client continues, deleted holdings, content without any, old tokens.
 
-Content is removed only when no repository has held it for the grace period, which outlives every read that began
-while it was held. `GarbageRows.forget` asks once more under the lock that every push takes to write its row. Setting
-the machine's clock makes nothing older (`ageing`).
+    deleted holdings whose grace has passed end ─► content that nothing holds is condemned     one transaction
+    condemned content                           ─► its bytes are removed ─► its row is removed
+
+The grace period outlives every read that began while the content was held. One collector works at a time; what a dead
+one left condemned is finished by the next. Setting the machine's clock makes nothing older (`ageing`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from simple_registry.operations.ageing import LATER, Ageing
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
-from simple_registry.storage.protocols import ContentStore, GarbageRows, TokenRows
+from simple_registry.storage.protocols import GarbageRows, TokenRows
 
 BATCH = 500
-"""Contents looked at in one round; the next round takes the next ones."""
+"""Holdings that one round ends at most, and contents that it removes; the next round takes the next ones."""
 
 UNKNOWN_KEPT = 24 * 3600
 """Seconds for which tokens outlast their user."""
@@ -37,7 +39,7 @@ class Garbage:
         self,
         rows: GarbageRows,
         tokens: TokenRows,
-        content: ContentStore,
+        contents: Contents,
         uploads: Uploads,
         *,
         ageing: Ageing,
@@ -46,14 +48,14 @@ class Garbage:
         is_user: Callable[[str], bool],
         known: Callable[[str], bool],
     ) -> None:
-        """Remove content unheld for `grace` seconds, sessions untouched for `session_life` seconds, and old tokens.
+        """End what was deleted `grace` seconds ago, sessions untouched for `session_life` seconds, and old tokens.
 
         `is_user` is whether there is a user of a name at the moment; `known`, whether an identity can have that name.
         Sessions of others go after `grace` seconds, too.
         """
         self._rows = rows
         self._tokens = tokens
-        self._content = content
+        self._contents = contents
         self._uploads = uploads
         self._ageing = ageing
         self._grace = grace
@@ -70,10 +72,9 @@ class Garbage:
         sessions = await self._uploads.expire(
             self._ageing.before(self._session_life), known=self._known, unknown_before=before
         )
-        contents = 0
-        for digest in await self._rows.page_unheld(before, BATCH):
-            remove = partial(self._content.remove, digest)
-            contents += await self._rows.forget(digest, before=before, remove=remove)
+        async with self._rows.collecting():
+            await self._rows.end_holdings(before, BATCH)
+            contents = await self._contents.remove_condemned(BATCH)
         tokens = await self._tokens.remove_expired_tokens(self._ageing.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
         return Collected(sessions, contents, tokens)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 
 import msgspec
@@ -26,11 +25,13 @@ from simple_registry.oci.errors import (
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
-from simple_registry.storage.protocols import ContentStore, Rows
+from simple_registry.storage.protocols import ManifestRows, TagRows
 from simple_registry.storage.records import (
-    Blob,
+    ContentRecord,
+    ContentRemoved,
     DescribedPart,
     ManifestAbsent,
     ManifestRemoved,
@@ -38,6 +39,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     Part,
     PartsUnmet,
+    Place,
     StoredManifest,
     UnmetPart,
 )
@@ -57,8 +59,8 @@ LARGE_PUSHES = 1
 ANNOTATIONS_KEPT = 64 * 1024
 """Bytes of a manifest's annotations, as JSON, that its row keeps for listings; its content has them all."""
 
-PUBLISH_ATTEMPTS = 3
-"""The collector can take a file between its name and its row once; more often means that something is wrong."""
+PARTS_A_TURN = 64
+"""Parts whose content is looked up before other requests get their turn."""
 
 DELETE_ATTEMPTS = 10
 """How often the tags of a manifest may change while it is being deleted."""
@@ -89,12 +91,11 @@ class Pushed:
 class Manifests:
     """The operations on manifests."""
 
-    def __init__(self, rows: Rows, content: ContentStore, required: Required) -> None:
+    def __init__(self, rows: ManifestRows, tags: TagRows, contents: Contents, required: Required) -> None:
         """Work on these stores, and ask pushed manifests for the `required` parts."""
-        self._rows = rows.manifests
-        self._tags = rows.tags
-        self._contents = rows.contents
-        self._content = content
+        self._rows = rows
+        self._tags = tags
+        self._contents = contents
         self._required = required
         self._large_reads = asyncio.Semaphore(LARGE_READS)
         self._large_pushes = asyncio.Semaphore(LARGE_PUSHES)
@@ -120,9 +121,9 @@ class Manifests:
         return await self._rows.find_tagged(repository, reference)
 
     async def _open(self, row: StoredManifest) -> Content:
-        content = await self._content.open(row.digest)
-        if content is None or content.size != row.size:
-            raise ManifestUnknown(reference=str(row.digest), note="its row stands but its content is gone or damaged")
+        content = await self._contents.open(row.content)
+        if content is None:
+            raise ManifestUnknown(reference=str(row.digest))
         return self.cache.find(row.digest, content) or await self._verify(row, content)
 
     async def _verify(self, row: StoredManifest, content: Content) -> Content:
@@ -130,12 +131,26 @@ class Manifests:
         if row.size > IN_MEMORY:
             # Many clients that ask for large manifests at once must not have as many of them read into memory.
             async with self._large_reads:
-                await _read_intact(row, content)
+                await self._read_intact(row, content)
             self.cache.keep(row.digest, content, None)
             return content
-        kept = InMemory(await _read_intact(row, content))
+        kept = InMemory(await self._read_intact(row, content))
         self.cache.keep(row.digest, content, kept)
         return kept
+
+    async def _read_intact(self, row: StoredManifest, content: Content) -> bytes:
+        """Return the content of a manifest.
+
+        Raises: ManifestUnknown when it is damaged, or went while it was read.
+        """
+        try:
+            data = await content.read()
+        except ContentGone as error:
+            raise ManifestUnknown(reference=str(row.digest), note=f"its content cannot be read: {error}") from error
+        if not await _is_intact(row.digest, data):
+            await self._contents.mark_damaged(row.content)
+            raise ManifestUnknown(reference=str(row.digest), note="its content is damaged")
+        return data
 
     def turn(self, size: int) -> AbstractAsyncContextManager[object]:
         """Return what to hold while a manifest of `size` bytes is put: large ones wait for each other."""
@@ -197,31 +212,43 @@ class Manifests:
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:
         """Keep a manifest, and return what its tags pointed at before."""
-        row = push.row
         # Before anything is written; `put_manifest` asks again in its transaction.
         if push.precondition != UNCONDITIONAL:
             _require_named(push.precondition.unmet(await self._named(repository, push)))
         push = await self._with_parts(repository, push)
-        blob = Blob(row.digest, row.size)
-        kept = await self._stands(row)
-        for _attempt in range(PUBLISH_ATTEMPTS):
-            placed = None if kept else await self._content.put(row.digest, push.data)
-            kept = False
-            match await self._rows.put_manifest(
+        match await self._put(repository, push):
+            case ManifestStored(previous):
+                return previous
+            case PartsUnmet(parts):
+                _require_parts(parts)
+            case PreconditionUnmet() as unmet:
+                _require_named(unmet)
+        raise AssertionError("a manifest that is not stored is refused")
+
+    async def _put(self, repository: RepositoryName, push: "_Push") -> ManifestStored | PartsUnmet | PreconditionUnmet:
+        """Write the rows of a manifest, and before them its bytes, unless they are there."""
+
+        async def confirm(
+            place: Place | None, removals: int
+        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
+            return await self._rows.put_manifest(
                 repository,
-                row,
+                push.row,
+                place=place,
+                removals=removals,
                 tags=push.tags,
                 parts=push.parts,
-                present=partial(self._content.vouch, blob, placed),
                 precondition=push.precondition,
-            ):
-                case ManifestStored(previous):
-                    return previous
-                case PartsUnmet(parts):
-                    _require_parts(parts)
-                case PreconditionUnmet() as unmet:
-                    _require_named(unmet)
-        raise Unavailable(note=f"content of {row.digest} vanished {PUBLISH_ATTEMPTS} times")
+            )
+
+        if await self._is_kept(push.row):
+            outcome = await confirm(None, 0)
+            if not isinstance(outcome, ContentRemoved):
+                return outcome
+        digest = push.row.digest
+        return await self._contents.place(
+            digest, publish=lambda: self._contents.put(digest, push.data), confirm=confirm
+        )
 
     async def _with_parts(self, repository: RepositoryName, push: "_Push") -> "_Push":
         """Return a push whose parts are there, and as described unless the repository holds the manifest already.
@@ -230,13 +257,26 @@ class Manifests:
 
         Raises: Several.
         """
-        unmet = await self._rows.unmet_parts(repository, push.parts, present=self._content.present)
+        found = await self._rows.find_parts(repository, push.parts)
+        if await self._any_gone(found.held):
+            found = await self._rows.find_parts(repository, push.parts)
+        unmet = found.unmet
         if unmet and await self._rows.find_manifest(repository, push.row.digest) is not None:
-            held = {each.described: Blob(each.described.digest, each.held) for each in unmet if each.held is not None}
-            push = replace(push, parts=[replace(part, blob=held.get(part.blob, part.blob)) for part in push.parts])
+            held = {each.described: replace(each.described, size=each.held) for each in unmet if each.held is not None}
+            parts = [replace(part, content=held.get(part.content, part.content)) for part in push.parts]
+            push = replace(push, parts=parts)
             unmet = [each for each in unmet if each.held is None]
         _require_parts(unmet)
         return push
+
+    async def _any_gone(self, records: Sequence[ContentRecord]) -> bool:
+        """Return whether the bytes of any of these contents are gone, which their rows say then."""
+        gone = False
+        for number, record in enumerate(records, 1):
+            gone |= not await self._contents.has(record)
+            if number % PARTS_A_TURN == 0:
+                await asyncio.sleep(0)  # an index may have many thousands; other requests get their turn
+        return gone
 
     async def _named(self, repository: RepositoryName, push: "_Push") -> Sequence[tuple[Reference, Digest | None]]:
         """Return what a push is about to change, each with what it names now."""
@@ -244,12 +284,13 @@ class Manifests:
         found = [await self._find(repository, reference) for reference in references]
         return [(name, None if row is None else row.digest) for name, row in zip(references, found, strict=True)]
 
-    async def _stands(self, row: ManifestRow) -> bool:
-        """Tell whether the content is durable and intact already: then moving a tag needs no room on the disk."""
-        if not await self._contents.known(row.digest):
+    async def _is_kept(self, row: ManifestRow) -> bool:
+        """Return whether the content is durable and intact already: then moving a tag needs no room on the disk."""
+        record = await self._contents.find(row.digest)
+        if record is None or record.size != row.size:
             return False
         try:
-            await self._open(row.stored)
+            await self._open(replace(row.stored, place=record.place))
         except ManifestUnknown:
             return False
         return True
@@ -275,22 +316,10 @@ class Manifests:
         return tuple(dict.fromkeys(parts))
 
 
-async def _read_intact(row: StoredManifest, content: Content) -> bytes:
-    """Return the content of a manifest.
-
-    Raises: ManifestUnknown when it is damaged, or went while it was read.
-    """
-    try:
-        data = await content.read()
-    except ContentGone as error:
-        note = f"its row stands but its content cannot be read: {error}"
-        raise ManifestUnknown(reference=str(row.digest), note=note) from error
-    digest, algorithm = row.digest, row.digest.algorithm
-    large = len(data) > READ_AT_ONCE
-    actual = await asyncio.to_thread(digest_of, data, algorithm) if large else digest_of(data, algorithm)
-    if actual != digest:
-        raise ManifestUnknown(reference=str(digest), note="its row stands but its content is damaged")
-    return data
+async def _is_intact(digest: Digest, data: bytes) -> bool:
+    if len(data) > READ_AT_ONCE:
+        return await asyncio.to_thread(digest_of, data, digest.algorithm) == digest
+    return digest_of(data, digest.algorithm) == digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +334,7 @@ class _Push:
 
 
 def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool) -> Iterator[DescribedPart]:
-    return (DescribedPart(part, Blob(each.digest, each.size), required) for each in descriptors)
+    return (DescribedPart(part, ContentRecord(each.digest, each.size), required) for each in descriptors)
 
 
 def _require_parts(unmet: Sequence[UnmetPart]) -> None:

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 
 from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
@@ -27,13 +26,13 @@ from simple_registry.oci.errors import (
     RangeInvalid,
     SizeInvalid,
     TooManyRequests,
-    Unavailable,
     UploadBusy,
 )
 from simple_registry.oci.names import RepositoryName
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.session_turns import Turn, Turns
-from simple_registry.storage.protocols import BlobRows, ContentRows, ContentStore, SessionRows, UploadStore
-from simple_registry.storage.records import Blob, BlobAdded, ContentRemoved, Received, SessionRow
+from simple_registry.storage.protocols import BlobRows, SessionRows, UploadStore
+from simple_registry.storage.records import ContentRecord, Received, SessionRow
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 
@@ -72,9 +71,8 @@ class Uploads:
         self,
         rows: SessionRows,
         blobs: BlobRows,
-        contents: ContentRows,
+        contents: Contents,
         uploads: UploadStore,
-        content: ContentStore,
         *,
         clock: Clock,
         session_limit: int,
@@ -86,7 +84,6 @@ class Uploads:
         self._blobs = blobs
         self._contents = contents
         self._uploads = uploads
-        self._content = content
         self._clock = clock
         self._session_limit = session_limit
         self._session_share = session_share
@@ -146,7 +143,7 @@ class Uploads:
                 raise BlobUploadUnknown(session=row.session)
             return updated
 
-    async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk) -> Blob:
+    async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk) -> ContentRecord:
         """Add the last chunk (which may be empty) and make the repository hold the blob.
 
         A chunk out of order leaves the session as it was; a digest that does not match ends it.
@@ -162,7 +159,7 @@ class Uploads:
                 await self._end(turn.row)
                 raise
 
-    async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> Blob:
+    async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> ContentRecord:
         """Take a whole blob in one request; nothing stays when that fails.
 
         Raises: BlobUploadInvalid for a chunk that does not begin at 0, DigestInvalid, SizeInvalid, and what the
@@ -275,7 +272,7 @@ class Uploads:
         received = await self._uploads.extend(row.session, before, row.algorithm, chunk.checked(), last=last)
         return replace(row, received=received, touched=self._clock.now())
 
-    async def _complete(self, row: SessionRow, expected: Digest) -> Blob:
+    async def _complete(self, row: SessionRow, expected: Digest) -> ContentRecord:
         """Publish the session's bytes as a blob of its repository."""
         received = row.received
         actual = received.digest
@@ -283,23 +280,15 @@ class Uploads:
             actual = await self._uploads.digest(row.session, received, expected.algorithm)
         if actual != expected:
             raise DigestInvalid(expected=str(expected), actual=str(actual))
-        blob = Blob(expected, received.size)
-        held = False
-        if await self._contents.known(expected):
-            # Held before its file is replaced: the collector, late for the old file, would remove the new one.
-            vouch = partial(self._content.vouch, blob, None)
-            held = await self._blobs.add_blob(row.repository, blob, present=vouch) == BlobAdded()
-        placed = await self._uploads.publish(row.session, received, expected)
-        if held:
-            # Never added twice: somebody who saw the blob may have deleted it since, and that came later.
-            await self._rows.remove_session(row.session)
-        elif (
-            await self._blobs.add_blob(
-                row.repository, blob, present=partial(self._content.vouch, blob, placed), session=row.session
-            )
-            == ContentRemoved()
-        ):
-            raise Unavailable(note=f"content of {expected} vanished")
+        blob = ContentRecord(expected, received.size)
+        await self._contents.place(
+            expected,
+            publish=lambda: self._uploads.publish(row.session, received, expected),
+            confirm=lambda place, removals: self._blobs.add_blob(
+                row.repository, replace(blob, place=place), removals=removals, session=row.session
+            ),
+        )
+        await self._discard(row)
         return blob
 
     async def _end(self, row: SessionRow) -> None:

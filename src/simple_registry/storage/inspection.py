@@ -15,7 +15,8 @@ from typing import Protocol, TypeVar
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.records import Blob, ManifestRow, SessionRow
+from simple_registry.storage.life import ContentState
+from simple_registry.storage.records import ContentRecord, ManifestRow, SessionRow
 
 _T = TypeVar("_T")
 
@@ -112,7 +113,7 @@ class FileRepair(Protocol):
         """Tell whether somebody writes to this session at the moment."""
         ...
 
-    def confirm(self, blob: Blob) -> bool:
+    def confirm(self, content: ContentRecord) -> bool:
         """Make content durable that has its name, and its name too. Returns whether it has."""
         ...
 
@@ -130,11 +131,11 @@ class FileStore(FileInventory, FileReader, FileRepair, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContentRow:
-    """What the rows say of content: its size, and whether nobody holds it (since when)."""
+    """What the rows say of content: its size and its state."""
 
     digest: Digest
     size: int
-    unheld_since: float | None
+    state: ContentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +162,9 @@ class Defect(StrEnum):
     PARTS_WITHOUT_MANIFEST = "parts without manifest"
     """Parts of a manifest that the repository does not hold."""
     HELD_AS_UNHELD = "held as unheld"
-    """Content that somebody holds, noted as held by nobody."""
+    """Content that a repository holds, and that is condemned."""
     UNHELD_AS_HELD = "unheld as held"
-    """Content that nobody holds, not noted as such: it would never be collected."""
+    """Content that no repository holds, and that is not condemned: it would never be collected."""
     TAG_MALFORMED = "tag malformed"
     """A tag that points at what is no digest."""
     MALFORMED = "malformed"
@@ -228,8 +229,8 @@ class RowRepair(Protocol):
         """Return what `act` returns; it is called while nobody writes rows."""
         ...
 
-    async def adopt(self, blob: Blob, *, present: Callable[[], bool]) -> bool:
-        """Give content its row, or that row its size; content that nobody holds counts as unheld from now on.
+    async def adopt(self, content: ContentRecord, *, present: Callable[[], bool]) -> bool:
+        """Give content its row, or that row its size and the state whole; content that nothing holds is condemned.
 
         Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
         """
@@ -248,10 +249,6 @@ class RowRepair(Protocol):
         Those are: holders without a repository get it; parts without a manifest and malformed tags go; notes about
         who is held follow the holders. Other defects are left alone.
         """
-        ...
-
-    async def forget(self, digest: Digest, *, before: float, remove: Callable[[], None]) -> bool:
-        """As `GarbageRows.forget`."""
         ...
 
     async def remove_session(self, session: str) -> bool:

@@ -2,20 +2,15 @@
 
     put / publish ──► the content store   bytes by digest
     extend        ──► the upload store    bytes of open sessions
-    rows          ──► the row stores      repositories, membership, manifests, tags, sessions, tokens
+    rows          ──► the row stores      repositories, holdings, manifests, tags, sessions, tokens
 
-Integrity stands in front: digests and order are checked by `operations`, so a store trusts what it is given. Absence
-is an answer (`None`, `False`); failure is a `StorageFault`. Whatever may wait, for a disk
-or for a server, is a coroutine. One that writes returns only when what it did survives a power cut, unless its
-docstring says otherwise.
+Integrity is in front of them: digests and order are checked by `operations`, so a store trusts what it is given.
+Absence is an answer (`None`, `False`); failure is a `StorageFault`. Whatever may wait, for a disk or for a server, is a
+coroutine. One that writes returns only when what it did survives a power cut, unless its docstring says otherwise.
 
-The order of a push, which makes "acknowledged" mean "kept":
-bytes durable → name durable → row durable. A row never stands without its file. When content goes, the row goes first.
-A push of content that has a row already holds it before it replaces the file, so that nobody removes the new one.
-A row that makes content reachable is written in the same transaction that asks `present()` whether the file is
-there, under the lock that `GarbageRows.forget` holds while it unlinks: nobody can take away what was just found.
-Where no row vouches for the content yet, being there is not enough, since another push may just have named its file and
-not yet made the name durable: then `ContentStore.vouch` sees to it.
+The order of a push, which makes "acknowledged" mean "kept": bytes durable at their place → row durable. A row of
+content that is whole vouches for its bytes by itself (`life`), so no store asks another one. When content goes, its row
+says so first (*condemned*), then the bytes go, then the row. `operations.contents` has both orders.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,25 +24,27 @@ from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.records import (
-    Blob,
     BlobAdded,
+    ContentRecord,
     ContentRemoved,
     DescribedPart,
+    FoundParts,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
     ManifestStored,
     PartsUnmet,
-    Placed,
+    Place,
     Received,
     SessionRow,
+    StoredBlob,
     StoredManifest,
     TagAbsent,
     TagRemoved,
     TagsChanged,
     TokenRow,
-    UnmetPart,
 )
 
 # ---------------------------------------------------------------- content
@@ -56,33 +53,28 @@ from simple_registry.storage.records import (
 class ContentStore(Protocol):
     """Bytes by digest, shared by all repositories. That content is here proves nothing about who may read it."""
 
-    def present(self, blob: Blob) -> bool:
-        """Tell at once whether content with this digest and this size has its final name.
+    async def open(self, record: ContentRecord) -> Content | None:
+        """Return the content, or `None` when bytes of this size are not at its place.
+
+        What was opened stays readable for the grace period.
 
         Raises: StorageFault when all content is out of reach, which is not the same as this one being absent.
         """
         ...
 
-    async def open(self, digest: Digest) -> Content | None:
-        """Return the content, or `None` when it is not here. What was opened stays readable for the grace period.
+    async def has(self, record: ContentRecord) -> bool:
+        """Return whether bytes of this size are at its place; a store that trusts its records may return `True`.
 
-        Raises: StorageFault as `present`.
+        Raises: StorageFault as `open`.
         """
         ...
 
-    def vouch(self, blob: Blob, placed: Placed | None, known: bool) -> bool:  # noqa: FBT001 (`present` of row stores)
-        """Tell whether the content is there, and durable; called in a transaction that is to say so.
-
-        It is durable where a row vouches for it (`known`) and where it is what the caller `placed`; else it is made so.
-        """
+    async def put(self, digest: Digest, data: bytes) -> Place:
+        """Keep small content durably, which also heals damaged bytes. Returns where."""
         ...
 
-    async def put(self, digest: Digest, data: bytes) -> Placed:
-        """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""
-        ...
-
-    def remove(self, digest: Digest) -> None:
-        """Remove content; called only by `GarbageRows.forget`'s callback. Absent content is fine."""
+    async def remove(self, record: ContentRecord) -> None:
+        """Remove the bytes at a place. Absent ones are fine."""
         ...
 
     def check(self) -> None:
@@ -134,7 +126,7 @@ class UploadStore(Protocol):
         """Read the received bytes and return their digest in `algorithm`."""
         ...
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
+    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
         """Make the received bytes, whose digest was verified, durable under their final name in the content store.
 
         They replace whatever is there, which also heals damaged content. Calling it twice is fine.
@@ -158,8 +150,8 @@ class UploadStore(Protocol):
 class BlobRows(Protocol):
     """Which repository holds which blob."""
 
-    async def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
-        """Return the blob if this repository holds it as a blob."""
+    async def find_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
+        """Return the blob if this repository holds it, not deleted, and its content is whole."""
         ...
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
@@ -167,32 +159,32 @@ class BlobRows(Protocol):
         ...
 
     async def add_blob(
-        self,
-        repository: RepositoryName,
-        blob: Blob,
-        *,
-        present: Callable[[bool], bool],
-        session: str | None = None,
+        self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
     ) -> BlobAdded | ContentRemoved:
-        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine.
+        """Make the repository hold (and exist with) a blob whose bytes were placed, and remove the session's row.
 
-        `present` gets, in the transaction, whether a row vouches for the content already, and returns whether the
-        content is there.
+        `removals` is `ContentRows.removals()` from before they were placed. Repeating it is fine.
         """
         ...
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
-    ) -> Blob | None:
-        """Make the repository hold a blob that `source` holds in the same moment.
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName
+    ) -> ContentRecord | None:
+        """Make the repository hold a blob that `source` holds at the same moment.
 
-        Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
-        that the content is gone.
+        Returns `None`, and changes nothing, when `source` does not hold it, or its content is not whole.
+        """
+        ...
+
+    async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
+        """Let an event (named, seen or restored) happen to a holding that exists. Returns whether it changed anything.
+
+        A power cut may take it back.
         """
         ...
 
     async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Make the repository hold the blob no more. Returns whether it did. The content stays."""
+        """Delete the blob from the repository. Returns whether it held it."""
         ...
 
 
@@ -200,20 +192,17 @@ class ManifestRows(Protocol):
     """The manifests of repositories, and what refers to what."""
 
     async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
-        """Return the manifest if this repository holds it."""
+        """Return the manifest if this repository holds it, not deleted, and its content is whole."""
         ...
 
     async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at, as of one moment."""
         ...
 
-    async def unmet_parts(
-        self, repository: RepositoryName, parts: Sequence[DescribedPart], *, present: Callable[[Blob], bool]
-    ) -> Sequence[UnmetPart]:
-        """Return the parts that are not in the repository as described, in order.
+    async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
+        """Return which parts the repository holds, and which are not in it as described.
 
-        A part whose content is not there, as `present` tells, is absent. Many parts are looked up beside the event
-        loop; `present` is called there.
+        Many parts are looked up beside the event loop.
         """
         ...
 
@@ -222,24 +211,27 @@ class ManifestRows(Protocol):
         repository: RepositoryName,
         manifest: ManifestRow,
         *,
+        place: Place | None,
+        removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
-        present: Callable[[bool], bool],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
 
-        `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` as in
-        `BlobRows.add_blob`.
-
-        When it is not stored, nothing was changed, except that its content, which has a file by then, counts as unheld.
+        `place` is where its bytes were placed, with `removals` as in `add_blob`; `None` when none were, because the
+        content was whole. `precondition` is asked of each tag, or of the manifest's digest when there are no tags.
+        When it is refused, bytes that were placed and have no row get one, as condemned.
         """
         ...
 
     async def remove_manifest(
         self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
     ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
-        """Remove the manifest from the repository, and `tags`, which must be all that point at it at that moment."""
+        """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then.
+
+        Its parts stay needed until the grace has passed.
+        """
         ...
 
     async def page_referrers(
@@ -398,31 +390,56 @@ class TokenRows(Protocol):
 class ContentRows(Protocol):
     """The content that rows vouch for."""
 
-    async def known(self, digest: Digest) -> bool:
-        """Return whether any row, of any repository or none, vouches for durable bytes of this digest."""
+    async def find_content(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is whole, held by whatever repository."""
+        ...
+
+    async def removals(self) -> int:
+        """Return how often content was removed: a push looks before it places bytes, and asks again with its row."""
+        ...
+
+    async def mark_damaged(self, record: ContentRecord) -> bool:
+        """Note that the bytes of content are not at its place. Returns whether it was whole, there, until now.
+
+        A power cut may take it back.
+        """
         ...
 
 
 class GarbageRows(Protocol):
-    """Content that no repository holds any more, and the times by which things get old."""
+    """Holdings whose grace has passed, content that nothing holds, and the times by which things get old."""
+
+    def collecting(self) -> AbstractAsyncContextManager[None]:
+        """Hold the right to remove content for the block, as the only one in all processes; waits for it.
+
+        Raises (on entering): StorageFault.
+        """
+        ...
 
     async def is_dated_after(self, future: float) -> bool:
-        """Tell whether content counts as unheld, or a session as touched, since later than this time."""
+        """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
         ...
 
     async def bring_back(self, future: float, *, to: float) -> None:
         """Date what `is_dated_after` finds `to` this time: the clock was wrong when it was written."""
         ...
 
-    async def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
-        """Return content that no repository has held, as blob or manifest, since before this time."""
+    async def end_holdings(self, before: float, limit: int) -> None:
+        """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
         ...
 
-    async def forget(self, digest: Digest, *, before: float, remove: Callable[[], None]) -> bool:
-        """Remove the row of content still unheld since before this time, durably; then call `remove`.
+    async def page_condemned(self, limit: int) -> Sequence[ContentRecord]:
+        """Return some of the condemned content."""
+        ...
 
-        No row that makes the content reachable can be written between the check and the end of `remove`.
-        Returns whether it was removed.
+    async def find_condemned(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is condemned."""
+        ...
+
+    async def forget(self, records: Sequence[ContentRecord]) -> None:
+        """Remove the rows of condemned content whose bytes were removed; the number of removals grows with that.
+
+        A push that counted before this commit, and placed bytes that were then removed, learns of it by the number.
         """
         ...
 

@@ -7,14 +7,42 @@ from typing import NewType
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.life import HoldingState
+
+Place = NewType("Place", str)
+"""Where a content store keeps the bytes of one content; opaque to all but the store that returned it.
+
+The local store has one place for each digest and returns the empty text; an object store returns a unique key.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class ContentRecord:
     """Content by digest; `size` in bytes."""
 
     digest: Digest
     size: int
+    place: Place = Place("")
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How a repository holds content: the state, and since when (seconds since the epoch), where that matters.
+
+    `extended` is whether the grace of an unneeded holding was prolonged already.
+    """
+
+    state: HoldingState
+    since: float = 0.0
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob of a repository."""
+
+    content: ContentRecord
+    holding: Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +52,12 @@ class StoredManifest:
     digest: Digest
     size: int
     media_type: str
+    place: Place = Place("")
+
+    @property
+    def content(self) -> ContentRecord:
+        """Its bytes."""
+        return ContentRecord(self.digest, self.size, self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +135,6 @@ class TokenRow:
     last_used: float | None = None
 
 
-Placed = NewType("Placed", tuple[int, ...])
-"""Tells what a store named, durably, from what took its place since."""
-
-
 class Part(StrEnum):
     """Where a manifest's part must be found in its repository."""
 
@@ -117,15 +147,23 @@ class DescribedPart:
     """A part of a manifest as its descriptor has it; one that is not `required` may be absent from the repository."""
 
     part: Part
-    blob: Blob
+    content: ContentRecord
     required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FoundParts:
+    """Parts of a manifest: the content of those that the repository holds, and what is not as described, in order."""
+
+    held: Sequence[ContentRecord]
+    unmet: Sequence["UnmetPart"]
 
 
 @dataclass(frozen=True, slots=True)
 class UnmetPart:
     """A part that the repository lacks (`held` is `None`), or holds with `held` bytes instead of those described."""
 
-    described: Blob
+    described: ContentRecord
     held: int | None
 
 
@@ -134,12 +172,14 @@ class UnmetPart:
 
 @dataclass(frozen=True, slots=True)
 class ContentRemoved:
-    """Nothing was changed: the content is gone, and must be placed again."""
+    """Nothing was changed: the content is being removed, or may have been; its bytes must be placed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlobAdded:
-    """The repository holds the blob."""
+    """The repository holds the blob; `surplus` is a place that its content does not need, to be removed."""
+
+    surplus: ContentRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +187,7 @@ class ManifestStored:
     """The repository holds the manifest; `previous` is what its tags pointed at before, `None` for new ones."""
 
     previous: Mapping[Tag, Digest | None]
+    surplus: ContentRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

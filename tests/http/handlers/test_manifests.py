@@ -70,7 +70,7 @@ def test_head_tells_what_get_would(front):
 def test_head_reads_no_content_that_was_found_intact(front, monkeypatch):
     push_image(front, "team/app", "v1")
     front.get("/v2/team/app/manifests/v1")
-    monkeypatch.setattr(manifests, "_read_intact", None)
+    monkeypatch.setattr(front.services.registry.manifests, "_read_intact", None)
     assert front.head("/v2/team/app/manifests/v1").status == 200
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.fsck.contents import LISTED, beginnings, compare
-from simple_registry.operations.fsck.findings import Kind, Remedy, Repair
+from simple_registry.operations.fsck.findings import Kind, Repair
 from simple_registry.storage.inspection import ContentRow, Look
+from simple_registry.storage.life import ContentState
 from support.checking import check, execute, told
 from support.documents import encode, image, push_image
 
@@ -85,16 +86,6 @@ def test_the_quarantine_keeps_every_damaged_file(front):
         assert [path.read_bytes() for path in kept] == [DAMAGE["short"], DAMAGE["flipped"]]
 
 
-def test_damaged_content_that_nobody_holds_loses_its_row(front):
-    front.push_blob("a", LAYER)
-    front.delete(f"/v2/a/blobs/{DIGEST}")
-    front.kept.write(DIGEST, None)
-    (finding,) = check(front)
-    assert finding.to_do is Remedy.REPAIR
-    assert told(check(front, repair=True)) == [("missing", str(DIGEST), True)]
-    assert check(front) == []
-
-
 @pytest.fixture
 def file(disk_front):
     push_image(disk_front, "a", "v1", LAYER)
@@ -102,12 +93,24 @@ def file(disk_front):
 
 
 def test_a_row_with_a_wrong_size_is_corrected_and_the_file_left_alone(disk_front, file):
-    execute(disk_front, "UPDATE blobs SET size = 5 WHERE digest = ?", str(DIGEST))
+    execute(disk_front, "UPDATE contents SET size = 5 WHERE digest = ?", str(DIGEST))
     (finding,) = check(disk_front, deep=True)
     assert finding.whole
     assert told(check(disk_front, repair=True)) == [("long", str(DIGEST), True)]
     assert check(disk_front, deep=True) == []
     assert file.read_bytes() == LAYER
+
+
+def test_content_that_was_found_damaged_and_is_whole_again_is_healed(disk_front, file):
+    aside = file.with_suffix(".aside")
+    file.rename(aside)
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").status == 404
+    aside.rename(file)
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").status == 404
+    assert [finding.whole for finding in check(disk_front, deep=True)] == [True]
+    assert [finding.repaired for finding in check(disk_front, repair=True)] == [True]
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == LAYER
+    assert check(disk_front, deep=True) == []
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/etc/passwd")])
@@ -159,7 +162,7 @@ def test_content_that_goes_while_it_is_judged_is_no_finding(disk_front, file, mo
     settle = disk_front.kept.rows.settle
 
     async def gone_before(digest, judge):
-        execute(disk_front, "DELETE FROM blobs WHERE digest = ?", str(digest))
+        execute(disk_front, "DELETE FROM contents WHERE digest = ?", str(digest))
         return await settle(digest, judge)
 
     monkeypatch.setattr(disk_front.kept.rows, "settle", gone_before)
@@ -188,7 +191,7 @@ def test_names_are_listed_within_a_bound(front):
     ],
 )
 def test_a_look_tells_what_is_wrong(seen, kind):
-    suspicion = compare(ContentRow(DIGEST, len(LAYER), None), seen)
+    suspicion = compare(ContentRow(DIGEST, len(LAYER), ContentState.WHOLE), seen)
     assert (suspicion and suspicion.kind) == kind
 
 

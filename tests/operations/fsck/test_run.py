@@ -19,7 +19,7 @@ def test_an_empty_store_is_sound(front):
 
 def test_an_emptied_database_is_named_and_nothing_is_repaired_by_it(disk_front):
     push_image(disk_front, "a", "v1", b"layer")
-    for table in ("tags", "manifest_children", "manifests", "repository_blobs", "blobs", "repositories"):
+    for table in ("tags", "manifest_children", "manifests", "repository_blobs", "contents", "repositories"):
         execute(disk_front, f"DELETE FROM {table}")
     with disk_front.unchanged():
         (finding,) = check(disk_front, deep=True, repair=True)

@@ -11,10 +11,11 @@ from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.inspection import ContentRow, Defect, Uses
+from simple_registry.storage.life import ContentState
 from simple_registry.storage.memory.content_inspection import MemoryContentInspection
-from simple_registry.storage.records import Received
+from simple_registry.storage.records import ContentRecord, Place, Received
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
-from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, push, put_manifest, run, session_of, yes
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, push, put_manifest, run, session_of
 
 DATA = b"content"
 BLOB = blob_of(DATA)
@@ -87,7 +88,7 @@ def test_only_what_was_seen_is_set_aside(stores, files):
     seen = files.look(place)
     run(stores.content.put(BLOB.digest, DATA))
     assert files.set_aside(place, seen, "name") is None
-    assert run(stores.read(BLOB.digest)) == DATA
+    assert run(stores.read(BLOB)) == DATA
     assert files.set_aside(place, files.look(place), "name") == "quarantine/name.1"
     assert files.look(place) is None
     run(stores.content.put(BLOB.digest, DATA))
@@ -135,14 +136,16 @@ def test_rows_are_told_in_pages(stores, rows):
     same = [blob for blob in map(blob_of, map(str.encode, map(str, range(2000)))) if str(blob.digest)[7:9] == "ab"]
     assert len(same) > 2
     for blob in same:
-        run(stores.rows.blobs.add_blob(REPOSITORY, blob, present=yes))
+        run(stores.rows.blobs.add_blob(REPOSITORY, blob, removals=0))
     assert rows.totals() == (len(same), sum(blob.size for blob in same))
     assert rows.has_repositories()
     found, after = [], None
     while page := rows.page_contents("sha256:ab", after, 2):
         found += page
         after = page[-1].digest
-    assert found == [ContentRow(blob.digest, blob.size, None) for blob in sorted(same, key=lambda blob: blob.digest)]
+    assert found == [
+        ContentRow(blob.digest, blob.size, ContentState.WHOLE) for blob in sorted(same, key=lambda blob: blob.digest)
+    ]
     assert rows.page_contents("sha256:ac", None, 10) == []
     assert run(rows.check_database(thorough=True)) == []
 
@@ -153,7 +156,9 @@ def test_uses_are_the_repositories_and_all_tags_above(stores, rows):
         await push(stores, "s", DATA, OTHER)
         image = await put_manifest(stores, b"image", children=(BLOB.digest,))
         index = manifest_of(b"index", children=(image.digest,))
-        await stores.rows.manifests.put_manifest(REPOSITORY, index, tags=[Tag("v1"), Tag("v2")], parts=(), present=yes)
+        await stores.rows.manifests.put_manifest(
+            REPOSITORY, index, tags=[Tag("v1"), Tag("v2")], parts=(), place=Place(""), removals=0
+        )
         assert await rows.uses(BLOB.digest, 10) == Uses((REPOSITORY, OTHER), (f"{REPOSITORY}:v1", f"{REPOSITORY}:v2"))
         assert await rows.uses(BLOB.digest, 1) == Uses((REPOSITORY,), (f"{REPOSITORY}:v1",))
         assert await rows.uses(digest_of(b"absent"), 1) == Uses((), ())
@@ -193,11 +198,13 @@ def test_sessions_are_told_in_pages(stores, rows):
 def test_a_judge_sees_the_row_and_whether_it_is_held(stores, rows, clock):
     run(push(stores, "s", DATA))
     assert run(rows.settle(BLOB.digest, lambda row, held: (row, held))) == (
-        ContentRow(BLOB.digest, BLOB.size, None),
+        ContentRow(BLOB.digest, BLOB.size, ContentState.WHOLE),
         True,
     )
     run(stores.rows.blobs.remove_blob(REPOSITORY, BLOB.digest))
-    assert run(rows.settle(BLOB.digest, lambda row, held: (row.unheld_since, held))) == (clock.now(), False)
+    run(stores.rows.garbage.end_holdings(clock.now() + 1, 9))
+    condemned = (ContentState.CONDEMNED, False)
+    assert run(rows.settle(BLOB.digest, lambda row, held: (row.state, held))) == condemned
     assert run(rows.settle(digest_of(b"absent"), lambda row, held: (row, held))) == (None, False)
     assert run(rows.alone(lambda: "alone")) == "alone"
 
@@ -210,19 +217,18 @@ def test_what_a_judge_raises_passes_through(rows):
         run(rows.settle(BLOB.digest, judge))
 
 
-def test_adopted_content_is_unheld_from_now_on(stores, rows, clock):
+def test_adopted_content_that_nothing_holds_is_condemned(stores, rows):
     assert not run(rows.adopt(BLOB, present=lambda: False))
     assert rows.totals() == (0, 0)
-    assert run(rows.adopt(BLOB, present=yes))
-    assert rows.page_contents(BEGINNING, None, 2) == [ContentRow(BLOB.digest, BLOB.size, clock.now())]
-    clock.time += 10
-    assert run(stores.rows.garbage.page_unheld(clock.now(), 5)) == [BLOB.digest]
-    assert run(rows.forget(BLOB.digest, before=clock.now(), remove=lambda: None))
+    assert run(rows.adopt(BLOB, present=lambda: True))
+    assert rows.page_contents(BEGINNING, None, 2) == [ContentRow(BLOB.digest, BLOB.size, ContentState.CONDEMNED)]
+    assert run(stores.rows.garbage.page_condemned(5)) == [BLOB]
 
 
-def test_content_that_has_a_row_is_given_its_size_only(stores, rows):
+def test_adopted_content_that_is_held_gets_its_size_and_is_whole(stores, rows):
     run(push(stores, "s", DATA))
-    larger = type(BLOB)(BLOB.digest, 99)
-    assert run(rows.adopt(larger, present=yes))
-    assert run(stores.rows.blobs.find_blob(REPOSITORY, BLOB.digest)) == larger
-    assert rows.page_contents(BEGINNING, None, 2) == [ContentRow(BLOB.digest, 99, None)]
+    run(stores.rows.contents.mark_damaged(BLOB))
+    larger = ContentRecord(BLOB.digest, 99)
+    assert run(rows.adopt(larger, present=lambda: True))
+    assert run(stores.rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content == larger
+    assert rows.page_contents(BEGINNING, None, 2) == [ContentRow(BLOB.digest, 99, ContentState.WHOLE)]

@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
+from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
-from simple_registry.storage.records import Blob, DescribedPart, Part, TokenRow
+from simple_registry.storage.records import ContentRecord, DescribedPart, Part, Place, TokenRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
@@ -17,7 +18,7 @@ from storage.support import ManualClock, manifest_of
 REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])
 DATA = [b"0", b"1", b"2", b"3"]
 DIGESTS = st.sampled_from([digest_of(data) for data in DATA])
-BLOBS = st.sampled_from([Blob(digest_of(data), len(data)) for data in DATA])
+BLOBS = st.sampled_from([ContentRecord(digest_of(data), len(data)) for data in DATA])
 TAGS = st.sampled_from([Tag(tag) for tag in ("A", "a", "b")])
 MANIFESTS = st.builds(
     manifest_of,
@@ -28,7 +29,10 @@ MANIFESTS = st.builds(
 )
 PARTS = st.lists(
     st.builds(
-        DescribedPart, st.sampled_from(Part), st.builds(Blob, DIGESTS, st.sampled_from([1, 1, 1, 2])), st.booleans()
+        DescribedPart,
+        st.sampled_from(Part),
+        st.builds(ContentRecord, DIGESTS, st.sampled_from([1, 1, 1, 2])),
+        st.booleans(),
     ),
     max_size=2,
 )
@@ -45,43 +49,54 @@ TOKENS = st.builds(
     st.sampled_from(["alice", "bob"]),
     st.sampled_from([None, 1.0, 2.0]),
 )
-PRESENT = st.sampled_from([True, True, True, False])
+REMOVALS = st.sampled_from([0, 0, 1, None])
+EVENTS = st.sampled_from([HoldingEvent.NAMED, HoldingEvent.SEEN, HoldingEvent.RESTORED])
 
 STEPS = st.one_of(
-    st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, PRESENT),
-    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES, PRESENT),
+    st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, REMOVALS),
+    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES),
     st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS),
     st.tuples(
-        st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, PRESENT, PRECONDITIONS
+        st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, REMOVALS, PRECONDITIONS
     ),
     st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2)),
     st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS, PRECONDITIONS),
-    st.tuples(st.just("forget"), DIGESTS, st.integers(-2, 2)),
+    st.tuples(st.just("renew_blob"), REPOSITORIES, DIGESTS, EVENTS),
+    st.tuples(st.just("mark_damaged"), BLOBS),
+    st.tuples(st.just("end_holdings"), st.integers(-2, 2)),
+    st.tuples(st.just("forget")),
     st.tuples(st.just("add_token"), TOKENS),
     st.tuples(st.just("remove_token"), st.sampled_from("0123")),
     st.tuples(st.just("touch_token"), st.sampled_from("0123"), st.sampled_from([1.0, 2.0])),
     st.tuples(st.just("remove_expired_tokens"), st.sampled_from([1.5, 2.5])),
 )
 
-STORES = {"remove_blob": "blobs", **dict.fromkeys(("remove_token", "touch_token", "remove_expired_tokens"), "tokens")}
+STORES = {
+    **dict.fromkeys(("mount_blob", "remove_blob", "renew_blob"), "blobs"),
+    "mark_damaged": "contents",
+    **dict.fromkeys(("remove_token", "touch_token", "remove_expired_tokens"), "tokens"),
+}
+
+
+async def counted(store, removals):
+    """Return the number of removals, or an earlier one."""
+    return await store.contents.removals() - (removals or 0)
 
 
 async def take(store, step, clock):
     name, *arguments = step
     if name == "add_blob":
-        repository, blob, present = arguments
-        return await store.blobs.add_blob(repository, blob, present=lambda _known: present)
-    if name == "mount_blob":
-        repository, digest, source, present = arguments
-        return await store.blobs.mount_blob(repository, digest, source, present=lambda _blob: present)
+        repository, blob, removals = arguments
+        return await store.blobs.add_blob(repository, blob, removals=await counted(store, removals))
     if name == "put_manifest":
-        repository, manifest, tags, parts, present, precondition = arguments
+        repository, manifest, tags, parts, removals, precondition = arguments
         return await store.manifests.put_manifest(
             repository,
             manifest,
+            place=None if removals is None else Place(""),
+            removals=await counted(store, removals),
             tags=tags,
             parts=parts,
-            present=lambda _known: present,
             precondition=precondition,
         )
     if name == "remove_tag":
@@ -94,9 +109,10 @@ async def take(store, step, clock):
     if name == "add_token":
         (row,) = arguments
         return await store.tokens.find_token_by_id(row.token_id) is None and await store.tokens.add_token(row, limit=2)
+    if name == "end_holdings":
+        return await store.garbage.end_holdings(clock.time - arguments[0], 9)
     if name == "forget":
-        digest, age = arguments
-        return await store.garbage.forget(digest, before=clock.time - age, remove=lambda: None)
+        return await store.garbage.forget(await store.garbage.page_condemned(1))
     return await getattr(getattr(store, STORES[name]), name)(*arguments)
 
 
@@ -107,8 +123,9 @@ async def everything(store, clock):
     return {
         "repositories": list(await store.repositories.page_repositories(None, 9)),
         "exist": [await store.repositories.has_repository(name) for name in repositories],
-        "known": [await store.contents.known(digest) for digest in digests],
-        "unheld": list(await store.garbage.page_unheld(clock.time + 1, 99)),
+        "contents": [await store.contents.find_content(digest) for digest in digests],
+        "condemned": sorted(await store.garbage.page_condemned(99), key=lambda record: record.digest),
+        "dated": [await store.garbage.is_dated_after(clock.time - age) for age in range(1, 4)],
         "tokens": [list(await store.tokens.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
         "holders": [list(await store.blobs.page_holders(digest, None, 9)) for digest in digests],
         "tags": [list(await store.tags.page_tags(name, None, 9)) for name in repositories],

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import Precondition, PreconditionUnmet
 from simple_registry.storage.records import (
-    Blob,
     BlobAdded,
+    ContentRecord,
     ContentRemoved,
     DescribedPart,
     ManifestAbsent,
@@ -19,12 +18,13 @@ from simple_registry.storage.records import (
     ManifestStored,
     Part,
     PartsUnmet,
+    Place,
     TagAbsent,
     TagRemoved,
     TagsChanged,
     UnmetPart,
 )
-from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, session_of, yes
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, session_of
 
 BLOB = blob_of(b"blob")
 MANIFEST = manifest_of(b"manifest")
@@ -35,98 +35,91 @@ def rows(stores):
     return stores.rows
 
 
-def no(_known):
-    return False
-
-
 async def put(rows, manifest=MANIFEST, *tags, repository=REPOSITORY, parts=(), **how):
     return await rows.manifests.put_manifest(
-        repository, manifest, tags=[Tag(tag) for tag in tags], parts=parts, **({"present": yes} | how)
+        repository,
+        manifest,
+        tags=[Tag(tag) for tag in tags],
+        parts=parts,
+        **({"place": Place(""), "removals": 0} | how),
     )
 
 
 def part(part, held, *, size=None, required=True):
     """Return a part with the size that its content has, or another."""
-    return DescribedPart(part, Blob(held.digest, held.size if size is None else size), required)
+    return DescribedPart(part, ContentRecord(held.digest, held.size if size is None else size), required)
 
 
 def missing(*blobs):
-    return [UnmetPart(Blob(each.digest, each.size), None) for each in blobs]
+    return [UnmetPart(ContentRecord(each.digest, each.size), None) for each in blobs]
 
 
 # blobs
 
 
 def test_a_blob_belongs_to_the_repository_it_was_added_to_only(rows):
-    assert run(rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)) == BlobAdded()
-    assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) == BLOB
+    assert run(rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)) == BlobAdded()
+    assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content == BLOB
     assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) is None
     assert run(rows.manifests.find_manifest(REPOSITORY, BLOB.digest)) is None
     assert run(rows.repositories.has_repository(REPOSITORY))
     assert not run(rows.repositories.has_repository(OTHER))
-    assert run(rows.contents.known(BLOB.digest))
+    assert run(rows.contents.find_content(BLOB.digest)) == BLOB
 
 
 def test_adding_a_blob_again_is_fine(rows):
     async def scenario():
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes) == BlobAdded()
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes) == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0) == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0) == BlobAdded()
 
     run(scenario())
 
 
-def test_a_blob_whose_content_is_gone_changes_nothing(rows):
+def test_a_blob_whose_content_may_have_been_removed_changes_nothing(rows):
     async def scenario():
         await rows.sessions.add_session(session_of(), limit=9, share=9)
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=no, session="s") == ContentRemoved()
+        await rows.garbage.forget([])
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s") == ContentRemoved()
 
     run(scenario())
     assert not run(rows.repositories.has_repository(REPOSITORY))
-    assert not run(rows.contents.known(BLOB.digest))
+    assert run(rows.contents.find_content(BLOB.digest)) is None
     assert run(rows.sessions.find_session("s")) == session_of()
 
 
 def test_adding_a_blob_ends_its_session(rows):
     async def scenario():
         await rows.sessions.add_session(session_of(), limit=9, share=9)
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes, session="s") == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s") == BlobAdded()
 
     run(scenario())
     assert run(rows.sessions.find_session("s")) is None
 
 
-def test_what_present_raises_passes_through_and_changes_nothing(rows):
-    def broken(*_):
-        raise StorageFault("look at a file", "broken disk")
-
-    with pytest.raises(StorageFault):
-        run(rows.blobs.add_blob(REPOSITORY, BLOB, present=broken))
-    assert not run(rows.repositories.has_repository(REPOSITORY))
-
-
 def test_a_mount_takes_what_the_source_holds(rows):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) == BLOB
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) == BLOB
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) == BLOB
 
     run(scenario())
-    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) == BLOB
+    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)).content == BLOB
 
 
 def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
     async def scenario():
-        await rows.blobs.add_blob(RepositoryName("third"), BLOB, present=yes)
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda blob: blob == BLOB) is None
+        await rows.blobs.add_blob(RepositoryName("third"), BLOB, removals=0)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
 
     run(scenario())
     assert not run(rows.repositories.has_repository(OTHER))
 
 
-def test_a_mount_of_a_blob_whose_content_is_gone_changes_nothing(rows):
+def test_a_mount_of_a_damaged_blob_changes_nothing(rows):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, present=lambda _blob: False) is None
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        assert await rows.contents.mark_damaged(BLOB)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
 
     run(scenario())
     assert not run(rows.repositories.has_repository(OTHER))
@@ -134,14 +127,14 @@ def test_a_mount_of_a_blob_whose_content_is_gone_changes_nothing(rows):
 
 def test_a_removed_blob_is_gone_from_its_repository_only(rows):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.blobs.add_blob(OTHER, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(OTHER, BLOB, removals=0)
         assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
         assert not await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
 
     run(scenario())
     assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) is None
-    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) == BLOB
+    assert run(rows.blobs.find_blob(OTHER, BLOB.digest)).content == BLOB
 
 
 def test_holders_come_in_pages_by_name(rows):
@@ -149,7 +142,7 @@ def test_holders_come_in_pages_by_name(rows):
 
     async def scenario():
         for name in reversed(names):
-            await rows.blobs.add_blob(name, BLOB, present=yes)
+            await rows.blobs.add_blob(name, BLOB, removals=0)
 
     run(scenario())
     assert run(rows.blobs.page_holders(BLOB.digest, None, 2)) == names[:2]
@@ -171,7 +164,7 @@ def test_a_manifest_is_found_as_it_was_put(rows):
     assert run(rows.manifests.find_manifest(REPOSITORY, manifest.digest)) == manifest.stored
     assert run(rows.manifests.find_manifest(OTHER, manifest.digest)) is None
     assert run(rows.blobs.find_blob(REPOSITORY, manifest.digest)) is None
-    assert run(rows.contents.known(manifest.digest))
+    assert run(rows.contents.find_content(manifest.digest)) == manifest.stored.content
 
 
 def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
@@ -186,7 +179,7 @@ def test_putting_a_manifest_again_replaces_what_is_known_of_it(rows):
     assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) == changed.stored
 
 
-def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_content_is_known_as_unheld(rows, stores):
+def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_content_is_condemned(rows, stores):
     index = manifest_of(b"index")
     parts = [
         part(Part.BLOB, blob_of(b"1")),
@@ -196,14 +189,14 @@ def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_conte
     ]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
         await put(rows, MANIFEST)
         return await put(rows, index, "v1", parts=parts)
 
     assert run(scenario()) == PartsUnmet(missing(blob_of(b"1"), blob_of(b"2"), MANIFEST))
     assert run(rows.manifests.find_manifest(REPOSITORY, index.digest)) is None
     assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
-    assert run(rows.garbage.page_unheld(stores.clock.now() + 1, 9)) == [index.digest]
+    assert run(rows.garbage.page_condemned(9)) == [index.stored.content]
 
 
 def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
@@ -213,7 +206,7 @@ def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
 
     run(scenario())
     assert not run(rows.repositories.has_repository(OTHER))
-    assert run(rows.garbage.page_unheld(stores.clock.now() + 1, 9)) == []
+    assert run(rows.garbage.page_condemned(9)) == []
 
 
 def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):
@@ -226,13 +219,12 @@ def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):
         part(Part.BLOB, MANIFEST, required=False),
         part(Part.BLOB, BLOB),
     ]
-    unmet = [UnmetPart(each.blob, BLOB.size if each.blob.digest == BLOB.digest else 8) for each in parts[:4]]
+    unmet = [UnmetPart(each.content, BLOB.size if each.content.digest == BLOB.digest else 8) for each in parts[:4]]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
         await put(rows, MANIFEST)
-        assert await rows.manifests.unmet_parts(REPOSITORY, parts, present=yes) == unmet
-        assert await rows.manifests.unmet_parts(REPOSITORY, parts[3:4], present=lambda _blob: False) == []
+        assert (await rows.manifests.find_parts(REPOSITORY, parts)).unmet == unmet
         return await put(rows, manifest_of(b"index"), "v1", parts=parts)
 
     assert run(scenario()) == PartsUnmet(unmet)
@@ -245,30 +237,34 @@ def test_missing_parts_are_named_in_order_however_many_there_are(rows):
     parts[1200:1200] = [part(Part.BLOB, BLOB), part(Part.CHILD, MANIFEST), part(Part.BLOB, MANIFEST)]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
         await put(rows, MANIFEST)
         for wanted in (parts, parts[1190:1210]):
-            unmet = await rows.manifests.unmet_parts(REPOSITORY, wanted, present=yes)
+            unmet = (await rows.manifests.find_parts(REPOSITORY, wanted)).unmet
             held = wanted.index(part(Part.BLOB, BLOB))
-            assert unmet == missing(*(each.blob for each in wanted[:held] + wanted[held + 2 :]))
-            assert await put(rows, manifest_of(b"index"), parts=wanted) == PartsUnmet(unmet)
-        assert await rows.manifests.unmet_parts(OTHER, parts[1200:1202], present=yes) == missing(BLOB, MANIFEST)
+            assert unmet == missing(*(each.content for each in wanted[:held] + wanted[held + 2 :]))
+            index = manifest_of(b"index %d" % len(wanted))
+            assert await put(rows, index, parts=wanted) == PartsUnmet(unmet)
+        assert (await rows.manifests.find_parts(OTHER, parts[1200:1202])).unmet == missing(BLOB, MANIFEST)
 
     run(scenario())
 
 
 @pytest.mark.parametrize("others", [0, 100])
-def test_parts_without_their_content_are_missing(rows, others):
+def test_parts_whose_content_is_damaged_are_missing(rows, others):
     parts = [part(Part.BLOB, BLOB), part(Part.CHILD, MANIFEST)]
     more = [blob_of(b"%d" % number) for number in range(others)]
 
     async def scenario():
         for blob in (BLOB, *more):
-            await rows.blobs.add_blob(REPOSITORY, blob, present=yes)
+            await rows.blobs.add_blob(REPOSITORY, blob, removals=0)
         await put(rows, MANIFEST)
         wanted = parts + [part(Part.BLOB, blob) for blob in more]
-        assert await rows.manifests.unmet_parts(REPOSITORY, wanted, present=yes) == []
-        assert await rows.manifests.unmet_parts(REPOSITORY, wanted, present=lambda blob: blob != BLOB) == missing(BLOB)
+        assert (await rows.manifests.find_parts(REPOSITORY, wanted)).unmet == []
+        await rows.contents.mark_damaged(BLOB)
+        found = await rows.manifests.find_parts(REPOSITORY, wanted)
+        assert found.unmet == missing(BLOB)
+        assert {each.digest for each in found.held} == {each.content.digest for each in wanted[1:]}
 
     run(scenario())
 
@@ -277,7 +273,7 @@ def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
     parts = [part(Part.CHILD, BLOB), part(Part.CHILD, MANIFEST)]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
         await put(rows, MANIFEST)
         assert await put(rows, manifest_of(b"index"), parts=parts) == ManifestStored({})
         unmet = await put(rows, manifest_of(b"index"), parts=parts, repository=OTHER)
@@ -287,11 +283,13 @@ def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
     assert not run(rows.repositories.has_repository(OTHER))
 
 
-def test_a_manifest_whose_content_is_gone_changes_nothing(rows):
-    assert run(put(rows, MANIFEST, "v1", present=no)) == ContentRemoved()
+def test_a_manifest_whose_content_may_have_been_removed_changes_nothing(rows):
+    run(rows.garbage.forget([]))
+    assert run(put(rows, MANIFEST, "v1")) == ContentRemoved()
+    assert run(put(rows, MANIFEST, "v1", place=None)) == ContentRemoved()
     assert not run(rows.repositories.has_repository(REPOSITORY))
     assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
-    assert not run(rows.contents.known(MANIFEST.digest))
+    assert run(rows.contents.find_content(MANIFEST.digest)) is None
 
 
 # preconditions
@@ -370,15 +368,13 @@ def test_without_tags_a_precondition_is_asked_of_the_digest_in_this_repository(r
     run(scenario())
 
 
-def test_content_that_was_refused_counts_as_unheld_until_it_is_stored(rows, stores):
+def test_a_manifest_that_is_kept_already_needs_no_place(rows):
     async def scenario():
-        await put(rows, OLD, "v1")
-        await put(rows, NEW, "v1", precondition=Precondition(absent=True))
-        assert await rows.garbage.page_unheld(stores.clock.now() + 1, 9) == [NEW.digest]
-        await put(rows, NEW, "v1", precondition=ONE_OF_OLD)
+        await put(rows, MANIFEST)
+        await rows.garbage.forget([])
+        assert await put(rows, MANIFEST, "v1", place=None) == ManifestStored({Tag("v1"): None})
 
     run(scenario())
-    assert run(rows.garbage.page_unheld(stores.clock.now() + 1, 9)) == []
 
 
 # removal
@@ -516,7 +512,7 @@ def test_repositories_with_a_manifest_are_listed_in_ascii_order(rows):
     names = [RepositoryName(name) for name in ("a", "a-b", "a/b", "a/b/c", "b")]
 
     async def scenario():
-        await rows.blobs.add_blob(RepositoryName("a/only-blobs"), BLOB, present=yes)
+        await rows.blobs.add_blob(RepositoryName("a/only-blobs"), BLOB, removals=0)
         for name in reversed(names):
             await put(rows, MANIFEST, repository=name)
 
@@ -536,113 +532,6 @@ def test_a_repository_stays_when_its_last_manifest_goes(rows):
     assert run(rows.repositories.page_repositories(None, 9)) == []
 
 
-# garbage
-
-
-def test_content_is_unheld_from_the_moment_its_last_holder_goes(rows, clock):
-    start = clock.time
-
-    async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.blobs.add_blob(OTHER, BLOB, present=yes)
-        clock.time = start + 1
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        assert await rows.garbage.page_unheld(start + 99, 9) == []
-        clock.time = start + 2
-        await rows.blobs.remove_blob(OTHER, BLOB.digest)
-
-    run(scenario())
-    assert run(rows.garbage.page_unheld(start + 2, 9)) == []
-    assert run(rows.garbage.page_unheld(start + 2.5, 9)) == [BLOB.digest]
-    assert run(rows.contents.known(BLOB.digest))
-
-
-def test_content_held_as_manifest_and_as_blob_needs_both_to_go(rows, clock):
-    later = clock.time + 9
-
-    async def scenario():
-        await put(rows, MANIFEST)
-        await rows.blobs.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
-        await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
-        assert await rows.garbage.page_unheld(later, 9) == []
-        await rows.blobs.remove_blob(OTHER, MANIFEST.digest)
-        assert await rows.garbage.page_unheld(later, 9) == [MANIFEST.digest]
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("way", ["add", "put"])
-def test_content_that_finds_a_holder_again_is_not_collected(rows, clock, way):
-    later = clock.time + 9
-
-    async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
-        await rows.blobs.remove_blob(REPOSITORY, MANIFEST.digest)
-        if way == "add":
-            await rows.blobs.add_blob(OTHER, Blob(MANIFEST.digest, MANIFEST.size), present=yes)
-        else:
-            await put(rows, MANIFEST, repository=OTHER)
-        assert await rows.garbage.page_unheld(later, 9) == []
-        assert not await rows.garbage.forget(MANIFEST.digest, before=later, remove=pytest.fail)
-
-    run(scenario())
-    assert run(rows.contents.known(MANIFEST.digest))
-
-
-def test_unheld_content_comes_longest_unheld_first(rows, clock):
-    start = clock.time
-    blobs = [blob_of(str(number).encode()) for number in range(4)]
-
-    async def scenario():
-        for number, blob in enumerate(blobs):
-            await rows.blobs.add_blob(REPOSITORY, blob, present=yes)
-            clock.time = start - number
-            await rows.blobs.remove_blob(REPOSITORY, blob.digest)
-
-    run(scenario())
-    assert run(rows.garbage.page_unheld(start, 2)) == [blobs[3].digest, blobs[2].digest]
-
-
-def test_forgotten_content_is_removed_once_its_row_is_gone(rows, clock):
-    removed = []
-
-    async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        assert await rows.garbage.forget(BLOB.digest, before=clock.time + 1, remove=lambda: removed.append(True))
-        assert not await rows.garbage.forget(BLOB.digest, before=clock.time + 1, remove=pytest.fail)
-
-    run(scenario())
-    assert removed == [True]
-    assert not run(rows.contents.known(BLOB.digest))
-
-
-def test_content_unheld_too_short_or_unknown_is_not_forgotten(rows, clock):
-    async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        assert not await rows.garbage.forget(BLOB.digest, before=clock.time + 99, remove=pytest.fail)
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        assert not await rows.garbage.forget(BLOB.digest, before=clock.time, remove=pytest.fail)
-        assert not await rows.garbage.forget(digest_of(b"unknown"), before=clock.time + 99, remove=pytest.fail)
-
-    run(scenario())
-    assert run(rows.contents.known(BLOB.digest))
-
-
-def test_what_remove_raises_passes_through_and_the_row_is_gone(rows, clock):
-    def broken(*_):
-        raise StorageFault("remove a file", "broken disk")
-
-    async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, present=yes)
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        with pytest.raises(StorageFault):
-            await rows.garbage.forget(BLOB.digest, before=clock.time + 1, remove=broken)
-
-    run(scenario())
-    assert not run(rows.contents.known(BLOB.digest))
-
-
 # many at once
 
 
@@ -650,30 +539,11 @@ def test_many_repositories_may_take_one_blob_at_once(rows):
     names = sorted(RepositoryName(f"team/{number}") for number in range(60))
 
     async def scenario():
-        results = await asyncio.gather(*(rows.blobs.add_blob(name, BLOB, present=yes) for name in names))
+        results = await asyncio.gather(*(rows.blobs.add_blob(name, BLOB, removals=0) for name in names))
         assert results == [BlobAdded()] * len(names)
 
     run(scenario())
     assert run(rows.blobs.page_holders(BLOB.digest, None, 99)) == names
-
-
-def test_what_fails_leaves_its_neighbours_be(rows):
-    def broken(*_):
-        raise StorageFault("look at a file", "broken disk")
-
-    async def scenario():
-        return await asyncio.gather(
-            *(
-                rows.blobs.add_blob(REPOSITORY, blob_of(str(number).encode()), present=broken if number % 3 else yes)
-                for number in range(30)
-            ),
-            return_exceptions=True,
-        )
-
-    results = run(scenario())
-    for number, result in enumerate(results):
-        found = run(rows.blobs.find_blob(REPOSITORY, digest_of(str(number).encode())))
-        assert (result == BlobAdded()) == (number % 3 == 0) == (found is not None)
 
 
 def test_rows_can_be_read(rows):

@@ -18,6 +18,7 @@ CHANGING = (
     "fsync",
     "fsync_directory",
     "make_directory",
+    "link",
     "rename",
     "unlink",
 )

@@ -13,13 +13,14 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import ContentRecord
 from storage.filesystem.disks import FullDisk, RecordingDisk
-from storage.support import run
+from storage.support import blob_of, run
 
 DATA = b"manifest"
 DIGEST = digest_of(DATA)
-OTHER = digest_of(b"other")
+BLOB = ContentRecord(DIGEST, len(DATA))
+OTHER = blob_of(b"other")
 
 
 @pytest.fixture
@@ -52,29 +53,13 @@ def test_a_put_makes_bytes_durable_then_the_name(layout, threads):
     assert files(layout) == [DIGEST.encoded]
 
 
-def test_content_is_vouched_for_by_a_row_by_who_placed_it_or_by_making_it_durable(layout, threads):
-    disk = RecordingDisk()
-    store, blob = FilesystemContentStore(layout, disk, threads), Blob(DIGEST, len(DATA))
-    placed = run(store.put(DIGEST, DATA))
-    disk.taken()
-    assert store.vouch(blob, placed, False)
-    assert store.vouch(blob, None, True)
-    assert disk.taken() == []
-    run(FilesystemContentStore(layout, Disk(), threads).put(DIGEST, DATA))  # by a process of which we know nothing
-    assert store.vouch(blob, placed, False)
-    assert [step.split()[0] for step in disk.taken()] == ["fsync", "fsync_directory"]
-    store.remove(DIGEST)
-    assert not store.vouch(blob, placed, True)
-    assert not store.vouch(blob, placed, False)
-
-
 def test_content_is_a_read_only_file(layout, threads):
     store = FilesystemContentStore(layout, Disk(), threads)
     run(store.put(DIGEST, DATA))
-    first = run(store.open(DIGEST))
+    first = run(store.open(BLOB))
     assert first == LocalFile(layout.blob(DIGEST), len(DATA), first.version)
     run(store.put(DIGEST, DATA))
-    assert run(store.open(DIGEST)) != first
+    assert run(store.open(BLOB)) != first
     assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444
 
 
@@ -108,22 +93,22 @@ def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
 
 def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):
     os.makedirs(layout.blob(DIGEST))
-    assert run(FilesystemContentStore(layout, Disk(), threads).open(DIGEST)) is None
+    assert run(FilesystemContentStore(layout, Disk(), threads).open(BLOB)) is None
 
 
 @pytest.mark.parametrize("lost", ["root", "format", "blobs"])
 def test_a_data_directory_that_is_gone_is_a_fault_and_not_absence(layout, threads, lost):
     store = FilesystemContentStore(layout, Disk(), threads)
     run(store.put(DIGEST, DATA))
-    assert not store.present(Blob(OTHER, 1))
+    assert not run(store.has(OTHER))
     store.check()
     path = Path(getattr(layout, lost))
     aside = path.with_name(f"{path.name}.aside")
     path.rename(aside)
-    for ask in (store.check, lambda: store.present(Blob(OTHER, 1)), lambda: run(store.open(OTHER))):
+    for ask in (store.check, lambda: run(store.has(OTHER)), lambda: run(store.open(OTHER))):
         with pytest.raises(StorageFault, match="is gone"):
             ask()
     aside.rename(path)
     store.check()
-    assert store.present(Blob(DIGEST, len(DATA)))
+    assert run(store.has(BLOB))
     assert run(store.open(OTHER)) is None

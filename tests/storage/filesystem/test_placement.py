@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.filesystem.placement import Placement, require_size
-from simple_registry.storage.records import Blob
+from simple_registry.storage.filesystem.content_store import FilesystemContentStore
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.placement import Placement
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.records import ContentRecord
 from storage.filesystem.disks import RecordingDisk
-from storage.support import blob_of
+from storage.support import blob_of, run
 
 DATA = b"data"
 BLOB = blob_of(DATA)
@@ -22,12 +24,20 @@ def disk():
     return RecordingDisk()
 
 
-def name(layout, disk, placement, data=DATA, digest=BLOB.digest):
+def name(layout, disk, placement, data=DATA, digest=BLOB.digest, way="move"):
     path = layout.session("new")
     Path(path).write_bytes(data)
     fd = disk.open_read(path)
-    placement.give_name(fd, path, digest)
+    getattr(placement, way)(fd, path, digest)
     disk.close(fd)
+
+
+def present(layout, blob=BLOB):
+    threads = Threads(1)
+    try:
+        return run(FilesystemContentStore(layout, Disk(), threads).has(blob))
+    finally:
+        threads.close()
 
 
 def test_bytes_are_durable_before_the_name_and_the_name_before_we_return(layout, disk):
@@ -59,7 +69,7 @@ def test_a_directory_that_has_the_name_gives_way(layout, disk):
     path = Path(layout.blob(BLOB.digest))
     path.unlink()
     (path / "holiday").mkdir(parents=True)
-    assert not placement.present(BLOB)
+    assert not present(layout)
     name(layout, disk, placement)
     assert path.read_bytes() == DATA
     assert Path(f"{path}.displaced", "holiday").is_dir()
@@ -69,9 +79,9 @@ def test_content_that_nobody_may_read_is_not_present(layout, disk):
     placement = Placement(layout, disk)
     name(layout, disk, placement)
     Path(layout.blob(BLOB.digest)).chmod(0)
-    assert not placement.present(BLOB)
+    assert not present(layout)
     name(layout, disk, placement)
-    assert placement.present(BLOB)
+    assert present(layout)
 
 
 def test_what_has_the_name_is_replaced(layout, disk):
@@ -84,13 +94,13 @@ def test_what_has_the_name_is_replaced(layout, disk):
 
 def test_only_a_file_of_the_right_size_is_present(layout, disk):
     placement = Placement(layout, disk)
-    assert not placement.present(BLOB)
+    assert not present(layout)
     name(layout, disk, placement)
-    assert placement.present(BLOB)
-    assert not placement.present(Blob(BLOB.digest, 5))
+    assert present(layout)
+    assert not present(layout, ContentRecord(BLOB.digest, 5))
     other = digest_of(b"other")
     os.makedirs(layout.blob(other))
-    assert not placement.present(Blob(other, os.stat(layout.blob(other)).st_size))
+    assert not present(layout, ContentRecord(other, os.stat(layout.blob(other)).st_size))
 
 
 def test_confirming_makes_the_file_and_its_name_durable(layout, disk):
@@ -102,7 +112,35 @@ def test_confirming_makes_the_file_and_its_name_durable(layout, disk):
     assert disk.taken() == ["fsync <blob>", f"fsync_directory {BLOB.digest.encoded[:2]}"]
 
 
-def test_another_size_is_a_fault():
-    require_size(4, 4, "do it")
-    with pytest.raises(StorageFault, match="cannot do it: 3 bytes are there, not 4"):
-        require_size(3, 4, "do it")
+def test_a_link_is_durable_and_the_file_keeps_its_own_name(layout, disk):
+    placement = Placement(layout, disk)
+    directory = BLOB.digest.encoded[:2]
+    name(layout, disk, placement, way="link")
+    assert disk.taken()[-4:] == ["fsync new", "make_read_only new", "link new", f"fsync_directory {directory}"]
+    path, session = Path(layout.blob(BLOB.digest)), Path(layout.session("new"))
+    assert path.read_bytes() == session.read_bytes() == DATA
+    assert path.samefile(session)
+
+
+@pytest.mark.parametrize("before", ["other", "same"])
+def test_a_link_replaces_what_has_the_name(layout, disk, before):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement, b"damaged" if before == "other" else DATA, way="link")
+    session = Path(layout.session("new"))
+    if before == "other":
+        session.unlink()
+        session.write_bytes(DATA)
+    fd = disk.open_read(str(session))
+    placement.link(fd, str(session), BLOB.digest)
+    disk.close(fd)
+    path = Path(layout.blob(BLOB.digest))
+    assert path.read_bytes() == DATA
+    assert path.samefile(session)
+    assert os.listdir(layout.uploads) == ["new"]
+
+
+def test_without_links_the_file_is_moved(layout, disk, monkeypatch):
+    monkeypatch.setattr(Disk, "link", lambda *_: False)
+    name(layout, disk, Placement(layout, disk), way="link")
+    assert present(layout)
+    assert os.listdir(layout.uploads) == []

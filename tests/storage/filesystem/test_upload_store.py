@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.content import stream_of
-from simple_registry.faults import StorageFull, StorageReadOnly
+from simple_registry.faults import SessionBytesMissing, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
@@ -61,49 +61,63 @@ def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
         "fsync_directory sha256",
         "fsync s",
         "make_read_only s",
-        "rename s",
+        "link s",
         f"fsync_directory {directory}",
     ]
 
 
-def test_publishing_again_replaces_the_file_in_the_same_order(layout, threads):
+def test_publishing_in_the_place_of_another_file_leaves_no_third_name(layout, threads):
     disk = RecordingDisk()
     store = FilesystemUploadStore(layout, disk, threads)
 
     async def scenario():
-        await upload(store)
-        await publish(store)
-        await upload(store)
-        disk.taken()
-        await publish(store)
+        for session in ("t", "s"):
+            await upload(store, session=session)
+            disk.taken()
+            await store.publish(session, RECEIVED, BLOB.digest)
 
     run(scenario())
     assert disk.taken() == [
         "open_write s",
         "fsync s",
         "make_read_only s",
-        "rename s",
+        "link s",
+        "link s",
+        "rename <temporary>",
+        "unlink <temporary>",
         f"fsync_directory {BLOB.digest.encoded[:2]}",
     ]
-    assert os.listdir(layout.uploads) == []
+    assert sorted(os.listdir(layout.uploads)) == ["s", "t"]
+    assert Path(layout.blob(BLOB.digest)).samefile(layout.session("s"))
 
 
 def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
-    disk = RecordingDisk()
-
     async def scenario():
         await upload(FilesystemUploadStore(layout, Disk(), threads))
         with pytest.raises(StorageFull):
-            await publish(FilesystemUploadStore(layout, FullDisk("rename"), threads))
-        await publish(FilesystemUploadStore(layout, Disk(), threads))
-        await publish(FilesystemUploadStore(layout, disk, threads))
+            await publish(FilesystemUploadStore(layout, FullDisk("link"), threads))
+        for _attempt in range(2):
+            await publish(FilesystemUploadStore(layout, Disk(), threads))
 
     run(scenario())
-    assert disk.taken()[0] == "fsync <blob>"
     assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("failing", ["make_directory", "make_read_only", "fsync", "rename"])
+def test_a_session_that_was_published_is_extended_no_more(layout, threads, store):
+    """Its file is content, perhaps by the row of another push; further bytes would damage that."""
+
+    async def scenario():
+        await upload(store)
+        await publish(store)
+        with pytest.raises(SessionBytesMissing):
+            await upload(store, b" and more", RECEIVED)
+        assert await store.extend("s", RECEIVED, "sha256", stream_of()) == RECEIVED
+
+    run(scenario())
+    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("failing", ["make_directory", "make_read_only", "fsync", "link"])
 def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store, failing):
     async def scenario():
         await upload(store)

@@ -3,10 +3,10 @@
 from simple_registry.content import InMemory
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from storage.support import run
+from storage.support import blob_of, run
 
 
 def test_content_is_bytes():
     store = MemoryContentStore()
     run(store.put(digest_of(b"x"), b"x"))
-    assert run(store.open(digest_of(b"x"))) == InMemory(b"x")
+    assert run(store.open(blob_of(b"x"))) == InMemory(b"x")

@@ -10,29 +10,32 @@ from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from storage.support import run
 
 A, B = sorted(str(digest_of(data)) for data in (b"a", b"b"))
-BLOB = "INSERT INTO blobs (digest, size, unheld_since) VALUES ('{}', 1, {})"
-MANIFEST = "INSERT INTO manifests VALUES ('{}', '{}', 'type', NULL, NULL, '{{}}')"
+BLOB = "INSERT INTO contents (digest, size, state) VALUES ('{}', 1, '{}')"
+MANIFEST = """
+INSERT INTO manifests (repository, digest, media_type, artifact_type, subject, annotations)
+VALUES ('{}', '{}', 'type', NULL, NULL, '{{}}')
+"""
 
 PLANTED = {
     Defect.TAG_WITHOUT_MANIFEST: [f"INSERT INTO tags VALUES ('{name}', 't', '{A}')" for name in "xy"],
     Defect.TAG_MALFORMED: [f"INSERT INTO tags VALUES ('{name}', 't', 'sha256:')" for name in "xy"],
     Defect.PART_MISSING: [
         "INSERT INTO repositories VALUES ('x')",
-        BLOB.format(A, "NULL"),
+        BLOB.format(A, "whole"),
         MANIFEST.format("x", A),
         *(f"INSERT INTO manifest_children VALUES ('x', '{A}', {position}, '{B}')" for position in range(2)),
     ],
     Defect.BLOB_WITHOUT_CONTENT: [
         "INSERT INTO repositories VALUES ('x')",
-        *(f"INSERT INTO repository_blobs VALUES ('x', '{digest}')" for digest in (A, B)),
+        *(f"INSERT INTO repository_blobs (repository, digest) VALUES ('x', '{digest}')" for digest in (A, B)),
     ],
     Defect.MANIFEST_WITHOUT_CONTENT: [
         "INSERT INTO repositories VALUES ('x')",
         *(MANIFEST.format("x", digest) for digest in (A, B)),
     ],
     Defect.HOLDER_WITHOUT_REPOSITORY: [
-        BLOB.format(A, "NULL"),
-        f"INSERT INTO repository_blobs VALUES ('x', '{A}')",
+        BLOB.format(A, "whole"),
+        f"INSERT INTO repository_blobs (repository, digest) VALUES ('x', '{A}')",
         MANIFEST.format("y", A),
     ],
     Defect.PARTS_WITHOUT_MANIFEST: [
@@ -40,12 +43,12 @@ PLANTED = {
     ],
     Defect.HELD_AS_UNHELD: [
         "INSERT INTO repositories VALUES ('x')",
-        *(BLOB.format(digest, 1.0) for digest in (A, B)),
-        f"INSERT INTO repository_blobs VALUES ('x', '{A}')",
+        *(BLOB.format(digest, "condemned") for digest in (A, B)),
+        f"INSERT INTO repository_blobs (repository, digest) VALUES ('x', '{A}')",
         MANIFEST.format("x", B),
     ],
-    Defect.UNHELD_AS_HELD: [BLOB.format(digest, "NULL") for digest in (A, B)],
-    Defect.MALFORMED: [BLOB.format("sha256:x", 1.0), BLOB.format("sha1:x", 1.0)],
+    Defect.UNHELD_AS_HELD: [BLOB.format(digest, "whole") for digest in (A, B)],
+    Defect.MALFORMED: [BLOB.format("sha256:x", "condemned"), BLOB.format("sha1:x", "condemned")],
 }
 
 

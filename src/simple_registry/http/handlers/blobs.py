@@ -22,8 +22,11 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
 
     Where the store gives a URL for it, a GET of the whole is redirected there. A HEAD never is: its answer is here.
     """
-    digest = call.target.digest
-    content = await call.registry.blobs.open(call.target.repository, digest)
+    repository, digest, blobs = call.target.repository, call.target.digest, call.registry.blobs
+    if call.request.method == "HEAD":
+        content = await blobs.look(repository, digest, may_push=lambda: _may_push(call))
+    else:
+        content = await blobs.open(repository, digest)
     require_match(call.request, digest)
     headers = content_headers(digest, _ACCEPT_RANGES, immutable=True)
     if not_modified(call.request, digest):
@@ -43,6 +46,10 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
         partial = ("content-range", content_range(spans[0], content.size))
         return Response(206, [*whole, partial], Part(content, spans[0]))
     return _multipart(content, spans, headers)
+
+
+def _may_push(call: Call[DigestTarget]) -> bool:
+    return call.can("POST", Resource.BLOBS, scope_of(call.target.repository))
 
 
 async def delete_blob(call: Call[DigestTarget]) -> Response:

@@ -14,7 +14,7 @@ from simple_registry.http.urls import blob_url, upload_url
 from simple_registry.oci.digests import CANONICAL, parse_algorithm, parse_digest
 from simple_registry.oci.errors import BlobUploadUnknown, DigestInvalid, NameInvalid, SizeInvalid
 from simple_registry.oci.names import RepositoryName, parse_repository_name
-from simple_registry.operations.blobs import Blob
+from simple_registry.operations.blobs import ContentRecord
 from simple_registry.operations.uploads import Chunk, SessionRow
 
 
@@ -130,6 +130,8 @@ def _session(status: int, row: SessionRow) -> Response:
     )
 
 
-def _created(repository: RepositoryName, blob: Blob, name: EventName, source: RepositoryName | None = None) -> Response:
+def _created(
+    repository: RepositoryName, blob: ContentRecord, name: EventName, source: RepositoryName | None = None
+) -> Response:
     headers = [("location", blob_url(repository, blob.digest)), ("docker-content-digest", str(blob.digest))]
     return Response(201, headers, events=(Event(name, repository, digest=blob.digest, size=blob.size, source=source),))

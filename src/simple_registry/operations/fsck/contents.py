@@ -9,7 +9,6 @@ push replaces a file by good bytes at any moment; a file is damaged only when it
 """
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,8 @@ from simple_registry.oci.digests import ALGORITHMS, Digest
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.fsck.orphans import OrphanCheck
 from simple_registry.storage.inspection import ContentRow, ContentUnreadable, FileStore, Look, RowStore
-from simple_registry.storage.records import Blob
+from simple_registry.storage.life import ContentState
+from simple_registry.storage.records import ContentRecord
 
 PAGE = 1000
 """Rows read at once."""
@@ -104,13 +104,16 @@ class ContentCheck:
     async def _page(self, page: Sequence[ContentRow]) -> AsyncIterator[Finding]:
         for start in range(0, len(page), READ_AT_ONCE):
             batch = page[start : start + READ_AT_ONCE]
-            doubtful = batch if self._mode.deep else [row for row in batch if self._first_sight(row) is not None]
+            kept = [row for row in batch if row.state is not ContentState.CONDEMNED]  # the rest is the collector's
+            doubtful = kept if self._mode.deep else [row for row in kept if self._first_sight(row) is not None]
             for finding in await asyncio.gather(*map(self._check, doubtful)):
                 if finding is not None:
                     yield finding
             self._progress.contents_checked += len(batch)
 
     def _first_sight(self, row: ContentRow) -> Suspicion | None:
+        if row.state is ContentState.DAMAGED and self._mode.repair:
+            return Suspicion(Kind.FLIPPED, None)  # its bytes decide
         return compare(row, self._files.look(self._files.place(row.digest)))
 
     async def _check(self, row: ContentRow) -> Finding | None:
@@ -131,7 +134,7 @@ class ContentCheck:
         place = self._files.place(row.digest)
         look = self._files.look(place)
         suspicion = compare(row, look)
-        if look is None or not look.regular or not look.readable or not self._must_read(suspicion):
+        if look is None or not look.regular or not look.readable or not self._must_read(row, suspicion):
             return suspicion
         try:
             hashed = await self._files.digest(place, row.digest.algorithm, self._progress.read)
@@ -139,12 +142,14 @@ class ContentCheck:
             return Suspicion(Kind.UNREADABLE, look, reason=str(fault))
         if hashed is None:
             return compare(row, self._files.look(place))
+        if row.state is ContentState.DAMAGED and hashed.digest == row.digest:
+            return Suspicion(Kind.LONG, hashed.look, hashed.digest, sound=True)
         return compare(row, hashed.look, hashed.digest)
 
-    def _must_read(self, suspicion: Suspicion | None) -> bool:
+    def _must_read(self, row: ContentRow, suspicion: Suspicion | None) -> bool:
         """Tell whether bytes decide: always in a deep check, and before a file of a wrong size is moved."""
         wrong_size = suspicion is not None and suspicion.kind in (Kind.SHORT, Kind.LONG)
-        return self._mode.deep or (self._mode.repair and wrong_size)
+        return self._mode.deep or (self._mode.repair and (wrong_size or row.state is ContentState.DAMAGED))
 
     async def _settle(self, row: ContentRow, suspicion: Suspicion) -> _Settled | None:
         """Look again while nobody writes rows, and mend the file there; `None` when the row has gone.
@@ -153,7 +158,7 @@ class ContentCheck:
         """
 
         def judge(current: ContentRow | None, held: bool) -> _Settled | None:  # noqa: FBT001 (the protocol's form)
-            if current is None:
+            if current is None or current.state is ContentState.CONDEMNED:
                 return None
             if current.size != row.size or self._files.look(self._files.place(row.digest)) != suspicion.look:
                 raise _Changed(current)
@@ -207,13 +212,13 @@ class ContentCheck:
         moved = Repair.MOVED if settled.moved else Repair.NOTHING
         if settled.held:
             return moved, Remedy.PUSH
-        if not await self._rows.forget(row.digest, before=math.inf, remove=lambda: None):
-            return moved, Remedy.CHECK_AGAIN
-        return Repair.ROW_FORGOTTEN, Remedy.NOTHING
+        return moved, Remedy.CHECK_AGAIN
 
     async def _adopt(self, row: ContentRow, look: Look) -> bool:
         place = self._files.place(row.digest)
-        return await self._rows.adopt(Blob(row.digest, look.size), present=lambda: self._files.look(place) == look)
+        return await self._rows.adopt(
+            ContentRecord(row.digest, look.size), present=lambda: self._files.look(place) == look
+        )
 
 
 def _protects(suspicion: Suspicion) -> bool:

@@ -14,7 +14,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.storage.inspection import ContentRow, ContentUnreadable, FileStore, Look, RowStore
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import ContentRecord
 
 YOUNG = 60.0
 """Seconds that a push may take from the name of a file to its row."""
@@ -58,7 +58,7 @@ class OrphanCheck:
         orphan = await self._look(digest, place)
         if orphan is None:
             return None
-        blob = Blob(digest, orphan.look.size)
+        blob = ContentRecord(digest, orphan.look.size)
         adopting = self._mode.repair and orphan.whole is True and digest not in self._needed
         if adopting and not await asyncio.to_thread(self._files.confirm, blob):
             return None

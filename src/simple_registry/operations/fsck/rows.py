@@ -13,7 +13,7 @@ from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.manifests import Required, manifest_row
 from simple_registry.storage.inspection import ContentUnreadable, Defect, FileStore, RowDefect, RowStore
-from simple_registry.storage.records import Blob, ManifestRow
+from simple_registry.storage.records import ContentRecord, ManifestRow
 
 PAGE = 500
 LISTED = 20
@@ -102,7 +102,7 @@ class RowCheck:
             return False
         if hashed is None or hashed.digest != digest:
             return False
-        blob = Blob(digest, hashed.look.size)
+        blob = ContentRecord(digest, hashed.look.size)
         if not self._files.confirm(blob):
             return False
         return await self._rows.adopt(blob, present=lambda: self._files.look(place) == hashed.look)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 PRIVATE_FILE = 0o600
@@ -121,6 +122,19 @@ class Disk:
         """Give a file another name, in one step, replacing what had it."""
         with _faults("rename a file"):
             os.rename(source, target)
+
+    def link(self, source: str, target: str) -> bool:
+        """Give a file a second name. Returns whether it got it: not where something has it, or without links."""
+        with _faults("link a file"):
+            try:
+                os.link(source, target, follow_symlinks=False)
+            except FileExistsError:
+                return False
+            except OSError as error:
+                if error.errno in _NO_LINKS:
+                    return False
+                raise
+            return True
 
     def put_back(self, source: str, target: str) -> None:
         """Give a file another name, unless something has that by now: then it keeps the one it has."""

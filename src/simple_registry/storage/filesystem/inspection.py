@@ -18,7 +18,7 @@ from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.inspection import Hashed, Look
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import ContentRecord
 
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
 
@@ -108,9 +108,9 @@ class FilesystemInspection:
         finally:
             self._disk.close(fd)
 
-    def confirm(self, blob: Blob) -> bool:
+    def confirm(self, content: ContentRecord) -> bool:
         """Make content durable that has its name, and its name too. Returns whether it has."""
-        return self._placement.confirm(blob) is not None
+        return self._placement.confirm(content)
 
     def protect(self, place: str) -> None:
         """Give a file the mode of content."""

@@ -1,19 +1,26 @@
 """Giving a file its final name in the content tree, so that it survives a power cut.
 
-    fsync file ──► read-only ──► rename ──► fsync directory        and, before the first rename into a directory:
-                                                                   mkdir ──► fsync parent
+    fsync file ──► read-only ──► link or rename ──► fsync directory     and, before the first name in a directory:
+                                                                        mkdir ──► fsync parent
 
-The rename replaces what has the name in one step: nobody ever sees it missing, and a damaged file is healed.
+The name is given in one step, in the place of what has it: no reader ever misses it, and a damaged file is healed. A
+session's file gets a second name, so that its upload can begin again at the naming until its row is committed. The two
+names are one file: a session with such a file is never extended.
 """
 
 import os
 import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.records import Blob, Placed
+from simple_registry.storage.records import ContentRecord, Place
+
+PLACE = Place("")
+"""A digest leads to its file: there is one place for each."""
 
 _READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
@@ -27,41 +34,57 @@ class Placement:
         self._disk = disk
         self._durable_directories: set[str] = set()
 
-    def present(self, blob: Blob) -> bool:
-        """Tell whether a file of this size has the final name."""
-        return self.placed(blob) is not None
+    def move(self, fd: int, path: str, digest: Digest) -> None:
+        """Give the file at `path`, open as `fd`, the final name of `digest` in the place of its own, durably."""
+        with self._durable(fd, digest) as target:
+            self._make_way(target)
+            self._disk.rename(path, target)
 
-    def placed(self, blob: Blob) -> Placed | None:
-        """Return what has the final name, if it is a file of this size."""
-        found = self._disk.stat(self._layout.blob(blob.digest))
-        return _placed(found) if found is not None and is_content(found) and found.st_size == blob.size else None
+    def link(self, fd: int, path: str, digest: Digest) -> None:
+        """Give the file at `path`, open as `fd`, the final name of `digest` beside its own, durably.
 
-    def give_name(self, fd: int, path: str, digest: Digest) -> Placed:
-        """Move the file at `path`, open as `fd`, to the final name of `digest`, durably."""
+        Where the file system has no links, its own name goes.
+        """
+        with self._durable(fd, digest) as target:
+            if self._disk.link(path, target):
+                return
+            self._make_way(target)
+            second = self._layout.session(f"put-{uuid.uuid4()}")  # a crash leaves what counts as abandoned
+            if not self._disk.link(path, second):
+                self._disk.rename(path, target)
+                return
+            self._disk.rename(second, target)
+            self._disk.unlink(second)  # it stays where both were names of one file: then rename(2) does nothing
+
+    def confirm(self, content: ContentRecord) -> bool:
+        """Make content durable that has its final name. Returns whether a file of this size has it."""
+        path = self._layout.blob(content.digest)
+        found = self._disk.stat(path)
+        if found is None or not is_content(found) or found.st_size != content.size:
+            return False
+        fd = self._disk.open_read(path)
+        if fd is None:
+            return False
+        try:
+            self._disk.fsync(fd)
+        finally:
+            self._disk.close(fd)
+        self._disk.fsync_directory(self._directory(content.digest))
+        return True
+
+    @contextmanager
+    def _durable(self, fd: int, digest: Digest) -> Iterator[str]:
+        """Lend the final name of a file whose bytes are durable; what is done with it is durable after the block."""
         directory = self._directory(digest)
         self._disk.fsync(fd)
         self._disk.make_read_only(fd)  # after fsync, which would otherwise have to write the mode by itself
-        target = self._layout.blob(digest)
+        yield self._layout.blob(digest)
+        self._disk.fsync_directory(directory)
+
+    def _make_way(self, target: str) -> None:
         named = self._disk.stat(target)
         if named is not None and stat.S_ISDIR(named.st_mode):
             self._disk.rename(target, f"{target}.displaced")  # a file cannot take the place of a directory
-        self._disk.rename(path, target)
-        placed = _placed(self._disk.stat_open(fd))
-        self._disk.fsync_directory(directory)
-        return placed
-
-    def confirm(self, blob: Blob) -> Placed | None:
-        """Make content durable that already has its final name, and return what that is; `None` if it has not."""
-        fd = self._disk.open_read(self._layout.blob(blob.digest)) if self.present(blob) else None
-        if fd is None:
-            return None
-        try:
-            self._disk.fsync(fd)
-            placed = _placed(self._disk.stat_open(fd))
-        finally:
-            self._disk.close(fd)
-        self._disk.fsync_directory(self._directory(blob.digest))
-        return placed
 
     def _directory(self, digest: Digest) -> str:
         """Return the directory of a digest, which exists and is durable.
@@ -76,20 +99,6 @@ class Placement:
         return directory
 
 
-def _placed(found: os.stat_result) -> Placed:
-    """Return what tells a file from another of its name: numbers of inodes are given out again, with other times."""
-    return Placed((found.st_ino, found.st_ctime_ns))
-
-
 def is_content(found: os.stat_result) -> bool:
     """Tell whether what has a content's name can be content: a file that somebody may read."""
     return stat.S_ISREG(found.st_mode) and found.st_mode & _READABLE != 0
-
-
-def require_size(actual: int, expected: int, what: str) -> None:
-    """Refuse to go on with a file that does not have the size its owner believes.
-
-    Raises: StorageFault.
-    """
-    if actual != expected:
-        raise StorageFault(what, f"{actual} bytes are there, not {expected}")

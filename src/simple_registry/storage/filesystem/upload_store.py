@@ -12,11 +12,11 @@ from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashStates
 from simple_registry.storage.filesystem.layout import Layout, is_session
-from simple_registry.storage.filesystem.placement import Placement
+from simple_registry.storage.filesystem.placement import PLACE, Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import Extension, hash_file, write_batches
 from simple_registry.storage.protocols import Condition
-from simple_registry.storage.records import Blob, Placed, Received
+from simple_registry.storage.records import Place, Received
 
 MIN_ROOM = 1024 * 1024
 """Bytes below which no upload begins: clients that try again and again would use up the room that rows need."""
@@ -83,9 +83,10 @@ class FilesystemUploadStore:
             return digest_of(b"", algorithm)
         return await self._threads.run(self._digest, session, received, algorithm)
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
-        """Give the received bytes their final name, durably."""
-        return await self._threads.run(self._publish, session, received, digest)
+    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
+        """Give the received bytes their final name, durably; they keep that of the session, too."""
+        await self._threads.run(self._publish, session, received, digest)
+        return PLACE
 
     async def discard(self, session: str, received: Received) -> None:  # noqa: ARG002 (it is one file)
         """Remove the session's file. An absent one is fine."""
@@ -110,14 +111,10 @@ class FilesystemUploadStore:
         finally:
             self._disk.close(fd)
 
-    def _publish(self, session: str, received: Received, digest: Digest) -> Placed:
+    def _publish(self, session: str, received: Received, digest: Digest) -> None:
         path = self._layout.session(session)
         if received.size and self._disk.stat(path) is None:
-            # A first call came this far and was cut off, or its answer was lost.
-            confirmed = self._placement.confirm(Blob(digest, received.size))
-            if confirmed is None:
-                raise SessionBytesMissing("publish an upload session", f"{session} has no bytes here")
-            return confirmed
+            raise SessionBytesMissing("publish an upload session", f"{session} has no bytes here")
         fd = self._disk.open_write(path)
         try:
             size = self._disk.stat_open(fd).st_size
@@ -125,11 +122,10 @@ class FilesystemUploadStore:
                 raise SessionBytesMissing("publish an upload session", f"{session} has {size} bytes")
             if size > received.size:
                 self._disk.truncate(fd, received.size)
-            placed = self._placement.give_name(fd, path, digest)
+            self._placement.link(fd, path, digest)
         finally:
             self._disk.close(fd)
         self._states.drop(session)
-        return placed
 
     def _abandoned(self, before: float) -> list[str]:
         sessions = filter(is_session, self._disk.names(self._layout.uploads))

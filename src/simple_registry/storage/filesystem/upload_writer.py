@@ -121,6 +121,10 @@ class Extension:
     def _cut(self, fd: int) -> HashState:
         """Drop what follows the received bytes, and return their hash state, reading them when it is not at hand."""
         file, size = self._disk.stat_open(fd), self._received.size
+        if file.st_nlink > 1:
+            # A publish gave it the name of content, and the row of the blob could not be written. Whoever reads that
+            # content, by the row of another push, must not find further bytes in it.
+            raise SessionBytesMissing("extend an upload session", f"{self._session} was published")
         if file.st_size < size:
             raise SessionBytesMissing("extend an upload session", f"{self._session} has {file.st_size} of {size} bytes")
         state = self._states.find(self._session, self._algorithm, file)

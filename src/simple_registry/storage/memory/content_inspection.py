@@ -6,7 +6,7 @@ from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.inspection import Hashed, Look
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
-from simple_registry.storage.records import Blob
+from simple_registry.storage.records import ContentRecord
 
 _CONTENT, _UPLOAD = "blobs/", "uploads/"
 
@@ -82,9 +82,9 @@ class MemoryContentInspection:
         """Tell whether somebody writes to this session at the moment."""
         return session in self._uploads.busy
 
-    def confirm(self, blob: Blob) -> bool:
+    def confirm(self, content: ContentRecord) -> bool:
         """Tell whether content has its name."""
-        return self._content.present(blob)
+        return len(self._content.contents.get(content.digest, b"")) == content.size > 0
 
     def protect(self, place: str) -> None:
         """Do nothing: there are no modes."""

@@ -2,7 +2,7 @@
 
 from simple_registry.content import Content, InMemory
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.records import Blob, Placed
+from simple_registry.storage.records import ContentRecord, Place
 
 
 class MemoryContentStore:
@@ -12,28 +12,23 @@ class MemoryContentStore:
         """Begin empty."""
         self.contents: dict[Digest, bytes] = {}
 
-    def present(self, blob: Blob) -> bool:
-        """Tell whether content with this digest and this size is here."""
-        data = self.contents.get(blob.digest)
-        return data is not None and len(data) == blob.size
+    async def open(self, record: ContentRecord) -> Content | None:
+        """Return the content, or `None` when bytes of this size are not here."""
+        data = self.contents.get(record.digest)
+        return None if data is None or len(data) != record.size else InMemory(data)
 
-    async def open(self, digest: Digest) -> Content | None:
-        """Return the content, or `None` when it is not here."""
-        data = self.contents.get(digest)
-        return None if data is None else InMemory(data)
+    async def has(self, record: ContentRecord) -> bool:
+        """Return whether bytes of this size are here."""
+        return await self.open(record) is not None
 
-    def vouch(self, blob: Blob, _placed: Placed | None, _known: bool) -> bool:  # noqa: FBT001 (see the protocol)
-        """Tell whether the content is here; nothing here is more durable than that."""
-        return self.present(blob)
-
-    async def put(self, digest: Digest, data: bytes) -> Placed:
+    async def put(self, digest: Digest, data: bytes) -> Place:
         """Keep content, in the place of whatever is there."""
         self.contents[digest] = data
-        return Placed((id(data),))
+        return Place("")
 
-    def remove(self, digest: Digest) -> None:
-        """Remove content; called only by the callback of `GarbageRows.forget`. Absent content is fine."""
-        self.contents.pop(digest, None)
+    async def remove(self, record: ContentRecord) -> None:
+        """Remove content. Absent content is fine."""
+        self.contents.pop(record.digest, None)
 
     def check(self) -> None:
         """Do nothing: memory is always there."""

@@ -4,7 +4,8 @@ One process, one event loop: nothing here waits, so every method is a transactio
 is right for tests and trials and nothing larger.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -15,21 +16,34 @@ from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.memory.repository import MemoryRepository
+from simple_registry.storage.life import (
+    CONTENTS,
+    HOLDINGS,
+    ContentEvent,
+    ContentState,
+    HoldingEvent,
+    HoldingState,
+)
+from simple_registry.storage.memory.repository import MemoryRepository, happen
 from simple_registry.storage.memory.row_inspection import MemoryRowInspection
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
-    Blob,
     BlobAdded,
+    ContentRecord,
     ContentRemoved,
     DescribedPart,
+    FoundParts,
+    Holding,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
     ManifestStored,
+    Part,
     PartsUnmet,
+    Place,
     SessionRow,
+    StoredBlob,
     StoredManifest,
     TagAbsent,
     TagRemoved,
@@ -48,8 +62,9 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         super().__init__()
         self._clock = clock
         self._repositories: dict[RepositoryName, MemoryRepository] = {}
-        self._sizes: dict[Digest, int] = {}
-        self._unheld: dict[Digest, float] = {}
+        self._contents: dict[Digest, tuple[ContentRecord, ContentState]] = {}
+        self._removals = 0
+        self._collecting = asyncio.Lock()
         self._sessions: dict[str, SessionRow] = {}
         self._held: set[str] = set()
 
@@ -72,107 +87,120 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     # blobs
 
-    async def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
-        """Return the blob if this repository holds it as a blob."""
-        return Blob(digest, self._sizes[digest]) if digest in self._at(repository).blobs else None
-
-    async def known(self, digest: Digest) -> bool:
-        """Return whether any row, of any repository or none, vouches for content of this digest."""
-        return digest in self._sizes
+    async def find_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
+        """Return the blob if this repository holds it, not deleted, and its content is whole."""
+        holding, content = self._at(repository).blob(digest), self._whole(digest)
+        return None if holding is None or content is None else StoredBlob(content, holding)
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold this blob, in order of name, beginning after `after`."""
-        return _page((name for name, held in self._repositories.items() if digest in held.blobs), after, limit)
+        return _page((name for name, at in self._repositories.items() if at.blob(digest)), after, limit)
 
     async def add_blob(
-        self, repository: RepositoryName, blob: Blob, *, present: Callable[[bool], bool], session: str | None = None
+        self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
     ) -> BlobAdded | ContentRemoved:
-        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine."""
-        if not present(blob.digest in self._sizes):
-            return ContentRemoved()
-        self._hold(repository, blob).blobs.add(blob.digest)
+        """Make the repository hold (and exist with) a blob whose bytes were placed, and remove the session's row."""
+        removed = self._require(content.digest, content.place, removals)
+        if removed is not None:
+            return removed
+        surplus = self._place(content)
+        self._name(repository, content.digest)
         if session is not None:
             self._sessions.pop(session, None)
-        return BlobAdded()
+        return BlobAdded(surplus)
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
-    ) -> Blob | None:
-        """Make the repository hold a blob that `source` holds in the same moment.
-
-        Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
-        that the content is gone.
-        """
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName
+    ) -> ContentRecord | None:
+        """Make the repository hold a blob that `source` holds at the same moment."""
         blob = await self.find_blob(source, digest)
-        if blob is None or not present(blob):
+        if blob is None:
             return None
-        self._hold(repository, blob).blobs.add(digest)
-        return blob
+        self._name(repository, digest)
+        return blob.content
+
+    async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
+        """Let an event happen to a holding that exists. Returns whether it changed anything."""
+        at = self._at(repository)
+        if digest not in at.blobs or not at.happen(event, digest, self._clock.now()):
+            return False
+        if at.needs(digest):
+            at.happen(HoldingEvent.KEPT, digest, self._clock.now())
+        return True
 
     async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Make the repository hold the blob no more. Returns whether it did. The content stays."""
-        held = self._at(repository).blobs
-        if digest not in held:
-            return False
-        held.remove(digest)
-        self._release(digest)
-        return True
+        """Delete the blob from the repository. Returns whether it held it."""
+        return self._at(repository).happen(HoldingEvent.DELETED, digest, self._clock.now())
 
     # manifests
 
     async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
-        """Return the manifest if this repository holds it."""
-        row = self._at(repository).manifests.get(digest)
-        return None if row is None else row.stored
+        """Return the manifest if this repository holds it, not deleted, and its content is whole."""
+        row, content = self._at(repository).manifest(digest), self._whole(digest)
+        return None if row is None or content is None else replace(row.stored, size=content.size, place=content.place)
 
-    async def unmet_parts(
-        self, repository: RepositoryName, parts: Sequence[DescribedPart], *, present: Callable[[Blob], bool]
-    ) -> Sequence[UnmetPart]:
-        """Return the parts that are not in the repository as described, in order; see the protocol for `present`."""
-        return self._unmet(repository, parts, present)
+    async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
+        """Return which parts the repository holds, and which are not in it as described."""
+        at = self._at(repository)
+        held: list[ContentRecord] = []
+        unmet: list[UnmetPart] = []
+        for each in parts:
+            digest = each.content.digest
+            content = self._whole(digest)
+            if content is not None and at.has_part(Part.CHILD, digest):
+                held.append(content)
+            if content is None or not at.has_part(each.part, digest):
+                if each.required:
+                    unmet.append(UnmetPart(each.content, None))
+            elif content.size != each.content.size:
+                unmet.append(UnmetPart(each.content, content.size))
+        return FoundParts(held, unmet)
 
     async def put_manifest(
         self,
         repository: RepositoryName,
         manifest: ManifestRow,
         *,
+        place: Place | None,
+        removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
-        present: Callable[[bool], bool],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
-        known = manifest.digest in self._sizes
-        if not present(known):
-            return ContentRemoved()
+        digest = manifest.digest
+        removed = self._require(digest, place, removals)
+        if removed is not None:
+            return removed
         at = self._at(repository)
         before = {tag: at.tags.get(tag) for tag in tags}
-        digest = manifest.digest
-        named = before.items() or [(digest, digest if digest in at.manifests else None)]
-        refusal = precondition.unmet(named) or self._parts_unmet(repository, parts)
+        named = before.items() or [(digest, digest if at.manifest(digest) else None)]
+        unmet = (await self.find_parts(repository, parts)).unmet
+        refusal = precondition.unmet(named) or (PartsUnmet(unmet) if unmet else None)
+        content = None if place is None else ContentRecord(digest, manifest.size, place)
         if refusal is not None:
-            if not known:
-                self._sizes[manifest.digest] = manifest.size
-                self._unheld[manifest.digest] = self._clock.now()
+            if content is not None:
+                self._refuse(content)
             return refusal
-        held = self._hold(repository, Blob(manifest.digest, manifest.size))
-        held.manifests[manifest.digest] = manifest
-        held.tags.update(dict.fromkeys(tags, manifest.digest))
-        return ManifestStored(before)
+        surplus = None if content is None else self._place(content)
+        self._keep_manifest(repository, manifest)
+        self._at(repository).tags.update(dict.fromkeys(tags, digest))
+        return ManifestStored(before, surplus)
 
     async def remove_manifest(
         self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
     ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
-        """Remove the manifest from the repository, and `tags`, which must be all that point at it at that moment."""
-        held = self._at(repository)
-        if digest not in held.manifests:
+        """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then."""
+        at = self._at(repository)
+        row = at.manifest(digest)
+        if row is None:
             return ManifestAbsent()
         if set(await self.tags_of(repository, digest)) != set(tags):
             return TagsChanged()
-        del held.manifests[digest]
+        deleted = happen(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
+        at.manifests[digest] = (row, deleted or _NEEDED)
         for tag in set(tags):
-            del held.tags[tag]
-        self._release(digest)
+            del at.tags[tag]
         return ManifestRemoved()
 
     async def page_referrers(
@@ -185,16 +213,13 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         size: int,
     ) -> tuple[Sequence[ReferrerDescriptor], bool]:
         """Return manifests of the repository with this subject, in order of digest, beginning after `after`."""
-        found = sorted(
-            (
-                row
-                for row in self._at(repository).manifests.values()
-                if row.subject == subject
-                and artifact_type in (None, row.artifact_type)
-                and (after is None or str(row.digest) > str(after))
-            ),
-            key=lambda row: str(row.digest),
-        )
+        found = [
+            row
+            for row in self._at(repository).listed
+            if row.subject == subject
+            and artifact_type in (None, row.artifact_type)
+            and (after is None or str(row.digest) > str(after))
+        ]
         page: list[ReferrerDescriptor] = []
         for row in found:
             size -= len(row.annotations)
@@ -237,7 +262,7 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
-        return _page((name for name, held in self._repositories.items() if held.manifests), after, limit)
+        return _page((name for name, at in self._repositories.items() if at.listed), after, limit)
 
     # sessions
 
@@ -300,31 +325,79 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
 
     # garbage
 
+    @asynccontextmanager
+    async def collecting(self) -> AsyncIterator[None]:
+        """Hold the right to remove content for the block, as the only one; waits for it."""
+        async with self._collecting:
+            yield
+
     async def is_dated_after(self, future: float) -> bool:
-        """Tell whether content counts as unheld, or a session as touched, since later than this time."""
-        times = [*self._unheld.values(), *(row.touched for row in self._sessions.values())]
+        """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
+        holdings = [holding for at in self._repositories.values() for holding in _dated(at)]
+        times = [*(holding.since for holding in holdings), *(row.touched for row in self._sessions.values())]
         return any(time > future for time in times)
 
     async def bring_back(self, future: float, *, to: float) -> None:
         """Date what `is_dated_after` finds `to` this time."""
-        self._unheld = {digest: to if time > future else time for digest, time in self._unheld.items()}
+        for at in self._repositories.values():
+            for digest, holding in at.blobs.items():
+                at.blobs[digest] = _brought_back(holding, future, to)
+            for digest, (manifest, holding) in at.manifests.items():
+                at.manifests[digest] = (manifest, _brought_back(holding, future, to))
         for session, row in self._sessions.items():
             if row.touched > future:
                 self._sessions[session] = replace(row, touched=to)
 
-    async def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
-        """Return content that no repository has held, as blob or manifest, since before this time."""
-        unheld = sorted((since, str(digest), digest) for digest, since in self._unheld.items() if since < before)
-        return [digest for _, _, digest in unheld[:limit]]
+    async def end_holdings(self, before: float, limit: int) -> None:
+        """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
+        blobs = [
+            (holding.since, name, digest)
+            for name, at in self._repositories.items()
+            for digest, holding in at.blobs.items()
+            if _is_over(holding, before)
+        ]
+        manifests = [
+            (holding.since, name, digest)
+            for name, at in self._repositories.items()
+            for digest, (_, holding) in at.manifests.items()
+            if _is_over(holding, before)
+        ]
+        for _since, name, digest in sorted(blobs)[:limit]:
+            self._repositories[name].happen(HoldingEvent.EXPIRED, digest, before)
+        for _since, name, digest in sorted(manifests)[: max(0, limit - len(blobs))]:
+            self._end_manifest(self._repositories[name], digest)
+        for _since, _name, digest in (*blobs, *manifests):
+            if not any(at.holds(digest) for at in self._repositories.values()) and digest in self._contents:
+                self._let_content(ContentEvent.UNHELD, self._contents[digest][0])
 
-    async def forget(self, digest: Digest, *, before: float, remove: Callable[[], None]) -> bool:
-        """Remove the row of content still unheld since before this time; then call `remove`."""
-        since = self._unheld.get(digest)
-        if since is None or since >= before:
-            return False
-        del self._unheld[digest], self._sizes[digest]
-        remove()
-        return True
+    async def page_condemned(self, limit: int) -> Sequence[ContentRecord]:
+        """Return some of the condemned content."""
+        return [record for record, state in self._contents.values() if state is ContentState.CONDEMNED][:limit]
+
+    async def find_condemned(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is condemned."""
+        record, state = self._contents.get(digest, (None, ContentState.ABSENT))
+        return record if state is ContentState.CONDEMNED else None
+
+    async def forget(self, records: Sequence[ContentRecord]) -> None:
+        """Remove the rows of condemned content whose bytes were removed; the number of removals grows with that."""
+        for record in records:
+            self._let_content(ContentEvent.REMOVED, record)
+        self._removals += 1
+
+    # contents
+
+    async def find_content(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is whole, held by whatever repository."""
+        return self._whole(digest)
+
+    async def removals(self) -> int:
+        """Return how often content was removed."""
+        return self._removals
+
+    async def mark_damaged(self, record: ContentRecord) -> bool:
+        """Note that the bytes of content are not at its place. Returns whether it was whole, there, until now."""
+        return self._whole(record.digest) == record and self._let_content(ContentEvent.FOUND_DAMAGED, record)
 
     def check(self) -> None:
         """Do nothing: memory can be read."""
@@ -340,36 +413,82 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
         """Return what the repository holds, which is nothing when it does not exist."""
         return self._repositories.get(repository) or MemoryRepository()
 
-    def _parts_unmet(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> PartsUnmet | None:
-        unmet = self._unmet(repository, parts, present=lambda _blob: True)
-        return PartsUnmet(unmet) if unmet else None
+    def _whole(self, digest: Digest) -> ContentRecord | None:
+        record, state = self._contents.get(digest, (None, ContentState.ABSENT))
+        return record if state is ContentState.WHOLE else None
 
-    def _unmet(
-        self, repository: RepositoryName, parts: Sequence[DescribedPart], present: Callable[[Blob], bool]
-    ) -> Sequence[UnmetPart]:
-        held = self._at(repository)
-        unmet: list[UnmetPart] = []
-        for each in parts:
-            digest = each.blob.digest
-            size = self._sizes[digest] if held.has_part(each.part, digest) else None
-            if size is None or not present(Blob(digest, size)):
-                if each.required:
-                    unmet.append(UnmetPart(each.blob, None))
-            elif size != each.blob.size:
-                unmet.append(UnmetPart(each.blob, size))
-        return unmet
+    def _let_content(self, event: ContentEvent, content: ContentRecord) -> bool:
+        """Let an event happen to content. Returns whether its state knows it."""
+        _record, state = self._contents.get(content.digest, (content, ContentState.ABSENT))
+        after = CONTENTS[state].get(event)
+        if after is ContentState.ABSENT:
+            del self._contents[content.digest]
+        elif after is not None:
+            self._contents[content.digest] = (content, after)
+        return after is not None
 
-    def _hold(self, repository: RepositoryName, blob: Blob) -> MemoryRepository:
-        """Note that the repository exists and the content is held; the caller adds the holder."""
-        self._sizes[blob.digest] = blob.size
-        self._unheld.pop(blob.digest, None)
-        return self._repositories.setdefault(repository, MemoryRepository())
+    def _require(self, digest: Digest, place: Place | None, removals: int) -> ContentRemoved | None:
+        """Return ContentRemoved unless a row may vouch for content: bytes were placed, or it is whole."""
+        _record, state = self._contents.get(digest, (None, ContentState.ABSENT))
+        if place is None:
+            return None if state is ContentState.WHOLE else ContentRemoved()
+        removed = state is ContentState.ABSENT and removals != self._removals
+        return ContentRemoved() if removed or ContentEvent.PLACED not in CONTENTS[state] else None
 
-    def _release(self, digest: Digest) -> None:
-        """Note that the content is unheld from now on, if it is."""
-        held = any(digest in at.blobs or digest in at.manifests for at in self._repositories.values())
-        if not held:
-            self._unheld[digest] = self._clock.now()
+    def _place(self, content: ContentRecord) -> ContentRecord | None:
+        """Write the row of content that was placed. Returns a place that it does not need."""
+        known = self._contents.get(content.digest, (content, None))[0]
+        if self._whole(content.digest) and known.place != content.place:
+            return content
+        self._let_content(ContentEvent.PLACED, content)
+        return known if known.place != content.place else None
+
+    def _refuse(self, content: ContentRecord) -> None:
+        self._let_content(ContentEvent.REFUSED, content)
+
+    def _name(self, repository: RepositoryName, digest: Digest) -> None:
+        """Let a push or a mount name a blob, which the repository then holds, and exists."""
+        at = self._repositories.setdefault(repository, MemoryRepository())
+        at.happen(HoldingEvent.NAMED, digest, self._clock.now())
+        if at.needs(digest):
+            at.happen(HoldingEvent.KEPT, digest, self._clock.now())
+
+    def _keep_manifest(self, repository: RepositoryName, manifest: ManifestRow) -> None:
+        """Make the repository hold a manifest whose content has a row, and need its parts."""
+        at = self._repositories.setdefault(repository, MemoryRepository())
+        at.manifests[manifest.digest] = (manifest, _NEEDED)
+        for child in manifest.children:
+            at.happen(HoldingEvent.KEPT, child, self._clock.now())
+
+    def _end_manifest(self, at: MemoryRepository, digest: Digest) -> None:
+        """End the holding of a manifest; parts that no other one needs are unneeded from now on."""
+        row, _holding = at.manifests.pop(digest)
+        for child in row.children:
+            if not at.needs(child):
+                at.happen(HoldingEvent.RELEASED, child, self._clock.now())
+
+
+_NEEDED = Holding(HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent.KEPT])
+"""How a manifest is held: it is kept by itself."""
+
+
+def _holdings(at: MemoryRepository) -> Iterator[tuple[Digest, Holding]]:
+    yield from at.blobs.items()
+    yield from ((digest, holding) for digest, (_, holding) in at.manifests.items())
+
+
+def _dated(at: MemoryRepository) -> Iterator[Holding]:
+    """Yield the holdings for which it matters since when."""
+    yield from (holding for _, holding in _holdings(at) if holding.state is not HoldingState.NEEDED)
+
+
+def _is_over(holding: Holding, before: float) -> bool:
+    return holding.state is HoldingState.DELETED and holding.since < before
+
+
+def _brought_back(holding: Holding, future: float, to: float) -> Holding:
+    later = holding.state is not HoldingState.NEEDED and holding.since > future
+    return replace(holding, since=to) if later else holding
 
 
 def _page(names: Iterable[_Name], after: str | None, limit: int) -> list[_Name]:

@@ -1,20 +1,68 @@
-"""A repository in memory."""
+"""What one repository holds, in memory, and what happens to a holding."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Tag
-from simple_registry.storage.records import ManifestRow, Part
+from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
+from simple_registry.storage.records import Holding, ManifestRow, Part
 
 
 @dataclass(slots=True)
 class MemoryRepository:
-    """What one repository holds."""
+    """What one repository holds, deleted or not."""
 
-    blobs: set[Digest] = field(default_factory=set)
-    manifests: dict[Digest, ManifestRow] = field(default_factory=dict)
+    blobs: dict[Digest, Holding] = field(default_factory=dict)
+    manifests: dict[Digest, tuple[ManifestRow, Holding]] = field(default_factory=dict)
     tags: dict[Tag, Digest] = field(default_factory=dict)
+
+    def holds(self, digest: Digest) -> bool:
+        """Return whether anything holds this content, deleted or not."""
+        return digest in self.blobs or digest in self.manifests
+
+    def blob(self, digest: Digest) -> Holding | None:
+        """Return how a blob is held that is not deleted."""
+        return _unless_deleted(self.blobs.get(digest))
+
+    def manifest(self, digest: Digest) -> ManifestRow | None:
+        """Return a manifest that is not deleted."""
+        row, holding = self.manifests.get(digest, (None, None))
+        return None if _unless_deleted(holding) is None else row
+
+    @property
+    def listed(self) -> list[ManifestRow]:
+        """The manifests that are not deleted, in order of digest."""
+        rows = [row for row, holding in self.manifests.values() if _unless_deleted(holding)]
+        return sorted(rows, key=lambda row: str(row.digest))
 
     def has_part(self, part: Part, digest: Digest) -> bool:
         """Return whether a manifest's part is here."""
-        return digest in self.blobs or (part is Part.CHILD and digest in self.manifests)
+        return self.blob(digest) is not None or (part is Part.CHILD and self.manifest(digest) is not None)
+
+    def needs(self, digest: Digest) -> bool:
+        """Return whether a manifest, deleted or not, refers to this content."""
+        return any(digest in row.children for row, _ in self.manifests.values())
+
+    def happen(self, event: HoldingEvent, digest: Digest, now: float) -> bool:
+        """Let an event happen to a blob. Returns whether that changed anything."""
+        before = self.blobs.get(digest)
+        after = happen(before, event, now)
+        if after is None:
+            self.blobs.pop(digest, None)
+        else:
+            self.blobs[digest] = after
+        return before != after
+
+
+def happen(holding: Holding | None, event: HoldingEvent, now: float) -> Holding | None:
+    """Return a holding (`None`: absent) after an event."""
+    after = HOLDINGS[HoldingState.ABSENT if holding is None else holding.state].get(event)
+    if after is None:
+        return holding
+    if event is HoldingEvent.SEEN and holding is not None:
+        return replace(holding, extended=True)
+    return None if after is HoldingState.ABSENT else Holding(after, now)
+
+
+def _unless_deleted(holding: Holding | None) -> Holding | None:
+    return None if holding is None or holding.state is HoldingState.DELETED else holding

@@ -8,7 +8,7 @@ from simple_registry.faults import SessionBytesMissing
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.protocols import Condition
-from simple_registry.storage.records import Placed, Received
+from simple_registry.storage.records import Place, Received
 
 
 class MemoryUploadStore:
@@ -59,13 +59,9 @@ class MemoryUploadStore:
         """Return the digest of the received bytes in `algorithm`."""
         return digest_of(self._bytes_of(session, received), algorithm)
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
-        """Move the received bytes to the content store."""
-        if session not in self.sessions and len(self._content.contents.get(digest, b"")) == received.size > 0:
-            return Placed(())
-        placed = await self._content.put(digest, self._bytes_of(session, received))
-        await self.discard(session, received)
-        return placed
+    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
+        """Put the received bytes into the content store."""
+        return await self._content.put(digest, self._bytes_of(session, received))
 
     async def discard(self, session: str, received: Received) -> None:  # noqa: ARG002 (all goes)
         """Remove what the session has here. An absent session is fine."""

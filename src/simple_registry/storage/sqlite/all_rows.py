@@ -29,7 +29,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         sessions=SqliteSessionRows(database),
         tokens=SqliteTokenRows(database),
         contents=SqliteContentRows(database),
-        garbage=SqliteGarbageRows(database),
+        garbage=SqliteGarbageRows(database, clock),
         check=check,
         close=database.close,
     )

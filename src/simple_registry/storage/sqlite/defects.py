@@ -29,12 +29,12 @@ def well_formed(column: str) -> str:
 
 
 WELL_FORMED = well_formed("digest")
-"""The condition that a row of `blobs` has a digest."""
+"""The condition that a row of `contents` has a digest."""
 
 _MALFORMED = " UNION ALL ".join(
     f"SELECT '{table}' AS place, {column} AS text FROM {table} WHERE {column} IS NOT NULL AND NOT {well_formed(column)}"
     for table, column in (
-        ("blobs", "digest"),
+        ("contents", "digest"),
         ("manifest_children", "child"),
         ("manifests", "digest"),
         ("manifests", "subject"),
@@ -44,8 +44,8 @@ _MALFORMED = " UNION ALL ".join(
 )
 
 _NO_HOLDER = """
-NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = blobs.digest)
-AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = blobs.digest)
+NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = contents.digest)
+AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = contents.digest)
 """
 
 # All of them name words of ours only.
@@ -74,11 +74,15 @@ QUERIES: Mapping[Defect, Query] = {
         WHERE (repository, digest, position) > (?1, ?2, ?3) AND {well_formed("digest")} AND {well_formed("child")}
         AND NOT EXISTS (
             SELECT 1 FROM repository_blobs AS held
-            WHERE held.repository = part.repository AND held.digest = part.child)
+            WHERE held.repository = part.repository AND held.digest = part.child
+            AND held.state <> 'deleted')
         AND NOT EXISTS (
-            SELECT 1 FROM manifests AS held WHERE held.repository = part.repository AND held.digest = part.child)
+            SELECT 1 FROM manifests AS held
+            WHERE held.repository = part.repository AND held.digest = part.child
+            AND held.state <> 'deleted')
         AND EXISTS (
-            SELECT 1 FROM manifests AS whole WHERE whole.repository = part.repository AND whole.digest = part.digest)
+            SELECT 1 FROM manifests AS whole WHERE whole.repository = part.repository AND whole.digest = part.digest
+            AND whole.state <> 'deleted')
         ORDER BY repository, digest, position LIMIT ?9
         """,
         ("", "", -1),
@@ -87,7 +91,7 @@ QUERIES: Mapping[Defect, Query] = {
         f"""
         SELECT repository, digest, '', repository, digest FROM repository_blobs
         WHERE (repository, digest) > (?1, ?2) AND {well_formed("digest")}
-        AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.digest = repository_blobs.digest)
+        AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.digest = repository_blobs.digest)
         ORDER BY repository, digest LIMIT ?9
         """,
         ("", ""),
@@ -96,7 +100,7 @@ QUERIES: Mapping[Defect, Query] = {
         f"""
         SELECT repository, digest, '', repository, digest FROM manifests
         WHERE (repository, digest) > (?1, ?2) AND {well_formed("digest")}
-        AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.digest = manifests.digest)
+        AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.digest = manifests.digest)
         ORDER BY repository, digest LIMIT ?9
         """,
         ("", ""),
@@ -122,16 +126,16 @@ QUERIES: Mapping[Defect, Query] = {
     ),
     Defect.HELD_AS_UNHELD: Query(
         f"""
-        SELECT '', digest, '', digest FROM blobs
-        WHERE unheld_since IS NOT NULL AND digest > ?1 AND NOT ({_NO_HOLDER}) AND {WELL_FORMED}
+        SELECT '', digest, '', digest FROM contents
+        WHERE state = 'condemned' AND digest > ?1 AND NOT ({_NO_HOLDER}) AND {WELL_FORMED}
         ORDER BY digest LIMIT ?9
         """,
         ("",),
     ),
     Defect.UNHELD_AS_HELD: Query(
         f"""
-        SELECT '', digest, '', digest FROM blobs
-        WHERE unheld_since IS NULL AND digest > ?1 AND {_NO_HOLDER} AND {WELL_FORMED}
+        SELECT '', digest, '', digest FROM contents
+        WHERE state <> 'condemned' AND digest > ?1 AND {_NO_HOLDER} AND {WELL_FORMED}
         ORDER BY digest LIMIT ?9
         """,
         ("",),
@@ -155,10 +159,10 @@ MENDING: Mapping[Defect, str] = {
         AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.repository = ?1 AND manifests.digest = ?2)
         """,
     Defect.HELD_AS_UNHELD: f"""
-        UPDATE blobs SET unheld_since = NULL WHERE digest = ?2 AND unheld_since IS NOT NULL AND {_HELD}
+        UPDATE contents SET state = 'whole' WHERE digest = ?2 AND state = 'condemned' AND {_HELD}
         """,
     Defect.UNHELD_AS_HELD: f"""
-        UPDATE blobs SET unheld_since = ?4 WHERE digest = ?2 AND unheld_since IS NULL AND {_NO_HOLDER}
+        UPDATE contents SET state = 'condemned' WHERE digest = ?2 AND state <> 'condemned' AND {_NO_HOLDER}
         """,
 }
-"""Takes repository, digest, name, and the time."""
+"""Takes repository, digest and name."""

@@ -8,10 +8,10 @@ import apsw
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.storage.inspection import ContentRow, Defect, RowDefect, Uses
-from simple_registry.storage.records import Blob, ManifestRow
+from simple_registry.storage.life import ContentState
+from simple_registry.storage.records import ContentRecord, ManifestRow
 from simple_registry.storage.sqlite.defects import MENDING, QUERIES, WELL_FORMED
 from simple_registry.storage.sqlite.engine.database import Database, Row
-from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
 from simple_registry.storage.sqlite.rows.manifests import keep_manifest
 from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
 
@@ -20,15 +20,15 @@ _T = TypeVar("_T")
 LINES = 20
 """Most of what SQLite says about a damaged database that is passed on."""
 
-_TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM blobs"
+_TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM contents"
 _ANY = "SELECT 1 FROM repositories LIMIT 1"
 # GLOB, rather than a range: what is no digest is told of by `page_defects`.
 _CONTENTS = f"""
-SELECT digest, size, unheld_since FROM blobs
+SELECT digest, size, state FROM contents
 WHERE digest > ?1 AND digest < ?2 AND {WELL_FORMED}
 ORDER BY digest LIMIT ?3
 """
-_CONTENT = "SELECT digest, size, unheld_since FROM blobs WHERE digest = ?"
+_CONTENT = "SELECT digest, size, state FROM contents WHERE digest = ?"
 _HELD = """
 SELECT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1) OR EXISTS (SELECT 1 FROM manifests WHERE digest = ?1)
 """
@@ -46,8 +46,8 @@ WITH RECURSIVE needing (digest) AS (
 SELECT tag FROM tags WHERE repository = ?1 AND digest IN (SELECT digest FROM needing) ORDER BY tag LIMIT ?3
 """
 _ADOPT = """
-INSERT INTO blobs (digest, size, unheld_since) VALUES (?1, ?2, ?3)
-ON CONFLICT (digest) DO UPDATE SET size = excluded.size
+INSERT INTO contents (digest, size, state) VALUES (?1, ?2, ?3)
+ON CONFLICT (digest) DO UPDATE SET size = excluded.size, state = excluded.state
 """
 _LACKING = """
 SELECT 1 FROM tags WHERE repository = ?1 AND tag = ?2 AND digest = ?3
@@ -55,7 +55,7 @@ AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?3)
 """
 
 
-class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
+class SqliteRowInspection(SqliteSessionRows):
     """The rows of one database, and what mends them."""
 
     def __init__(self, path: str, clock: Clock) -> None:
@@ -128,8 +128,8 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
         """Return what `act` returns; it is called while nobody writes rows."""
         return await self._database.write(lambda _connection: act())
 
-    async def adopt(self, blob: Blob, *, present: Callable[[], bool]) -> bool:
-        """Give content its row, or that row its size; content that nobody holds counts as unheld from now on.
+    async def adopt(self, content: ContentRecord, *, present: Callable[[], bool]) -> bool:
+        """Give content its row, or that row its size and the state whole; content that nothing holds is condemned.
 
         Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
         """
@@ -137,8 +137,8 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
         def adopt(connection: apsw.Connection) -> bool:
             if not present():
                 return False
-            since = None if _held(connection, blob.digest) else self._clock.now()
-            connection.execute(_ADOPT, (str(blob.digest), blob.size, since))
+            state = ContentState.WHOLE if _held(connection, content.digest) else ContentState.CONDEMNED
+            connection.execute(_ADOPT, (str(content.digest), content.size, state))
             return True
 
         return await self._database.write(adopt)
@@ -150,7 +150,8 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
             names = (tagged.repository, tagged.name, str(manifest.digest))
             if not connection.execute(_LACKING, names).fetchall() or not present():
                 return False
-            keep_manifest(connection, tagged.repository, manifest)
+            connection.execute(_ADOPT, (str(manifest.digest), manifest.size, ContentState.WHOLE))
+            keep_manifest(connection, tagged.repository, manifest, self._clock.now())
             return True
 
         return await self._database.write(restore)
@@ -160,10 +161,9 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
         statement = MENDING.get(defect.defect)
         if statement is None:
             return False
-        now = self._clock.now()
 
         def mend(connection: apsw.Connection) -> bool:
-            values = (defect.repository, defect.digest, defect.name, now)
+            values = (defect.repository, defect.digest, defect.name)
             connection.execute(statement, values[: _bound(statement)])
             return connection.changes() > 0
 
@@ -175,8 +175,8 @@ class SqliteRowInspection(SqliteGarbageRows, SqliteSessionRows):
 
 
 def _content(row: Row) -> ContentRow:
-    digest, size, since = row
-    return ContentRow(parse_digest(str(digest)), int(size or 0), None if since is None else float(since))
+    digest, size, state = row
+    return ContentRow(parse_digest(str(digest)), int(size or 0), ContentState(str(state)))
 
 
 def _key(values: Row) -> tuple[str | int, ...]:
@@ -189,4 +189,4 @@ def _held(connection: apsw.Connection, digest: Digest) -> bool:
 
 def _bound(statement: str) -> int:
     """Return how many values a statement takes: SQLite wants neither more nor fewer."""
-    return max(number for number in range(1, 5) if f"?{number}" in statement)
+    return max(number for number in range(1, 4) if f"?{number}" in statement)

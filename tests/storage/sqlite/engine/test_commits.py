@@ -1,7 +1,6 @@
 """Several changes in one commit: each succeeds or fails alone, and a commit that fails takes all with it."""
 
 import errno
-import fcntl
 import os
 import subprocess
 import sys
@@ -49,37 +48,11 @@ def test_a_change_that_fails_is_undone_alone(commits, look):
     assert names(look) == ["a", "b"]
 
 
-def test_what_comes_after_sees_the_commit_and_holds_the_lock(commits, path, look):
-    seen = []
-
-    def after():
-        seen.append(names(look))
-        with open(f"{path}.lock") as lock, pytest.raises(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    (outcome,) = commits.commit([Change(insert("a"), after)])
-    assert outcome.result == "a"
-    assert seen == [["a"]]
-    with open(f"{path}.lock") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def test_nothing_comes_after_a_change_that_did_nothing_or_failed(commits):
-    commits.commit([Change(lambda _connection: False, pytest.fail)])
-    commits.commit([Change(lambda _connection: 1 // 0, pytest.fail)])
-
-
-def test_what_after_raises_is_the_outcome(commits, look):
-    (outcome,) = commits.commit([Change(insert("a"), lambda: 1 // 0)])
-    assert isinstance(outcome.error, ZeroDivisionError)
-    assert names(look) == ["a"]
-
-
 def test_a_commit_that_fails_takes_all_changes_with_it(commits, look):
     def spoil(connection):
         insert("child")(connection)
         connection.execute("PRAGMA defer_foreign_keys = ON")
-        connection.execute("INSERT INTO repository_blobs VALUES ('child', 'none')")
+        connection.execute("INSERT INTO repository_blobs (repository, digest) VALUES ('child', 'none')")
 
     outcomes = commits.commit([Change(insert("a")), Change(spoil)])
     assert [type(outcome.error) for outcome in outcomes] == [StorageFault] * 2

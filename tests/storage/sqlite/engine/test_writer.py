@@ -81,19 +81,6 @@ def test_a_commit_is_bounded(path, batches):
     assert batches == [1, BATCH, 5]
 
 
-def test_a_change_with_something_after_it_has_a_commit_of_its_own(path, batches):
-    after = []
-    scenario(
-        path,
-        lambda writer: writer.write(insert("a")),
-        lambda writer: writer.write(insert("b"), after=lambda: after.append("b")),
-        lambda writer: writer.write(insert("c"), after=lambda: after.append("c")),
-        lambda writer: writer.write(insert("d")),
-    )
-    assert batches == [1, 1, 1, 1, 1]
-    assert after == ["b", "c"]
-
-
 def test_failures_go_to_those_who_asked(path):
     def broken(_connection):
         raise ValueError("no")

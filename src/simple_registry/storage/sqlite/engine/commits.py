@@ -1,10 +1,9 @@
 """Commits: several changes in one transaction, each in a savepoint, while no other process writes.
 
-    lock file ──► BEGIN ─► change, change, change ─► COMMIT ──► after ──► unlock
+    lock file ──► BEGIN ─► change, change, change ─► COMMIT ──► unlock
 
 Processes queue on the `flock` of a lock file beside the database, because SQLite's own waiting sleeps and lets one
-process starve the others. The lock also covers `after`, which is how content is removed: a push asks for its file in
-a transaction, hence either before the row went or after the file has gone.
+process starve the others.
 """
 
 import errno
@@ -32,14 +31,13 @@ LOG_PAGES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to do to the rows. `after`, if any, is called once that is durable and if `apply` returned what is true.
+    """What to do to the rows.
 
     A change that need not be `durable` by itself is seen by all at once, and survives the end of any process; only a
     power cut takes it back, unless a durable change follows.
     """
 
     apply: Callable[[apsw.Connection], object]
-    after: Callable[[], None] | None = None
     durable: bool = True
 
 
@@ -101,7 +99,7 @@ class Commits:
                 self._shorten_log()
                 # Room that was not there at the start may be there now; asked until it is.
                 self._reserved = self._reserved or reserve_log(self._path, self._log_reserve)
-                return [_finish(change, outcome) for change, outcome in zip(changes, outcomes, strict=True)]
+                return outcomes
         except Exception as error:  # noqa: BLE001 (it goes to those who wait for the changes)
             return [Outcome(error=error)] * len(changes)
 
@@ -207,14 +205,3 @@ class Commits:
             connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
         return outcome
-
-
-def _finish(change: Change, outcome: Outcome) -> Outcome:
-    """Call the `after` of a change that did something."""
-    if change.after is None or not outcome.result:
-        return outcome
-    try:
-        change.after()
-    except Exception as error:  # noqa: BLE001 (it goes to the one who asked for this change)
-        return Outcome(error=error)
-    return outcome

@@ -141,11 +141,10 @@ class Database:
         self,
         apply: Callable[[apsw.Connection], _T],
         *,
-        after: Callable[[], None] | None = None,
         durable: bool = True,
     ) -> _T:
         """Return what `apply` returns, once what it did is committed. See `Writer.write`."""
-        return await self._writer.write(apply, after=after, durable=durable)
+        return await self._writer.write(apply, durable=durable)
 
     async def close(self) -> None:
         """Finish the writes under way and let go."""

@@ -1,7 +1,8 @@
 """Bringing the database to the schema this program knows: numbered SQL files, applied once, in order.
 
 `user_version` holds the number of the last file that was applied, `application_id` that the database is ours. Both
-are written in the transaction of the file, so a crash leaves one version or the next, nothing between.
+are written in the transaction of the file, so a crash leaves one version or the next, nothing between. Before the first
+file that is applied to a database that holds something, a copy of it is made (`snapshot`).
 """
 
 import os
@@ -15,6 +16,7 @@ from simple_registry.faults import DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
 from simple_registry.storage.sqlite.engine.recovery import begin_doubt
 from simple_registry.storage.sqlite.engine.reserve import fold, keep_log
+from simple_registry.storage.sqlite.engine.snapshot import take_snapshot
 
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
@@ -142,6 +144,8 @@ def _migrate(connection: apsw.Connection, path: str) -> None:
             path, f"a newer version wrote it (schema {version}, this one knows {len(steps)}); use that version"
         )
     connection.execute("PRAGMA journal_mode = WAL")
+    if 0 < version < len(steps):
+        take_snapshot(connection, path, version + 1)
     for number, sql in enumerate(steps[version:], start=version + 1):
         connection.execute(
             f"BEGIN IMMEDIATE; {sql}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"

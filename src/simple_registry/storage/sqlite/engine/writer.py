@@ -1,11 +1,11 @@
 """The one thread of a process that writes rows, several changes to a commit.
 
 A durable commit costs a disk flush, whatever it holds; so everything that arrived during the last flush shares the
-next one. A change with an `after` gets a commit of its own.
+next one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -48,7 +48,6 @@ class Writer:
         self,
         apply: Callable[[apsw.Connection], _T],
         *,
-        after: Callable[[], None] | None = None,
         durable: bool = True,
     ) -> _T:
         """Return what `apply` returns, once what it did is committed; see `Change`.
@@ -56,7 +55,7 @@ class Writer:
         A caller that is cancelled is so only when the change is over, one way or the other: it may hold what the change
         is about, such as an upload session, and the next one to hold that must not be overtaken by it.
 
-        Raises: StorageFault, and what `apply` or `after` raises.
+        Raises: StorageFault, and what `apply` raises.
         """
         if self._closed:
             raise StorageFault("write rows", "the store is closed")
@@ -65,7 +64,7 @@ class Writer:
             thread = Thread(target=self._serve, name="rows", daemon=True)
             thread.start()  # on a machine that has no room for it, the next change tries again
             self._thread = thread
-        job = _Job(Change(apply, after, durable), Completion())
+        job = _Job(Change(apply, durable), Completion())
         self._jobs.put(job)
         return cast("_T", await job.completion.finish())
 
@@ -82,16 +81,17 @@ class Writer:
         commits: Commits | None = None
         more = True
         while more:
-            batch, more = self._take()
-            for jobs in _split(batch):
-                try:
-                    commits = commits or Commits(self._path, self._log_reserve)
-                    outcomes = commits.commit([job.change for job in jobs])
-                    self.sizes[len(jobs)] += 1
-                except Exception as error:  # noqa: BLE001 (it goes to those who wait; the thread serves on)
-                    outcomes = [Outcome(error=error)] * len(jobs)
-                for job, outcome in zip(jobs, outcomes, strict=True):
-                    _answer(job, outcome)
+            jobs, more = self._take()
+            if not jobs:
+                continue
+            try:
+                commits = commits or Commits(self._path, self._log_reserve)
+                outcomes = commits.commit([job.change for job in jobs])
+                self.sizes[len(jobs)] += 1
+            except Exception as error:  # noqa: BLE001 (it goes to those who wait; the thread serves on)
+                outcomes = [Outcome(error=error)] * len(jobs)
+            for job, outcome in zip(jobs, outcomes, strict=True):
+                _answer(job, outcome)
         if commits is not None:
             commits.close()
 
@@ -108,19 +108,6 @@ class Writer:
             except Empty:
                 return jobs, True
         return jobs, False
-
-
-def _split(jobs: Sequence[_Job]) -> Iterator[Sequence[_Job]]:
-    """Cut a batch into commits, in order: a change with an `after` stands alone."""
-    start = 0
-    for index, job in enumerate(jobs):
-        if job.change.after is not None:
-            if start < index:
-                yield jobs[start:index]
-            yield [job]
-            start = index + 1
-    if start < len(jobs):
-        yield jobs[start:]
 
 
 def _answer(job: _Job, outcome: Outcome) -> None:

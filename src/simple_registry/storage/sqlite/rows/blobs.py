@@ -1,23 +1,34 @@
 """Which repository holds which blob."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import apsw
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.records import Blob, BlobAdded, ContentRemoved
+from simple_registry.storage.life import HoldingEvent, HoldingState
+from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Holding, StoredBlob
 from simple_registry.storage.sqlite.engine.database import Database
-from simple_registry.storage.sqlite.rows.holding import hold, is_known, release
+from simple_registry.storage.sqlite.rows.holding import (
+    happen,
+    is_needed,
+    name_blob,
+    place_content,
+    record_of,
+    require_content,
+)
 
 _FIND = """
-SELECT size FROM repository_blobs JOIN blobs USING (digest)
-WHERE repository = ? AND digest = ?
+SELECT digest, size, place, held.state, held.since, held.extended
+FROM repository_blobs AS held JOIN contents USING (digest)
+WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
-_HOLDERS = "SELECT repository FROM repository_blobs WHERE digest = ? AND repository > ? ORDER BY repository LIMIT ?"
-_ADD = "INSERT INTO repository_blobs (repository, digest) VALUES (?, ?) ON CONFLICT DO NOTHING"
-_REMOVE = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
+_HOLDERS = """
+SELECT repository FROM repository_blobs
+WHERE digest = ? AND repository > ? AND state <> 'deleted'
+ORDER BY repository LIMIT ?
+"""
 _END_SESSION = "DELETE FROM upload_sessions WHERE session = ?"
 
 
@@ -29,13 +40,16 @@ class SqliteBlobRows:
         self._database = database
         self._clock = clock
 
-    async def find_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
-        """Return the blob if this repository holds it as a blob."""
+    async def find_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
+        """Return the blob if this repository holds it, not deleted, and its content is whole."""
         return self._database.cached(("blob", repository, digest), lambda: self._read_blob(repository, digest))
 
-    def _read_blob(self, repository: RepositoryName, digest: Digest) -> Blob | None:
+    def _read_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
         row = self._database.row(_FIND, repository, str(digest))
-        return None if row is None else Blob(digest, int(row[0] or 0))
+        if row is None:
+            return None
+        holding = Holding(HoldingState(str(row[3])), float(row[4] or 0), bool(row[5]))
+        return StoredBlob(record_of(row[:3]), holding)
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold this blob, in order of name, beginning after `after`."""
@@ -43,51 +57,52 @@ class SqliteBlobRows:
         return [RepositoryName(str(name)) for (name,) in rows]
 
     async def add_blob(
-        self, repository: RepositoryName, blob: Blob, *, present: Callable[[bool], bool], session: str | None = None
+        self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
     ) -> BlobAdded | ContentRemoved:
-        """Make the repository hold the blob (and exist), and drop the session's row; already holding it is fine."""
+        """Make the repository hold (and exist with) a blob whose bytes were placed, and remove the session's row."""
 
         def add(connection: apsw.Connection) -> BlobAdded | ContentRemoved:
-            if not present(is_known(connection, blob.digest)):
-                return ContentRemoved()
-            hold(connection, repository, blob)
-            connection.execute(_ADD, (repository, str(blob.digest)))
+            removed = require_content(connection, content.digest, content.place, removals)
+            if removed is not None:
+                return removed
+            surplus = place_content(connection, content)
+            name_blob(connection, repository, content.digest, self._clock.now())
             if session is not None:
                 connection.execute(_END_SESSION, (session,))
-            return BlobAdded()
+            return BlobAdded(surplus)
 
         return await self._database.write(add)
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, present: Callable[[Blob], bool]
-    ) -> Blob | None:
-        """Make the repository hold a blob that `source` holds in the same moment.
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName
+    ) -> ContentRecord | None:
+        """Make the repository hold a blob that `source` holds at the same moment."""
 
-        Returns `None`, and changes nothing, when `source` does not hold it, or when `present` says in the transaction
-        that the content is gone.
-        """
-
-        def mount(connection: apsw.Connection) -> Blob | None:
+        def mount(connection: apsw.Connection) -> ContentRecord | None:
             rows = connection.execute(_FIND, (source, str(digest))).fetchall()
             if not rows:
                 return None
-            blob = Blob(digest, int(rows[0][0] or 0))
-            if not present(blob):
-                return None
-            hold(connection, repository, blob)
-            connection.execute(_ADD, (repository, str(digest)))
-            return blob
+            name_blob(connection, repository, digest, self._clock.now())
+            return record_of(rows[0][:3])
 
         return await self._database.write(mount)
 
+    async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
+        """Let an event happen to a holding that exists. Returns whether it changed anything."""
+
+        def renew(connection: apsw.Connection) -> bool:
+            digests, now = f'["{digest}"]', self._clock.now()
+            changed = happen(connection, event, repository, digests, now)
+            if changed and is_needed(connection, repository, digest):
+                happen(connection, HoldingEvent.KEPT, repository, digests, now)
+            return changed
+
+        return await self._database.write(renew, durable=False)
+
     async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Make the repository hold the blob no more. Returns whether it did. The content stays."""
+        """Delete the blob from the repository. Returns whether it held it."""
 
         def remove(connection: apsw.Connection) -> bool:
-            connection.execute(_REMOVE, (repository, str(digest)))
-            if connection.changes() == 0:
-                return False
-            release(connection, digest, self._clock.now())
-            return True
+            return happen(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', self._clock.now())
 
         return await self._database.write(remove)

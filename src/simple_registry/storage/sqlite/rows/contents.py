@@ -1,9 +1,15 @@
 """The content that rows vouch for."""
 
-from simple_registry.oci.digests import Digest
-from simple_registry.storage.sqlite.engine.database import Database
+import apsw
 
-_KNOWN = "SELECT 1 FROM blobs WHERE digest = ?"
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.life import CONTENTS, ContentEvent, ContentState
+from simple_registry.storage.records import ContentRecord
+from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.rows.holding import REMOVALS, record_of
+
+_FIND = "SELECT digest, size, place FROM contents WHERE digest = ? AND state = 'whole'"
+_MARK = "UPDATE contents SET state = ?1 WHERE digest = ?2 AND size = ?3 AND place = ?4 AND state = ?5"
 
 
 class SqliteContentRows:
@@ -13,6 +19,22 @@ class SqliteContentRows:
         """Keep them in `database`."""
         self._database = database
 
-    async def known(self, digest: Digest) -> bool:
-        """Return whether any row, of any repository or none, vouches for durable bytes of this digest."""
-        return self._database.row(_KNOWN, str(digest)) is not None
+    async def find_content(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is whole, held by whatever repository."""
+        row = self._database.row(_FIND, str(digest))
+        return None if row is None else record_of(row)
+
+    async def removals(self) -> int:
+        """Return how often content was removed."""
+        return self._database.cached("removals", lambda: int(self._database.rows(REMOVALS)[0][0] or 0))
+
+    async def mark_damaged(self, record: ContentRecord) -> bool:
+        """Note that the bytes of content are not at its place. Returns whether it was whole, there, until now."""
+        whole = ContentState.WHOLE
+        damaged = CONTENTS[whole][ContentEvent.FOUND_DAMAGED]
+
+        def mark(connection: apsw.Connection) -> bool:
+            connection.execute(_MARK, (damaged, str(record.digest), record.size, record.place, whole))
+            return connection.changes() > 0
+
+        return await self._database.write(mark, durable=False)

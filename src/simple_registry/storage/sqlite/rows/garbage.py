@@ -1,56 +1,132 @@
-"""Content that no repository holds any more, and times that cannot be."""
+"""Holdings whose grace has passed, content that nothing holds, and times that cannot be."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import groupby
 
 import apsw
+import msgspec
 
-from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.clock import Clock
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.life import HoldingEvent
+from simple_registry.storage.records import ContentRecord
 from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.engine.name_locks import name_lock
+from simple_registry.storage.sqlite.rows.holding import happen, record_of, release_content
 
+STEP = 0.02
+"""Seconds between two attempts to become the one collector: what another one does takes some milliseconds."""
+
+# The conditions are those of partial indexes.
 _LATER = """
-SELECT EXISTS (SELECT 1 FROM blobs WHERE unheld_since > ?1)
+SELECT EXISTS (SELECT 1 FROM repository_blobs WHERE state = 'deleted' AND since > ?1)
+    OR EXISTS (SELECT 1 FROM repository_blobs WHERE state = 'unneeded' AND since > ?1)
+    OR EXISTS (SELECT 1 FROM manifests WHERE state = 'deleted' AND since > ?1)
     OR EXISTS (SELECT 1 FROM upload_sessions WHERE touched > ?1)
 """
-_CONTENT_BACK = "UPDATE blobs SET unheld_since = ? WHERE unheld_since > ?"
-_SESSIONS_BACK = "UPDATE upload_sessions SET touched = ? WHERE touched > ?"
-_PAGE = "SELECT digest FROM blobs WHERE unheld_since < ? ORDER BY unheld_since, digest LIMIT ?"
-# Foreign keys would stop this if, against all rules, a holder were left.
-_FORGET = "DELETE FROM blobs WHERE digest = ? AND unheld_since < ?"
+_BACK = (
+    "UPDATE repository_blobs SET since = ? WHERE state = 'deleted' AND since > ?",
+    "UPDATE repository_blobs SET since = ? WHERE state = 'unneeded' AND since > ?",
+    "UPDATE manifests SET since = ? WHERE state = 'deleted' AND since > ?",
+    "UPDATE upload_sessions SET touched = ? WHERE touched > ?",
+)
+_ENDING_BLOBS = """
+SELECT repository, digest FROM repository_blobs WHERE state = 'deleted' AND since < ? ORDER BY since LIMIT ?
+"""
+_ENDING_MANIFESTS = """
+SELECT repository, digest FROM manifests WHERE state = 'deleted' AND since < ? ORDER BY since LIMIT ?
+"""
+_END_BLOB = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
+_CHILDREN = "SELECT child FROM manifest_children WHERE repository = ? AND digest = ?"
+# Its children go with it: ON DELETE CASCADE.
+_END_MANIFEST = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
+_STILL_NEEDED = """
+SELECT value FROM json_each(?2)
+WHERE EXISTS (SELECT 1 FROM manifest_children WHERE repository = ?1 AND child = value)
+"""
+_CONDEMNED = "SELECT digest, size, place FROM contents WHERE state = 'condemned' LIMIT ?"
+_FIND_CONDEMNED = "SELECT digest, size, place FROM contents WHERE digest = ? AND state = 'condemned'"
+_FORGET = "DELETE FROM contents WHERE digest = ? AND state = 'condemned'"
+_COUNT = "UPDATE counters SET value = value + 1 WHERE name = 'removals'"
 
 
 class SqliteGarbageRows:
-    """The content that nobody holds."""
+    """What the collector asks for and changes."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Work on `database`; times come from `clock`."""
         self._database = database
+        self._clock = clock
+
+    @asynccontextmanager
+    async def collecting(self) -> AsyncIterator[None]:
+        """Hold the right to remove content for the block, as the only one in all processes; waits for it.
+
+        The lock is a byte of the writers' lock file, on which their own lock has no effect.
+
+        Raises (on entering): StorageFault.
+        """
+        while True:
+            with name_lock(f"{self._database.path}.lock", "collector") as ours:
+                if ours:
+                    yield
+                    return
+            await asyncio.sleep(STEP)
 
     async def is_dated_after(self, future: float) -> bool:
-        """Tell whether content counts as unheld, or a session as touched, since later than this time."""
+        """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
         return bool(self._database.rows(_LATER, future)[0][0])
 
     async def bring_back(self, future: float, *, to: float) -> None:
         """Date what `is_dated_after` finds `to` this time: the clock was wrong when it was written."""
 
         def bring_back(connection: apsw.Connection) -> None:
-            connection.execute(_CONTENT_BACK, (to, future))
-            connection.execute(_SESSIONS_BACK, (to, future))
+            for statement in _BACK:
+                connection.execute(statement, (to, future))
 
         await self._database.write(bring_back)
 
-    async def page_unheld(self, before: float, limit: int) -> Sequence[Digest]:
-        """Return content that no repository has held, as blob or manifest, since before this time."""
-        return [parse_digest(str(digest)) for (digest,) in self._database.rows(_PAGE, before, limit)]
+    async def end_holdings(self, before: float, limit: int) -> None:
+        """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
 
-    async def forget(self, digest: Digest, *, before: float, remove: Callable[[], None]) -> bool:
-        """Remove the row of content still unheld since before this time, durably; then call `remove`.
+        def end(connection: apsw.Connection) -> None:
+            blobs = connection.execute(_ENDING_BLOBS, (before, limit)).fetchall()
+            manifests = connection.execute(_ENDING_MANIFESTS, (before, limit - len(blobs))).fetchall()
+            connection.executemany(_END_BLOB, blobs)
+            for repository, ending in groupby(manifests, key=lambda row: str(row[0])):
+                _end_manifests(connection, repository, [str(digest) for _, digest in ending], self._clock.now())
+            release_content(connection, {str(digest) for _, digest in (*blobs, *manifests)})
 
-        No row that makes the content reachable can be written between the check and the end of `remove`.
-        Returns whether it was removed.
-        """
+        await self._database.write(end)
 
-        def forget(connection: apsw.Connection) -> bool:
-            connection.execute(_FORGET, (str(digest), before))
-            return connection.changes() > 0
+    async def page_condemned(self, limit: int) -> Sequence[ContentRecord]:
+        """Return some of the condemned content."""
+        return [record_of(row) for row in self._database.rows(_CONDEMNED, limit)]
 
-        return await self._database.write(forget, after=remove)
+    async def find_condemned(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is condemned."""
+        row = self._database.row(_FIND_CONDEMNED, str(digest))
+        return None if row is None else record_of(row)
+
+    async def forget(self, records: Sequence[ContentRecord]) -> None:
+        """Remove the rows of condemned content whose bytes were removed; the number of removals grows with that."""
+
+        def forget(connection: apsw.Connection) -> None:
+            connection.executemany(_FORGET, [(str(record.digest),) for record in records])
+            connection.execute(_COUNT)
+
+        await self._database.write(forget)
+
+
+def _end_manifests(connection: apsw.Connection, repository: str, digests: Sequence[str], now: float) -> None:
+    """End holdings of manifests of one repository; parts that no other manifest needs are unneeded from now on."""
+    children: set[str] = set()
+    for digest in digests:
+        children.update(str(child) for (child,) in connection.execute(_CHILDREN, (repository, digest)).fetchall())
+        connection.execute(_END_MANIFEST, (repository, digest))
+    listed = msgspec.json.encode(sorted(children)).decode()
+    needed = {str(child) for (child,) in connection.execute(_STILL_NEEDED, (repository, listed)).fetchall()}
+    released = msgspec.json.encode(sorted(children - needed)).decode()
+    happen(connection, HoldingEvent.RELEASED, repository, released, now)

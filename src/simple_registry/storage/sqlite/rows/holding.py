@@ -1,49 +1,138 @@
-"""Who holds content: what every change to blobs and manifests of repositories does to the `blobs` table.
+"""What happens to holdings and to content, as statements made from the tables of `storage.life`.
 
-A row of `blobs` says that a durable file exists. Its `unheld_since` is set in the transaction in which the last
-holder goes, and cleared in the one in which a holder comes; the collector reads nothing else.
+Each function belongs to a transaction of its caller. What holds content is in `repository_blobs` and `manifests`; the
+row of the content itself is in `contents`.
 """
+
+from collections.abc import Iterable, Sequence
 
 import apsw
 
-from simple_registry.oci.digests import Digest
-from simple_registry.storage.records import Blob
+from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.storage.life import CONTENTS, HOLDINGS, ContentEvent, ContentState, HoldingEvent, HoldingState
+from simple_registry.storage.records import ContentRecord, ContentRemoved, Place
+from simple_registry.storage.sqlite.engine.database import Row
 
-_KNOWN = "SELECT 1 FROM blobs WHERE digest = ?"
-_EXIST = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"
-
-_HOLD = """
-INSERT INTO blobs (digest, size) VALUES (?, ?)
-ON CONFLICT (digest) DO UPDATE SET size = excluded.size, unheld_since = NULL
-WHERE unheld_since IS NOT NULL OR size <> excluded.size
-"""
-
-_KEEP_UNHELD = "INSERT INTO blobs (digest, size, unheld_since) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-
-_RELEASE = """
-UPDATE blobs SET unheld_since = :now
-WHERE digest = :digest AND unheld_since IS NULL
-AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = :digest)
-AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = :digest)
-"""
+REMOVALS = "SELECT value FROM counters WHERE name = 'removals'"
+_CONTENT = "SELECT digest, size, place, state FROM contents WHERE digest = ?"
+ADD_REPOSITORY = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"
+_ADD = "INSERT INTO contents (digest, size, place, state) VALUES (?, ?, ?, ?)"
+_PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4 WHERE digest = ?1"
+_ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since) VALUES (?, ?, ?, ?)"
+_BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND digest = ?"
+_NEEDED = "SELECT 1 FROM manifest_children WHERE repository = ? AND child = ? LIMIT 1"
 
 
-def is_known(connection: apsw.Connection, digest: Digest) -> bool:
-    """Tell whether a row vouches for a durable file of this digest."""
-    return bool(connection.execute(_KNOWN, (str(digest),)).fetchall())
+def _arms(pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return the state that follows, as an expression, and the states that know the event, as a list."""
+    following = " ".join(f"WHEN '{state}' THEN '{after}'" for state, after in pairs)
+    return f"CASE state {following} END", ", ".join(f"'{state}'" for state, _ in pairs)
 
 
-def hold(connection: apsw.Connection, repository: str, blob: Blob) -> None:
-    """See that repository and content have rows, and that the content counts as held. Before adding the holder."""
-    connection.execute(_EXIST, (repository,))
-    connection.execute(_HOLD, (str(blob.digest), blob.size))
+def _happens(event: HoldingEvent) -> str:
+    """Return the statement that lets an event happen to blobs of a repository, where their state knows it.
+
+    It takes the repository, a JSON array of digests, and the time.
+    """
+    following, known = _arms([(state, events[event]) for state, events in HOLDINGS.items() if event in events])
+    once = "AND NOT extended" if event is HoldingEvent.SEEN else ""
+    clock = "extended = 1" if event is HoldingEvent.SEEN else "since = :now, extended = 0"
+    return f"""
+    UPDATE repository_blobs SET state = {following}, {clock}
+    WHERE repository = :repository AND digest IN (SELECT value FROM json_each(:digests)) AND state IN ({known}) {once}
+    """
 
 
-def keep_unheld(connection: apsw.Connection, blob: Blob, now: float) -> None:
-    """Give content that came for a holder who was refused a row, by which the collector finds it."""
-    connection.execute(_KEEP_UNHELD, (str(blob.digest), blob.size, now))
+def _unheld() -> str:
+    event = ContentEvent.UNHELD
+    following, known = _arms([(state, events[event]) for state, events in CONTENTS.items() if event in events])
+    return f"""
+    UPDATE contents SET state = {following} WHERE digest = ?1 AND state IN ({known})
+    AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1)
+    AND NOT EXISTS (SELECT 1 FROM manifests WHERE digest = ?1)
+    """
 
 
-def release(connection: apsw.Connection, digest: Digest, now: float) -> None:
-    """Note that the content is unheld from now on, if it is. After removing the holder."""
-    connection.execute(_RELEASE, {"now": now, "digest": str(digest)})
+_RELEASE = _unheld()
+HAPPENS = {event: _happens(event) for event in HoldingEvent}
+
+
+def happen(connection: apsw.Connection, event: HoldingEvent, repository: str, digests: str, now: float) -> bool:
+    """Let an event happen to blobs of a repository, `digests` being a JSON array. Returns whether any changed."""
+    connection.execute(HAPPENS[event], {"repository": repository, "digests": digests, "now": now})
+    return connection.changes() > 0
+
+
+def name_blob(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
+    """Let a push or a mount name a blob, which the repository then holds, and exists; its content has a row."""
+    connection.execute(ADD_REPOSITORY, (repository,))
+    found = connection.execute(_BLOB_STATE, (repository, str(digest))).fetchall()
+    if found:
+        happen(connection, HoldingEvent.NAMED, repository, f'["{digest}"]', now)
+    else:
+        state = HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]
+        connection.execute(_ADD_BLOB, (repository, str(digest), state, now))
+    if is_needed(connection, repository, digest):
+        happen(connection, HoldingEvent.KEPT, repository, f'["{digest}"]', now)
+
+
+def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> bool:
+    """Return whether a manifest of the repository, deleted or not, refers to this content."""
+    return bool(connection.execute(_NEEDED, (repository, str(digest))).fetchall())
+
+
+def find_content(connection: apsw.Connection, digest: Digest) -> tuple[ContentRecord | None, ContentState]:
+    """Return the row of content, and its state."""
+    rows = connection.execute(_CONTENT, (str(digest),)).fetchall()
+    return (record_of(rows[0][:3]), ContentState(str(rows[0][3]))) if rows else (None, ContentState.ABSENT)
+
+
+def require_content(
+    connection: apsw.Connection, digest: Digest, place: Place | None, removals: int
+) -> ContentRemoved | None:
+    """Return ContentRemoved unless a row may vouch for content: bytes were placed and are there still, or it is whole.
+
+    Bytes without a row may have been removed since, if anything was: the collector knows digests, not pushes.
+    """
+    _record, state = find_content(connection, digest)
+    if place is None:
+        return None if state is ContentState.WHOLE else ContentRemoved()
+    if ContentEvent.PLACED not in CONTENTS[state]:
+        return ContentRemoved()
+    if state is ContentState.ABSENT and connection.execute(REMOVALS).fetchall()[0][0] != removals:
+        return ContentRemoved()
+    return None
+
+
+def place_content(connection: apsw.Connection, content: ContentRecord) -> ContentRecord | None:
+    """Write the row of content that was placed, after `require_content`. Returns a place that it does not need."""
+    known, state = find_content(connection, content.digest)
+    after = CONTENTS[state][ContentEvent.PLACED]
+    row = (str(content.digest), content.size, content.place, after)
+    if known is None:
+        connection.execute(_ADD, row)
+        return None
+    if state is ContentState.WHOLE and known.place != content.place:
+        return content  # readers may have the known one open
+    if (known, state) != (content, after):
+        connection.execute(_PLACE, row)
+    return known if known.place != content.place else None
+
+
+def refuse_content(connection: apsw.Connection, content: ContentRecord) -> None:
+    """Give content that came for a refused holding a row, if it has none, by which the collector finds it."""
+    _known, state = find_content(connection, content.digest)
+    after = CONTENTS[state].get(ContentEvent.REFUSED)
+    if after is not None:
+        connection.execute(_ADD, (str(content.digest), content.size, content.place, after))
+
+
+def release_content(connection: apsw.Connection, digests: Iterable[str]) -> None:
+    """Condemn content that no repository holds any more."""
+    connection.executemany(_RELEASE, [(digest,) for digest in digests])
+
+
+def record_of(row: Row) -> ContentRecord:
+    """Return the record that a row of digest, size and place is."""
+    digest, size, place = row
+    return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)))

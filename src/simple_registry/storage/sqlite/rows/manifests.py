@@ -11,42 +11,55 @@ from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
 from simple_registry.storage.records import (
-    Blob,
+    ContentRecord,
     ContentRemoved,
     DescribedPart,
+    FoundParts,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
     ManifestStored,
     Part,
     PartsUnmet,
+    Place,
     StoredManifest,
     TagsChanged,
     UnmetPart,
 )
 from simple_registry.storage.sqlite.engine.database import Database, Row
-from simple_registry.storage.sqlite.rows.holding import hold, is_known, keep_unheld, release
+from simple_registry.storage.sqlite.rows.holding import (
+    ADD_REPOSITORY,
+    happen,
+    place_content,
+    record_of,
+    refuse_content,
+    require_content,
+)
 from simple_registry.storage.sqlite.rows.tags import pointed_at
 
 _FIND = """
-SELECT digest, size, media_type
-FROM manifests JOIN blobs USING (digest)
-WHERE repository = ? AND digest = ?
+SELECT digest, size, media_type, place
+FROM manifests AS held JOIN contents USING (digest)
+WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
+# A manifest that was deleted has no tags.
 _FIND_TAGGED = """
-SELECT digest, size, media_type
-FROM tags JOIN manifests USING (repository, digest) JOIN blobs USING (digest)
-WHERE repository = ? AND tag = ?
+SELECT digest, size, media_type, place
+FROM tags JOIN manifests USING (repository, digest) JOIN contents USING (digest)
+WHERE repository = ? AND tag = ? AND contents.state = 'whole'
 """
 
 # The digests come as one JSON array, so that the statement is the same for any number of them.
 _FIND_PARTS = """
-SELECT digest, size, 1 FROM repository_blobs JOIN blobs USING (digest)
+SELECT digest, size, place, 1 FROM repository_blobs AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+AND held.state <> 'deleted' AND contents.state = 'whole'
 UNION ALL
-SELECT digest, size, 0 FROM manifests JOIN blobs USING (digest)
+SELECT digest, size, place, 0 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+AND held.state <> 'deleted' AND contents.state = 'whole'
 """
 
 PARTS_ASKED = 1000
@@ -56,8 +69,10 @@ PARTS_AT_ONCE = 64
 """Most parts that are looked for on the event loop; an image has fewer, an index may have many thousands."""
 
 _PUT = """
-INSERT INTO manifests (repository, digest, media_type, artifact_type, subject, annotations) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO manifests (repository, digest, state, media_type, artifact_type, subject, annotations)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (repository, digest) DO UPDATE SET
+    state = excluded.state,
     media_type = excluded.media_type,
     artifact_type = excluded.artifact_type,
     subject = excluded.subject,
@@ -69,22 +84,25 @@ _POINT_TAG = """
 INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
 ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 """
-_EXISTS = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ?"
+_EXISTS = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ? AND state <> 'deleted'"
 _TAGS = "SELECT tag FROM tags WHERE repository = ? AND digest = ?"
-# Its tags and children go with it: ON DELETE CASCADE.
-_REMOVE = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
+_REMOVE_TAGS = "DELETE FROM tags WHERE repository = ? AND digest = ?"
+_REMOVE = "UPDATE manifests SET state = ?, since = ? WHERE repository = ? AND digest = ?"
+
+# A manifest is kept by itself, whatever its state was before.
+_KEPT = HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent.KEPT]
 
 # The indexes are named because the planner would rather walk the whole repository, which is in order of digest too.
 _ALL_REFERRERS = """
 SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
-FROM manifests INDEXED BY manifests_referrers JOIN blobs USING (digest)
-WHERE repository = ? AND subject = ? AND digest > ?
+FROM manifests AS held INDEXED BY manifests_referrers JOIN contents USING (digest)
+WHERE repository = ? AND subject = ? AND held.state <> 'deleted' AND digest > ?
 ORDER BY digest
 """
 _REFERRERS_BY_TYPE = """
 SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
-FROM manifests INDEXED BY manifests_referrers_by_type JOIN blobs USING (digest)
-WHERE repository = ? AND subject = ? AND artifact_type = ? AND digest > ?
+FROM manifests AS held INDEXED BY manifests_referrers_by_type JOIN contents USING (digest)
+WHERE repository = ? AND subject = ? AND held.state <> 'deleted' AND artifact_type = ? AND digest > ?
 ORDER BY digest
 """
 
@@ -109,55 +127,52 @@ class SqliteManifestRows:
 
     def _read(self, sql: str, repository: RepositoryName, reference: str) -> StoredManifest | None:
         row = self._database.row(sql, repository, reference)
-        return None if row is None else StoredManifest(parse_digest(str(row[0])), int(row[1] or 0), str(row[2]))
+        if row is None:
+            return None
+        return StoredManifest(parse_digest(str(row[0])), int(row[1] or 0), str(row[2]), Place(str(row[3])))
 
-    async def unmet_parts(
-        self, repository: RepositoryName, parts: Sequence[DescribedPart], *, present: Callable[[Blob], bool]
-    ) -> Sequence[UnmetPart]:
-        """Return the parts that are not in the repository as described, in order; see the protocol for `present`."""
+    async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
+        """Return which parts the repository holds, and which are not in it as described."""
         if len(parts) <= PARTS_AT_ONCE:
-            return _unmet(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts, present)
-        return await self._database.apart(lambda connection: _unmet(connection.execute, repository, parts, present))
+            return _find_parts(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts)
+        return await self._database.apart(lambda connection: _find_parts(connection.execute, repository, parts))
 
     async def put_manifest(
         self,
         repository: RepositoryName,
         manifest: ManifestRow,
         *,
+        place: Place | None,
+        removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
-        present: Callable[[bool], bool],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
-        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
-
-        `precondition` is asked of each tag, or of the manifest's digest when there are no tags; `present` is told
-        whether a row vouches for the manifest's own content already.
-        """
+        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
 
         def put(connection: apsw.Connection) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
-            known = is_known(connection, manifest.digest)
-            if not present(known):
-                return ContentRemoved()
+            removed = require_content(connection, manifest.digest, place, removals)
+            if removed is not None:
+                return removed
             before = {tag: pointed_at(connection, repository, tag) for tag in tags}
             named = before.items() or [_held(connection, repository, manifest.digest)]
             refusal = precondition.unmet(named) or _parts_unmet(connection, repository, parts)
+            content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
             if refusal is not None:
-                if not known:
-                    # Its file has no other row, and would stay for ever.
-                    now = self._clock.now()
-                    keep_unheld(connection, Blob(manifest.digest, manifest.size), now)
+                if content is not None:
+                    refuse_content(connection, content)
                 return refusal
-            keep_manifest(connection, repository, manifest)
+            surplus = None if content is None else place_content(connection, content)
+            keep_manifest(connection, repository, manifest, self._clock.now())
             connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
-            return ManifestStored(before)
+            return ManifestStored(before, surplus)
 
         return await self._database.write(put)
 
     async def remove_manifest(
         self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
     ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
-        """Remove the manifest from the repository, and `tags`, which must be all that point at it at that moment."""
+        """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then."""
 
         def remove(connection: apsw.Connection) -> ManifestRemoved | ManifestAbsent | TagsChanged:
             names = (repository, str(digest))
@@ -165,8 +180,9 @@ class SqliteManifestRows:
                 return ManifestAbsent()
             if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
                 return TagsChanged()
-            connection.execute(_REMOVE, names)
-            release(connection, digest, self._clock.now())
+            connection.execute(_REMOVE_TAGS, names)
+            deleted = HOLDINGS[_KEPT][HoldingEvent.DELETED]
+            connection.execute(_REMOVE, (deleted, self._clock.now(), *names))
             return ManifestRemoved()
 
         return await self._database.write(remove)
@@ -199,48 +215,49 @@ def _held(connection: apsw.Connection, repository: str, digest: Digest) -> tuple
 
 
 def _parts_unmet(connection: apsw.Connection, repository: str, parts: Sequence[DescribedPart]) -> PartsUnmet | None:
-    unmet = _unmet(connection.execute, repository, parts, present=lambda _blob: True)
+    unmet = _find_parts(connection.execute, repository, parts).unmet
     return PartsUnmet(unmet) if unmet else None
 
 
-def _unmet(
-    query: Callable[[str, tuple[str, str]], Iterable[tuple[object, ...]]],
-    repository: str,
-    parts: Sequence[DescribedPart],
-    present: Callable[[Blob], bool],
-) -> list[UnmetPart]:
-    """Return the parts that are not held as described, or that must be and whose content is not present."""
+def _find_parts(
+    query: Callable[[str, tuple[str, str]], Iterable[Row]], repository: str, parts: Sequence[DescribedPart]
+) -> FoundParts:
+    """Return the content of the parts that are held, and the parts that are not held as described."""
+    contents: list[ContentRecord] = []
     unmet: list[UnmetPart] = []
     for start in range(0, len(parts), PARTS_ASKED):
         batch = parts[start : start + PARTS_ASKED]
-        texts = msgspec.json.encode([str(each.blob.digest) for each in batch]).decode()
-        held: dict[Part, dict[object, int]] = {Part.BLOB: {}, Part.CHILD: {}}
-        for digest, size, as_blob in query(_FIND_PARTS, (repository, texts)):
-            held[Part.CHILD][digest] = cast("int", size)
-            if as_blob:
-                held[Part.BLOB][digest] = cast("int", size)
+        texts = msgspec.json.encode([str(each.content.digest) for each in batch]).decode()
+        held: dict[Part, dict[Digest, ContentRecord]] = {Part.BLOB: {}, Part.CHILD: {}}
+        for row in query(_FIND_PARTS, (repository, texts)):
+            record = record_of(row[:3])
+            held[Part.CHILD][record.digest] = record
+            if row[3]:
+                held[Part.BLOB][record.digest] = record
+        contents += held[Part.CHILD].values()
         for each in batch:
-            described = each.blob
-            found = held[each.part].get(str(described.digest))
-            if found is None or not present(Blob(described.digest, found)):
-                if each.required:
-                    unmet.append(UnmetPart(described, None))
-            elif found != described.size:
-                unmet.append(UnmetPart(described, found))
-    return unmet
+            described = each.content
+            found = held[each.part].get(described.digest)
+            if found is None and each.required:
+                unmet.append(UnmetPart(described, None))
+            elif found is not None and found.size != described.size:
+                unmet.append(UnmetPart(described, found.size))
+    return FoundParts(contents, unmet)
 
 
-def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow) -> None:
-    """Write the manifest's row and those of its children."""
+def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow, now: float) -> None:
+    """Write the manifest's row, whose content has one, and those of its children, which the repository needs then."""
     digest = str(manifest.digest)
-    hold(connection, repository, Blob(manifest.digest, manifest.size))
     subject = None if manifest.subject is None else str(manifest.subject)
-    annotations = manifest.annotations.decode()
-    connection.execute(_PUT, (repository, digest, manifest.media_type, manifest.artifact_type, subject, annotations))
+    about = (manifest.media_type, manifest.artifact_type, subject, manifest.annotations.decode())
+    connection.execute(ADD_REPOSITORY, (repository,))
+    connection.execute(_PUT, (repository, digest, _KEPT, *about))
     connection.execute(_DROP_CHILDREN, (repository, digest))
+    children = [str(child) for child in manifest.children]
     connection.executemany(
-        _ADD_CHILD, [(repository, digest, position, str(child)) for position, child in enumerate(manifest.children)]
+        _ADD_CHILD, [(repository, digest, position, child) for position, child in enumerate(children)]
     )
+    happen(connection, HoldingEvent.KEPT, repository, msgspec.json.encode(children).decode(), now)
 
 
 def _referrer(row: Row) -> ReferrerDescriptor:

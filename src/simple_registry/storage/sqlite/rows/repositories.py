@@ -10,9 +10,10 @@ _FIND = "SELECT 1 FROM repositories WHERE name = ?"
 # repository nor the repositories that hold none.
 _PAGE = """
 WITH RECURSIVE holders (name) AS (
-    SELECT min(repository) FROM manifests WHERE repository > ?1
+    SELECT min(repository) FROM manifests WHERE repository > ?1 AND state <> 'deleted'
     UNION ALL
-    SELECT (SELECT min(repository) FROM manifests WHERE repository > name) FROM holders WHERE name IS NOT NULL
+    SELECT (SELECT min(repository) FROM manifests WHERE repository > name AND state <> 'deleted')
+    FROM holders WHERE name IS NOT NULL
 )
 SELECT name FROM holders WHERE name IS NOT NULL LIMIT ?2
 """

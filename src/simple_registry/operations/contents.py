@@ -1,0 +1,122 @@
+"""Content, between its rows and its bytes: opening it, placing it, and removing what is condemned.
+
+    push       count removals ─► bytes durable at a place ─► row, unless the content is condemned or was removed since
+    collector  row condemned  ─► bytes removed            ─► row gone, number of removals grown
+
+So a row that is whole vouches for its bytes, and no lock is held while bytes move. A push that meets condemned content
+finishes its removal, and places its bytes again.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from simple_registry.content import Content
+from simple_registry.faults import StorageReadOnly
+from simple_registry.oci.digests import Digest
+from simple_registry.oci.errors import Unavailable
+from simple_registry.oci.preconditions import PreconditionUnmet
+from simple_registry.storage.protocols import ContentRows, ContentStore, GarbageRows
+from simple_registry.storage.records import (
+    BlobAdded,
+    ContentRecord,
+    ContentRemoved,
+    ManifestStored,
+    PartsUnmet,
+    Place,
+)
+
+logger = logging.getLogger("simple_registry")
+
+ATTEMPTS = 5
+"""How often the bytes of one push are placed: each removal of other content may cost one attempt."""
+
+_Outcome = TypeVar("_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet)
+
+
+class Contents:
+    """Content for the operations."""
+
+    def __init__(self, rows: ContentRows, garbage: GarbageRows, store: ContentStore) -> None:
+        """Keep rows and bytes of content in step."""
+        self._rows = rows
+        self._garbage = garbage
+        self._store = store
+
+    async def find(self, digest: Digest) -> ContentRecord | None:
+        """Return content that is whole by its row, held by whatever repository."""
+        return await self._rows.find_content(digest)
+
+    async def open(self, record: ContentRecord) -> Content | None:
+        """Return content that its row vouches for; `None` when its bytes are not there, which the row says then.
+
+        Raises: StorageFault when all content is out of reach.
+        """
+        # A second look: `fsck` moves a file away, and back when a push has replaced it meanwhile.
+        content = await self._store.open(record) or await self._store.open(record)
+        if content is None:
+            await self.mark_damaged(record)
+        return content
+
+    async def has(self, record: ContentRecord) -> bool:
+        """Return whether the bytes of content are there; when they are not, the row says so then."""
+        if await self._store.has(record) or await self._store.has(record):
+            return True
+        await self.mark_damaged(record)
+        return False
+
+    async def mark_damaged(self, record: ContentRecord) -> None:
+        """Let content count as absent everywhere until a push or a repair heals it; clients push what is absent."""
+        try:
+            marked = await self._rows.mark_damaged(record)
+        except StorageReadOnly:
+            return  # each reader finds out by itself
+        if marked:
+            logger.error("content %s is gone or damaged; a push of it, to any repository, heals it", record.digest)
+
+    async def place(
+        self,
+        digest: Digest,
+        *,
+        publish: Callable[[], Awaitable[Place]],
+        confirm: Callable[[Place, int], Awaitable[_Outcome | ContentRemoved]],
+    ) -> _Outcome:
+        """Return what `confirm` returns in its transaction, once `publish` has made the bytes durable at a place.
+
+        Both are repeated while the content is being removed.
+
+        Raises: Unavailable, and what they raise.
+        """
+        for _attempt in range(ATTEMPTS):
+            removals = await self._rows.removals()  # before the bytes are placed: a later removal may take them
+            place = await publish()
+            outcome = await confirm(place, removals)
+            if not isinstance(outcome, ContentRemoved):
+                if isinstance(outcome, BlobAdded | ManifestStored) and outcome.surplus is not None:
+                    await self._store.remove(outcome.surplus)
+                return outcome
+            await self._finish_removal(digest)
+        raise Unavailable(note=f"content of {digest} was removed {ATTEMPTS} times while it was pushed")
+
+    async def put(self, digest: Digest, data: bytes) -> Place:
+        """Make small content durable at a place: a `publish` for `place`."""
+        return await self._store.put(digest, data)
+
+    async def remove_condemned(self, limit: int) -> int:
+        """Remove up to `limit` condemned contents, also those that a dead collector left; returns how many.
+
+        The caller holds `GarbageRows.collecting`.
+        """
+        records = await self._garbage.page_condemned(limit)
+        for record in records:
+            await self._store.remove(record)
+        if records:
+            await self._garbage.forget(records)
+        return len(records)
+
+    async def _finish_removal(self, digest: Digest) -> None:
+        async with self._garbage.collecting():
+            record = await self._garbage.find_condemned(digest)
+            if record is not None:
+                await self._store.remove(record)
+                await self._garbage.forget([record])

@@ -1,0 +1,52 @@
+"""A copy of the database as it is before a migration: the way back to the version before.
+
+It is complete under its name, or not there under it. The program never removes it.
+"""
+
+import errno
+import os
+from contextlib import suppress
+
+import apsw
+
+from simple_registry.faults import DataDirectoryRefused
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def take_snapshot(connection: apsw.Connection, path: str, number: int) -> None:
+    """Copy the database at `path` to `<path>.before-<number>`, durably, in the place of an earlier copy.
+
+    Raises: DataDirectoryRefused when there is no room for it; apsw.Error, OSError.
+    """
+    target = f"{path}.before-{number}"
+    unfinished = f"{target}.new"
+    try:
+        _copy(connection, unfinished)
+        os.rename(unfinished, target)
+        _sync(os.path.dirname(path), os.O_DIRECTORY)
+    except (apsw.Error, OSError) as error:
+        with suppress(OSError):
+            os.unlink(unfinished)
+        full = isinstance(error, apsw.FullError) or getattr(error, "errno", None) in _FULL
+        if not full and not (isinstance(error, apsw.IOError) and connection.system_errno in _FULL):
+            raise
+        reason = f"there is no room for the copy that an upgrade needs ({target}); free some, or use the version before"
+        raise DataDirectoryRefused(path, reason) from error
+
+
+def _copy(connection: apsw.Connection, target: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(target)  # a crash left it
+    # SQLite writes into an empty file, and would let others read one that it makes.
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    connection.execute("VACUUM INTO ?", (target,))
+    _sync(target, 0)
+
+
+def _sync(path: str, flags: int) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

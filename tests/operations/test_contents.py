@@ -1,0 +1,106 @@
+"""Content between its rows and its bytes: what is opened, placed, removed, and what interrupts that."""
+
+import pytest
+
+from simple_registry.faults import StorageReadOnly
+from simple_registry.oci.digests import digest_of
+from simple_registry.oci.errors import Unavailable
+from simple_registry.operations.contents import ATTEMPTS, Contents
+from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Place
+
+DATA = b"content"
+RECORD = ContentRecord(digest_of(DATA), len(DATA))
+
+
+@pytest.fixture
+def stores(front):
+    return front.kept.stores
+
+
+@pytest.fixture
+def contents(stores):
+    return Contents(stores.rows.contents, stores.rows.garbage, stores.content)
+
+
+def push(front, contents, outcomes):
+    """Place content, confirmed by these outcomes; returns the counts of removals that it saw, and its end."""
+    seen, left = [], iter(outcomes)
+
+    async def confirm(_place, removals):
+        seen.append(removals)
+        return next(left)
+
+    end = front.run(contents.place(RECORD.digest, publish=lambda: contents.put(RECORD.digest, DATA), confirm=confirm))
+    return seen, end
+
+
+def test_content_is_placed_once_when_nothing_was_removed(front, contents):
+    assert push(front, contents, [BlobAdded()]) == ([0], BlobAdded())
+
+
+def test_content_is_placed_again_after_each_removal(front, contents, stores, clock):
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{RECORD.digest}")
+    front.run(stores.rows.garbage.end_holdings(clock.now() + 1, 9))
+    seen, _end = push(front, contents, [ContentRemoved(), ContentRemoved(), BlobAdded()])
+    assert seen == [0, 1, 1]  # the removal of its own condemned content was finished by it
+    assert front.run(stores.content.has(RECORD))
+
+
+def test_content_that_is_removed_without_end_is_a_failure(front, contents):
+    with pytest.raises(Unavailable):
+        push(front, contents, [ContentRemoved()] * ATTEMPTS)
+
+
+def test_a_surplus_place_is_removed(front, contents, stores, monkeypatch):
+    removed = []
+
+    async def remove(record):
+        removed.append(record)
+
+    monkeypatch.setattr(stores.content, "remove", remove)
+    surplus = ContentRecord(RECORD.digest, RECORD.size, Place("other"))
+    push(front, contents, [BlobAdded(surplus)])
+    assert removed == [surplus]
+
+
+def test_content_that_is_gone_is_absent_and_its_row_says_so(front, contents, stores, caplog):
+    front.push_blob("a", DATA)
+    front.kept.write(RECORD.digest, None)
+    assert front.run(contents.open(RECORD)) is None
+    assert not front.run(contents.has(RECORD))
+    assert front.run(contents.find(RECORD.digest)) is None
+    assert [line.levelname for line in caplog.records if str(RECORD.digest) in line.getMessage()] == ["ERROR"]
+
+
+def test_content_that_comes_back_at_the_second_look_is_not_damaged(front, contents, stores, monkeypatch):
+    front.push_blob("a", DATA)
+    open_, looks = stores.content.open, []
+
+    async def absent_at_first(record):
+        looks.append(record)
+        return None if len(looks) == 1 else await open_(record)
+
+    monkeypatch.setattr(stores.content, "open", absent_at_first)
+    assert front.run(contents.open(RECORD)).size == len(DATA)
+    assert front.run(contents.find(RECORD.digest)) == RECORD
+
+
+def test_on_a_read_only_disk_damaged_content_is_absent_nevertheless(front, contents, stores, monkeypatch):
+    front.push_blob("a", DATA)
+    front.kept.write(RECORD.digest, None)
+
+    async def read_only(_record):
+        raise StorageReadOnly("write rows", "read-only")
+
+    monkeypatch.setattr(stores.rows.contents, "mark_damaged", read_only)
+    assert front.run(contents.open(RECORD)) is None
+
+
+def test_condemned_content_that_a_dead_collector_left_is_removed(front, contents, stores, clock):
+    front.push_blob("a", DATA)
+    front.delete(f"/v2/a/blobs/{RECORD.digest}")
+    front.run(stores.rows.garbage.end_holdings(clock.now() + 1, 9))
+    assert front.run(contents.remove_condemned(9)) == 1
+    assert front.run(contents.remove_condemned(9)) == 0
+    assert not front.run(stores.content.has(RECORD))

@@ -1,0 +1,382 @@
+"""Every state of holdings and of content meets every event, in every store, as the tables say."""
+
+import asyncio
+
+import pytest
+
+from simple_registry.storage.life import (
+    CONTENTS,
+    HOLDINGS,
+    ContentEvent,
+    ContentState,
+    HoldingEvent,
+    HoldingState,
+)
+from simple_registry.storage.records import (
+    BlobAdded,
+    ContentRecord,
+    ContentRemoved,
+    DescribedPart,
+    ManifestRemoved,
+    Part,
+    Place,
+)
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run
+
+BLOB = blob_of(b"blob")
+IMAGE = manifest_of(b"image", children=(BLOB.digest,))
+OTHER_IMAGE = manifest_of(b"other image", children=(BLOB.digest,))
+LATER = 9e9
+
+
+@pytest.fixture
+def rows(stores):
+    return stores.rows
+
+
+async def put(rows, manifest, repository=REPOSITORY, parts=()):
+    removals = await rows.contents.removals()
+    return await rows.manifests.put_manifest(
+        repository, manifest, place=Place(""), removals=removals, tags=(), parts=parts
+    )
+
+
+async def push(rows, repository=REPOSITORY, blob=BLOB):
+    return await rows.blobs.add_blob(repository, blob, removals=await rows.contents.removals())
+
+
+async def end_manifest(rows, manifest=IMAGE, repository=REPOSITORY):
+    if await rows.manifests.remove_manifest(repository, manifest.digest, tags=()) == ManifestRemoved():
+        await rows.garbage.end_holdings(LATER, 9)
+
+
+# ---------------------------------------------------------------- holdings
+
+
+async def lead_to(rows, state):
+    """Lead the holding of a blob to a state, and hold its content elsewhere, so that only the holding changes."""
+    await push(rows, OTHER)
+    if state is not HoldingState.ABSENT:
+        await push(rows)
+    if state is HoldingState.NEEDED:
+        await put(rows, IMAGE)
+    if state is HoldingState.DELETED:
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+
+
+async def happen(rows, event):
+    match event:
+        case HoldingEvent.NAMED:
+            await push(rows)
+        case HoldingEvent.SEEN | HoldingEvent.RESTORED:
+            await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, event)
+        case HoldingEvent.KEPT:
+            await put(rows, OTHER_IMAGE)
+        case HoldingEvent.RELEASED:
+            await end_manifest(rows)
+        case HoldingEvent.DELETED:
+            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        case HoldingEvent.EXPIRED:
+            await rows.garbage.end_holdings(LATER, 9)
+
+
+async def state_of(rows):
+    blob = await rows.blobs.find_blob(REPOSITORY, BLOB.digest)
+    if blob is not None:
+        return blob.holding.state
+    restored = await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.RESTORED)
+    return HoldingState.DELETED if restored else HoldingState.ABSENT
+
+
+@pytest.mark.parametrize("event", HoldingEvent)
+@pytest.mark.parametrize("state", HoldingState)
+def test_a_holding_follows_its_table(rows, state, event):
+    if (state, event) == (HoldingState.UNNEEDED, HoldingEvent.EXPIRED):
+        pytest.skip("content that no manifest needs is not collected yet")
+
+    async def scenario():
+        await lead_to(rows, state)
+        assert await state_of(rows) is state
+        if state is HoldingState.DELETED:
+            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await happen(rows, event)
+        assert await state_of(rows) is HOLDINGS[state].get(event, state)
+
+    run(scenario())
+
+
+async def since(rows):
+    return (await rows.blobs.find_blob(REPOSITORY, BLOB.digest)).holding
+
+
+def test_naming_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
+    async def scenario():
+        await push(rows)
+        before = await since(rows)
+        assert (before.since, before.extended) == (clock.now(), False)
+        clock.time += 100
+        assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.SEEN)
+        assert not await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.SEEN)
+        assert ((await since(rows)).since, (await since(rows)).extended) == (before.since, True)
+        assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.NAMED)
+        assert ((await since(rows)).since, (await since(rows)).extended) == (clock.now(), False)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("event", [HoldingEvent.NAMED, HoldingEvent.SEEN])
+def test_what_is_needed_is_not_written(rows, event):
+    async def scenario():
+        await push(rows)
+        await put(rows, IMAGE)
+        assert not await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, event)
+
+    run(scenario())
+
+
+def test_a_blob_that_is_pushed_after_its_manifest_is_needed_at_once(rows):
+    async def scenario():
+        await put(rows, IMAGE)
+        await push(rows)
+        assert await state_of(rows) is HoldingState.NEEDED
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.mount_blob(REPOSITORY, BLOB.digest, OTHER)
+        await push(rows)
+        assert await state_of(rows) is HoldingState.NEEDED
+
+    run(scenario())
+
+
+def test_a_part_stays_needed_until_the_last_manifest_has_ended(rows):
+    async def scenario():
+        await push(rows)
+        for manifest in (IMAGE, OTHER_IMAGE):
+            await put(rows, manifest)
+        await end_manifest(rows)
+        assert await state_of(rows) is HoldingState.NEEDED
+        await rows.manifests.remove_manifest(REPOSITORY, OTHER_IMAGE.digest, tags=())
+        assert await state_of(rows) is HoldingState.NEEDED
+        await rows.garbage.end_holdings(LATER, 9)
+        assert await state_of(rows) is HoldingState.UNNEEDED
+
+    run(scenario())
+
+
+def test_manifests_of_other_repositories_need_no_part_here(rows):
+    async def scenario():
+        await push(rows)
+        await put(rows, IMAGE, OTHER)
+        assert await state_of(rows) is HoldingState.UNNEEDED
+
+    run(scenario())
+
+
+def test_a_deleted_manifest_is_nowhere_and_a_push_brings_it_back(rows):
+    async def scenario():
+        subject = manifest_of(b"signature", subject=IMAGE.digest)
+        for _attempt in range(2):
+            await put(rows, subject)
+            found, _more = await rows.manifests.page_referrers(
+                REPOSITORY, IMAGE.digest, artifact_type=None, after=None, size=9
+            )
+            assert [each.digest for each in found] == [subject.digest]
+            await rows.manifests.remove_manifest(REPOSITORY, subject.digest, tags=())
+            assert await rows.manifests.find_manifest(REPOSITORY, subject.digest) is None
+            found, _more = await rows.manifests.page_referrers(
+                REPOSITORY, IMAGE.digest, artifact_type=None, after=None, size=9
+            )
+            assert found == []
+            part = DescribedPart(Part.CHILD, subject.stored.content)
+            assert (await rows.manifests.find_parts(REPOSITORY, [part])).held == []
+
+    run(scenario())
+
+
+def test_deleted_blobs_have_no_holders_to_mount_from(rows):
+    async def scenario():
+        await push(rows)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        assert await rows.blobs.page_holders(BLOB.digest, None, 9) == []
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
+
+    run(scenario())
+
+
+def test_only_what_was_deleted_before_ends_and_no_more_than_the_limit(rows, clock):
+    blobs = [blob_of(b"%d" % number) for number in range(4)]
+
+    async def scenario():
+        for blob in blobs:
+            await push(rows, blob=blob)
+            await rows.blobs.remove_blob(REPOSITORY, blob.digest)
+            clock.time += 1
+        await rows.garbage.end_holdings(clock.time - 4, 9)
+        assert await rows.garbage.page_condemned(9) == []
+        await rows.garbage.end_holdings(clock.time - 1, 2)
+        assert await ended(rows) == {blobs[0].digest, blobs[1].digest}
+        await rows.garbage.end_holdings(clock.time - 1, 9)
+        assert await ended(rows) == {blob.digest for blob in blobs[:3]}
+
+    run(scenario())
+
+
+async def ended(rows):
+    return {record.digest for record in await rows.garbage.page_condemned(9)}
+
+
+# ---------------------------------------------------------------- content
+
+
+async def lead_content_to(rows, state):
+    if state is ContentState.ABSENT:
+        return
+    await push(rows)
+    if state is ContentState.DAMAGED:
+        await rows.contents.mark_damaged(BLOB)
+    if state is ContentState.CONDEMNED:
+        await let_go(rows)
+
+
+async def let_go(rows):
+    await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+    await rows.garbage.end_holdings(LATER, 9)
+
+
+async def content_state(rows):
+    if await rows.contents.find_content(BLOB.digest) is not None:
+        return ContentState.WHOLE
+    if await rows.garbage.find_condemned(BLOB.digest) is not None:
+        return ContentState.CONDEMNED
+    holders = await rows.blobs.page_holders(BLOB.digest, None, 1)
+    return ContentState.DAMAGED if holders else ContentState.ABSENT
+
+
+async def happen_to_content(rows, event):
+    match event:
+        case ContentEvent.PLACED:
+            await push(rows)
+        case ContentEvent.REFUSED:
+            refused = manifest_of(b"blob")
+            await put(rows, refused, OTHER, parts=[DescribedPart(Part.BLOB, blob_of(b"absent"))])
+        case ContentEvent.FOUND_DAMAGED:
+            await rows.contents.mark_damaged(BLOB)
+        case ContentEvent.UNHELD:
+            await let_go(rows)
+        case ContentEvent.REMOVED:
+            await rows.garbage.forget([BLOB])
+
+
+@pytest.mark.parametrize("event", [event for event in ContentEvent if event is not ContentEvent.REPAIRED])
+@pytest.mark.parametrize("state", ContentState)
+def test_content_follows_its_table(rows, state, event):
+    if event is ContentEvent.REMOVED and state is not ContentState.CONDEMNED:
+        pytest.skip("only condemned content is removed")
+
+    async def scenario():
+        await lead_content_to(rows, state)
+        assert await content_state(rows) is state
+        await happen_to_content(rows, event)
+        assert await content_state(rows) is CONTENTS[state].get(event, state)
+
+    run(scenario())
+
+
+def test_content_that_another_repository_holds_stays(rows):
+    async def scenario():
+        await push(rows)
+        await push(rows, OTHER)
+        await let_go(rows)
+        assert await content_state(rows) is ContentState.WHOLE
+        await rows.blobs.remove_blob(OTHER, BLOB.digest)
+        await rows.garbage.end_holdings(LATER, 9)
+        assert await content_state(rows) is ContentState.CONDEMNED
+
+    run(scenario())
+
+
+def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
+    async def scenario():
+        await put(rows, IMAGE)
+        await push(rows, OTHER, IMAGE.stored.content)
+        await end_manifest(rows)
+        assert await rows.garbage.page_condemned(9) == []
+        await rows.blobs.remove_blob(OTHER, IMAGE.digest)
+        await rows.garbage.end_holdings(LATER, 9)
+        assert await ended(rows) == {IMAGE.digest}
+
+    run(scenario())
+
+
+def test_a_deletion_is_no_end_before_the_grace_has_passed(rows, clock):
+    async def scenario():
+        await push(rows)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.garbage.end_holdings(clock.now(), 9)
+        assert await content_state(rows) is ContentState.WHOLE
+        await push(rows)
+        await rows.garbage.end_holdings(LATER, 9)
+        assert await content_state(rows) is ContentState.WHOLE
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("counted", ["before", "after"])
+def test_a_push_that_a_removal_may_have_overtaken_places_its_bytes_again(rows, counted):
+    async def scenario():
+        await lead_content_to(rows, ContentState.CONDEMNED)
+        before = await rows.contents.removals()
+        assert await rows.blobs.add_blob(OTHER, BLOB, removals=before) == ContentRemoved()
+        await rows.garbage.forget([BLOB])
+        removals = before if counted == "before" else await rows.contents.removals()
+        added = await rows.blobs.add_blob(OTHER, BLOB, removals=removals)
+        assert added == (ContentRemoved() if counted == "before" else BlobAdded())
+
+    run(scenario())
+
+
+def test_content_that_is_there_has_one_place_and_the_other_is_surplus(rows):
+    first, second = (ContentRecord(BLOB.digest, BLOB.size, Place(key)) for key in ("first", "second"))
+
+    async def scenario():
+        assert await push(rows, blob=first) == BlobAdded()
+        assert await push(rows, OTHER, second) == BlobAdded(second)
+        assert await rows.contents.find_content(BLOB.digest) == first
+        assert await rows.contents.mark_damaged(first)
+        assert await push(rows, blob=second) == BlobAdded(first)
+        assert await rows.contents.find_content(BLOB.digest) == second
+        assert not await rows.contents.mark_damaged(first)
+
+    run(scenario())
+
+
+def test_damaged_content_is_absent_everywhere_until_it_is_placed_again(rows):
+    async def scenario():
+        await push(rows)
+        await put(rows, IMAGE)
+        for content in (BLOB, IMAGE.stored.content):
+            assert await rows.contents.mark_damaged(content)
+            assert not await rows.contents.mark_damaged(content)
+        assert await rows.blobs.find_blob(REPOSITORY, BLOB.digest) is None
+        assert await rows.manifests.find_manifest(REPOSITORY, IMAGE.digest) is None
+        await push(rows, OTHER)
+        await put(rows, IMAGE, OTHER)
+        assert (await rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content == BLOB
+        assert await rows.manifests.find_manifest(REPOSITORY, IMAGE.digest) == IMAGE.stored
+
+    run(scenario())
+
+
+def test_one_collector_works_at_a_time(rows):
+    inside = []
+
+    async def collect(name):
+        async with rows.garbage.collecting():
+            inside.append(name)
+            await asyncio.sleep(0)
+            assert inside == [name]
+            inside.remove(name)
+
+    async def scenario():
+        await asyncio.gather(*(collect(number) for number in range(5)))
+
+    run(scenario())
