@@ -16,6 +16,12 @@ from support.sources import PACKAGE, ROOT, imports, modules
 
 RECIPES = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("\n## How to add\n")[2]
 
+ANCHOR = '"""Bounds on what clients may cost. Times in seconds, sizes in bytes."""\n\n'
+KNOW_SETTINGS = [
+    *("tests/config/test_settings.py", "tests/config/test_kinds.py"),
+    *("tests/docs/test_reference.py", "tests/docs/test_limits.py"),
+]
+"""The tests that know every setting."""
 SETTING = """\
     shelf_life: float = setting(
         7.0, _DURATION, "time on the shelf", path="limits.shelfLife", option=Option("shelf-life", "TIME"), restart=True
@@ -82,7 +88,7 @@ class Copy:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
             env={**os.environ, "PYTHONPATH": path, **environment},
         )
         return done.returncode, done.stdout + done.stderr
@@ -121,8 +127,7 @@ def document(directory, kind, spec):
 
 
 def test_a_setting_is_one_row(copy, tmp_path):
-    anchor = '"""Bounds on what clients may cost. Times in seconds, sizes in bytes."""\n\n'
-    copy.change("config/settings.py", anchor, SETTING)
+    copy.change("config/settings.py", ANCHOR, SETTING)
 
     assert copy.changed <= files_of("a setting")
     assert "  -shelf-life TIME         time on the shelf (default: 7s)\n" in copy.command("help")[1]
@@ -137,6 +142,28 @@ def test_a_setting_is_one_row(copy, tmp_path):
     assert "| `limits.shelfLife` | duration | no | `7s` | time on the shelf |" in copy.run("-c", printed)[1]
     restart = "from simple_registry.server import supervisor as s; print([row.label for row in s._RESTART_ONLY])"
     assert "'-shelf-life'" in copy.run("-c", restart)[1]
+
+
+def test_tests_name_what_a_setting_needs_beside_its_row(whole_copy):
+    copy = whole_copy
+    copy.change("src/simple_registry/config/settings.py", ANCHOR, SETTING)
+    missing = failures(copy, KNOW_SETTINGS, "-k", "row or generated or full_documents or every_setting")
+    copy.change("tests/support/kinds.py", "drainSize: 1000, ", "shelfLife: 7s, ")
+    row = "| time on the shelf | 7 s | `limits.shelfLife` | the shelf | each book | nothing |\n"
+    copy.change("docs/operations/limits.md", "| 414 `UNSUPPORTED` |\n", row)
+    path = f"{copy.source}/src:{copy.source}/tests"
+    assert copy.run("-m", "support.reference", PYTHONPATH=path) == (0, "")
+
+    assert failures(copy, KNOW_SETTINGS, "-k", "row or generated or full_documents or every_setting") == set()
+    assert copy.changed <= {f"src/simple_registry/{name}" for name in files_of("a setting")} | {
+        *re.findall(r"`(tests/[\w/]+\.py)`", text_of("a setting")),
+        *re.findall(r"\]\((\S+)\)", text_of("a setting")),
+    }
+    assert {test for _, test in missing} == {
+        "test_the_full_documents_say_everything_and_load",
+        "test_generated_parts_are_up_to_date",
+        "test_every_setting_of_limits_has_a_row_with_its_default",
+    }
 
 
 def test_a_kind_of_document_is_a_shape_and_a_reader(copy, tmp_path):
@@ -164,10 +191,10 @@ print(load_access([Path({str(right)!r})]).shelves)
     assert copy.run("-c", load) == (0, "{'x': 'ann'}\n")
 
 
-def failures(copy):
-    """Return the file and name of each test of all endpoints that fails."""
-    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", copy.source, "-k", "endpoint")
-    _, printed = copy.run(*words, *(copy.source / check for check in CHECKS), PYTHONPATH=f"{copy.source}/src")
+def failures(copy, checks, *options):
+    """Return the file and name of each test that fails."""
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", copy.source, *options)
+    _, printed = copy.run(*words, *(copy.source / check for check in checks), PYTHONPATH=f"{copy.source}/src")
     assert " passed" in printed, printed
     return set(re.findall(r"^FAILED (\S+?)::(\w+)", printed, re.MULTILINE))
 
@@ -176,7 +203,7 @@ def test_an_endpoint_is_a_handler_and_a_row_and_tests_name_the_rest(whole_copy):
     copy = whole_copy
     copy.change("src/simple_registry/http/handlers/base.py", "    return json_response({})\n", HANDLER)
     copy.change("src/simple_registry/http/routes.py", "ROUTES: Sequence[Route[Any]] = (\n", ROUTE)
-    missing = failures(copy)
+    missing = failures(copy, CHECKS, "-k", "endpoint")
     copy.change("docs/api/README.md", "/readyz\n", "    POST                         /api/v1/bell\n")
     copy.change("docs/api/tokens-and-health.md", "\n## Health\n", "\n`POST` `/api/v1/bell` rings.\n")
     copy.change("docs/operations/metrics.md", "`revoke_token`, ", "`ring_bell`, ")
@@ -184,7 +211,7 @@ def test_an_endpoint_is_a_handler_and_a_row_and_tests_name_the_rest(whole_copy):
     copy.change("tests/architecture/test_endpoints.py", "ENTRIES = {\n", '    ("POST", "bell"): Need.LOGIN,\n')
     copy.change("tests/http/test_authorization.py", "WITHOUT = {\n", '    "ring_bell": "it reads no body",\n')
 
-    assert failures(copy) == set()
+    assert failures(copy, CHECKS, "-k", "endpoint") == set()
     recipe = text_of("an endpoint")
     beside = {name for name in copy.changed if not name.startswith("src/")} - {"docs/api/tokens-and-health.md"}
     assert beside == {*re.findall(r"`(tests/[\w/]+\.py)`", recipe), *re.findall(r"\]\((\S+)\)", recipe)}
