@@ -87,7 +87,7 @@ INSIDE = {
     "operations.manifests.LISTED": "parts that one refusal lists",
     "operations.manifests.LARGE_READS": "how reads of large manifests wait for each other",
     "wire.body.MAX_PIECES": "how bytes are gathered",
-    "wire.heads.MAX_REMEMBERED": "what is cached",
+    "wire.heads.MAX_CACHED": "what is cached",
     "wire.server.ACCEPTED_PER_TURN": "how turns are shared",
     "wire.server.HANDSHAKES_PER_TURN": "how turns are shared",
     "wire.connection.REQUESTS_PER_TURN": "how turns are shared",

@@ -262,7 +262,7 @@ def test_a_body_ends_only_while_the_request_is_authorised(world):
             world.rules = rules()
             world.caller = Caller(Identity("eve"), BOB.proof)
 
-        def hold(self, size):
+        def reserve(self, size):
             return size < 5
 
     body, read = ConfirmedBody(Pieces(), world.authorization), []
@@ -274,4 +274,4 @@ def test_a_body_ends_only_while_the_request_is_authorised(world):
     with pytest.raises(Unauthorized):
         asyncio.run(read_all())
     assert read == [b"one"]
-    assert (body.announced, body.received, body.hold(4), body.hold(5)) == (6, 4, True, False)
+    assert (body.announced, body.received, body.reserve(4), body.reserve(5)) == (6, 4, True, False)

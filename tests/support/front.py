@@ -114,7 +114,7 @@ class Body:
         if self.announced is not None and self.received < self.announced:
             raise ContentInterrupted(self.received, self.announced)
 
-    def hold(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         return size >= 0
 
 
@@ -128,7 +128,7 @@ class Exchange:
     peer: str = CLIENT
     secure: bool = False
     reply: Reply | None = None
-    memo: object = None
+    cached: object = None
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         assert self.reply is None, "answered twice"

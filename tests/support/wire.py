@@ -1,4 +1,4 @@
-"""A small application on a real wire server, and clients that are plain sockets.
+"""A small application on a real wire server, with plain sockets as clients.
 
 The server runs on an event loop of its own, in a thread; `Wire` is the test's side of it.
 """
@@ -43,7 +43,7 @@ class Answer:
 
 @dataclass
 class Application:
-    """Answers by path, and remembers what it met.
+    """Answers by path, and records what it received.
 
     /echo   the request as JSON, after its body        /early  without reading the body
     /file   the file `path`                            /bytes  `size` bytes from memory
@@ -55,7 +55,7 @@ class Application:
     size: int = 0
     interrupted: list[Exception] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)
-    """Paths of the requests whose body arrived whole."""
+    """Paths of the requests with a complete body."""
     refused: list[Any] = field(default_factory=list)
     unsent: list[Exception] = field(default_factory=list)
     clients: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Application:
         if head.path != "/early":
             try:
                 async for chunk in exchange.body:
-                    if head.path == "/whole" and not exchange.body.hold(len(chunk)):
+                    if head.path == "/whole" and not exchange.body.reserve(len(chunk)):
                         await exchange.send(Answer(503))
                         return
                     chunks.append(chunk)
@@ -142,14 +142,14 @@ class Wire:
         await self.server.closed()
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function on the server's loop, and return what it returns."""
+        """Call a function on the server's loop; return its result."""
         done: Any = asyncio.run_coroutine_threadsafe(_as_coroutine(function, *arguments), self.loop)
         return done.result(LIMIT)
 
     def until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + LIMIT
         while not condition():
-            assert time.monotonic() < deadline, "the condition did not come about"
+            assert time.monotonic() < deadline, "the condition did not become true"
             time.sleep(0.005)
 
     def connect(self) -> socket.socket:
@@ -159,7 +159,7 @@ class Wire:
         return sock
 
     def send(self, data: bytes, *, end: bool = False) -> bytes:
-        """Send bytes on a connection of their own, and return all that is answered until the server closes."""
+        """Send bytes on a new connection; return everything that the server sends until it closes."""
         with self.connect() as sock:
             with contextlib.suppress(OSError):
                 sock.sendall(data)
@@ -172,7 +172,7 @@ class Wire:
         return self.send(get("/echo", close=True)).startswith(b"HTTP/1.1 200 ")
 
     def stop(self) -> None:
-        """Stop the server, and close what is still open."""
+        """Stop the server and wait for its end."""
         if self._thread.is_alive():
             self.call(self.server.stop)
         self.wait()
@@ -188,7 +188,7 @@ async def _as_coroutine(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Return everything until the other side closes; a reset ends it too."""
+    """Return everything until the other side closes or resets."""
     data = b""
     with contextlib.suppress(ConnectionResetError, ssl.SSLEOFError):
         while piece := sock.recv(1 << 20):
@@ -197,7 +197,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 
 def read_answer(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Read one answer with a length."""
+    """Read one answer with a `Content-Length`."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = sock.recv(65536)
@@ -209,7 +209,7 @@ def read_answer(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:
         piece = sock.recv(1 << 20)
         assert piece, "the connection ended within the content"
         rest += piece
-    assert len(rest) == length, "more came than the answer announced"
+    assert len(rest) == length, "there are bytes after the answer"
     return status, headers, rest
 
 
@@ -235,7 +235,7 @@ def put(path: str, body: bytes = b"", *headers: str, length: int | None = None) 
 
 
 def put_chunked(path: str, chunks: bytes, *headers: str) -> bytes:
-    """Return the bytes of a request with a body in chunks, as they are given."""
+    """Return the bytes of a request with these chunks as its body."""
     lines = "".join(f"{line}\r\n" for line in headers)
     return f"PUT {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n{lines}\r\n".encode() + chunks
 

@@ -15,22 +15,22 @@ def test_a_head_has_its_lines_in_order():
     assert re.fullmatch(rf"HTTP/1.1 200 OK\r\na: b\r\nc: d\r\ne: f\r\n{date}\r\ncontent-length: 5\r\n\r\n", head)
 
 
-def test_the_last_answer_of_a_connection_says_so():
+def test_the_last_answer_has_connection_close():
     assert b"\r\nconnection: close\r\n\r\n" in head_of(400, [], 0, last=True)
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_answers_that_never_have_content_have_no_length(status):
+def test_statuses_without_content_have_no_length(status):
     assert b"content-length" not in head_of(status, [], 0, last=False)
 
 
-def test_a_status_without_a_name_is_sent_all_the_same():
+def test_an_unknown_status_is_sent():
     assert head_of(299, [], 0, last=False).startswith(b"HTTP/1.1 299 Unknown\r\n")
 
 
 @pytest.mark.parametrize("kind", [list, tuple])
 @given(st.text(st.characters(max_codepoint=0xFF), max_size=20))
-def test_no_value_can_begin_a_line_of_its_own(kind, value):
+def test_no_value_can_inject_a_header_line(kind, value):
     headers = kind([("a", value), ("b", "c")])
     if set(value) & set("\r\n"):
         with pytest.raises(ValueError, match="line end"):

@@ -1,4 +1,4 @@
-"""A body on its way to its handler, without a connection."""
+"""A body between connection and handler, with a simulated connection."""
 
 import asyncio
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from simple_registry.wire.shared import NEVER
 
 
 class Source:
-    """A connection of which only the reading is seen."""
+    """A connection that records whether it reads."""
 
     def __init__(self):
         self.reads, self.asked = True, 0
@@ -48,10 +48,10 @@ async def read(body):
 def test_no_body_has_no_bytes():
     assert asyncio.run(read(NO_BODY)) == b""
     assert NO_BODY.complete
-    assert not NO_BODY.hold(1)
+    assert not NO_BODY.reserve(1)
 
 
-def test_bytes_are_read_as_they_arrive_and_those_after_the_end_are_returned(make):
+def test_bytes_are_read_as_they_arrive_and_the_rest_is_returned(make):
     async def scenario():
         body, source, budget = make(6)
         reading = asyncio.ensure_future(read(body))
@@ -67,7 +67,7 @@ def test_bytes_are_read_as_they_arrive_and_those_after_the_end_are_returned(make
     asyncio.run(scenario())
 
 
-def test_a_client_that_sent_bytes_unasked_is_not_asked(make):
+def test_100_continue_is_not_requested_after_bytes_arrived(make):
     async def scenario():
         body, source, _ = make(6)
         body.feed(b"onetwo")
@@ -77,7 +77,7 @@ def test_a_client_that_sent_bytes_unasked_is_not_asked(make):
     asyncio.run(scenario())
 
 
-def test_a_fault_comes_instead_of_what_was_not_read(make):
+def test_a_fault_replaces_unread_bytes(make):
     async def scenario():
         body, _, budget = make(6)
         body.feed(b"one")
@@ -90,7 +90,7 @@ def test_a_fault_comes_instead_of_what_was_not_read(make):
     asyncio.run(scenario())
 
 
-def test_reading_pauses_while_the_handler_lags(make):
+def test_reading_pauses_while_the_handler_is_behind(make):
     async def scenario():
         body, source, budget = make(READ_AHEAD * 2)
         body.feed(bytes(READ_AHEAD))
@@ -113,11 +113,11 @@ def test_reading_pauses_when_the_budget_is_used_up(make):
     asyncio.run(scenario())
 
 
-def test_what_a_handler_keeps_is_given_back_when_it_ends(make):
+def test_memory_reserved_by_a_handler_is_released_at_its_end(make):
     async def scenario():
         body, _, budget = make(100, total=50)
-        assert body.hold(50)
-        assert not body.hold(1)
+        assert body.reserve(50)
+        assert not body.reserve(1)
         body.end()
         assert budget.held == 0
         body.feed(bytes(100))

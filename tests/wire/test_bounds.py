@@ -1,4 +1,4 @@
-"""What all clients together may cost: answers that nobody reads, connections, descriptors."""
+"""Limits for all clients together: unread answers, connections, descriptors."""
 
 import json
 import time
@@ -13,7 +13,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def unread(make_wire):
-    """200 clients that asked for 4 MiB each, and read nothing."""
+    """200 clients that request 4 MiB each and read nothing."""
     wire = make_wire(WireLimits(held=64 * MIB, held_by_address=16 * MIB))
     wire.application.size = 4 * MIB
     socks = [wire.connect() for _ in range(200)]
@@ -25,13 +25,13 @@ def unread(make_wire):
         sock.close()
 
 
-def test_answers_that_are_not_read_stay_within_the_share_of_their_address(unread):
+def test_unread_answers_stay_within_the_share_of_their_address(unread):
     wire, _ = unread
     assert wire.server.budget.held == 16 * MIB
     assert wire.works()
 
 
-def test_those_without_room_are_answered_503_and_go_on(unread):
+def test_requests_beyond_the_share_are_answered_503_on_a_connection_that_stays_open(unread):
     wire, socks = unread
     statuses = []
     for sock in socks:
@@ -45,7 +45,7 @@ def test_those_without_room_are_answered_503_and_go_on(unread):
         assert read_answer(sock)[0] == 200
 
 
-def test_what_clients_that_left_did_not_read_is_given_back(unread):
+def test_memory_of_unread_answers_is_released_when_clients_leave(unread):
     wire, socks = unread
     for sock in socks:
         sock.close()
@@ -53,7 +53,7 @@ def test_what_clients_that_left_did_not_read_is_given_back(unread):
     wire.until(lambda: wire.server.connections == 0)
 
 
-def test_many_at_once_above_the_limit_are_all_answered(make_wire):
+def test_many_connections_at_once_above_the_limit_are_all_answered(make_wire):
     wire = make_wire(WireLimits(connections=5))
     kept = [wire.connect() for _ in range(5)]
     wire.until(lambda: wire.server.connections == 5)
@@ -61,7 +61,7 @@ def test_many_at_once_above_the_limit_are_all_answered(make_wire):
     for sock in refused:
         status, headers, body = split(read_all(sock))
         assert (status, headers["connection"]) == (503, "close")
-        assert "too many connections" in json.loads(body)["refused"]
+        assert "too many open connections" in json.loads(body)["refused"]
         sock.close()
     assert wire.server.connections == 5
     for sock in kept:
@@ -70,7 +70,7 @@ def test_many_at_once_above_the_limit_are_all_answered(make_wire):
         sock.close()
 
 
-def test_the_refusal_of_a_connection_reaches_a_client_that_sends_its_request_late(make_wire):
+def test_a_rejected_client_that_sends_its_request_late_reads_the_answer(make_wire):
     wire = make_wire(WireLimits(connections=1))
     with wire.connect() as kept, wire.connect() as late:
         kept.sendall(get("/echo"))
@@ -81,7 +81,7 @@ def test_the_refusal_of_a_connection_reaches_a_client_that_sends_its_request_lat
         assert read_answer(late)[0] == 503
 
 
-def test_connections_and_files_share_the_descriptors(make_wire):
+def test_connections_and_files_share_the_limit_of_descriptors(make_wire):
     wire = make_wire(WireLimits(connections=100, descriptors=3))
     kept = [wire.connect() for _ in range(3)]
     wire.until(lambda: wire.server.connections == 3)
@@ -93,7 +93,7 @@ def test_connections_and_files_share_the_descriptors(make_wire):
         sock.close()
 
 
-def test_connections_that_come_and_go_are_counted_once_each(make_wire):
+def test_each_connection_is_counted_once(make_wire):
     wire = make_wire(WireLimits(connections=3))
     for _ in range(50):
         assert wire.works()

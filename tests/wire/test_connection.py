@@ -1,4 +1,4 @@
-"""One connection: requests in order, bodies that are whole or are not, answers of every kind, and the end."""
+"""One connection: requests in order, complete and incomplete bodies, answers of every kind, and the end."""
 
 import json
 import os
@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 
 def reset(sock):
-    """Close a connection in such a way that the other side meets a reset."""
+    """Close a connection with a reset."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
@@ -44,7 +44,7 @@ def test_pipelined_requests_are_answered_in_order(wire, count):
     )
 
 
-def test_a_slow_request_does_not_let_a_later_one_pass(wire):
+def test_a_later_request_never_overtakes_a_slow_one(wire):
     answers = wire.send(get("/slow") + get("/echo"), end=True)
     assert answers.index(b'"/slow"') < answers.index(b'"/echo"')
 
@@ -89,7 +89,7 @@ BROKEN_OFF = {
 
 @pytest.mark.parametrize("request_bytes", BROKEN_OFF.values(), ids=BROKEN_OFF)
 @pytest.mark.parametrize("how", ["half-close", "close", "reset"])
-def test_a_body_that_breaks_off_is_never_whole(wire, request_bytes, how):
+def test_a_body_that_breaks_off_is_never_complete(wire, request_bytes, how):
     sock = wire.connect()
     sock.sendall(request_bytes)
     if how == "half-close":
@@ -136,14 +136,14 @@ def test_a_malformed_chunk_ends_the_request_and_the_connection(wire, chunks, bef
     assert wire.application.whole == []
 
 
-def test_chunks_and_what_belongs_to_them_are_not_part_of_the_body(wire):
+def test_size_lines_extensions_and_trailers_are_not_part_of_the_body(wire):
     chunks = b"5;name=value\r\nhello\r\n00006\r\n world\r\n0\r\nX-Trailer: dropped\r\n\r\n"
     said = json.loads(split(wire.send(put_chunked("/echo", chunks, "Connection: close")))[2])
     assert said["body"] == "hello world"
     assert "x-trailer" not in said["headers"]
 
 
-def test_a_body_is_asked_for_only_when_it_is_read(wire):
+def test_100_continue_is_sent_when_the_body_is_read(wire):
     with wire.connect() as sock:
         sock.sendall(put("/echo", b"", "Expect: 100-continue", length=4))
         assert sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -151,17 +151,17 @@ def test_a_body_is_asked_for_only_when_it_is_read(wire):
         assert json.loads(read_answer(sock)[2])["body"] == "four"
 
 
-def test_a_body_that_is_not_wanted_is_not_asked_for(wire):
+def test_100_continue_is_not_sent_for_an_unread_body(wire):
     status, headers, _ = split(wire.send(put("/early", b"", "Expect: 100-continue", length=4)))
     assert (status, headers["connection"]) == (200, "close")
 
 
-def test_a_body_that_came_unasked_is_not_asked_for(wire):
+def test_100_continue_is_not_sent_for_a_body_that_has_arrived(wire):
     answer = wire.send(put("/echo", b"four", "Expect: 100-continue", "Connection: close"))
     assert split(answer)[0] == 200
 
 
-def test_a_handler_that_lags_pauses_its_client(make_wire):
+def test_a_slow_handler_pauses_its_client(make_wire):
     wire = make_wire(WireLimits(held=4 * MIB))
     body = bytes(20 * MIB)
     with wire.connect() as sock:
@@ -171,7 +171,7 @@ def test_a_handler_that_lags_pauses_its_client(make_wire):
     assert wire.server.budget.held == 0
 
 
-def test_bodies_kept_in_memory_count_and_are_given_back(make_wire):
+def test_bodies_kept_in_memory_are_counted_and_released(make_wire):
     wire = make_wire(WireLimits(held=4 * MIB, held_by_address=2 * MIB))
     with wire.connect() as sock:
         sock.sendall(put("/whole", bytes(MIB)))
@@ -196,7 +196,7 @@ def test_an_early_answer_reaches_a_client_that_is_still_sending(wire, size):
 
 
 def test_an_answer_before_the_end_of_a_body_ends_the_connection(wire):
-    """A proxy may give the body up, and send another client's request where the rest of it was to come."""
+    """A proxy may drop the rest of the body, and send another client's request in its place."""
     with wire.connect() as sock:
         sock.sendall(put("/early", b"half", length=1000))
         assert read_answer(sock)[1]["connection"] == "close"
@@ -205,7 +205,7 @@ def test_an_answer_before_the_end_of_a_body_ends_the_connection(wire):
     assert wire.application.whole == []
 
 
-def test_a_body_larger_than_the_drain_is_read_no_further_and_its_answer_is_the_last(make_wire):
+def test_a_body_beyond_the_drain_size_is_not_read_and_the_answer_is_the_last_one(make_wire):
     wire = make_wire(WireLimits(drain_size=MIB))
     with wire.connect() as sock:
         sock.sendall(put("/early", b"", length=100 * MIB))
@@ -256,7 +256,7 @@ def test_requests_before_the_end_are_all_answered(wire):
     assert wire.send(get("/slow") + put("/echo", b"x") + get("/slow"), end=True).count(b"HTTP/1.1 200 ") == 3
 
 
-def test_a_head_that_is_cut_by_the_end_gets_no_answer(wire):
+def test_an_incomplete_head_gets_no_answer(wire):
     assert wire.send(b"GET /echo HTTP/1.1\r\nHo", end=True) == b""
 
 
@@ -276,7 +276,7 @@ def test_a_file_is_sent_byte_for_byte(wire, file):
     assert split(wire.send(get("/file", close=True)))[2] == file
 
 
-def test_a_small_file_too(wire, tmp_path):
+def test_a_small_file_is_sent_byte_for_byte(wire, tmp_path):
     wire.application.path, wire.application.size = tmp_path / "file", 1000
     wire.application.path.write_bytes(b"y" * 1000)
     assert split(wire.send(get("/file", close=True)))[2] == b"y" * 1000
@@ -286,7 +286,7 @@ def test_parts_of_a_file_are_sent_between_texts(wire, file):
     assert split(wire.send(get("/parts", close=True)))[2] == b"begin" + file[1:-1] + b"end"
 
 
-def test_a_file_that_is_not_in_memory_is_sent_too(wire, file):
+def test_a_file_outside_the_page_cache_is_sent(wire, file):
     with wire.application.path.open("rb") as opened:
         os.fsync(opened.fileno())
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -304,13 +304,13 @@ def test_a_slow_reader_gets_every_byte(wire, file):
     assert split(data)[2] == file
 
 
-def test_the_answer_to_a_head_has_the_length_and_no_content(wire, file):
+def test_a_head_request_gets_the_length_without_content(wire, file):
     status, headers, body = split(wire.send(get("/file", close=True, method="HEAD")))
     assert (status, headers["content-length"], body) == (200, str(len(file)), b"")
 
 
 @pytest.mark.parametrize("path", ["/file", "/parts"])
-def test_a_file_that_is_not_there_becomes_another_answer(wire, tmp_path, path):
+def test_a_missing_file_becomes_another_answer(wire, tmp_path, path):
     wire.application.path, wire.application.size = tmp_path / "absent", 10
     with wire.connect() as sock:
         sock.sendall(get(path) + get("/echo"))
@@ -326,7 +326,7 @@ def read_answer_of_two(sock):
 
 
 @pytest.mark.parametrize("there", [100, 2 * MIB])
-def test_a_file_that_is_shorter_than_announced_breaks_the_answer_off(wire, tmp_path, there):
+def test_a_truncated_file_ends_the_answer_early(wire, tmp_path, there):
     wire.application.path, wire.application.size = tmp_path / "file", 3 * MIB
     wire.application.path.write_bytes(b"z" * there)
     answer = wire.send(get("/file", close=True))
@@ -336,7 +336,7 @@ def test_a_file_that_is_shorter_than_announced_breaks_the_answer_off(wire, tmp_p
     assert wire.works()
 
 
-def test_a_named_pipe_in_the_place_of_a_file_is_not_waited_for(wire, tmp_path):
+def test_a_named_pipe_in_place_of_a_file_does_not_block(wire, tmp_path):
     wire.application.path, wire.application.size = tmp_path / "pipe", 100_000
     os.mkfifo(wire.application.path)
     answer = wire.send(get("/file", close=True))
@@ -344,19 +344,19 @@ def test_a_named_pipe_in_the_place_of_a_file_is_not_waited_for(wire, tmp_path):
     assert wire.works()
 
 
-def test_large_content_from_memory_is_sent_whole(wire):
+def test_large_content_from_memory_is_sent_completely(wire):
     wire.application.size = 5 * MIB
     assert split(wire.send(get("/bytes", close=True)))[2] == b"x" * 5 * MIB
     wire.until(lambda: wire.server.budget.held == 0)
 
 
-def test_a_handler_that_fails_ends_its_connection_only(wire, caplog):
+def test_a_failed_handler_ends_only_its_connection(wire, caplog):
     assert wire.send(get("/crash")) == b""
     assert "the test says crash" in caplog.text
     assert wire.works()
 
 
-def test_answers_that_are_not_read_are_bounded(make_wire):
+def test_unread_answers_are_bounded(make_wire):
     wire = make_wire(WireLimits(held=16 * MIB, held_by_address=8 * MIB))
     wire.application.size = 4 * MIB
     socks = [wire.connect() for _ in range(60)]
@@ -372,7 +372,7 @@ def test_answers_that_are_not_read_are_bounded(make_wire):
     wire.until(lambda: wire.server.budget.held == 0)
 
 
-def test_a_client_that_pipelines_and_never_reads_is_given_up(make_wire):
+def test_a_client_that_pipelines_and_never_reads_is_closed(make_wire):
     wire = make_wire(WireLimits(held=1 * MIB, held_by_address=MIB, progress_period=0.4))
     wire.application.size = 60_000
     with wire.connect() as sock:
@@ -381,7 +381,7 @@ def test_a_client_that_pipelines_and_never_reads_is_given_up(make_wire):
         assert wire.server.budget.held <= MIB
 
 
-# --- times ----------------------------------------------------------------------------------------------------------
+# --- time-outs ------------------------------------------------------------------------------------------------------
 
 
 def ends(sock):
@@ -393,7 +393,7 @@ def ends(sock):
 
 
 @pytest.mark.parametrize("begin", [b"", b"GET /echo HT", b"GET /echo HTTP/1.1\r\nHost: x\r\n"])
-def test_a_head_that_does_not_come_in_time_ends_the_connection(make_wire, begin):
+def test_a_late_head_ends_the_connection(make_wire, begin):
     wire = make_wire(WireLimits(header_timeout=0.3, idle_timeout=60))
     with wire.connect() as sock:
         sock.sendall(begin)
@@ -402,7 +402,7 @@ def test_a_head_that_does_not_come_in_time_ends_the_connection(make_wire, begin)
     assert (split(data)[0] == 408) if begin else (data == b"")
 
 
-def test_an_idle_connection_is_closed_later_than_a_silent_one(make_wire):
+def test_an_idle_connection_stays_open_longer_than_a_silent_new_one(make_wire):
     wire = make_wire(WireLimits(header_timeout=0.3, idle_timeout=1.0))
     with wire.connect() as sock:
         sock.sendall(get("/echo"))
@@ -411,7 +411,7 @@ def test_an_idle_connection_is_closed_later_than_a_silent_one(make_wire):
     assert (data, 0.8 < seconds < 3) == (b"", True)
 
 
-def test_a_body_that_comes_too_slowly_is_refused(make_wire):
+def test_a_slow_body_is_refused(make_wire):
     wire = make_wire(WireLimits(progress_period=0.4, min_rate=1000, drain_timeout=0.5))
     with wire.connect() as sock:
         sock.sendall(put("/echo", b"", length=1000))
@@ -423,7 +423,7 @@ def test_a_body_that_comes_too_slowly_is_refused(make_wire):
     assert isinstance(wire.application.interrupted[0], BodyTooSlow)
 
 
-def test_a_body_at_the_least_rate_is_waited_for(make_wire):
+def test_a_body_at_the_minimum_rate_is_accepted(make_wire):
     wire = make_wire(WireLimits(progress_period=0.4, min_rate=100))
     with wire.connect() as sock:
         sock.sendall(put("/echo", b"", length=600))
@@ -433,7 +433,7 @@ def test_a_body_at_the_least_rate_is_waited_for(make_wire):
         assert read_answer(sock)[0] == 200
 
 
-def test_an_answer_that_is_not_read_ends_the_connection(make_wire, tmp_path):
+def test_an_unread_answer_ends_the_connection(make_wire, tmp_path):
     wire = make_wire(WireLimits(progress_period=0.4))
     wire.application.path, wire.application.size = tmp_path / "file", 50 * MIB
     with wire.application.path.open("wb") as file:
@@ -445,6 +445,6 @@ def test_an_answer_that_is_not_read_ends_the_connection(make_wire, tmp_path):
     assert wire.server.open_files == 0
 
 
-def test_a_request_that_is_handled_is_not_timed(make_wire):
+def test_a_slow_handler_has_no_time_out(make_wire):
     wire = make_wire(WireLimits(header_timeout=0.1, idle_timeout=0.1, progress_period=0.1))
     assert split(wire.send(get("/slow", close=True)))[0] == 200

@@ -1,4 +1,4 @@
-"""Whatever h11 refuses, this wire refuses; what both accept, they read alike.
+"""A comparison with h11: what it refuses is refused here too, and what both accept is read alike.
 
 h11 is used as a server over the same bytes. It is more lenient than we are in some places; `STRICTER` says where and
 why.
@@ -58,7 +58,7 @@ def ours(data):
 
 
 def theirs(data):
-    """Return the same as h11 reads it."""
+    """Return the same, as read by h11."""
     connection = h11.Connection(h11.SERVER)
     body, head, complete, rest = b"", None, False, b""
     try:
@@ -86,7 +86,7 @@ def theirs(data):
 
 
 def path_and_query(target):
-    """Return a target as `RequestHead` has it; one that has no meaning is returned as it is."""
+    """Return a target as in `RequestHead`; an invalid one is returned unchanged."""
     if not target.startswith("/"):
         try:
             parts = urlsplit(target)
@@ -197,7 +197,7 @@ def requests(draw):
 def compare(data):
     found, reference = ours(data), theirs(data)
     if reference is None and found not in (None, "incomplete"):
-        # h11 refuses the first byte after a chunk that should not be there; we do when its line ends.
+        # h11 refuses the first wrong byte after a chunk; this parser refuses it at the end of the line.
         assert not found[4], data
         assert ours(data + b"\r\n") is None, data
     elif found not in (None, "incomplete") and reference != "incomplete":
@@ -207,7 +207,7 @@ def compare(data):
 @settings(max_examples=1200, deadline=None)
 @given(requests())
 @example(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n")
-def test_what_h11_refuses_is_refused_and_what_both_accept_is_read_alike(data):
+def test_a_request_is_refused_if_h11_refuses_it_and_otherwise_read_alike(data):
     compare(data)
 
 
@@ -246,7 +246,7 @@ INSERTED = [
 
 @st.composite
 def mutations(draw):
-    """Draw a request as clients send it, with a few bytes lost, doubled, changed in case, or put in."""
+    """Draw a client's request with a few bytes deleted, doubled, inserted or changed in case."""
     data = draw(st.sampled_from(SENT))
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
@@ -264,17 +264,17 @@ def mutations(draw):
 @example(SENT[1])
 @example(SENT[2])
 @example(SENT[3])
-def test_mutations_of_what_clients_send_are_read_alike_or_refused(data):
+def test_mutated_client_requests_are_read_alike_or_refused(data):
     compare(data)
 
 
 @pytest.mark.parametrize("data", SENT)
-def test_what_clients_send_is_accepted_by_both(data):
+def test_client_requests_are_accepted_by_both(data):
     assert ours(data) == theirs(data)
     assert ours(data)[4]
 
 
 @pytest.mark.parametrize("data", STRICTER, ids=STRICTER.values())
-def test_where_we_are_stricter(data):
+def test_forms_that_only_this_parser_refuses(data):
     assert theirs(data) not in (None, "incomplete")
     assert ours(data) in (None, "incomplete")

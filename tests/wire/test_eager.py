@@ -1,4 +1,4 @@
-"""Coroutines whose first step runs at once, and whose rest is a task like any other."""
+"""Coroutines whose first step runs at once; the rest is an ordinary task."""
 
 import asyncio
 from contextvars import ContextVar
@@ -14,7 +14,7 @@ def run(scenario):
     return asyncio.run(scenario())
 
 
-def test_what_waits_for_nothing_is_done_at_once():
+def test_a_coroutine_that_does_not_wait_finishes_at_once():
     done = []
 
     async def work():
@@ -30,7 +30,7 @@ def test_what_waits_for_nothing_is_done_at_once():
 @pytest.mark.parametrize(
     "wait", [lambda: asyncio.sleep(0), lambda: asyncio.sleep(0.01), lambda: asyncio.to_thread(str)]
 )
-def test_what_waits_goes_on_as_a_task(wait):
+def test_a_coroutine_that_waits_continues_as_a_task(wait):
     steps = []
 
     async def work():
@@ -49,7 +49,7 @@ def test_what_waits_goes_on_as_a_task(wait):
     run(scenario)
 
 
-def test_a_failure_of_the_first_step_is_raised_and_a_later_one_is_the_tasks():
+def test_the_first_step_raises_its_exception_and_the_task_has_later_ones():
     async def fail(wait):
         if wait:
             await asyncio.sleep(0)
@@ -65,7 +65,7 @@ def test_a_failure_of_the_first_step_is_raised_and_a_later_one_is_the_tasks():
     run(scenario)
 
 
-def test_a_failure_of_what_it_waits_for_reaches_the_coroutine():
+def test_an_exception_of_an_awaited_future_reaches_the_coroutine():
     async def scenario():
         future = asyncio.get_running_loop().create_future()
         caught = []
@@ -105,7 +105,7 @@ def test_a_cancellation_reaches_the_coroutine_which_may_still_wait():
     run(scenario)
 
 
-def test_the_context_is_its_own_from_the_first_step_on():
+def test_the_coroutine_has_its_own_context_from_the_first_step():
     seen = []
 
     async def work():

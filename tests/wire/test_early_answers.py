@@ -1,4 +1,4 @@
-"""Answers that are sent before the body was read, to clients that first send all of it."""
+"""Answers sent before the body has been read, to clients that send all of it first."""
 
 import http.client
 import json
@@ -28,14 +28,14 @@ def http_client(wire):
     connection.close()
 
 
-def test_a_client_of_the_standard_library_reads_it_after_200_mb(http_client):
+def test_http_client_reads_an_early_answer_after_200_mb(http_client):
     for _ in range(2):
         http_client.request("PUT", "/early", body=pieces(200 * MIB), headers={"Content-Length": str(200 * MIB)})
         answer = http_client.getresponse()
         assert (answer.status, json.loads(answer.read())["path"]) == (200, "/early")
 
 
-def test_a_client_of_the_standard_library_reads_it_after_chunks_too(wire, http_client):
+def test_http_client_reads_an_early_answer_after_chunks(wire, http_client):
     http_client.request(
         "PUT", "/early", body=pieces(50 * MIB), headers={"Transfer-Encoding": "chunked"}, encode_chunked=True
     )
@@ -54,7 +54,7 @@ LAST = {
 
 
 @pytest.mark.parametrize(("status", "head"), LAST.values(), ids=LAST)
-def test_the_last_answer_is_read_after_the_whole_body_was_sent(wire, status, head):
+def test_an_early_answer_can_be_read_after_the_whole_body_was_sent(wire, status, head):
     with wire.connect() as sock:
         sock.sendall(head)
         for piece in pieces(10 * MIB):
@@ -71,7 +71,7 @@ def certificates(tmp_path_factory):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize(("status", "head"), LAST.values(), ids=LAST)
-def test_the_last_answer_is_read_over_tls_too(make_wire, certificates, version, status, head):
+def test_an_early_answer_can_be_read_over_tls(make_wire, certificates, version, status, head):
     server = tls_context(Certificate(certificates.certificate.read_bytes(), certificates.key.read_bytes()))
     wire = make_wire(tls=lambda: server)
     client = ssl.create_default_context(cafile=certificates.authority)
@@ -84,7 +84,7 @@ def test_the_last_answer_is_read_over_tls_too(make_wire, certificates, version, 
     assert (found, headers["connection"]) == (status, "close")
 
 
-def test_a_body_that_was_not_asked_for_is_never_read_as_a_request(wire):
+def test_an_unread_body_is_never_parsed_as_a_request(wire):
     body = get("/smuggled")
     with wire.connect() as sock:
         sock.sendall(put("/early", b"", "Expect: 100-continue", length=len(body)))
@@ -94,7 +94,7 @@ def test_a_body_that_was_not_asked_for_is_never_read_as_a_request(wire):
     assert len(wire.application.clients) == 1
 
 
-def test_bytes_of_a_dropped_body_are_never_read_as_a_request(wire):
+def test_a_dropped_body_is_never_parsed_as_a_request(wire):
     body = get("/smuggled") * 1000
     answers = wire.send(
         put("/early", body) + put_chunked("/early", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)), end=True
@@ -103,7 +103,7 @@ def test_bytes_of_a_dropped_body_are_never_read_as_a_request(wire):
 
 
 def send_until_refused(sock, piece, pause, seconds=5.0):
-    """Send a piece again and again; return how many bytes the other side, or the kernel, took before it reset."""
+    """Send a piece repeatedly until a reset; return the number of bytes sent."""
     sent, deadline = 0, time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -114,13 +114,13 @@ def send_until_refused(sock, piece, pause, seconds=5.0):
     raise AssertionError("everything was taken")
 
 
-def test_chunks_beyond_the_drain_are_read_no_further(make_wire):
+def test_chunks_beyond_the_drain_size_are_not_read(make_wire):
     wire = make_wire(WireLimits(drain_size=MIB))
     with wire.connect() as sock:
         sock.sendall(put_chunked("/early", b"%x\r\n" % (1000 * MIB)))
         assert read_answer(sock)[0] == 200
         sent = send_until_refused(sock, bytes(64 * 1024), 0.0005)
-    assert sent < 20 * MIB  # what the kernel holds between the two included
+    assert sent < 20 * MIB  # including the kernel's buffers
     assert wire.works()
 
 
@@ -129,7 +129,7 @@ def test_a_malformed_chunk_of_a_dropped_body_ends_the_connection(wire):
     assert answers.count(b"HTTP/1.1 ") == len(wire.application.clients) == 1
 
 
-def test_a_trickled_body_is_not_dropped_for_longer_than_the_time_out(make_wire):
+def test_a_trickled_body_is_drained_up_to_the_time_out(make_wire):
     wire = make_wire(WireLimits(drain_timeout=0.4))
     with wire.connect() as sock:
         sock.sendall(put("/early", b"", length=1000))
@@ -138,7 +138,7 @@ def test_a_trickled_body_is_not_dropped_for_longer_than_the_time_out(make_wire):
 
 
 @pytest.mark.parametrize("path", ["/whole", "/echo"])
-def test_only_a_body_that_is_read_is_asked_for(wire, path):
+def test_100_continue_is_sent_only_for_a_body_that_is_read(wire, path):
     with wire.connect() as sock:
         sock.sendall(put(path, b"", "Expect: 100-continue", length=4))
         assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -146,6 +146,6 @@ def test_only_a_body_that_is_read_is_asked_for(wire, path):
         assert read_all(sock).count(b"HTTP/1.1 ") == 2
 
 
-def test_http_1_0_is_not_asked_for_its_body(wire):
+def test_http_1_0_gets_no_100_continue(wire):
     answer = wire.send(b"PUT /echo HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody")
     assert (split(answer)[0], answer.count(b"HTTP/1.1 ")) == (200, 1)

@@ -1,4 +1,4 @@
-"""One client cannot take the event loop, the memory or the time that belongs to the others."""
+"""One client cannot use up the event loop, the memory or the time of the others."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import pytest
 from simple_registry.content import LocalFile, Span
 from simple_registry.wire.answers import Part
 from simple_registry.wire.budget import Budget
-from simple_registry.wire.connection import MAX_PIPELINED, SMALL_READ
+from simple_registry.wire.connection import MAX_PIPELINED, READ_SIZE
 from simple_registry.wire.framing import Chunked
 from simple_registry.wire.heads import MAX_LINES, HeadParser
 from simple_registry.wire.limits import WireLimits
@@ -25,7 +25,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 @contextlib.contextmanager
 def traced():
-    """Give a function that returns the bytes of Python objects that were allocated since, and are still held."""
+    """Yield a function that returns the bytes of Python objects allocated since and still alive."""
     tracemalloc.start()
     try:
         gc.collect()
@@ -48,7 +48,7 @@ LONG_VALUES = {
 
 @pytest.mark.parametrize("value", LONG_VALUES.values(), ids=LONG_VALUES)
 @pytest.mark.parametrize("name", [b"X", b"Connection"])
-def test_a_long_value_is_parsed_in_no_time(name, value):
+def test_a_long_value_is_parsed_in_linear_time(name, value):
     head = b"GET / HTTP/1.1\r\nHost: x\r\n%s: %s\r\n\r\n" % (name, value)
     started = time.process_time()
     HeadParser().parse(head)
@@ -56,21 +56,21 @@ def test_a_long_value_is_parsed_in_no_time(name, value):
 
 
 @pytest.mark.parametrize("blank", [b" ", b"\t"])
-def test_blanks_within_a_value_are_parsed_in_no_time(blank):
+def test_blanks_within_a_value_are_parsed_in_linear_time(blank):
     head = b"GET / HTTP/1.1\r\nHost: x\r\nX: a%sb\r\n\r\n" % (blank * 20_000)
     started = time.process_time()
     HeadParser().parse(head)
     assert time.process_time() - started < 0.1
 
 
-def test_a_path_of_escapes_is_parsed_in_no_time():
+def test_a_path_of_escapes_is_parsed_in_linear_time():
     started = time.process_time()
     HeadParser().parse(b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"%41" * 10_000))
     assert time.process_time() - started < 0.1
 
 
 class Eager:
-    """A socket whose reader is always faster than its writer."""
+    """A socket whose reader is always faster than the writer."""
 
     def fileno(self):
         return -1
@@ -109,7 +109,7 @@ def test_a_fast_reader_over_tls_gives_others_a_turn(tmp_path):
     assert turns >= 4
 
 
-def test_a_body_of_tiny_chunks_is_read_whole(wire):
+def test_a_body_of_tiny_chunks_is_read_completely(wire):
     with wire.connect() as sock:
         sock.sendall(put_chunked("/echo", chunk(b"x") * 20_000 + chunk(b"")))
         status, _, said = read_answer(sock)
@@ -119,7 +119,7 @@ def test_a_body_of_tiny_chunks_is_read_whole(wire):
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_connection_that_idles_does_not_keep_its_large_head(wire):
+def test_an_idle_connection_does_not_keep_a_large_head(wire):
     lines = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 600) for number in range(MAX_LINES - 1))
     socks = [wire.connect() for _ in range(20)]
     for sock in socks:
@@ -135,7 +135,7 @@ def test_a_connection_that_idles_does_not_keep_its_large_head(wire):
     assert kept < 32 * KIB
 
 
-def test_requests_that_wait_for_their_turn_are_not_read_without_bound(wire):
+def test_pipelined_input_is_bounded(wire):
     with wire.connect() as sock:
         sock.sendall(get("/slow"))
         sock.setblocking(False)
@@ -144,10 +144,10 @@ def test_requests_that_wait_for_their_turn_are_not_read_without_bound(wire):
                 sock.send(get("/echo") * 10_000)
             time.sleep(0.002)
         (connection,) = wire.server._open
-        assert len(connection._buffer) <= MAX_PIPELINED + SMALL_READ
+        assert len(connection._buffer) <= MAX_PIPELINED + READ_SIZE
 
 
-def test_small_chunks_do_not_hold_more_than_is_counted():
+def test_small_chunks_use_no_more_memory_than_is_counted():
     data = chunk(b"ab") * 30_000
     with traced() as held:
         content, _ = Chunked().feed(data)
@@ -157,14 +157,14 @@ def test_small_chunks_do_not_hold_more_than_is_counted():
 
 
 class Lagging(Application):
-    """Notes how much of a body came while its handler was busy with something else."""
+    """Records how much of a body arrives while the handler is busy."""
 
     async def __call__(self, exchange):
         await asyncio.sleep(0.5)
         self.clients.append(exchange.body.received)
 
 
-def test_bodies_that_are_not_taken_stay_within_the_share_of_their_address(make_wire):
+def test_unread_bodies_stay_within_the_share_of_their_address(make_wire):
     wire = make_wire(WireLimits(held=64 * MIB, held_by_address=MIB))
     wire.server.application = wire.application = Lagging()
     socks = [wire.connect() for _ in range(60)]
@@ -179,14 +179,14 @@ def test_bodies_that_are_not_taken_stay_within_the_share_of_their_address(make_w
     wire.until(lambda: len(wire.application.clients) == len(socks))
     for sock in socks:
         sock.close()
-    assert sum(wire.application.clients) <= MIB + 2 * len(socks) * SMALL_READ  # with the head, and once more
+    assert sum(wire.application.clients) <= MIB + 2 * len(socks) * READ_SIZE  # the head, and one read beyond the limit
 
 
-# --- patience -------------------------------------------------------------------------------------------------------
+# --- time-outs ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/file", "/bytes"])
-def test_a_client_that_reads_faster_than_the_least_rate_is_served(make_wire, tmp_path, path):
+def test_a_client_above_the_minimum_rate_is_served(make_wire, tmp_path, path):
     wire = make_wire(WireLimits(progress_period=1.0, min_rate=5_000))
     wire.application.path, wire.application.size = tmp_path / "file", 12 * MIB
     wire.application.path.write_bytes(bytes(12 * MIB))
@@ -202,7 +202,7 @@ def test_a_client_that_reads_faster_than_the_least_rate_is_served(make_wire, tmp
     assert lost == []
 
 
-def test_one_that_cannot_be_ended_does_not_keep_the_others_open(make_wire):
+def test_a_connection_that_fails_to_close_does_not_keep_the_others_open(make_wire):
     wire = make_wire(WireLimits(header_timeout=0.2))
 
     class Failing:
@@ -214,7 +214,7 @@ def test_one_that_cannot_be_ended_does_not_keep_the_others_open(make_wire):
         def stop(self):
             wire.server._open.pop(self)
 
-    failing = [Failing() for _ in range(20)]  # their order in a set is not known
+    failing = [Failing() for _ in range(20)]  # several, because a set has no order
     for each in failing:
         wire.call(wire.server._open.setdefault, each)
     with wire.connect() as sock:

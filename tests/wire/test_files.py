@@ -1,4 +1,4 @@
-"""Answers from files and streams: whole, in parts, cold, slow to be read, cut short, and in numbers."""
+"""Answers from files and streams: complete, in parts, from disk, to slow readers, and cut short."""
 
 import os
 import time
@@ -20,7 +20,7 @@ SIZE = 3 * MIB + 17
 
 
 class Library(Application):
-    """Answers with whatever the test put under a path."""
+    """Answers with the content that the test put under a path."""
 
     def __init__(self):
         super().__init__()
@@ -58,27 +58,27 @@ def opened(file):
     opened.close()
 
 
-def test_a_file_is_read_from_memory_and_from_the_disk(opened, file):
+def test_a_file_is_read_from_the_page_cache_and_from_disk(opened, file):
     piece = file.read_bytes()[256:512]
     assert opened.load(256, 256) == piece
     assert opened.read_cached(256, 256) == piece
     assert opened.is_cached(0, SIZE)
 
 
-def test_what_the_file_does_not_have_is_gone_and_not_cached(opened):
+def test_bytes_beyond_the_end_of_the_file_are_gone_and_not_cached(opened):
     assert opened.read_cached(SIZE, 1) is None
     assert not opened.is_cached(0, SIZE + 1)
     with pytest.raises(ContentGone):
         opened.load(SIZE - 1, 2)
 
 
-def test_the_files_of_an_answer_are_opened_once_each_and_closed_together(tmp_path, file):
+def test_each_file_of_an_answer_is_opened_once_and_all_are_closed(tmp_path, file):
     shared = SimpleNamespace(open_files=0, may_open=lambda: shared.open_files < 2)
     files, first, second = OpenFiles(shared), LocalFile(str(file), SIZE), LocalFile(str(file), SIZE, 2)
     assert files.open(first) is files.open(first)
     assert files.open(second) is not files.open(first)
     assert shared.open_files == 2
-    with pytest.raises(CannotSend, match="too many files"):
+    with pytest.raises(CannotSend, match="too many open files"):
         files.open(LocalFile(str(tmp_path / "another"), 1))
     files.close()
     assert shared.open_files == 0
@@ -91,7 +91,7 @@ SPANS = [(0, 1), (SIZE - 1, SIZE), (0, SIZE), (1, 65_537), (0, 65_536), (0, 65_5
 def test_any_range_is_sent_byte_for_byte(wire, library, file, span):
     library.answers["/range"] = Answer(206, part(file, *span))
     with wire.connect() as sock:
-        for _ in range(2):  # and the connection goes on
+        for _ in range(2):  # twice on one connection
             sock.sendall(get("/range"))
             assert read_answer(sock)[2] == file.read_bytes()[slice(*span)]
 
@@ -123,7 +123,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_parts_are_sent_in_their_order(wire, library, file, layout):
+def test_parts_are_sent_in_order(wire, library, file, layout):
     library.answers["/parts"] = in_parts(*layout(file))
     with wire.connect() as sock:
         for _ in range(2):
@@ -132,7 +132,7 @@ def test_parts_are_sent_in_their_order(wire, library, file, layout):
     wire.until(lambda: wire.server.open_files == 0)
 
 
-def test_an_empty_part_of_a_file_is_sent_as_nothing(wire, library, file):
+def test_an_empty_part_of_a_file_sends_nothing(wire, library, file):
     library.answers["/parts"] = in_parts(b"begin", part(file, 3, 3), b"end")
     answer = wire.send(get("/parts", close=True))
     assert answer.startswith(b"HTTP/1.1 206 ")
@@ -140,12 +140,12 @@ def test_an_empty_part_of_a_file_is_sent_as_nothing(wire, library, file):
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_content_of_an_answer_that_never_has_any_is_not_sent(wire, library, status):
+def test_statuses_without_content_send_none(wire, library, status):
     library.answers["/none"] = Answer(status, b"content")
     assert split(wire.send(get("/none", close=True)))[2] == b""
 
 
-def test_the_answer_to_a_head_needs_no_file(wire, library, tmp_path):
+def test_a_head_request_opens_no_file(wire, library, tmp_path):
     library.answers["/absent"] = Answer(200, part(tmp_path / "absent", 0, SIZE))
     library.answers["/unsent"] = Answer(200, Unsent(SIZE))
     for path in ("/absent", "/unsent"):
@@ -161,7 +161,7 @@ def test_nothing_is_sent_when_a_later_part_is_missing(wire, library, file, tmp_p
 
 
 @pytest.mark.parametrize("path", ["/file", "/parts"])
-def test_a_file_that_is_cut_while_it_is_sent_ends_the_connection(wire, tmp_path, path):
+def test_a_file_truncated_while_it_is_sent_ends_the_connection(wire, tmp_path, path):
     size = 50 * MIB
     wire.application.path, wire.application.size = tmp_path / "file", size
     with wire.application.path.open("wb") as opened:
@@ -181,7 +181,7 @@ def test_a_file_that_is_cut_while_it_is_sent_ends_the_connection(wire, tmp_path,
     assert wire.works()
 
 
-def test_50_mb_that_are_not_in_memory_reach_a_slow_reader_whole(wire, tmp_path):
+def test_50_mb_outside_the_page_cache_reach_a_slow_reader(wire, tmp_path):
     data = os.urandom(MIB) * 50
     wire.application.path, wire.application.size = tmp_path / "file", len(data)
     with wire.application.path.open("wb") as opened:
@@ -198,7 +198,7 @@ def test_50_mb_that_are_not_in_memory_reach_a_slow_reader_whole(wire, tmp_path):
     assert split(bytes(found))[2] == data
 
 
-def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(wire, tmp_path):
+def test_a_client_that_leaves_early_leaves_no_file_open(wire, tmp_path):
     wire.application.path, wire.application.size = tmp_path / "file", 50 * MIB
     with wire.application.path.open("wb") as opened:
         opened.truncate(50 * MIB)
@@ -211,7 +211,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_no_file_open(wire, tmp_path):
     wire.until(lambda: wire.server.connections == 0)
 
 
-def test_files_do_not_count_as_memory(make_wire, tmp_path):
+def test_files_are_not_counted_as_memory(make_wire, tmp_path):
     wire = make_wire(WireLimits(held=MIB, held_by_address=MIB))
     wire.application.path, wire.application.size = tmp_path / "file", 8 * MIB
     with wire.application.path.open("wb") as opened:
@@ -235,7 +235,7 @@ def whole(content):
     return Part(content, Span(0, content.size))
 
 
-def test_a_stream_is_sent_whole_and_the_connection_goes_on(wire, library):
+def test_a_stream_is_sent_and_the_connection_stays_open(wire, library):
     content = Streamed(os.urandom(SIZE))
     library.answers["/stream"] = Answer(200, whole(content))
     with wire.connect() as sock:
@@ -246,7 +246,7 @@ def test_a_stream_is_sent_whole_and_the_connection_goes_on(wire, library):
 
 @pytest.mark.parametrize("fault", [None, StorageFault("stream content", "the test says no")])
 @pytest.mark.parametrize("before", [[], [b"begin"]], ids=["alone", "in parts"])
-def test_a_stream_that_breaks_off_is_cut_where_its_client_sees_it(wire, library, before, fault):
+def test_a_client_can_see_that_a_stream_broke_off(wire, library, before, fault):
     content = Streamed(bytes(SIZE), stop=MIB, fault=fault)
     library.answers["/stream"] = in_parts(*before, whole(content), b"end")
     with wire.connect() as sock:
@@ -259,7 +259,7 @@ def test_a_stream_that_breaks_off_is_cut_where_its_client_sees_it(wire, library,
     assert (wire.server.budget.held, content.closed) == (0, 1)
 
 
-def test_a_client_that_does_not_read_a_stream_is_given_up(make_wire):
+def test_a_client_that_does_not_read_a_stream_is_closed(make_wire):
     wire = make_wire(WireLimits(progress_period=0.3, min_rate=1_000_000))
     wire.server.application = wire.application = Library()
     content = Streamed(bytes(50 * MIB))

@@ -1,4 +1,4 @@
-"""The end of a body: by its length, or by its last chunk, however the bytes are split on the way."""
+"""The end of a body, by its length or its last chunk, for any split of the input."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from support.wire import chunk
 
 
 def feed(framing, pieces):
-    """Return the content in pieces of a message, and the bytes after its end."""
+    """Feed the pieces of a message; return its content, and the bytes after its end."""
     content, rest = b"", b""
     for piece in pieces:
         if framing.complete:
@@ -40,7 +40,7 @@ def test_a_counted_body_ends_after_its_length(body, after, cuts):
 
 
 @given(st.lists(st.binary(min_size=1, max_size=80), max_size=6), st.binary(max_size=40), CUTS)
-def test_a_body_in_chunks_ends_after_the_last_one(chunks, after, cuts):
+def test_a_body_in_chunks_ends_after_the_last_chunk(chunks, after, cuts):
     data = b"".join(map(chunk, chunks)) + b"0;end\r\nTrailer: x\r\n\r\n"
     framing = Chunked()
     assert feed(framing, split_at(data + after, cuts)) == (b"".join(chunks), after)
@@ -89,13 +89,13 @@ def test_sizes_are_hexadecimal_in_either_case():
         b"\xd9\xa5\r\nhello\r\n",
     ],
 )
-def test_lines_that_are_refused(data):
+def test_malformed_and_long_lines_are_refused(data):
     with pytest.raises(RequestRefused) as refusal:
         feed(Chunked(), [data])
     assert refusal.value.status == 400
 
 
-def test_a_body_without_a_length_comes_in_chunks():
+def test_a_body_without_a_length_has_chunks():
     assert isinstance(framing_of(None), Chunked)
     assert isinstance(framing_of(5), Counted)
     assert framing_of(0).complete

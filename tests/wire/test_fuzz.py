@@ -1,4 +1,4 @@
-"""Mutations of what clients send, on a real server: whatever arrives, in whatever pieces, is answered and ends."""
+"""Mutated client requests on a real server: any bytes, in any split, are answered, and the connection ends."""
 
 import contextlib
 import re
@@ -28,7 +28,7 @@ PIECES = [b"\r", b"\n", b"\r\n", b"\r\n\r\n", b"\x00", b" ", b":", b",", b"0", b
 
 @st.composite
 def mutated(draw, data):
-    """Draw a version of some bytes in which pieces are lost, doubled, or put in."""
+    """Draw a mutation of some bytes: pieces deleted, doubled or inserted."""
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(data)))
         stop = draw(st.integers(start, min(len(data), start + 20)))
@@ -42,7 +42,7 @@ def streams(requests):
     return st.lists(st.sampled_from(requests), min_size=1, max_size=4).flatmap(lambda each: mutated(b"".join(each)))
 
 
-# Whether an early answer is the last one depends on whether the body was there.
+# An early answer is the last one only if the body has not arrived yet.
 READ = [each for each in GOOD if b"/early" not in each]
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -58,7 +58,7 @@ def server():
 
 
 def statuses(answers, data):
-    """Return the statuses of answers, of which each must be well-formed, and nothing may follow the last one."""
+    """Return the statuses of answers; each must be well-formed, and nothing may follow the last one."""
     found = []
     while answers:
         head, separator, answers = answers.partition(b"\r\n\r\n")
@@ -67,7 +67,7 @@ def statuses(answers, data):
         if status == 100:
             continue
         size = int(re.search(rb"\r\ncontent-length: ([0-9]+)", head)[1])
-        # The answer to a HEAD has no content; the test application's begins with a brace otherwise.
+        # The answer to a HEAD has no content; any other answer of the test application begins with a brace.
         if answers[:1] == b"{":
             assert len(answers) >= size, data
             answers = answers[size:]
@@ -102,13 +102,12 @@ def test_the_answers_do_not_depend_on_how_the_bytes_are_split(server, data, cuts
     places = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     split = [data[start:stop] for start, stop in pairwise(places)]
     whole, pieces = (statuses(ask(server, each), data) for each in ([data], split))
-    # A refusal may come for another reason: bytes that cannot become a head are refused before it is whole. An answer
-    # that comes before the end of a body is the last one.
+    # The reason of a refusal may differ: an invalid partial head is refused early. And an early answer is the last one.
     accepted = [[status < 400 for status in found] for found in (whole, pieces)]
     assert accepted[0] == accepted[1] or (b"/early" in data and accepted[0][: len(accepted[1])] == accepted[1])
 
 
-def test_afterwards_nothing_is_left(server):
+def test_fuzzing_leaves_no_connection_file_or_memory(server):
     server.until(lambda: server.server.connections == 0)
     assert (server.server.budget.held, server.server.open_files) == (0, 0)
     sock = server.connect()

@@ -1,4 +1,4 @@
-"""Clients that send nothing more, and still read: in clear, and over TLS with and without a goodbye."""
+"""Clients that have closed their sending side and still read: plain, and TLS with and without close_notify."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ def tls(make_wire, certificates):
 
 
 class TlsClient:
-    """A TLS connection whose two directions end one by one, which `ssl.SSLSocket` cannot do."""
+    """A TLS connection whose directions can be closed separately, unlike those of `ssl.SSLSocket`."""
 
     def __init__(self, sock, certificates, version):
         context = ssl.create_default_context(cafile=certificates.authority)
@@ -54,14 +54,14 @@ class TlsClient:
 
     def _flush(self):
         if waiting := self._outgoing.read():
-            with contextlib.suppress(BrokenPipeError):  # it may have ended its side
+            with contextlib.suppress(BrokenPipeError):  # the server may have closed
                 self._sock.sendall(waiting)
 
     def send(self, data):
         self._run(self._tls.write, data)
 
     def say_goodbye(self):
-        with contextlib.suppress(ssl.SSLWantReadError):  # it does not wait for the answer
+        with contextlib.suppress(ssl.SSLWantReadError):  # without waiting for the answer
             self._tls.unwrap()
         self._flush()
 
@@ -93,7 +93,7 @@ def file(tls, tmp_path):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("ends", [False, True], ids=["goodbye", "goodbye and end"])
 @pytest.mark.parametrize("path", ["/echo", "/slow", "/file"])
-def test_a_tls_client_that_said_goodbye_gets_its_whole_answer(connect, file, version, ends, path):
+def test_a_tls_client_that_sent_close_notify_gets_its_whole_answer(connect, file, version, ends, path):
     client = connect(version)
     client.send(get(path))
     client.say_goodbye()
@@ -105,7 +105,7 @@ def test_a_tls_client_that_said_goodbye_gets_its_whole_answer(connect, file, ver
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_tls_client_that_ends_without_a_goodbye_gets_its_answer(connect, version):
+def test_a_tls_client_that_closes_without_close_notify_gets_its_answer(connect, version):
     client = connect(version)
     client.send(get("/slow"))
     client.end()
@@ -113,7 +113,7 @@ def test_a_tls_client_that_ends_without_a_goodbye_gets_its_answer(connect, versi
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_requests_before_the_goodbye_are_all_answered(connect, version):
+def test_requests_before_close_notify_are_all_answered(connect, version):
     client = connect(version)
     client.send(get("/slow") + put("/echo", b"x") + get("/echo"))
     client.say_goodbye()
@@ -127,7 +127,7 @@ def test_requests_before_the_goodbye_are_all_answered(connect, version):
     [put("/echo", b"half", length=8), put_chunked("/echo", b"4\r\nbody\r\n0\r\n")],
     ids=["length", "chunks"],
 )
-def test_a_body_that_the_end_cuts_off_is_never_whole(tls, connect, version, ends, request_bytes):
+def test_a_body_cut_off_by_the_end_is_never_complete(tls, connect, version, ends, request_bytes):
     client = connect(version)
     client.send(request_bytes)
     client.say_goodbye() if ends == "goodbye" else client.end()

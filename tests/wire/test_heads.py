@@ -1,9 +1,9 @@
-"""Heads of requests: what the grammar produces is read, and everything else is refused with a reason."""
+"""Heads of requests: the grammar is accepted, and everything else is refused with a reason."""
 
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.wire.heads import MAX_LINES, MAX_TARGET, HeadParser, RequestRefused, begins_badly
+from simple_registry.wire.heads import MAX_LINES, MAX_TARGET, HeadParser, RequestRefused, cannot_become_head
 
 TOKEN = st.text("!#$%&'*+-.^_`|~0123456789abcXYZ", min_size=1, max_size=20)
 VALUE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=30)
@@ -39,7 +39,7 @@ def test_repeated_headers_are_joined_in_order():
     assert parse("A: 1", "b: x", "a: 2").headers["a"] == "1, 2"
 
 
-def test_lines_that_repeat_are_parsed_once_and_change_when_they_change():
+def test_repeated_lines_are_parsed_once_and_changed_ones_again():
     parser = HeadParser()
     first = parser.parse(b"GET /a HTTP/1.1\r\nHost: x\r\nA: 1\r\n\r\n")
     again = parser.parse(b"GET /b HTTP/1.1\r\nHost: x\r\nA: 1\r\n\r\n")
@@ -48,7 +48,7 @@ def test_lines_that_repeat_are_parsed_once_and_change_when_they_change():
     assert other.headers["a"] == "2"
 
 
-def test_lines_that_were_refused_are_not_remembered():
+def test_refused_lines_are_not_cached():
     parser = HeadParser()
     good = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     parser.parse(good)
@@ -119,7 +119,7 @@ def test_header_lines_that_are_refused(lines, status):
 @pytest.mark.parametrize(
     "host", [None, "", "a b", "a/b", "b\u00fccher.example", "[fe80::1%25eth0]:5000", "a,b", "user@a", "a:b", "a:123456"]
 )
-def test_a_host_that_is_missing_or_not_one_is_refused(host):
+def test_a_missing_or_malformed_host_is_refused(host):
     assert refused(host=host) == 400
 
 
@@ -174,12 +174,12 @@ def test_request_lines_that_are_refused(request_line, status):
         ("/%2e%2E/%zz", "/../%zz", "", "x"),
     ],
 )
-def test_targets_are_taken_apart(target, path, query, host):
+def test_targets_are_split_into_path_and_query(target, path, query, host):
     head = parse(request=f"GET {target} HTTP/1.1")
     assert (head.path, head.query, head.host) == (path, query, host)
 
 
-def test_options_of_the_server_as_a_whole():
+def test_options_accepts_an_asterisk():
     assert parse(request="OPTIONS * HTTP/1.1").path == "*"
 
 
@@ -195,7 +195,7 @@ def test_options_of_the_server_as_a_whole():
         ("1.0", ["Connection: keep-alive"], True),
     ],
 )
-def test_whether_another_request_may_follow(version, lines, last):
+def test_connection_close_and_http_1_0_end_the_connection(version, lines, last):
     assert parse(*lines, request=f"GET / HTTP/{version}").last is last
 
 
@@ -206,7 +206,7 @@ def test_http_1_0_needs_no_host_has_no_chunks_and_expects_nothing():
     assert parse("expect: 100-CONTINUE").expects_continue
 
 
-def test_the_line_that_is_malformed_is_named():
+def test_the_malformed_line_is_named():
     with pytest.raises(RequestRefused, match="header line 3 is malformed"):
         parse("a: b", "c d")
 
@@ -214,17 +214,17 @@ def test_the_line_that_is_malformed_is_named():
 @pytest.mark.parametrize(
     "data", [b"\x16\x03\x01\x02\x00", b"\r\n", b" GET", b"GET / HTTP/1.1\nHost: x\n\n", b"\x00", b"\xff"]
 )
-def test_what_cannot_become_a_head_is_known_early(data):
-    assert begins_badly(data)
+def test_an_invalid_partial_head_is_detected_early(data):
+    assert cannot_become_head(data)
 
 
 @pytest.mark.parametrize("data", [b"G", b"GET / HTTP/1.1\r\nHost:", b"GET / HTTP/1.1\r", b"GET / HTTP/1.1\r\n\r"])
-def test_the_beginning_of_a_head_may_become_one(data):
-    assert not begins_badly(data)
+def test_a_valid_partial_head_is_accepted(data):
+    assert not cannot_become_head(data)
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_raise_anything_but_a_refusal(data):
+def test_any_bytes_are_parsed_or_refused(data):
     status = 200
     try:
         HeadParser().parse(data + b"\r\n\r\n")

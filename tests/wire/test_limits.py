@@ -1,12 +1,12 @@
-"""The usual limits fit together."""
+"""The default limits are consistent."""
 
-from simple_registry.wire.connection import BODY_READ
+from simple_registry.wire.connection import BODY_READ_SIZE
 from simple_registry.wire.limits import WireLimits
-from simple_registry.wire.sender import ONE_WRITE
+from simple_registry.wire.sender import WRITE_SIZE
 
 
-def test_the_usual_limits_fit_together():
+def test_default_limits_are_consistent():
     limits = WireLimits()
     assert limits.connections <= limits.descriptors
-    assert ONE_WRITE < BODY_READ < limits.held_by_address < limits.held
-    assert limits.idle_timeout > 120  # longer than the proxies in front keep connections
+    assert WRITE_SIZE < BODY_READ_SIZE < limits.held_by_address < limits.held
+    assert limits.idle_timeout > 120  # longer than proxies keep idle connections

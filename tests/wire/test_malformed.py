@@ -1,4 +1,4 @@
-"""Requests that break the rules, by kind, each with the status that it gets, on a real server.
+"""Malformed requests by kind, with their expected statuses, on a real server.
 
 After each: the answer has a document and is the last of its connection, a request that is pipelined behind it gets no
 answer, and the next connection works.
@@ -245,11 +245,11 @@ def test_a_malformed_request_gets_one_last_answer(server, status, data):
     assert len(server.application.whole) == handled
 
 
-def test_after_all_of_them_the_next_connection_works(server):
+def test_after_malformed_requests_the_next_connection_works(server):
     assert server.works()
 
 
-# --- what clients really send ---------------------------------------------------------------------------------------
+# --- requests of real clients ---------------------------------------------------------------------------------------
 
 REAL = {
     "java, HttpClient of JDK 17, h2c upgrade": (
@@ -301,7 +301,7 @@ REAL = {
 
 
 @pytest.mark.parametrize("text", REAL.values(), ids=REAL)
-def test_heads_of_real_clients_are_read_and_their_bodies_too(server, text):
+def test_heads_and_bodies_of_real_clients_are_read(server, text):
     with server.connect() as sock:
         sock.sendall(text.encode())
         if text.startswith("HEAD"):

@@ -1,4 +1,4 @@
-"""The least rate of a client, of which only waiting counts."""
+"""The minimum rate of a client, over waiting time only."""
 
 from simple_registry.wire.progress import Progress
 
@@ -14,7 +14,7 @@ def test_bytes_below_the_rate_do_not_extend_the_wait():
     assert progress.wait(200.0) == 230.0
 
 
-def test_enough_bytes_begin_a_new_period():
+def test_enough_bytes_start_a_new_period():
     progress = Progress(period=60, rate=1000)
     progress.wait(100.0)
     progress.moved(30_000, 130.0)
@@ -23,7 +23,7 @@ def test_enough_bytes_begin_a_new_period():
     assert progress.wait(300.0) == 360.0
 
 
-def test_time_that_is_not_spent_waiting_does_not_count():
+def test_only_waiting_time_counts():
     progress = Progress(period=60, rate=1000)
     progress.moved(10, 0.0)
     progress.moved(10, 1_000_000.0)

@@ -31,11 +31,11 @@ def test_the_address_of_the_client_is_read(source, fields):
     assert source_address(made) == source
 
 
-def test_an_ipv4_client_of_an_ipv6_socket_has_its_ipv4_address():
+def test_an_ipv4_mapped_address_becomes_ipv4():
     assert source_address(header("::ffff:192.0.2.7")) == "192.0.2.7"
 
 
-def test_a_proxy_that_speaks_for_itself_names_no_client():
+def test_a_local_header_has_no_client():
     assert source_address(header("192.0.2.7", command=0x20)) is None
     assert source_address(SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)) is None
 
@@ -62,7 +62,7 @@ def test_a_header_that_is_too_long_is_refused():
 
 
 @given(st.binary(min_size=4, max_size=300))
-def test_no_bytes_raise_anything_else(rest):
+def test_any_bytes_are_parsed_or_refused(rest):
     made = SIGNATURE + rest
     try:
         header_size(made[:PREFIX])

@@ -1,4 +1,4 @@
-"""Writing to a socket of which the test reads the other end; `test_connection` does so through a server."""
+"""A sender on a socket pair; `test_connection` tests it through a server."""
 
 import asyncio
 import os
@@ -101,13 +101,13 @@ def test_a_file_that_cannot_be_sent_by_the_kernel_is_copied(pair, file, monkeypa
     asyncio.run(scenario())
 
 
-def test_nothing_is_sent_of_an_answer_whose_file_cannot_be_opened(pair, tmp_path, file):
+def test_an_answer_whose_file_cannot_be_opened_is_not_sent(pair, tmp_path, file):
     async def scenario():
         made, shared, lost = sender(pair)
         with pytest.raises(ContentGone):
             await made.send(b"head", Parts([b"a", part(file, 0, 5), part(tmp_path / "absent", 0, 5)], 11), "a")
         made, shared, lost = sender(pair, may_open=False)
-        with pytest.raises(CannotSend, match="too many files"):
+        with pytest.raises(CannotSend, match="too many open files"):
             await made.send(b"head", part(file, 0, 5), "a")
         with pytest.raises(BlockingIOError):
             pair[1].recv(1)
@@ -157,7 +157,7 @@ FAULT = StorageFault("stream content", "the test says no")
         (Streamed(b"four", piece=100, stop=0, extra=b"fifth"), StorageFault),
     ],
 )
-def test_nothing_is_sent_of_a_stream_that_fails_at_once(pair, content, fault):
+def test_a_stream_that_fails_at_once_is_not_sent(pair, content, fault):
     async def scenario():
         made, shared, lost = sender(pair)
         with pytest.raises(fault):
@@ -172,7 +172,7 @@ def test_nothing_is_sent_of_a_stream_that_fails_at_once(pair, content, fault):
 @pytest.mark.parametrize(
     "how", [{"stop": MIB, "fault": FAULT}, {"stop": MIB}, {"extra": b"more"}], ids=["fails", "short", "long"]
 )
-def test_a_stream_that_fails_after_its_beginning_ends_the_connection(pair, how):
+def test_a_stream_that_fails_after_its_first_bytes_ends_the_connection(pair, how):
     async def scenario():
         made, shared, lost = sender(pair)
         content = Streamed(bytes(2 * MIB), **how)
@@ -191,7 +191,7 @@ def test_a_stream_is_not_read_ahead_of_a_slow_client_and_is_closed_when_it_leave
         made, shared, _ = sender(pair)
         content = Streamed(bytes(20 * MIB), piece=MIB)
         sending = asyncio.ensure_future(made.send(b"head", whole(content), "a"))
-        await asyncio.sleep(0)  # it goes on until the socket takes no more
+        await asyncio.sleep(0)  # the sender writes until the socket is full
         assert made.deadline < float("inf")
         assert 0 < shared.budget.held <= MIB
         made.close()
@@ -202,18 +202,18 @@ def test_a_stream_is_not_read_ahead_of_a_slow_client_and_is_closed_when_it_leave
     asyncio.run(scenario())
 
 
-def test_a_stream_whose_unread_piece_finds_no_room_is_given_up(pair):
+def test_a_stream_whose_unread_piece_exceeds_the_budget_is_aborted(pair):
     async def scenario():
         made, shared, lost = sender(pair, total=1000)
         content = Streamed(bytes(20 * MIB), piece=MIB)
-        with pytest.raises(ClientGone, match="no room"):
+        with pytest.raises(ClientGone, match="is used up"):
             await made.send(b"head", whole(content), "a")
         assert (shared.budget.held, lost, content.closed) == (0, [True], 1)
 
     asyncio.run(scenario())
 
 
-def test_nothing_is_sent_of_content_for_which_there_is_no_room(pair):
+def test_content_that_exceeds_the_budget_is_not_sent(pair):
     async def scenario():
         made, shared, lost = sender(pair, total=100_000)
         with pytest.raises(CannotSend):
@@ -230,10 +230,10 @@ async def send_often(made):
         await made.send(b"head", bytes(60_000), "a")
 
 
-def test_a_client_that_reads_nothing_is_given_up_when_small_answers_find_no_room(pair):
+def test_unread_small_answers_that_exceed_the_budget_end_the_connection(pair):
     async def scenario():
         made, _, lost = sender(pair, total=1000)
-        with pytest.raises(ClientGone, match="no room") as gone:
+        with pytest.raises(ClientGone, match="is used up") as gone:
             await send_often(made)
         assert lost == [True]
         assert gone.value.begun
@@ -241,7 +241,7 @@ def test_a_client_that_reads_nothing_is_given_up_when_small_answers_find_no_room
     asyncio.run(scenario())
 
 
-def test_whoever_waits_for_a_client_learns_that_the_connection_closed(pair):
+def test_a_wait_for_a_client_ends_when_the_connection_closes(pair):
     async def scenario():
         made, shared, _ = sender(pair)
         sending = asyncio.ensure_future(made.send(b"head", bytes(5 * MIB), "a"))
@@ -257,7 +257,7 @@ def test_whoever_waits_for_a_client_learns_that_the_connection_closed(pair):
     asyncio.run(scenario())
 
 
-def test_a_client_that_is_gone_is_noticed(pair):
+def test_a_closed_connection_is_noticed(pair):
     async def scenario():
         made, _, lost = sender(pair)
         pair[1].close()

@@ -1,4 +1,4 @@
-"""Accepting: how many connections, with which descriptors, and how it ends."""
+"""Accepting: limits of connections and descriptors, and the end."""
 
 import json
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.wire.limits import WireLimits
-from simple_registry.wire.queue import SharedQueue, counts_of
+from simple_registry.wire.queue import SharedQueue, shared_counts
 from simple_registry.wire.server import WireServer
 from support.wire import Wire, get, put, read_all, read_answer, split
 
@@ -21,7 +21,7 @@ def test_the_peer_is_an_address_without_a_port(wire):
     assert wire.application.clients == ["127.0.0.1"]
 
 
-def test_an_ipv4_client_of_an_ipv6_socket_has_its_ipv4_address():
+def test_an_ipv4_mapped_address_becomes_ipv4():
     listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
     listener.setblocking(False)
     wire = Wire(WireLimits(), listener)
@@ -47,13 +47,13 @@ def test_the_peer_of_a_unix_socket_is_unix(tmp_path):
     assert wire.application.clients == ["unix"]
 
 
-def test_a_connection_too_many_is_answered_503_and_others_go_on(make_wire):
+def test_a_connection_above_the_limit_is_answered_503(make_wire):
     wire = make_wire(WireLimits(connections=3))
     kept = [wire.connect() for _ in range(3)]
     wire.until(lambda: wire.server.connections == 3)
     status, headers, body = split(wire.send(get("/echo")))
     assert (status, headers["connection"]) == (503, "close")
-    assert "too many connections" in json.loads(body)["refused"]
+    assert "too many open connections" in json.loads(body)["refused"]
     kept[0].sendall(get("/echo"))
     assert read_answer(kept[0])[0] == 200
     for sock in kept:
@@ -62,7 +62,7 @@ def test_a_connection_too_many_is_answered_503_and_others_go_on(make_wire):
     assert wire.works()
 
 
-def test_one_address_leaves_connections_for_others(make_wire):
+def test_one_address_cannot_use_all_connections(make_wire):
     wire = make_wire(WireLimits(connections=10, connections_by_address=2))
     kept = [wire.connect() for _ in range(2)]
     wire.until(lambda: wire.server.connections == 2)
@@ -79,7 +79,7 @@ def test_one_address_leaves_connections_for_others(make_wire):
     wire.until(lambda: not wire.server._by_account)
 
 
-def test_descriptors_of_files_count_too(make_wire, tmp_path):
+def test_open_files_count_as_descriptors(make_wire, tmp_path):
     wire = make_wire(WireLimits(connections=10, descriptors=2))
     wire.application.path, wire.application.size = tmp_path / "file", 100_000
     wire.application.path.write_bytes(bytes(100_000))
@@ -103,7 +103,7 @@ EXHAUSTED = """
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
     wire = Wire(WireLimits(), listener)
-    client = wire.connect()  # made before there are no descriptors left
+    client = wire.connect()  # before the descriptors are used up
     waiting = [socket.socket() for _ in range(3)]
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 5, 4096))
     held = []
@@ -126,14 +126,14 @@ EXHAUSTED = """
 """
 
 
-def test_without_descriptors_clients_are_answered_503_and_afterwards_served():
+def test_clients_are_answered_503_while_descriptors_are_used_up():
     finished = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(EXHAUSTED)], capture_output=True, text=True, timeout=60, check=False
     )
     assert finished.stdout.split() == ["503", "503", "503", "True"], finished.stderr
 
 
-def test_hundreds_of_silent_connections_are_closed_in_time(make_wire):
+def test_hundreds_of_silent_connections_time_out(make_wire):
     wire = make_wire(WireLimits(header_timeout=1.0))
     silent = [wire.connect() for _ in range(300)]
     assert [read_all(sock) for sock in silent] == [b""] * 300
@@ -142,7 +142,7 @@ def test_hundreds_of_silent_connections_are_closed_in_time(make_wire):
     assert wire.works()
 
 
-def test_watching_goes_on_after_a_failure(make_wire, caplog):
+def test_deadlines_are_checked_after_a_failure(make_wire, caplog):
     wire = make_wire(WireLimits(header_timeout=0.2))
 
     class Failing:
@@ -156,7 +156,7 @@ def test_watching_goes_on_after_a_failure(make_wire, caplog):
             pass
 
     wire.call(wire.server._open.setdefault, Failing())
-    wire.until(lambda: "a connection could not be ended" in caplog.text)
+    wire.until(lambda: "closing a connection failed" in caplog.text)
     with wire.connect() as sock:
         assert read_all(sock) == b""
 
@@ -178,7 +178,7 @@ def test_stopping_closes_idle_connections_and_finishes_the_rest(make_wire):
     assert wire.server.connections == 0
 
 
-def test_a_client_that_does_not_close_holds_the_end_up_only_for_a_moment(make_wire):
+def test_a_client_that_does_not_close_delays_the_end_only_briefly(make_wire):
     wire = make_wire()
     with wire.connect() as sock:
         sock.sendall(get("/slow"))
@@ -190,7 +190,7 @@ def test_a_client_that_does_not_close_holds_the_end_up_only_for_a_moment(make_wi
         assert time.monotonic() - started < 5
 
 
-def test_a_server_that_serves_nothing_stops_at_once(make_wire):
+def test_a_server_without_connections_stops_at_once(make_wire):
     started = time.monotonic()
     make_wire().stop()
     assert time.monotonic() - started < 1
@@ -213,7 +213,7 @@ def test_connections_leave_nothing_open(make_wire, tmp_path):
 
 
 def test_connections_of_a_shared_queue_spread(tmp_path):
-    counts = counts_of(2)
+    counts = shared_counts(2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         wires = [Wire(WireLimits(), listener, queue=SharedQueue(counts, number)) for number in range(2)]
@@ -230,8 +230,8 @@ def test_connections_of_a_shared_queue_spread(tmp_path):
             wire.stop()
 
 
-def test_a_queue_that_the_others_neglect_is_served_all_the_same(make_wire):
-    counts = counts_of(2)
+def test_a_shared_queue_is_served_by_one_process_if_the_others_do_not(make_wire):
+    counts = shared_counts(2)
     wire = make_wire(queue=SharedQueue(counts, 1))
     opened = [wire.connect() for _ in range(5)]
     for sock in opened:
@@ -240,6 +240,6 @@ def test_a_queue_that_the_others_neglect_is_served_all_the_same(make_wire):
         sock.close()
 
 
-def test_a_server_can_be_made_on_its_loop_only():
+def test_a_server_needs_a_running_loop():
     with pytest.raises(RuntimeError):
         WireServer(None, limits=WireLimits(), find_client=None)

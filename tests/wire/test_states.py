@@ -1,4 +1,4 @@
-"""The table of a connection's life, as a graph."""
+"""The table of states, as a graph."""
 
 import pytest
 
@@ -21,29 +21,29 @@ def test_every_state_is_in_the_table_and_can_be_reached():
 
 
 @pytest.mark.parametrize("state", OPEN, ids=lambda state: state.name)
-def test_every_open_state_can_be_lost_and_leads_to_the_end(state):
-    assert TRANSITIONS[state][Event.GONE] is State.CLOSED
+def test_every_open_state_can_be_lost_and_leads_to_closed(state):
+    assert TRANSITIONS[state][Event.LOST] is State.CLOSED
     assert State.CLOSED in reachable(state)
 
 
-def test_nothing_follows_the_end():
+def test_closed_is_final():
     assert TRANSITIONS[State.CLOSED] == {}
 
 
 @pytest.mark.parametrize("state", [State.BROKEN, State.REFUSED, State.LINGER], ids=lambda state: state.name)
-def test_after_what_was_malformed_no_request_is_read(state):
-    assert not reachable(state) & {State.IDLE, State.HEAD, State.BODY, State.WHOLE}
+def test_no_request_is_read_after_malformed_input(state):
+    assert not reachable(state) & {State.IDLE, State.HEAD, State.BODY, State.COMPLETE}
 
 
-def test_a_broken_body_never_becomes_whole():
-    assert State.WHOLE not in reachable(State.BROKEN)
+def test_a_broken_body_never_becomes_complete():
+    assert State.COMPLETE not in reachable(State.BROKEN)
 
 
-def test_every_request_that_is_handled_can_be_answered():
+def test_every_handled_request_can_be_answered():
     for state in HANDLED:
         assert Event.ANSWERED_LAST in TRANSITIONS[state]
 
 
 @pytest.mark.parametrize("state", [State.BODY, State.BROKEN], ids=lambda state: state.name)
-def test_an_answer_before_the_end_of_a_body_is_the_last(state):
+def test_an_answer_before_the_end_of_a_body_is_the_last_one(state):
     assert Event.ANSWERED not in TRANSITIONS[state]

@@ -1,4 +1,4 @@
-"""The end of a server: what is under way is finished, what is idle is closed, and nothing goes on afterwards."""
+"""Stopping a server: requests in flight are finished, idle connections are closed, and nothing is left."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 @pytest.fixture
 def begin_stop(wire):
-    """Return a function that tells the server to stop, and does not wait for its end."""
+    """Return a function that stops the server without waiting for its end."""
     return lambda: wire.call(wire.server.stop)
 
 
@@ -39,7 +39,7 @@ UNDER_WAY = {
 
 
 @pytest.mark.parametrize(("before", "after"), UNDER_WAY.values(), ids=UNDER_WAY)
-def test_a_request_under_way_is_finished_and_its_answer_is_the_last(wire, sock, begin_stop, before, after):
+def test_a_request_in_flight_is_finished_and_its_answer_is_the_last_one(wire, sock, begin_stop, before, after):
     sock.sendall(before)
     time.sleep(0.05)
     begin_stop()
@@ -50,7 +50,7 @@ def test_a_request_under_way_is_finished_and_its_answer_is_the_last(wire, sock, 
     wire.stop()
 
 
-def test_a_request_that_waits_behind_another_is_not_begun(wire, sock, begin_stop):
+def test_a_pipelined_request_is_not_started(wire, sock, begin_stop):
     sock.sendall(get("/slow") + get("/slow"))
     until_handled(wire)
     begin_stop()
@@ -66,7 +66,7 @@ def test_a_download_is_finished(wire, sock, begin_stop):
     assert len(read_all(sock)) > 10 * MIB - 1000
 
 
-def test_a_body_that_is_dropped_is_dropped_to_its_end(wire, sock, begin_stop):
+def test_a_drain_is_finished(wire, sock, begin_stop):
     sock.sendall(put("/early", b"", length=10 * MIB))
     assert read_answer(sock)[0] == 200
     begin_stop()
@@ -85,7 +85,7 @@ def test_no_new_connection_is_accepted(wire, sock, begin_stop):
     assert read_answer(sock)[0] == 200
 
 
-def test_idle_connections_of_all_ages_are_closed_at_once(wire, begin_stop):
+def test_new_and_used_idle_connections_are_closed_at_once(wire, begin_stop):
     fresh = [wire.connect() for _ in range(20)]
     used = [wire.connect() for _ in range(20)]
     for each in used:
@@ -101,7 +101,7 @@ def test_idle_connections_of_all_ages_are_closed_at_once(wire, begin_stop):
     assert wire.server.connections == 0
 
 
-def test_stopping_twice_is_stopping_once(wire, sock, begin_stop):
+def test_stop_is_idempotent(wire, sock, begin_stop):
     sock.sendall(get("/slow"))
     until_handled(wire)
     begin_stop()
@@ -110,7 +110,7 @@ def test_stopping_twice_is_stopping_once(wire, sock, begin_stop):
 
 
 class Persistent(Application):
-    """A handler that does not depend on its client."""
+    """A handler that runs without its client."""
 
     async def __call__(self, exchange):
         self.clients.append("begun")
@@ -119,7 +119,7 @@ class Persistent(Application):
             self.clients.append("finished")
 
 
-def test_a_handler_whose_client_left_is_waited_for(wire):
+def test_stopping_waits_for_a_handler_whose_client_left(wire):
     wire.server.application = wire.application = Persistent()
     sock = wire.connect()
     sock.sendall(put("/", b"body"))
@@ -131,7 +131,7 @@ def test_a_handler_whose_client_left_is_waited_for(wire):
     assert wire.application.clients == ["begun", "finished"]
 
 
-def test_a_failed_handler_does_not_hold_the_end_up(wire, sock, begin_stop):
+def test_a_failed_handler_does_not_delay_the_end(wire, sock, begin_stop):
     sock.sendall(get("/crash"))
     assert read_all(sock) == b""
     started = time.monotonic()
@@ -139,7 +139,7 @@ def test_a_failed_handler_does_not_hold_the_end_up(wire, sock, begin_stop):
     assert time.monotonic() - started < 1
 
 
-def test_a_handler_that_is_cancelled_ends_its_connection_only(make_wire):
+def test_a_cancelled_handler_ends_only_its_connection(make_wire):
     wire = make_wire(WireLimits())
 
     class Cancelling(Application):
@@ -164,7 +164,7 @@ def test_a_handler_that_is_cancelled_ends_its_connection_only(make_wire):
     wire.until(lambda: wire.server.connections == 0)
 
 
-def test_a_cancelled_download_closes_its_file_and_gives_memory_back(make_wire, tmp_path):
+def test_a_cancelled_download_closes_its_file_and_releases_memory(make_wire, tmp_path):
     wire = make_wire(WireLimits())
     tasks = []
 

@@ -58,9 +58,9 @@ class HttpApplication:
     async def __call__(self, exchange: Exchange) -> None:
         """Answer one request."""
         started = self._clock.monotonic()
-        head, login = exchange.head, exchange.memo
+        head, login = exchange.head, exchange.cached
         if not isinstance(login, ConnectionLogin):
-            exchange.memo = login = ConnectionLogin()
+            exchange.cached = login = ConnectionLogin()
         request = Request(
             method=head.method,
             path=head.path,

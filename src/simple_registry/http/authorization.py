@@ -101,9 +101,9 @@ class ConfirmedBody:
         """Bytes that have arrived."""
         return self._body.received
 
-    def hold(self, size: int) -> bool:
+    def reserve(self, size: int) -> bool:
         """Count bytes that the handler keeps in memory until it ends; return whether there is room for them."""
-        return self._body.hold(size)
+        return self._body.reserve(size)
 
 
 def require_permission(policy: Policy, caller: Caller, permission: Permission) -> str:

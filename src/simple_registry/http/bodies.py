@@ -17,7 +17,7 @@ async def read_bounded(body: Body, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise ManifestTooLarge(limit=limit)
-        if not body.hold(len(chunk)):
+        if not body.reserve(len(chunk)):
             raise Unavailable(note="no room to hold the body: too much is held for other requests")
         chunks.append(chunk)
     return b"".join(chunks)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simple_registry.config.values import Address, TcpAddress, UnixAddress
-from simple_registry.wire.queue import Counts, counts_of
+from simple_registry.wire.queue import Counts, shared_counts
 
 BACKLOG = 1024
 _MAX_UNIX_PATH = 107
@@ -189,7 +189,7 @@ def _inherited(fd: int) -> _Opened:
 
 
 def _together(opened: Sequence[_Opened], count: int) -> Listeners:
-    queues = [counts_of(count) if count > len(each.sockets) else None for each in opened]
+    queues = [shared_counts(count) if count > len(each.sockets) else None for each in opened]
     workers = tuple(
         tuple(
             Listener(each.sockets[worker % len(each.sockets)], queue, is_own=1 < count == len(each.sockets))

@@ -1,4 +1,4 @@
-"""Answers: a status, headers, and content from memory or from a store; and the bytes of their heads."""
+"""Answers: a status, headers, and content from memory or from a store. Also builds the bytes of their heads."""
 
 import time
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ Headers = Sequence[tuple[str, str]]
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 SAFE_HEADERS = (("x-content-type-options", "nosniff"), ("content-security-policy", "default-src 'none'; sandbox"))
-"""Header lines of every answer: what clients sent, or make us quote, is never a page of ours to a browser."""
+"""Headers of every answer: a browser must never treat content from clients as a page of this server."""
 WITHOUT_CONTENT = frozenset({204, 304})
-"""Statuses of answers that never have content (RFC 9110, section 6.4.1)."""
+"""Statuses that never have content (RFC 9110, section 6.4.1)."""
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Part of some content, or all of it."""
+    """A span of some content."""
 
     content: Content
     span: Span
@@ -32,14 +32,14 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Parts(msgspec.Struct, frozen=True):
-    """Content of several pieces, `size` bytes together."""
+    """Content in several pieces, `size` bytes in total."""
 
     pieces: Sequence[bytes | Part]
     size: int
 
 
 class Unsent(msgspec.Struct, frozen=True):
-    """Content of `size` bytes that the answer to a HEAD only announces."""
+    """Content of `size` bytes that is only announced, in the answer to a HEAD."""
 
     size: int
 
@@ -48,12 +48,12 @@ AnswerContent = bytes | Part | Parts | Unsent
 
 
 def size_of(content: AnswerContent) -> int:
-    """Return the bytes of an answer's content."""
+    """Return the size of an answer's content in bytes."""
     return len(content) if isinstance(content, bytes) else content.size
 
 
 class Answer(Protocol):
-    """What is sent."""
+    """An answer to a request."""
 
     @property
     def status(self) -> int:
@@ -62,7 +62,7 @@ class Answer(Protocol):
 
     @property
     def headers(self) -> Headers:
-        """Header lines: names in lower case, values without line ends. `Content-Length` is not among them."""
+        """Headers other than `Content-Length`: names in lower case, values without line ends."""
         ...
 
     @property
@@ -79,9 +79,9 @@ class Answer(Protocol):
 def head_of(status: int, headers: Headers, size: int, *, last: bool, further: Headers = ()) -> bytes:
     """Return the bytes of an answer's head, with `further` header lines after `headers`.
 
-    Raises: ValueError for a value that would begin a line of its own.
+    Raises: ValueError for a value with a line end, which would inject a header.
     """
-    # A tuple of headers is taken to be one that comes again.
+    # Headers in a tuple are constants, so their text is cached.
     text = (_repeated if type(headers) is tuple else _lines)(headers)
     if further:
         text += _lines(further)
@@ -93,7 +93,7 @@ def head_of(status: int, headers: Headers, size: int, *, last: bool, further: He
 def _lines(headers: Headers) -> str:
     text = "".join([f"{name}: {value}\r\n" for name, value in headers])
     if not text.count("\r") == text.count("\n") == len(headers):
-        raise ValueError("a header value holds a line end")
+        raise ValueError("a header value has a line end")
     return text
 
 
@@ -107,4 +107,4 @@ def _status_line(status: int) -> str:
 
 @lru_cache(maxsize=1)
 def _date(second: int) -> str:
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))  # in the C locale, which no code changes
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))  # names in English: no code sets a locale

@@ -1,10 +1,9 @@
-"""The body of a request, between the connection on which it arrives and the handler that reads it.
+"""The body of a request, between the connection that receives it and the handler that reads it.
 
     connection ──feed──► pieces ──iteration──► handler
-                           └── counted by the budget; when the handler lags, reading pauses
+                           └── counted by the budget; reading pauses while the handler is behind
 
-The iteration ends only after the last byte of a whole body. It raises for a body that broke off, is malformed or comes
-too slowly.
+The iteration ends only after the last byte of a complete body. It raises for an incomplete, malformed or slow body.
 """
 
 import asyncio
@@ -18,24 +17,23 @@ from simple_registry.wire.shared import KIB, NEVER, Shared
 READ_AHEAD = 256 * KIB
 """Bytes that wait for the handler before reading pauses."""
 
-
 MAX_PIECES = 256
-"""Pieces, however small, that wait for the handler before reading pauses."""
+"""Pieces of any size that wait for the handler before reading pauses."""
 
 
 class Source(Protocol):
-    """What a body needs of its connection."""
+    """The connection, as a body uses it."""
 
     def pause_reading(self) -> None:
-        """Read no more for now."""
+        """Stop reading from the socket."""
         ...
 
     def resume_reading(self) -> None:
-        """Read on."""
+        """Read from the socket."""
         ...
 
     async def ask_for_body(self) -> None:
-        """Let the client send the body, if it waits to be asked."""
+        """Send 100 Continue, once, to a client that expects it."""
         ...
 
 
@@ -53,25 +51,25 @@ class NoBody:
         for chunk in chunks:
             yield chunk
 
-    def hold(self, size: int) -> bool:
-        """Return whether nothing is to be held."""
+    def reserve(self, size: int) -> bool:
+        """Return whether `size` is 0."""
         return not size
 
     def interrupt(self, fault: Exception) -> None:
-        """Ignore that the connection ended."""
+        """Do nothing."""
 
     def end(self) -> None:
-        """Give nothing back."""
+        """Do nothing."""
 
 
 NO_BODY = NoBody()
 
 
 class ArrivingBody:
-    """A body that arrives."""
+    """A body that arrives on a connection."""
 
     def __init__(self, source: Source, shared: Shared, account: str | None, announced: int | None) -> None:
-        """Expect `announced` bytes from `source`, or chunks when it is `None`; count what is held under `account`."""
+        """Expect `announced` bytes, or chunks if it is `None`. Memory is reserved under `account`."""
         self._source = source
         self._shared = shared
         self._account = account
@@ -79,17 +77,17 @@ class ArrivingBody:
         self.announced = announced
         self.received = 0
         self.deadline = NEVER
-        """When the connection is to interrupt the body, because its bytes come too slowly."""
+        """When the body falls below the minimum rate; the connection then interrupts it."""
         self._pieces: list[bytes] = []
         self._waiting = 0
-        """Bytes of `_pieces` that the budget knows of."""
+        """Bytes of `_pieces` that are reserved in the budget."""
         self._kept = 0
-        """Bytes that the handler keeps."""
+        """Bytes reserved by the handler."""
         self._fault: Exception | None = None
         self._ended = False
         self._progress = Progress(period=shared.limits.progress_period, rate=shared.limits.min_rate)
         self._reader: asyncio.Future[None] | None = None
-        """Set while the handler waits."""
+        """Set while the handler waits for bytes."""
 
     # ---------------------------------------------------------------- for the connection
 
@@ -99,7 +97,7 @@ class ArrivingBody:
         return self._framing.complete
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes that arrived; return those after the end of the body.
+        """Add received bytes; return those after the end of the body.
 
         Raises: RequestRefused.
         """
@@ -111,13 +109,13 @@ class ArrivingBody:
         return rest
 
     def interrupt(self, fault: Exception) -> None:
-        """Have the handler meet a fault instead of what has not been read yet."""
+        """Raise `fault` in the handler, in place of everything it has not read."""
         self._fault = fault
         self.deadline = NEVER
         self._wake()
 
     def end(self) -> None:
-        """Give back what is held; the handler has ended, and later bytes are dropped."""
+        """Release the memory when the handler has returned. Later bytes are dropped."""
         self._ended = True
         self._pieces.clear()
         self._shared.budget.release(self._account, self._waiting + self._kept)
@@ -127,8 +125,8 @@ class ArrivingBody:
         self._pieces.append(content)
         size = len(content)
         self._progress.moved(size, self._shared.loop.time())
-        if not self._shared.budget.take(self._account, size):
-            self._source.pause_reading()  # until the handler has taken what is here
+        if not self._shared.budget.reserve(self._account, size):
+            self._source.pause_reading()  # until the handler has read the pieces
             return
         self._waiting += size
         if self._waiting >= READ_AHEAD or len(self._pieces) >= MAX_PIECES:
@@ -149,15 +147,15 @@ class ArrivingBody:
             for piece in pieces:
                 yield piece
 
-    def hold(self, size: int) -> bool:
-        """Count bytes that the handler keeps in memory until it ends; return whether there is room for them."""
-        if not self._shared.budget.take(self._account, size):
+    def reserve(self, size: int) -> bool:
+        """Reserve memory for bytes that the handler keeps until it returns; return whether there is room."""
+        if not self._shared.budget.reserve(self._account, size):
             return False
         self._kept += size
         return True
 
     async def _receive(self) -> Sequence[bytes]:
-        """Return what has arrived since the last call; nothing after the end."""
+        """Return the pieces since the last call; none after the end."""
         while not self._pieces and self._fault is None:
             if self._framing.complete:
                 return ()
@@ -174,7 +172,7 @@ class ArrivingBody:
         return pieces
 
     async def _wait(self) -> None:
-        """Wait for bytes, or for a fault. Reading goes on meanwhile: one that pauses would not see a reset."""
+        """Wait for bytes or a fault. Reading must not pause meanwhile, or a reset would go unnoticed."""
         self._source.resume_reading()
         loop = self._shared.loop
         self.deadline = self._progress.wait(loop.time())

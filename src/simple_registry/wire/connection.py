@@ -1,11 +1,11 @@
-"""One connection: reads requests from its socket, has them answered one after another, and ends.
+"""One connection: reads requests from its socket and has the application answer them one after another.
 
     socket ──► head ──► application ──► answer ──► socket        heads, framing       bytes to values
                   └──► body ──┘                                   body, sender         the two streams of an exchange
 
-`states` has the table of what follows what. The socket is read and written here, not by a transport of the event loop:
-a transport does not distinguish a half-closed client from one that is gone, drops answers of half-closed clients over
-TLS, and buffers without a bound that we could count.
+The states are a table in `states`. This module reads and writes the socket itself, without an asyncio transport: a
+transport treats a half-closed client as a closed one, drops the answers to half-closed clients over TLS, and has
+buffers whose size cannot be counted.
 """
 
 import asyncio
@@ -18,25 +18,25 @@ from simple_registry.wire.answers import WITHOUT_CONTENT, Answer, Unsent, head_o
 from simple_registry.wire.body import NO_BODY, ArrivingBody, NoBody
 from simple_registry.wire.eager import start
 from simple_registry.wire.exchange import BodyMalformed, BodyTooSlow, Client, ClientGone
-from simple_registry.wire.heads import MAX_HEAD, MAX_TARGET, HeadParser, RequestHead, RequestRefused, begins_badly
+from simple_registry.wire.heads import MAX_HEAD, MAX_TARGET, HeadParser, RequestHead, RequestRefused, cannot_become_head
 from simple_registry.wire.sender import WOULD_WAIT, Sender
 from simple_registry.wire.shared import KIB, NEVER, Shared
 from simple_registry.wire.states import TRANSITIONS, Event, State
 
-SMALL_READ = 16 * KIB
-"""Bytes that one read takes at most where no body is expected, or when the budget is used up."""
-BODY_READ = 256 * KIB
-"""The same of a body. Bodies in small chunks are so gathered before they reach a handler."""
+READ_SIZE = 16 * KIB
+"""Maximum bytes of one read where no body is expected, or when the budget is used up."""
+BODY_READ_SIZE = 256 * KIB
+"""The same of a body. It is large so that small chunks reach the handler together."""
 TLS_READS = 16
-"""TLS records, of 16 KiB each, that are read in one turn."""
+"""TLS records, of 16 KiB each, read in one turn of the event loop."""
 MAX_PIPELINED = 64 * KIB
-"""Bytes of later requests that wait while one is answered."""
+"""Bytes of later requests that wait while one request is handled."""
 REQUESTS_PER_TURN = 16
-"""Pipelined requests that are begun in one turn of the event loop."""
-LINGER = 2.0
+"""Pipelined requests started in one turn of the event loop."""
+LINGER_TIME = 2.0
 """Seconds for the client to read its last answer and close."""
-DRAIN_IDLE = 5.0
-"""Seconds without a byte after which a client that was refused is taken to have stopped sending."""
+DRAIN_IDLE_TIME = 5.0
+"""Seconds without a byte after which a refused client is assumed to have stopped sending."""
 
 _UNFINISHED = frozenset({State.BODY, State.BROKEN})
 """States of a request whose body has not ended."""
@@ -53,35 +53,35 @@ class Connection:
     head: RequestHead
 
     def __init__(self, shared: Shared, sock: socket.socket, peer: str, *, secure: bool) -> None:
-        """Serve requests that arrive on a non-blocking socket, which the connection closes."""
+        """Serve requests from a non-blocking socket. The connection closes it."""
         self._shared = shared
         self._socket = sock
         self._fd = sock.fileno()
-        self._sender = Sender(shared, sock, self._lose, secure=secure)
+        self._sender = Sender(shared, sock, self._abort, secure=secure)
         self._parser = HeadParser()
         self._state = State.IDLE
         self._deadline = shared.loop.time() + shared.limits.header_timeout
         self._buffer = b""
-        """Bytes that no request has claimed yet."""
+        """Bytes that belong to no request yet."""
         self._is_reading = False
         self._ended = False
         """Whether the client has closed its sending side."""
         self._task: asyncio.Task[None] | None = None
-        """The present handler, once it has waited for something."""
+        """The task of the current handler, once the handler has had to wait."""
         self._continued = False
-        """Whether the present body was asked for."""
+        """Whether 100 Continue was sent for the current body."""
         self._answered = False
-        """Whether the whole answer has left."""
+        """Whether the whole answer has been sent."""
         self._last = False
-        """Whether the connection ends with this answer."""
+        """Whether this answer is the last one on the connection."""
         self._drain_left = 0
-        """Bytes that are still read and dropped after the answer."""
+        """How many more bytes are read and dropped after the answer."""
         self._drain_until = 0.0
         self.peer = peer
         self.secure = secure
         self.client: Client = shared.find_client(peer, None)
         self.body: NoBody | ArrivingBody = NO_BODY
-        self.memo: object = None
+        self.cached: object = None
 
     # ---------------------------------------------------------------- what the server calls
 
@@ -91,63 +91,63 @@ class Connection:
         return min(self._deadline, self.body.deadline, self._sender.deadline)
 
     def refuse(self, refused: RequestRefused) -> None:
-        """Answer with a refusal, as far as the kernel takes it at once, and close."""
+        """Send a refusal, as much as the kernel accepts at once, and close."""
         if self._state is State.IDLE or self._state is State.HEAD:
-            self._move(Event.MALFORMED)
+            self._apply(Event.MALFORMED)
             self._send_refusal(refused)
 
     def stop(self) -> None:
-        """Close the connection if nothing is under way on it; otherwise its next answer is the last one."""
+        """Close an idle connection. On any other, the next answer is the last one."""
         if self._state is State.IDLE and not self._buffer:
-            self._lose()
+            self._abort()
 
     def expire(self) -> None:
-        """End what has been waited for until the deadline."""
+        """Act on a deadline that has passed."""
         if self._sender.deadline < NEVER:
             if self._sender.is_overdue():
-                self._lose()
+                self._abort()
         elif self._state is State.IDLE or self._state is State.LINGER:
-            self._lose()
+            self._abort()
         elif self._state is State.HEAD:
-            self._move(Event.TIME_OUT)
-            self._send_refusal(RequestRefused(408, "the head of a request did not arrive in time"))
+            self._apply(Event.TIME_OUT)
+            self._send_refusal(RequestRefused(408, "the head of the request did not arrive in time"))
         elif self._state is State.BODY:
-            self._break(Event.TIME_OUT, BodyTooSlow(self._shared.limits.progress_period))
+            self._break_body(Event.TIME_OUT, BodyTooSlow(self._shared.limits.progress_period))
 
     # ---------------------------------------------------------------- reading
 
     def resume_reading(self) -> None:
-        """Read what arrives."""
+        """Read from the socket."""
         if not self._is_reading and not self._ended and self._state is not State.CLOSED:
             self._shared.loop.add_reader(self._fd, self._on_readable)
             self._is_reading = True
 
     def pause_reading(self) -> None:
-        """Read no more for now."""
+        """Stop reading from the socket."""
         if self._is_reading:
             self._shared.loop.remove_reader(self._fd)
             self._is_reading = False
 
     def _on_readable(self) -> None:
-        size = SMALL_READ
+        size = READ_SIZE
         if self._state is State.BODY:
-            size = BODY_READ if self._shared.budget.has_room(self.client.account, BODY_READ) else SMALL_READ
+            size = BODY_READ_SIZE if self._shared.budget.has_room(self.client.account, BODY_READ_SIZE) else READ_SIZE
         for _ in range(TLS_READS if self.secure else 1):
             try:
                 data = self._socket.recv(size)
             except WOULD_WAIT:
                 return
             except OSError:
-                self._lose()
+                self._abort()
                 return
             if data:
-                self._take(data)
+                self._receive_bytes(data)
             else:
-                self._end()
+                self._receive_end()
             if not self._is_reading:
                 return
 
-    def _take(self, data: bytes) -> None:
+    def _receive_bytes(self, data: bytes) -> None:
         state = self._state
         if state is State.IDLE or state is State.HEAD:
             self._buffer = self._buffer + data if self._buffer else data
@@ -155,42 +155,42 @@ class Connection:
         elif state is State.BODY:
             self._feed(data)
         elif state is State.LINGER:
-            self._drop(len(data))
+            self._discard(len(data))
         else:
             self._buffer += data
             if len(self._buffer) > MAX_PIPELINED:
                 self.pause_reading()
 
-    def _end(self) -> None:
-        """Take note that the client sends nothing more; it may still read."""
+    def _receive_end(self) -> None:
+        """Handle the end of the client's stream. The client may still read."""
         self._ended = True
         self.pause_reading()
         state = self._state
         if state is State.BODY:
-            self._break(Event.END, self._interrupted())
-        elif state is State.WHOLE:
-            self._move(Event.END)
+            self._break_body(Event.END, self._interrupted())
+        elif state is State.COMPLETE:
+            self._apply(Event.END)
         elif state is State.IDLE and self._buffer:
-            pass  # requests that were pipelined before the end wait for their turn
+            pass  # requests pipelined before the end are still answered
         elif state is not State.BROKEN:
-            self._lose(Event.END)
+            self._abort(Event.END)
 
     def _feed(self, data: bytes) -> None:
-        """Take bytes of a body, for its handler to read."""
+        """Add bytes to the body of the current request."""
         body = self.body
-        assert isinstance(body, ArrivingBody)  # noqa: S101 (in the state BODY there is one)
+        assert isinstance(body, ArrivingBody)  # noqa: S101 (always true in the state BODY)
         try:
             rest = body.feed(data)
         except RequestRefused as refused:
-            self._break(Event.MALFORMED, BodyMalformed(body.received, refused.reason))
+            self._break_body(Event.MALFORMED, BodyMalformed(body.received, refused.reason))
             return
         if body.complete:
             self._buffer = rest
-            self._move(Event.BODY_ENDED)
+            self._apply(Event.BODY_ENDED)
 
-    def _break(self, event: Event, fault: Exception) -> None:
-        """Take note that the body will never be whole; its handler learns it before it acts."""
-        self._move(event)
+    def _break_body(self, event: Event, fault: Exception) -> None:
+        """Have the handler get an error instead of the rest of the body."""
+        self._apply(event)
         self.pause_reading()
         self.body.interrupt(fault)
 
@@ -200,7 +200,7 @@ class Connection:
     # ---------------------------------------------------------------- requests
 
     def _parse(self) -> None:
-        """Begin the requests whose heads have arrived, one after another."""
+        """Start the requests whose heads have arrived, one after another."""
         for _ in range(REQUESTS_PER_TURN):
             if not self._buffer or not self._parse_one():
                 break
@@ -211,20 +211,20 @@ class Connection:
             return
         if self._state is State.IDLE or self._state is State.HEAD:
             if self._ended:
-                self._lose(Event.END)
+                self._abort(Event.END)
             else:
                 self.resume_reading()
 
     def _parse_one(self) -> bool:
-        """Begin the next request if its head has arrived; return whether another may follow in this turn."""
+        """Start the next request if its head has arrived; return whether another one can be started now."""
         if self._state is State.IDLE:
-            self._move(Event.BYTES)
+            self._apply(Event.BYTES)
             self._deadline = self._shared.loop.time() + self._shared.limits.header_timeout
         elif self._state is not State.HEAD:
             return False
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
         try:
-            if end < 4:  # noqa: PLR2004 (the length of what was looked for)
+            if end < 4:  # noqa: PLR2004 (-1, not found, plus the length of the separator)
                 self._require_beginning()
                 return False
             head = self._parser.parse(self._buffer[:end])
@@ -236,15 +236,15 @@ class Connection:
         return self._state is State.IDLE
 
     def _require_beginning(self) -> None:
-        """Refuse the beginning of a head that cannot become one.
+        """Refuse a partial head that is too large or cannot become valid.
 
         Raises: RequestRefused.
         """
         if len(self._buffer) >= MAX_HEAD:
             if self._buffer.find(b"\r\n", 0, MAX_TARGET) < 0:
-                raise RequestRefused(414, f"a request target may have {MAX_TARGET} bytes")
-            raise RequestRefused(431, f"the head of a request may have {MAX_HEAD} bytes")
-        if begins_badly(self._buffer):
+                raise RequestRefused(414, f"a request target may have at most {MAX_TARGET} bytes")
+            raise RequestRefused(431, f"the head of a request may have at most {MAX_HEAD} bytes")
+        if cannot_become_head(self._buffer):
             raise RequestRefused(400, "this is not HTTP/1.1; is it TLS, or are its line ends not CRLF?")
 
     def _handle(self, head: RequestHead) -> None:
@@ -256,67 +256,67 @@ class Connection:
         self.client = self._shared.find_client(self.peer, head)
         if head.length == 0:
             self.body = NO_BODY
-            self._move(Event.HEAD_ALONE)
+            self._apply(Event.HEAD_WITHOUT_BODY)
         else:
             self.body = ArrivingBody(self, self._shared, self.client.account, head.length)
-            self._move(Event.HEAD_WITH_BODY)
+            self._apply(Event.HEAD_WITH_BODY)
             if self._buffer:
                 data, self._buffer = self._buffer, b""
                 self._feed(data)
             if self._ended and self._state is State.BODY:
-                self._break(Event.END, self._interrupted())
+                self._break_body(Event.END, self._interrupted())
         try:
             self._task = start(self._shared.loop, self._shared.application(self))
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001 (a handler ends its connection only)
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 (a failed handler ends only its own connection)
             _log.exception("a handler failed")
-            self._lose()
+            self._abort()
         if self._task is None:
-            self._handled()
+            self._on_handled()
         else:
             self._task.add_done_callback(self._on_task_done)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if self._state is State.CLOSED:
-            self._shared.closed_one(self)
+            self._shared.on_closed(self)
         error = None if task.cancelled() else task.exception()
         if error is not None:
             _log.error("a handler failed", exc_info=error)
-        self._handled()
+        self._on_handled()
         if self._buffer and self._state is State.IDLE:
             self._parse()
 
-    def _handled(self) -> None:
-        """Go on after a handler has ended."""
+    def _on_handled(self) -> None:
+        """Continue after a handler has returned: with the next request, or with the end of the connection."""
         self.body.end()
         if self._state is State.CLOSED:
             return
         if not self._answered:
-            self._lose()
+            self._abort()
             return
-        self._move(Event.ANSWERED_LAST if self._last else Event.ANSWERED)
+        self._apply(Event.ANSWERED_LAST if self._last else Event.ANSWERED)
         if self._state is State.IDLE:
-            self._next()
+            self._await_next()
         else:
             self._linger(sending=not self.body.complete)
 
-    def _next(self) -> None:
+    def _await_next(self) -> None:
         """Wait for the next request."""
-        if not self._parser.remembers(self.head.headers):
-            self.memo, self.head = None, _NO_HEAD  # large ones are not kept while the connection idles
+        if not self._parser.has_cached(self.head.headers):
+            self.cached, self.head = None, _NO_HEAD  # do not keep large heads while the connection is idle
         self._deadline = self._shared.loop.time() + self._shared.limits.idle_timeout
         if self._shared.stopping and not self._buffer:
-            self._lose()
+            self._abort()
         elif not self._buffer:
             if self._ended:
-                self._lose(Event.END)
+                self._abort(Event.END)
             else:
                 self.resume_reading()
 
     # ---------------------------------------------------------------- answers
 
     async def ask_for_body(self) -> None:
-        """Let the client send the body, if it waits to be asked.
+        """Send 100 Continue, once, to a client that expects it.
 
         Raises: ClientGone.
         """
@@ -325,12 +325,12 @@ class Connection:
             await self._sender.write(_CONTINUE, self.client.account)
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
-        """Send the one answer to the present request; return when the kernel has its last byte.
+        """Send the answer to the current request; return when the kernel has its last byte.
 
         Raises: as `Sender.send`.
         """
         if self._state is State.CLOSED:
-            raise ClientGone("the client left before its answer", begun=False)
+            raise ClientGone("the client left before the answer", begun=False)
         self._last = self._is_last()
         content, size = answer.content, answer.size
         head = head_of(answer.status, answer.headers, size, last=self._last, further=further)
@@ -340,31 +340,31 @@ class Connection:
         self._answered = True
 
     def _is_last(self) -> bool:
-        """Return whether the connection ends with this answer.
+        """Return whether this answer is the last one on the connection.
 
-        It does when the body has not ended. A proxy may give the rest of it up when it has the answer, and use the
-        connection for another client's request, which would be taken for the rest of the body.
+        It is while the body is incomplete: a proxy that has the answer may drop the rest of the body and send another
+        client's request, which would be read as part of the body.
         """
         return self.head.last or self._shared.stopping or self._state in _UNFINISHED
 
     def _send_refusal(self, refused: RequestRefused) -> None:
-        """Answer what never became a request, as far as the kernel takes it at once, and close."""
+        """Answer input that is not a request, as much as the kernel accepts at once, and close."""
         self.pause_reading()
         answer = self._shared.application.refuse(self.peer, refused)
-        assert isinstance(answer.content, bytes)  # noqa: S101 (an error document is small)
+        assert isinstance(answer.content, bytes)  # noqa: S101 (refusals have no streamed content)
         with suppress(OSError):
             self._socket.send(head_of(answer.status, answer.headers, answer.size, last=True) + answer.content)
-        self._move(Event.ANSWERED_LAST)
+        self._apply(Event.ANSWERED_LAST)
         self._buffer, self._drain_left = b"", self._shared.limits.drain_size
         self._linger(sending=True)
 
     # ---------------------------------------------------------------- the end
 
     def _linger(self, *, sending: bool) -> None:
-        """Close our sending side, and let the client read its answer before the socket is closed.
+        """Close the sending side, and give the client time to read the answer before the socket is closed.
 
-        A socket that is closed while bytes wait unread on it resets the connection, and the reset overtakes the answer.
-        A client that may still be `sending` is given the time to finish that a refused body is given.
+        Closing a socket with unread input resets the connection, and a reset can overtake the answer. A client that may
+        still be `sending` gets longer, up to the drain time-out.
         """
         if self.secure:
             with suppress(OSError, ValueError):
@@ -372,33 +372,33 @@ class Connection:
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
         if self._ended:
-            self._lose(Event.END)
+            self._abort(Event.END)
             return
-        patience = self._shared.limits.drain_timeout if sending else LINGER
-        self._drain_until = self._shared.loop.time() + patience
-        self._drop(0)
+        time = self._shared.limits.drain_timeout if sending else LINGER_TIME
+        self._drain_until = self._shared.loop.time() + time
+        self._discard(0)
         self.resume_reading()
 
-    def _drop(self, size: int) -> None:
-        """Count bytes that are read only so that the client comes to read its answer, within bounds."""
+    def _discard(self, size: int) -> None:
+        """Count dropped bytes; beyond the limit, stop reading and close at the next check of deadlines."""
         self._drain_left -= size
         if self._drain_left <= 0:
             self.pause_reading()
             self._deadline = 0.0
         else:
-            self._deadline = min(self._drain_until, self._shared.loop.time() + DRAIN_IDLE)
+            self._deadline = min(self._drain_until, self._shared.loop.time() + DRAIN_IDLE_TIME)
 
-    def _lose(self, event: Event = Event.GONE) -> None:
-        """Close at once; what waits on this connection is interrupted."""
+    def _abort(self, event: Event = Event.LOST) -> None:
+        """Close at once. A handler that waits for the body or the client is interrupted."""
         if self._state is State.CLOSED:
             return
-        self._move(event)
+        self._apply(event)
         self._deadline = NEVER
         self.pause_reading()
         self._sender.close()
         self._socket.close()
         self.body.interrupt(self._interrupted())
-        self._shared.closed_one(self, handling=self._task is not None)
+        self._shared.on_closed(self, handling=self._task is not None)
 
-    def _move(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         self._state = TRANSITIONS[self._state][event]

@@ -1,8 +1,8 @@
 """Coroutines whose first step runs at once.
 
-Most requests are answered in the first step of their handler. It is run in the event that completed the request; only a
-handler that waits for something becomes a task, which costs several microseconds and a turn of the event loop.
-(Python 3.12 has tasks that start so; this can go with 3.11.)
+Most handlers answer in their first step, which runs in the callback that completed the request. Only a handler that has
+to wait becomes a task, which costs several microseconds and a turn of the event loop. Python 3.12 has eager tasks; this
+module can be removed with the support for 3.11.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from typing import Any
 
 
 def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
-    """Run the first step of a coroutine, in a context of its own; return a task for the rest, `None` when it is done.
+    """Run the first step of a coroutine in a new context; return a task for the rest, or `None` if it has finished.
 
-    `asyncio.current_task()` is `None` in that step. Raises what the step raises.
+    `asyncio.current_task()` is `None` in that step. Exceptions of the step propagate.
     """
     context = copy_context()
     try:
@@ -28,11 +28,11 @@ def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None])
 
 @types.coroutine
 def _rest(coroutine: Coroutine[Any, Any, None], awaited: object) -> Generator[Any, Any, None]:
-    """Go on with a coroutine whose first step yielded `awaited`: what it yields goes to the task, and back."""
+    """Run the rest of a coroutine that has yielded `awaited`, as a task would: pass futures up, and results down."""
     while True:
         try:
             yield awaited
-        except BaseException as error:  # noqa: BLE001 (it is the coroutine's: a cancellation, or what it waited for)
+        except BaseException as error:  # noqa: BLE001 (for the coroutine: a cancellation, or the error of what it awaited)
             step = partial(coroutine.throw, error)
         else:
             step = partial(coroutine.send, None)

@@ -11,9 +11,9 @@ from simple_registry.wire.heads import RequestHead, RequestRefused
 
 
 class Client(msgspec.Struct, frozen=True):
-    """The client behind a connection: its address, and the account that its share of the budget is counted under.
+    """The client of a connection: its address, and the account under which its use of the budget is counted.
 
-    `account` is `None` for what has no share of its own: a trusted proxy, or the peer of a unix socket.
+    `account` is `None` for a client without a share of its own: a trusted proxy, or the peer of a unix socket.
     """
 
     address: str
@@ -21,7 +21,7 @@ class Client(msgspec.Struct, frozen=True):
 
 
 class BodyTooSlow(Exception):
-    """A body that came below the least rate; `seconds` is the period over which that is averaged."""
+    """A body below the minimum rate; `seconds` is the period over which the rate is averaged."""
 
     def __init__(self, seconds: float) -> None:
         """Keep the period."""
@@ -30,22 +30,22 @@ class BodyTooSlow(Exception):
 
 
 class BodyMalformed(ContentInterrupted):
-    """A body in chunks that breaks the rules; `reason` says which."""
+    """A malformed body in chunks; `reason` is the cause."""
 
     def __init__(self, received: int, reason: str) -> None:
-        """Keep how much came before, and the reason."""
+        """Keep the number of bytes received before, and the reason."""
         super().__init__(received, None)
         self.reason = reason
 
 
 class CannotSend(Exception):
-    """The content of an answer cannot be sent; nothing of the answer has left, so another one may follow."""
+    """The content of an answer cannot be sent. No byte has been sent, so another answer is possible."""
 
 
 class ClientGone(Exception):
-    """The client reset its connection, or did not read; the answer cannot be sent, or not to its end.
+    """The client reset the connection or did not read, so the answer cannot be sent in full.
 
-    `begun` says whether part of it was sent.
+    `begun` is true if part of it was sent.
     """
 
     def __init__(self, reason: str, *, begun: bool) -> None:
@@ -58,9 +58,9 @@ class Body(Protocol):
     """The body of a request, read at most once."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield chunks as they arrive; the iteration ends only after the last byte of a complete body.
+        """Yield chunks as they arrive. The iteration ends only after the last byte of a complete body.
 
-        Raises: ContentInterrupted for a body that broke off or is malformed, BodyTooSlow.
+        Raises: ContentInterrupted for an incomplete or malformed body, BodyTooSlow.
         """
         ...
 
@@ -71,11 +71,11 @@ class Body(Protocol):
 
     @property
     def received(self) -> int:
-        """Bytes that have arrived."""
+        """Bytes of content received."""
         ...
 
-    def hold(self, size: int) -> bool:
-        """Count bytes that the handler keeps in memory until it ends; return whether there is room for them."""
+    def reserve(self, size: int) -> bool:
+        """Reserve memory for bytes that the handler keeps until it returns; return whether there is room."""
         ...
 
 
@@ -84,7 +84,7 @@ class Exchange(Protocol):
 
     @property
     def head(self) -> RequestHead:
-        """What the head of the request says."""
+        """The head of the request."""
         ...
 
     @property
@@ -94,12 +94,12 @@ class Exchange(Protocol):
 
     @property
     def peer(self) -> str:
-        """The address at the other end of the connection, without a port; `unix` for a unix socket."""
+        """The address of the other end of the connection, without a port; `unix` for a unix socket."""
         ...
 
     @property
     def client(self) -> Client:
-        """The client, which is behind the peer where that is a trusted proxy."""
+        """The client: the peer, or the client behind it if the peer is a trusted proxy."""
         ...
 
     @property
@@ -107,28 +107,28 @@ class Exchange(Protocol):
         """Whether the connection is encrypted."""
         ...
 
-    memo: object
-    """Whatever the application wants to keep from one request of a connection to the next; `None` at first."""
+    cached: object
+    """A value that the application caches between the requests of a connection; `None` at first."""
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
-        """Send the one answer, with `further` header lines; return when its last byte has left.
+        """Send the answer, with `further` header lines; return when its last byte has been sent.
 
-        Raises: ClientGone; while another answer may still be sent: CannotSend, ContentGone, StorageFault.
+        Raises: ClientGone; and while another answer is still possible: CannotSend, ContentGone, StorageFault.
         """
         ...
 
 
 class Application(Protocol):
-    """What requests are handed to."""
+    """The handler of requests."""
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         """Answer one request."""
         ...
 
     def refuse(self, peer: str, refused: RequestRefused) -> Answer:
-        """Return the answer to what never became a request."""
+        """Return the answer to input that is not a request."""
         ...
 
 
 FindClient = Callable[[str, "RequestHead | None"], Client]
-"""Returns the client behind a peer, from the head of a request where there is one."""
+"""Returns the client behind a peer, from the head of a request if there is one."""

@@ -1,4 +1,4 @@
-"""The files that an answer is sent from. They are opened before its head leaves: one that is gone is another answer."""
+"""The files of an answer. They are opened before its head is sent, so that a missing file can become another answer."""
 
 import os
 from contextlib import suppress
@@ -8,11 +8,11 @@ from simple_registry.wire.exchange import CannotSend
 from simple_registry.wire.shared import Shared
 
 _RWF_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
-"""Linux's flag for reads that succeed only from memory."""
+"""The Linux flag for reads from the page cache only."""
 
 
 class OpenFile:
-    """An open file, which is closed by `close`."""
+    """An open file."""
 
     def __init__(self, file: LocalFile) -> None:
         """Open the file.
@@ -26,7 +26,7 @@ class OpenFile:
         os.close(self.fd)
 
     def read_cached(self, start: int, size: int) -> bytes | None:
-        """Return bytes of the file if the kernel has them in memory, so that no disk is waited for."""
+        """Return bytes of the file if they are in the page cache, without waiting for the disk; otherwise `None`."""
         if _RWF_NOWAIT is None:
             return None
         buffer = bytearray(size)
@@ -37,43 +37,43 @@ class OpenFile:
         return bytes(buffer) if read == size else None
 
     def is_cached(self, start: int, stop: int) -> bool:
-        """Return whether the first and the last byte of a piece are in memory; mostly, all between them are too."""
+        """Return whether a span is probably in the page cache, by its first and its last byte."""
         return self.read_cached(start, 1) is not None and self.read_cached(stop - 1, 1) is not None
 
     def load(self, start: int, size: int) -> bytes:
-        """Return bytes of the file, from the disk if need be, and have the kernel fetch as many after them.
+        """Return bytes of the file, from disk if necessary, and have the kernel read ahead as many.
 
         Raises: ContentGone, StorageFault.
         """
-        with suppress(OSError):  # reading will find what is wrong
+        with suppress(OSError):  # only advice; the read reports errors
             os.posix_fadvise(self.fd, start + size, size, os.POSIX_FADV_WILLNEED)
         return read_exactly(self.fd, start, size)
 
 
 class OpenFiles:
-    """The files of one answer: each is opened once, and all are closed at its end."""
+    """The files of one answer: each is opened once, and all are closed together."""
 
     def __init__(self, shared: Shared) -> None:
-        """Open as many as the worker has descriptors for."""
+        """Begin with none."""
         self._shared = shared
         self._opened: dict[int, OpenFile] = {}
-        """By the identity of their content, which the answer keeps."""
+        """By the `id` of their content, which the answer keeps alive."""
 
     def open(self, file: LocalFile) -> OpenFile:
-        """Return an open file.
+        """Open a file, unless it is open already.
 
-        Raises: CannotSend when too many are open; ContentGone, StorageFault.
+        Raises: CannotSend if too many are open; ContentGone, StorageFault.
         """
         opened = self._opened.get(id(file))
         if opened is None:
             if not self._shared.may_open():
-                raise CannotSend("too many files are open")
+                raise CannotSend("too many open files")
             opened = self._opened[id(file)] = OpenFile(file)
             self._shared.open_files += 1
         return opened
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all files."""
         for each in self._opened.values():
             each.close()
         self._shared.open_files -= len(self._opened)

@@ -1,7 +1,7 @@
-"""Where a body ends: by the length that its head announced, or by its last chunk (RFC 9112, sections 6 and 7).
+"""Finds the end of a body: by its `Content-Length`, or by its last chunk (RFC 9112, sections 6 and 7).
 
-A framing is fed what arrives and returns the content in it. Once `complete`, all further bytes belong to the next
-request. Nothing else completes a body: a connection that ends earlier leaves it incomplete.
+A framing is fed input and returns the content in it. Once it is `complete`, further bytes belong to the next request.
+The end of the connection never completes a body.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import Protocol
 from simple_registry.wire.heads import RequestRefused
 
 MAX_CHUNK_LINE = 1024
-"""Bytes of the line before a chunk, extensions included."""
+"""Bytes of the size line of a chunk, extensions included."""
 
 MAX_TRAILERS = 8 * 1024
-"""Bytes of the lines after the last chunk. They are checked and dropped."""
+"""Bytes of the trailer lines after the last chunk. They are validated and dropped."""
 
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
@@ -55,30 +55,30 @@ class Counted:
 
 
 class _State(Enum):
-    """What a body in chunks continues with.
+    """The next element of a body in chunks.
 
     SIZE ──► DATA ──► DATA_END ──► SIZE …      0 ──► TRAILERS ──► COMPLETE
     """
 
-    SIZE = auto()  # the line before a chunk
+    SIZE = auto()  # the size line of a chunk
     DATA = auto()
-    DATA_END = auto()  # the line end after a chunk
-    TRAILERS = auto()  # lines after the last chunk, until an empty one
+    DATA_END = auto()  # the line end after its data
+    TRAILERS = auto()  # the lines after the last chunk, up to an empty one
     COMPLETE = auto()
 
 
 class Chunked:
-    """A body in chunks; its length is known when the last one has come."""
+    """A body in chunks."""
 
     def __init__(self) -> None:
         """Expect the first size line."""
         self._state = _State.SIZE
         self._line = b""
-        """The beginning of a line whose end has not arrived."""
+        """The first part of an incomplete line."""
         self._missing = 0
-        """Bytes of the present chunk that have not arrived."""
+        """Bytes of the current chunk that have not arrived."""
         self._line_room = MAX_CHUNK_LINE
-        """Bytes that the present line, or all trailer lines from here on, may have."""
+        """The maximum size of the current line, or of all remaining trailer lines."""
 
     @property
     def complete(self) -> bool:
@@ -103,29 +103,29 @@ class Chunked:
                     self._state = _State.DATA_END
             else:
                 at = self._read_line(data, at)
-        # Chunks are put together: as an object each, small ones would take many times their size.
+        # Joined: small chunks as separate objects would take many times their size.
         return b"".join(pieces), data[at:]
 
     def _read_line(self, data: bytes, at: int) -> int:
-        """Read one line, or the part of it that has arrived; return where it ends in `data`."""
+        """Read one line, or the part of it that has arrived; return its end in `data`."""
         end = data.find(b"\n", at)
         stop = len(data) if end < 0 else end + 1
         line = self._line + data[at:stop]
         if len(line) > self._line_room:
-            raise RequestRefused(400, "the lines between chunks are too long")
+            raise RequestRefused(400, "a size line, or the trailer, is too long")
         if end < 0:
             self._line = line
             return stop
         if not line.endswith(b"\r\n"):
-            raise RequestRefused(400, "a line between chunks ends without a carriage return")
+            raise RequestRefused(400, "a size or trailer line does not end with CRLF")
         self._line = b""
         self._state = self._state_after(line[:-2])
         return stop
 
     def _state_after(self, line: bytes) -> _State:
-        """Return what follows a line.
+        """Return the state after a line.
 
-        Raises: RequestRefused for one that may not be here.
+        Raises: RequestRefused for a malformed line.
         """
         if self._state is _State.SIZE:
             match = _SIZE.fullmatch(line)
@@ -149,5 +149,5 @@ class Chunked:
 
 
 def framing_of(length: int | None) -> Framing:
-    """Return the framing of a body of `length` bytes, or in chunks when it is `None`."""
+    """Return the framing of a body of `length` bytes, or of a body in chunks if it is `None`."""
     return Chunked() if length is None else Counted(length)

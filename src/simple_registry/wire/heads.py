@@ -1,12 +1,12 @@
-"""The head of a request: from its bytes to a value, or to the reason for refusing it (RFC 9112, sections 2 to 6).
+"""Parses the head of a request into a value, or refuses it with a reason (RFC 9112, sections 2 to 6).
 
     GET /v2/?n=1 HTTP/1.1        request line: method, target, version
     host: registry.example       header lines, each a name and a value
                                  an empty line
 
-`parse` is given complete heads. It accepts what the grammar of RFC 9112 produces and nothing else: a proxy in front of
-us may read a lenient form differently, and the difference lets a request be smuggled past it. Clients repeat their
-header lines from request to request, so a parser keeps the lines that it parsed last.
+The parser is strict: it accepts the grammar of RFC 9112 and nothing else. A proxy in front may interpret a lenient form
+differently, and such a difference allows request smuggling. Clients repeat their header lines from request to request,
+so a parser caches the lines that it parsed last.
 """
 
 import re
@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import msgspec
 
 MAX_HEAD = 64 * 1024
-"""Bytes of a head, with all its line ends."""
+"""Bytes of a head, line ends included."""
 
 MAX_TARGET = 32 * 1024
 """Bytes of a request target."""
@@ -24,8 +24,8 @@ MAX_TARGET = 32 * 1024
 MAX_LINES = 100
 """Header lines of a request."""
 
-MAX_REMEMBERED = 4 * 1024
-"""Characters of the header lines that a connection keeps, as long as it is open."""
+MAX_CACHED = 4 * 1024
+"""Characters of the header lines that a connection caches while it is open."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # noqa: S105 (RFC 9110, section 5.6.2)
 _REQUEST_LINE = re.compile(rf"({_TOKEN}+) (\S+) HTTP/([0-9])\.([0-9])\r\n", re.ASCII)
@@ -41,23 +41,23 @@ Fields = Mapping[str, str]
 
 
 class RequestRefused(Exception):
-    """A request that cannot be understood, or may not be; `status` and `reason` go to the client.
+    """A malformed or unsupported request; `status` and `reason` go to the client.
 
-    The connection ends with it: where its next request would begin is not known.
+    The connection ends, because the start of the next request is unknown.
     """
 
     def __init__(self, status: int, reason: str) -> None:
-        """Keep what the client is to be answered."""
+        """Keep the status and the reason."""
         super().__init__(reason)
         self.status = status
         self.reason = reason
 
 
 class RequestHead(msgspec.Struct, frozen=True):
-    """What a head says.
+    """A parsed head.
 
-    `length` is the size of the body in bytes, `None` when it comes in chunks. `path` is percent-decoded, `query` is
-    not. `last` says that the client wants no further request on this connection.
+    `length` is the size of the body in bytes, `None` for a body in chunks. `path` is percent-decoded, `query` is not.
+    `last` is true if the client will send no further request on this connection.
     """
 
     method: str
@@ -71,7 +71,7 @@ class RequestHead(msgspec.Struct, frozen=True):
 
 
 class _Lines(msgspec.Struct, frozen=True):
-    """The header lines of a head, and what they say about the message."""
+    """The header lines of a head, and the fields about the message."""
 
     headers: Fields
     hosts: int
@@ -85,16 +85,16 @@ class HeadParser:
     """Parses the heads of one connection."""
 
     def __init__(self) -> None:
-        """Begin without lines to remember."""
+        """Begin with an empty cache."""
         self._text: str | None = None
         self._lines: _Lines | None = None
 
-    def remembers(self, headers: Fields) -> bool:
-        """Return whether these headers are kept for the next request."""
+    def has_cached(self, headers: Fields) -> bool:
+        """Return whether these are the cached headers."""
         return self._lines is not None and headers is self._lines.headers
 
     def parse(self, head: bytes) -> RequestHead:
-        """Return what a complete head says; `head` ends with the empty line.
+        """Parse a complete head; `head` ends with the empty line.
 
         Raises: RequestRefused.
         """
@@ -109,20 +109,20 @@ class HeadParser:
         lines = self._lines
         if text != self._text or lines is None:
             lines = _parse_lines(text)
-            if len(text) <= MAX_REMEMBERED:
+            if len(text) <= MAX_CACHED:
                 self._text, self._lines = text, lines
         old = minor == "0"
         if lines.hosts != 1 and not (old and lines.hosts == 0):
-            raise RequestRefused(400, "a request needs exactly one Host header")
+            raise RequestRefused(400, "a request must have exactly one Host header")
         if old and lines.chunked:
             raise RequestRefused(400, "HTTP/1.0 has no Transfer-Encoding")
         host = lines.headers.get("host", "")
         if target[0] != "/":
             target, host = _without_authority(method, target, host)
         if len(target) > MAX_TARGET:
-            raise RequestRefused(414, f"a request target may have {MAX_TARGET} bytes")
+            raise RequestRefused(414, f"a request target may have at most {MAX_TARGET} bytes")
         if _TARGET.fullmatch(target) is None:
-            raise RequestRefused(400, "the request target holds a character that must be percent-encoded")
+            raise RequestRefused(400, "the request target has a character that must be percent-encoded")
         path, _, query = target.partition("?")
         return RequestHead(
             method,
@@ -136,35 +136,35 @@ class HeadParser:
         )
 
 
-def begins_badly(data: bytes) -> bool:
-    """Return whether bytes cannot be the beginning of a head, though they do not complete one.
+def cannot_become_head(data: bytes) -> bool:
+    """Return whether a partial head is already invalid.
 
-    A TLS handshake on a plain port, or lines that end in a bare line feed, would otherwise wait for the time-out.
+    Otherwise a TLS handshake on a plain port, or lines with bare line feeds, would wait for the time-out.
     """
     return _METHOD_START.match(data) is None or data.count(b"\n") != data.count(b"\r\n")
 
 
 def _parse_lines(text: str) -> _Lines:
-    """Return what header lines (with the empty line after them) say.
+    """Parse header lines and the empty line after them.
 
     Raises: RequestRefused.
     """
     if _LINES.fullmatch(text, 0, len(text) - 2) is None:
-        raise RequestRefused(400, _what_is_malformed(text))
-    # No pattern with blanks on both sides of a value: it would try every way to divide a long run of them.
+        raise RequestRefused(400, _malformed_line(text))
+    # Not a pattern with blanks on both sides of the value: it would backtrack quadratically over a long run of blanks.
     split = [line.partition(":") for line in text[:-4].split("\r\n")] if len(text) > 2 else []  # noqa: PLR2004 (the empty line)
     pairs = [(name.lower(), value.strip(" \t")) for name, _, value in split]
     if len(pairs) > MAX_LINES:
-        raise RequestRefused(431, f"a request may have {MAX_LINES} header lines")
+        raise RequestRefused(431, f"a request may have at most {MAX_LINES} header lines")
     headers: Fields = dict(pairs)
     if len(headers) != len(pairs):
         headers = _joined(pairs)
     hosts = sum(name == "host" for name, _ in pairs)
     if hosts == 1 and _HOST.fullmatch(headers["host"]) is None:
-        raise RequestRefused(400, "the Host header holds no host name or address")
+        raise RequestRefused(400, "the Host header is not a host name or address")
     expect = headers.get("expect")
     if expect is not None and expect.lower() != "100-continue":
-        raise RequestRefused(417, "the only expectation that can be met is 100-continue")
+        raise RequestRefused(417, "the only supported expectation is 100-continue")
     length, chunked = _framing(headers)
     options = headers.get("connection", "")
     last = bool(options) and "close" in [option.strip(" \t") for option in options.lower().split(",")]
@@ -188,17 +188,17 @@ def _framing(headers: Fields) -> tuple[int, bool]:
         if length is not None:
             raise RequestRefused(400, "a body has a Content-Length or a Transfer-Encoding, not both")
         if coding.lower() != "chunked":
-            raise RequestRefused(501, "the only transfer coding that is supported is chunked, once")
+            raise RequestRefused(501, "the only supported transfer coding is chunked, once")
         return 0, True
     if length is None:
         return 0, False
     if _LENGTH.fullmatch(length) is None:
-        raise RequestRefused(400, "Content-Length must be one number of bytes")
+        raise RequestRefused(400, "Content-Length must be a single number")
     return int(length), False
 
 
 def _without_authority(method: str, target: str, host: str) -> tuple[str, str]:
-    """Return a target that is not a path as a path, and the host that it names (RFC 9112, section 3.2).
+    """Return path and host of a target in absolute form, or `*` as it is (RFC 9112, section 3.2).
 
     Raises: RequestRefused.
     """
@@ -208,12 +208,12 @@ def _without_authority(method: str, target: str, host: str) -> tuple[str, str]:
         return target, host
     match = _ABSOLUTE.fullmatch(target)
     if match is None or _HOST.fullmatch(match[1]) is None:
-        raise RequestRefused(400, "a request target is a path, or an http or https URL")
+        raise RequestRefused(400, "a request target must be a path, or an http or https URL")
     path = match[2] or "/"
     return path if path[0] == "/" else f"/{path}", match[1]
 
 
-def _what_is_malformed(text: str) -> str:
+def _malformed_line(text: str) -> str:
     for number, line in enumerate(text.split("\r\n")[:-2], start=1):
         if _LINES.fullmatch(f"{line}\r\n") is None:
             return f"header line {number} is malformed"

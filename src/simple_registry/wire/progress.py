@@ -1,12 +1,12 @@
-"""How slowly a client may send or read before it is given up.
+"""The minimum rate at which a client must send or read.
 
-Only the time during which the client is waited for counts. A slow disk of ours is never held against it, and a client
-that trickles bytes cannot hold its connection open.
+Only time spent waiting for the client counts, so a slow disk on our side never makes a client late. A client that
+trickles bytes cannot hold its connection open.
 """
 
 
 class Progress:
-    """Measures one body, or one answer, against the least rate: so many bytes within each period of waiting."""
+    """Compares the progress of one body or one answer with the minimum rate."""
 
     def __init__(self, *, period: float, rate: float) -> None:
         """Require `rate` bytes a second, averaged over `period` seconds of waiting."""
@@ -17,13 +17,13 @@ class Progress:
         self._since: float | None = None
 
     def wait(self, now: float) -> float:
-        """Begin to wait for the client; return when the waiting must end."""
+        """Start waiting for the client; return the deadline."""
         if self._since is None:
             self._since = now
         return self._since + self._patience
 
     def moved(self, size: int, now: float) -> None:
-        """Count bytes that came, or were taken, and stop waiting."""
+        """Count bytes sent or received, and stop waiting. Enough bytes start a new period."""
         if self._since is not None:
             self._patience -= now - self._since
             self._since = None

@@ -1,4 +1,4 @@
-"""The PROXY protocol, version 2: the client behind a TCP proxy, in a few bytes before everything else.
+"""The PROXY protocol, version 2: a header in which a TCP proxy passes on the address of its client.
 
     12 bytes  signature        1 byte  version and command        1 byte  family        2 bytes  length of the rest
 
@@ -20,22 +20,22 @@ _SIZES = {_TCP4: 4, _TCP6: 16}
 
 
 class ProxyHeaderInvalid(ValueError):
-    """A header that breaks the rules; the message says how."""
+    """A malformed or unsupported header; the message is the reason."""
 
 
 def header_size(prefix: bytes) -> int:
-    """Return the bytes of the whole header that begins with this prefix, which begins with the signature.
+    """Return the size of the header with this prefix, in bytes. The prefix begins with the signature.
 
     Raises: ProxyHeaderInvalid.
     """
     (length,) = struct.unpack("!H", prefix[14:PREFIX])
     if PREFIX + length > MAX_HEADER:
-        raise ProxyHeaderInvalid(f"a PROXY header may have {MAX_HEADER} bytes")
+        raise ProxyHeaderInvalid(f"a PROXY header may have at most {MAX_HEADER} bytes")
     return PREFIX + int(length)
 
 
 def source_address(header: bytes) -> str | None:
-    """Return the address of the client, or `None` when the proxy speaks for itself (a health check).
+    """Return the address of the client, or `None` if the proxy itself is the client (a health check).
 
     Raises: ProxyHeaderInvalid.
     """
@@ -51,7 +51,7 @@ def source_address(header: bytes) -> str | None:
 
 
 def plain_address(text: str) -> str:
-    """Return the address of a client; that of an IPv4 client on an IPv6 socket is its IPv4 address."""
+    """Return an address without its zone, and an IPv4-mapped IPv6 address as IPv4."""
     address = ipaddress.ip_address(text.partition("%")[0])
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)

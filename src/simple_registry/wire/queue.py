@@ -1,23 +1,23 @@
-"""A queue of new connections that several processes share, and how they come to have about as many each.
+"""Balances the connections of processes that accept from one listening socket.
 
-The kernel wakes all of them for a connection, and the one that is fastest, mostly the same, would take them all. Each
-process notes how many it has where the others see it; one that has more than another waits a moment before it takes
-one.
+The kernel wakes all of them for each connection, and the fastest process, usually the same one, would accept them all.
+So each process publishes its number of connections in shared memory, and one with more than another waits before it
+accepts.
 """
 
 import mmap
 from typing import TypeAlias
 
-MOMENT = 0.002
-"""Seconds that a process with more connections leaves to the others."""
+BACK_OFF = 0.002
+"""Seconds that a process with more connections than another waits before it accepts."""
 
 _WORD = 8
 
 Counts: TypeAlias = "memoryview[int]"
 
 
-def counts_of(processes: int) -> Counts:
-    """Return numbers that processes share if they are forked later, one for each."""
+def shared_counts(processes: int) -> Counts:
+    """Return one counter for each process, shared by processes that are forked later."""
     return memoryview(mmap.mmap(-1, processes * _WORD)).cast("q")
 
 
@@ -25,15 +25,15 @@ class SharedQueue:
     """One process's view of a shared queue."""
 
     def __init__(self, counts: Counts, number: int) -> None:
-        """Be process `number` of those that share `counts`."""
+        """Make the view of process `number`."""
         self._counts = counts
         self._number = number
-        self.note(0)
+        self.publish(0)
 
-    def note(self, connections: int) -> None:
-        """Note how many connections this process has."""
+    def publish(self, connections: int) -> None:
+        """Publish the number of connections of this process."""
         self._counts[self._number] = connections
 
     def should_wait(self) -> bool:
-        """Return whether another process has fewer."""
+        """Return whether another process has fewer connections."""
         return self._counts[self._number] > min(self._counts)

@@ -1,6 +1,7 @@
-"""Writes the answers of one connection: from memory, from files by `sendfile`, and piece by piece what a store streams.
+"""Sends the answers of one connection: from memory, from files by `sendfile`, and from streams of a store.
 
-What the client does not read at once is held for it, counted by the budget, and waited for at the least rate.
+Bytes that the client does not read at once are kept in memory, within the budget. The client must read them at the
+minimum rate.
 """
 
 import asyncio
@@ -22,12 +23,12 @@ from simple_registry.wire.files import OpenFile, OpenFiles
 from simple_registry.wire.progress import Progress
 from simple_registry.wire.shared import KIB, NEVER, Shared
 
-ONE_WRITE = 64 * KIB
-"""Bytes of the largest content that leaves together with its head, and of the pieces of a file over TLS."""
-FILE_PIECE = 1024 * KIB
-"""Bytes of a file that the kernel is asked to send at a time."""
-TURN = 4 * FILE_PIECE
-"""Bytes that one answer may send without giving other connections a turn."""
+WRITE_SIZE = 64 * KIB
+"""Maximum bytes of content that are sent together with the head, and of one piece of a file over TLS."""
+SENDFILE_SIZE = 1024 * KIB
+"""Maximum bytes of one call of `sendfile`."""
+TURN_SIZE = 4 * SENDFILE_SIZE
+"""Bytes that one answer may send before other connections get a turn."""
 
 WOULD_WAIT = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -37,55 +38,55 @@ _CANNOT_SENDFILE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class Sender:
-    """Writes to one socket, which stays its connection's."""
+    """Writes to the socket of one connection."""
 
-    def __init__(self, shared: Shared, sock: socket.socket, lose: Callable[[], None], *, secure: bool) -> None:
-        """Write to a non-blocking socket; call `lose` when that fails."""
+    def __init__(self, shared: Shared, sock: socket.socket, abort: Callable[[], None], *, secure: bool) -> None:
+        """Write to a non-blocking socket; call `abort` if that fails."""
         self._shared = shared
         self._socket = sock
         self._fd = sock.fileno()
-        self._lose = lose
+        self._abort = abort
         self._secure = secure
         self._closed = False
         self._begun = False
-        """Whether bytes of the present answer have left."""
+        """Whether bytes of the current answer have been sent."""
         self._progress: Progress | None = None
-        """How fast the present answer is read, once it had to be waited for."""
+        """The client's progress in reading the current answer, once the sender has had to wait."""
         self._waiter: asyncio.Future[None] | None = None
-        """Set while the client is waited for."""
+        """Set while the sender waits for the client."""
         self.deadline = NEVER
-        """When `is_overdue` is to be asked whether the client reads too slowly."""
+        """When to call `is_overdue`."""
         self._queued = 0
-        """Bytes that the kernel held for the client when the wait began."""
+        """Bytes in the kernel's send queue when the wait began."""
 
     def close(self) -> None:
-        """Write no more; a wait for the client ends with ClientGone."""
+        """Stop writing. A wait for the client ends with ClientGone."""
         self._closed = True
         self.deadline = NEVER
         self._shared.loop.remove_writer(self._fd)
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ClientGone("the client did not read its answer", begun=self._begun))
+            self._waiter.set_exception(ClientGone("the client did not read the answer", begun=self._begun))
 
     async def send(self, head: bytes, content: bytes | Part | Parts, account: str | None) -> None:
-        """Send an answer; bytes that are held for the client count under `account`.
+        """Send an answer; memory for unread bytes is reserved under `account`.
 
-        Raises: ClientGone; CannotSend, ContentGone and StorageFault only while nothing of the answer has left.
+        Raises: ClientGone; before the first byte has been sent: CannotSend, ContentGone, StorageFault.
         """
         self._begun, self._progress = False, None
-        match content:  # by names: patterns by position take four times as long
+        match content:  # keyword patterns: positional ones take four times as long
             case Part(content=InMemory(data=data), span=span):
                 content = data[span.start : span.stop]
         if not isinstance(content, bytes):
             await self._send_pieces(head, content.pieces if isinstance(content, Parts) else (content,), account)
-        elif len(content) <= ONE_WRITE:
+        elif len(content) <= WRITE_SIZE:
             await self.write(head + content, account)
         else:
             await self._send_large(head, content, account)
 
     async def _send_large(self, head: bytes, content: bytes, account: str | None) -> None:
-        """Send content from memory that stays there until the client has read it."""
-        if not self._shared.budget.take(account, len(content)):
-            raise CannotSend("too much of earlier answers has not been read")
+        """Send content from memory, reserved as a whole until the client has read it."""
+        if not self._shared.budget.reserve(account, len(content)):
+            raise CannotSend("too many bytes of earlier answers are unread")
         try:
             await self.write(head, account, more=True)
             await self._write_all(memoryview(content))
@@ -93,16 +94,16 @@ class Sender:
             self._shared.budget.release(account, len(content))
 
     async def _send_pieces(self, before: bytes, pieces: Sequence[bytes | Part], account: str | None) -> None:
-        """Send pieces one after another, with `before` in front of them, each in the fastest way that its kind allows.
+        """Send `before`, then the pieces in order, each in the fastest way for its kind.
 
-        Once bytes have left, content that fails or is too short ends the connection, so that the client notices.
+        After the first byte, an error or missing content ends the connection, so that the client notices.
         """
         files = OpenFiles(self._shared)
         try:
             for piece in pieces:
                 match piece:
                     case Part(content=LocalFile() as file):
-                        files.open(file)  # all of them before anything leaves
+                        files.open(file)  # all of them before the first byte, while an error can still be answered
             for piece in pieces:
                 match piece:
                     case bytes():
@@ -127,35 +128,35 @@ class Sender:
     async def _send_stream(
         self, before: bytes, stream: AsyncGenerator[bytes, None], size: int, account: str | None
     ) -> None:
-        """Send what a store streams. What the client does not take at once is held for it, one piece at a time."""
+        """Send a stream of a store; at most one piece waits in memory for the client."""
         sent = turn = 0
         async with aclosing(stream):
             async for piece in stream:
                 sent += len(piece)
                 if sent > size:
-                    raise StorageFault("stream content", f"more than {size} bytes came")
-                # `before` waits for the first piece: a store that fails at once can still get another answer.
+                    raise StorageFault("stream content", f"it has more than {size} bytes")
+                # `before` waits for the first piece, so that an immediate failure of the store can still be answered.
                 await self.write(before + piece, account)
                 before = b""
-                if sent - turn >= TURN:
+                if sent - turn >= TURN_SIZE:
                     turn = sent
                     await asyncio.sleep(0)
         if sent < size:
-            raise ContentGone("stream content", f"{sent} of {size} bytes came")
+            raise ContentGone("stream content", f"it ended after {sent} of {size} bytes")
         if before:
             await self.write(before, account)
 
     async def _send_file(self, before: bytes, file: OpenFile, span: Span, account: str | None) -> None:
-        """Send part of a file."""
+        """Send a span of a file."""
         start, stop = span
-        if self._secure or stop - start <= ONE_WRITE:
+        if self._secure or stop - start <= WRITE_SIZE:
             await self._copy(before, file, start, stop, account)
             return
         cached = turn = start
         while start < stop:
             if start >= cached:
-                cached = min(stop, start + FILE_PIECE)
-                # The system call would wait for the disk, on the event loop.
+                cached = min(stop, start + SENDFILE_SIZE)
+                # Load it in a thread first: sendfile would block the event loop on the disk.
                 if not file.is_cached(start, cached):
                     await self._load(file, start, cached - start)
             if before:
@@ -173,12 +174,12 @@ class Sender:
                 turn = start
                 continue
             start += sent
-            if start - turn >= TURN:
+            if start - turn >= TURN_SIZE:
                 turn = start
                 await asyncio.sleep(0)
 
     def _sendfile(self, file: OpenFile, start: int, size: int) -> int:
-        """Have the kernel send part of a file; return how many bytes it took, 0 when the client must read first.
+        """Have the kernel send part of a file; return the bytes sent, 0 if the send queue is full.
 
         Raises: ClientGone, ContentGone, OSError.
         """
@@ -188,24 +189,24 @@ class Sender:
         except WOULD_WAIT:
             return 0
         if not sent:
-            raise ContentGone("send content", "its file is shorter than it was")
+            raise ContentGone("send content", "the file has been truncated")
         self._moved(sent)
         return sent
 
     async def _copy(self, before: bytes, file: OpenFile, start: int, stop: int, account: str | None) -> None:
-        """Send part of a file through memory, piece by piece."""
+        """Send a span of a file through memory, in pieces."""
         if start == stop:
             await self.write(before, account)
         turn = start
         while start < stop:
-            size = min(ONE_WRITE, stop - start)
+            size = min(WRITE_SIZE, stop - start)
             data = file.read_cached(start, size)
             if data is None:
                 data = await self._load(file, start, size)
             await self.write(before + data, account)
             before = b""
             start += size
-            if start - turn >= TURN:
+            if start - turn >= TURN_SIZE:
                 turn = start
                 await asyncio.sleep(0)
 
@@ -216,7 +217,7 @@ class Sender:
     # ---------------------------------------------------------------- the socket
 
     async def write(self, data: bytes, account: str | None, *, more: bool = False) -> None:
-        """Write bytes; `more` says that others follow at once, so that the kernel sends them together.
+        """Write bytes; with `more`, others follow at once and the kernel sends them together.
 
         Raises: ClientGone.
         """
@@ -231,8 +232,10 @@ class Sender:
         if sent == len(data):
             return
         size = len(data) - sent
-        if not self._shared.budget.take(account, size):
-            raise self._gone(OSError(errno.ENOBUFS, "the client does not read, and there is no room to wait for it"))
+        if not self._shared.budget.reserve(account, size):
+            raise self._gone(
+                OSError(errno.ENOBUFS, "the client does not read, and memory for unread answers is used up")
+            )
         try:
             await self._write_all(memoryview(data)[sent:])
         finally:
@@ -252,7 +255,7 @@ class Sender:
             self._moved(sent)
 
     async def _wait(self) -> None:
-        """Wait until the client has read some of what was sent, at the least rate."""
+        """Wait until the socket is writable; the deadline enforces the minimum rate."""
         loop, limits = self._shared.loop, self._shared.limits
         if self._progress is None:
             self._progress = Progress(period=limits.progress_period, rate=limits.min_rate)
@@ -265,14 +268,14 @@ class Sender:
         finally:
             self._waiter = None
             self.deadline = NEVER
-            if not self._closed:  # a closed descriptor may be another connection's by now
+            if not self._closed:  # otherwise the descriptor may already belong to another connection
                 loop.remove_writer(self._fd)
 
     def is_overdue(self) -> bool:
-        """Return whether the client has read too little by the deadline; otherwise extend it.
+        """Return whether the client is below the minimum rate; otherwise extend the deadline.
 
-        The kernel reports room only when a third of its queue is free, which can be more than the least rate fills in
-        the time: what left the queue counts too.
+        The kernel reports a socket as writable only when a third of its queue is free, which can take longer than one
+        period at the minimum rate. So bytes that have left the queue count as progress too.
         """
         queued = self._queue_size()
         if self._progress is not None and queued < self._queued:
@@ -283,7 +286,7 @@ class Sender:
         return self.deadline <= self._shared.loop.time()
 
     def _queue_size(self) -> int:
-        """Return how many bytes the kernel holds for the client."""
+        """Return the number of bytes in the kernel's send queue."""
         try:
             answer = fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(_INT.size))
         except OSError:
@@ -297,13 +300,13 @@ class Sender:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise ClientGone("the client left before the end of its answer", begun=self._begun)
+            raise ClientGone("the client left before the end of the answer", begun=self._begun)
 
     def _gone(self, error: OSError | StorageFault) -> ClientGone:
-        """Close the connection, since the answer cannot be sent to its end; return what to raise."""
-        self._lose()
+        """Close the connection, because the rest of the answer cannot be sent; return the error to raise."""
+        self._abort()
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        return ClientGone(f"the answer could not be sent: {reason}", begun=self._begun)
+        return ClientGone(f"cannot send the answer: {reason}", begun=self._begun)
 
 
 def _set(waiter: "asyncio.Future[None]") -> None:

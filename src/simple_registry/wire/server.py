@@ -1,7 +1,7 @@
-"""Accepts connections on listening sockets, and watches over them: their number, their times, their end.
+"""Accepts connections on listening sockets, and enforces their limits and deadlines.
 
-Descriptors are counted. A connection above the limit is answered 503 and closed, and one descriptor is kept in reserve
-to accept it with when the process has no other left.
+Descriptors are counted. A connection above a limit is answered 503 and closed. One descriptor is kept in reserve, so
+that this is possible even when the process has no other left.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ from typing import Any, Protocol
 from simple_registry.wire.answers import head_of
 from simple_registry.wire.budget import Budget
 from simple_registry.wire.connection import Connection
-from simple_registry.wire.entrance import Entrance
 from simple_registry.wire.exchange import Application, FindClient
 from simple_registry.wire.heads import RequestRefused
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.preamble import Preamble
 from simple_registry.wire.proxy_header import plain_address
-from simple_registry.wire.queue import MOMENT, SharedQueue
+from simple_registry.wire.queue import BACK_OFF, SharedQueue
 
 ACCEPTED_PER_TURN = 32
-"""Connections that are accepted in one turn of the event loop."""
+"""Connections accepted in one turn of the event loop."""
 HANDSHAKES_PER_TURN = 4
-"""Steps of TLS handshakes in one turn: each takes up to a millisecond."""
-READERS = 4
-"""Threads that read files from a disk."""
-WATCH = 0.5
-"""Seconds between two looks at the deadlines, or less where a limit is short."""
+"""Steps of TLS handshakes in one turn; each takes up to a millisecond."""
+READER_THREADS = 4
+"""Threads that read files from disk."""
+WATCH_INTERVAL = 0.5
+"""Maximum seconds between two checks of the deadlines."""
 UNIX = "unix"
 """The peer of every unix socket."""
 
@@ -43,19 +43,19 @@ _log = logging.getLogger(__name__)
 
 
 class Watched(Protocol):
-    """What has a deadline."""
+    """A connection or preamble, as the server manages it."""
 
     @property
     def deadline(self) -> float:
-        """When `expire` is to be called."""
+        """When to call `expire`."""
         ...
 
     def expire(self) -> None:
-        """End what has been waited for until the deadline."""
+        """Act on a deadline that has passed."""
         ...
 
     def stop(self) -> None:
-        """End, or do so after the present request."""
+        """Close, or do so after the current request."""
         ...
 
 
@@ -71,7 +71,7 @@ class WireServer:
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
         trusts: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """Hand requests to `application`; ask `tls` at each connection, and read PROXY headers of peers it `trusts`."""
+        """Serve `application`. Ask `tls` at each connection for its context, and `trusts` whether a peer is a proxy."""
         self.loop = asyncio.get_running_loop()
         self.application = application
         self.limits = limits
@@ -81,44 +81,44 @@ class WireServer:
         self.open_files = 0
         self._tls = tls
         self._trusts = trusts
-        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="reader")
         self._listeners: dict[socket.socket, SharedQueue | None] = {}
-        """Listening sockets, and the queues of those that other processes accept from, too."""
+        """Listening sockets, with a queue for those that other processes accept from too."""
         self._open: dict[Watched, str | None] = {}
-        """What is open, each with the account that it is counted under."""
+        """Open connections and preambles, with the accounts under which they are counted."""
         self._by_account: Counter[str | None] = Counter()
-        """How many are open of each account."""
+        """The number of open connections of each account."""
         self._handling: set[Watched] = set()
-        """Connections that have closed while their handlers still work."""
-        self._handshakes: deque[Entrance] = deque()
+        """Closed connections whose handlers are still running."""
+        self._handshakes: deque[Preamble] = deque()
         self._all_closed = asyncio.Event()
         self._spare = _spare()
         times = (limits.header_timeout, limits.idle_timeout, limits.progress_period, limits.drain_timeout)
-        self._watch_interval = min(WATCH, *(time / 4 for time in times))
-        self._watching = self.loop.call_later(self._watch_interval, self._watch)
+        self._watch_interval = min(WATCH_INTERVAL, *(time / 4 for time in times))
+        self._watching = self.loop.call_later(self._watch_interval, self._check_deadlines)
 
     @property
     def connections(self) -> int:
-        """Connections that are open."""
+        """Number of open connections."""
         return len(self._open)
 
     def listen(self, listener: socket.socket, queue: SharedQueue | None = None) -> None:
-        """Accept from a non-blocking listening socket, which stays the caller's; a `queue` is shared with others."""
+        """Accept from a non-blocking listening socket, which the caller closes. Pass the `queue` of a shared socket."""
         self._listeners[listener] = queue
         self.loop.add_reader(listener.fileno(), self._accept, listener)
 
     def stop(self) -> None:
-        """Accept no more, close what is idle, and let what is under way come to its end."""
+        """Stop accepting, close idle connections, and finish the requests in flight."""
         self.stopping = True
         for listener in self._listeners:
             self.loop.remove_reader(listener.fileno())
         self._listeners.clear()
         for each in list(self._open):
             each.stop()
-        self._check_closed()
+        self._check_all_closed()
 
     async def closed(self) -> None:
-        """Return when, after `stop`, the last connection has closed."""
+        """Wait, after `stop`, until the last connection has closed."""
         await self._all_closed.wait()
         self._watching.cancel()
         self._threads.shutdown(wait=False)
@@ -132,12 +132,12 @@ class WireServer:
         queue = self._listeners[listener]
         if queue is not None and queue.should_wait():
             self.loop.remove_reader(listener.fileno())
-            self.loop.call_later(MOMENT, self._accept_late, listener)
+            self.loop.call_later(BACK_OFF, self._accept_after_back_off, listener)
         else:
             self._accept_some(listener, ACCEPTED_PER_TURN if queue is None else 1)
 
-    def _accept_late(self, listener: socket.socket) -> None:
-        """Accept what no other process has taken meanwhile."""
+    def _accept_after_back_off(self, listener: socket.socket) -> None:
+        """Accept a connection if no other process has done so meanwhile."""
         if listener in self._listeners:
             self.loop.add_reader(listener.fileno(), self._accept, listener)
             self._accept_some(listener, 1)
@@ -152,12 +152,12 @@ class WireServer:
                 if error.errno in _EXHAUSTED:
                     self._accept_with_spare(listener)
                 else:
-                    _log.warning("a connection could not be accepted: %s", error.strerror)
+                    _log.warning("cannot accept a connection: %s", error.strerror)
                 return
             peer = _peer(address)
             account = self.find_client(peer, None).account
             if not self._has_room(account):
-                self._turn_away(sock)
+                self._reject(sock)
                 continue
             try:
                 self._admit(sock, peer, account)
@@ -165,7 +165,7 @@ class WireServer:
                 sock.close()
 
     def _has_room(self, account: str | None) -> bool:
-        """Return whether an account may have another connection; `None` is what has no share of its own."""
+        """Return whether an account may have another connection; `None` has no limit of its own."""
         if not self.may_open() or len(self._open) >= self.limits.connections:
             return False
         return account is None or self._by_account[account] < self.limits.connections_by_address
@@ -173,97 +173,97 @@ class WireServer:
     def _admit(self, sock: socket.socket, peer: str, account: str | None) -> None:
         sock.setblocking(False)
         context, proxied = self._tls(), self._trusts(peer)
-        each: Connection | Entrance
+        each: Connection | Preamble
         if context is None and not proxied:
             each = Connection(self, sock, peer, secure=False)
         else:
-            each = Entrance(self, sock, peer, context=context, proxied=proxied)
+            each = Preamble(self, sock, peer, context=context, proxied=proxied)
         self._open[each] = account
         self._by_account[account] += 1
-        self._note()
+        self._publish_count()
         each.resume_reading()
 
-    def _note(self) -> None:
+    def _publish_count(self) -> None:
         for queue in self._listeners.values():
             if queue is not None:
-                queue.note(len(self._open))
+                queue.publish(len(self._open))
 
     def _accept_with_spare(self, listener: socket.socket) -> None:
-        """Turn one connection away with the descriptor in reserve; without that its client would wait unanswered."""
+        """Reject one connection by means of the spare descriptor; otherwise it would wait in the kernel's queue."""
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
         with contextlib.suppress(OSError):
             sock, _ = listener.accept()
-            self._turn_away(sock)
+            self._reject(sock)
         self._spare = _spare()
 
-    def _turn_away(self, sock: socket.socket) -> None:
-        """Answer 503 on a connection that is one too many, as far as that needs no waiting, and close it."""
+    def _reject(self, sock: socket.socket) -> None:
+        """Answer 503, if that is possible without waiting, and close the connection."""
         with contextlib.suppress(OSError):
             sock.setblocking(False)
             if self._tls() is None:
-                answer = self.application.refuse("", RequestRefused(503, "too many connections are open; try again"))
-                assert isinstance(answer.content, bytes)  # noqa: S101 (an error document is small)
+                answer = self.application.refuse("", RequestRefused(503, "too many open connections; try again later"))
+                assert isinstance(answer.content, bytes)  # noqa: S101 (refusals have no streamed content)
                 sock.send(head_of(answer.status, answer.headers, answer.size, last=True) + answer.content)
                 sock.shutdown(socket.SHUT_WR)
-                sock.recv(64 * 1024)  # a request that was read does not reset the connection under its answer
+                sock.recv(64 * 1024)  # unread input would reset the connection, and the answer could be lost
         sock.close()
 
     # ---------------------------------------------------------------- what connections call
 
     def may_open(self) -> bool:
-        """Return whether another descriptor may be opened."""
+        """Return whether the limit of descriptors allows another one."""
         return len(self._open) + self.open_files < self.limits.descriptors
 
     def run(self, call: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":
-        """Make a call in a thread."""
+        """Run a call in a thread."""
         return self.loop.run_in_executor(self._threads, call, *args)
 
-    def closed_one(self, each: Watched, *, handling: bool = False) -> None:
-        """Take note that a connection closed; `handling` a request goes on without it."""
+    def on_closed(self, each: Watched, *, handling: bool = False) -> None:
+        """Handle the end of a connection; `handling`: its handler is still running."""
         if each in self._open:
-            self._leave(self._open.pop(each))
+            self._uncount(self._open.pop(each))
         (self._handling.add if handling else self._handling.discard)(each)
-        self._note()
-        self._check_closed()
+        self._publish_count()
+        self._check_all_closed()
 
-    def opened(self, entrance: Entrance, connection: Connection) -> None:
-        """Take note that an entrance became a connection."""
-        self._open[connection] = self._open.pop(entrance)
+    def on_opened(self, preamble: Preamble, connection: Connection) -> None:
+        """Replace a preamble by its connection."""
+        self._open[connection] = self._open.pop(preamble)
 
-    def _leave(self, account: str | None) -> None:
+    def _uncount(self, account: str | None) -> None:
         self._by_account[account] -= 1
         if not self._by_account[account]:
             del self._by_account[account]
 
-    def shake(self, entrance: Entrance) -> None:
-        """Have `entrance.shake` called soon."""
+    def queue_handshake(self, preamble: Preamble) -> None:
+        """Call `continue_handshake` in a later turn."""
         if not self._handshakes:
-            self.loop.call_soon(self._shake_some)
-        self._handshakes.append(entrance)
+            self.loop.call_soon(self._run_handshakes)
+        self._handshakes.append(preamble)
 
-    def _shake_some(self) -> None:
+    def _run_handshakes(self) -> None:
         try:
             for _ in range(min(HANDSHAKES_PER_TURN, len(self._handshakes))):
-                self._handshakes.popleft().shake()
-        finally:  # one that fails as none should must not keep the others from their turn
+                self._handshakes.popleft().continue_handshake()
+        finally:  # an unexpected error in one handshake must not stall the others
             if self._handshakes:
-                self.loop.call_soon(self._shake_some)
+                self.loop.call_soon(self._run_handshakes)
 
-    # ---------------------------------------------------------------- watching
+    # ---------------------------------------------------------------- deadlines
 
-    def _watch(self) -> None:
-        """Look at every deadline."""
-        self._watching = self.loop.call_later(self._watch_interval, self._watch)
+    def _check_deadlines(self) -> None:
+        """Call `expire` on everything whose deadline has passed."""
+        self._watching = self.loop.call_later(self._watch_interval, self._check_deadlines)
         now = self.loop.time()
         for each in [each for each in self._open if each.deadline <= now]:
             try:
                 each.expire()
-            except Exception:  # noqa: BLE001 (one connection must not keep the others open)
-                _log.exception("a connection could not be ended")
+            except Exception:  # noqa: BLE001 (a bug in one connection must not keep the others open)
+                _log.exception("closing a connection failed")
 
-    def _check_closed(self) -> None:
+    def _check_all_closed(self) -> None:
         if self.stopping and not self._open and not self._handling:
             self._all_closed.set()
 

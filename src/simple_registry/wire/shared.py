@@ -1,4 +1,4 @@
-"""What the connections of a worker share, as each of their parts sees it."""
+"""The interface of the server to its connections and their parts."""
 
 import asyncio
 import math
@@ -11,11 +11,11 @@ from simple_registry.wire.limits import WireLimits
 
 KIB = 1024
 NEVER = math.inf
-"""A deadline that does not come."""
+"""No deadline."""
 
 
 class Shared(Protocol):
-    """What the connections of a worker share."""
+    """State and services shared by the connections of a worker."""
 
     loop: asyncio.AbstractEventLoop
     application: Application
@@ -26,16 +26,16 @@ class Shared(Protocol):
     open_files: int
 
     def run(self, call: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":
-        """Make a call in a thread."""
+        """Run a call in a thread."""
         ...
 
     def may_open(self) -> bool:
-        """Return whether another descriptor may be opened."""
+        """Return whether the limit of descriptors allows another one."""
         ...
 
-    def closed_one(self, each: Any, *, handling: bool = False) -> None:
-        """Take note that a connection, or what was to become one, closed; `handling` a request goes on without it.
+    def on_closed(self, each: Any, *, handling: bool = False) -> None:
+        """Handle the end of a connection or preamble; `handling`: the handler of a request is still running.
 
-        A connection that closed so is closed again when its handler has ended.
+        Such a connection reports its end a second time, when the handler has returned.
         """
         ...

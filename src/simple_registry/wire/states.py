@@ -1,11 +1,11 @@
-"""The life of a connection as a table: in each state, what each event leads to. What is not in the table is a defect.
+"""The states of a connection, as a table of transitions. An event that a state does not list is a bug.
 
-    IDLE ─► HEAD ─► BODY ──► WHOLE ─► IDLE …       a request and its answer; then the next one
-                      │  └─► BROKEN ─► LINGER      a body that broke off: its handler learns it, then the end
-                      └──────────────► LINGER      answered before its body was read: what still comes is dropped
-             HEAD ─────────► REFUSED ► LINGER      a head that is refused: one answer, then the end
+    IDLE ─► HEAD ─► BODY ─┬─► COMPLETE ─► IDLE …     a request and its answer; then the next one
+                          ├─► BROKEN ───► LINGER     the body broke off: the handler gets an error; last answer
+                          └─────────────► LINGER     answered before the body was read: its rest is dropped
+             HEAD ────────────► REFUSED ► LINGER     the head was refused: last answer
 
-One request is handled at a time. The bytes of later ones wait, unread, until its answer has left.
+A connection handles one request at a time. The bytes of later requests wait until the answer has been sent.
 """
 
 from collections.abc import Mapping
@@ -13,55 +13,55 @@ from enum import Enum, auto
 
 
 class State(Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
-    __hash__ = object.__hash__  # that of Enum is written in Python, and each request looks several up
+    __hash__ = object.__hash__  # Enum.__hash__ is Python code, and every request does several lookups
 
     IDLE = auto()
-    """Nothing of a request has arrived."""
+    """No byte of a request has arrived."""
     HEAD = auto()
     """Part of a head has arrived."""
     BODY = auto()
     """A request is being handled while its body arrives."""
-    WHOLE = auto()
-    """A request has arrived whole and is being handled."""
+    COMPLETE = auto()
+    """A whole request has arrived and is being handled."""
     HALF_CLOSED = auto()
-    """The same, and the client will send nothing more, but it may still read."""
+    """As COMPLETE; the client has closed its sending side, but may still read."""
     BROKEN = auto()
-    """A request is being handled whose body will never be whole."""
+    """A request is being handled, but the rest of its body will not arrive."""
     REFUSED = auto()
-    """The answer to a head that was refused is being sent."""
+    """The answer to a refused head is being sent."""
     LINGER = auto()
-    """The last answer has been sent; what still arrives is dropped until the client closes, so that it can read it."""
+    """The last answer has been sent. Input is dropped until the client has read it and closes."""
     CLOSED = auto()
     """The socket is closed."""
 
 
 class Event(Enum):
-    """What happens to a connection."""
+    """An event on a connection."""
 
     __hash__ = object.__hash__
 
     BYTES = auto()
     """The first bytes of a request arrived."""
     HEAD_WITH_BODY = auto()
-    """A head is complete, and a body follows it."""
-    HEAD_ALONE = auto()
-    """A head is complete, and the request with it."""
+    """A head is complete; a body follows."""
+    HEAD_WITHOUT_BODY = auto()
+    """A head is complete; the request has no body."""
     BODY_ENDED = auto()
     """The last byte of the body arrived."""
     MALFORMED = auto()
-    """What arrived breaks the rules of HTTP, or comes too slowly."""
+    """The input violates HTTP."""
     END = auto()
     """The client closed its sending side."""
     ANSWERED = auto()
-    """The answer has left, and another request may follow."""
+    """The answer has been sent; another request may follow."""
     ANSWERED_LAST = auto()
-    """The answer has left, and it was the last one."""
+    """The answer has been sent; it was the last one."""
     TIME_OUT = auto()
-    """Nothing more is waited for."""
-    GONE = auto()
-    """The connection was reset, or its handler failed: nothing can be sent."""
+    """A deadline has passed."""
+    LOST = auto()
+    """Nothing more can be sent: the connection was reset, or its handler failed."""
 
 
 _S, _E = State, Event
@@ -71,55 +71,55 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         _E.BYTES: _S.HEAD,
         _E.END: _S.CLOSED,
         _E.TIME_OUT: _S.CLOSED,
-        _E.GONE: _S.CLOSED,
-        _E.MALFORMED: _S.REFUSED,  # the server refuses connections: it is full, or the port speaks TLS
+        _E.LOST: _S.CLOSED,
+        _E.MALFORMED: _S.REFUSED,  # refused by the server: a plain request on a TLS port
     },
     _S.HEAD: {
         _E.HEAD_WITH_BODY: _S.BODY,
-        _E.HEAD_ALONE: _S.WHOLE,
+        _E.HEAD_WITHOUT_BODY: _S.COMPLETE,
         _E.MALFORMED: _S.REFUSED,
         _E.END: _S.CLOSED,
         _E.TIME_OUT: _S.REFUSED,
-        _E.GONE: _S.CLOSED,
+        _E.LOST: _S.CLOSED,
     },
     _S.BODY: {
-        _E.BODY_ENDED: _S.WHOLE,
+        _E.BODY_ENDED: _S.COMPLETE,
         _E.MALFORMED: _S.BROKEN,
         _E.END: _S.BROKEN,
         _E.TIME_OUT: _S.BROKEN,
         _E.ANSWERED_LAST: _S.LINGER,
-        _E.GONE: _S.CLOSED,
+        _E.LOST: _S.CLOSED,
     },
-    _S.WHOLE: {
+    _S.COMPLETE: {
         _E.END: _S.HALF_CLOSED,
         _E.ANSWERED: _S.IDLE,
         _E.ANSWERED_LAST: _S.LINGER,
-        _E.TIME_OUT: _S.CLOSED,  # the client does not take its answer
-        _E.GONE: _S.CLOSED,
+        _E.TIME_OUT: _S.CLOSED,  # the client does not read its answer
+        _E.LOST: _S.CLOSED,
     },
     _S.HALF_CLOSED: {
-        _E.ANSWERED: _S.IDLE,  # requests that were sent before the end may still wait
+        _E.ANSWERED: _S.IDLE,  # pipelined requests may still wait
         _E.ANSWERED_LAST: _S.LINGER,
         _E.TIME_OUT: _S.CLOSED,
-        _E.GONE: _S.CLOSED,
+        _E.LOST: _S.CLOSED,
     },
     _S.BROKEN: {
         _E.ANSWERED_LAST: _S.LINGER,
         _E.TIME_OUT: _S.CLOSED,
-        _E.GONE: _S.CLOSED,
+        _E.LOST: _S.CLOSED,
     },
     _S.REFUSED: {
         _E.ANSWERED_LAST: _S.LINGER,
         _E.TIME_OUT: _S.CLOSED,
-        _E.GONE: _S.CLOSED,
+        _E.LOST: _S.CLOSED,
     },
     _S.LINGER: {
         _E.END: _S.CLOSED,
         _E.TIME_OUT: _S.CLOSED,
-        _E.GONE: _S.CLOSED,
+        _E.LOST: _S.CLOSED,
     },
     _S.CLOSED: {},
 }
 
-HANDLED = frozenset({_S.BODY, _S.WHOLE, _S.HALF_CLOSED, _S.BROKEN})
+HANDLED = frozenset({_S.BODY, _S.COMPLETE, _S.HALF_CLOSED, _S.BROKEN})
 """States in which a request is being handled."""

@@ -1,4 +1,4 @@
-"""What comes before the first request: PROXY headers and TLS."""
+"""PROXY headers and TLS handshakes, before the first request."""
 
 import contextlib
 import ipaddress
@@ -15,8 +15,8 @@ import pytest
 from harness.certificates import issue
 from simple_registry.config.tls import Certificate
 from simple_registry.server.live_certificate import tls_context
-from simple_registry.wire.entrance import Entrance
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.preamble import Preamble
 from simple_registry.wire.proxy_header import SIGNATURE
 from support.wire import get, put, read_all, read_answer, split
 
@@ -64,7 +64,7 @@ def test_requests_are_served_one_after_another(tls, certificates, version):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_large_bodies_and_answers_pass_whole(tls, certificates, tmp_path, version):
+def test_large_bodies_and_answers_arrive_completely(tls, certificates, tmp_path, version):
     data = os.urandom(20 * MIB)
     tls.application.path, tls.application.size = tmp_path / "file", len(data)
     tls.application.path.write_bytes(data)
@@ -91,23 +91,23 @@ def test_a_slow_reader_gets_every_byte(tls, certificates, tmp_path):
     assert split(found)[2] == data
 
 
-def test_a_body_that_breaks_off_is_never_whole(tls, certificates):
+def test_a_body_that_breaks_off_is_never_complete(tls, certificates):
     with secure(tls, certificates) as sock:
         sock.sendall(put("/echo", b"half", length=8))
     tls.until(lambda: tls.application.interrupted)
     assert tls.application.whole == []
 
 
-def test_a_client_that_said_goodbye_is_answered(tls, certificates):
+def test_a_client_that_sent_close_notify_is_answered(tls, certificates):
     with secure(tls, certificates) as sock:
         sock.sendall(get("/slow"))
         with contextlib.suppress(OSError):
             sock.settimeout(0.05)
-            sock.unwrap()  # sends the end of our side, and waits for that of the other
+            sock.unwrap()  # sends close_notify, and waits for the one of the server
         tls.until(lambda: tls.application.whole == ["/slow"])
 
 
-def test_a_plain_request_is_told_that_the_port_speaks_tls(tls):
+def test_a_plain_request_on_a_tls_port_is_answered_in_plain_http(tls):
     status, _, body = split(tls.send(get("/echo")))
     assert (status, json.loads(body)["refused"]) == (400, "this port speaks TLS; use https")
 
@@ -119,7 +119,7 @@ def test_a_handshake_on_a_plain_port_is_answered_at_once(wire, certificates):
 
 
 @pytest.mark.parametrize("begin", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x16" + b"x" * 500])
-def test_a_handshake_that_does_not_go_on_is_closed_in_time(tls, begin):
+def test_a_stalled_handshake_is_closed_in_time(tls, begin):
     started = time.monotonic()
     with tls.connect() as sock:
         sock.sendall(begin)
@@ -140,7 +140,7 @@ def test_garbage_in_a_handshake_ends_its_connection_at_once(tls, certificates, g
         assert read_answer(sock)[0] == 200
 
 
-def test_garbage_after_the_handshake_ends_its_connection_only(tls, certificates):
+def test_garbage_after_the_handshake_ends_only_its_connection(tls, certificates):
     with secure(tls, certificates) as other, secure(tls, certificates) as sock:
         sock.sendall(put("/echo", b"ha", length=4))
         tls.until(lambda: tls.application.clients)
@@ -166,7 +166,7 @@ def test_an_old_version_of_tls_is_refused(certificates, make_wire):
 
 
 @pytest.mark.parametrize("offered", [["h2", "http/1.1"], ["http/1.1"]])
-def test_http_1_1_is_what_is_negotiated(certificates, make_wire, offered):
+def test_http_1_1_is_negotiated(certificates, make_wire, offered):
     context = tls_context(Certificate(certificates.certificate.read_bytes(), certificates.key.read_bytes()))
     wire = make_wire(tls=lambda: context)
     client = ssl.create_default_context(cafile=certificates.authority)
@@ -175,7 +175,7 @@ def test_http_1_1_is_what_is_negotiated(certificates, make_wire, offered):
         assert sock.selected_alpn_protocol() == "http/1.1"
 
 
-def test_silent_handshakes_keep_no_other_client_out(tls, certificates):
+def test_silent_handshakes_do_not_block_other_clients(tls, certificates):
     silent = [tls.connect() for _ in range(200)]
     for sock in silent[:100]:
         sock.sendall(b"\x16\x03\x01")
@@ -186,15 +186,15 @@ def test_silent_handshakes_keep_no_other_client_out(tls, certificates):
         sock.close()
 
 
-def test_a_handshake_that_fails_as_none_should_keeps_no_other_from_its_turn(tls, certificates, monkeypatch):
-    original, failures = Entrance.shake, [RuntimeError("the test says so")]
+def test_an_unexpected_error_in_a_handshake_does_not_stall_the_others(tls, certificates, monkeypatch):
+    original, failures = Preamble.continue_handshake, [RuntimeError("the test says so")]
 
-    def shake(self):
-        if self._door._handshakes and failures:
+    def continue_handshake(self):
+        if self._server._handshakes and failures:
             raise failures.pop()
         original(self)
 
-    monkeypatch.setattr(Entrance, "shake", shake)
+    monkeypatch.setattr(Preamble, "continue_handshake", continue_handshake)
     others = [tls.connect() for _ in range(50)]
     for sock in others:
         sock.sendall(b"\x16\x03\x01")
@@ -206,7 +206,7 @@ def test_a_handshake_that_fails_as_none_should_keeps_no_other_from_its_turn(tls,
         sock.close()
 
 
-def test_a_new_certificate_is_for_new_connections(make_wire, certificates, tmp_path):
+def test_a_new_certificate_applies_to_new_connections(make_wire, certificates, tmp_path):
     other = issue(tmp_path)
     current = [server_context(certificates)]
     wire = make_wire(tls=lambda: current[0])
@@ -234,12 +234,12 @@ def behind_proxy(make_wire):
     return make_wire(WireLimits(handshake_timeout=1.0), trusts=lambda peer: peer == "127.0.0.1")
 
 
-def test_a_trusted_proxy_names_its_client(behind_proxy):
+def test_a_trusted_proxy_passes_on_its_client(behind_proxy):
     assert split(behind_proxy.send(PROXIED + get("/echo", close=True)))[0] == 200
     assert behind_proxy.application.clients == ["198.51.100.7"]
 
 
-def test_a_trusted_proxy_need_not_send_one(behind_proxy):
+def test_a_trusted_proxy_may_omit_the_header(behind_proxy):
     assert behind_proxy.works()
     assert behind_proxy.application.clients == ["127.0.0.1"]
 
@@ -254,7 +254,7 @@ def test_a_header_may_arrive_in_pieces(behind_proxy):
     assert behind_proxy.application.clients == ["198.51.100.7"]
 
 
-def test_a_proxy_that_speaks_for_itself_is_its_own_client(behind_proxy):
+def test_a_local_header_makes_the_proxy_the_client(behind_proxy):
     local = SIGNATURE + struct.pack("!BBH", 0x20, 0, 0)
     assert split(behind_proxy.send(local + get("/echo", close=True)))[0] == 200
     assert behind_proxy.application.clients == ["127.0.0.1"]
@@ -278,13 +278,13 @@ def test_each_connection_of_a_proxy_has_its_own_client(behind_proxy):
 @pytest.mark.parametrize(
     "begin", [b"PROXY TCP4 198.51.100.7 127.0.0.1 1 2\r\n", b"\r\n\r\nGET", SIGNATURE[:11] + b"X", b"\r\n"]
 )
-def test_what_resembles_a_header_is_a_malformed_request_or_ends_in_time(behind_proxy, begin):
+def test_a_near_header_is_a_malformed_request_or_times_out(behind_proxy, begin):
     answer = behind_proxy.send(begin + get("/echo"), end=True)
     assert not answer or (split(answer)[0], answer.count(b"HTTP/1.1 ")) == (400, 1)
     assert behind_proxy.application.clients == []
 
 
-def test_a_silent_proxy_is_closed_in_time(behind_proxy):
+def test_a_silent_proxy_times_out(behind_proxy):
     with behind_proxy.connect() as silent, behind_proxy.connect() as partial:
         partial.sendall(SIGNATURE + b"\x21")
         assert read_all(silent) == read_all(partial) == b""
@@ -310,12 +310,12 @@ def test_only_one_header_is_read(behind_proxy):
     assert split(behind_proxy.send(PROXIED + PROXIED + get("/echo")))[0] == 400
 
 
-def test_a_peer_that_is_not_trusted_sends_a_malformed_request(wire):
+def test_a_header_of_an_untrusted_peer_is_a_malformed_request(wire):
     assert split(wire.send(PROXIED + get("/echo")))[0] == 400
     assert wire.application.clients == []
 
 
-def test_a_header_comes_before_the_handshake(make_wire, certificates):
+def test_the_header_precedes_the_handshake(make_wire, certificates):
     context = server_context(certificates)
     wire = make_wire(tls=lambda: context, trusts=lambda _: True)
     with secure(wire, certificates, before=PROXIED) as sock:
