@@ -27,6 +27,7 @@ import msgspec
 
 from simple_registry.config.settings import LogFormat, LogLevel
 from simple_registry.request_id import REQUEST_ID
+from simple_registry.times import format_moment
 
 ROOT = "simple_registry"
 _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
@@ -75,12 +76,10 @@ class _Formatter(logging.Formatter):
 def moment(created: float) -> str:
     """Return a moment, RFC 3339, in UTC with milliseconds."""
     second = int(created)
-    return f"{_second(second)}.{int((created - second) * 1000):03d}Z"
+    return f"{_second(second)[:-1]}.{int((created - second) * 1000):03d}Z"
 
 
-@lru_cache(maxsize=1)
-def _second(moment: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))
+_second = lru_cache(maxsize=1)(format_moment)  # most lines of a second share it
 
 
 class TextFormatter(_Formatter):
