@@ -72,6 +72,7 @@ INSIDE = {
     "access.external_tokens.MAX_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",
     "access.external_tokens._MAX_KID": "part of a token, whose size has a row",
     "access.jwks.MAX_KEYS": "what an issuer publishes",
+    "access.passwords.MAX_COST": "a warning about documents",
     "access.public_keys.MAX_RSA_BITS": "what an issuer publishes",
     "access.samples.MAX_SAMPLES": "example names of `policy diff`",
     "access.scopes.MAX_BEGINNING": "how patterns are looked at before they are searched",

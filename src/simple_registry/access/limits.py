@@ -24,7 +24,7 @@ _ACTION_OF = {**dict.fromkeys(READ, "pull"), **dict.fromkeys(PUSH, "push"), "DEL
 _GRANT = re.compile(r"(repository|registry)(?:\([a-z]+\))?:(.+):([a-z*,]*)", re.ASCII)
 
 MAX_CLIENT_LIMIT = 4_000
-"""Instructions of all patterns of one limit that a client made; see `scopes.LARGEST_OF_CLIENT`."""
+"""Instructions of all patterns of one limit that a client made; see `scopes.MAX_CLIENT_PATTERN`."""
 
 _UNICODE_CLASS = re.compile(r"\\[pP]")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from simple_registry.access.caller import ANONYMOUS_NAME
-from simple_registry.access.passwords import HIGHEST_COST, cost_of
+from simple_registry.access.passwords import MAX_COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.roles import Binding
 from simple_registry.access.rules import Declared
@@ -69,13 +69,13 @@ def _about_users(declared: Declared) -> Iterator[LintWarning]:
                 "User", user.name, "has no passwordHash and no Token; only 'token create' lets the user log in"
             )
         cost = cost_of(user.password_hash) if user.password_hash else 0
-        if cost > HIGHEST_COST:
+        if cost > MAX_COST:
             # Unknown users cost as much as the most expensive hash, or the time would reveal them.
             yield LintWarning(
                 "User",
                 user.name,
                 f"has a passwordHash of cost {cost}, and a wrong password of any user takes as long; "
-                f"more than {HIGHEST_COST} is of no use",
+                f"more than {MAX_COST} is of no use",
                 ("passwordHash",),
             )
 

@@ -17,7 +17,7 @@ import bcrypt
 from simple_registry.access.token_secrets import ISSUED_PREFIX
 
 COST = 12
-HIGHEST_COST = 14
+MAX_COST = 14
 """Above this, about a second, a login takes too long; a warning says so."""
 MAX_BYTES = 72
 
