@@ -2,6 +2,7 @@
 
 import pytest
 
+from simple_registry.faults import StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUnknown
 from simple_registry.oci.names import parse_repository_name
@@ -136,3 +137,15 @@ def test_a_head_of_what_a_manifest_needs_writes_nothing(front, clock, renewals):
         assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200
         assert front.get(f"/v2/a/blobs/{DIGEST}").status == 200
     assert renewals == []
+
+
+@pytest.mark.parametrize("fault", [StorageFull, StorageReadOnly])
+def test_a_head_is_answered_where_rows_cannot_be_written(front, clock, monkeypatch, fault):
+    front.push_blob("a", DATA)
+    clock.advance(100)
+
+    async def fail(*_what):
+        raise fault("write rows", "the disk")
+
+    monkeypatch.setattr(front.kept.stores.rows.blobs, "renew_blob", fail)
+    assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.faults import StorageReadOnly
+from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import Unavailable
 from simple_registry.operations.contents import ATTEMPTS, Contents
@@ -86,14 +86,17 @@ def test_content_that_comes_back_at_the_second_look_is_not_damaged(front, conten
     assert front.run(contents.find(RECORD.digest)) == RECORD
 
 
-def test_on_a_read_only_disk_damaged_content_is_absent_nevertheless(front, contents, stores, monkeypatch):
+@pytest.mark.parametrize("fault", [StorageFull, StorageReadOnly, StorageFault])
+def test_where_rows_cannot_be_written_damaged_content_is_absent_nevertheless(
+    front, contents, stores, monkeypatch, fault
+):
     front.push_blob("a", DATA)
     front.kept.write(RECORD.digest, None)
 
-    async def read_only(_record):
-        raise StorageReadOnly("write rows", "read-only")
+    async def fail(_record):
+        raise fault("write rows", "the disk")
 
-    monkeypatch.setattr(stores.rows.contents, "mark_damaged", read_only)
+    monkeypatch.setattr(stores.rows.contents, "mark_damaged", fail)
     assert front.run(contents.open(RECORD)) is None
 
 

@@ -1,9 +1,11 @@
 """Reading, mounting and deleting blobs. Every answer rests on the row of the repository asked about."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from simple_registry.clock import Clock
 from simple_registry.content import Content
+from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
@@ -60,7 +62,9 @@ class Blobs:
         if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
             event = HoldingEvent.NAMED if may_push() else HoldingEvent.SEEN
             if self._writes(event, blob.holding):
-                await self._rows.renew_blob(repository, digest, event)
+                # The answer is true without it: a disk that is full, read-only or failing serves what it holds.
+                with suppress(StorageFault):
+                    await self._rows.renew_blob(repository, digest, event)
         return content
 
     def _writes(self, event: HoldingEvent, holding: Holding) -> bool:

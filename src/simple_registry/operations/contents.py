@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from simple_registry.content import Content
-from simple_registry.faults import StorageReadOnly
+from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
@@ -69,8 +69,8 @@ class Contents:
         """Let content count as absent everywhere until a push or a repair heals it; clients push what is absent."""
         try:
             marked = await self._rows.mark_damaged(record)
-        except StorageReadOnly:
-            return  # each reader finds out by itself
+        except StorageFault:
+            return  # the disk is full, read-only or failing: each reader finds out by itself
         if marked:
             logger.error("content %s is gone or damaged; a push of it, to any repository, heals it", record.digest)
 
