@@ -115,18 +115,9 @@ def build_services(
 ) -> Services:
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
     rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
-    contents = Contents(rows.contents, rows.garbage, stores.content)
+    contents = build_contents(stores)
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
-    uploads = Uploads(
-        rows.sessions,
-        rows.blobs,
-        contents,
-        stores.uploads,
-        clock=clock,
-        session_limit=limits.sessions,
-        session_share=limits.sessions_per_identity,
-        new_session=new_session,
-    )
+    uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
     registry = Registry(
         blobs=Blobs(rows.blobs, contents, clock),
         uploads=uploads,
@@ -178,6 +169,27 @@ def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: C
 def build_tokens(stores: Stores, clock: Clock) -> Tokens:
     """Build the operations on issued tokens."""
     return Tokens(stores.rows.tokens, clock, new_secret=new_token, hash_secret=token_hash)
+
+
+def build_contents(stores: Stores) -> Contents:
+    """Build the operations on content by digest."""
+    return Contents(stores.rows.contents, stores.rows.garbage, stores.content)
+
+
+def build_uploads(
+    stores: Stores, clock: Clock, limit: int, share: int, new_session: Callable[[], str] = new_session_id
+) -> Uploads:
+    """Build the operations on upload sessions, with at most `limit` open at once, and `share` of one identity."""
+    return Uploads(
+        stores.rows.sessions,
+        stores.rows.blobs,
+        build_contents(stores),
+        stores.uploads,
+        clock=clock,
+        session_limit=limit,
+        session_share=share,
+        new_session=new_session,
+    )
 
 
 def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:

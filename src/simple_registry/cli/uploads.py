@@ -19,9 +19,9 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.oci.errors import BlobUploadInvalid, BlobUploadUnknown
-from simple_registry.operations.contents import Contents
 from simple_registry.operations.uploads import SessionRow, Uploads
 from simple_registry.server.logging import printable
+from simple_registry.services import build_uploads
 from simple_registry.times import format_moment
 
 _PAGE = 1000
@@ -74,17 +74,7 @@ def _parser() -> Parser:
 @asynccontextmanager
 async def _open(data_dir: Path) -> AsyncIterator[Uploads]:
     async with open_stores(data_dir) as stores:
-        # This command starts no session.
-        rows = stores.rows
-        yield Uploads(
-            rows.sessions,
-            rows.blobs,
-            Contents(rows.contents, rows.garbage, stores.content),
-            stores.uploads,
-            clock=SystemClock(),
-            session_limit=0,
-            session_share=0,
-        )
+        yield build_uploads(stores, SystemClock(), limit=0, share=0)  # this command starts no session
 
 
 async def _list(asked: argparse.Namespace, data_dir: Path, stdout: TextIO) -> int:
