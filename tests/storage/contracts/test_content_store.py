@@ -9,6 +9,11 @@ from simple_registry.storage.records import ContentRecord
 from storage.support import blob_of, run
 
 
+@pytest.fixture
+def stores(stores_of_bytes):
+    return stores_of_bytes
+
+
 async def put(stores, record, data):
     return replace(record, place=await stores.content.put(record.digest, data))
 

@@ -8,8 +8,14 @@ import pytest
 from simple_registry.content import ContentInterrupted, stream_of
 from simple_registry.faults import SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.records import Received
+from simple_registry.storage.records import ContentRecord, Received
 from storage.support import blob_of, run
+
+
+@pytest.fixture
+def stores(stores_of_bytes):
+    return stores_of_bytes
+
 
 DATA = bytes(range(256)) * 5000
 """More than one batch."""
@@ -26,10 +32,17 @@ async def extend(stores, *chunks, received=NOTHING, session="s", algorithm="sha2
     return await stores.uploads.extend(session, received, algorithm, stream_of(*chunks), last=last)
 
 
-async def push(stores, *chunks, session="s"):
-    received = await extend(stores, *chunks, session=session)
-    await stores.uploads.publish(session, received, digest_of(b"".join(chunks)))
-    return received
+async def publish(stores, received, data, *, session="s", algorithm="sha256"):
+    """Publish what was received, and return the content that it is then."""
+    digest = digest_of(data, algorithm)
+    return ContentRecord(digest, len(data), await stores.uploads.publish(session, received, digest))
+
+
+async def push(stores, data, *, session="s"):
+    received = await extend(stores, data, session=session)
+    content = await publish(stores, received, data, session=session)
+    await stores.uploads.discard(session, received)
+    return content
 
 
 def value(data, algorithm="sha256"):
@@ -49,8 +62,7 @@ def test_received_bytes_can_be_published(stores, step, algorithm, last):
         chunks = [DATA[start : start + step] for start in range(0, len(DATA), step)]
         received = await extend(stores, *chunks, algorithm=algorithm, last=last)
         assert seen(received) == value(DATA, algorithm)
-        await stores.uploads.publish("s", received, digest_of(DATA, algorithm))
-        assert await stores.read(blob_of(DATA, algorithm)) == DATA
+        assert await stores.read(await publish(stores, received, DATA, algorithm=algorithm)) == DATA
 
     run(scenario())
 
@@ -75,8 +87,7 @@ def test_later_bytes_do_not_count(stores):
         await extend(stores, b"two three", received=one)
         four = await extend(stores, b"four", received=one)
         assert seen(four) == value(b"one four")
-        await stores.uploads.publish("s", four, digest_of(b"one four"))
-        assert await stores.read(blob_of(b"one four")) == b"one four"
+        assert await stores.read(await publish(stores, four, b"one four")) == b"one four"
 
     run(scenario())
 
@@ -86,8 +97,7 @@ def test_later_bytes_are_not_published_either(stores):
         one = await extend(stores, b"one")
         await extend(stores, b" two", received=one)
         assert await stores.uploads.digest("s", one, "sha512") == digest_of(b"one", "sha512")
-        await stores.uploads.publish("s", one, digest_of(b"one"))
-        assert await stores.read(blob_of(b"one")) == b"one"
+        assert await stores.read(await publish(stores, one, b"one")) == b"one"
 
     run(scenario())
 
@@ -182,17 +192,18 @@ def test_sessions_do_not_meet(stores):
 def test_a_session_without_bytes_can_be_published(stores):
     async def scenario():
         assert await stores.uploads.digest("s", NOTHING, "sha256") == digest_of(b"")
-        await stores.uploads.publish("s", NOTHING, digest_of(b""))
-        assert await stores.read(blob_of(b"")) == b""
+        assert await stores.read(await publish(stores, NOTHING, b"")) == b""
 
     run(scenario())
 
 
 def test_publishing_twice_is_fine(stores):
     async def scenario():
-        received = await push(stores, b"data")
-        await stores.uploads.publish("s", received, digest_of(b"data"))
-        assert await stores.read(blob_of(b"data")) == b"data"
+        received = await extend(stores, b"data")
+        contents = [await publish(stores, received, b"data") for _ in range(2)]
+        await stores.uploads.discard("s", received)
+        for content in contents:
+            assert await stores.read(content) == b"data"
 
     run(scenario())
 
@@ -205,12 +216,10 @@ def test_publishing_what_is_not_there_is_a_fault(stores):
 
 def test_many_may_publish_the_same_content_at_once(stores):
     async def scenario():
-        await asyncio.gather(*(push(stores, b"data", session=f"s{number}") for number in range(50)))
-        assert await stores.read(blob_of(b"data")) == b"data"
-        for number in range(50):
-            await stores.uploads.discard(f"s{number}", Received(4))
+        contents = await asyncio.gather(*(push(stores, b"data", session=f"s{number}") for number in range(50)))
+        for content in contents:
+            assert await stores.read(content) == b"data"
         assert await stores.uploads.abandoned(stores.clock.now() + 60) == []
-        assert await stores.read(blob_of(b"data")) == b"data"
 
     run(scenario())
 
@@ -219,8 +228,7 @@ def test_many_may_publish_the_same_content_at_once(stores):
 def test_damaged_content_is_healed(stores, damaged):
     async def scenario():
         await stores.content.put(digest_of(b"data"), damaged)
-        await push(stores, b"data")
-        assert await stores.read(blob_of(b"data")) == b"data"
+        assert await stores.read(await push(stores, b"data")) == b"data"
 
     run(scenario())
 

@@ -104,13 +104,15 @@ def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
 
 
 def test_a_session_that_was_published_is_extended_no_more(layout, threads, store):
-    """Its file is content, perhaps by the row of another push; further bytes would damage that."""
+    """Its file is content, perhaps by the row of another push; neither its bytes nor its mode may change."""
+    disk = RecordingDisk()
 
     async def scenario():
         await upload(store)
         await publish(store)
         with pytest.raises(SessionBytesMissing):
-            await upload(store, b" and more", RECEIVED)
+            await upload(FilesystemUploadStore(layout, disk, threads), b" and more", RECEIVED)
+        assert disk.taken() == []
         assert await store.extend("s", RECEIVED, "sha256", stream_of()) == RECEIVED
 
     run(scenario())

@@ -104,7 +104,13 @@ class Extension:
 
     def _opened(self) -> _File:
         if self._file is None:
-            fd = self._disk.open_write(self._layout.session(self._session))
+            path = self._layout.session(self._session)
+            named = self._disk.stat(path)
+            if named is not None and named.st_nlink > 1:
+                # A publish gave it the name of content, and the row of the blob could not be written. By the row of
+                # another push that content may be read: it must not get further bytes, nor the mode of a session.
+                raise SessionBytesMissing("extend an upload session", f"{self._session} was published")
+            fd = self._disk.open_write(path)
             try:
                 # Nobody else writes to it, but `fsck` and the collector lock it for a moment to see that.
                 self._disk.lock(fd)
@@ -112,7 +118,7 @@ class Extension:
             except BaseException:
                 with suppress(StorageFault):
                     if not self._disk.stat_open(fd).st_size:
-                        self._disk.unlink(self._layout.session(self._session))  # opening made it
+                        self._disk.unlink(path)  # opening made it
                 self._disk.close(fd)
                 raise
             self._file = _File(fd, self._received.size, state.hasher.copy(), state)
@@ -121,10 +127,6 @@ class Extension:
     def _cut(self, fd: int) -> HashState:
         """Drop what follows the received bytes, and return their hash state, reading them when it is not at hand."""
         file, size = self._disk.stat_open(fd), self._received.size
-        if file.st_nlink > 1:
-            # A publish gave it the name of content, and the row of the blob could not be written. Whoever reads that
-            # content, by the row of another push, must not find further bytes in it.
-            raise SessionBytesMissing("extend an upload session", f"{self._session} was published")
         if file.st_size < size:
             raise SessionBytesMissing("extend an upload session", f"{self._session} has {file.st_size} of {size} bytes")
         state = self._states.find(self._session, self._algorithm, file)
