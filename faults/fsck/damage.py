@@ -97,13 +97,16 @@ KINDS = {
     "unreadable": "unreadable",
 }
 
+REMAINS = {"unreadable": None, "a directory": "missing"}
+"""As what damage is found after the repair, where that is not the same."""
+
 
 def _content(damage: str) -> Callable[[Damaged], None]:
     def do(store: Damaged) -> None:
         image = store.victim()
         digest = digest_of(store.random.choice([image.layer, image.manifest]))
         DAMAGE[damage](store.path(digest))
-        store.expect(KINDS[damage], digest, remains=None if damage == "unreadable" else "missing")
+        store.expect(KINDS[damage], digest, remains=REMAINS.get(damage, KINDS[damage]))
         if damage != "unreadable":
             store.gone.append((image, digest))
 
@@ -130,6 +133,8 @@ def _row_of_manifest_lost(store: Damaged) -> None:
         store.execute(f"DELETE FROM {table} WHERE digest = ?", digest)
     store.expect("dangling", f"{image.repository}:{image.tag}")
     store.expect("miscounted", digest)
+    for part in (image.layer, SHARED, CONFIG):
+        store.expect("miscounted", f"{image.repository}@{digest_of(part)}")
 
 
 def _part_lost(store: Damaged) -> None:
@@ -153,10 +158,17 @@ def _tag_malformed(store: Damaged) -> None:
     store.expect("malformed", f"{image.repository}:{image.tag}")
 
 
-def _held_as_unheld(store: Damaged) -> None:
+def _condemned(store: Damaged) -> None:
     digest = digest_of(store.victim().layer)
     store.execute("UPDATE contents SET state = 'condemned' WHERE digest = ?", digest)
     store.expect("miscounted", digest)
+
+
+def _unneeded(store: Damaged) -> None:
+    image = store.victim()
+    digest = digest_of(image.layer)
+    store.execute("UPDATE repository_blobs SET state = 'unneeded' WHERE digest = ?", digest)
+    store.expect("miscounted", f"{image.repository}@{digest}")
 
 
 def _repository_lost(store: Damaged) -> None:
@@ -199,7 +211,8 @@ WAYS: list[Callable[[Damaged], None]] = [
     _part_lost,
     _tag_of_nothing,
     _tag_malformed,
-    _held_as_unheld,
+    _condemned,
+    _unneeded,
     _repository_lost,
     lambda store: _orphan(store, whole=True),
     lambda store: _orphan(store, whole=False),

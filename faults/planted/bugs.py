@@ -55,11 +55,11 @@ def no_data_fsync() -> None:
 
 @bug
 def blind_fsck() -> None:
-    """A check never reports a missing file."""
+    """A check never reports missing content."""
     from simple_registry.operations.fsck import contents
 
     compare = contents.compare
-    contents.compare = lambda row, look, actual=None: None if look is None else compare(row, look, actual)
+    contents.compare = lambda row, stored, actual=None: None if stored is None else compare(row, stored, actual)
 
 
 @bug
@@ -72,17 +72,16 @@ def trusting_fsck() -> None:
 
 @bug
 def removing_fsck() -> None:
-    """A repair removes what it should move aside."""
+    """A repair removes what it should move to the quarantine."""
     import shutil
 
     from simple_registry.storage.filesystem.inspection import FilesystemInspection
 
     set_aside = FilesystemInspection.set_aside
 
-    def remove(self: FilesystemInspection, *what: Any) -> str | None:
-        moved = set_aside(self, *what)
-        if moved is not None:
-            shutil.rmtree(self._layout.quarantine)
+    async def remove(self: FilesystemInspection, *what: Any) -> str:
+        moved = await set_aside(self, *what)
+        shutil.rmtree(self._layout.quarantine)
         return moved
 
     FilesystemInspection.set_aside = remove
@@ -90,21 +89,21 @@ def removing_fsck() -> None:
 
 @bug
 def hasty_fsck() -> None:
-    """A check believes its first look at a row, and at the file somewhat later, as it may be on a slow disk."""
-    from simple_registry.operations.fsck.contents import ContentCheck, _Settled
+    """A check believes its first look at a row, and at the bytes somewhat later, as it may be on a slow disk."""
+    from simple_registry.operations.fsck.contents import ContentCheck
 
     suspect = ContentCheck._suspect
 
-    async def slowly(self: ContentCheck, row: Any) -> Any:
-        await asyncio.sleep(0.4)
-        return await suspect(self, row)
+    async def slowly(self: ContentCheck, row: Any, _stored: Any) -> Any:
+        if not (await self._rows.uses(row.record.digest, 1)).repositories:
+            await asyncio.sleep(0.4)
+        return await suspect(self, row, await self._find(row))
 
-    async def believe(*_: object) -> _Settled:
-        return _Settled(held=True)
+    async def believe(self: ContentCheck, row: Any, suspicion: Any) -> Any:
+        return suspicion and await self._finding(row, suspicion)
 
-    ContentCheck._first_sight = lambda *_: True
     ContentCheck._suspect = slowly
-    ContentCheck._settle = believe
+    ContentCheck._confirm = believe
 
 
 @bug

@@ -39,7 +39,7 @@ ALLOWED = {
     "storage.life": set(),
     "storage.records": RECORDS,
     "storage.protocols": RECORDS,
-    "storage.inspection": RECORDS,
+    "storage.inspection": RECORDS | {"storage.protocols"},
     "storage.stores": PROTOCOLS,
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},

@@ -25,8 +25,8 @@ async def create(data_dir):
 
 
 async def check(data_dir):
-    async with local.inspection_for_command(data_dir) as (rows, files):
-        fsck = Fsck(rows, files, clock=SystemClock(), required=Required(), mode=Mode(deep=True))
+    async with local.inspection_for_command(data_dir) as inspection:
+        fsck = Fsck(inspection, clock=SystemClock(), required=Required(), mode=Mode(deep=True))
         return [finding async for finding in fsck.run()]
 
 

@@ -21,7 +21,7 @@ FINDING = Finding(
     repositories=("team/app", "other"),
     tags=("team/app:v1",),
 )
-MOVED = Finding(kind=Kind.STRAY, place="x", done=Repair.MOVED, moved_to="quarantine/x.1")
+MOVED = Finding(kind=Kind.STRAY, path="x", done=Repair.MOVED, moved_to="quarantine/x.1")
 
 
 def text(finding):
@@ -35,7 +35,7 @@ def test_a_finding_is_one_line_for_people():
         "dangling: team/app:v1@sha256:abc: affects team/app:v1 other: the manifest needs sha256:def, which its "
         "repository does not hold; to do: push that part to this repository again, or delete the manifest\n"
     )
-    assert text(replace(MOVED, place="blobs/x\ny")) == (
+    assert text(replace(MOVED, path="blobs/x\ny")) == (
         "stray: blobs/x\\ny: the registry does not use such a name; done: moved to quarantine/x.1\n"
     )
 

@@ -27,13 +27,13 @@ def test_a_defect_of_rows_is_worded_by_itself(defect):
 
 
 def test_facts_are_filled_in():
-    orphan = Finding(kind=Kind.ORPHAN, size=5, whole=True, done=Repair.ADOPTED)
-    assert fsck_words.detail(orphan) == "a file of 5 bytes without a row; its bytes are whole"
+    orphan = Finding(kind=Kind.ORPHAN, size=5, whole=True, done=Repair.CONDEMNED)
+    assert fsck_words.detail(orphan) == "5 bytes without a row; its bytes are whole"
     short = Finding(kind=Kind.SHORT, size=4, expected=5, whole=True)
     assert fsck_words.detail(short) == "it has 4 bytes, its row says 5; its bytes are whole, so the row is wrong"
 
 
 def test_a_repair_that_also_moved_something_says_where():
-    cut = Finding(kind=Kind.CUT_UPLOAD, done=Repair.ENDED, moved_to="quarantine/x.1")
-    assert fsck_words.done(cut) == "ended, so that its client begins again; moved to quarantine/x.1"
-    assert fsck_words.to_do(cut) == ""
+    directory = Finding(kind=Kind.NOT_A_FILE, done=Repair.MARKED, moved_to="quarantine/x.1")
+    assert fsck_words.done(directory) == f"{fsck_words.REPAIRS[Repair.MARKED]}; moved to quarantine/x.1"
+    assert fsck_words.to_do(directory) == ""

@@ -73,19 +73,6 @@ def test_content_that_is_gone_is_absent_and_its_row_says_so(front, contents, sto
     assert [line.levelname for line in caplog.records if str(RECORD.digest) in line.getMessage()] == ["ERROR"]
 
 
-def test_content_that_comes_back_at_the_second_look_is_not_damaged(front, contents, stores, monkeypatch):
-    front.push_blob("a", DATA)
-    open_, looks = stores.content.open, []
-
-    async def absent_at_first(record):
-        looks.append(record)
-        return None if len(looks) == 1 else await open_(record)
-
-    monkeypatch.setattr(stores.content, "open", absent_at_first)
-    assert front.run(contents.open(RECORD)).size == len(DATA)
-    assert front.run(contents.find(RECORD.digest)) == RECORD
-
-
 @pytest.mark.parametrize("fault", [StorageFull, StorageReadOnly, StorageFault])
 def test_where_rows_cannot_be_written_damaged_content_is_absent_nevertheless(
     front, contents, stores, monkeypatch, fault

@@ -10,25 +10,32 @@ from support.front import Front
 STRICT = Required()
 
 
+async def findings_of(
+    front: Front, *, deep: bool = False, repair: bool = False, required: Required = STRICT
+) -> list[Finding]:
+    """Return what a check finds; the front's clock is far from the times of all files, so that none is young."""
+    fsck = fsck_of(front, Mode(deep=deep, repair=repair), required)
+    return [finding async for finding in fsck.run()]
+
+
 def check(front: Front, *, deep: bool = False, repair: bool = False, required: Required = STRICT) -> list[Finding]:
-    """Return what a check finds; the front's clock stands long before or after every file, so that none is young."""
-    kept = front.kept
-
-    async def run() -> list[Finding]:
-        mode = Mode(deep=deep, repair=repair)
-        fsck = Fsck(kept.rows, kept.files, clock=front.clock, required=required, mode=mode)
-        return [finding async for finding in fsck.run()]
-
-    return front.run(run())
+    """Return what a check finds, outside of a loop."""
+    return front.run(findings_of(front, deep=deep, repair=repair, required=required))
 
 
-def told(findings: list[Finding]) -> list[tuple[str, str | None, bool]]:
+def fsck_of(front: Front, mode: Mode, required: Required = STRICT) -> Fsck:
+    """Return a check of the stores under a front, which are on disk."""
+    assert front.kept.inspection is not None
+    return Fsck(front.kept.inspection, clock=front.clock, required=required, mode=mode)
+
+
+def found(findings: list[Finding]) -> list[tuple[str, str | None, bool]]:
     """Return the kind of each finding, what it is about, and whether it was repaired."""
-    return [(finding.kind.value, finding.digest or finding.place, finding.repaired) for finding in findings]
+    return [(finding.kind.value, finding.digest or finding.path, finding.repaired) for finding in findings]
 
 
 def execute(front: Front, sql: str, *bindings: object) -> None:
-    """Change rows behind everybody's back, against all rules."""
+    """Change rows without anything noticing, against all rules."""
     assert front.kept.layout is not None
     connection = apsw.Connection(front.kept.layout.database)
     connection.execute("PRAGMA foreign_keys = OFF")

@@ -6,20 +6,19 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import apsw
 
+from simple_registry.backends import local
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.inspection import FileStore, RowStore
+from simple_registry.storage.inspection import Inspection
 from simple_registry.storage.memory.content_inspection import MemoryContentInspection
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
@@ -37,11 +36,10 @@ class Kept:
 
     stores: Stores
     snapshot: Callable[[], object]
-    rows: RowStore
-    files: FileStore
     write: Callable[[Digest, bytes | None], None]
-    """Puts bytes in the place of content behind everybody's back, or takes them away."""
+    """Puts bytes in the place of content without anything noticing, or takes them away."""
     layout: Layout | None = None
+    inspection: Inspection | None = None
 
 
 def behind(stores: Stores) -> Kept:
@@ -50,8 +48,7 @@ def behind(stores: Stores) -> Kept:
     def nobody(*_: object) -> None:
         raise AssertionError("nobody looks behind these stores")
 
-    nothing: Any = None
-    return Kept(stores, nobody, nothing, nothing, nobody)
+    return Kept(stores, nobody, nobody)
 
 
 def in_memory(clock: Clock) -> Kept:
@@ -69,8 +66,7 @@ def in_memory(clock: Clock) -> Kept:
         if data is not None:
             content.contents[digest] = data
 
-    files = MemoryContentInspection(content, uploads)
-    return Kept(Stores(rows=rows.rows, content=content, uploads=uploads), snapshot, rows, files, write)
+    return Kept(Stores(rows=rows.rows, content=content, uploads=uploads), snapshot, write)
 
 
 @contextmanager
@@ -98,13 +94,36 @@ def on_disk(directory: Path, clock: Clock) -> Iterator[Kept]:
             path.write_bytes(data)
             path.chmod(0o444)
 
-    rows = SqliteRowInspection(layout.database, clock)
+    inspecting = Database(layout.database)
     try:
-        yield Kept(stores, snapshot, rows, FilesystemInspection(layout, disk, threads), write, layout)
+        yield Kept(stores, snapshot, write, layout, local.inspection_of(layout, inspecting, clock, threads))
     finally:
-        asyncio.run(rows.close())
+        asyncio.run(inspecting.close())
         threads.close()
         claim.release()
+
+
+@contextmanager
+def without_files(directory: Path, clock: Clock) -> Iterator[Kept]:
+    """Lend stores with rows in a database and content elsewhere, as those of an object store would be."""
+    path = str(directory / "registry.db")
+    migrate(path)
+    database, content = Database(path), MemoryContentStore()
+    stores = Stores(rows=rows_of(database, clock), content=content, uploads=MemoryUploadStore(content, clock))
+    inspection = Inspection(
+        stores.rows,
+        content,
+        stores.uploads,
+        SqliteRowInspection(database, clock),
+        MemoryContentInspection(content),
+    )
+
+    def write(digest: Digest, data: bytes | None) -> None:
+        content.contents.pop(digest, None)
+        if data is not None:
+            content.contents[digest] = data
+
+    yield Kept(stores, lambda: _rows(path), write, inspection=inspection)
 
 
 def _rows(database: str) -> dict[str, list[tuple[object, ...]]]:

@@ -21,7 +21,7 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.login_file import LoginFile
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.inspection import FileStore, RowStore
+from simple_registry.storage.inspection import Inspection
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate, require_current
@@ -60,11 +60,12 @@ def open_stores(data_dir: Path, clock: Clock) -> Stores:
 
     Raises: StorageFault.
     """
-    return _stores(Layout(data_dir), clock, Threads(), log_reserve=LOG_RESERVE)
+    layout = Layout(data_dir)
+    return _stores(layout, Database(layout.database, LOG_RESERVE), clock, Threads())
 
 
-def _stores(layout: Layout, clock: Clock, threads: Threads, *, log_reserve: int) -> Stores:
-    disk, database = Disk(), Database(layout.database, log_reserve)
+def _stores(layout: Layout, database: Database, clock: Clock, threads: Threads) -> Stores:
+    disk = Disk()
     return Stores(
         rows=rows_of(database, clock),
         content=FilesystemContentStore(layout, disk, threads),
@@ -107,7 +108,8 @@ async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
     """
     layout, threads = DataDirectory.find(data_dir), Threads()
     require_current(layout.database)
-    stores = _stores(layout, SystemClock(), threads, log_reserve=0)  # room for a log that outlives them is the server's
+    database = Database(layout.database)  # without room for a log that outlives it, which is the server's
+    stores = _stores(layout, database, SystemClock(), threads)
     try:
         yield stores
     finally:
@@ -116,18 +118,25 @@ async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
 
 
 @asynccontextmanager
-async def inspection_for_command(data_dir: Path) -> AsyncIterator[tuple[RowStore, FileStore]]:
-    """Lend the rows and files of a directory that a server has made, as `fsck` sees them.
+async def inspection_for_command(data_dir: Path) -> AsyncIterator[Inspection]:
+    """Lend the stores of a directory that a server has made, as `fsck` inspects and repairs them.
 
     Raises: DatabaseLost, which is a finding of its own; StorageFault when the directory or its database is not one that
     this program can use, or repair.
     """
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
-    threads = Threads(READERS)
-    rows = SqliteRowInspection(layout.database, SystemClock())
+    database, threads = Database(layout.database), Threads(READERS)
     try:
-        yield rows, FilesystemInspection(layout, Disk(), threads)
+        yield inspection_of(layout, database, SystemClock(), threads)
     finally:
-        await rows.close()
+        await database.close()
         threads.close()
+
+
+def inspection_of(layout: Layout, database: Database, clock: Clock, threads: Threads) -> Inspection:
+    """Return what `fsck` needs of open stores."""
+    stores = _stores(layout, database, clock, threads)
+    files = FilesystemInspection(layout, Disk(), threads)
+    rows = SqliteRowInspection(database, clock)
+    return Inspection(stores.rows, stores.content, stores.uploads, rows, contents=files, tree=files)

@@ -1,6 +1,6 @@
-"""`fsck`: check a data directory, beside a running server or without one, and repair what can be repaired.
+"""`fsck`: check a data directory, beside a running server or without one, and repair it.
 
-    0  nothing is wrong, or all of it was repaired     1  something remains     2  the check cannot be done
+    0  nothing is wrong, or everything was repaired     1  something remains     2  the check cannot be done
 
 Standard output carries the findings, one a line, and then the summary; progress goes to standard error.
 """
@@ -31,9 +31,9 @@ usage: simple-registry fsck [-datadir DIRECTORY] [--deep] [--repair] [--json]
 Checks whether rows and files fit together. A server may run, and be busy, meanwhile.
 
   -deep                also read every byte, and see that it hashes to its digest
-  -repair              repair what can be repaired: damaged files are moved to quarantine/, so that clients get 404
-                       and push them again; whole files without a row are left to the collector; nothing
-                       is removed that could be needed
+  -repair              repair what can be repaired: damaged content is marked, so that clients are told that it is
+                       absent and push it again; content without a row is left to the collector, or moved to
+                       quarantine/; nothing is removed that could be needed
   -json                one JSON object for each finding, and one for the summary
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY... directory of YAML documents: data directory, and which parts of manifests may be missing
@@ -43,10 +43,10 @@ Exit code: 0 nothing is wrong or all was repaired, 1 something remains, 2 the ch
 
 
 def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
-    """Do what the words after `fsck` say; return the exit code.
+    """Run the command with the arguments after `fsck`; return the exit code.
 
     Raises:
-        UsageError: they cannot be done.
+        UsageError: an argument is wrong.
         ConfigError: a configuration is wrong.
         StorageFault: the data directory cannot be used.
 
@@ -66,8 +66,8 @@ async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressL
     began = time.monotonic()
     summary, progress = Summary(), Progress()
     try:
-        async with local.inspection_for_command(settings.data_dir) as (rows, files):
-            check = Fsck(rows, files, clock=SystemClock(), required=REQUIRED[settings.allow_missing], mode=mode)
+        async with local.inspection_for_command(settings.data_dir) as inspection:
+            check = Fsck(inspection, clock=SystemClock(), required=REQUIRED[settings.allow_missing], mode=mode)
             summary, progress = check.summary, check.progress
             async with _shown(line, progress):
                 async for finding in check.run():

@@ -70,7 +70,7 @@ class JsonReport:
         facts = {
             "finding": finding.kind.value,
             "digest": finding.digest,
-            "path": finding.place,
+            "path": finding.path,
             "repository": finding.repository,
             "tag": finding.tag,
             "repositories": finding.repositories or None,
@@ -148,7 +148,7 @@ def _subject(finding: Finding) -> str:
     if finding.repository:
         tag = f":{finding.tag}" if finding.tag else ""
         return f"{finding.repository}{tag}{f'@{finding.digest}' if finding.digest else ''}"
-    return finding.digest or finding.place or ""
+    return finding.digest or finding.path or ""
 
 
 def _affected(finding: Finding) -> Iterator[str]:

@@ -52,15 +52,14 @@ class Contents:
 
         Raises: StorageFault when all content is out of reach.
         """
-        # A second look: `fsck` moves a file away, and back when a push has replaced it meanwhile.
-        content = await self._store.open(record) or await self._store.open(record)
+        content = await self._store.open(record)
         if content is None:
             await self.mark_damaged(record)
         return content
 
     async def has(self, record: ContentRecord) -> bool:
         """Return whether the bytes of content are there; when they are not, the row says so then."""
-        if await self._store.has(record) or await self._store.has(record):
+        if await self._store.has(record):
             return True
         await self.mark_damaged(record)
         return False

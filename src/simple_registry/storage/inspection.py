@@ -1,129 +1,118 @@
-"""What `fsck` asks of stores: every row and every file, to compare them, and the few changes that mend them.
+"""What `fsck` asks of stores: everything that they hold, to compare it, and the few changes that repair it.
 
-    rows   ──► contents, holders, tags, sessions, as they stand
-    files  ──► what stands at each place; a place is a path below the data directory, to be shown and handed back
+    rows      each row of content, and the defects of rows by themselves
+    contents  a listing of what a content store holds: digest, size, version
+    tree      what only files on a disk have: modes, names that are not ours, a quarantine
 
-A first look takes no lock, since a push or the collector may be at work: what it finds is only a suspicion. `settle`
-and the changes look again while nobody writes rows. Under that lock no row comes or goes and the collector removes no
-file; a push may still replace a file, in one step, which `Look` shows.
+The first comparison takes no lock, since a push or the collector may be at work: what it finds is a suspicion. It is
+compared again while no collector is at work (`GarbageRows.collecting`): then the row of whole content vouches for its
+bytes, and only a push can change them, in one step, which their `version` shows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.life import ContentState
-from simple_registry.storage.records import ContentRecord, ManifestRow, SessionRow
-
-_T = TypeVar("_T")
+from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
+from simple_registry.storage.records import ContentRecord, ManifestRow, Place
 
 
 class ContentUnreadable(StorageFault):
-    """This one file cannot be read, whatever is tried: a bad sector, or rights that keep us out."""
+    """The bytes of this one content cannot be read, however often it is tried: a bad sector, or missing rights."""
 
 
-# ---------------------------------------------------------------- files
+# ---------------------------------------------------------------- content
+
+
+class Flaw(StrEnum):
+    """What is wrong with the way a store keeps content, apart from its bytes."""
+
+    NOT_A_FILE = "not a file"
+    UNREADABLE = "unreadable"
+    WRITABLE = "writable"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What stands at a place. Two looks are equal when nothing replaced or changed it in between.
+class Stored:
+    """What a store has under a digest. Two are equal when nothing replaced or changed it in between.
 
-    `regular` is a plain file, `readable` whether its mode lets anybody read it, `read_only` whether it has the mode of
-    content. `changed` is when it got its name, mode or bytes, in seconds since the epoch.
+    `size` is in bytes; `changed`, in seconds since the epoch, is when it got its name, mode or bytes.
     """
 
-    regular: bool
-    readable: bool
-    read_only: bool
+    digest: Digest
+    place: Place
     size: int
     changed: float
-    identity: tuple[int, ...]
+    version: Hashable
+    flaw: Flaw | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """The digest of a file's bytes, and how the file looked when it was opened."""
-
-    digest: Digest
-    look: Look
-
-
-class FileInventory(Protocol):
-    """All that lies in the trees of content and uploads."""
+class ContentInspection(Protocol):
+    """All that a content store holds."""
 
     def check(self) -> None:
-        """Raise StorageFault unless content can be looked for."""
+        """Raise StorageFault unless content can be listed."""
         ...
 
-    def contents(self, beginning: str) -> Sequence[Digest]:
-        """Return the digests that begin with `algorithm:xx` and whose name something has, in order."""
+    def path(self, digest: Digest) -> str:
+        """Return where an operator finds content of this digest: a path below the data directory, or a name."""
         ...
 
-    def place(self, digest: Digest) -> str:
-        """Return where content of this digest belongs."""
+    def session_path(self, session: str) -> str:
+        """Return where an operator finds the bytes of an upload session."""
         ...
 
-    def session_place(self, session: str) -> str:
-        """Return where the bytes of a session belong."""
+    async def listing(self, prefix: str) -> Sequence[Stored]:
+        """Return what is stored under digests that begin with `algorithm:xx`, in order of digest."""
         ...
 
-    def sessions(self) -> Sequence[str]:
-        """Return the sessions whose name something has, in order."""
+    async def find(self, digest: Digest, place: Place) -> Stored | None:
+        """Return what is stored at one place."""
         ...
 
-    def strays(self) -> Iterator[str]:
-        """Yield the places that have no name of ours, in order. What lies below one is not yielded."""
-        ...
+    async def hash(self, stored: Stored, read: Callable[[int], None]) -> Digest | None:
+        """Return the digest of the stored bytes, or `None` when something else is there by now, or nothing.
 
-    def look(self, place: str) -> Look | None:
-        """Tell what stands at a place; `None` when nothing does."""
-        ...
+        The bytes come from the disk where that can be, and leave the caches of the kernel as they were. `read` gets the
+        number of bytes just read, from a thread.
 
-
-class FileReader(Protocol):
-    """Reading what lies there, from the disk itself where that can be, without driving other files out of memory."""
-
-    async def digest(self, place: str, algorithm: str, read: Callable[[int], None]) -> Hashed | None:
-        """Return the digest of a regular file, or `None` when none is there; `read` hears of bytes, from a thread.
-
-        Raises: ContentUnreadable; StorageFault for what may not be this file's fault.
+        Raises: ContentUnreadable; StorageFault for a failure that may have another cause.
         """
         ...
 
-    async def read(self, digest: Digest, limit: int) -> bytes | None:
-        """Return the first `limit` bytes of content; `None` when it is not there or cannot be read."""
+    async def keep(self, stored: Stored) -> bool:
+        """Make what is stored durable, with its name. Returns whether it is still there."""
         ...
 
 
-class FileRepair(Protocol):
-    """The changes to files. All but `busy` and `confirm` are called while nobody writes rows."""
+class TreeInspection(Protocol):
+    """The files of a data directory as files."""
 
-    def set_aside(self, place: str, seen: Look, name: str) -> str | None:
-        """Move what was seen at a place to the quarantine, under `name` and a number; return where it is now.
+    async def strays(self) -> Sequence[tuple[str, float]]:
+        """Return the paths with names that are not ours, in order, and when each was changed.
 
-        Returns `None`, and leaves in place what is there, when that is something else by now.
+        What is below one is not returned. Paths are below the data directory, times in seconds since the epoch.
         """
         ...
 
-    def busy(self, session: str) -> bool:
-        """Tell whether somebody writes to this session at the moment."""
+    async def set_aside(self, path: str, name: str) -> str:
+        """Move what is at a path to the quarantine, under `name` and a number, durably; return its path there.
+
+        The caller knows that no acknowledged push gives this path to other bytes meanwhile.
+        """
         ...
 
-    def confirm(self, content: ContentRecord) -> bool:
-        """Make content durable that has its name, and its name too. Returns whether it has."""
+    async def clear_name(self, digest: Digest) -> str | None:
+        """Move a directory that has the name of content to the quarantine; return its path there, if there was one."""
         ...
 
-    def protect(self, place: str) -> None:
-        """Give a file the mode of content."""
+    async def set_mode(self, digest: Digest) -> None:
+        """Give a file of content the mode of content."""
         ...
-
-
-class FileStore(FileInventory, FileReader, FileRepair, Protocol):
-    """All of them."""
 
 
 # ---------------------------------------------------------------- rows
@@ -131,49 +120,56 @@ class FileStore(FileInventory, FileReader, FileRepair, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContentRow:
-    """What the rows say of content: its size and its state."""
+    """A row of content."""
 
-    digest: Digest
-    size: int
+    record: ContentRecord
     state: ContentState
 
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """Who is affected when content is damaged: repositories, and `repository:tag`s."""
+    """What is affected when content is damaged: repositories, and `repository:tag`s.
+
+    `part` is whether a manifest of any repository refers to it, whether that repository holds it or not.
+    """
 
     repositories: tuple[str, ...]
     tags: tuple[str, ...]
+    part: bool
 
 
 class Defect(StrEnum):
-    """What can be wrong with rows by themselves; each word says what `RowDefect` names."""
+    """What can be wrong with rows by themselves; each says what its `RowDefect` names."""
 
     TAG_WITHOUT_MANIFEST = "tag without manifest"
     """A tag, and the digest it points at, which its repository does not hold as a manifest."""
     PART_MISSING = "part missing"
     """A manifest and a part of it that the repository does not hold; foreign layers are among them."""
     BLOB_WITHOUT_CONTENT = "blob without content"
-    """A blob of a repository for which no row of contents stands."""
+    """A blob of a repository without a row of content."""
     MANIFEST_WITHOUT_CONTENT = "manifest without content"
-    """A manifest of a repository for which no row of contents stands."""
-    HOLDER_WITHOUT_REPOSITORY = "holder without repository"
-    """A name that holds content and has no row of repositories."""
+    """A manifest of a repository without a row of content."""
+    HOLDING_WITHOUT_REPOSITORY = "holding without repository"
+    """A repository that holds content and has no row."""
     PARTS_WITHOUT_MANIFEST = "parts without manifest"
     """Parts of a manifest that the repository does not hold."""
-    HELD_AS_UNHELD = "held as unheld"
-    """Content that a repository holds, and that is condemned."""
-    UNHELD_AS_HELD = "unheld as held"
-    """Content that no repository holds, and that is not condemned: it would never be collected."""
+    CONDEMNED_HELD = "condemned though held"
+    """Condemned content that a repository holds: it would be removed."""
+    WHOLE_UNHELD = "not condemned though unheld"
+    """Content that no repository holds and that is not condemned: it would never be removed."""
+    NEEDED_UNREFERRED = "needed by no manifest"
+    """A blob that counts as needed, to which no manifest of its repository refers."""
+    REFERRED_UNNEEDED = "unneeded though referred to"
+    """A blob that counts as unneeded, to which a manifest of its repository refers."""
     TAG_MALFORMED = "tag malformed"
-    """A tag that points at what is no digest."""
+    """A tag that points at a text that is not a digest."""
     MALFORMED = "malformed"
-    """A row with a digest that is none; `repository` is the table."""
+    """A row with a text that is not a digest; `repository` is the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowDefect:
-    """One defect. `name` is the tag or the part, where there is one; `key` is for asking for the next page."""
+    """One defect. `name` is the tag or the part, where there is one; `key` is where the next page begins."""
 
     defect: Defect
     repository: str
@@ -182,79 +178,72 @@ class RowDefect:
     key: tuple[str | int, ...]
 
 
-class InventoryRows(Protocol):
-    """All rows, as they stand."""
+class RowInspection(Protocol):
+    """All rows of content, and the defects of rows."""
 
     async def check_database(self, *, thorough: bool) -> Sequence[str]:
         """Return what is wrong with the database as a file, in words; nothing means that it is sound."""
         ...
 
-    def totals(self) -> tuple[int, int]:
-        """Return how many contents there are, and their bytes."""
+    async def is_empty(self) -> bool:
+        """Return whether there is neither a repository nor content."""
         ...
 
-    def has_repositories(self) -> bool:
-        """Tell whether there is any repository."""
+    async def totals(self) -> tuple[int, int]:
+        """Return the number of contents, and their bytes."""
         ...
 
-    def page_contents(self, beginning: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
-        """Return contents whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
+    async def find_content(self, digest: Digest) -> ContentRow | None:
+        """Return the row of content."""
+        ...
+
+    async def page_contents(self, prefix: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
+        """Return rows of content whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
         ...
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
-        """Return who would miss this content, up to `limit` of each."""
+        """Return what uses this content, up to `limit` of each."""
         ...
 
     async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
         """Return defects of one kind, in order, beginning after `after`. Each is true of one moment."""
         ...
 
-    async def find_session(self, session: str) -> SessionRow | None:
-        """As `SessionRows.find_session`."""
-        ...
-
-    async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
-        """Return open upload sessions in order of their ids, beginning after `after`."""
-        ...
-
 
 class RowRepair(Protocol):
-    """The changes to rows, each in a transaction of its own that looks again."""
+    """The changes to rows, each in a transaction of its own that changes nothing when its reason is gone."""
 
-    async def settle(self, digest: Digest, judge: Callable[[ContentRow | None, bool], _T]) -> _T:
-        """Return what `judge` says of the row of content, and whether a repository holds it, while nobody writes."""
+    async def repair(self, defect: RowDefect) -> bool:
+        """Repair a defect for which rows alone suffice, if it is still there. Returns whether it was repaired."""
         ...
 
-    async def alone(self, act: Callable[[], _T]) -> _T:
-        """Return what `act` returns; it is called while nobody writes rows."""
+    async def make_whole(self, record: ContentRecord) -> bool:
+        """Make held content whole, of this size, at this place, where its bytes are durable. Returns whether it is."""
         ...
 
-    async def adopt(self, content: ContentRecord, *, present: Callable[[], bool]) -> bool:
-        """Give content its row, or that row its size and the state whole; content that nothing holds is condemned.
+    async def condemn(self, record: ContentRecord) -> bool:
+        """Condemn content without a row. Returns `False` when it has one, or a repository holds it by now."""
+        ...
 
-        Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
+    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
+        """Make a repository hold the manifest that a tag of it points at, whose bytes are durable at this place.
+
+        Returns `False` when the tag no longer lacks it.
         """
         ...
 
-    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, *, present: Callable[[], bool]) -> bool:
-        """Make a repository hold the manifest that a tag of it points at, if that tag still stands without it.
 
-        Returns `False`, and changes nothing, otherwise, and when `present()` says that the content is gone.
-        """
-        ...
-
-    async def mend(self, defect: RowDefect) -> bool:
-        """Mend a defect that rows alone can tell how to mend, if it still stands. Returns whether it did.
-
-        Those are: holders without a repository get it; parts without a manifest and malformed tags go; notes about
-        who is held follow the holders. Other defects are left alone.
-        """
-        ...
-
-    async def remove_session(self, session: str) -> bool:
-        """As `SessionRows.remove_session`."""
-        ...
+class InspectedRows(RowInspection, RowRepair, Protocol):
+    """Both."""
 
 
-class RowStore(InventoryRows, RowRepair, Protocol):
-    """All of them."""
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The stores that `fsck` compares and repairs; `tree` is for content that is kept as files."""
+
+    stores: Rows
+    content: ContentStore
+    uploads: UploadStore
+    rows: InspectedRows
+    contents: ContentInspection
+    tree: TreeInspection | None = None

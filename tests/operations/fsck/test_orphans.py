@@ -1,13 +1,13 @@
-"""Files without a row: told of when no push can be about to write it, then handed to the collector or moved aside."""
+"""Content without a row: reported when no push can be about to write it, then condemned, or moved to the quarantine."""
 
 from pathlib import Path
 
 import pytest
 
 from simple_registry.oci.digests import digest_of
+from simple_registry.operations.fsck.findings import Repair
 from simple_registry.operations.fsck.orphans import YOUNG
-from simple_registry.storage.records import ContentRecord
-from support.checking import check, execute, told
+from support.checking import check, execute, found
 from support.documents import push_image
 
 DATA = b"nobody knows of this"
@@ -15,44 +15,52 @@ DIGEST = digest_of(DATA)
 
 
 @pytest.fixture(autouse=True)
-def something(request):
-    """Let there be a repository, since a store without any is judged as a whole."""
-    name = "disk_front" if "disk_front" in request.fixturenames else "front"
-    push_image(request.getfixturevalue(name), "a", "v1", b"layer")
+def something(disk_front):
+    """Let there be a repository: an empty database beside content is another finding."""
+    push_image(disk_front, "a", "v1", b"layer")
 
 
-def test_a_file_without_a_row_is_found(front):
-    front.kept.write(DIGEST, DATA)
-    with front.unchanged():
-        assert told(check(front)) == [("orphan", str(DIGEST), False)]
+@pytest.fixture
+def path(disk_front):
+    return Path(disk_front.kept.layout.blob(DIGEST))
 
 
-def test_a_whole_orphan_is_left_to_the_collector(front):
-    front.kept.write(DIGEST, DATA)
-    (finding,) = check(front, repair=True)
-    assert finding.repaired
-    assert check(front, deep=True) == []
-    assert front.run(front.kept.stores.content.has(ContentRecord(DIGEST, len(DATA))))
-    front.run(front.services.garbage.collect())
-    assert not front.run(front.kept.stores.content.has(ContentRecord(DIGEST, len(DATA))))
-    assert check(front, deep=True) == []
+def test_content_without_a_row_is_found(disk_front):
+    disk_front.kept.write(DIGEST, DATA)
+    with disk_front.unchanged():
+        assert found(check(disk_front)) == [("orphan", str(DIGEST), False)]
 
 
-def test_an_orphan_that_is_pushed_meanwhile_is_held(front, clock):
-    front.kept.write(DIGEST, DATA)
-    check(front, repair=True)
-    front.push_blob("a", DATA)
+def test_a_whole_orphan_is_left_to_the_collector(disk_front, path):
+    disk_front.kept.write(DIGEST, DATA)
+    (finding,) = check(disk_front, repair=True)
+    assert (finding.done, finding.repaired) == (Repair.CONDEMNED, True)
+    assert check(disk_front, deep=True) == []
+    assert path.exists()
+    assert disk_front.run(disk_front.services.garbage.collect()).contents == 1
+    assert not path.exists()
+    assert check(disk_front, deep=True) == []
+
+
+def test_a_condemned_orphan_that_is_pushed_is_held(disk_front, clock):
+    disk_front.kept.write(DIGEST, DATA)
+    check(disk_front, repair=True)
+    disk_front.push_blob("a", DATA)
     clock.advance(10_000)
-    front.run(front.services.garbage.collect())
-    assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
+    disk_front.run(disk_front.services.garbage.collect())
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
 
 
-def test_a_damaged_orphan_is_moved_aside(front):
-    front.kept.write(DIGEST, DATA[1:])
-    (finding,) = check(front, repair=True)
-    assert finding.repaired
-    assert finding.moved_to == f"quarantine/{DIGEST}.1"
-    assert check(front, deep=True) == []
+@pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"wrong"), Path.mkdir])
+def test_an_orphan_that_is_not_whole_is_moved_to_the_quarantine(disk_front, path, make):
+    path.parent.mkdir(exist_ok=True)
+    make(path)
+    (finding,) = check(disk_front, repair=True)
+    assert (finding.done, finding.moved_to) == (Repair.MOVED, f"quarantine/{DIGEST}.1")
+    assert not path.exists()
+    assert check(disk_front, deep=True) == []
+    disk_front.push_blob("a", DATA)
+    assert path.read_bytes() == DATA
 
 
 def test_a_part_that_a_manifest_lacks_is_left_where_it_is(disk_front):
@@ -65,34 +73,35 @@ def test_a_part_that_a_manifest_lacks_is_left_where_it_is(disk_front):
     assert check(disk_front, deep=True) == []
 
 
-def test_a_file_that_was_just_named_may_be_about_to_get_its_row(disk_front, clock):
+def test_content_that_was_just_placed_may_be_about_to_get_its_row(disk_front, clock):
     disk_front.kept.write(DIGEST, DATA)
     clock.seconds = Path(disk_front.kept.layout.blob(DIGEST)).stat().st_ctime + YOUNG / 2
     assert check(disk_front) == []
     clock.advance(YOUNG)
-    assert told(check(disk_front)) == [("orphan", str(DIGEST), False)]
+    assert found(check(disk_front)) == [("orphan", str(DIGEST), False)]
 
 
-def test_an_orphan_that_got_its_row_before_it_was_judged_is_none(disk_front, monkeypatch):
+def test_content_that_gets_its_row_meanwhile_is_not_an_orphan(disk_front, monkeypatch):
     disk_front.kept.write(DIGEST, DATA)
-    settle = disk_front.kept.rows.settle
+    rows = disk_front.kept.inspection.rows
+    condemn = rows.condemn
 
-    async def push_before(digest, judge):
+    async def push_before(record):
         execute(disk_front, "INSERT INTO contents (digest, size) VALUES (?, ?)", str(DIGEST), len(DATA))
-        return await settle(digest, judge)
+        return await condemn(record)
 
-    monkeypatch.setattr(disk_front.kept.rows, "settle", push_before)
-    assert check(disk_front) == []
+    monkeypatch.setattr(rows, "condemn", push_before)
+    assert found(check(disk_front, repair=True)) == []
 
 
 @pytest.mark.parametrize("place", ["blobs/x", "blobs/sha256/zz/y", "blobs/sha256/ab/short", "uploads/not a session"])
-def test_what_has_no_name_of_ours_is_found_and_moved_aside(disk_front, place):
+def test_a_foreign_name_is_found_and_moved_to_the_quarantine(disk_front, place):
     root = Path(disk_front.kept.layout.root)
     path = root / place
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(b"stray")
-    found = "blobs/sha256/zz" if "zz" in place else place
-    assert told(check(disk_front)) == [("stray", found, False)]
+    stray = "blobs/sha256/zz" if "zz" in place else place
+    assert found(check(disk_front)) == [("stray", stray, False)]
     (finding,) = check(disk_front, repair=True)
     assert finding.repaired
     moved = root / finding.moved_to

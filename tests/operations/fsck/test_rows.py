@@ -1,10 +1,11 @@
-"""Rows that point at nothing, or note what is wrong: found, and mended where nothing can be lost by it."""
+"""Rows that refer to nothing or contradict each other: found, and repaired where nothing can be lost by it."""
 
 import pytest
 
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.manifests import Required
+from simple_registry.storage.inspection import Defect
 from support.checking import check, execute
 from support.documents import encode, image, index, push_image
 
@@ -40,13 +41,15 @@ def test_a_tag_whose_manifest_has_no_bytes_either_stays_for_the_push_that_heals_
     execute(disk_front, "DELETE FROM manifest_children WHERE repository = 'a'")
     execute(disk_front, "DELETE FROM contents WHERE digest = ?", manifest)
     disk_front.kept.write(digest_of(data), None)
-    assert facts(check(disk_front, repair=True)) == [("dangling", "a", "v1", manifest, False)]
+    found = check(disk_front, repair=True)
+    assert facts(found[:1]) == [("dangling", "a", "v1", manifest, False)]
+    assert [(each.defect, each.repaired) for each in found[1:]] == [(Defect.NEEDED_UNREFERRED, True)] * 2
     disk_front.push_manifest("a", manifest, data)
     assert disk_front.get("/v2/a/manifests/v1").body == data
     assert check(disk_front, deep=True) == []
 
 
-def test_a_missing_part_is_told_with_the_tags_that_need_it_and_healed_by_a_push(disk_front, manifest):
+def test_a_missing_part_is_reported_with_the_tags_that_need_it_and_healed_by_a_push(disk_front, manifest):
     disk_front.delete(f"/v2/a/blobs/{DIGEST}")
     (finding,) = check(disk_front, repair=True)
     assert facts([finding]) == [("dangling", "a", None, manifest, False)]
@@ -56,7 +59,7 @@ def test_a_missing_part_is_told_with_the_tags_that_need_it_and_healed_by_a_push(
     assert check(disk_front) == []
 
 
-def test_content_of_another_repository_is_no_part(disk_front, manifest):
+def test_content_of_another_repository_is_not_a_part(disk_front, manifest):
     disk_front.push_blob("other", LAYER)
     disk_front.delete(f"/v2/a/blobs/{DIGEST}")
     assert len(check(disk_front, repair=True)) == 1
@@ -67,7 +70,7 @@ def test_content_of_another_repository_is_no_part(disk_front, manifest):
     ("required", "blobs", "children"),
     [(Required(), 1, 1), (Required(children=False), 1, 0), (Required(blobs=False, children=False), 0, 0)],
 )
-def test_parts_may_be_missing_where_the_configuration_lets_them(disk_front, manifest, required, blobs, children):
+def test_parts_may_be_missing_where_the_configuration_allows_it(disk_front, manifest, required, blobs, children):
     data = disk_front.get("/v2/a/manifests/v1").body
     disk_front.push_manifest("a", "all", encode(index(data)), media_types.OCI_IMAGE_INDEX)
     disk_front.delete(f"/v2/a/blobs/{DIGEST}")
@@ -85,7 +88,7 @@ def test_foreign_layers_may_be_missing(disk_front):
     assert check(disk_front, deep=True) == []
 
 
-def test_held_content_without_its_row_gets_it_back_from_its_file(disk_front, manifest):
+def test_held_content_without_its_row_gets_it_back_from_its_bytes(disk_front, manifest):
     before = disk_front.kept.snapshot()
     execute(disk_front, "DELETE FROM contents")
     findings = check(disk_front)
@@ -95,7 +98,7 @@ def test_held_content_without_its_row_gets_it_back_from_its_file(disk_front, man
     assert disk_front.kept.snapshot() == before
 
 
-def test_held_content_without_row_and_file_waits_for_its_push(disk_front, manifest):
+def test_held_content_without_row_and_bytes_waits_for_its_push(disk_front, manifest):
     execute(disk_front, "DELETE FROM contents WHERE digest = ?", DIGEST)
     disk_front.kept.write(digest_of(LAYER), b"damaged")
     assert facts(check(disk_front, repair=True)) == [("dangling", "a", None, DIGEST, False)]
@@ -112,28 +115,50 @@ def test_a_repository_without_a_row_gets_it_back(disk_front, manifest):
     assert disk_front.get("/v2/_catalog").json["repositories"] == ["a"]
 
 
-def test_parts_of_a_manifest_that_is_no_more_are_removed(disk_front, manifest):
+def test_parts_of_a_manifest_that_is_gone_are_removed(disk_front, manifest):
     execute(disk_front, "INSERT INTO manifest_children VALUES ('b', ?, 0, ?)", manifest, DIGEST)
     assert facts(check(disk_front)) == [("dangling", "b", None, manifest, False)]
     assert facts(check(disk_front, repair=True)) == [("dangling", "b", None, manifest, True)]
     assert check(disk_front) == []
 
 
-def test_held_content_that_is_condemned_is_kept_from_the_collector(disk_front, manifest, clock):
+def test_condemned_content_that_is_held_is_kept_from_the_collector(disk_front, manifest):
     execute(disk_front, "UPDATE contents SET state = 'condemned' WHERE digest = ?", DIGEST)
     assert facts(check(disk_front)) == [("miscounted", None, None, DIGEST, False)]
-    assert facts(check(disk_front, repair=True)) == [("miscounted", None, None, DIGEST, True)]
-    clock.advance(10_000)
+    found = check(disk_front, repair=True)
+    assert [(each.kind, each.digest, each.repaired) for each in found] == [
+        ("miscounted", DIGEST, True),
+        ("damaged", DIGEST, True),
+    ]
     assert disk_front.run(disk_front.services.garbage.collect()).contents == 0
-    assert check(disk_front) == []
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == LAYER
+    assert check(disk_front, deep=True) == []
 
 
-def test_unheld_content_that_is_not_condemned_is_left_to_the_collector(disk_front, manifest, clock):
+def test_content_without_a_holding_is_left_to_the_collector(disk_front, manifest):
     disk_front.push_blob("b", b"unheld")
     execute(disk_front, "DELETE FROM repository_blobs WHERE repository = 'b'")
     digest = str(digest_of(b"unheld"))
+    assert facts(check(disk_front)) == [("miscounted", None, None, digest, False)]
     assert facts(check(disk_front, repair=True)) == [("miscounted", None, None, digest, True)]
     assert disk_front.run(disk_front.services.garbage.collect()).contents == 1
+    assert check(disk_front) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "defect"),
+    [
+        ("UPDATE repository_blobs SET state = 'unneeded' WHERE digest = ?", Defect.REFERRED_UNNEEDED),
+        ("DELETE FROM manifest_children WHERE child = ?", Defect.NEEDED_UNREFERRED),
+    ],
+)
+def test_whether_a_blob_is_needed_follows_the_manifests(disk_front, manifest, sql, defect):
+    execute(disk_front, sql, DIGEST)
+    assert [(each.defect, each.digest, each.repaired) for each in check(disk_front)] == [(defect, DIGEST, False)]
+    assert [(each.defect, each.digest, each.repaired) for each in check(disk_front, repair=True)] == [
+        (defect, DIGEST, True)
+    ]
+    assert check(disk_front) == []
 
 
 def test_unheld_content_that_a_manifest_lacks_is_not_left_to_the_collector(disk_front, manifest, clock):
@@ -144,14 +169,14 @@ def test_unheld_content_that_a_manifest_lacks_is_not_left_to_the_collector(disk_
     assert disk_front.run(disk_front.services.garbage.collect()).contents == 0
 
 
-def test_a_tag_that_points_at_no_digest_goes(disk_front, manifest):
+def test_a_tag_that_does_not_point_at_a_digest_is_removed(disk_front, manifest):
     execute(disk_front, "INSERT INTO tags VALUES ('a', 'v2', 'sha256:zz')")
     assert facts(check(disk_front)) == [("malformed", "a", "v2", None, False)]
     assert facts(check(disk_front, repair=True)) == [("malformed", "a", "v2", None, True)]
     assert disk_front.get("/v2/a/tags/list").json["tags"] == ["v1"]
 
 
-def test_a_row_that_holds_no_digest_is_told_of(disk_front, manifest):
+def test_a_row_without_a_digest_is_reported(disk_front, manifest):
     execute(disk_front, "INSERT INTO contents (digest, size) VALUES ('sha256:ABC', 1)")
     (finding,) = check(disk_front, repair=True)
     assert facts([finding]) == [("malformed", None, None, None, False)]

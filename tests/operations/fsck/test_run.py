@@ -1,4 +1,4 @@
-"""A check as a whole: the order of its steps, what it does about a database that is none, and what it counts."""
+"""A check as a whole: the order of its steps, a database that cannot be relied on, and what it counts."""
 
 import asyncio
 
@@ -7,14 +7,15 @@ import pytest
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.fsck.findings import Mode, Remedy
-from simple_registry.operations.fsck.run import Fsck, broken_database
-from simple_registry.operations.manifests import Required
-from support.checking import check, execute
+from simple_registry.operations.fsck.run import broken_database
+from support.checking import check, execute, fsck_of
 from support.documents import push_image
+from support.front import Front
+from support.stores import without_files
 
 
-def test_an_empty_store_is_sound(front):
-    assert check(front, deep=True, repair=True) == []
+def test_an_empty_store_is_sound(disk_front):
+    assert check(disk_front, deep=True, repair=True) == []
 
 
 def test_an_emptied_database_is_named_and_nothing_is_repaired_by_it(disk_front):
@@ -34,37 +35,58 @@ def test_a_damaged_database_is_named_and_nothing_is_repaired_by_it(disk_front, m
     async def damaged(*, thorough):
         return [f"row 1 missing from index (thorough: {thorough})"]
 
-    monkeypatch.setattr(disk_front.kept.rows, "check_database", damaged)
+    monkeypatch.setattr(disk_front.kept.inspection.rows, "check_database", damaged)
     with disk_front.unchanged():
         (finding,) = check(disk_front, deep=True, repair=True)
     assert finding == broken_database("row 1 missing from index (thorough: True)")
 
 
-def test_a_tree_that_is_gone_is_no_finding_but_a_fault(disk_front, tmp_path):
+def test_a_tree_that_is_gone_is_a_fault_not_a_finding(disk_front, tmp_path):
     push_image(disk_front, "a", "v1", b"layer")
     (tmp_path / "data" / "blobs").rename(tmp_path / "elsewhere")
     with pytest.raises(StorageFault, match="is the file system mounted"):
         check(disk_front)
 
 
-def test_what_was_done_is_counted(front):
-    push_image(front, "a", "v1", b"layer")
-    front.kept.write(digest_of(b"orphan"), b"orphan")
-    front.kept.write(digest_of(b"layer"), None)
-    kept = front.kept
-    fsck = Fsck(kept.rows, kept.files, clock=front.clock, required=Required(), mode=Mode(deep=True, repair=True))
+@pytest.mark.parametrize("data", [None, b"layeR", b"laye"])
+def test_content_that_is_not_in_files_is_checked_and_repaired_as_well(tmp_path, clock, data):
+    with without_files(tmp_path, clock) as kept, Front(kept, clock) as front:
+        push_image(front, "a", "v1", b"layer")
+        location = front.open_session("a")
+        assert front.patch(location, body=b"0123456789").status == 202
+        kept.stores.uploads.sessions.clear()
+        kept.write(digest_of(b"layer"), data)
+        kept.write(digest_of(b"orphan"), b"other bytes")
+        found = check(front, deep=True, repair=True)
+        assert sorted((each.kind == "orphan", each.repaired) for each in found) == [
+            (False, False),
+            (False, True),
+            (True, True),
+        ]
+        assert front.get(f"/v2/a/blobs/{digest_of(b'layer')}").status == 404
+        front.push_blob("b", b"layer")
+        assert check(front, deep=True) == []
+        assert front.run(front.services.garbage.collect()).contents == 1
+        assert check(front, deep=True) == []
+
+
+def test_what_was_done_is_counted(disk_front):
+    push_image(disk_front, "a", "v1", b"layer")
+    disk_front.kept.write(digest_of(b"orphan"), b"orphan")
+    disk_front.kept.write(digest_of(b"layer"), None)
+    fsck = fsck_of(disk_front, Mode(deep=True, repair=True))
 
     async def run():
         return [finding.kind async for finding in fsck.run()]
 
-    assert sorted(front.run(run())) == ["missing", "orphan"]
+    assert sorted(disk_front.run(run())) == ["missing", "orphan"]
     assert (fsck.summary.found, fsck.summary.repaired, fsck.summary.remaining) == ({"missing": 1, "orphan": 1}, 1, 1)
     assert (fsck.progress.contents, fsck.progress.contents_checked) == (3, 3)
     assert fsck.progress.bytes_read > len(b"orphan")
 
 
-def test_others_on_the_loop_get_their_turn(front):
-    push_image(front, "a", "v1", b"layer")
+def test_other_tasks_of_the_loop_get_their_turn(disk_front):
+    push_image(disk_front, "a", "v1", b"layer")
     turns = 0
 
     async def count():
@@ -75,9 +97,9 @@ def test_others_on_the_loop_get_their_turn(front):
 
     async def run():
         counting = asyncio.create_task(count())
-        fsck = Fsck(front.kept.rows, front.kept.files, clock=front.clock, required=Required(), mode=Mode())
+        fsck = fsck_of(disk_front, Mode())
         assert [finding async for finding in fsck.run()] == []
         counting.cancel()
 
-    front.run(run())
+    disk_front.run(run())
     assert turns >= 512

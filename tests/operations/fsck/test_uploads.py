@@ -7,14 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.operations.fsck import uploads
 from simple_registry.operations.fsck.uploads import UNTOUCHED
-from support.checking import check
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    monkeypatch.setattr(uploads, "FINISHING", 0.0)
+from support.checking import check, findings_of
 
 
 @pytest.fixture
@@ -25,16 +19,16 @@ def session(disk_front):
     return Path(disk_front.kept.layout.uploads) / location.partition("?")[0].rpartition("/")[2]
 
 
-def test_a_session_with_its_bytes_is_well_though_more_may_be_there(disk_front, session):
+def test_a_session_with_its_bytes_is_sound_though_there_may_be_more(disk_front, session):
     assert check(disk_front, repair=True) == []
     with session.open("ab") as file:
         file.write(b"not acknowledged")
     assert check(disk_front, repair=True) == []
 
 
-def test_a_session_that_never_got_a_byte_is_well(front):
-    front.open_session("a")
-    assert check(front, repair=True) == []
+def test_a_session_without_any_byte_is_sound(disk_front):
+    disk_front.open_session("a")
+    assert check(disk_front, repair=True) == []
 
 
 @pytest.mark.parametrize(
@@ -50,7 +44,7 @@ def test_a_session_without_its_bytes_is_found_and_ended(disk_front, session, dam
     with disk_front.unchanged():
         (finding,) = check(disk_front)
     assert (finding.kind, finding.repository, finding.remark) == (kind, "a", kind == "lost-upload")
-    assert finding.place == f"uploads/{session.name}"
+    assert finding.path == f"uploads/{session.name}"
     (finding,) = check(disk_front, repair=True)
     assert finding.repaired
     assert not session.exists()
@@ -65,29 +59,43 @@ def test_a_session_without_its_bytes_is_cut_when_another_one_has_them(disk_front
     assert (finding.kind, finding.remark) == ("cut-upload", False)
 
 
-def test_a_session_whose_bytes_became_content_is_over_not_cut(disk_front, session):
-    digest = disk_front.push_blob("other", b"0123456789")
+def test_a_check_of_a_backup_adds_no_file(disk_front, session):
     session.unlink()
-    assert disk_front.kept.files.look(disk_front.kept.files.place(digest)) is not None
-    assert check(disk_front) == []
+    lock = Path(disk_front.kept.layout.root) / "uploads.lock"
+    lock.unlink()
+    assert [finding.kind for finding in check(disk_front, deep=True)] == ["lost-upload"]
+    assert not lock.exists()
 
 
-def test_bytes_without_a_session_are_found_once_nobody_can_be_at_work(disk_front, clock):
+def test_a_session_that_a_request_holds_is_left_to_it(disk_front, session):
+    disk_front.patch(disk_front.open_session("b"), body=b"other")
+    session.unlink()
+
+    async def checked_while_held():
+        async with disk_front.kept.stores.rows.sessions.hold(session.name):
+            return await findings_of(disk_front, repair=True)
+
+    assert disk_front.run(checked_while_held()) == []
+    assert [finding.kind for finding in check(disk_front)] == ["cut-upload"]
+
+
+def test_bytes_without_a_session_are_found_once_no_request_can_be_at_work(disk_front, clock):
     path = Path(disk_front.kept.layout.uploads) / "put-1"
     path.write_bytes(b"a manifest")
-    clock.seconds = path.stat().st_ctime + UNTOUCHED / 2
+    clock.seconds = path.stat().st_mtime + UNTOUCHED / 2
     assert check(disk_front, repair=True) == []
     clock.advance(UNTOUCHED)
     assert [finding.kind for finding in check(disk_front)] == ["leftover"]
     (finding,) = check(disk_front, repair=True)
     assert finding.repaired
-    assert (Path(disk_front.kept.layout.root) / "quarantine" / "put-1.1").read_bytes() == b"a manifest"
+    assert not path.exists()
     assert check(disk_front) == []
 
 
-def test_bytes_that_somebody_writes_to_are_no_leftover(disk_front):
+def test_bytes_that_are_being_written_are_not_a_leftover(disk_front, clock):
     path = Path(disk_front.kept.layout.uploads) / "in-one-request"
     path.write_bytes(b"so far")
+    clock.seconds = path.stat().st_mtime + 2 * UNTOUCHED
     fd = os.open(path, os.O_RDWR)
     fcntl.flock(fd, fcntl.LOCK_EX)
     assert check(disk_front, repair=True) == []

@@ -1,62 +1,80 @@
-"""Every defect can be planted, is found once, in order, page by page, and goes when it is mended."""
+"""Every defect can be planted, is found once, in order, page by page, and is gone when it was repaired."""
 
 import apsw
 import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.inspection import Defect
-from simple_registry.storage.sqlite.defects import MENDING, QUERIES, WELL_FORMED
+from simple_registry.storage.sqlite.defects import QUERIES, WELL_FORMED
+from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from storage.support import run
 
-A, B = sorted(str(digest_of(data)) for data in (b"a", b"b"))
-BLOB = "INSERT INTO contents (digest, size, state) VALUES ('{}', 1, '{}')"
-MANIFEST = """
-INSERT INTO manifests (repository, digest, media_type, artifact_type, subject, annotations)
-VALUES ('{}', '{}', 'type', NULL, NULL, '{{}}')
-"""
+A, B, C = sorted(str(digest_of(data)) for data in (b"a", b"b", b"c"))
+REPOSITORY = "INSERT INTO repositories VALUES ('x')"
+CONTENT = "INSERT INTO contents (digest, size, state) VALUES ('{}', 1, '{}')"
+HOLDING = "INSERT INTO repository_blobs (repository, digest, state) VALUES ('x', '{}', '{}')"
+MANIFEST = "INSERT INTO manifests (repository, digest, media_type, annotations) VALUES ('{}', '{}', 'type', '{{}}')"
+CHILD = "INSERT INTO manifest_children VALUES ('x', '{}', {}, '{}')"
 
 PLANTED = {
     Defect.TAG_WITHOUT_MANIFEST: [f"INSERT INTO tags VALUES ('{name}', 't', '{A}')" for name in "xy"],
     Defect.TAG_MALFORMED: [f"INSERT INTO tags VALUES ('{name}', 't', 'sha256:')" for name in "xy"],
     Defect.PART_MISSING: [
-        "INSERT INTO repositories VALUES ('x')",
-        BLOB.format(A, "whole"),
+        REPOSITORY,
+        CONTENT.format(A, "whole"),
         MANIFEST.format("x", A),
-        *(f"INSERT INTO manifest_children VALUES ('x', '{A}', {position}, '{B}')" for position in range(2)),
+        *(CHILD.format(A, position, B) for position in range(2)),
     ],
-    Defect.BLOB_WITHOUT_CONTENT: [
-        "INSERT INTO repositories VALUES ('x')",
-        *(f"INSERT INTO repository_blobs (repository, digest) VALUES ('x', '{digest}')" for digest in (A, B)),
-    ],
-    Defect.MANIFEST_WITHOUT_CONTENT: [
-        "INSERT INTO repositories VALUES ('x')",
-        *(MANIFEST.format("x", digest) for digest in (A, B)),
-    ],
-    Defect.HOLDER_WITHOUT_REPOSITORY: [
-        BLOB.format(A, "whole"),
-        f"INSERT INTO repository_blobs (repository, digest) VALUES ('x', '{A}')",
+    Defect.BLOB_WITHOUT_CONTENT: [REPOSITORY, *(HOLDING.format(digest, "unneeded") for digest in (A, B))],
+    Defect.MANIFEST_WITHOUT_CONTENT: [REPOSITORY, *(MANIFEST.format("x", digest) for digest in (A, B))],
+    Defect.HOLDING_WITHOUT_REPOSITORY: [
+        CONTENT.format(A, "whole"),
+        HOLDING.format(A, "unneeded"),
         MANIFEST.format("y", A),
     ],
     Defect.PARTS_WITHOUT_MANIFEST: [
         f"INSERT INTO manifest_children VALUES ('x', '{digest}', 0, '{A}')" for digest in (A, B)
     ],
-    Defect.HELD_AS_UNHELD: [
-        "INSERT INTO repositories VALUES ('x')",
-        *(BLOB.format(digest, "condemned") for digest in (A, B)),
-        f"INSERT INTO repository_blobs (repository, digest) VALUES ('x', '{A}')",
+    Defect.CONDEMNED_HELD: [
+        REPOSITORY,
+        *(CONTENT.format(digest, "condemned") for digest in (A, B)),
+        HOLDING.format(A, "deleted"),
         MANIFEST.format("x", B),
     ],
-    Defect.UNHELD_AS_HELD: [BLOB.format(digest, "whole") for digest in (A, B)],
-    Defect.MALFORMED: [BLOB.format("sha256:x", "condemned"), BLOB.format("sha1:x", "condemned")],
+    Defect.WHOLE_UNHELD: [CONTENT.format(A, "whole"), CONTENT.format(B, "damaged")],
+    Defect.NEEDED_UNREFERRED: [
+        REPOSITORY,
+        *(CONTENT.format(digest, "whole") for digest in (A, B)),
+        *(HOLDING.format(digest, "needed") for digest in (A, B)),
+    ],
+    Defect.REFERRED_UNNEEDED: [
+        REPOSITORY,
+        *(CONTENT.format(digest, "whole") for digest in (A, B, C)),
+        *(HOLDING.format(digest, "unneeded") for digest in (A, B)),
+        MANIFEST.format("x", C),
+        CHILD.format(C, 0, A),
+        CHILD.format(C, 1, B),
+    ],
+    Defect.MALFORMED: [CONTENT.format("sha256:x", "condemned"), CONTENT.format("sha1:x", "condemned")],
 }
+REPAIRED = (
+    Defect.TAG_MALFORMED,
+    Defect.HOLDING_WITHOUT_REPOSITORY,
+    Defect.PARTS_WITHOUT_MANIFEST,
+    Defect.CONDEMNED_HELD,
+    Defect.WHOLE_UNHELD,
+    Defect.NEEDED_UNREFERRED,
+    Defect.REFERRED_UNNEEDED,
+)
+"""The defects for which rows alone suffice."""
 
 
 @pytest.fixture
 def rows(path, clock):
-    rows = SqliteRowInspection(path, clock)
-    yield rows
-    run(rows.close())
+    database = Database(path)
+    yield SqliteRowInspection(database, clock)
+    run(database.close())
 
 
 @pytest.fixture
@@ -91,14 +109,14 @@ def test_a_defect_is_found_alone_and_once(rows, plant, defect):
     assert keys == sorted(keys)
 
 
-@pytest.mark.parametrize("defect", MENDING)
-def test_what_is_mended_is_a_defect_no_more_and_nothing_else_is(rows, plant, defect):
+@pytest.mark.parametrize("defect", REPAIRED)
+def test_what_is_repaired_is_no_longer_a_defect_and_nothing_else_is(rows, plant, defect):
     plant(PLANTED[defect])
     first, second = every(rows, defect)
-    assert run(rows.mend(first))
-    assert not run(rows.mend(first))
+    assert run(rows.repair(first))
+    assert not run(rows.repair(first))
     assert every(rows, defect) == [second]
-    assert run(rows.mend(second))
+    assert run(rows.repair(second))
     assert all(every(rows, each) == [] for each in Defect)
 
 

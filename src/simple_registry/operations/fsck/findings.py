@@ -17,19 +17,21 @@ class Kind(StrEnum):
     DATABASE = "database"
     """The database itself is damaged, empty or missing."""
     MISSING = "missing"
-    """A row has no file."""
+    """A row has no content."""
     SHORT = "short"
-    """The file has fewer bytes than its row says."""
+    """The content has fewer bytes than its row says."""
     LONG = "long"
-    """The file has more bytes than its row says."""
+    """The content has more bytes than its row says."""
     FLIPPED = "flipped"
-    """The file has the right size and wrong bytes."""
+    """The content has the right size and wrong bytes."""
     NOT_A_FILE = "not-a-file"
     """A directory, a link or the like has the name of content."""
     UNREADABLE = "unreadable"
-    """The file cannot be read."""
+    """The content cannot be read."""
+    DAMAGED = "damaged"
+    """A row says that its content is damaged."""
     ORPHAN = "orphan"
-    """A file has the name of content and no row."""
+    """Content has no row."""
     STRAY = "stray"
     """A file has a name that the registry does not use."""
     LEFTOVER = "leftover"
@@ -39,7 +41,7 @@ class Kind(StrEnum):
     DANGLING = "dangling"
     """A row refers to something that is not there."""
     MISCOUNTED = "miscounted"
-    """The row of content is wrong about whether a repository holds it."""
+    """A state of a row contradicts other rows."""
     MALFORMED = "malformed"
     """A row has a text that is not a digest."""
     LOST_UPLOAD = "lost-upload"
@@ -52,11 +54,12 @@ class Repair(StrEnum):
     """What a repair did."""
 
     NOTHING = "nothing"
-    MOVED = "moved"
-    ROW_FORGOTTEN = "row forgotten"
-    SIZE_UPDATED = "size updated"
+    MARKED = "marked"
+    MADE_WHOLE = "made whole"
     MODE_SET = "mode set"
-    ADOPTED = "adopted"
+    CONDEMNED = "condemned"
+    MOVED = "moved"
+    DISCARDED = "discarded"
     ENDED = "ended"
     ROWS = "rows"
     """What a defect of rows asks for."""
@@ -80,7 +83,7 @@ class Remedy(StrEnum):
 class Finding:
     """One thing that is wrong, with the facts that apply to its kind.
 
-    `place` is a path below the data directory; `moved_to` is where a repair put what was there. `size` is in bytes and
+    `path` is below the data directory; `moved_to` is where a repair put what was there. `size` is in bytes and
     `expected` the size that a row has. `actual` is the digest of the bytes that were read, `whole` whether they are
     those of `digest` (`None` where they were not read). `part` is what a manifest lacks; `table` is of the database.
     """
@@ -90,7 +93,7 @@ class Finding:
     done: Repair = Repair.NOTHING
     to_do: Remedy = Remedy.NOTHING
     digest: str | None = None
-    place: str | None = None
+    path: str | None = None
     repository: str | None = None
     tag: str | None = None
     repositories: tuple[str, ...] = ()

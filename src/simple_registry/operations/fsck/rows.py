@@ -1,35 +1,37 @@
-"""Rows for `fsck`: what points at nothing, and what is noted wrongly.
+"""Rows for `fsck`: references to what is not there, and states that contradict each other.
 
-Nothing goes that a push may still heal: a tag stays though its manifest is gone, for its push brings it back. Rows of a
-manifest are made anew from its bytes only where a tag proves that the repository held it. A repository never comes to
-hold a part because a manifest names it: naming is no proof, and somebody may have deleted it with good reason.
+Nothing is removed that a push may still heal: a tag stays though its manifest is gone, for its push brings it back. The
+row of a manifest is made again from its bytes only where a tag proves that the repository held it. A repository never
+comes to hold a part because a manifest names it: a reference alone proves nothing, the part may have been deleted.
 """
 
 from collections.abc import AsyncIterator
 
+from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.manifests import Required, manifest_row
-from simple_registry.storage.inspection import ContentUnreadable, Defect, FileStore, RowDefect, RowStore
-from simple_registry.storage.records import ContentRecord, ManifestRow
+from simple_registry.storage.inspection import ContentUnreadable, Defect, Inspection, RowDefect
+from simple_registry.storage.records import ContentRecord, Place
 
 PAGE = 500
 LISTED = 20
 MANIFEST_SIZE = 64 * 1024 * 1024
-"""Most bytes of a manifest that are read."""
-
+"""Bytes of the largest manifest that is read."""
 
 KINDS = {
     Defect.TAG_WITHOUT_MANIFEST: Kind.DANGLING,
     Defect.PART_MISSING: Kind.DANGLING,
     Defect.BLOB_WITHOUT_CONTENT: Kind.DANGLING,
     Defect.MANIFEST_WITHOUT_CONTENT: Kind.DANGLING,
-    Defect.HOLDER_WITHOUT_REPOSITORY: Kind.DANGLING,
+    Defect.HOLDING_WITHOUT_REPOSITORY: Kind.DANGLING,
     Defect.PARTS_WITHOUT_MANIFEST: Kind.DANGLING,
-    Defect.HELD_AS_UNHELD: Kind.MISCOUNTED,
-    Defect.UNHELD_AS_HELD: Kind.MISCOUNTED,
+    Defect.CONDEMNED_HELD: Kind.MISCOUNTED,
+    Defect.WHOLE_UNHELD: Kind.MISCOUNTED,
+    Defect.NEEDED_UNREFERRED: Kind.MISCOUNTED,
+    Defect.REFERRED_UNNEEDED: Kind.MISCOUNTED,
     Defect.TAG_MALFORMED: Kind.MALFORMED,
     Defect.MALFORMED: Kind.MALFORMED,
 }
@@ -37,17 +39,18 @@ KINDS = {
 
 
 class RowCheck:
-    """Looks for defects of rows. `needed` collects the parts that manifests lack, whose bytes must not go."""
+    """Reports defects of rows."""
 
-    def __init__(self, rows: RowStore, files: FileStore, required: Required, mode: Mode, progress: Progress) -> None:
-        """Look at these stores; `required` says which parts of a manifest must be there."""
-        self._rows = rows
-        self._files = files
+    def __init__(self, inspection: Inspection, required: Required, mode: Mode, progress: Progress) -> None:
+        """Inspect these stores; `required` says which parts of a manifest must be there."""
+        self._rows = inspection.rows
+        self._contents = inspection.contents
+        self._store = inspection.content
+        self._garbage = inspection.stores.garbage
         self._required = required
         self._mode = mode
         self._progress = progress
         self._latest: tuple[Digest, frozenset[Digest] | None] | None = None
-        self.needed: set[Digest] = set()
 
     async def run(self) -> AsyncIterator[Finding]:
         """Yield what is wrong, one kind of defect after the other."""
@@ -87,64 +90,56 @@ class RowCheck:
             case Defect.TAG_WITHOUT_MANIFEST:
                 return await self._restore(each)
             case Defect.BLOB_WITHOUT_CONTENT | Defect.MANIFEST_WITHOUT_CONTENT:
-                return await self._adopt(parse_digest(each.digest))
-            case Defect.UNHELD_AS_HELD if parse_digest(each.digest) in self.needed:
-                return False
+                record = await self._whole(parse_digest(each.digest))
+                return record is not None and await self._rows.make_whole(record)
             case _:
-                return await self._rows.mend(each)
+                return await self._rows.repair(each)
 
-    async def _adopt(self, digest: Digest) -> bool:
-        """Give held content the row that it lacks, from a file that is whole."""
-        place = self._files.place(digest)
+    async def _whole(self, digest: Digest) -> ContentRecord | None:
+        """Return the record of content whose bytes are whole, and durable from now on."""
+        row = await self._rows.find_content(digest)
+        stored = await self._contents.find(digest, Place("") if row is None else row.record.place)
         try:
-            hashed = await self._files.digest(place, digest.algorithm, self._progress.read)
+            if stored is None or await self._contents.hash(stored, self._progress.read) != digest:
+                return None
         except ContentUnreadable:
-            return False
-        if hashed is None or hashed.digest != digest:
-            return False
-        blob = ContentRecord(digest, hashed.look.size)
-        if not self._files.confirm(blob):
-            return False
-        return await self._rows.adopt(blob, present=lambda: self._files.look(place) == hashed.look)
+            return None
+        return ContentRecord(digest, stored.size, stored.place) if await self._contents.keep(stored) else None
 
     async def _restore(self, each: RowDefect) -> bool:
-        """Make the row of a tag's manifest anew from its bytes."""
-        digest = parse_digest(each.digest)
-        row = await self._row(digest)
-        if row is None or not await self._adopt(digest):
-            return False
-        place = self._files.place(digest)
-        look = self._files.look(place)
-        return look is not None and await self._rows.restore_manifest(
-            each, row, present=lambda: self._files.look(place) == look
-        )
-
-    async def _row(self, digest: Digest) -> ManifestRow | None:
-        data = await self._files.read(digest, MANIFEST_SIZE)
-        manifest = None if data is None else _parsed(data)
-        return None if data is None or manifest is None else manifest_row(digest, len(data), manifest)
+        """Make the row of a tag's manifest again from its bytes."""
+        # While no collector is at work: it may have condemned the content, and would remove it.
+        async with self._garbage.collecting():
+            record = await self._whole(parse_digest(each.digest))
+            manifest = None if record is None else await self._manifest(record)
+            if record is None or manifest is None:
+                return False
+            row = manifest_row(record.digest, record.size, manifest)
+            return await self._rows.restore_manifest(each, row, record.place)
 
     async def _must_have(self, each: RowDefect) -> bool:
-        """Tell whether the part of a manifest must be there; nobody can tell when the manifest's bytes are gone."""
+        """Return whether the part of a manifest must be there; without the manifest's bytes it is taken as optional."""
         manifest, part = parse_digest(each.digest), parse_digest(each.name)
-        self.needed.add(part)
         if self._latest is None or self._latest[0] != manifest:
             self._latest = manifest, await self._required_parts(manifest)
         required = self._latest[1]
         return required is not None and part in required
 
     async def _required_parts(self, digest: Digest) -> frozenset[Digest] | None:
-        data = await self._files.read(digest, MANIFEST_SIZE)
-        manifest = None if data is None else _parsed(data)
+        row = await self._rows.find_content(digest)
+        manifest = None if row is None else await self._manifest(row.record)
         if manifest is None:
             return None
         parts = manifest.blobs if self._required.blobs else ()
         children = manifest.children if self._required.children else ()
         return frozenset(part.digest for part in (*parts, *children))
 
-
-def _parsed(data: bytes) -> Manifest | None:
-    try:
-        return parse_manifest(data, None)
-    except RegistryError:
-        return None
+    async def _manifest(self, record: ContentRecord) -> Manifest | None:
+        """Return a manifest as its bytes have it; `None` where they are gone, or are not a manifest."""
+        if record.size > MANIFEST_SIZE:
+            return None
+        try:
+            content = await self._store.open(record)
+            return None if content is None else parse_manifest(await content.read(), None)
+        except (StorageFault, RegistryError):
+            return None

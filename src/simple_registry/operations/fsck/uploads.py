@@ -1,113 +1,101 @@
 """Upload sessions for `fsck`: bytes without a session, and sessions without bytes that were acknowledged.
 
-    row ──► file ──► bytes ──► the file becomes content ──► the row goes
-
-A session gets its row before its file, so a file seen before all rows were read has its row among them, or none any
-more. An upload in one request never has a row; it holds its file locked. While a session is being finished its file
-has gone and its row stands: such a row is looked at again a little later, and when its content is in its place the
-session is merely over. A backup leaves the bytes of all sessions out, which is no fault.
+A session gets its row before its bytes, so bytes that were seen before all rows were read have their row among them, or
+none any more. A session is checked again while `fsck` holds it: then no request receives, publishes or ends it. A
+backup leaves the bytes of all sessions out, which is not a fault.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import AsyncIterator
 
 from simple_registry.clock import Clock
+from simple_registry.faults import SessionBusy
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Remedy, Repair
-from simple_registry.storage.inspection import FileStore, Look, RowStore
-from simple_registry.storage.records import SessionRow
+from simple_registry.storage.inspection import Inspection
+from simple_registry.storage.records import Received, SessionRow
 
 PAGE = 1000
 
 UNTOUCHED = 600.0
 """Seconds for which bytes without a session may be those of a manifest that is being written."""
 
-FINISHING = 2.0
-"""Seconds after which a session that is being finished has gone, unless its content tells that it is over."""
-
 
 class UploadCheck:
     """Compares sessions with their bytes."""
 
-    def __init__(
-        self,
-        rows: RowStore,
-        files: FileStore,
-        clock: Clock,
-        mode: Mode,
-        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, inspection: Inspection, clock: Clock, mode: Mode) -> None:
         """Compare these stores."""
-        self._rows = rows
-        self._files = files
+        self._sessions = inspection.stores.sessions
+        self._uploads = inspection.uploads
+        self._path = inspection.contents.session_path
         self._clock = clock
         self._mode = mode
-        self._pause = pause
 
     async def run(self) -> AsyncIterator[Finding]:
         """Yield what is wrong with uploads."""
-        files = self._files.sessions()
-        known: set[str] = set()
-        suspects: list[SessionRow] = []
+        with_bytes = await self._uploads.abandoned(math.inf)
+        abandoned = set(await self._uploads.abandoned(self._clock.now() - UNTOUCHED))
+        cut: list[str] = []
         after = ""
-        while page := await self._rows.page_sessions(after, PAGE):
+        while page := await self._sessions.page_sessions(after, PAGE):
             after = page[-1].session
-            known.update(row.session for row in page)
-            suspects += [row for row in page if self._cut(row)]
-        for session in files:
-            if session not in known and (finding := await self._leftover(session)):
+            abandoned.difference_update(row.session for row in page)
+            cut += [row.session for row in page if await self._is_cut(row)]
+        for session in sorted(abandoned):
+            if finding := await self._leftover(session):
                 yield finding
-        if suspects:
-            await self._pause(FINISHING)
-        for row in suspects:
-            if await self._rows.find_session(row.session) == row and self._cut(row):
-                yield await self._cut_finding(row, Kind.CUT_UPLOAD if files else Kind.LOST_UPLOAD)
+        for session in cut:
+            if not (with_bytes or self._mode.repair):
+                finding = await self._lost(session)
+            else:
+                finding = await self._cut(session, Kind.CUT_UPLOAD if with_bytes else Kind.LOST_UPLOAD)
+            if finding:
+                yield finding
 
-    def _cut(self, row: SessionRow) -> bool:
-        """Tell whether bytes are missing that the session's client was told are here."""
-        look = self._files.look(self._files.session_place(row.session))
-        received = row.received
-        if received.size == 0 or (look is not None and look.size >= received.size):
-            return False
-        if received.digest is None:
-            return True
-        content = self._files.look(self._files.place(received.digest))
-        return content is None or content.size != received.size
+    async def _is_cut(self, row: SessionRow) -> bool:
+        """Return whether bytes are missing that were acknowledged."""
+        return not await self._uploads.has(row.session, row.received)
 
     async def _leftover(self, session: str) -> Finding | None:
-        place = self._files.session_place(session)
-        look = self._files.look(place)
-        if look is None or abs(self._clock.now() - look.changed) < UNTOUCHED:
-            return None
-        if look.regular and look.readable and self._files.busy(session):
-            return None
-        moved = await self._set_aside(session, look)
-        return Finding(
-            kind=Kind.LEFTOVER,
-            done=Repair.MOVED if moved else Repair.NOTHING,
-            to_do=Remedy.NOTHING if moved else Remedy.REPAIR,
-            place=place,
-            size=look.size,
-            moved_to=moved,
-        )
+        try:
+            async with self._sessions.hold(session) as row:
+                if row is not None:
+                    return None
+                if self._mode.repair:
+                    await self._uploads.discard(session, Received())
+        except SessionBusy:
+            return None  # an upload in one request
+        return self._finding(Kind.LEFTOVER, session, Repair.DISCARDED)
 
-    async def _cut_finding(self, row: SessionRow, kind: Kind) -> Finding:
-        place = self._files.session_place(row.session)
-        look = self._files.look(place)
-        ended = self._mode.repair and await self._rows.remove_session(row.session)
-        moved = None if look is None or not ended else await self._set_aside(row.session, look)
+    async def _cut(self, session: str, kind: Kind) -> Finding | None:
+        try:
+            async with self._sessions.hold(session) as row:
+                if row is None or not await self._is_cut(row):
+                    return None
+                if self._mode.repair:
+                    await self._sessions.remove_session(session)
+                    await self._uploads.discard(session, row.received)
+        except SessionBusy:
+            return None  # its request finds out
+        return self._cut_finding(kind, row)
+
+    async def _lost(self, session: str) -> Finding | None:
+        """Report a session without taking its lock: a backup stays as it is."""
+        row = await self._sessions.find_session(session)
+        return None if row is None else self._cut_finding(Kind.LOST_UPLOAD, row)
+
+    def _cut_finding(self, kind: Kind, row: SessionRow) -> Finding:
+        repository, expected = str(row.repository), row.received.size
+        return self._finding(kind, row.session, Repair.ENDED, repository=repository, expected=expected)
+
+    def _finding(
+        self, kind: Kind, session: str, repair: Repair, *, repository: str | None = None, expected: int = 0
+    ) -> Finding:
         return Finding(
             kind=kind,
-            done=Repair.ENDED if ended else Repair.NOTHING,
-            to_do=Remedy.NOTHING if ended else Remedy.REPAIR,
-            place=place,
-            repository=str(row.repository),
-            size=0 if look is None else look.size,
-            expected=row.received.size,
-            moved_to=moved,
+            done=repair if self._mode.repair else Repair.NOTHING,
+            to_do=Remedy.NOTHING if self._mode.repair else Remedy.REPAIR,
+            path=self._path(session),
+            repository=repository,
+            expected=expected,
         )
-
-    async def _set_aside(self, session: str, look: Look) -> str | None:
-        if not self._mode.repair:
-            return None
-        place = self._files.session_place(session)
-        return await self._rows.alone(lambda: self._files.set_aside(place, look, session))

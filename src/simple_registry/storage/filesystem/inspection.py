@@ -1,9 +1,4 @@
-"""What lies in a data directory, for `fsck`: names, sizes, what is not ours, and moving things to the quarantine.
-
-A move is a rename, so nothing is copied and nothing is lost. Between the look and the rename a push may put good bytes
-in the place of bad ones; what was moved is therefore looked at once more, and goes back when it is something else. The
-caller holds the writers' lock, so no push is acknowledged in between.
-"""
+"""What is in a data directory, for `fsck`: content, names that are not ours, and the quarantine."""
 
 import os
 import re
@@ -11,133 +6,163 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 
 from simple_registry.faults import StorageFault
+from simple_registry.files import FileStamp
 from simple_registry.oci.digests import ALGORITHMS, Digest
-from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.file_reader import FileReader, look_of, same_file
+from simple_registry.storage.filesystem.disk import NAMED_FILE, Disk
+from simple_registry.storage.filesystem.file_reader import hash_file
 from simple_registry.storage.filesystem.layout import Layout, is_session
-from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.inspection import Hashed, Look
-from simple_registry.storage.records import ContentRecord
+from simple_registry.storage.inspection import Flaw, Stored
+from simple_registry.storage.records import Place
 
 _SHARDS = frozenset(f"{number:02x}" for number in range(256))
+_READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
 
 class FilesystemInspection:
-    """Everything below `blobs/` and `uploads/`."""
+    """Everything below `blobs/` and `uploads/`. Each content has one place, its path."""
 
     def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:
-        """Look at this tree; read in these threads."""
+        """Inspect this tree; list and read in these threads."""
         self._layout = layout
         self._disk = disk
-        self._placement = Placement(layout, disk)
-        self._reader = FileReader(disk, threads)
+        self._threads = threads
 
     def check(self) -> None:
-        """Raise StorageFault unless content can be looked for. A backup has no uploads, and no directory of them."""
+        """Raise StorageFault unless content can be listed. A backup has no uploads, and no directory of them."""
         found = self._disk.stat(self._layout.blobs)
         if found is None or not stat.S_ISDIR(found.st_mode):
             raise StorageFault("look for content", f"{self._layout.blobs} is gone; is the file system mounted?")
 
-    def contents(self, beginning: str) -> Sequence[Digest]:
-        """Return the digests that begin with `algorithm:xx` and whose name something has, in order."""
-        algorithm, _, shard = beginning.partition(":")
-        names = filter(_namer(algorithm, shard), self._names(self._layout.shard(algorithm, shard)))
-        return [Digest(algorithm, name) for name in sorted(names)]
-
-    def place(self, digest: Digest) -> str:
-        """Return where content of this digest belongs."""
+    def path(self, digest: Digest) -> str:
+        """Return the path of content below the data directory."""
         return self._layout.relative(self._layout.blob(digest))
 
-    def session_place(self, session: str) -> str:
-        """Return where the bytes of a session belong."""
+    def session_path(self, session: str) -> str:
+        """Return the path of a session's bytes below the data directory."""
         return self._layout.relative(self._layout.session(session))
 
-    def sessions(self) -> Sequence[str]:
-        """Return the sessions whose name something has, in order."""
-        return sorted(filter(is_session, self._names(self._layout.uploads)))
+    async def listing(self, prefix: str) -> Sequence[Stored]:
+        """Return what is stored under digests that begin with `algorithm:xx`, in order of digest."""
+        return await self._threads.run(self._list, prefix)
 
-    def strays(self) -> Iterator[str]:
-        """Yield the places that have no name of ours, in order. What lies below one is not yielded."""
-        yield from self._foreign(self._layout.blobs, lambda name: name in ALGORITHMS)
-        for algorithm in ALGORITHMS:
-            parent = f"{self._layout.blobs}/{algorithm}"
-            yield from self._foreign(parent, _SHARDS.__contains__)
-            for shard in sorted(_SHARDS):
-                yield from self._foreign(self._layout.shard(algorithm, shard), _namer(algorithm, shard))
-        yield from self._foreign(self._layout.uploads, is_session)
+    async def find(self, digest: Digest, place: Place) -> Stored | None:  # noqa: ARG002 (each digest has one place)
+        """Return what has the name of a digest."""
+        return self._stored(digest)
 
-    def look(self, place: str) -> Look | None:
-        """Tell what stands at a place; `None` when nothing does."""
-        found = self._disk.stat(self._layout.absolute(place))
-        return None if found is None else look_of(found)
+    async def hash(self, stored: Stored, read: Callable[[int], None]) -> Digest | None:
+        """Return the digest of the stored bytes, or `None` when something else is there by now, or nothing."""
+        return await self._threads.run(self._hash, stored, read)
 
-    async def digest(self, place: str, algorithm: str, read: Callable[[int], None]) -> Hashed | None:
-        """Return the digest of a regular file, or `None` when none is there."""
-        return await self._reader.digest(self._layout.absolute(place), algorithm, read)
+    async def keep(self, stored: Stored) -> bool:
+        """Make what is stored durable, with its name. Returns whether it is still there."""
+        return await self._threads.run(self._keep, stored)
 
-    async def read(self, digest: Digest, limit: int) -> bytes | None:
-        """Return the first `limit` bytes of content; `None` when it is not there or cannot be read."""
-        return await self._reader.read(self._layout.blob(digest), limit)
+    async def strays(self) -> Sequence[tuple[str, float]]:
+        """Return the paths with names that are not ours, in order, and when each was changed."""
+        return await self._threads.run(self._strays)
 
-    def set_aside(self, place: str, seen: Look, name: str) -> str | None:
-        """Move what was seen at a place to the quarantine, under `name` and a number; return where it is now."""
-        path = self._layout.absolute(place)
-        if self.look(place) != seen:
-            return None
-        if self._disk.make_directory(self._layout.quarantine):
-            self._disk.fsync_directory(self._layout.root)
-        target = self._free_name(name)
-        self._disk.rename(path, target)
-        moved = self._disk.stat(target)
-        if moved is None or not same_file(moved, seen):
-            self._disk.put_back(target, path)
-            self._disk.fsync_directory(os.path.dirname(path))
-            return None
-        self._disk.fsync_directory(self._layout.quarantine)
-        self._disk.fsync_directory(os.path.dirname(path))
-        return self._layout.relative(target)
+    async def set_aside(self, path: str, name: str) -> str:
+        """Move what is at a path to the quarantine, under `name` and a number; return its path there."""
+        return await self._threads.run(self._set_aside, path, name)
 
-    def busy(self, session: str) -> bool:
-        """Tell whether somebody writes to this session at the moment."""
-        fd = self._disk.open_read(self._layout.session(session))
+    async def clear_name(self, digest: Digest) -> str | None:
+        """Move a directory that has the name of content to the quarantine; return its path there, if there was one."""
+        return await self._threads.run(self._clear_name, digest)
+
+    async def set_mode(self, digest: Digest) -> None:
+        """Give a file of content the mode of content."""
+        await self._threads.run(self._disk.make_path_read_only, self._layout.blob(digest))
+
+    def _list(self, prefix: str) -> list[Stored]:
+        algorithm, _, shard = prefix.partition(":")
+        names = filter(_is_content_name(algorithm, shard), self._names(self._layout.shard(algorithm, shard)))
+        found = (self._stored(Digest(algorithm, name)) for name in sorted(names))
+        return [stored for stored in found if stored is not None]
+
+    def _stored(self, digest: Digest) -> Stored | None:
+        status = self._disk.stat(self._layout.blob(digest))
+        return None if status is None else stored_file(digest, status)
+
+    def _hash(self, stored: Stored, read: Callable[[int], None]) -> Digest | None:
+        path = self._layout.blob(stored.digest)
+        return hash_file(self._disk, path, stored.version, stored.digest.algorithm, read)
+
+    def _keep(self, stored: Stored) -> bool:
+        fd = self._disk.open_read(self._layout.blob(stored.digest))
         if fd is None:
             return False
         try:
-            return not self._disk.try_lock(fd)
+            self._disk.fsync(fd)
+            self._disk.fsync_directory(self._layout.blob_directory(stored.digest))
+            return FileStamp.of(self._disk.stat_open(fd)) == stored.version
         finally:
             self._disk.close(fd)
 
-    def confirm(self, content: ContentRecord) -> bool:
-        """Make content durable that has its name, and its name too. Returns whether it has."""
-        return self._placement.confirm(content)
+    def _strays(self) -> list[tuple[str, float]]:
+        found = [(path, self._disk.stat(path)) for path in self._foreign_paths()]
+        return [(self._layout.relative(path), status.st_ctime) for path, status in found if status is not None]
 
-    def protect(self, place: str) -> None:
-        """Give a file the mode of content."""
-        self._disk.make_path_read_only(self._layout.absolute(place))
+    def _foreign_paths(self) -> Iterator[str]:
+        yield from self._foreign(self._layout.blobs, lambda name: name in ALGORITHMS)
+        for algorithm in ALGORITHMS:
+            yield from self._foreign(f"{self._layout.blobs}/{algorithm}", _SHARDS.__contains__)
+            for shard in sorted(_SHARDS):
+                yield from self._foreign(self._layout.shard(algorithm, shard), _is_content_name(algorithm, shard))
+        yield from self._foreign(self._layout.uploads, is_session)
+
+    def _foreign(self, directory: str, is_ours: Callable[[str], object]) -> Iterator[str]:
+        """Yield what is not ours in a directory, or its own path when it is something else."""
+        status = self._disk.stat(directory)
+        if status is not None and not stat.S_ISDIR(status.st_mode):
+            yield directory
+        yield from (f"{directory}/{name}" for name in sorted(self._names(directory)) if not is_ours(name))
 
     def _names(self, directory: str) -> Sequence[str]:
-        """Return the names in a directory; none when it was never made, or is no directory."""
-        found = self._disk.stat(directory)
-        return self._disk.names(directory) if found is not None and stat.S_ISDIR(found.st_mode) else ()
+        """Return the names in a directory; none when it is missing, or is not a directory."""
+        status = self._disk.stat(directory)
+        return self._disk.names(directory) if status is not None and stat.S_ISDIR(status.st_mode) else ()
 
-    def _foreign(self, directory: str, ours: Callable[[str], object]) -> Iterator[str]:
-        """Yield what is not ours in a directory, or the directory itself when it is something else."""
-        found = self._disk.stat(directory)
-        if found is not None and not stat.S_ISDIR(found.st_mode):
-            yield self._layout.relative(directory)
-        for name in sorted(self._names(directory)):
-            if not ours(name):
-                yield self._layout.relative(f"{directory}/{name}")
+    def _set_aside(self, path: str, name: str) -> str:
+        source = f"{self._layout.root}/{path}"
+        if self._disk.make_directory(self._layout.quarantine):
+            self._disk.fsync_directory(self._layout.root)
+        target = self._free_name(name)
+        self._disk.rename(source, target)
+        self._disk.fsync_directory(self._layout.quarantine)
+        self._disk.fsync_directory(os.path.dirname(source.rstrip("/")))
+        return self._layout.relative(target)
+
+    def _clear_name(self, digest: Digest) -> str | None:
+        try:
+            # The slash lets nothing but a directory be moved: a push may put a file here at any moment.
+            return self._set_aside(f"{self.path(digest)}/", str(digest))
+        except StorageFault as fault:
+            if isinstance(fault.__cause__, FileNotFoundError | NotADirectoryError):
+                return None
+            raise
 
     def _free_name(self, name: str) -> str:
-        """Return the first name of the quarantine that nothing has. Nobody else moves anything there meanwhile."""
+        """Return the first free name of the quarantine. Only one check at a time moves anything there."""
         number = 1
         while self._disk.stat(path := self._layout.quarantined(name, number)) is not None:
             number += 1
         return path
 
 
-def _namer(algorithm: str, shard: str) -> Callable[[str], object]:
-    """Return what tells whether a name in this directory is that of content."""
+def stored_file(digest: Digest, status: os.stat_result) -> Stored:
+    """Return a file of content from its status."""
+    return Stored(digest, Place(""), status.st_size, status.st_ctime, FileStamp.of(status), _flaw(status.st_mode))
+
+
+def _flaw(mode: int) -> Flaw | None:
+    if not stat.S_ISREG(mode):
+        return Flaw.NOT_A_FILE
+    if stat.S_IMODE(mode) & _READABLE == 0:
+        return Flaw.UNREADABLE
+    return None if stat.S_IMODE(mode) == NAMED_FILE else Flaw.WRITABLE
+
+
+def _is_content_name(algorithm: str, shard: str) -> Callable[[str], object]:
+    """Return the test for names of content in this directory."""
     return re.compile(f"{shard}[0-9a-f]{{{ALGORITHMS[algorithm] - len(shard)}}}", re.ASCII).fullmatch

@@ -128,6 +128,8 @@ class FilesystemUploadStore:
         self._states.drop(session)
 
     def _abandoned(self, before: float) -> list[str]:
+        if self._disk.stat(self._layout.uploads) is None:
+            return []  # in a backup, which leaves them out
         sessions = filter(is_session, self._disk.names(self._layout.uploads))
         return [session for session in sessions if self._is_abandoned(session, before)]
 

@@ -25,7 +25,6 @@ from simple_registry.storage.life import (
     HoldingState,
 )
 from simple_registry.storage.memory.repository import MemoryRepository, happen
-from simple_registry.storage.memory.row_inspection import MemoryRowInspection
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
@@ -54,7 +53,7 @@ from simple_registry.storage.records import (
 _Name = TypeVar("_Name", bound=str)
 
 
-class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
+class MemoryMetadataStore(MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
@@ -311,6 +310,10 @@ class MemoryMetadataStore(MemoryTokenRows, MemoryRowInspection):
     async def count_sessions(self) -> int:
         """Return how many sessions are open."""
         return len(self._sessions)
+
+    async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
+        """Return open sessions in order of their ids, beginning after `after`."""
+        return [self._sessions[session] for session in sorted(self._sessions) if session > after][:limit]
 
     async def page_empty(
         self, identity: str, client: str, after: SessionRow | None, limit: int

@@ -1,39 +1,34 @@
-"""All rows for `fsck`: contents, who holds them, what is wrong with rows, and the few changes that mend them."""
+"""All rows for `fsck`: contents, what uses them, defects, and the few changes that repair them."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import apsw
 
 from simple_registry.clock import Clock
-from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.oci.digests import Digest
 from simple_registry.storage.inspection import ContentRow, Defect, RowDefect, Uses
-from simple_registry.storage.life import ContentState
-from simple_registry.storage.records import ContentRecord, ManifestRow
-from simple_registry.storage.sqlite.defects import MENDING, QUERIES, WELL_FORMED
+from simple_registry.storage.life import CONTENTS, ContentEvent, ContentState
+from simple_registry.storage.records import ContentRecord, ManifestRow, Place
+from simple_registry.storage.sqlite.defects import IS_PART, QUERIES, WELL_FORMED, repair
 from simple_registry.storage.sqlite.engine.database import Database, Row
+from simple_registry.storage.sqlite.rows.holding import find_content, place_content, record_of, refuse_content
 from simple_registry.storage.sqlite.rows.manifests import keep_manifest
-from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
-
-_T = TypeVar("_T")
 
 LINES = 20
-"""Most of what SQLite says about a damaged database that is passed on."""
+"""Most lines about a damaged database that are passed on."""
 
 _TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM contents"
-_ANY = "SELECT 1 FROM repositories LIMIT 1"
-# GLOB, rather than a range: what is no digest is told of by `page_defects`.
+_ANY = "SELECT 1 FROM repositories UNION ALL SELECT 1 FROM contents LIMIT 1"
+_CONTENT = "SELECT digest, size, place, state FROM contents WHERE digest = ?"
+# GLOB, rather than a range: a text that is not a digest is reported by `page_defects`.
 _CONTENTS = f"""
-SELECT digest, size, state FROM contents
+SELECT digest, size, place, state FROM contents
 WHERE digest > ?1 AND digest < ?2 AND {WELL_FORMED}
 ORDER BY digest LIMIT ?3
 """
-_CONTENT = "SELECT digest, size, state FROM contents WHERE digest = ?"
-_HELD = """
-SELECT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1) OR EXISTS (SELECT 1 FROM manifests WHERE digest = ?1)
-"""
 _HOLDERS = """
-SELECT repository FROM repository_blobs WHERE digest = ?1 UNION SELECT repository FROM manifests WHERE digest = ?1
+SELECT repository FROM repository_blobs WHERE digest = ?1 AND state <> 'deleted'
+UNION SELECT repository FROM manifests WHERE digest = ?1 AND state <> 'deleted'
 ORDER BY 1 LIMIT ?2
 """
 _TAGS = """
@@ -45,25 +40,22 @@ WITH RECURSIVE needing (digest) AS (
 )
 SELECT tag FROM tags WHERE repository = ?1 AND digest IN (SELECT digest FROM needing) ORDER BY tag LIMIT ?3
 """
-_ADOPT = """
-INSERT INTO contents (digest, size, state) VALUES (?1, ?2, ?3)
-ON CONFLICT (digest) DO UPDATE SET size = excluded.size, state = excluded.state
+_HELD = """
+SELECT 1 FROM repository_blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM manifests WHERE digest = ?1 LIMIT 1
 """
 _LACKING = """
 SELECT 1 FROM tags WHERE repository = ?1 AND tag = ?2 AND digest = ?3
-AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?3)
+AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = ?1 AND digest = ?3 AND state <> 'deleted')
 """
+_FORGET = "DELETE FROM contents WHERE digest = ? AND state = 'condemned'"
 
 
-class SqliteRowInspection(SqliteSessionRows):
-    """The rows of one database, and what mends them."""
+class SqliteRowInspection:
+    """The rows of one database, and their repairs."""
 
-    def __init__(self, path: str, clock: Clock) -> None:
-        """Open the database at `path`; times come from `clock`.
-
-        Raises: StorageFault.
-        """
-        super().__init__(Database(path))
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Inspect this database; times come from `clock`."""
+        self._database = database
         self._clock = clock
 
     async def check_database(self, *, thorough: bool) -> Sequence[str]:
@@ -72,38 +64,42 @@ class SqliteRowInspection(SqliteSessionRows):
 
         def check(connection: apsw.Connection) -> list[str]:
             try:
-                said = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({LINES})").fetchall()]
+                lines = [str(line) for (line,) in connection.execute(f"PRAGMA {pragma}({LINES})").fetchall()]
             except (apsw.CorruptError, apsw.NotADBError) as error:
                 return [str(error)]
-            return [] if said == ["ok"] else said
+            return [] if lines == ["ok"] else lines
 
         return await self._database.apart(check)
 
-    def totals(self) -> tuple[int, int]:
-        """Return how many contents there are, and their bytes."""
+    async def is_empty(self) -> bool:
+        """Return whether there is neither a repository nor content."""
+        return self._database.row(_ANY) is None
+
+    async def totals(self) -> tuple[int, int]:
+        """Return the number of contents, and their bytes."""
         contents, size = self._database.rows(_TOTALS)[0]
         return int(contents or 0), int(size or 0)
 
-    def has_repositories(self) -> bool:
-        """Tell whether there is any repository."""
-        return self._database.row(_ANY) is not None
+    async def find_content(self, digest: Digest) -> ContentRow | None:
+        """Return the row of content."""
+        row = self._database.row(_CONTENT, str(digest))
+        return None if row is None else _content(row)
 
-    def page_contents(self, beginning: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
-        """Return contents whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
-        start = beginning if after is None else str(after)
-        return [_content(row) for row in self._database.rows(_CONTENTS, start, f"{beginning}~", limit)]
+    async def page_contents(self, prefix: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
+        """Return rows of content whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
+        start = prefix if after is None else str(after)
+        return [_content(row) for row in self._database.rows(_CONTENTS, start, f"{prefix}~", limit)]
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
-        """Return who would miss this content, up to `limit` of each."""
+        """Return what uses this content, up to `limit` of each."""
 
         def find(connection: apsw.Connection) -> Uses:
             names = [str(name) for (name,) in connection.execute(_HOLDERS, (str(digest), limit)).fetchall()]
             tags: list[str] = []
             for name in names:
-                left = limit - len(tags)
-                rows = connection.execute(_TAGS, (name, str(digest), left)).fetchall()
+                rows = connection.execute(_TAGS, (name, str(digest), limit - len(tags))).fetchall()
                 tags += [f"{name}:{tag}" for (tag,) in rows]
-            return Uses(tuple(names), tuple(tags))
+            return Uses(tuple(names), tuple(tags), part=_any(connection, IS_PART, str(digest)))
 
         return await self._database.apart(find)
 
@@ -115,78 +111,62 @@ class SqliteRowInspection(SqliteSessionRows):
         rows = await self._database.apart(lambda connection: connection.execute(query.sql, bindings).fetchall())
         return [RowDefect(defect, str(row[0]), str(row[1]), str(row[2]), _key(row[3:])) for row in rows]
 
-    async def settle(self, digest: Digest, judge: Callable[[ContentRow | None, bool], _T]) -> _T:
-        """Return what `judge` says of the row of content, and whether a repository holds it, while nobody writes."""
+    async def repair(self, defect: RowDefect) -> bool:
+        """Repair a defect for which rows alone suffice, if it is still there. Returns whether it was repaired."""
+        now = self._clock.now()
+        return await self._database.write(lambda connection: repair(connection, defect, now))
 
-        def ask(connection: apsw.Connection) -> _T:
-            rows = connection.execute(_CONTENT, (str(digest),)).fetchall()
-            return judge(_content(rows[0]) if rows else None, _held(connection, digest))
+    async def make_whole(self, record: ContentRecord) -> bool:
+        """Make held content whole, of this size, at this place, where its bytes are durable. Returns whether it is."""
 
-        return await self._database.write(ask)
-
-    async def alone(self, act: Callable[[], _T]) -> _T:
-        """Return what `act` returns; it is called while nobody writes rows."""
-        return await self._database.write(lambda _connection: act())
-
-    async def adopt(self, content: ContentRecord, *, present: Callable[[], bool]) -> bool:
-        """Give content its row, or that row its size and the state whole; content that nothing holds is condemned.
-
-        Returns `False`, and changes nothing, when `present()` says in the transaction that the content is gone.
-        """
-
-        def adopt(connection: apsw.Connection) -> bool:
-            if not present():
+        def make_whole(connection: apsw.Connection) -> bool:
+            _known, state = find_content(connection, record.digest)
+            if not _any(connection, _HELD, str(record.digest)) or ContentEvent.PLACED not in CONTENTS[state]:
                 return False
-            state = ContentState.WHOLE if _held(connection, content.digest) else ContentState.CONDEMNED
-            connection.execute(_ADOPT, (str(content.digest), content.size, state))
+            place_content(connection, record)
             return True
 
-        return await self._database.write(adopt)
+        return await self._database.write(make_whole)
 
-    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, *, present: Callable[[], bool]) -> bool:
-        """Make a repository hold the manifest that a tag of it points at, if that tag still stands without it."""
+    async def condemn(self, record: ContentRecord) -> bool:
+        """Condemn content without a row. Returns `False` when it has one, or a repository holds it by now."""
+
+        def condemn(connection: apsw.Connection) -> bool:
+            known, _state = find_content(connection, record.digest)
+            if known is not None or _any(connection, _HELD, str(record.digest)):
+                return False
+            refuse_content(connection, record)
+            return True
+
+        return await self._database.write(condemn)
+
+    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
+        """Make a repository hold the manifest that a tag of it points at, whose bytes are durable at this place.
+
+        Returns `False` when the tag no longer lacks it. The caller keeps collectors from work.
+        """
+        now = self._clock.now()
 
         def restore(connection: apsw.Connection) -> bool:
-            names = (tagged.repository, tagged.name, str(manifest.digest))
-            if not connection.execute(_LACKING, names).fetchall() or not present():
+            digest = str(manifest.digest)
+            if not connection.execute(_LACKING, (tagged.repository, tagged.name, digest)).fetchall():
                 return False
-            connection.execute(_ADOPT, (str(manifest.digest), manifest.size, ContentState.WHOLE))
-            keep_manifest(connection, tagged.repository, manifest, self._clock.now())
+            # Condemned content would be removed. No collector is at work, and its bytes were found whole.
+            connection.execute(_FORGET, (digest,))
+            place_content(connection, ContentRecord(manifest.digest, manifest.size, place))
+            keep_manifest(connection, tagged.repository, manifest, now)
             return True
 
         return await self._database.write(restore)
 
-    async def mend(self, defect: RowDefect) -> bool:
-        """Mend a defect that rows alone can tell how to mend, if it still stands. Returns whether it did."""
-        statement = MENDING.get(defect.defect)
-        if statement is None:
-            return False
-
-        def mend(connection: apsw.Connection) -> bool:
-            values = (defect.repository, defect.digest, defect.name)
-            connection.execute(statement, values[: _bound(statement)])
-            return connection.changes() > 0
-
-        return await self._database.write(mend)
-
-    async def close(self) -> None:
-        """Let go of the database."""
-        await self._database.close()
-
 
 def _content(row: Row) -> ContentRow:
-    digest, size, state = row
-    return ContentRow(parse_digest(str(digest)), int(size or 0), ContentState(str(state)))
+    return ContentRow(record_of(row[:3]), ContentState(str(row[3])))
+
+
+def _any(connection: apsw.Connection, sql: str, digest: str) -> bool:
+    return bool(connection.execute(sql, (digest,)).fetchall())
 
 
 def _key(values: Row) -> tuple[str | int, ...]:
     return tuple(value if isinstance(value, int) else str(value) for value in values)
-
-
-def _held(connection: apsw.Connection, digest: Digest) -> bool:
-    return bool(connection.execute(_HELD, (str(digest),)).fetchall()[0][0])
-
-
-def _bound(statement: str) -> int:
-    """Return how many values a statement takes: SQLite wants neither more nor fewer."""
-    return max(number for number in range(1, 4) if f"?{number}" in statement)
