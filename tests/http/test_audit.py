@@ -258,14 +258,17 @@ def test_a_write_during_a_storage_fault_is_recorded_as_uncertain(make_front, rec
 
 
 def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, recorded, monkeypatch):
+    reached = asyncio.Event()
+
     async def stuck(*_, **__):
+        reached.set()
         await asyncio.Event().wait()
 
     monkeypatch.setattr(front.kept.stores.rows.tags, "remove_tag", stuck)
 
     async def given_up():
         request = asyncio.ensure_future(front.send("DELETE", "/v2/team/app/manifests/v1", user="ada"))
-        await asyncio.sleep(0.2)
+        await reached.wait()
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
