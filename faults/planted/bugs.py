@@ -262,7 +262,7 @@ def no_room_for_the_log() -> None:
 @bug
 def refused_bytes_are_kept() -> None:
     """What arrived of an upload before the disk was full stays."""
-    Disk.truncate = _nothing
+    Extension.undo = _nothing
 
 
 # ---------------------------------------------------------------- read-only disks
