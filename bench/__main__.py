@@ -5,5 +5,7 @@ import sys
 
 from bench.command import main
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # not without ending what was started
+signal.signal(
+    signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+)  # through the cleanup, which stops the subjects
 sys.exit(main())

@@ -1,7 +1,6 @@
-"""One connection over which large blobs are pushed and single requests sent.
+"""One connection for pushes of large blobs and for single requests.
 
-Python is not the limit here: bytes that are already in memory leave through it at the speed of the loopback (README.md
-has the figure).
+Python is not the bottleneck: it sends bytes from memory at the speed of the loopback (figure in README.md).
 """
 
 import time
@@ -16,9 +15,9 @@ from bench.generators import LoadFailed, NotOffered
 from bench.plans import MANIFEST, OCTETS, Way
 
 CHUNK = 16 * 1024 * 1024
-"""What a client sends with one PATCH when it sends chunks."""
+"""Bytes of one PATCH of an upload in chunks."""
 PIECE = 32 * 1024
-"""What docker sends as one HTTP chunk: the size of the buffer with which Go copies a stream into a request."""
+"""Bytes of one HTTP chunk of docker: the buffer size of Go's `io.Copy`."""
 
 
 class Client:
@@ -28,7 +27,7 @@ class Client:
         self._connection = connection
         self._headers = dict(headers)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -36,7 +35,7 @@ class Client:
         expect: int | None = None,
         **headers: str,
     ) -> HTTPResponse:
-        """Send a request and read its answer, whose body is dropped.
+        """Send a request, read the answer, and drop its content.
 
         Raises:
             LoadFailed: the status is not the expected one.
@@ -50,7 +49,7 @@ class Client:
         return response
 
     def read(self, path: str) -> bytes:
-        """Return what a GET answers.
+        """Return the content of a GET.
 
         Raises:
             LoadFailed: the answer is not 200.
@@ -72,7 +71,7 @@ class Client:
         started = time.perf_counter()
         uploads = f"/v2/{repository}/blobs/uploads/"
         if way is Way.SINGLE:
-            response = self.ask("POST", f"{uploads}?digest={digest}", content, Content_Type=OCTETS)
+            response = self.request("POST", f"{uploads}?digest={digest}", content, Content_Type=OCTETS)
             if response.status == 202:
                 raise NotOffered(f"{digest} in one POST")
             if response.status != 201:
@@ -80,19 +79,19 @@ class Client:
             return time.perf_counter() - started
         session = self.start(repository)
         if way is Way.PATCH:
-            session = _location(self.ask("PATCH", session, content, 202, Content_Type=OCTETS))
+            session = _location(self.request("PATCH", session, content, 202, Content_Type=OCTETS))
         elif way is Way.CHUNKS:
             for start in range(0, len(content), CHUNK):
                 piece = content[start : start + CHUNK]
                 span = f"{start}-{start + len(piece) - 1}"
-                session = _location(self.ask("PATCH", session, piece, 202, Content_Type=OCTETS, Content_Range=span))
+                session = _location(self.request("PATCH", session, piece, 202, Content_Type=OCTETS, Content_Range=span))
         self.finish(session, content if way is Way.PUT else b"", digest)
         return time.perf_counter() - started
 
     def push_as_docker(self, repository: str, content: memoryview, digest: str) -> float:
         """Push a blob as docker does and return the seconds it took.
 
-        It knows no length: one PATCH with `Transfer-Encoding: chunked`, then a PUT without content.
+        Docker sends one PATCH with `Transfer-Encoding: chunked`, then a PUT without content.
 
         Raises:
             LoadFailed
@@ -101,13 +100,13 @@ class Client:
         session = self.start(repository)
         # http.client sends each item of an iterator as one HTTP chunk.
         pieces = (content[start : start + PIECE] for start in range(0, len(content), PIECE))
-        session = _location(self.ask("PATCH", session, pieces, 202, Content_Type=OCTETS))
+        session = _location(self.request("PATCH", session, pieces, 202, Content_Type=OCTETS))
         self.finish(session, b"", digest)
         return time.perf_counter() - started
 
     def start(self, repository: str) -> str:
         """Open an upload session and return its path. Raises: LoadFailed."""
-        return _location(self.ask("POST", f"/v2/{repository}/blobs/uploads/", b"", 202))
+        return _location(self.request("POST", f"/v2/{repository}/blobs/uploads/", b"", 202))
 
     def finish(self, session: str, content: object, digest: str, size: int | None = None) -> None:
         """Send the rest of a blob and close its session; `size` is needed for content that has no length.
@@ -117,7 +116,7 @@ class Client:
         """
         length = {} if size is None else {"Content_Length": str(size)}
         path = f"{session}{'&' if '?' in session else '?'}digest={digest}"
-        self.ask("PUT", path, content, 201, Content_Type=OCTETS, **length)
+        self.request("PUT", path, content, 201, Content_Type=OCTETS, **length)
 
 
 def _location(response: HTTPResponse) -> str:
@@ -127,7 +126,7 @@ def _location(response: HTTPResponse) -> str:
 
 @contextmanager
 def connect(address: str, headers: Mapping[str, str], authority: Path | None = None) -> Iterator[Client]:
-    """Open a connection for the length of the block; over TLS with a certificate of this authority."""
+    """Open a connection for the length of the block; over TLS if `authority` is given."""
     connection = HTTPConnection(address, timeout=300)
     if authority is not None:
         connection = HTTPSConnection(address, timeout=300, context=create_default_context(cafile=str(authority)))

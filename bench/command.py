@@ -1,4 +1,4 @@
-"""The command: which subjects, which workloads, how long; prints tables, or writes them to docs/results."""
+"""Compare registries: print tables, or write them to docs/results."""
 
 import argparse
 import shlex
@@ -22,7 +22,7 @@ from harness.result_pages import publish
 from harness.subjects import running
 
 COMPARED = [*reads.WORKLOADS, *pushes.WORKLOADS, *resources.WORKLOADS]
-"""With other registries; the others are about ours alone."""
+"""Workloads of the comparison with other registries. All others measure only ours."""
 _USUAL = {"rounds": 3, "seconds": 1}
 WORKLOADS = [*COMPARED, *transports.WORKLOADS, *growth.WORKLOADS]
 
@@ -66,13 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(
     subjects: Sequence[Entrant], workloads: Sequence[Workload], options: argparse.Namespace, folder: Path
 ) -> Results:
-    """Start and load what the workloads are about, and measure."""
+    """Start and load the subjects of the workloads, and measure."""
     size = FULL if options.full else QUICK
     results: dict[str, Mapping[str, Figure]] = {}
 
     def measure(known: Sequence[Workload], targets: Sequence[Target], data: Data) -> None:
         wanted = [workload for workload in workloads if workload in known]
-        results.update(rounds.measure(wanted, targets, Plan(data, folder, options.rounds, options.seconds), say))
+        results.update(
+            rounds.measure(wanted, targets, Plan(data, folder, options.rounds, options.seconds), log_progress)
+        )
 
     if _any(workloads, COMPARED):
         data = loading.make(size)
@@ -94,7 +96,7 @@ def _any(wanted: Sequence[Workload], known: Sequence[Workload]) -> bool:
 
 @contextmanager
 def loaded(subjects: Sequence[Entrant], data: Data, folder: Path) -> Iterator[list[Target]]:
-    """Run the subjects with the data in them for the length of the block."""
+    """Run the loaded subjects for the length of the block."""
     with ExitStack() as stack:
         targets = []
         for number, entrant in enumerate(subjects):
@@ -102,14 +104,14 @@ def loaded(subjects: Sequence[Entrant], data: Data, folder: Path) -> Iterator[li
             registry = stack.enter_context(running(entrant.subject, folder / str(number)))
             targets.append(Target(entrant, registry))
             loading.load(targets[-1], data, folder)
-            say(f"loaded {entrant.name} in {time.monotonic() - started:.0f} s")
+            log_progress(f"loaded {entrant.name} in {time.monotonic() - started:.0f} s")
         yield targets
         for target in targets:
             target.running.stop()
 
 
 def report(results: Results, subjects: Sequence[str], size: Size, facts: Sequence[tuple[str, str]]) -> str:
-    """Return the tables of a run; `facts` are about the run and the machine."""
+    """Return the tables of a run; `facts` describe the run and the machine."""
 
     def titled(title: str) -> str:
         return title.format(
@@ -136,7 +138,7 @@ def report(results: Results, subjects: Sequence[str], size: Size, facts: Sequenc
     return "\n".join([*parts, tables.section("Machine", tables.table(["", ""], facts, numbers=False))])
 
 
-def say(line: str) -> None:
+def log_progress(line: str) -> None:
     """Report progress."""
     print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
@@ -147,29 +149,33 @@ def _chosen(name: str, wanted: Sequence[str]) -> bool:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all workloads, with as much data as the goals speak of")
+    parser.add_argument("--full", action="store_true", help="all workloads, with the amount of data of the goals")
     parser.add_argument(
-        "--workloads", nargs="+", default=[], metavar="START", help="those whose names begin with a START"
+        "--workloads", nargs="+", default=[], metavar="START", help="workloads with a name that begins with a START"
     )
-    parser.add_argument("--subjects", nargs="+", default=[], metavar="START", help="likewise")
+    parser.add_argument(
+        "--subjects", nargs="+", default=[], metavar="START", help="subjects with a name that begins with a START"
+    )
     parser.add_argument(
         "--before",
         type=Path,
         metavar="PATH",
-        help=f'checkout with its own .venv, measured as the subject "{BEFORE}" whatever --subjects says',
+        help=f'checkout with its own .venv, always measured, as the subject "{BEFORE}"',
     )
     parser.add_argument("--rounds", type=int, default=_USUAL["rounds"], help="(default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=_USUAL["seconds"], help="of a round (default: %(default)s)")
-    parser.add_argument("--folder", help="where data is kept while it runs (default: the system's temporary folder)")
+    parser.add_argument(
+        "--seconds", type=int, default=_USUAL["seconds"], help="length of a round (default: %(default)s)"
+    )
+    parser.add_argument("--folder", help="folder for temporary data (default: the system's)")
     parser.add_argument("--write", action="store_true", help="write docs/results/performance.md; implies --full")
-    parser.add_argument("--list", action="store_true", help="print what there is, and stop")
+    parser.add_argument("--list", action="store_true", help="list subjects and workloads, and exit")
     options = parser.parse_args(arguments)
     options.full |= options.write
     return options
 
 
 def _command(options: argparse.Namespace) -> str:
-    """Return how to repeat the run."""
+    """Return the command that repeats the run."""
     chosen = [f"--{name} {getattr(options, name)}" for name, usual in _USUAL.items() if getattr(options, name) != usual]
     chosen += [
         f"--{name} {shlex.join(getattr(options, name))}" for name in ("workloads", "subjects") if getattr(options, name)

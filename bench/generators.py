@@ -1,7 +1,7 @@
-"""The programs that make load, and what they say.
+"""Load generators, and parsers of their output.
 
-`wrk` for everything that it can send; a loop of our own for HEAD, because wrk takes the Content-Length of an answer to
-HEAD for a body that is to come, and waits for it in vain.
+`wrk` generates all load except HEAD: it would wait for the content announced in the answer to a HEAD. That load comes
+from a loop in Python.
 """
 
 import re
@@ -16,12 +16,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 MAX_WAIT = 60.0
-"""Seconds beyond its own time after which a generator is stuck."""
+"""Seconds beyond its own time after which a generator counts as stuck."""
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 class LoadFailed(Exception):
-    """The server did not do what the load is about, so there is nothing to measure; the message has the answer."""
+    """The server did not answer as planned, so there is nothing to measure; the message has the answer."""
 
 
 class NotOffered(Exception):
@@ -30,7 +30,7 @@ class NotOffered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a generator did: operations that were answered well, bytes received, and for how long."""
+    """The result of a generator: successful operations, bytes received, and the time."""
 
     operations: float
     received: float
@@ -52,12 +52,12 @@ def get(
     headers: Mapping[str, str] | None = None,
     scheme: str = "http",
 ) -> Load:
-    """GET one path over and over; over TLS with the scheme `https`, where wrk checks no certificate.
+    """GET one path repeatedly; over TLS with the scheme `https`, without verification of the certificate.
 
-    One thread takes small answers faster than any registry gives them, but no more than 2 GiB a second of large ones.
+    One thread reads small answers faster than any registry sends them, but at most 2 GiB a second of large ones.
 
     Raises:
-        LoadFailed: an answer was not 2xx, or did not come.
+        LoadFailed: an answer is missing or not 2xx.
     """
     options = [f"-H{name}: {value}" for name, value in (headers or {}).items()]
     command = ["wrk", f"-d{seconds}s", f"-t{threads}", f"-c{connections}", "--timeout", "30s", *options]
@@ -65,10 +65,10 @@ def get(
 
 
 def parse_wrk(output: str, path: str = "") -> Load:
-    """Read what wrk prints in the end.
+    """Parse the output of wrk.
 
     Raises:
-        LoadFailed: see above.
+        LoadFailed: as `get`.
     """
     found = re.search(r"(\d+) requests in [0-9.]+m?s, ", output)
     rate = re.search(r"Requests/sec:\s+([0-9.]+)", output)
@@ -77,25 +77,25 @@ def parse_wrk(output: str, path: str = "") -> Load:
         raise LoadFailed(f"GET {path}:\n{output}")
     requests, a_second = int(found[1]), float(rate[1])
     received_a_second = float(transfer[1]) * _UNITS[transfer[2]]
-    # A transfer that is cut off at the end counts for bytes, not for requests; both rates are over the same time.
+    # A transfer cut off at the end counts as bytes, not as a request. Both rates are over the same time.
     seconds = requests / a_second if requests else 1.0
     return Load(requests, received_a_second * seconds, seconds)
 
 
 def replay(address: str, plans: Path, threads: int, *, seconds: int, authorization: str = "") -> Load:
-    """Play for so long what `bench.plans` wrote to `plans.<thread>`.
+    """Play the plans in `plans.<thread>` (see `bench.plans`) for a time.
 
     Raises:
-        LoadFailed: an answer had another status than planned, or a plan was too short for the time.
+        LoadFailed: an answer had an unplanned status, or a plan was too short.
     """
     return parse_replay(_output(_replay_command(address, plans, threads, seconds, authorization), seconds), exhausted=0)
 
 
 def play(address: str, plans: Path, threads: int, *, seconds: int, authorization: str = "") -> Load:
-    """Play all that `bench.plans` wrote to `plans.<thread>`, for `seconds` at most.
+    """Play the plans in `plans.<thread>` (see `bench.plans`) to their end, for `seconds` at most.
 
     Raises:
-        LoadFailed: an answer had another status than planned, or it took too long.
+        LoadFailed: an answer had an unplanned status, or the time was too short.
     """
     played = [Path(f"{plans}.{thread}.played") for thread in range(threads)]
     for path in played:
@@ -104,13 +104,13 @@ def play(address: str, plans: Path, threads: int, *, seconds: int, authorization
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not all(path.exists() for path in played):
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)  # it prints what it did, as at the end of its time
+        process.send_signal(signal.SIGINT)  # it prints its results, as at the end of its time
         output, _ = process.communicate(timeout=MAX_WAIT)
     return parse_replay(output, exhausted=threads)
 
 
 def parse_replay(output: str, *, exhausted: int) -> Load:
-    """Read what replay.lua prints; so many threads must have come to the end of their plans.
+    """Parse the output of replay.lua; `exhausted` threads must have reached the end of their plans.
 
     Raises:
         LoadFailed
@@ -129,7 +129,7 @@ def _replay_command(address: str, plans: Path, threads: int, seconds: int, autho
 def head(
     address: str, path: str, *, seconds: int, connections: int = 16, headers: Mapping[str, str] | None = None
 ) -> Load:
-    """Ask HEAD of one path over and over: every connection asks again as soon as it has its answer.
+    """Send HEAD for one path repeatedly; each connection sends the next request after each answer.
 
     Raises:
         LoadFailed: an answer was not 200.
@@ -144,14 +144,14 @@ def head(
     sockets = [socket.create_connection((host, int(port)), timeout=MAX_WAIT) for _ in range(connections)]
     try:
         started = time.perf_counter()
-        answers = _ask(sockets, request, started + seconds)
+        answers = _send_heads(sockets, request, started + seconds)
         return Load(answers, 0, time.perf_counter() - started)
     finally:
         for connection in sockets:
             connection.close()
 
 
-def _ask(sockets: Sequence[socket.socket], request: bytes, until: float) -> int:
+def _send_heads(sockets: Sequence[socket.socket], request: bytes, until: float) -> int:
     waiting = {connection.fileno(): connection for connection in sockets}
     poll = select.epoll()
     for fd, connection in waiting.items():

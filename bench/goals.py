@@ -1,4 +1,4 @@
-"""What we want to reach, as data, and whether a run has reached it."""
+"""The performance goals, as data, and their comparison with a run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from bench.results import Results, times_as_good
 from bench.subjects import DISTRIBUTION, DOCKER, NGINX, OURS, ZOT
 from bench.workloads import Workload
 
-FLAT = 0.8
-"""What is left of a rate where it is taken to be the same: rounds differ by that much."""
+UNCHANGED = 0.8
+"""The ratio from which a rate counts as unchanged; rounds differ by that much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """Ours in `workload` is at least `wanted` times as good as `peer` in the same, or as `subject` in `against`."""
+    """`subject` in `workload` is at least `wanted` times as good as `peer` in `against` (by default: in `workload`)."""
 
     what: str
     workload: str
@@ -29,16 +29,16 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Ours in `workload` is at most `most`, in the workload's unit."""
+    """Ours in `workload` is at most `maximum`, in the unit of the workload."""
 
     what: str
     workload: str
-    most: float
+    maximum: float
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A goal and what was measured; `reached` is `None` when it was not."""
+    """A goal and its measured value; `reached` is `None` if it was not measured."""
 
     goal: Goal | Limit
     measured: float | None
@@ -47,7 +47,7 @@ class Verdict:
     def reached(self) -> bool | None:
         if self.measured is None:
             return None
-        return self.measured <= self.goal.most if isinstance(self.goal, Limit) else self.measured >= self.goal.wanted
+        return self.measured <= self.goal.maximum if isinstance(self.goal, Limit) else self.measured >= self.goal.wanted
 
 
 def _goals() -> Iterator[Goal | Limit]:
@@ -61,7 +61,7 @@ def _goals() -> Iterator[Goal | Limit]:
     yield Limit("start-up, seconds", "start-up", 0.35)
     yield Limit("memory at rest, MiB", "idle memory", 55)
     for workload in growth.WORKLOADS:
-        yield Goal(f"{growth.MANY}: {workload.title}", workload.name, FLAT, growth.FEW, subject=growth.MANY)
+        yield Goal(f"{growth.MANY}: {workload.title}", workload.name, UNCHANGED, growth.FEW, subject=growth.MANY)
 
 
 def _manifests() -> Iterator[Goal]:
@@ -72,7 +72,7 @@ def _manifests() -> Iterator[Goal]:
             yield Goal(what, workload, times, DOCKER)
             yield Goal(what, workload, 2, ZOT)
         basic, anonymous = (f"manifest by {by}, {credential}" for credential in ("Basic", "anonymous"))
-        yield Goal(f"manifest GET by {by}: Basic beside anonymous", basic, 0.85, against=anonymous)
+        yield Goal(f"manifest GET by {by}: Basic compared with anonymous", basic, 0.85, against=anonymous)
 
 
 def _blobs() -> Iterator[Goal]:
@@ -84,11 +84,11 @@ def _blobs() -> Iterator[Goal]:
         ("blob GET, 64 MiB, 4 connections", "blob 64 MiB, 4", 1, 0.95),
         ("blob GET, {large}", "blob large", 1, 0.95),
     )
-    for what, workload, beside_docker, beside_nginx in rows:
-        yield Goal(what, workload, beside_docker, DOCKER)
+    for what, workload, docker, nginx in rows:
+        yield Goal(what, workload, docker, DOCKER)
         yield Goal(what, workload, 1, DISTRIBUTION)
-        if beside_nginx:
-            yield Goal(what, workload, beside_nginx, NGINX)
+        if nginx:
+            yield Goal(what, workload, nginx, NGINX)
 
 
 def _pushes() -> Iterator[Goal]:

@@ -1,4 +1,4 @@
-"""Whether a request costs the same in a small store and in a large one: our registry twice, with the same requests."""
+"""Compares the cost of requests in a small and in a large store: our registry twice, with the same requests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from harness.subjects import running
 
 FEW, MANY = "10 of each", "100,000 of each"
 _PAGE = 10
-"""Entries of a page that both can fill."""
+"""Entries of a page; both stores can fill it."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def targets(folder: Path) -> Iterator[tuple[Data, list[Target]]]:
         found = [Target(few, first), Target(many, second)]
         loading.load(found[0], small, folder)
         loading.load(found[1], large, folder)
-        # Both are asked for what both have: the first ten.
+        # Requests for content of both stores: the first ten entries.
         yield small, found
 
 
@@ -43,7 +43,7 @@ def _workloads() -> list[Workload]:
         Workload("catalog", f"catalog, a page of {_PAGE}", "requests/s", reads.page(lambda _: catalog)),
     ]
     found = [*(known[name] for name in names), *lists, *(known[name] for name in written)]
-    return [replace(workload, name=f"growth: {workload.name}", beside="", quick=False) for workload in found]
+    return [replace(workload, name=f"growth: {workload.name}", group="", quick=False) for workload in found]
 
 
 WORKLOADS = _workloads()

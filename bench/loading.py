@@ -1,4 +1,4 @@
-"""The data that every subject holds: the same bytes, pushed in the same way, through HTTP; files for nginx."""
+"""Loads the same data into every subject: by the same pushes over HTTP, or as files for nginx."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from bench.subjects import Target
 
 KIB, MIB = 1024, 1024 * 1024
 LAYER = 64 * MIB
-"""A layer as large as that of a usual base image."""
+"""The layer size of a typical base image."""
 THREADS = 4
 BATCH = 50
 IMAGE, TAGS, REFERRERS = "bench/image", "bench/tags", "bench/referrers"
@@ -20,7 +20,7 @@ TAG = "v1"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is."""
+    """The amount of data."""
 
     tags: int
     repositories: int
@@ -28,7 +28,7 @@ class Size:
     large: int
     """Bytes of the largest blob."""
     tags_each: int = 1
-    """Tags of each repository of the catalog, where a registry takes several at once; one elsewhere; 0: only a blob."""
+    """Tags of each repository of the catalog, if a push can have several tags; otherwise 1. 0: only a blob."""
 
 
 QUICK = Size(tags=1000, repositories=1000, referrers=100, large=256 * MIB, tags_each=10)
@@ -37,7 +37,7 @@ FULL = Size(tags=10_000, repositories=10_000, referrers=1000, large=256 * MIB, t
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What was made to be loaded; `blobs` by their names in workloads."""
+    """The data to load; `blobs` by their names in workloads."""
 
     size: Size
     blobs: dict[str, bytes]
@@ -60,10 +60,10 @@ class Data:
 
 
 def make(size: Size) -> Data:
-    """Make the data; the same in every run."""
+    """Make the data, the same in every run."""
     source = random.Random(6)
     sizes = {"1 KiB": KIB, "1 MiB": MIB, "64 MiB": LAYER, "large": size.large}
-    # In pieces: Python makes less than 256 MiB at once.
+    # In pieces: one call makes less than 256 MiB.
     blobs = {
         name: b"".join(source.randbytes(min(MIB, length)) for _ in range(max(1, length // MIB)))
         for name, length in sizes.items()
@@ -73,24 +73,24 @@ def make(size: Size) -> Data:
 
 
 def load(target: Target, data: Data, folder: Path) -> None:
-    """Put the data into a subject."""
+    """Load the data into a subject."""
     if target.entrant.files:
         _write_files(target.running.data, data)
         return
     with target.connect() as client:
         for content in data.blobs.values():
             client.push(IMAGE, content, plans.digest_of(content), plans.Way.PATCH)
-        client.ask("PUT", f"/v2/{IMAGE}/manifests/{TAG}", data.manifest, 201, Content_Type=plans.MANIFEST)
+        client.request("PUT", f"/v2/{IMAGE}/manifests/{TAG}", data.manifest, 201, Content_Type=plans.MANIFEST)
         config, small = data.digest("1 KiB"), data.small_manifest
         for name in (TAGS, REFERRERS):
-            client.ask("POST", f"/v2/{name}/blobs/uploads/?mount={config}&from={IMAGE}", b"", 201)
-            client.ask("PUT", f"/v2/{name}/manifests/{TAG}", small, 201, Content_Type=plans.MANIFEST)
+            client.request("POST", f"/v2/{name}/blobs/uploads/?mount={config}&from={IMAGE}", b"", 201)
+            client.request("PUT", f"/v2/{name}/manifests/{TAG}", small, 201, Content_Type=plans.MANIFEST)
     plans.write(folder / "load", THREADS, lambda thread: _lists(target, data, thread))
     play(target, folder / "load", THREADS)
 
 
 def _lists(target: Target, data: Data, thread: int) -> Iterator[Step]:
-    """Fill tags, repositories and referrers: this thread's share of each."""
+    """Yield one thread's share of the pushes of tags, repositories and referrers."""
     config, small = data.digest("1 KiB"), data.small_manifest
     at_once = BATCH if target.entrant.tags_at_once else 1
     for first in range(thread * at_once, data.size.tags, THREADS * at_once):
@@ -109,7 +109,7 @@ def _lists(target: Target, data: Data, thread: int) -> Iterator[Step]:
 
 
 def _tagged(repository: str, tags: Sequence[str], document: str) -> Step:
-    """Push a manifest under one tag, or under several."""
+    """Push a manifest under one tag or several."""
     if len(tags) == 1:
         return plans.manifest_push(repository, tags[0], document)
     query = "&".join(f"tag={tag}" for tag in tags)
@@ -125,7 +125,7 @@ def repository(number: int) -> str:
 
 
 def play(target: Target, written: Path, threads: int) -> None:
-    """Send all that `plans.write` wrote."""
+    """Play plans from `plans.write`."""
     authorization = target.entrant.authorization
     generators.play(target.address, written, threads, seconds=900, authorization=authorization)
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""Describes the machine and the software versions of a run."""
 
 import os
 import platform
@@ -13,9 +13,9 @@ import apsw
 
 
 def describe(folder: Path, before: Path | None = None) -> list[tuple[str, str]]:
-    """Return what a reader needs to judge the figures.
+    """Return facts about the machine and the programs, as names and values.
 
-    `folder` is where the subjects keep their data, `before` the checkout of the subject of that name.
+    `folder` holds the data of the subjects; `before` is the checkout of the subject of that name.
     """
     facts = [
         ("CPU", f"{_cpu(Path('/proc/cpuinfo').read_text())}, {os.cpu_count()} cores, shared with the load generator"),
@@ -43,7 +43,7 @@ def _ours() -> str:
 
 
 def _commit(checkout: Path) -> str:
-    """Return the commit of a checkout, and whether its files differ from it."""
+    """Return the commit of a checkout, marked if its files differ from it."""
     command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
     described = subprocess.run(command, capture_output=True, text=True, check=False)
     return f"commit {described.stdout.strip()}" if described.returncode == 0 else "no git checkout"

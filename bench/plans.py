@@ -1,4 +1,4 @@
-"""Requests for `replay.lua` to play: what a client sends to push a blob in each way, to mount one, to push an image."""
+"""Plans for `replay.lua`: the requests of clients that push blobs in each way, mount them, or push whole images."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ EMPTY = "application/vnd.oci.empty.v1+json"
 
 
 class Way(StrEnum):
-    """How a blob is sent (distribution-spec 1.1, "Pushing blobs")."""
+    """The ways to push a blob (distribution-spec 1.1, "Pushing blobs")."""
 
     PUT = "POST, PUT"
     PATCH = "POST, PATCH, PUT"
@@ -25,7 +25,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request; see `replay.lua` for what `path` and `text` may be."""
+    """One request; `replay.lua` describes `path` and `text`."""
 
     method: str
     path: str
@@ -76,7 +76,7 @@ def mount(repository: str, digest: str, source: str, *, ends: bool = True) -> St
 
 
 def manifest(config: tuple[str, int], layers: Sequence[tuple[str, int]], **more: object) -> str:
-    """Return an image manifest; blobs as digest and size."""
+    """Return an image manifest; blobs are pairs of digest and size."""
     document = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
@@ -93,12 +93,12 @@ def manifest_push(repository: str, reference: str, document: str, *, ends: bool 
 
 
 def image_push(repository: str, name: str, sizes: Sequence[int]) -> Iterator[Step]:
-    """Push one image as clients do, nothing of which is there: its layers of these sizes, its config, its manifest."""
+    """Push a new image as clients do: layers of these sizes, a config, a manifest."""
     blobs = []
     for number, size in enumerate((*sizes, 512)):
         text = f"{name}-{number}-"
         digest = digest_of(filled(text, size))
-        yield Step("GET", f"/v2/{repository}/blobs/{digest}", 404)  # clients ask HEAD, which wrk cannot
+        yield Step("GET", f"/v2/{repository}/blobs/{digest}", 404)  # clients send HEAD, which wrk cannot
         yield from blob_push(repository, text, size, Way.PATCH, ends=False)
         blobs.append((digest, size))
     yield manifest_push(repository, name, manifest(blobs[-1], blobs[:-1]))

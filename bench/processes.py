@@ -1,4 +1,4 @@
-"""What a server's processes cost, as the kernel counts it: CPU seconds and memory."""
+"""CPU time and memory of the processes of a server, from /proc."""
 
 import os
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _USER, _SYSTEM, _CHILDREN_USER, _CHILDREN_SYSTEM = range(11, 15)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
-    """Return the CPU time of these processes and of their children that have ended, so far."""
+    """Return the CPU time of these processes so far, with that of their ended children."""
     total = 0.0
     for pid in pids:
         with suppress(OSError):
@@ -20,13 +20,13 @@ def cpu_seconds(pids: Iterable[int]) -> float:
 
 
 def parse_cpu_seconds(stat: str) -> float:
-    """Return the CPU time in a `/proc/<pid>/stat` line; the name in it may hold spaces and parentheses."""
+    """Return the CPU time in a line of `/proc/<pid>/stat`; the name in it may have spaces and parentheses."""
     fields = stat.rpartition(")")[2].split()
     return sum(int(fields[index]) for index in (_USER, _SYSTEM, _CHILDREN_USER, _CHILDREN_SYSTEM)) / TICKS
 
 
 def memory(pids: Iterable[int]) -> int:
-    """Return the bytes of memory that these processes use; a page that several share is divided among them."""
+    """Return the memory of these processes in bytes; shared pages are divided among them."""
     total = 0
     for pid in pids:
         with suppress(OSError):

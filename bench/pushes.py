@@ -1,4 +1,4 @@
-"""Workloads that push: blobs of three sizes in every way, layers as docker pushes them, mounts, whole images."""
+"""Workloads that push: blobs of three sizes in every way, a layer as docker does, mounts, whole images."""
 
 import hashlib
 import itertools
@@ -16,17 +16,17 @@ CLIENTS = 4
 REPOSITORY = "bench/pushed"
 LAYERS = (64 * KIB, 16 * KIB, 4 * KIB)
 AS_DOCKER = "push 64 MiB as docker pushes"
-MOST = {KIB: 4000, MIB: 600}
-"""Pushes that one client can do in a second at most: plans are that long, and one that runs out is an error."""
+MAX_RATE = {KIB: 4000, MIB: 600}
+"""Maximum pushes of one client in a second. Plans have this length, and a plan that runs out is an error."""
 
 
 def blobs(size: int, way: Way) -> Callable[[Round], Sample]:
-    """Push new blobs over a few connections."""
+    """Push new blobs over `CLIENTS` connections."""
 
     def measure(round_: Round) -> Sample:
         if way is Way.SINGLE:
             _require_single(round_)
-        count = MOST[size] * round_.seconds
+        count = MAX_RATE[size] * round_.seconds
 
         def steps(thread: int) -> Iterator[Step]:
             for number in range(count):
@@ -91,21 +91,21 @@ def images(round_: Round) -> Sample:
 
 
 def mounts(round_: Round) -> Sample:
-    """Mount one blob into repositories that do not have it."""
+    """Mount one blob into new repositories."""
     digest = round_.data.digest("1 KiB")
 
     def steps(thread: int) -> Iterator[Step]:
-        for number in range(MOST[KIB] * round_.seconds):
+        for number in range(MAX_RATE[KIB] * round_.seconds):
             yield plans.mount(f"bench/mounts/{round_.number}-{thread}-{number}", digest, IMAGE)
 
     return _replayed(round_, steps)
 
 
 def manifests(round_: Round) -> Sample:
-    """Move tags: push a manifest that is there already under a tag that is new."""
+    """Push an existing manifest under new tags."""
 
     def steps(thread: int) -> Iterator[Step]:
-        for number in range(MOST[KIB] * round_.seconds):
+        for number in range(MAX_RATE[KIB] * round_.seconds):
             yield plans.manifest_push(IMAGE, f"m-{round_.number}-{thread}-{number}", round_.data.manifest)
 
     return _replayed(round_, steps)
@@ -122,7 +122,7 @@ def _replayed(round_: Round, steps: Callable[[int], Iterator[Step]]) -> Sample:
 
 
 def _require_single(round_: Round) -> None:
-    """Ask whether the subject takes a blob in one POST; the specification lets it answer 202 and want a PUT."""
+    """Raise `NotOffered` if the subject does not accept a blob in one POST; the specification allows 202 instead."""
     content = f"single {round_.number}".encode()
     with round_.target.connect() as client:
         client.push(REPOSITORY, content, plans.digest_of(content), Way.SINGLE)
@@ -130,13 +130,13 @@ def _require_single(round_: Round) -> None:
 
 @lru_cache(maxsize=1)
 def _large(size: int, seed: str) -> tuple[memoryview, str]:
-    """Return content that no other seed gives, and its digest; all subjects of a round get the same."""
+    """Return content unique to the seed, and its digest; all subjects of a round get the same."""
     content = large_content(size, seed)
     return memoryview(content), f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def large_content(size: int, seed: str) -> bytearray:
-    """Return content that no other seed gives."""
+    """Return content unique to the seed."""
     content = bytearray(_block() * (size // MIB))
     content[: len(seed)] = seed.encode()
     return content
@@ -156,8 +156,8 @@ def _all() -> list[Workload]:
     by_put, together = f"push 64 MiB, {Way.PUT}", "push 64 MiB"
     return [
         *found,
-        Workload(by_put, by_put, "MiB/s", layer_by_put, quick=True, writes=True, beside=together),
-        Workload(AS_DOCKER, AS_DOCKER, "MiB/s", layer_as_docker, quick=True, writes=True, beside=together),
+        Workload(by_put, by_put, "MiB/s", layer_by_put, quick=True, writes=True, group=together),
+        Workload(AS_DOCKER, AS_DOCKER, "MiB/s", layer_as_docker, quick=True, writes=True, group=together),
         Workload("images", "whole images, 4 clients", "images/s", images, quick=True, writes=True),
         Workload("mounts", "mounts into new repositories", "mounts/s", mounts, writes=True),
         Workload("tag pushes", "manifest PUT under a new tag", "pushes/s", manifests, writes=True),

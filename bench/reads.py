@@ -12,14 +12,14 @@ from bench.plans import MANIFEST, digest_of
 from bench.results import Sample
 from bench.workloads import Round, Workload, rate_of, spending
 
-PATIENT = 4
-"""Connections for transfers, where bytes are the load."""
-LONGEST_PAGE = 15
-"""Seconds."""
+TRANSFER_CONNECTIONS = 4
+"""Connections of workloads that measure bytes a second."""
+MAX_PAGE_SECONDS = 15
+"""Seconds to wait for one page."""
 
 
 class Credential(StrEnum):
-    """How a request is authenticated."""
+    """The authentication of a request."""
 
     ANONYMOUS = "anonymous"
     BASIC = "Basic"
@@ -27,7 +27,7 @@ class Credential(StrEnum):
 
 
 def headers(round_: Round, credential: Credential) -> Mapping[str, str]:
-    """Return the header for it. Subjects without users get none."""
+    """Return the headers of a credential; none for a subject without users."""
     if credential is Credential.ANONYMOUS or not round_.target.entrant.authorization:
         return {}
     if credential is Credential.BASIC:
@@ -57,7 +57,7 @@ def blob_head(round_: Round) -> Sample:
 
 
 def blob_get(blob: str, span: str = "") -> Callable[[Round], Sample]:
-    """GET a blob, or the part of it that a Range header names."""
+    """GET a blob, or a range of it."""
 
     def measure(round_: Round) -> Sample:
         path = round_.data.blob_path(blob)
@@ -70,7 +70,7 @@ def blob_get(blob: str, span: str = "") -> Callable[[Round], Sample]:
 
 
 def blob_transfer(blob: str, connections: int) -> Callable[[Round], Sample]:
-    """MiB a second of GETs of a blob; CPU for each MiB."""
+    """GET a blob repeatedly, MiB a second; CPU for each MiB."""
 
     def measure(round_: Round) -> Sample:
         with spending(round_.target) as spent:
@@ -89,20 +89,20 @@ def page(path: Callable[[Round], str]) -> Callable[[Round], Sample]:
 
     def measure(round_: Round) -> Sample:
         with round_.target.connect() as client:
-            if client.ask("GET", path(round_)).status == 404:
+            if client.request("GET", path(round_)).status == 404:
                 raise NotOffered(path(round_))
-        return rate_of(round_, lambda: _patiently(round_, path(round_)))
+        return rate_of(round_, lambda: _get_slow_page(round_, path(round_)))
 
     return measure
 
 
-def _patiently(round_: Round, path: str) -> Load:
-    """GET for longer where not even one answer comes within a round: a page may take seconds."""
+def _get_slow_page(round_: Round, path: str) -> Load:
+    """GET a page for longer if no answer arrives within a round; a page may take seconds."""
     load = generators.get(round_.target.address, path, seconds=round_.seconds)
     if not load.operations:
-        load = generators.get(round_.target.address, path, seconds=LONGEST_PAGE)
+        load = generators.get(round_.target.address, path, seconds=MAX_PAGE_SECONDS)
     if not load.operations:
-        raise LoadFailed(f"GET {path}: no answer in {LONGEST_PAGE} s")
+        raise LoadFailed(f"GET {path}: no answer in {MAX_PAGE_SECONDS} s")
     return load
 
 
@@ -120,7 +120,7 @@ def _manifests() -> list[Workload]:
             measure=manifest_get(reference, credential),
             quick=by == "tag" or credential is Credential.ANONYMOUS,
             files=credential is Credential.ANONYMOUS,
-            beside=f"manifest by {by}",
+            group=f"manifest by {by}",
         )
         for by, reference in references.items()
         for credential in Credential
@@ -129,8 +129,8 @@ def _manifests() -> list[Workload]:
 
 def _blobs() -> list[Workload]:
     rate, middle = "requests/s", f"{512 * KIB}-{512 * KIB + 64 * KIB - 1}"
-    one, several = blob_transfer("64 MiB", 1), blob_transfer("64 MiB", PATIENT)
-    large = blob_transfer("large", PATIENT)
+    one, several = blob_transfer("64 MiB", 1), blob_transfer("64 MiB", TRANSFER_CONNECTIONS)
+    large = blob_transfer("large", TRANSFER_CONNECTIONS)
     return [
         Workload("blob HEAD", "blob HEAD", rate, blob_head, quick=True, files=True),
         Workload("blob 1 KiB", "blob GET, 1 KiB", rate, blob_get("1 KiB"), quick=True, files=True),

@@ -1,9 +1,9 @@
--- Plays requests from a file, one connection a thread, so that an answer always belongs to the request before it.
--- Arguments: file (of which thread n reads `file.n`), Authorization ("" for none). bench/plans.py writes the files.
--- A thread that has played all of its file makes `file.n.played` and stops; wrk itself sleeps on until its time is over.
--- A line: method, path, expected status, 1 if it ends an operation, Content-Type, Content-Range, size, text; tabs between.
--- The body is the text, filled up with x to the size. A path that begins with @ is the Location that came last, and what
--- follows the @ goes into its query.
+-- Plays requests from a file. Each thread has one connection, so an answer always belongs to the request before it.
+-- Arguments: file (thread n reads `file.n`), Authorization ("" for none). bench/plans.py writes the files.
+-- A thread at the end of its file creates `file.n.played` and stops; wrk itself runs until its time is over.
+-- A line has, separated by tabs: method, path, expected status, 1 if it ends an operation, Content-Type, Content-Range,
+-- size, text. The body is the text, padded with x to the size. A path that begins with @ is the last Location, with the
+-- rest of the path in its query.
 
 local threads = {}
 
@@ -34,7 +34,7 @@ end
 
 function request()
   if number == 0 and not asked then
-    asked = true -- wrk calls once before it starts, to look at what comes, and never sends it
+    asked = true -- wrk makes one call before it starts, and does not send the result
     return wrk.format("GET", "/v2/")
   end
   local line = lines and lines()

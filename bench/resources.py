@@ -1,4 +1,4 @@
-"""What a registry costs when nothing is asked of it, and at the worst: its start, its memory at rest and under uploads.
+"""Workloads about resources: start-up time, and memory at rest and under uploads.
 
 Each of these restarts the registry over the data that it was loaded with.
 """
@@ -20,31 +20,31 @@ from harness.large_content import Content
 from harness.subjects import DidNotStart, running
 
 UPLOADS, UPLOAD_PIECES = 8, 512
-REST = 1.0
-"""Seconds after which a server that answers is taken to be at rest."""
+REST_TIME = 1.0
+"""Seconds after which a server that has answered counts as at rest."""
 MAX_WAIT = 60.0
 
 
 def start(round_: Round) -> Sample:
     """Seconds from the start of the process to the first manifest."""
-    with _again(round_) as (target, began):
+    with _restarted(round_) as (target, began):
         _first_manifest(target)
         return Sample(time.perf_counter() - began)
 
 
 def idle(round_: Round) -> Sample:
-    """MiB of a server that has answered once."""
-    with _again(round_) as (target, _):
+    """MiB of a server at rest after one answer."""
+    with _restarted(round_) as (target, _):
         _first_manifest(target)
-        time.sleep(REST)
+        time.sleep(REST_TIME)
         return Sample(memory(target.running.processes()) / MIB)
 
 
 def uploading(round_: Round) -> Sample:
-    """The most MiB at any moment of 8 uploads of 512 MiB at once."""
+    """Peak MiB during 8 concurrent uploads of 512 MiB."""
     contents = [Content(1000 * round_.number + number, UPLOAD_PIECES) for number in range(UPLOADS)]
     digests = [_digest(content) for content in contents]
-    with _again(round_) as (target, _):
+    with _restarted(round_) as (target, _):
         _first_manifest(target)
         with _peak(target) as peak, ThreadPoolExecutor(UPLOADS) as pool:
             for pushed in [pool.submit(_push, target, *upload) for upload in zip(contents, digests, strict=True)]:
@@ -64,8 +64,8 @@ def _push(target: Target, content: Content, digest: str) -> None:
 
 
 @contextmanager
-def _again(round_: Round) -> Iterator[tuple[Target, float]]:
-    """Start the subject over the data it has, not waiting for it."""
+def _restarted(round_: Round) -> Iterator[tuple[Target, float]]:
+    """Restart the subject over its data, without waiting until it is ready."""
     stopped = round_.target
     folder = round_.folder / f"again {stopped.name}"
     began = time.perf_counter()
@@ -89,7 +89,7 @@ def _first_manifest(target: Target) -> None:
 
 @contextmanager
 def _peak(target: Target) -> Iterator[list[int]]:
-    """Watch the memory of the server; the list has the most that was seen when the block ends."""
+    """Sample the memory of the server; at the end of the block, the list has the maximum."""
     peak, stop = [0], threading.Event()
 
     def watch() -> None:
@@ -111,12 +111,12 @@ WORKLOADS = [
     Workload("idle memory", "memory at rest", "MiB", idle, LOWER, quick=True, stopped=True),
     Workload(
         "upload memory",
-        f"most memory under {UPLOADS} uploads of {UPLOAD_PIECES} MiB at once",
+        f"peak memory under {UPLOADS} uploads of {UPLOAD_PIECES} MiB at once",
         "MiB",
         uploading,
         LOWER,
         stopped=True,
         writes=True,
-        most_rounds=1,
+        max_rounds=1,
     ),
 ]

@@ -1,4 +1,4 @@
-"""What was measured, as values: samples of one workload on one subject, their median and spread, and ratios."""
+"""Results as values: samples of a workload on a subject, their median and spread, and ratios."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Better(StrEnum):
-    """Which way a figure is good."""
+    """The better direction of a figure."""
 
     HIGHER = "higher"
     LOWER = "lower"
@@ -33,17 +33,17 @@ class Figure:
 
 
 def figure(samples: Sequence[Sample]) -> Figure:
-    """Sum up rounds; there is at least one."""
+    """Return the figure of at least one round."""
     values = [sample.value for sample in samples]
     cpu = [sample.cpu for sample in samples if sample.cpu is not None]
     return Figure(statistics.median(values), min(values), max(values), statistics.median(cpu) if cpu else None)
 
 
 Results = Mapping[str, Mapping[str, Figure]]
-"""Figures by the name of the workload, then of the subject. What a subject does not offer is not there."""
+"""Figures by the name of the workload, then of the subject; without those that a subject does not offer."""
 
 
 def times_as_good(ours: float, theirs: float, better: Better) -> float:
-    """Return how many times as good ours is: 2 is twice the rate, or half the seconds."""
+    """Return the factor by which ours is better: 2 is twice the rate, or half the time."""
     above, below = (ours, theirs) if better is Better.HIGHER else (theirs, ours)
     return above / below if below else float("inf")

@@ -1,8 +1,8 @@
-"""Rounds, interleaved: within a round every subject has its turn, and every round begins with another subject.
+"""Interleaved rounds: each round measures every subject once, and begins with a different one.
 
     round 1: A B C     round 2: B C A     round 3: C A B
 
-So a machine that gets slower for a minute is slow for all of them, and no subject always follows the same neighbour.
+So a machine that is slow for a minute is slow for all of them, and no subject always follows the same one.
 """
 
 import itertools
@@ -20,7 +20,7 @@ from bench.workloads import Round, Workload
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured, and over what."""
+    """The data, the folder for temporary files, and the number and length of rounds."""
 
     data: Data
     folder: Path
@@ -37,17 +37,17 @@ class Turn:
 
 
 def rotated(turns: Sequence[Turn], by: int) -> Sequence[Turn]:
-    """Return the turns, beginning with another one each time."""
+    """Return the turns, rotated."""
     start = by % len(turns) if turns else 0
     return [*turns[start:], *turns[:start]]
 
 
 def measure(
-    workloads: Sequence[Workload], targets: Sequence[Target], plan: Plan, say: Callable[[str], None]
+    workloads: Sequence[Workload], targets: Sequence[Target], plan: Plan, log_progress: Callable[[str], None]
 ) -> Results:
-    """Measure every workload on every subject that offers it; `say` reports progress."""
+    """Measure every workload on every subject that offers it; `log_progress` reports progress."""
     results: dict[str, dict[str, Figure]] = {}
-    for _, group in itertools.groupby(workloads, lambda workload: workload.beside or workload.name):
+    for _, group in itertools.groupby(workloads, lambda workload: workload.group or workload.name):
         members = list(group)
         turns = [
             Turn(workload, target)
@@ -55,21 +55,21 @@ def measure(
             for target in targets
             if workload.files or not target.entrant.files
         ]
-        samples = _rounds(turns, plan, say)
+        samples = _rounds(turns, plan, log_progress)
         for workload in members:
             own = [turn for turn in turns if turn.workload is workload and samples[turn]]
             results[workload.name] = {turn.target.name: figure(samples[turn]) for turn in own}
             medians = [f"{name} {found.median:,.1f}" for name, found in results[workload.name].items()]
-            say(f"{workload.name}: {', '.join(medians)} {workload.unit}")
+            log_progress(f"{workload.name}: {', '.join(medians)} {workload.unit}")
     return results
 
 
-def _rounds(turns: Sequence[Turn], plan: Plan, say: Callable[[str], None]) -> dict[Turn, list[Sample]]:
+def _rounds(turns: Sequence[Turn], plan: Plan, log_progress: Callable[[str], None]) -> dict[Turn, list[Sample]]:
     samples: dict[Turn, list[Sample]] = {turn: [] for turn in turns}
-    unable = set()
+    failed = set()
     for number in range(1, plan.rounds + 1):
         for turn in rotated(turns, number):
-            if turn in unable or number > turn.workload.most_rounds:
+            if turn in failed or number > turn.workload.max_rounds:
                 continue
             if turn.workload.writes:
                 os.sync()
@@ -77,9 +77,9 @@ def _rounds(turns: Sequence[Turn], plan: Plan, say: Callable[[str], None]) -> di
                 sample = turn.workload.measure(Round(turn.target, plan.data, plan.folder, plan.seconds, number))
                 samples[turn].append(sample)
             except NotOffered:
-                unable.add(turn)
+                failed.add(turn)
             except LoadFailed as failure:
-                say(f"{turn.target.name} failed in {turn.workload.name}: {failure}")
-                unable.add(turn)
-    # A subject that failed once has no figure: a median of what went well would hide it.
-    return {turn: [] if turn in unable else found for turn, found in samples.items()}
+                log_progress(f"{turn.target.name} failed in {turn.workload.name}: {failure}")
+                failed.add(turn)
+    # A subject that failed once has no figure: a median of the other rounds would hide the failure.
+    return {turn: [] if turn in failed else found for turn, found in samples.items()}

@@ -1,4 +1,4 @@
-"""What is compared: our registry as users run it, other registries, and nginx over plain files as the limit of GETs."""
+"""The subjects: our registry as users run it, other registries, and nginx over plain files as the limit of GETs."""
 
 import base64
 import shlex
@@ -73,14 +73,14 @@ http {{
 class Entrant:
     """A subject of the comparison.
 
-    `authorization` is what pushes need, "" for none; one of `files` serves what lies there and takes nothing.
+    `authorization` is the header for pushes, "" for none. With `files`, it serves plain files and accepts no pushes.
     """
 
     subject: Subject
     authorization: str = ""
     files: bool = False
     tags_at_once: bool = False
-    """Whether a push by digest may name tags (`?tag=`, of the specification's next version)."""
+    """Whether a push by digest can have tags (`?tag=`, of the specification's next version)."""
 
     @property
     def name(self) -> str:
@@ -89,12 +89,12 @@ class Entrant:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An entrant that runs."""
+    """A running entrant."""
 
     entrant: Entrant
     running: Running
     authority: Path | None = None
-    """The authority that signed its certificate; `None` over plain HTTP."""
+    """The authority of its certificate; `None` for plain HTTP."""
 
     @property
     def name(self) -> str:
@@ -114,7 +114,7 @@ class Target:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """What a request carries that may do everything."""
+        """The headers of a request with every permission."""
         authorization = self.entrant.authorization
         return {"Authorization": authorization} if authorization else {}
 
@@ -127,7 +127,7 @@ def basic(user: str, password: str) -> str:
 def ours(name: str = OURS, *options: str, python: str = sys.executable) -> Entrant:
     """Return our registry as users run it: a policy with anonymous reads, an access log, a worker for each core.
 
-    `python` is the interpreter that has it installed: that of this tree, or of another checkout.
+    `python` is the interpreter of its environment: of this tree, or of another checkout.
     """
 
     def command(folder: Path, data: Path, address: str) -> Command:
@@ -143,7 +143,7 @@ def ours(name: str = OURS, *options: str, python: str = sys.executable) -> Entra
 
 def interpreter(checkout: Path) -> Path:
     """Return the interpreter of a checkout's own environment. Raises: FileNotFoundError."""
-    # The name as it is: what it links to has another environment, without the checkout's packages.
+    # Not resolved: the target of the link is outside the environment, without the packages of the checkout.
     program = checkout.resolve() / ".venv" / "bin" / "python"
     if not program.exists():
         raise FileNotFoundError(f"{program} is missing: make -C {checkout} .venv/.runtime")
@@ -151,7 +151,7 @@ def interpreter(checkout: Path) -> Path:
 
 
 def nginx(program: str) -> Entrant:
-    """Return nginx, which serves files that lie where a registry's paths say."""
+    """Return nginx, which serves files under the paths of a registry."""
 
     def command(folder: Path, data: Path, address: str) -> Command:
         data.mkdir(exist_ok=True)
@@ -163,7 +163,7 @@ def nginx(program: str) -> Entrant:
 
 
 def described(text: str) -> list[Entrant]:
-    """Return the peers that a TOML text (see peers.toml) describes, as far as their programs are installed."""
+    """Return the installed peers of a TOML text (see peers.toml)."""
     entrants = []
     for peer in tomllib.loads(text)["peer"]:
         words = shlex.split(peer["command"])
@@ -186,7 +186,7 @@ def _command(words: Sequence[str], files: Mapping[str, str]) -> Callable[[Path, 
 
 
 def entrants(before: Path | None = None) -> list[Entrant]:
-    """Return all that can be started here: ours, ours of the checkout `before`, the others.
+    """Return the subjects that this machine can start: ours, that of the checkout `before`, the others.
 
     Raises:
         FileNotFoundError: the checkout has no environment.

@@ -12,7 +12,7 @@ NONE = "–"
 
 
 def ratios(workloads: Sequence[Workload], results: Results, subjects: Sequence[str], titled: Titled) -> str:
-    """Return a table of what the first subject did and, for each other, how many times as good that is."""
+    """Return a table of the figures of the first subject, and of its ratio to each of the others."""
     ours, *peers = subjects
     rows = []
     for workload in workloads:
@@ -54,13 +54,13 @@ def section(title: str, text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """Return a Markdown table; the first column is text, the others are aligned to the right when they are numbers."""
+    """Return a Markdown table; the first column is text, the others are right-aligned if they are numbers."""
     lines = [head, ["---", *(["---:" if numbers else "---"] * (len(head) - 1))], *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def number(value: float) -> str:
-    """Return three digits' worth of a figure."""
+    """Return a figure with about three digits."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -82,7 +82,7 @@ def _cell(found: Figure) -> str:
 
 def _wanted(goal: Goal | Limit) -> tuple[str, str]:
     if isinstance(goal, Limit):
-        return "", f"≤ {number(goal.most)}"
+        return "", f"≤ {number(goal.maximum)}"
     return goal.against or goal.peer, f"≥ {number(goal.wanted)} ×"
 
 

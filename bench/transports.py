@@ -1,7 +1,7 @@
-"""What TLS costs a transfer: our registry with and without a certificate.
+"""The cost of TLS for transfers: our registry with and without a certificate.
 
-The clients are Go's HTTP stack, which container clients are built on, and curl. They encrypt on the same cores, so the
-server's CPU time for each MiB says more than the rate.
+The clients are curl and Go's HTTP stack, on which container clients are built. They encrypt on the same cores, so the
+server's CPU time for each MiB is more meaningful than the rate.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ Sender = Callable[[Target, str, str, Path | None], float]
 
 @contextmanager
 def targets(folder: Path, size: Size) -> Iterator[tuple[loading.Data, list[Target]]]:
-    """Run our registry twice, without and with a certificate, each with a large blob in it."""
+    """Run our registry twice, without and with a certificate, each with a large blob."""
     data = loading.make(Size(tags=0, repositories=0, referrers=0, large=size.large))
     secret = folder / "tls"
     secret.mkdir()
@@ -139,7 +139,7 @@ def _go_program() -> str:
 
 
 def manifest(round_: Round) -> Sample:
-    """GET a manifest over and over, 16 connections."""
+    """GET a manifest repeatedly, 16 connections."""
     target, path = round_.target, f"/v2/{IMAGE}/manifests/{TAG}"
     return rate_of(round_, lambda: generators.get(target.address, path, seconds=round_.seconds, scheme=target.scheme))
 
@@ -150,11 +150,11 @@ def _all() -> list[Workload]:
         by = sender.__name__
         up, down = upload(sender), download(sender)
         found += [
-            Workload(f"TLS: download, {by}", f"GET of {{large}} by {by}", "MiB/s", down, beside="TLS: download"),
-            Workload(f"TLS: upload, {by}", f"PUT of {{large}} by {by}", "MiB/s", up, beside="TLS: upload", writes=True),
+            Workload(f"TLS: download, {by}", f"GET of {{large}} by {by}", "MiB/s", down, group="TLS: download"),
+            Workload(f"TLS: upload, {by}", f"PUT of {{large}} by {by}", "MiB/s", up, group="TLS: upload", writes=True),
         ]
     found.append(Workload("TLS: manifest", "manifest GET", "requests/s", manifest))
-    return sorted(found, key=lambda workload: workload.beside or workload.name)
+    return sorted(found, key=lambda workload: workload.group or workload.name)
 
 
 WORKLOADS = _all()

@@ -1,4 +1,4 @@
-"""What a workload is: a name, a unit, and how one round of it is measured on one subject."""
+"""Workloads: a name, a unit, and a function that measures one round on one subject."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Something to measure. `measure` raises `NotOffered` for a subject that has no such thing."""
+    """A workload. `measure` raises `NotOffered` for a subject without the feature."""
 
     name: str
     title: str
@@ -35,24 +35,24 @@ class Workload:
     quick: bool = False
     """Whether it is part of the quick set."""
     files: bool = False
-    """Whether plain files can be asked for it."""
+    """Whether it can run against plain files."""
     writes: bool = False
-    """Whether it leaves work for the disk, which must not fall on the next subject."""
+    """Whether it leaves writes in the page cache, which must not slow the next subject."""
     stopped: bool = False
-    """Whether it starts the subject itself."""
-    beside: str = ""
-    """Workloads of one `beside` are compared with each other, so their rounds are interleaved too."""
-    most_rounds: int = 1000
+    """Whether it starts the subject itself, which must be stopped."""
+    group: str = ""
+    """Workloads of a group are compared with each other, so their rounds are interleaved too."""
+    max_rounds: int = 1000
 
 
 @dataclass(slots=True)
 class Spent:
-    """CPU seconds of a server during a block."""
+    """The CPU seconds of a server during a block."""
 
     seconds: float = field(default=0.0)
 
     def sample(self, value: float, operations: float) -> Sample:
-        """Return a round in which so many operations were done."""
+        """Return the sample of a round with this number of operations."""
         return Sample(value, self.seconds / operations if operations else None)
 
 

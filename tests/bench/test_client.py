@@ -11,7 +11,7 @@ SESSION = "/v2/r/blobs/uploads/1?state=2"
 
 @pytest.fixture
 def server():
-    """A server that takes uploads and keeps what came; a PUT with the digest `wrong` is refused."""
+    """A server that accepts uploads and records requests; a PUT with the digest `wrong` is refused."""
     requests = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,7 +74,7 @@ def test_docker_sends_one_patch_in_chunks_without_a_length_and_an_empty_put(serv
     assert all(headers["Authorization"] == "Basic x" for _, _, headers, _ in requests)
 
 
-def test_a_push_that_is_refused_is_no_measurement(server):
+def test_a_refused_push_raises(server):
     address, _ = server
 
     with connect(address, {}) as client, pytest.raises(LoadFailed, match="400"):

@@ -13,7 +13,7 @@ TINY = Size(tags=20, repositories=10, referrers=4, large=MIB)
 def test_one_short_round_of_a_pull_and_a_push_gives_figures(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("harness.subjects.peers", list)
     monkeypatch.setattr("bench.command.QUICK", TINY)
-    monkeypatch.setattr("os.sync", lambda: None)  # waits for whatever else this machine writes
+    monkeypatch.setattr("os.sync", lambda: None)  # would wait for other writes of this machine
 
     code = main(
         [
@@ -39,7 +39,7 @@ def test_one_short_round_of_a_pull_and_a_push_gives_figures(tmp_path, capsys, mo
     assert "| push 64 MiB as docker pushes | " in table
 
 
-def test_what_there_is_can_be_listed(capsys, monkeypatch):
+def test_subjects_and_workloads_can_be_listed(capsys, monkeypatch):
     monkeypatch.setattr("harness.subjects.peers", list)
 
     assert main(["--list"]) == 0
@@ -54,5 +54,5 @@ def test_a_checkout_without_an_environment_ends_the_command(tmp_path, capsys, mo
     assert "is missing" in capsys.readouterr().err
 
 
-def test_the_quick_set_has_the_push_of_docker():
+def test_the_quick_set_includes_the_push_as_docker():
     assert [workload.quick for workload in WORKLOADS if workload.name == AS_DOCKER] == [True]

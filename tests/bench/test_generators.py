@@ -15,14 +15,14 @@ Transfer/sec:     20.00MB
 """
 
 
-def test_the_rate_is_what_wrk_says():
+def test_the_rate_is_the_one_of_wrk():
     load = parse_wrk(WRK)
 
     assert load.rate == 10_000
     assert load.received == 40 * 1024**2
 
 
-def test_bytes_of_transfers_that_were_cut_off_count():
+def test_bytes_of_unfinished_transfers_count():
     load = parse_wrk(WRK.replace("20000 requests", "0 requests").replace("10000.00", "0.00"))
 
     assert load == Load(0, 20 * 1024**2, 1)
@@ -31,12 +31,12 @@ def test_bytes_of_transfers_that_were_cut_off_count():
 @pytest.mark.parametrize(
     "line", ["  Non-2xx or 3xx responses: 1\n", "  Socket errors: connect 0, read 1, write 0, timeout 0\n"]
 )
-def test_one_bad_answer_is_no_measurement(line):
+def test_one_bad_answer_fails_the_load(line):
     with pytest.raises(LoadFailed):
         parse_wrk(WRK.replace("Requests/sec", f"{line}Requests/sec"))
 
 
-def test_silence_is_no_measurement():
+def test_empty_output_fails_the_load():
     with pytest.raises(LoadFailed):
         parse_wrk("unable to connect\n")
 
@@ -46,7 +46,7 @@ def test_a_replay_counts_operations():
 
 
 @pytest.mark.parametrize("counts", ["refused 1 exhausted 0", "refused 0 exhausted 1"])
-def test_a_replay_with_a_refusal_or_a_plan_too_short_is_no_measurement(counts):
+def test_a_refusal_or_a_short_plan_fails_the_replay(counts):
     with pytest.raises(LoadFailed):
         parse_replay(f"finished 300 {counts} seconds 1.5 \n", exhausted=0)
 
@@ -64,7 +64,7 @@ def server():
             self.end_headers()
 
         def handle(self):
-            with suppress(ConnectionError):  # the asker goes when its time is over
+            with suppress(ConnectionError):  # the generator closes at the end of its time
                 super().handle()
 
         def log_message(self, *_):
@@ -78,13 +78,13 @@ def server():
         thread.join()
 
 
-def test_head_is_asked_over_and_over(server):
+def test_head_is_sent_repeatedly(server):
     load = head(server, "/there", seconds=0.2, connections=2)
 
     assert load.operations > 2
     assert load.seconds >= 0.2
 
 
-def test_head_of_what_is_not_there_is_no_measurement(server):
+def test_head_of_a_missing_path_fails_the_load(server):
     with pytest.raises(LoadFailed, match="404"):
         head(server, "/missing", seconds=0.2, connections=2)

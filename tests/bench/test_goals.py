@@ -27,34 +27,34 @@ def reached(goal):
     return verdict.measured, verdict.reached
 
 
-def test_a_goal_beside_a_peer_is_reached_by_the_wanted_ratio():
+def test_a_goal_is_reached_at_the_wanted_ratio():
     assert reached(Goal("", "rate", 10, DOCKER)) == (10, True)
 
 
-def test_a_goal_beside_a_peer_is_missed_by_less():
+def test_a_goal_is_missed_below_the_wanted_ratio():
     assert reached(Goal("", "rate", 10.1, DOCKER)) == (10, False)
 
 
-def test_a_goal_may_be_about_another_workload_of_our_own():
+def test_a_goal_can_compare_two_workloads_of_ours():
     assert reached(Goal("", "same", 0.85, against="rate")) == (0.8, False)
 
 
-def test_where_less_is_better_the_ratio_turns_round():
+def test_the_ratio_is_inverted_where_lower_is_better():
     assert reached(Goal("", "seconds", 2, DOCKER)) == (2, True)
 
 
-def test_a_limit_is_kept_or_not():
+def test_a_limit_is_kept_or_exceeded():
     assert reached(Limit("", "seconds", 1)) == (0.5, True)
     assert reached(Limit("", "seconds", 0.4)) == (0.5, False)
 
 
-def test_what_was_not_measured_is_neither():
+def test_a_goal_without_a_figure_has_no_verdict():
     assert reached(Goal("", "absent", 10, DOCKER)) == (None, None)
     assert reached(Goal("", "same", 10, DOCKER)) == (None, None)
     assert reached(Limit("", "absent", 10)) == (None, None)
 
 
-def test_goals_speak_of_workloads_that_there_are():
+def test_goals_name_existing_workloads():
     names = {workload.name for workload in WORKLOADS}
     spoken = {goal.workload for goal in GOALS} | {
         goal.against for goal in GOALS if isinstance(goal, Goal) and goal.against
@@ -63,19 +63,19 @@ def test_goals_speak_of_workloads_that_there_are():
     assert spoken <= names
 
 
-def test_workloads_have_names_of_their_own():
+def test_names_of_workloads_are_unique():
     names = [workload.name for workload in WORKLOADS]
 
     assert len(set(names)) == len(names)
 
 
-def test_goals_speak_of_subjects_that_there_are():
+def test_goals_name_existing_subjects():
     known = {OURS, DOCKER, DISTRIBUTION, NGINX, ZOT, growth.FEW, growth.MANY}
 
     assert {name for goal in GOALS if isinstance(goal, Goal) for name in (goal.peer, goal.subject)} <= known
 
 
-def test_a_goal_is_set_once():
+def test_goals_are_unique():
     pairs = [(goal.workload, goal.peer, goal.against) for goal in GOALS if isinstance(goal, Goal)]
 
     assert len(set(pairs)) == len(pairs)

@@ -7,7 +7,7 @@ from bench.processes import TICKS, cpu_seconds, parse_cpu_seconds, parse_memory
 STAT = "41 (a (b) c) S 1 41 41 0 -1 4194560 900 80 0 0 {user} {system} {children} 7 20 0 9 0 300 1000000 500"
 
 
-def test_cpu_time_is_that_of_the_process_and_of_its_ended_children():
+def test_cpu_time_includes_ended_children():
     assert parse_cpu_seconds(STAT.format(user=100, system=50, children=3)) == 160 / TICKS
 
 

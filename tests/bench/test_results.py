@@ -21,5 +21,5 @@ def test_half_the_seconds_are_twice_as_good():
     assert times_as_good(0.5, 1, Better.LOWER) == 2
 
 
-def test_nothing_to_compare_with_is_infinitely_worse():
+def test_a_rate_of_zero_is_infinitely_worse():
     assert times_as_good(1, 0, Better.HIGHER) == float("inf")

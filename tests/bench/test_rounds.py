@@ -20,7 +20,7 @@ def run(measured, **more):
     return results["w"], said
 
 
-def test_every_round_begins_with_another_subject():
+def test_every_round_begins_with_a_different_subject():
     order = []
 
     def measured(round_):
@@ -32,13 +32,13 @@ def test_every_round_begins_with_another_subject():
     assert order == [(1, "b"), (1, "c"), (1, "a"), (2, "c"), (2, "a"), (2, "b"), (3, "a"), (3, "b"), (3, "c")]
 
 
-def test_files_are_not_asked_for_what_only_registries_do():
+def test_workloads_of_registries_are_not_run_against_files():
     results, _ = run(lambda _: Sample(1))
 
     assert set(results) == {"a", "b"}
 
 
-def test_what_a_subject_does_not_offer_is_left_out():
+def test_a_subject_without_the_feature_is_left_out():
     def measured(round_):
         if round_.target.name == "a":
             raise NotOffered
@@ -49,7 +49,7 @@ def test_what_a_subject_does_not_offer_is_left_out():
     assert set(results) == {"b"}
 
 
-def test_a_subject_that_fails_once_has_no_figure_and_it_is_said():
+def test_a_subject_that_fails_once_has_no_figure_and_a_line_of_progress():
     def measured(round_):
         if round_.number == 3 and round_.target.name == "a":
             raise LoadFailed("503")

@@ -19,7 +19,7 @@ command = "no-such-program-anywhere"
 """
 
 
-def test_a_peer_is_started_by_the_command_and_the_files_of_its_description(tmp_path):
+def test_a_peer_starts_with_the_command_and_files_of_its_description(tmp_path):
     (peer,) = described(PEERS)
     command = peer.subject.command(tmp_path, tmp_path / "data", "127.0.0.1:1234")
 
@@ -27,25 +27,25 @@ def test_a_peer_is_started_by_the_command_and_the_files_of_its_description(tmp_p
     assert (tmp_path / "config").read_text() == f"port = 1234, data = {tmp_path}/data, {{}}"
 
 
-def test_a_peer_that_wants_credentials_gets_them():
+def test_a_peer_can_have_credentials():
     assert described(PEERS)[0].authorization == basic("me", "secret:word")
 
 
-def test_a_peer_that_is_not_installed_is_left_out():
+def test_a_missing_peer_is_left_out():
     assert [peer.name for peer in described(PEERS)] == ["one"]
 
 
-def test_the_described_peers_can_be_read_and_ours_comes_first(monkeypatch):
+def test_the_described_peers_are_valid_and_ours_is_first(monkeypatch):
     monkeypatch.setattr("harness.subjects.peers", list)
 
     assert entrants()[0].name == "simple-registry"
 
 
-def test_zot_has_the_name_that_goals_speak_of():
+def test_zot_has_the_name_of_its_goals():
     assert ZOT in {peer["name"] for peer in tomllib.loads((HERE / "peers.toml").read_text())["peer"]}
 
 
-def test_a_checkout_starts_with_its_own_interpreter_and_the_options_of_ours(tmp_path, monkeypatch):
+def test_a_checkout_starts_with_its_own_interpreter_and_our_options(tmp_path, monkeypatch):
     monkeypatch.setattr("harness.subjects.peers", list)
     program = tmp_path / "checkout/.venv/bin/python"
     program.parent.mkdir(parents=True)
@@ -62,6 +62,6 @@ def test_a_checkout_starts_with_its_own_interpreter_and_the_options_of_ours(tmp_
     assert before.authorization == ours.authorization
 
 
-def test_a_checkout_without_an_environment_is_refused_with_the_command_that_makes_it(tmp_path):
+def test_the_error_for_a_checkout_without_an_environment_has_the_command_that_makes_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"make -C .* \.venv/\.runtime"):
         entrants(tmp_path)

@@ -17,7 +17,7 @@ def titled(title):
     return title.format(large="256 MiB")
 
 
-def test_ratios_say_how_many_times_as_good_ours_is():
+def test_ratios_are_factors_by_which_ours_is_better():
     text = tables.ratios([RATE, SECONDS], RESULTS, ["ours", "theirs"], titled)
 
     assert text == (
@@ -28,7 +28,7 @@ def test_ratios_say_how_many_times_as_good_ours_is():
     )
 
 
-def test_figures_have_their_spread_and_the_cpu_time():
+def test_figures_have_spread_and_cpu_time():
     text = tables.figures([RATE], RESULTS, ["ours", "theirs"], titled)
 
     assert "| 12,346 (12,000–13,000), 98 µs | 1,000 (900–1,100), 12 ms |" in text
@@ -44,5 +44,5 @@ def test_figures_have_their_spread_and_the_cpu_time():
         (Verdict(Limit("a", "seconds", 1), None), "| a |  | ≤ 1.00 | – | not measured |"),
     ],
 )
-def test_goals_say_what_was_wanted_and_what_came(verdict, row):
+def test_goals_have_wanted_and_measured_values(verdict, row):
     assert row in tables.goals([verdict], titled)

@@ -1,1 +1,1 @@
-"""Tests of what many clients at once, and large blobs, cost. Minutes long: `make slow`."""
+"""Tests with many concurrent clients and with large blobs; they take minutes: `make slow`."""

@@ -1,4 +1,4 @@
-"""A client over one connection, for content that is generated on the way."""
+"""A client over one connection, for generated content."""
 
 import base64
 import hashlib
@@ -29,7 +29,9 @@ class Client:
         self._connection.request(method, path, body=body, headers={**self._headers, **names})
         return self._connection.getresponse()
 
-    def ask(self, method: str, path: str, body: object = None, **headers: str) -> tuple[int, http.client.HTTPMessage]:
+    def request(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, http.client.HTTPMessage]:
         """Send a request and drop the content of its response."""
         response = self.send(method, path, body, **headers)
         while response.read(len(PIECE)):
@@ -38,12 +40,12 @@ class Client:
 
     def start(self, repository: str) -> str:
         """Open an upload session and return its path."""
-        status, headers = self.ask("POST", f"/v2/{repository}/blobs/uploads/")
+        status, headers = self.request("POST", f"/v2/{repository}/blobs/uploads/")
         assert status == 202
         return headers["location"]
 
     def pull(self, repository: str, digest: str) -> str:
-        """Pull a blob and return the digest of what came."""
+        """Pull a blob; return the digest of the received bytes."""
         response = self.send("GET", f"/v2/{repository}/blobs/{digest}")
         assert response.status == 200
         hasher = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""What clients put into manifests costs others nothing: neither long listings, nor documents of small objects."""
+"""Manifests cannot slow other requests, neither by long listings nor by many small objects."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 INDEX = "application/vnd.oci.image.index.v1+json"
 SUBJECT = f"sha256:{hashlib.sha256(b'subject').hexdigest()}"
 REFERRERS = 80
-LARGEST = 4 * MIB
+MAX_MANIFEST = 4 * MIB
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def index(**fields):
 
 
 def put(registry, tag, data, source="127.0.0.1"):
-    """Push a manifest from an address, and return the status; one address has room for few large ones at once."""
+    """Push a manifest from an address and return the status; one address may push only a few large ones at once."""
     credentials = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
     with closing(http.client.HTTPConnection(registry.host, timeout=120, source_address=(source, 0))) as connection:
         headers = {"Content-Type": INDEX, "Authorization": f"Basic {credentials}"}
@@ -46,7 +46,7 @@ def put(registry, tag, data, source="127.0.0.1"):
 
 @contextmanager
 def watched(registry):
-    """Yield a list that has the longest time, in seconds, that another request waited while the block ran."""
+    """Yield a list with the longest wait of another request during the block, in seconds."""
     longest, over = [0.0], threading.Event()
 
     def ask():
@@ -64,7 +64,7 @@ def watched(registry):
         thread.join()
 
 
-def test_a_page_of_large_referrers_holds_nobody_up(registry):
+def test_a_page_of_large_referrers_does_not_delay_other_requests(registry):
     subject = {"mediaType": INDEX, "digest": SUBJECT, "size": 7}
     for number in range(REFERRERS):
         annotations = {"n": str(number), **{f"{part}": "x" * 60_000 for part in range(69)}}
@@ -75,7 +75,7 @@ def test_a_page_of_large_referrers_holds_nobody_up(registry):
         path, found = f"/v2/a/referrers/{SUBJECT}", []
         while path:
             answer = registry.request("GET", path)
-            assert len(answer.body) < LARGEST
+            assert len(answer.body) < MAX_MANIFEST
             found += [each["digest"] for each in json.loads(answer.body)["manifests"]]
             link = answer.headers.get("link", "")
             path = link[1 : link.index(">")] if link else ""
@@ -89,7 +89,7 @@ def test_a_page_of_large_referrers_holds_nobody_up(registry):
 
 
 def test_documents_of_many_small_objects_are_read_one_at_a_time(registry):
-    objects, filler = "{}," * (MAX_ENTRIES // 2 - 10), "x" * (LARGEST // 2)
+    objects, filler = "{}," * (MAX_ENTRIES // 2 - 10), "x" * (MAX_MANIFEST // 2)
     documents = [index(n=filler, x=[number]).replace(b'"x":[', f'"x":[{objects}'.encode()) for number in range(8)]
     assert put(registry, "first", documents[0]) == 201
     before = resident(registry.pid)
@@ -102,8 +102,8 @@ def test_documents_of_many_small_objects_are_read_one_at_a_time(registry):
     assert peak[0] - before < 250 * MIB
 
 
-def test_many_more_small_objects_are_refused_and_hold_nobody_up(registry):
-    objects = "{}," * ((LARGEST - 1000) // 3)
+def test_too_many_small_objects_are_refused_without_delaying_others(registry):
+    objects = "{}," * ((MAX_MANIFEST - 1000) // 3)
     data = index(x=[]).replace(b'"x":[]', f'"x":[{objects}0]'.encode())
     with watched(registry) as longest:
         assert [put(registry, "v1", data) for _ in range(4)] == [400] * 4

@@ -1,4 +1,4 @@
-"""Many clients at once: what they push is all acknowledged and kept once, and memory does not follow their number."""
+"""Many concurrent clients: every push is acknowledged, content is stored once, and memory is bounded."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ kind: Configuration
 metadata: {name: load}
 spec: {garbageCollection: {interval: 1s, grace: 3s}}
 """
-"""So that gigabytes which a test deletes leave the disk before the next test."""
+"""So that deleted gigabytes are removed from the disk before the next test."""
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def blob_files(registry: Registry) -> list[Path]:
 
 
 def resident(pid: int) -> int:
-    """Return the memory of a process and its children in bytes; pages that they share count once."""
+    """Return the memory of a process and its children in bytes; shared pages count once."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     total = 0
     for process in (str(pid), *children):
@@ -47,7 +47,7 @@ def resident(pid: int) -> int:
 
 @contextmanager
 def peak_memory(pid: int) -> Iterator[list[int]]:
-    """Watch a process and its children; the list has the largest memory seen when the block ends."""
+    """Sample the memory of a process and its children; at the end of the block, the list has the maximum."""
     peak = [0]
     stop = threading.Event()
 
@@ -64,7 +64,7 @@ def peak_memory(pid: int) -> Iterator[list[int]]:
         watcher.join()
 
 
-def test_fifty_clients_that_push_one_blob_at_once_all_get_201_and_leave_one_file(registry):
+def test_fifty_concurrent_pushes_of_one_blob_get_201_and_leave_one_file(registry):
     content = Content(seed=1, pieces=4)
     digest = content.digest()
     before = len(blob_files(registry))
@@ -74,14 +74,16 @@ def test_fifty_clients_that_push_one_blob_at_once_all_get_201_and_leave_one_file
         with Client(registry) as client:
             location = client.start(f"fifty/repository{number}")
             gate.wait()
-            return client.ask("PUT", f"{location}?digest={digest}", iter(content), Content_Length=str(content.size))[0]
+            return client.request(
+                "PUT", f"{location}?digest={digest}", iter(content), Content_Length=str(content.size)
+            )[0]
 
     with ThreadPoolExecutor(50) as pool:
         assert list(pool.map(push, range(50))) == [201] * 50
     assert len(blob_files(registry)) == before + 1
     with Client(registry) as client:
         for number in range(50):
-            assert client.ask("HEAD", f"/v2/fifty/repository{number}/blobs/{digest}")[0] == 200
+            assert client.request("HEAD", f"/v2/fifty/repository{number}/blobs/{digest}")[0] == 200
     assert not list((registry.log.parent / "data" / "uploads").iterdir())
 
 
@@ -92,7 +94,7 @@ def test_eight_large_uploads_and_eight_downloads_stay_under_200_mb(registry):
     def push(number: int) -> int:
         with Client(registry) as client:
             path = f"{client.start('large/upload')}?digest={digests[number]}"
-            return client.ask("PUT", path, iter(contents[number]), Content_Length=str(contents[number].size))[0]
+            return client.request("PUT", path, iter(contents[number]), Content_Length=str(contents[number].size))[0]
 
     def pull(number: int) -> bool:
         with Client(registry) as client:
@@ -108,7 +110,7 @@ def test_eight_large_uploads_and_eight_downloads_stay_under_200_mb(registry):
 
 
 @pytest.mark.parametrize("way", ["post then put", "single post", "chunks"])
-def test_a_five_gib_blob_goes_through_every_way_of_uploading(registry, way):
+def test_a_five_gib_blob_can_be_pushed_in_every_way(registry, way):
     content = Content(seed=5_000 + len(way), pieces=5 * 1024)
     digest = content.digest()
     with Client(registry) as client:
@@ -116,18 +118,18 @@ def test_a_five_gib_blob_goes_through_every_way_of_uploading(registry, way):
         started = time.monotonic()
         if way == "single post":
             path = f"/v2/five/gib/blobs/uploads/?digest={digest}"
-            assert client.ask("POST", path, iter(content), Content_Length=length)[0] == 201
+            assert client.request("POST", path, iter(content), Content_Length=length)[0] == 201
         elif way == "post then put":
             path = f"{client.start('five/gib')}?digest={digest}"
-            assert client.ask("PUT", path, iter(content), Content_Length=length)[0] == 201
+            assert client.request("PUT", path, iter(content), Content_Length=length)[0] == 201
         else:
             push_in_chunks(client, content, digest)
         print(f"{way}: {content.size / MIB / (time.monotonic() - started):.0f} MiB/s")
-        status, headers = client.ask("HEAD", f"/v2/five/gib/blobs/{digest}")
+        status, headers = client.request("HEAD", f"/v2/five/gib/blobs/{digest}")
         assert (status, headers["content-length"]) == (200, length)
         last = client.send("GET", f"/v2/five/gib/blobs/{digest}", Range=f"bytes={content.size - 256}-")
         assert (last.status, last.read()) == (206, bytes(range(256)))
-        assert client.ask("DELETE", f"/v2/five/gib/blobs/{digest}")[0] == 202
+        assert client.request("DELETE", f"/v2/five/gib/blobs/{digest}")[0] == 202
 
 
 def push_in_chunks(client: Client, content: Content, digest: str, pieces: int = 1024) -> None:
@@ -137,10 +139,10 @@ def push_in_chunks(client: Client, content: Content, digest: str, pieces: int = 
     while start < content.size:
         size = min(pieces * MIB, content.size - start)
         chunk = (next(stream) for _ in range(size // MIB))
-        status, headers = client.ask(
+        status, headers = client.request(
             "PATCH", location, chunk, Content_Length=str(size), Content_Range=f"{start}-{start + size - 1}"
         )
         assert (status, headers["range"]) == (202, f"0-{start + size - 1}")
         location = headers["location"]
         start += size
-    assert client.ask("PUT", f"{location}?digest={digest}")[0] == 201
+    assert client.request("PUT", f"{location}?digest={digest}")[0] == 201

@@ -1,4 +1,4 @@
-"""Clients that ask for much and read nothing: what they cost together is bounded, and the next client is served."""
+"""Clients that request much and read nothing: their memory is bounded, and the next client is served."""
 
 import base64
 import contextlib
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 
 MIB = 1024 * 1024
 CLIENTS = 200
-MOST = {False: 100, True: 150}
-"""MiB of all clients together, without and with TLS."""
+MAX_MEMORY = {False: 100, True: 150}
+"""MiB for all clients, without and with TLS."""
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -83,5 +83,5 @@ def test_clients_that_never_read_are_bounded(tmp_path, tls):
         answer = registry.request("GET", "/v2/a/tags/list")
 
         print(f"\n{before:.0f} MiB before, {after:.0f} MiB with {CLIENTS} clients that do not read")
-        assert after - before < MOST[tls]
+        assert after - before < MAX_MEMORY[tls]
         assert (answer.status, time.monotonic() - started < 2) == (200, True)

@@ -1,9 +1,9 @@
-"""Mixed load for minutes: pulls and pushes beside slow readers, slow writers, resets and garbage.
+"""Mixed load for minutes: pulls and pushes, with slow readers, slow writers, resets and garbage.
 
-Meanwhile the registry is reloaded and workers are killed. At the end memory and descriptors are where they were, no
-request was unanswered, and no log line torn.
+Meanwhile the registry is reloaded and workers are killed. At the end, memory and descriptors have not grown, every
+request was answered, and no log line is torn.
 
-`SOAK_SECONDS` says how long (default 600). All traffic is on loopback.
+`SOAK_SECONDS` is the duration (default 600). All traffic is on loopback.
 """
 
 import base64
@@ -32,7 +32,7 @@ SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 WARM_UP = SECONDS / 4
 RELOAD_EVERY, KILL_EVERY = 20.0, 30.0
 SETTLED = 5.0
-"""Seconds after which a reload, or the end of a killed worker, no longer costs a connection."""
+"""Seconds after which a reload or a killed worker no longer affects a connection."""
 KIB = 1024
 BLOB = random.Random(1).randbytes(1024 * KIB)
 LARGE = random.Random(2).randbytes(16 * 1024 * KIB)
@@ -44,7 +44,7 @@ spec: {limits: {headerTimeout: 3s, bodyTimeout: 5s, drainTimeout: 3s}, garbageCo
 
 
 class Soak:
-    """The clients, and what they met."""
+    """The clients, and their results."""
 
     def __init__(self, registry):
         self.registry = registry
@@ -56,7 +56,7 @@ class Soak:
         self.met = Counter()
         self.wrong = []
         self.kills = []
-        """When workers were killed: requests on their connections are lost."""
+        """The times at which workers were killed; requests on their connections are lost."""
 
     def over(self):
         return time.monotonic() >= self.ends_at
@@ -67,7 +67,7 @@ class Soak:
         return answer.status, answer.read(), answer
 
     def repeat(self, name, act):
-        """Do something on one connection over and over; take a new one when a killed worker took it along."""
+        """Repeat something on one connection; reconnect when it was lost with a killed worker."""
         connection = None
         while not self.over():
             connection = connection or http.client.HTTPConnection(*self.address, timeout=30)
@@ -89,7 +89,7 @@ class Soak:
         if found not in wanted:
             self.wrong.append(f"{what}: {found}, not {wanted}")
 
-    # ---------------------------------------------------------------- those that behave
+    # ---------------------------------------------------------------- good clients
 
     def pull(self, connection):
         status, data, _ = self.request(connection, "GET", f"/v2/soak/blobs/{digest(BLOB)}")
@@ -121,7 +121,7 @@ class Soak:
         self.expect("refused", answer.status, 401, 429)
         time.sleep(0.5)
 
-    # ---------------------------------------------------------------- those that do not
+    # ---------------------------------------------------------------- bad clients
 
     def misbehave(self, name, act):
         while not self.over():
@@ -162,7 +162,7 @@ class Soak:
         sock.recv(KIB)
         time.sleep(0.1)
 
-    # ---------------------------------------------------------------- what is done to the server
+    # ---------------------------------------------------------------- disturbances
 
     def workers(self):
         children = Path(f"/proc/{self.registry.pid}/task/{self.registry.pid}/children").read_text().split()
@@ -174,7 +174,9 @@ class Soak:
             now = time.monotonic()
             if now >= reload_at:
                 os.kill(self.registry.pid, signal.SIGHUP)
-                self.kills.append(now)  # an old worker closes idle connections, which their clients may be using
+                self.kills.append(
+                    now
+                )  # an old worker closes idle connections, on which a client may just send a request
                 self.met["reloads"] += 1
                 reload_at = now + RELOAD_EVERY
             if now >= kill_at and self.workers():
@@ -203,7 +205,7 @@ def mean(values):
     return sum(values) / len(values)
 
 
-def test_memory_and_descriptors_stay_and_every_request_is_answered(tmp_path):
+def test_memory_and_descriptors_do_not_grow_and_every_request_is_answered(tmp_path):
     with serve(tmp_path, configuration=QUICK, options=["-workers", "2", "-log-format", "json"]) as registry:
         soak = Soak(registry)
         with contextlib.closing(http.client.HTTPConnection(*soak.address)) as connection:
@@ -231,7 +233,7 @@ def test_memory_and_descriptors_stay_and_every_request_is_answered(tmp_path):
             samples.append((time.monotonic(), *soak.usage()))
         for thread in threads:
             thread.join()
-        time.sleep(12)  # old workers end, idle connections are closed
+        time.sleep(12)  # until old workers have ended and idle connections are closed
         _, after_descriptors = soak.usage()
 
     begin = samples[0][0] + WARM_UP
