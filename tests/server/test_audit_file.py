@@ -90,7 +90,7 @@ def test_writing_continues_after_a_fault(path, caplog):
     assert (file.lines, file.failures) == (1, 1)
 
 
-def test_after_a_line_that_was_cut_short_the_next_has_a_line_of_its_own(path, monkeypatch, caplog):
+def test_the_line_after_a_torn_one_is_whole(path, monkeypatch, caplog):
     file, write = AuditFile(path), os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))
     file.write({"event": "lost"})

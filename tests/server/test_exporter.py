@@ -77,7 +77,7 @@ def scrape(process):
         return int(answer.read().split()[1])
 
 
-def test_any_worker_answers_and_a_new_one_too(start, stop_gently):
+def test_every_worker_answers_and_so_does_a_new_one(start, stop_gently):
     process = start("-workers", "2", "-metrics-addr", "127.0.0.1:0").ready()
     assert scrape(process) in process.workers()
     for worker in process.workers():

@@ -38,7 +38,7 @@ def test_port_0_becomes_one_free_port_for_all(listen):
     assert listeners.urls(tls=True) == (f"https://127.0.0.1:{ports.pop()}",)
 
 
-def test_a_port_in_use_is_refused_even_by_one_that_shares(listen):
+def test_a_port_in_use_is_refused_even_with_reuseport(listen):
     first = listen(TcpAddress("127.0.0.1", 0))
     port = sockets(first)[0].getsockname()[1]
     for host in ("127.0.0.1", "0.0.0.0", ""):
@@ -191,7 +191,7 @@ def test_a_socket_that_does_not_listen_is_refused():
 
 
 @pytest.mark.parametrize("pid", ["1", "", "x"])
-def test_sockets_that_were_passed_to_another_process_are_left_alone(pid):
+def test_sockets_passed_to_another_process_are_ignored(pid):
     assert inherited_listeners({"LISTEN_PID": pid, "LISTEN_FDS": "1"}, 2) is None
 
 
@@ -229,7 +229,7 @@ def test_impossible_paths_are_refused(listen, tmp_path):
         listen(UnixAddress(type(tmp_path)("absent/r.sock")))
 
 
-def test_a_socket_that_rests_gets_no_connections_until_it_is_woken(listen):
+def test_a_resting_socket_gets_no_connections_until_it_wakes(listen):
     listeners = listen(TcpAddress("127.0.0.1", 0), count=2)
     resting, other = sockets(listeners)
     address = resting.getsockname()

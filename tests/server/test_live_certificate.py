@@ -35,14 +35,14 @@ def look(live, times=1):
     asyncio.run(run())
 
 
-def test_files_that_do_not_change_change_nothing(live):
+def test_unchanged_files_keep_the_context(live):
     certificate, _, _ = live
     before = certificate.context()
     look(certificate, 3)
     assert certificate.context() is before
 
 
-def test_a_look_needs_no_thread_of_requests(live):
+def test_a_look_uses_a_thread_of_its_own(live):
     certificate, write, _ = live
     before = certificate.context()
     write()
@@ -51,7 +51,7 @@ def test_a_look_needs_no_thread_of_requests(live):
     assert certificate.context() is not before
 
 
-def test_a_new_certificate_is_taken_over_once_it_stays(live, caplog):
+def test_a_new_certificate_is_used_once_it_is_stable(live, caplog):
     certificate, write, _ = live
     before = certificate.context()
     write()
@@ -63,7 +63,7 @@ def test_a_new_certificate_is_taken_over_once_it_stays(live, caplog):
     assert "the certificate was exchanged" in caplog.text
 
 
-def test_a_certificate_that_does_not_load_leaves_the_old_one_and_says_why_once(live, caplog):
+def test_an_invalid_certificate_leaves_the_old_one_and_is_logged_once(live, caplog):
     certificate, write, tls = live
     before = certificate.context()
     tls.key.write_text("half a ke")
@@ -133,7 +133,7 @@ def test_a_certificate_without_a_usable_context_is_refused(live, monkeypatch):
         follow_certificate(tls)
 
 
-def test_one_that_began_with_an_older_certificate_takes_the_present_one_over(live):
+def test_a_worker_that_starts_with_an_older_certificate_loads_the_current_one(live):
     _, write, tls = live
     older = follow_certificate(tls)
     write()  # as when a worker is forked after that
@@ -143,7 +143,7 @@ def test_one_that_began_with_an_older_certificate_takes_the_present_one_over(liv
     assert begun.context() is not before
 
 
-def test_keys_are_lent_as_paths_and_gone_afterwards():
+def test_paths_of_keys_are_temporary():
     with _paths(Certificate(b"chain", b"key")) as (chain, key):
         assert (chain.read_bytes(), key.read_bytes()) == (b"chain", b"key")
     assert not chain.exists()
@@ -158,7 +158,7 @@ def test_without_memory_files_only_the_owner_may_read_the_key(monkeypatch):
     assert not key.exists()
 
 
-def test_a_running_server_has_the_new_one_without_another_worker(start, certificate):
+def test_a_running_worker_uses_the_new_certificate(start, certificate):
     authority, chain, key = certificate()
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     workers = process.workers()
@@ -181,5 +181,5 @@ def test_a_running_server_has_the_new_one_without_another_worker(start, certific
         ssl.create_default_context(cadata=authority).wrap_socket(sock, server_hostname="localhost")
 
 
-def test_it_looks_every_second():
+def test_files_are_checked_every_second():
     assert live_certificate.INTERVAL == 1.0

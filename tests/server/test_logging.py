@@ -49,7 +49,7 @@ def test_json_is_one_object_with_fields_that_cannot_replace_ours():
 
 
 @given(st.text())
-def test_no_text_makes_a_second_line_or_an_invisible_character(text):
+def test_control_characters_are_escaped(text):
     for formatter in (TextFormatter(), JsonFormatter()):
         line = formatter.format(record("x", {"value": text}))
         assert line.isprintable()
@@ -57,12 +57,12 @@ def test_no_text_makes_a_second_line_or_an_invisible_character(text):
     assert printable(text).isprintable()
 
 
-def test_visible_text_is_left_alone():
+def test_visible_text_is_unchanged():
     assert printable("José's push: 100%") == "José's push: 100%"
     assert printable("a\nb\x1b[31m\u2028\ud800") == "a\\nb\\x1b[31m\\u2028\\ud800"
 
 
-def test_tracebacks_are_kept_readable():
+def test_tracebacks_are_readable():
     with pytest.raises(ValueError) as caught:
         raise ValueError("a\x1bb")
     made = record("failed", exc_info=(caught.type, caught.value, caught.tb))
@@ -72,14 +72,14 @@ def test_tracebacks_are_kept_readable():
     assert "ValueError: a\x1bb" in json.loads(JsonFormatter().format(made))["traceback"]
 
 
-def test_the_level_holds_and_configuring_again_replaces(configured):
+def test_configuring_again_replaces_level_and_format(configured):
     first, second = io.StringIO(), io.StringIO()
     configured(LogLevel.WARNING, LogFormat.TEXT, first)
     logging.getLogger("simple_registry.access").info("unseen")
     logging.getLogger("simple_registry.access").warning("seen")
     configured(LogLevel.INFO, LogFormat.AUTO, second)
     logging.getLogger("simple_registry.access").info("later", extra={"fields": {"status": 200}})
-    logging.getLogger("somebody.else").info("unseen")
+    logging.getLogger("other.library").info("unseen")
     assert first.getvalue().count("\n") == 1
     assert json.loads(second.getvalue())["status"] == 200
 
@@ -163,7 +163,7 @@ LONG = {"ascii": "x" * 40_000, "control": "\x1b" * 9000, "astral": "\U0001f600" 
 
 @pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
-def test_a_line_for_a_pipe_fits_into_one_piece_and_keeps_what_is_short(configured, pipe, form, text):
+def test_a_line_for_a_pipe_is_shortened_in_its_longest_texts(configured, pipe, form, text):
     configured(LogLevel.INFO, form, pipe)
     fields = {"path": f"/v2/{text}/end", "status": 404, "agent": text, "request": "a1-7"}
     logging.getLogger("simple_registry.x").info("hello", extra={"fields": fields})
@@ -181,7 +181,7 @@ def test_a_line_for_a_pipe_fits_into_one_piece_and_keeps_what_is_short(configure
 
 
 @pytest.mark.parametrize("form", [LogFormat.TEXT, LogFormat.JSON])
-def test_a_traceback_for_a_pipe_comes_in_whole_lines_that_fit(configured, pipe, form):
+def test_a_traceback_for_a_pipe_is_split_into_lines_that_fit(configured, pipe, form):
     configured(LogLevel.INFO, form, pipe)
     said = "\n".join(["y" * 9000, *(f"line {number} of many" for number in range(1000)), "the end"])
     failure = ValueError(said)
@@ -221,7 +221,7 @@ def test_every_line_fits(fields, message):
         {"a": Path("b"), "logger": None},
     ],
 )
-def test_lines_of_fields_look_as_those_of_logging(configured, form, fields):
+def test_field_lines_look_like_those_of_logging(configured, form, fields):
     slow, fast = io.StringIO(), Writes()
     configured(LogLevel.INFO, form, slow)
     logging.getLogger("simple_registry.x").info("hello", extra={"fields": fields})
@@ -233,7 +233,7 @@ def test_lines_of_fields_look_as_those_of_logging(configured, form, fields):
     assert line[:-1].isprintable()
 
 
-def test_lines_of_one_turn_of_the_loop_share_a_write(configured):
+def test_field_lines_of_one_turn_share_a_write(configured):
     stream = Writes()
     configured(LogLevel.INFO, LogFormat.JSON, stream)
     field_lines(stream, {"a": 1}, {"a": 2})
@@ -241,14 +241,14 @@ def test_lines_of_one_turn_of_the_loop_share_a_write(configured):
     assert [json.loads(line)["a"] for line in written.splitlines()] == [1, 2]
 
 
-def test_lines_of_fields_keep_the_level(configured):
+def test_field_lines_respect_the_level(configured):
     stream = Writes()
     configured(LogLevel.WARNING, LogFormat.JSON, stream)
     field_lines(stream, {"a": 1})
     assert stream.seen == []
 
 
-def test_lines_of_fields_go_through_logging_where_nothing_is_configured(caplog):
+def test_field_lines_use_logging_without_configuration(caplog):
     caplog.set_level(logging.INFO, logger="simple_registry.x")
     field_lines(Writes(), {"a": 1})
     assert [record.fields for record in caplog.records] == [{"a": 1}]
@@ -264,7 +264,7 @@ def test_field_lines_without_a_reader_stop_nothing(configured):
     field_lines(stream, {"a": 1})
 
 
-def test_a_line_that_is_written_during_a_request_names_it():
+def test_a_line_written_during_a_request_has_its_id():
     token = REQUEST_ID.set("a1-7")
     try:
         assert json.loads(JsonFormatter().format(record("disk", {"left": 3})))["request"] == "a1-7"

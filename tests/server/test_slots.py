@@ -45,7 +45,7 @@ def test_the_table_is_in_the_documents():
             assert f"| {' | '.join([state, *cells])} |" in text
 
 
-def test_an_event_that_cannot_happen_in_a_state_is_an_error():
+def test_an_unlisted_event_is_an_error():
     with pytest.raises(KeyError):
         make_worker().apply(Event.HANG)
 
@@ -70,7 +70,7 @@ def test_a_worker_is_ready_once_its_whole_report_has_arrived():
     assert (worker.state, worker.serving_since, worker.due) == (State.SERVING, 2.0, 3.0 + HANG)
 
 
-def test_a_worker_that_is_to_stop_no_longer_becomes_ready():
+def test_a_stopping_worker_does_not_become_ready():
     worker = make_worker()
     worker.apply(Event.STOP, deadline=5.0)
     assert not worker.hear(READY, 1.0)
@@ -88,7 +88,7 @@ def test_the_reason_is_its_report_or_how_it_ended():
 # ---------------------------------------------------------------- slots
 
 
-def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
+def test_a_slot_is_refilled_twice_at_once_and_then_with_growing_delays():
     slot = Slot(0)
     delays = []
     for moment in (100.0, 101.0, 102.0, 103.0):
@@ -102,7 +102,7 @@ def test_a_slot_is_refilled_at_once_twice_and_then_a_little_later_each_time():
     assert slot.refill_at == 1000.0
 
 
-def test_a_worker_that_served_is_replaced_at_once_however_many_died_before_it():
+def test_a_worker_that_served_is_replaced_at_once_after_any_number_of_deaths():
     slot = Slot(0)
     for moment in (100.0, 101.0, 102.0, 103.0):
         slot.vacate(moment)
@@ -112,7 +112,7 @@ def test_a_worker_that_served_is_replaced_at_once_however_many_died_before_it():
     assert slot.refill_at == 105.0
 
 
-def test_a_slot_is_unserved_from_the_first_death_to_the_next_worker_that_is_ready():
+def test_a_slot_is_unserved_from_the_first_death_until_a_worker_is_ready():
     slot = Slot(0)
     slot.current = make_serving(slot)
     assert not slot.is_unserved(1000.0)
@@ -157,7 +157,7 @@ def test_a_worker_without_a_beat_is_replaced(look):
     assert look([100.0, 125.0], 100.0 + HANG) == (1, 0)
 
 
-def test_one_worker_in_five_minutes_is_replaced(look):
+def test_at_most_one_hung_worker_is_replaced_in_five_minutes(look):
     assert look([100.0, 100.0, 130.0], 131.0) == (2, 0)
     assert look([200.0, 430.0], 131.0 + HANG_PAUSE - 1) == (1, None)
     assert look([200.0, 431.0], 131.0 + HANG_PAUSE) == (1, 0)
@@ -168,7 +168,7 @@ def test_when_all_workers_hang_none_is_replaced(look):
     assert look([100.0], 131.0) == (1, None)
 
 
-def test_a_worker_that_hangs_is_looked_at_again_after_as_long_a_time():
+def test_a_hung_worker_is_reported_again_after_the_same_time():
     watch, workers = HangWatch(), [make_serving(since=100.0), make_serving(since=100.0)]
     assert watch.look(workers, 131.0) == (2, None)
     assert watch.look(workers, 132.0) == (0, None)

@@ -51,7 +51,7 @@ def test_a_worker_killed_twice_within_two_seconds_is_replaced_each_time(start):
     assert [line["message"] for line in process.lines].count("a worker died and is replaced: killed by signal 9") == 2
 
 
-def test_connections_that_wait_while_a_worker_dies_are_answered_by_the_next(start):
+def test_queued_connections_of_a_dead_worker_are_answered_by_its_replacement(start):
     process = start("-workers", "1").ready()
     victim = int(process.get()[0])
     os.kill(victim, signal.SIGSTOP)
@@ -130,7 +130,7 @@ def test_workers_ignore_the_interrupt_of_the_terminal(start, stop_gently):
     stop_gently(process)
 
 
-def test_a_reload_serves_all_the_while_and_takes_new_settings(start, tmp_path):
+def test_a_reload_applies_new_settings_without_interruption(start, tmp_path):
     file = tmp_path / "main.yaml"
     document = "kind: Configuration\nmetadata: {{name: main}}\nspec: {{limits: {{sessions: {}}}}}\n"
     file.write_text(document.format(1))
@@ -210,7 +210,7 @@ def test_a_worker_that_crashes_later_does_not_end_the_parent(start):
     assert process.popen.poll() is None
 
 
-def test_connections_go_to_the_others_while_no_worker_serves_for_long(start):
+def test_an_unserved_slot_leaves_its_connections_to_the_others(start):
     process = start("-workers", "2", environment={"TEST_UNSERVED": "0.5"}).ready()
     (process.data / "crash").touch()
     victim = int(process.get()[0])
@@ -264,7 +264,7 @@ def test_the_last_log_line_has_the_time_that_stopping_took(start):
     assert 0 <= last["seconds"] < 30
 
 
-def test_documents_that_change_are_what_the_next_worker_begins_with(start, tmp_path):
+def test_the_next_worker_starts_with_changed_documents(start, tmp_path):
     file = tmp_path / "main.yaml"
     user = "kind: User\nmetadata: {{name: {}}}\n"
     file.write_text(user.format("bob"))
@@ -278,7 +278,7 @@ def test_documents_that_change_are_what_the_next_worker_begins_with(start, tmp_p
     assert process.get("/users")[0] == "admin,alice"
 
 
-def test_a_certificate_that_was_exchanged_is_what_the_next_worker_begins_with(start, certificate):
+def test_the_next_worker_starts_with_the_replaced_certificate(start, certificate):
     _, chain, key = certificate("first")
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     second, _, _ = certificate("second")

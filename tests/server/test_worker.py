@@ -27,7 +27,7 @@ def test_requests_are_served_on_every_form_of_address(start, stop_gently, addr):
     stop_gently(process)
 
 
-def test_requests_are_served_on_a_unix_socket_that_goes_with_the_server(start, stop_gently, tmp_path):
+def test_requests_are_served_on_a_unix_socket_that_is_removed_at_the_end(start, stop_gently, tmp_path):
     path = tmp_path / "r.sock"
     process = start("-workers", "2", addr=f"unix:{path}").ready()
     assert process.get()[2:] == ["0", "http"]
@@ -35,7 +35,7 @@ def test_requests_are_served_on_a_unix_socket_that_goes_with_the_server(start, s
     assert not path.exists()
 
 
-def test_a_body_arrives_whole(start):
+def test_a_body_arrives_completely(start):
     process = start("-workers", "1").ready()
     with contextlib.closing(process.connection()) as connection:
         connection.request("PUT", "/", b"x" * 3_000_000)
