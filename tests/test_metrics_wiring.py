@@ -85,7 +85,7 @@ def test_every_number_of_a_worker_is_copied_from_the_part_that_counts_it(served)
     for at in range(len(row)):
         row[at] = -1.0
     measures, *_ = served.application.background
-    measures.look()
+    measures.copy()
     parents = {"simple_registry_workers", "simple_registry_worker_deaths_total", "simple_registry_reloads_total"}
     untouched = {family.name for family in SAMPLED for series in family.series if row[LAYOUT.at[family, series]] < 0}
     assert untouched == parents

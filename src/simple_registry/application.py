@@ -97,7 +97,7 @@ class Application:
 
     async def stop(self) -> None:
         """End the background work, finish the writes under way and close the stores."""
-        self._measures.look()
+        self._measures.copy()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -20,36 +20,36 @@ LAYOUT = Layout([(endpoint.name, method) for route in ROUTES for method, endpoin
 
 
 class Cache(Protocol):
-    """A cache that counts how often it had the answer."""
+    """A cache that counts its hits."""
 
     @property
     def hits(self) -> int:
-        """How often it had."""
+        """Number of lookups that found an entry."""
         ...
 
     @property
     def misses(self) -> int:
-        """How often it had not."""
+        """Number of lookups that found none."""
         ...
 
 
 class Decisions:
-    """The cached decisions of all policies that were in force; each reload makes a new policy."""
+    """Hits and misses of the decision caches of all policies so far; each reload makes a new policy."""
 
     def __init__(self, policy: Callable[[], BindingPolicy]) -> None:
-        """Count from the policy of this moment on."""
+        """Begin with the current policy."""
         self._policy = policy
         self._seen = policy()
         self._before = (0, 0)
 
     @property
     def hits(self) -> int:
-        """How often the cache had a decision."""
+        """Number of decisions found in a cache."""
         return self._counts()[0]
 
     @property
     def misses(self) -> int:
-        """How often it had not."""
+        """Number of decisions not found."""
         return self._counts()[1]
 
     def _counts(self) -> tuple[int, int]:
@@ -57,13 +57,13 @@ class Decisions:
         hits, misses = self._before[0] + hits, self._before[1] + misses
         current = self._policy()
         if current is not self._seen:
-            # What the old one counts after this moment, for requests that still hold it, is not counted.
+            # Later counts of the old policy, by requests that still use it, are lost.
             self._seen, self._before = current, (hits, misses)
         return hits, misses
 
 
 def measure_services(measures: Measures, services: Services, dispatcher: Dispatcher) -> None:
-    """Export rejected credentials, caches, keys of issuers, open uploads, and what the stores report of themselves."""
+    """Export rejected credentials, caches, keys of issuers, open uploads, and the state of the stores."""
     measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_passwords, "password")
     measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_tokens, "token")
     _measure_cache(measures, "logins", services.authentication.authenticator.recent)

@@ -424,7 +424,7 @@ def test_documents_that_vanish_leave_everything_as_it_was(server):
     (server.rules / "a.yaml").rename(server.rules / "a.yaml.disabled")
     server.until(lambda: server.configuration() == {"stale"}, 10)
     server.process.send_signal(signal.SIGHUP)
-    server.until(lambda: "not reloaded, everything stays as it was" in server.log, 10)
+    server.until(lambda: "not reloaded, nothing was changed" in server.log, 10)
     assert server.catalog() == {200}
 
 
@@ -441,7 +441,7 @@ def test_what_a_program_still_writes_is_in_force_on_no_worker_until_it_is_closed
         assert server.catalog() == {403}
         assert server.configuration() == {"stale"}
         server.process.send_signal(signal.SIGHUP)
-        server.until(lambda: "not reloaded, everything stays as it was: " in server.log, 10)
+        server.until(lambda: "not reloaded, nothing was changed: " in server.log, 10)
         assert server.catalog() == {403}
     server.until(lambda: server.catalog() == {200}, 10)
     server.until(lambda: server.configuration() == {"current"}, 10)

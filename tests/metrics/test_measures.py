@@ -34,8 +34,8 @@ def told(measures):
 def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):
     number, first = next_process(processes)
     first.watch(families.COLLECTED, lambda: 7, "contents")
-    first.look()
-    first.look()
+    first.copy()
+    first.copy()
     processes.ended(number)
     _, second = next_process(processes)
     second.watch(families.COLLECTED, lambda: 3, "contents")
@@ -45,7 +45,7 @@ def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):
 def test_a_gauge_is_that_of_the_processes_that_live(processes):
     number, first = next_process(processes)
     first.watch(families.ACCESS_STALE, lambda: True)
-    first.look()
+    first.copy()
     _, second = next_process(processes)
     second.watch(families.ACCESS_STALE, lambda: True)
     assert value(told(second), families.ACCESS_STALE.name) == 2
@@ -57,7 +57,7 @@ def test_requests_of_all_processes_are_told_by_any(processes):
     for _ in range(3):
         _, measures = next_process(processes)
         measures.requests.observe(counted("get_blob", "GET"), 200, 0.5, 0, 10)
-        measures.look()
+        measures.copy()
     assert value(told(measures), families.REQUESTS.name, status="200") == 3
     assert value(told(measures), families.SENT.name) == 30
 
@@ -65,7 +65,7 @@ def test_requests_of_all_processes_are_told_by_any(processes):
 def test_commits_are_told_by_how_much_they_held(processes):
     number, first = next_process(processes)
     first.watch_commits(lambda: [0, 5, 0, 2])
-    first.look()
+    first.copy()
     processes.ended(number)
     _, second = next_process(processes)
     second.watch_commits(lambda: [0, 0, 0, 0, 0, 0, 0, 0, 0, 1])

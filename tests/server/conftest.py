@@ -54,7 +54,7 @@ class Process:
     def until(self, condition, what="the condition"):
         deadline = time.monotonic() + LIMIT
         while not (found := condition()):
-            assert time.monotonic() < deadline, f"{what} did not come about; the log is:\n{self.log}"
+            assert time.monotonic() < deadline, f"{what} did not become true; the log is:\n{self.log}"
             time.sleep(0.02)
         return found
 
@@ -70,7 +70,7 @@ class Process:
         return self
 
     def answers(self, expected=lambda pid: True):
-        """Return the pid of a worker, once one that is `expected` answers, without a look at the log."""
+        """Wait until an `expected` worker answers, without reading the log; return its pid."""
         self.scheme, self.path = "http", None
         self.host, _, port = self.address.rpartition(":")
         self.port = int(port)
@@ -172,7 +172,7 @@ def alive():
             os.kill(pid, 0)
         except ProcessLookupError:
             return False
-        # A zombie that nobody reaps (its parent is gone) has ended all the same.
+        # A zombie (without a parent that reaps it) counts as ended.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
     return check

@@ -59,7 +59,7 @@ class Application:
             (self._directory / "forever-begun").touch()
             await asyncio.sleep(1000)
         if path == "/hang":
-            time.sleep(1000)  # noqa: ASYNC251 (it is to hang)
+            time.sleep(1000)  # noqa: ASYNC251 (hangs on purpose)
         if path == "/users":
             await exchange.send(Response(200, [("content-type", "text/plain")], ",".join(sorted(self._users)).encode()))
             return
@@ -79,7 +79,7 @@ def claim(directory, *, make_keys):
 
 
 def replace(package, name, **attributes):
-    """Put a module with these attributes in the place of one that would take long to import."""
+    """Replace a module, which would take long to import, by one with these attributes."""
     module = types.ModuleType(f"{package.__name__}.{name}")
     vars(module).update(attributes)
     sys.modules[module.__name__] = module
@@ -99,8 +99,8 @@ if __name__ == "__main__":
     from simple_registry.cli.main import main
     from simple_registry.server import slots, worker
 
-    slots.UNSERVED = float(os.environ.get("TEST_UNSERVED", slots.UNSERVED))
-    slots.HANG = float(os.environ.get("TEST_HANG", slots.HANG))
+    slots.UNSERVED_TIME = float(os.environ.get("TEST_UNSERVED", slots.UNSERVED_TIME))
+    slots.HANG_TIME = float(os.environ.get("TEST_HANG", slots.HANG_TIME))
     worker.BEAT_INTERVAL = float(os.environ.get("TEST_BEAT", worker.BEAT_INTERVAL))
 
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""The file of the audit log: whole lines from many processes, and no fault that stops the registry."""
+"""The file of the audit log: whole lines from many processes; faults do not stop the registry."""
 
 import errno
 import json

@@ -23,7 +23,7 @@ def listener():
 
 
 def exchange(listener, *requests, text=b"up 1\n"):
-    """Return what an exporter answers to bytes, each sent on a connection of its own."""
+    """Return the answers of an exporter, each to bytes on a new connection."""
 
     async def ask(request):
         reader, writer = await asyncio.open_connection(*listener.getsockname())

@@ -141,7 +141,7 @@ def test_an_address_that_is_given_twice_is_named(listen, tmp_path):
 
 
 def passed_on(*listening):
-    """Return what a process inherits of sockets that systemd passes to it, in a child, as it takes descriptor 3."""
+    """Inherit sockets as from systemd, in a child process, because they use the descriptors from 3 on."""
     program = (
         "import os, sys, json\n"
         "from simple_registry.server.listeners import ListenFault, inherited_listeners\n"
@@ -159,7 +159,7 @@ def passed_on(*listening):
         for number, each in enumerate(listening, start=3):
             os.dup2(each, number)
 
-    # Above the numbers that they are given, so that none is overwritten before it is passed on.
+    # Above the target numbers, so that no descriptor is overwritten before it is duplicated.
     listening = [fcntl.fcntl(each.fileno(), fcntl.F_DUPFD, 20) for each in listening]
     environment = {**os.environ, "LISTEN_FDS": str(len(listening))}
     finished = subprocess.run(
@@ -235,7 +235,7 @@ def test_a_resting_socket_gets_no_connections_until_it_wakes(listen):
     address = resting.getsockname()
 
     def served():
-        """Connect a few times; return how many connections each socket was given."""
+        """Connect several times; return the number of connections of each socket."""
         counts = []
         with contextlib.ExitStack() as stack:
             for _ in range(40):
@@ -249,13 +249,13 @@ def test_a_resting_socket_gets_no_connections_until_it_wakes(listen):
         return counts
 
     assert all(served())
-    assert listeners.rest(0)
+    assert listeners.pause(0)
     assert served() == [0, 40]
-    listeners.wake(0)
-    listeners.wake(1)
+    listeners.resume(0)
+    listeners.resume(1)
     assert all(served())
 
 
 def test_a_socket_that_all_workers_share_does_not_rest(listen, tmp_path):
-    assert not listen(UnixAddress(tmp_path / "s")).rest(0)
-    assert not listen(TcpAddress("127.0.0.1", 0), count=1).rest(0)
+    assert not listen(UnixAddress(tmp_path / "s")).pause(0)
+    assert not listen(TcpAddress("127.0.0.1", 0), count=1).pause(0)

@@ -1,4 +1,4 @@
-"""The certificate of new connections follows its files, and is never one that does not load."""
+"""The certificate of new connections follows its files; an invalid one is never used."""
 
 import asyncio
 import contextlib
@@ -56,11 +56,11 @@ def test_a_new_certificate_is_used_once_it_is_stable(live, caplog):
     before = certificate.context()
     write()
     look(certificate)
-    assert certificate.context() is before  # it may be half written
+    assert certificate.context() is before  # it may be incomplete
     with caplog.at_level("INFO", "simple_registry"):
         look(certificate)
     assert certificate.context() is not before
-    assert "the certificate was exchanged" in caplog.text
+    assert "the certificate was replaced" in caplog.text
 
 
 def test_an_invalid_certificate_leaves_the_old_one_and_is_logged_once(live, caplog):
@@ -69,7 +69,7 @@ def test_an_invalid_certificate_leaves_the_old_one_and_is_logged_once(live, capl
     tls.key.write_text("half a ke")
     look(certificate, 5)
     assert certificate.context() is before
-    assert caplog.text.count("the certificate is not exchanged, the old one stays") == 1
+    assert caplog.text.count("the certificate was not replaced, the old one stays in use") == 1
     write()
     look(certificate, 2)
     assert certificate.context() is not before
@@ -136,7 +136,7 @@ def test_a_certificate_without_a_usable_context_is_refused(live, monkeypatch):
 def test_a_worker_that_starts_with_an_older_certificate_loads_the_current_one(live):
     _, write, tls = live
     older = follow_certificate(tls)
-    write()  # as when a worker is forked after that
+    write()  # as for a worker that is forked afterwards
     begun = LiveCertificate(tls, older)
     before = begun.context()
     look(begun, 2)
@@ -167,9 +167,9 @@ def test_a_running_worker_uses_the_new_certificate(start, certificate):
     kept.getresponse().read()
 
     other, _, _ = certificate("other")
-    process.until_log("the certificate was exchanged")
+    process.until_log("the certificate was replaced")
     assert process.get(authority=other)[3] == "https"
-    kept.request("GET", "/")  # a connection from before goes on
+    kept.request("GET", "/")  # an older connection stays open
     assert kept.getresponse().status == 200
     kept.close()
     assert process.workers() == workers

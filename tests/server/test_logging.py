@@ -105,7 +105,7 @@ def test_a_log_without_a_reader_stops_nothing(configured):
 
 
 class Writes(io.StringIO):
-    """Remembers each write."""
+    """Records each write."""
 
     def __init__(self):
         super().__init__()
@@ -117,7 +117,7 @@ class Writes(io.StringIO):
 
 
 class Pipe(Writes):
-    """The same, which says that it is a pipe."""
+    """The same, with the descriptor of a pipe."""
 
     def __init__(self, descriptor):
         super().__init__()
@@ -147,7 +147,7 @@ def field_lines(stream, *fields):
 
 
 def test_no_line_is_torn_where_workers_write_to_one_pipe(configured, pipe):
-    """What is longer than `PIPE_BUF` may be mixed with what others write meanwhile."""
+    """Writes above `PIPE_BUF` can be mixed with those of other processes."""
     stream = pipe
     configured(LogLevel.INFO, LogFormat.TEXT, stream)
     field_lines(stream, *({"number": number, "agent": "é" * 300} for number in range(50)))

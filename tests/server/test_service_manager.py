@@ -8,7 +8,7 @@ from simple_registry.server.service_manager import ServiceManager
 
 @pytest.fixture(params=["path", "abstract"])
 def manager(request, tmp_path):
-    """A service manager's socket, and its address as a variable has it."""
+    """The socket of a service manager, and its address as in the variable."""
     address = str(tmp_path / "notify") if request.param == "path" else f"@{tmp_path}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as opened:
         opened.bind(address.replace("@", "\0", 1))
@@ -19,16 +19,16 @@ def manager(request, tmp_path):
 def test_each_state_is_one_message(manager):
     opened, address = manager
     environment = {"NOTIFY_SOCKET": address, "HOME": "/"}
-    told = ServiceManager(environment)
+    service_manager = ServiceManager(environment)
     assert environment == {"HOME": "/"}
-    told.ready("not reloaded:\n a.yaml:1")
+    service_manager.ready("not reloaded:\n a.yaml:1")
     assert opened.recv(1000) == b"READY=1\nSTATUS=not reloaded: a.yaml:1"
     before = time.monotonic_ns() // 1000
-    told.reloading()
+    service_manager.reloading()
     state, moment = opened.recv(1000).split(b"\n")
     assert state == b"RELOADING=1"
     assert before <= int(moment.removeprefix(b"MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
-    told.stopping()
+    service_manager.stopping()
     assert opened.recv(1000).startswith(b"STOPPING=1\n")
 
 

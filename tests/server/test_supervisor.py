@@ -14,18 +14,18 @@ from simple_registry.metrics.processes import Processes
 from simple_registry.server.forking import SIGNALS
 from simple_registry.server.listeners import Listener, Listeners
 from simple_registry.server.service_manager import ServiceManager
-from simple_registry.server.slots import SERVED
+from simple_registry.server.slots import SERVED_TIME
 from simple_registry.server.supervisor import StartFault, Supervisor
 
 
 def test_a_worker_killed_repeatedly_while_it_serves_is_replaced_at_once(start):
     process = start("-workers", "1").ready()
     for _ in range(6):
-        time.sleep(SERVED)
+        time.sleep(SERVED_TIME)
         os.kill(int(process.get()[0]), signal.SIGKILL)
     begun = time.monotonic()
     process.get()
-    assert time.monotonic() - begun < 1.6  # it would be 0.1 * 2**4 s and the time of a start
+    assert time.monotonic() - begun < 1.6  # otherwise it would take 0.1 * 2**4 s and the time of a start
 
 
 def test_all_workers_serve_and_stop_gently(start, stop_gently):
@@ -89,7 +89,7 @@ def test_a_second_signal_ends_at_once(start, alive):
     hanging.request("GET", "/forever")
     process.until((process.data / "forever-begun").exists)
     process.signal(signal.SIGINT)
-    process.until_log("stopping; requests in flight are finished")
+    process.until_log("stopping; finishing requests in flight")
     time.sleep(0.6)
     process.signal(signal.SIGINT)
     assert process.wait() == 1
@@ -103,7 +103,7 @@ def test_a_signal_that_arrives_twice_at_once_is_one_signal(start):
     slow.request("GET", "/slow")
     process.until((process.data / "slow-begun").exists)
     process.signal(signal.SIGTERM)
-    process.until_log("stopping; requests in flight are finished")
+    process.until_log("stopping; finishing requests in flight")
     process.signal(signal.SIGTERM)
     assert slow.getresponse().status == 200
     slow.close()
@@ -151,7 +151,7 @@ def test_a_reload_that_does_not_load_changes_nothing(start, tmp_path):
     before = process.workers()
     file.write_text("kind: Configuration\nmetadata: {name: main}\nspec: {limits: {sessions: none}}\n")
     process.signal(signal.SIGHUP)
-    process.until_log("not reloaded, everything stays as it was")
+    process.until_log("not reloaded, nothing was changed")
     assert "main.yaml:3" in process.log
     process.get()
     assert process.workers() == before
@@ -162,7 +162,7 @@ def test_a_reload_whose_workers_cannot_start_keeps_the_old_ones(start):
     before = process.workers()
     (process.data / "refuse").touch()
     process.signal(signal.SIGHUP)
-    process.until_log("the reload is given up, a new worker cannot start: cannot open the database: the test says no")
+    process.until_log("reload abandoned: a new worker cannot start: cannot open the database: the test says no")
     assert int(process.get()[0]) in before
 
 
@@ -216,7 +216,7 @@ def test_an_unserved_slot_leaves_its_connections_to_the_others(start):
     victim = int(process.get()[0])
     (other,) = process.workers() - {victim}
     os.kill(victim, signal.SIGKILL)
-    process.until_log("no worker serves here; the others get its connections")
+    process.until_log("no worker serves this slot; the others get its connections")
     assert {int(process.get()[0]) for _ in range(30)} == {other}
     (process.data / "crash").unlink()
     process.until(lambda: len({process.get()[0] for _ in range(10)}) == 2, "both workers")
@@ -231,7 +231,7 @@ def test_the_last_worker_keeps_its_connections_waiting(start):
         waiting.request("GET", "/")
         (process.data / "crash").unlink()
         assert waiting.getresponse().status == 200
-    assert "no worker serves here" not in process.log
+    assert "no worker serves this slot" not in process.log
 
 
 FULL = Path("/dev/full")
@@ -282,7 +282,7 @@ def test_the_next_worker_starts_with_the_replaced_certificate(start, certificate
     _, chain, key = certificate("first")
     process = start("-workers", "1", "-cert", str(chain), "-key", str(key)).ready()
     second, _, _ = certificate("second")
-    process.until_log("the certificate was exchanged")
+    process.until_log("the certificate was replaced")
     key.write_text("half a ke")
     victim = int(process.get(authority=second)[0])
     os.kill(victim, signal.SIGKILL)
@@ -325,7 +325,7 @@ def test_the_service_manager_gets_reports_of_start_reloads_and_stop(start, tmp_p
         (process.data / "refuse").touch()
         process.signal(signal.SIGHUP)
         assert "RELOADING" in heard()
-        assert heard()["STATUS"].startswith("the reload is given up, a new worker cannot start: ")
+        assert heard()["STATUS"].startswith("reload abandoned: a new worker cannot start: ")
 
         process.signal(signal.SIGTERM)
         assert heard()["STOPPING"] == "1"
@@ -376,5 +376,5 @@ def test_a_hung_worker_writes_its_stacks_and_is_replaced(start, monkeypatch):
         connection.request("GET", "/hang")
         process.until_log("the event loop of a worker hangs")
         process.until(lambda: len(process.workers() - before) == 1 and len(process.workers()) == 2)
-    assert "entry.py" in process.log  # the stack of the thread that hangs
+    assert "entry.py" in process.log  # the stack of the hung thread
     assert process.get()[3] == "http"

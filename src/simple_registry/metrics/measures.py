@@ -39,7 +39,7 @@ class Measures:
         self.ask(START_TIME, lambda: {(): processes.started})
 
     def watch(self, family: Family, read: Read, *series: str) -> None:
-        """Copy what `read` returns: the total since the start of this process, or a gauge."""
+        """Copy the result of `read`: the total since the start of this process, or a gauge."""
         at = self._layout.at[family, series]
         self._watched.append((at, read, 0.0 if family.kind is Kind.GAUGE else self._before[at]))
 
@@ -48,7 +48,7 @@ class Measures:
         self._commit_sizes = sizes
 
     def ask(self, family: Family, read: Callable[[], Mapping[Series, float]]) -> None:
-        """Export what `read` returns when the metrics are read."""
+        """Export the result of `read` at the time of the request."""
 
         async def at_once() -> Mapping[Series, float]:
             return read()
@@ -56,11 +56,11 @@ class Measures:
         self.query(family, at_once)
 
     def query(self, family: Family, read: Callable[[], Awaitable[Mapping[Series, float]]]) -> None:
-        """Export what `read` returns when the metrics are read, where that may take a moment."""
+        """Export the result of `read` at the time of the request; for reads that wait."""
         self._asked[family] = read
 
-    def look(self) -> None:
-        """Copy once."""
+    def copy(self) -> None:
+        """Copy all totals into the row."""
         self.requests.copy()
         for at, read, before in self._watched:
             self._row[at] = before + read()
@@ -81,20 +81,20 @@ class Measures:
         await repeat(self._copy, INTERVAL, "copying metrics", at_once=True)
 
     async def _copy(self) -> None:
-        self.look()
+        self.copy()
 
     async def text(self) -> bytes:
         """Return the metrics of all processes in the format of Prometheus."""
-        self.look()
+        self.copy()
         samples = list(self._layout.samples(self._processes.board.totals()))
         samples += [Samples(family, await self._values(family)) for family in ASKED]
         return exposition(samples)
 
     async def _values(self, family: Family) -> Mapping[Series, float]:
-        """Return the values of a metric; nothing when they cannot be had, since the others are worth the more then."""
+        """Return the values of a metric; none if reading fails, so that the other metrics stay available."""
         try:
             return await self._asked[family]() if family in self._asked else {}
-        except Exception:  # noqa: BLE001 (requests report whatever fails here)
+        except Exception:  # noqa: BLE001 (requests to the failing part report it)
             return {}
 
 
@@ -105,7 +105,7 @@ def _cpu_seconds() -> float:
 
 def _resident_bytes() -> float:
     try:
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (every second; a plain call is the cheaper one)
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 (every second; a plain call is cheaper)
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0.0

@@ -1,4 +1,4 @@
-"""What the parent knows of the processes: their rows, the number of workers, deaths and reloads."""
+"""The metrics of the parent: rows of processes, the number of workers, deaths and reloads."""
 
 import logging
 import time

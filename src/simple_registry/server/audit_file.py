@@ -73,7 +73,7 @@ class AuditFile:
             self._max_size = pipe_limit(self._descriptor)
         line = json_line(fields) if self._max_size is None else fitted(json_line, fields, self._max_size)
         data = line.encode("ascii") + b"\n"
-        # A full disk cut the last line short: its rest must not become the beginning of this one.
+        # A full disk cut the last line short: this one must not become its continuation.
         data = b"\n" + data if self._torn else data
         written = os.write(self._descriptor, data)
         self._torn = written < len(data)

@@ -55,9 +55,9 @@ class Exporter:
 
     async def _answer(self, head: RequestHead) -> Text:
         if head.path != "/metrics":
-            return Text(404, b"only /metrics is here\n")
+            return Text(404, b"not found; the metrics are at /metrics\n")
         if head.method not in {"GET", "HEAD"}:
-            return Text(405, b"only GET and HEAD\n")
+            return Text(405, b"only GET and HEAD are supported\n")
         return Text(200, await self._text(), CONTENT_TYPE)
 
     def refuse(self, _peer: str, refused: RequestRefused) -> Text:

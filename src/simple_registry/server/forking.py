@@ -1,6 +1,6 @@
-"""Forking a worker, which reports to its parent on a pipe.
+"""Forks workers, which report to the parent on a pipe.
 
-The child never returns into the code of the parent: whatever happens in it, it exits.
+The child never returns into the code of the parent: it always exits.
 """
 
 import logging
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 def fork_worker(number: int, run: Callable[[int], int]) -> tuple[int, int]:
-    """Fork a process that calls `run` with its end of a pipe, and exits with the code that it returns.
+    """Fork a process that calls `run` with the writing end of a pipe, and exits with the returned code.
 
-    Returns its pid, and our end of the pipe.
+    Returns the pid, and the reading end of the pipe.
 
-    Raises: OSError; signals and descriptors are then as they were.
+    Raises: OSError; signals and descriptors are then unchanged.
     """
     ours, its = os.pipe2(os.O_CLOEXEC)
-    # Until the child has handlers of its own, a signal would run the parent's in it, and reach the parent's pipe.
+    # Block signals: until the child has its own handlers, a signal to it would go to the parent's wakeup pipe.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         pid = os.fork()
@@ -35,7 +35,7 @@ def fork_worker(number: int, run: Callable[[int], int]) -> tuple[int, int]:
         raise
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    os.close(its)  # so that its end, and with it the end of the child, is seen here
+    os.close(its)  # otherwise the pipe would not reach end-of-file when the child ends
     return pid, ours
 
 
@@ -45,13 +45,13 @@ def _run_child(number: int, run: Callable[[int], int], ours: int, its: int) -> N
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # The terminal sends these to every process of its group; the parent decides what follows.
+        # The terminal sends these to the whole process group; the parent decides.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.close(ours)
         code = run(its)
-    except BaseException:  # noqa: BLE001 (the end of this process: nothing may return into the parent's code)
+    except BaseException:  # noqa: BLE001 (no exception may return into the code of the parent)
         _log.exception("worker %d failed", number)
     finally:
         os._exit(code)

@@ -67,8 +67,8 @@ class Listener:
     is_own: bool = False
     """Whether only one worker accepts from it, and the others from further sockets of its address."""
 
-    def wake(self) -> None:
-        """Listen again, if it rests."""
+    def resume(self) -> None:
+        """Accept connections again, if it is paused."""
         if self.is_own and not self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             self.socket.listen(BACKLOG)
 
@@ -91,10 +91,10 @@ class Listeners:
         scheme = "https" if tls else "http"
         return tuple(each if each.startswith("unix:") else f"{scheme}://{each}" for each in self.authorities)
 
-    def rest(self, worker: int) -> bool:
+    def pause(self, worker: int) -> bool:
         """Take the worker's own sockets out of the kernel's choice; return whether there are any.
 
-        Connections that wait there are reset, and the port stays ours. `wake` puts them back.
+        Connections that wait there are reset, and the port stays ours. `resume` puts them back.
         """
         own = [listener.socket for listener in self.workers[worker] if listener.is_own]
         for each in own:
@@ -102,11 +102,11 @@ class Listeners:
                 each.shutdown(socket.SHUT_RD)
         return bool(own)
 
-    def wake(self, worker: int) -> None:
-        """Listen again on the sockets that rest, as the worker does before it accepts."""
+    def resume(self, worker: int) -> None:
+        """Accept again on paused sockets, as the worker does at its start."""
         for listener in self.workers[worker]:
             with suppress(OSError):
-                listener.wake()
+                listener.resume()
 
     def close(self) -> None:
         """Stop listening, and remove the files of unix sockets; the second time does nothing."""
@@ -134,7 +134,7 @@ def open_listeners(addresses: Sequence[Address], count: int, *, beside: Listener
     """Open sockets for `count` workers, `beside` those that are open already.
 
     Raises:
-        ListenFault: an address is in use, not ours, or not there.
+        ListenFault: an address is in use, belongs to another machine, or does not exist.
 
     """
     opened: list[_Opened] = []
@@ -209,7 +209,7 @@ def _open_tcp(addr: TcpAddress, count: int) -> _Opened:
         # Without SO_REUSEPORT, a port in use is refused; with it, a second server of the same user would share it.
         probe.bind((host, addr.port))
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        # A socket whose port the kernel chose would lose the port when it rests; one that asked for it keeps it.
+        # A socket whose port the kernel chose would lose the port when it is paused; one that asked for it keeps it.
         port = probe.getsockname()[1]
         for _ in range(count):
             listener = _tcp_socket(family)

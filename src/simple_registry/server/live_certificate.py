@@ -24,7 +24,7 @@ from simple_registry.files import FileStamp
 from simple_registry.periodic import repeat
 
 INTERVAL = 1.0
-"""Seconds between two looks at the files."""
+"""Seconds between two checks of the files."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class LiveCertificate:
         """Begin with the certificate that the parent loaded last. One worker should `warn`."""
         self._tls = tls
         self._followed = certificate
-        self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays a look
+        self._thread = ThreadPoolExecutor(1, "looks")  # a thread of its own, so that no request delays a check
         self._context = tls_context(certificate.value)
         self._warns = warn
         self._mark = passed_mark(certificate.value, time.time())
@@ -69,7 +69,7 @@ class LiveCertificate:
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
-        await repeat(self._round, INTERVAL, "looking at the certificate")
+        await repeat(self._round, INTERVAL, "checking the certificate")
 
     async def _round(self) -> None:
         await self.look()
@@ -83,7 +83,7 @@ class LiveCertificate:
             _log.warning("%s", expiry_warning(self._tls, self._followed.value, now))
 
     async def look(self) -> None:
-        """Look at the files once; use a change that was there at the last look too."""
+        """Check the files once. A change is used if it is unchanged since the previous check."""
         known = self._followed.stale
         match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.look):
             case Look.TAKEN:
@@ -91,9 +91,9 @@ class LiveCertificate:
                 self._context, self._mark = tls_context(certificate), None
                 for warning in certificate.warnings if self._warns else ():
                     _log.warning("%s", warning)
-                _log.info("the certificate was exchanged")
+                _log.info("the certificate was replaced")
             case Look.REFUSED if self._followed.stale != known:
-                _log.error("the certificate is not exchanged, the old one stays: %s", self._followed.stale)
+                _log.error("the certificate was not replaced, the old one stays in use: %s", self._followed.stale)
 
 
 def _stamp(path: Path) -> FileStamp | None:
@@ -117,7 +117,7 @@ def tls_context(certificate: Certificate) -> ssl.SSLContext:
 
 @contextmanager
 def _paths(certificate: Certificate) -> Iterator[tuple[Path, Path]]:
-    """Lend the chain and the key as paths, as `ssl` requires; no other user can read them."""
+    """Yield temporary paths of the chain and the key, which `ssl` requires; other users cannot read them."""
     if hasattr(os, "memfd_create"):
         with _in_memory(certificate.chain) as chain, _in_memory(certificate.key) as key:
             yield Path(f"/proc/self/fd/{chain.fileno()}"), Path(f"/proc/self/fd/{key.fileno()}")

@@ -1,11 +1,10 @@
-"""The format of log lines: `key=value` for people, JSON for machines.
+"""The formats of log lines: `key=value` for people, JSON for machines.
 
-Any module logs with `logging.getLogger("simple_registry.…")` and passes facts as `extra={"fields": {...}}`. Text from
-clients belongs in fields and may hold anything; both formats escape control characters, so that no client can forge a
-line.
+Modules log with `logging.getLogger("simple_registry.…")` and pass facts as `extra={"fields": {...}}`. Text from clients
+belongs in fields and can be anything: both formats escape control characters, so that no client can forge a line.
 
-All workers write to one stream. A pipe keeps writes of at most `PIPE_BUF` bytes apart (pipe(7)), so a line to a pipe is
-made to fit. A longer one would be torn, and its rest would be a line that a client wrote.
+All workers write to one stream. Writes to a pipe are atomic up to `PIPE_BUF` bytes (pipe(7)), so lines for a pipe are
+shortened to that size. Otherwise a line could be torn, and its rest would be a line written by a client.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ _ENCODER = json.JSONEncoder(default=str, separators=(",", ":"))
 _FAST_ENCODER = msgspec.json.Encoder(enc_hook=str)
 _PLAIN = re.compile(r"[^\s\"'=\\]+")
 _MIN_TEXT = 16
-"""Characters of a text that is not shortened further."""
+"""Texts below this length are not shortened."""
 
 
 class _Formatter(logging.Formatter):
@@ -62,7 +61,7 @@ class _Formatter(logging.Formatter):
         raise NotImplementedError
 
     def fields(self, record: logging.LogRecord) -> Mapping[str, object]:
-        """Return the facts of the record, and the request during which it was written."""
+        """Return the fields of a record, with the id of the request during which it was written."""
         fields = getattr(record, "fields", None)
         fields = fields if isinstance(fields, Mapping) else {}
         request = REQUEST_ID.get()
@@ -127,26 +126,26 @@ def _middle(level: str, logger: str, message: str) -> str:
 
 
 def json_line(document: Mapping[str, object]) -> str:
-    """Return JSON in ASCII without control characters; the slow encoder escapes what the fast one lets through."""
+    """Return JSON in ASCII without control characters; the fast encoder does not escape all of them."""
     try:
         encoded = _FAST_ENCODER.encode(document)
-    except (UnicodeEncodeError, ValueError, TypeError):  # half a surrogate pair, from a client
+    except (UnicodeEncodeError, ValueError, TypeError):  # a lone surrogate from a client
         return _ENCODER.encode(document)
     return encoded.decode("ascii") if encoded.isascii() and b"\x7f" not in encoded else _ENCODER.encode(document)
 
 
 def pipe_limit(descriptor: int) -> int | None:
-    """Return how many bytes a pipe keeps apart from other writes; `None` for a file, which keeps all of them apart."""
+    """Return the size of atomic writes to a pipe; `None` for a file, where all appends are atomic."""
     return select.PIPE_BUF if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else None
 
 
 def size_of(line: str) -> int:
-    """Return the bytes of a line."""
+    """Return the size of a line in bytes."""
     return len(line) if line.isascii() else len(line.encode(errors="surrogatepass"))
 
 
 def fitted(render: Callable[[Mapping[str, object]], str], facts: Mapping[str, object], max_size: int) -> str:
-    """Return the line of some facts in fewer than `max_size` bytes; the longest texts lose their middle."""
+    """Render facts in fewer than `max_size` bytes, by cutting the middle of the longest texts."""
     facts = dict(facts)
     line = render(facts)
     while size_of(line) >= max_size:
@@ -171,7 +170,7 @@ class _LineHandler(logging.StreamHandler[TextIO]):
         """Write the line of a record, or its lines."""
         try:
             lines = self.format(record).split("\n")
-        except Exception:  # noqa: BLE001 (as the standard library does: a line that cannot be made stops nothing)
+        except Exception:  # noqa: BLE001 (as in the standard library: a bad record must not stop the program)
             self.handleError(record)
         else:
             for piece in _pieces(lines, self.max_size):
@@ -192,9 +191,9 @@ def _is_line_handler(handler: logging.Handler) -> TypeGuard[_LineHandler]:
 
 
 class FieldLines:
-    """Writes lines that differ in their fields only, without `logging` records, which cost more than a request.
+    """Writes lines that differ only in their fields, without `logging` records, which cost more than a request.
 
-    Lines are gathered until the event loop's next turn, so that requests answered together share system calls.
+    Lines are collected until the next turn of the event loop, so that requests answered together share a system call.
     """
 
     def __init__(self, logger: str, message: str) -> None:
@@ -224,7 +223,7 @@ class FieldLines:
 
 
 def _pieces(lines: Iterable[str], max_size: int | None) -> Iterator[str]:
-    """Yield lines together, as many as fit into `max_size` bytes."""
+    """Yield lines joined into pieces of at most `max_size` bytes."""
     piece, size = "", 0
     for line in lines:
         length = 1 + size_of(line)
@@ -237,7 +236,7 @@ def _pieces(lines: Iterable[str], max_size: int | None) -> Iterator[str]:
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with everything that is no visible character or space escaped, as `\x1b` or `\u2028`."""
+    r"""Return `text` with everything but visible characters and spaces escaped, as `\x1b` or `\u2028`."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escape(char) for char in text)
@@ -267,20 +266,20 @@ def _limit_of(stream: TextIO) -> int | None:
 def write_errors_at_once() -> None:
     """Make standard error unbuffered.
 
-    A buffer that a full disk refused would be written again with every line, at each fork, and at exit.
+    After a full disk, a buffer would be written again with every line, at each fork, and at exit.
     """
     raw = io.FileIO(sys.stderr.fileno(), "w", closefd=False)
     sys.stderr = io.TextIOWrapper(raw, sys.stderr.encoding, "backslashreplace", write_through=True)
 
 
 def configure_logging(level: LogLevel, form: LogFormat, stream: TextIO | None = None) -> None:
-    """Send the log to `stream` (standard error) from `level` on; calling it again replaces what was configured."""
+    """Send the log from `level` on to `stream` (default: standard error). A second call replaces the configuration."""
     target = sys.stderr if stream is None else stream
     text = form is LogFormat.TEXT or (form is LogFormat.AUTO and target.isatty())
     max_size = _limit_of(target)
     handler = _LineHandler(target, max_size)
     handler.setFormatter(TextFormatter(max_size) if text else JsonFormatter(max_size))
-    # No line names its place in the code, its thread or its task; finding out costs a tenth of a request.
+    # Lines have no source position, thread or task; looking them up would cost a tenth of a request.
     logging._srcfile = None  # noqa: SLF001 (the switch that the logging guide names)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()

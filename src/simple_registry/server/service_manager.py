@@ -3,7 +3,7 @@
 READY=1                                the registry serves; also at the end of a reload, successful or not
 RELOADING=1 with MONOTONIC_USEC=…      a reload began, at that time of the monotonic clock
 STOPPING=1                             the registry stops
-STATUS=…                               a line for `systemctl status`, such as why a reload was refused
+STATUS=…                               a line for `systemctl status`, such as why a reload failed
 """
 
 import socket
@@ -19,9 +19,9 @@ class ServiceManager:
     """The manager that started this process."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
-        """Take its address out of `environment`, which processes that are started from here inherit."""
+        """Remove its address from `environment`, so that child processes do not inherit it."""
         address = environment.pop("NOTIFY_SOCKET", "")
-        # A first `@` stands for the zero byte of an abstract socket. Other forms, such as vsock, are not for us.
+        # A leading `@` means the zero byte of an abstract socket. Other forms, such as vsock, are not supported.
         self._address = "\0" + address[1:] if address.startswith("@") else address if address.startswith("/") else ""
 
     def ready(self, status: str) -> None:
@@ -34,7 +34,7 @@ class ServiceManager:
 
     def stopping(self) -> None:
         """Report that the registry stops."""
-        self._send("STOPPING=1", "STATUS=requests in flight are finished")
+        self._send("STOPPING=1", "STATUS=finishing requests in flight")
 
     def _send(self, *lines: str) -> None:
         if not self._address:

@@ -1,14 +1,14 @@
-"""The parent process: it forks workers, replaces those that die, and passes signals on.
+"""The parent process: it forks workers, replaces dead ones, and passes signals on.
 
-    SIGTERM, SIGINT   stop accepting, finish what is in flight (30 s), exit; a later second one ends everything at once
+    SIGTERM, SIGINT   stop accepting, finish the requests in flight (30 s), exit; a second one ends everything at once
     SIGHUP            read everything again; if it loads, a new worker takes each slot before its predecessor stops
-    SIGCHLD           the slot of a worker that died gets a new one
+    SIGCHLD           the slot of a dead worker gets a new one
 
-It also follows the documents and the certificate: a new worker begins with those that loaded last, so that a wrong file
-never keeps a worker from being replaced. Nor does a log that cannot be written.
+It also follows the documents and the certificate. A new worker starts with the last ones that loaded, so neither an
+invalid file nor a log that cannot be written keeps a worker from being replaced.
 
-It has one thread and waits in one place (`_wait`). Signals arrive there as bytes on a pipe: handlers do nothing, and a
-fork never interrupts anything. It serves no request, and nothing that a worker does can end it.
+The parent has one thread and waits in one place (`_wait`). Signals arrive there as bytes on a pipe: their handlers do
+nothing, so no code is ever interrupted. The parent serves no requests, and nothing that a worker does can end it.
 """
 
 import gc
@@ -36,33 +36,33 @@ from simple_registry.server.service_manager import ServiceManager
 from simple_registry.server.slots import DUMP_TIME, Event, HangWatch, Slot, Worker
 from simple_registry.server.worker import DUMP_STACKS, GRACE, Build, Post, serve
 
-# A worker that a reload replaced may finish long uploads; this only ends those that hang.
-_RETIREMENT = 900.0
-# A signal may come twice, to the process and to its group: within this many seconds it is the same request.
-_ECHO = 0.5
-_LOOK_AGAIN = 5.0
-"""Seconds until the next look at files after one that failed unexpectedly."""
+# Seconds for a replaced worker to finish its uploads. Long, because it only has to end workers that hang.
+_RETIREMENT_TIME = 900.0
+# A signal can be sent both to the process and to its group: within this many seconds, both count as one.
+_SAME_SIGNAL = 0.5
+_RETRY_CHECK = 5.0
+"""Seconds until files are checked again after an unexpected error."""
 _RESTART_ONLY = tuple(row for row in ROWS if row.restart)
 
 _log = logging.getLogger(__name__)
 
 
 class StartFault(Exception):
-    """The registry cannot start: a worker reported why, or died before it could."""
+    """The registry cannot start, for the reason that a worker reported, or because it died."""
 
 
 class _Phase(Enum):
-    """What the server as a whole is at."""
+    """The phase of the server as a whole."""
 
     STARTING = auto()
-    """Not all slots have served yet. A worker that ends now ends the start."""
+    """Until all slots have served. A worker that ends in this phase ends the start."""
     SERVING = auto()
     STOPPING = auto()
 
 
 @dataclass(slots=True)
 class _Reload:
-    """A reload under way: the slots whose workers are to be replaced, and what to report at its end."""
+    """A reload in progress: the slots that still need a new worker, and the report for its end."""
 
     slots: list[Slot]
     outcome: str = "reloaded"
@@ -84,8 +84,8 @@ class Supervisor:
     ) -> None:
         """Supervise workers of `build` on `listeners`.
 
-        `reread` loads everything again, or raises `ConfigError`; `follow` looks at the files that are followed, once.
-        Workers are measured among `processes`, and their state is reported to the service `manager`.
+        `reread` loads everything again, or raises `ConfigError`; `follow` checks the followed files once. Workers
+        count their metrics in rows of `processes`. The service `manager` gets reports of the state of the server.
         """
         self._configured = configured
         self._listeners = listeners
@@ -96,32 +96,32 @@ class Supervisor:
         self._manager = manager
         self._slots = [Slot(number) for number in range(len(listeners.workers))]
         self._workers: dict[int, Worker] = {}
-        """Every process that was not reaped yet, by its pid; also predecessors that finish."""
+        """Every process that has not been reaped, by pid, including predecessors that are finishing."""
         self._phase = _Phase.STARTING
         self._reload: _Reload | None = None
         self._hang_watch = HangWatch()
-        self._look_at = 0.0
+        self._next_check = 0.0
         self._stopped_at = 0.0
         self._selector = selectors.DefaultSelector()
-        self._wake, self._woken_by = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        # Nothing is ever written here: workers hold one end, and see the end of file when the parent is gone.
-        self._life_line, self._life = os.pipe2(os.O_CLOEXEC)
+        self._wakeup_reader, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # Never written to: workers hold the reading end, and get end-of-file when the parent is gone.
+        self._alive_reader, self._alive_writer = os.pipe2(os.O_CLOEXEC)
 
     def run(self) -> int:
         """Serve until a signal ends it; return the exit code.
 
         Raises:
-            StartFault: a worker could not start when all were started first.
+            StartFault: one of the first workers cannot start.
 
         """
         for number in SIGNALS:
-            signal.signal(number, lambda *_: None)  # so that the byte on the pipe is all that a signal does
-        # Thousands of signals may fill the pipe; those in it already wake us for all.
-        signal.set_wakeup_fd(self._woken_by, warn_on_full_buffer=False)
-        self._selector.register(self._wake, selectors.EVENT_READ)
-        gc.freeze()  # what is loaded by now is shared with every worker; collecting it would copy it
+            signal.signal(number, lambda *_: None)  # the only effect of a signal is the byte on the wakeup pipe
+        # Thousands of signals can fill the pipe; the bytes in it are enough to wake up.
+        signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
+        self._selector.register(self._wakeup_reader, selectors.EVENT_READ)
+        gc.freeze()  # workers share what is loaded so far; a collection would write to it, and so copy it
         try:
-            self._fill_all()
+            self._start_all()
             return self._supervise()
         finally:
             self._kill_all()
@@ -137,22 +137,22 @@ class Supervisor:
                 if number in (signal.SIGTERM, signal.SIGINT):
                     if self._phase is not _Phase.STOPPING:
                         self._stop()
-                    elif time.monotonic() >= self._stopped_at + _ECHO:
-                        _log.warning("ended at once; requests in flight are cut")
+                    elif time.monotonic() >= self._stopped_at + _SAME_SIGNAL:
+                        _log.warning("second signal; exiting at once, requests in flight are cut off")
                         return 1
                 elif number == signal.SIGHUP and self._phase is _Phase.SERVING:
                     self._begin_reload()
-            # In every round: several children may end before one SIGCHLD is read.
+            # In every round: signals merge, so one SIGCHLD can stand for several children.
             self._reap()
-            self._attend()
+            self._act_on_deadlines()
             self._processes.serving(sum(slot.serves for slot in self._slots))
             if self._phase is _Phase.STOPPING and not self._workers:
                 return 0
 
     def _wait(self) -> list[int]:
-        """Wait for signals, reports or the next moment at which something is due; return the signals."""
+        """Wait for signals, reports or the next deadline; return the signals."""
         due = [worker.due for worker in self._workers.values()] + [slot.refill_at for slot in self._slots]
-        due += [] if self._phase is _Phase.STOPPING else [self._look_at]
+        due += [] if self._phase is _Phase.STOPPING else [self._next_check]
         earliest = min(due, default=math.inf)
         timeout = None if earliest == math.inf else max(0.0, earliest - time.monotonic())
         signals: list[int] = []
@@ -160,51 +160,51 @@ class Supervisor:
             if isinstance(key.data, Worker):
                 self._read_report(key.data)
             else:
-                signals += os.read(self._wake, 512)
+                signals += os.read(self._wakeup_reader, 512)
         return signals
 
-    def _attend(self) -> None:
-        """Do what has become due."""
+    def _act_on_deadlines(self) -> None:
+        """Act on everything that is due."""
         now = time.monotonic()
         for worker in self._workers.values():
             if worker.deadline <= now:
-                _log.warning("a worker did not end in time and is killed", extra=worker.fields)
+                _log.warning("a worker did not exit in time and is killed", extra=worker.fields)
                 worker.apply(Event.OVERDUE)
                 os.kill(worker.pid, signal.SIGKILL)
         for slot in self._slots:
             if slot.refill_at <= now:
                 self._refill(slot, now)
             if slot.is_unserved(now) and any(each.serves for each in self._slots):
-                self._rest(slot)
+                self._pause(slot)
         if self._phase is _Phase.STOPPING:
             return
         self._replace_hung(now)
-        self._roll_next()
-        if self._look_at <= now:
-            self._look()
+        self._start_successor()
+        if self._next_check <= now:
+            self._check_files()
 
-    def _look(self) -> None:
-        """Look at the files that are followed."""
+    def _check_files(self) -> None:
+        """Check the followed files."""
         pause = INTERVAL
         try:
             self._follow(self._configured)
-        except Exception:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
-            _log.exception("looking at the files failed")
-            pause = _LOOK_AGAIN
-        self._look_at = time.monotonic() + pause
+        except Exception:  # noqa: BLE001 (a bug in reading files must not end a registry that serves)
+            _log.exception("checking the files failed")
+            pause = _RETRY_CHECK
+        self._next_check = time.monotonic() + pause
 
-    def _rest(self, slot: Slot) -> None:
-        """Have the kernel give a slot's share of the connections to the others; those that wait there are reset."""
-        slot.resting = True
-        if self._listeners.rest(slot.number):
+    def _pause(self, slot: Slot) -> None:
+        """Have the kernel give the connections of a slot to the others; those in its queue are reset."""
+        slot.paused = True
+        if self._listeners.pause(slot.number):
             _log.warning(
-                "no worker serves here; the others get its connections", extra={"fields": {"worker": slot.number}}
+                "no worker serves this slot; the others get its connections", extra={"fields": {"worker": slot.number}}
             )
 
     def _replace_hung(self, now: float) -> None:
-        """End a worker whose event loop hangs, after it has written its stacks to the log."""
+        """Replace a worker whose event loop hangs; it first writes its stacks to the log."""
         serving = [slot.current for slot in self._slots if slot.current and slot.serves]
-        count, worker = self._hang_watch.look(serving, now)
+        count, worker = self._hang_watch.check(serving, now)
         if worker is not None:
             _log.error("the event loop of a worker hangs; its stacks follow, and it is replaced", extra=worker.fields)
             worker.apply(Event.HANG, deadline=now + DUMP_TIME)
@@ -214,7 +214,7 @@ class Supervisor:
 
     # ---------------------------------------------------------------- workers
 
-    def _fill_all(self) -> None:
+    def _start_all(self) -> None:
         try:
             for slot in self._slots:
                 slot.current = self._fork(slot)
@@ -227,8 +227,8 @@ class Supervisor:
         slot.refill_at = math.inf
         try:
             slot.current = self._fork(slot)
-        except OSError as error:  # the machine has no room for a process right now
-            _log.error("a worker cannot be started, the next attempt follows: %s", error)
+        except OSError as error:  # temporary: the system has no room for another process
+            _log.error("cannot start a worker, trying again soon: %s", error)
             slot.vacate(now)
 
     def _fork(self, slot: Slot) -> Worker:
@@ -244,26 +244,26 @@ class Supervisor:
         return worker
 
     def _serve(self, slot: Slot, row: int | None, report: int) -> int:
-        """Serve as a worker; in the child, which keeps nothing of the parent open but what it needs."""
+        """Serve as a worker, in the child, after closing all inherited descriptors that it does not need."""
         self._processes.become(row)
         self._selector.close()
-        # Above all the parent's end of the life line: a copy in a worker would keep it from ever ending.
+        # Above all the writing end of the alive pipe: with a copy in a worker, it would never reach end-of-file.
         pipes = [worker.pipe for worker in self._workers.values() if worker.pipe >= 0]
-        for inherited in (self._wake, self._woken_by, self._life, *pipes):
+        for inherited in (self._wakeup_reader, self._wakeup_writer, self._alive_writer, *pipes):
             os.close(inherited)
         listeners = self._listeners.workers[slot.number]
         kept = {listener.socket for listener in listeners}
         for other in {each.socket for worker in self._listeners.workers for each in worker} - kept:
             other.close()
         metrics = self._listeners.metrics.workers[0] if self._listeners.metrics else ()
-        return serve(self._configured, Post(slot.number, listeners, report, self._life_line, metrics), self._build)
+        return serve(self._configured, Post(slot.number, listeners, report, self._alive_reader, metrics), self._build)
 
     def _read_report(self, worker: Worker) -> None:
-        """Read what a worker reports: that it is ready, or why it cannot start; later, its beats."""
+        """Read the report of a worker: ready, or why it cannot start; later, beats."""
         data = os.read(worker.pipe, 4096)
         if not data:
             self._close_report(worker)
-        elif worker.hear(data, time.monotonic()):
+        elif worker.read_report(data, time.monotonic()):
             self._mark_ready(worker)
 
     def _close_report(self, worker: Worker) -> None:
@@ -272,10 +272,10 @@ class Supervisor:
         worker.pipe = -1
 
     def _mark_ready(self, worker: Worker) -> None:
-        self._listeners.wake(worker.slot.number)
+        self._listeners.resume(worker.slot.number)
         predecessor = worker.slot.fill(worker)
         if predecessor is not None:
-            self._ask_to_stop(predecessor, time.monotonic() + _RETIREMENT)
+            self._ask_to_stop(predecessor, time.monotonic() + _RETIREMENT_TIME)
         if self._phase is _Phase.STARTING and all(slot.serves for slot in self._slots):
             self._phase = _Phase.SERVING
             urls = self._listeners.urls(tls=self._configured.certificate is not None)
@@ -294,7 +294,7 @@ class Supervisor:
         for worker in list(self._workers.values()):
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
-                while worker.pipe >= 0:  # what it reported last, such as why it could not start, is still in the pipe
+                while worker.pipe >= 0:  # its last report, such as why it cannot start, may still be in the pipe
                     self._read_report(worker)
                 worker.apply(Event.EXIT)
                 del self._workers[pid]
@@ -304,7 +304,7 @@ class Supervisor:
     def _replace_ended(self, worker: Worker, code: int) -> None:
         slot, reason = worker.slot, worker.reason(code)
         if self._phase is _Phase.STOPPING or worker not in (slot.current, slot.successor):
-            return  # it was asked to
+            return  # as requested
         if self._phase is _Phase.STARTING:
             raise StartFault(f"worker {slot.number} cannot start: {reason}")
         if worker is slot.successor:
@@ -319,7 +319,7 @@ class Supervisor:
     # ---------------------------------------------------------------- signals
 
     def _stop(self) -> None:
-        _log.info("stopping; requests in flight are finished")
+        _log.info("stopping; finishing requests in flight")
         self._manager.stopping()
         self._phase = _Phase.STOPPING
         self._stopped_at = time.monotonic()
@@ -333,7 +333,7 @@ class Supervisor:
         self._manager.reloading()
         try:
             reread = self._reread(self._configured)
-        except Exception as error:  # noqa: BLE001 (a defect in reading files must not end a registry that serves)
+        except Exception as error:  # noqa: BLE001 (a bug in reading files must not end a registry that serves)
             self._refuse_reload(error)
             return
         self._processes.reloaded(done=True)
@@ -343,23 +343,23 @@ class Supervisor:
             if value(before) != value(after):
                 _log.warning("a changed %s takes effect only after a restart", row.label)
         self._configured = replace(reread, settings=kept(before, after, _RESTART_ONLY))
-        self._reload = _Reload(list(self._slots))  # a reload under way begins again, with what was read now
+        self._reload = _Reload(list(self._slots))  # a reload in progress starts over with the new settings
         _log.info("reloaded; workers are replaced one after another")
 
     def _refuse_reload(self, error: Exception) -> None:
         self._processes.reloaded(done=False)
         expected = isinstance(error, ConfigError)
-        reason = str(error) if expected else "an unexpected failure; see the log"
-        _log.error("not reloaded, everything stays as it was: %s", reason, exc_info=None if expected else error)
-        if self._reload is None:  # otherwise the one under way reports its end
+        reason = str(error) if expected else "unexpected error; see the log"
+        _log.error("not reloaded, nothing was changed: %s", reason, exc_info=None if expected else error)
+        if self._reload is None:  # otherwise the reload in progress reports its end
             self._manager.ready(f"not reloaded: {reason}")
 
     def _give_up_reload(self, reason: str) -> None:
-        self._reload = _Reload([], f"the reload is given up, {reason}")
-        _log.error("the reload is given up, %s", reason)
+        self._reload = _Reload([], f"reload abandoned: {reason}")
+        _log.error("reload abandoned: %s", reason)
 
-    def _roll_next(self) -> None:
-        """Start the next successor of a reload, when none is starting."""
+    def _start_successor(self) -> None:
+        """Start the next new worker of a reload, one at a time."""
         if self._reload is None or any(slot.successor for slot in self._slots):
             return
         if not self._reload.slots:
@@ -373,7 +373,7 @@ class Supervisor:
             self._give_up_reload(f"a new worker cannot be started: {error}")
 
     def _kill_all(self) -> None:
-        """Kill what is left of the workers; after a start that failed, or a second signal."""
+        """Kill all remaining workers, after a failed start or a second signal."""
         self._listeners.close()
         for pid in self._workers:
             os.kill(pid, signal.SIGKILL)

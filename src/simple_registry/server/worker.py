@@ -1,10 +1,10 @@
-"""One worker process: the application behind the wire, on sockets that the parent opened.
+"""A worker process: serves the application on sockets that the parent opened.
 
     parent ──fork──► serve(): build → start → accept ──► "ready" on the pipe, then a beat every few seconds
            ──TERM──► stop accepting → finish requests in flight → stop → exit 0
-           ──dies──► end of file on the life line → the same, within bounds
+           ──dies──► end-of-file on the alive pipe → the same, in at most 30 s
 
-Signals of the terminal are handled by the parent: Ctrl-C reaches a worker as a SIGTERM from it.
+The parent handles the signals of the terminal: Ctrl-C reaches a worker as SIGTERM from the parent.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ BEAT_INTERVAL = 5.0
 GRACE = 30.0
 """Seconds for requests in flight when the server stops."""
 DUMP_STACKS = signal.SIGUSR1
-"""Makes a worker write the stack of each thread to the log, even if its event loop hangs."""
+"""The signal on which a worker writes the stack of each thread to the log, even if its event loop hangs."""
 
 MAX_CONNECTIONS = 8192
 """Connections that one worker holds at once, where the limit of open files allows it."""
@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 
 
 class Application(Protocol):
-    """What a worker serves."""
+    """The application, as a worker sees it."""
 
     @property
     def http(self) -> WireApplication:
@@ -90,8 +90,8 @@ class Post:
     listeners: tuple[Listener, ...]
     report: int
     """The pipe for `READY`, or the reason why this worker cannot start; after that, for beats."""
-    life_line: int
-    """The pipe that ends with the parent."""
+    parent_alive: int
+    """A pipe that reaches end-of-file when the parent ends."""
     metrics: tuple[Listener, ...] = ()
     """The sockets of the metrics, which all workers share."""
 
@@ -101,7 +101,7 @@ Build = Callable[[Configured, int], Application]
 
 
 def serve(configured: Configured, post: Post, build: Build) -> int:
-    """Serve until SIGTERM, or the end of the parent; return the exit code of this process."""
+    """Serve until SIGTERM or the end of the parent; return the exit code."""
     faulthandler.register(DUMP_STACKS, file=sys.stderr, all_threads=True)
     return uvloop.run(_serve(configured, post, build))
 
@@ -123,7 +123,7 @@ async def _serve(configured: Configured, post: Post, build: Build) -> int:
 
 
 async def _accept(configured: Configured, post: Post, application: Application) -> None:
-    """Serve requests until the parent asks for the end, or is gone."""
+    """Serve requests until the parent asks to stop, or is gone."""
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     certificate = _live_certificate(configured, post)
@@ -137,16 +137,16 @@ async def _accept(configured: Configured, post: Post, application: Application) 
         trusts=application.trusts,
     )
     for listener in post.listeners:
-        listener.wake()
+        listener.resume()
         server.listen(listener.socket, SharedQueue(listener.queue, post.number) if listener.queue else None)
 
     def orphaned() -> None:
-        loop.remove_reader(post.life_line)
+        loop.remove_reader(post.parent_alive)
         loop.call_later(GRACE, os._exit, 1)  # no parent is left to kill us
         stopping.set()
 
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    loop.add_reader(post.life_line, orphaned)
+    loop.add_reader(post.parent_alive, orphaned)
     background = [asyncio.ensure_future(_beat(post))]
     if certificate is not None:
         background.append(asyncio.ensure_future(certificate.run()))
