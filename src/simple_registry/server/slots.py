@@ -59,8 +59,8 @@ LIFE: Mapping[State, Mapping[Event, State]] = {
     State.STARTING: {Event.READY: State.SERVING, Event.STOP: State.STOPPING, Event.EXIT: State.ENDED},
     State.SERVING: {Event.HANG: State.HUNG, Event.STOP: State.STOPPING, Event.EXIT: State.ENDED},
     State.HUNG: {Event.STOP: State.STOPPING, Event.OVERDUE: State.KILLED, Event.EXIT: State.ENDED},
-    # READY may already be in the pipe when the worker is asked to stop. A second STOP, at the end of the server, replaces
-    # the later deadline of a reload.
+    # READY may already be in the pipe when the worker is asked to stop. A second STOP, at the end of the server, sets
+    # an earlier deadline than the one of a reload.
     State.STOPPING: {
         Event.READY: State.STOPPING,
         Event.STOP: State.STOPPING,
