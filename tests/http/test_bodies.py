@@ -35,6 +35,6 @@ def test_a_longer_body_of_unknown_length_is_refused_at_the_first_byte_too_many()
 
 
 def test_a_body_for_which_there_is_no_room_is_refused_for_now(monkeypatch):
-    monkeypatch.setattr(Body, "hold", lambda _, size: size < 4)
+    monkeypatch.setattr(Body, "reserve", lambda _, size: size < 4)
     with pytest.raises(Unavailable):
         asyncio.run(read_bounded(body(b"one", b"four"), 100))

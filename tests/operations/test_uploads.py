@@ -412,24 +412,15 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
-class Undiscardable:
-    """An upload store that discards nothing."""
-
-    def __init__(self, store):
-        self._store = store
-
-    def __getattr__(self, name):
-        return getattr(self._store, name)
-
-    async def discard(self, *_session):
-        raise StorageFault("remove a file", "the disk does not answer")
-
-
 @pytest.mark.parametrize("way", ["put", "finish", "cancel", "refuse"])
 def test_bytes_that_cannot_be_removed_change_no_answer(front, uploads, row, monkeypatch, way):
     """They are the collector's then: a push that is done is not called a failure, nor a wrong digest."""
+
+    async def discard(*_session):
+        raise StorageFault("remove a file", "the disk does not answer")
+
     digest = digest_of(DATA)
-    monkeypatch.setattr(uploads, "_uploads", Undiscardable(front.kept.stores.uploads))
+    monkeypatch.setattr(front.services.stores.uploads, "discard", discard)
     match way:
         case "put":
             assert front.run(uploads.put(A, "ada", digest, chunk(DATA))) == ContentRecord(digest, len(DATA))
