@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import apsw
@@ -19,7 +19,6 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.inspection import Inspection
-from simple_registry.storage.memory.content_inspection import MemoryContentInspection
 from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
@@ -28,6 +27,9 @@ from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from simple_registry.storage.stores import Stores
+from support.object_store.client import Objects, object_server
+from support.object_store.inspection import ObjectInspection
+from support.object_store.stores import ObjectContentStore, ObjectUploadStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +106,22 @@ def on_disk(directory: Path, clock: Clock) -> Iterator[Kept]:
 
 
 @contextmanager
-def without_files(directory: Path, clock: Clock) -> Iterator[Kept]:
-    """Lend stores with rows in a database and content elsewhere, as those of an object store would be."""
+def in_objects(directory: Path, clock: Clock) -> Iterator[tuple[Kept, Objects]]:
+    """Lend stores with rows in a database and content in an object server, and that server."""
     path = str(directory / "registry.db")
     migrate(path)
-    database, content = Database(path), MemoryContentStore()
-    stores = Stores(rows=rows_of(database, clock), content=content, uploads=MemoryUploadStore(content, clock))
-    inspection = Inspection(
-        stores.rows,
-        content,
-        stores.uploads,
-        SqliteRowInspection(database, clock),
-        MemoryContentInspection(content),
-    )
-
-    def write(digest: Digest, data: bytes | None) -> None:
-        content.contents.pop(digest, None)
-        if data is not None:
-            content.contents[digest] = data
-
-    yield Kept(stores, lambda: _rows(path), write, inspection=inspection)
+    database = Database(path)
+    with object_server() as port:
+        objects = Objects(port)
+        stores = Stores(rows_of(database, clock), ObjectContentStore(objects), ObjectUploadStore(objects))
+        inspection = Inspection(
+            stores.rows,
+            stores.content,
+            stores.uploads,
+            SqliteRowInspection(database, clock),
+            ObjectInspection(objects),
+        )
+        yield replace(behind(stores), inspection=inspection), objects
 
 
 def _rows(database: str) -> dict[str, list[tuple[object, ...]]]:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from simple_registry.content import stream_of
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.fsck.findings import Mode, Remedy
@@ -11,7 +12,7 @@ from simple_registry.operations.fsck.run import broken_database
 from support.checking import check, execute, fsck_of
 from support.documents import push_image
 from support.front import Front
-from support.stores import without_files
+from support.stores import in_objects
 
 
 def test_an_empty_store_is_sound(disk_front):
@@ -48,23 +49,25 @@ def test_a_tree_that_is_gone_is_a_fault_not_a_finding(disk_front, tmp_path):
         check(disk_front)
 
 
-@pytest.mark.parametrize("data", [None, b"layeR", b"laye"])
-def test_content_that_is_not_in_files_is_checked_and_repaired_as_well(tmp_path, clock, data):
-    with without_files(tmp_path, clock) as kept, Front(kept, clock) as front:
+@pytest.mark.parametrize(("data", "kind"), [(None, "missing"), (b"layeR", "flipped"), (b"laye", "short")])
+def test_content_in_an_object_store_is_checked_and_repaired_as_well(tmp_path, clock, data, kind):
+    with in_objects(tmp_path, clock) as (kept, objects), Front(kept, clock) as front:
         push_image(front, "a", "v1", b"layer")
-        location = front.open_session("a")
-        assert front.patch(location, body=b"0123456789").status == 202
-        kept.stores.uploads.sessions.clear()
-        kept.write(digest_of(b"layer"), data)
-        kept.write(digest_of(b"orphan"), b"other bytes")
+        session = front.open_session("a")
+        assert front.patch(session, body=b"0123456789").status == 202
+        layer = front.run(kept.stores.rows.contents.find_content(digest_of(b"layer")))
+        for part in front.run(objects.list("uploads/")):
+            front.run(objects.delete(part.key))
+        front.run(objects.delete(layer.place))
+        if data is not None:
+            front.run(objects.put(layer.place, len(data), stream_of(data)))
+        front.run(kept.stores.content.put(digest_of(b"orphan"), b"other bytes"))
         found = check(front, deep=True, repair=True)
-        assert sorted((each.kind == "orphan", each.repaired) for each in found) == [
-            (False, False),
-            (False, True),
-            (True, True),
-        ]
+        assert {each.kind for each in found if not each.repaired} == {kind}
+        assert {each.kind for each in found if each.repaired} == {"lost-upload", "orphan"}
         assert front.get(f"/v2/a/blobs/{digest_of(b'layer')}").status == 404
         front.push_blob("b", b"layer")
+        assert front.get(f"/v2/a/blobs/{digest_of(b'layer')}").body == b"layer"
         assert check(front, deep=True) == []
         assert front.run(front.services.garbage.collect()).contents == 1
         assert check(front, deep=True) == []

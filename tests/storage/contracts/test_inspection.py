@@ -1,5 +1,8 @@
 """What every inspection of a content store promises to `fsck`."""
 
+import uuid
+from types import SimpleNamespace
+
 import pytest
 
 from simple_registry.oci.digests import digest_of
@@ -7,23 +10,39 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.memory.content_inspection import MemoryContentInspection
 from simple_registry.storage.records import ContentRecord
-from storage.support import run
+from storage.support import disk_stores, run
+from support.object_store.client import Objects
+from support.object_store.inspection import ObjectInspection
+from support.object_store.stores import ObjectContentStore
 
 DATA = b"content"
 DIGEST = digest_of(DATA)
 PREFIX = str(DIGEST)[:9]
 
 
+@pytest.fixture(params=["disk", "objects"])
+def stores(request, tmp_path, clock):
+    """Stores of every kind that `fsck` can inspect."""
+    if request.param == "disk":
+        with disk_stores(tmp_path / "data", clock) as stores:
+            yield stores
+    else:
+        yield SimpleNamespace(content=ObjectContentStore(bucket(request)))
+
+
 @pytest.fixture
 def inspection(stores, tmp_path):
-    if hasattr(stores.content, "contents"):
-        yield MemoryContentInspection(stores.content)
+    if isinstance(stores.content, ObjectContentStore):
+        yield ObjectInspection(stores.content._objects)
     else:
         threads = Threads()
         yield FilesystemInspection(Layout(tmp_path / "data"), Disk(), threads)
         threads.close()
+
+
+def bucket(request):
+    return Objects(request.getfixturevalue("object_port"), f"{uuid.uuid4()}/")
 
 
 @pytest.fixture

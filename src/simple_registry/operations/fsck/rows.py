@@ -13,8 +13,8 @@ from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.manifests import Required, manifest_row
-from simple_registry.storage.inspection import ContentUnreadable, Defect, Inspection, RowDefect
-from simple_registry.storage.records import ContentRecord, Place
+from simple_registry.storage.inspection import ContentUnreadable, Defect, Inspection, RowDefect, Stored
+from simple_registry.storage.records import ContentRecord
 
 PAGE = 500
 LISTED = 20
@@ -96,15 +96,17 @@ class RowCheck:
                 return await self._rows.repair(each)
 
     async def _whole(self, digest: Digest) -> ContentRecord | None:
-        """Return the record of content whose bytes are whole, and durable from now on."""
-        row = await self._rows.find_content(digest)
-        stored = await self._contents.find(digest, Place("") if row is None else row.record.place)
+        """Return the record of content whose bytes are whole, wherever they are, and durable from now on."""
+        for stored in await self._contents.listing(f"{digest.algorithm}:{digest.encoded[:2]}"):
+            if stored.digest == digest and await self._is_whole(stored) and await self._contents.keep(stored):
+                return ContentRecord(digest, stored.size, stored.place)
+        return None
+
+    async def _is_whole(self, stored: Stored) -> bool:
         try:
-            if stored is None or await self._contents.hash(stored, self._progress.read) != digest:
-                return None
+            return await self._contents.hash(stored, self._progress.read) == stored.digest
         except ContentUnreadable:
-            return None
-        return ContentRecord(digest, stored.size, stored.place) if await self._contents.keep(stored) else None
+            return False
 
     async def _restore(self, each: RowDefect) -> bool:
         """Make the row of a tag's manifest again from its bytes."""
