@@ -68,12 +68,13 @@ class SqliteGarbageRows:
 
         Raises (on entering): StorageFault.
         """
-        while True:
+        ours = False
+        while not ours:
             with name_lock(f"{self._database.path}.lock", "collector") as ours:
                 if ours:
                     yield
-                    return
-            await asyncio.sleep(STEP)
+            if not ours:
+                await asyncio.sleep(STEP)
 
     async def is_dated_after(self, future: float) -> bool:
         """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
