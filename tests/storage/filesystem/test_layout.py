@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.oci.digests import Digest, digest_of
+from simple_registry.oci.digests import ALGORITHMS, Digest, digest_of
 from simple_registry.storage.filesystem.layout import Layout, is_session
 
 LAYOUT = Layout("/data")
@@ -33,7 +33,7 @@ def test_every_blob_lies_below_the_blobs(data, algorithm):
     assert below(LAYOUT.blob(digest_of(data, algorithm)), LAYOUT.blobs)
 
 
-@given(TROUBLE, TROUBLE)
+@given(TROUBLE.filter(lambda text: text not in ALGORITHMS), TROUBLE)
 def test_a_digest_that_was_not_parsed_has_no_path(algorithm, encoded):
     for digest in (Digest(algorithm, encoded), Digest("sha256", encoded), Digest(algorithm, "0" * 64)):
         with pytest.raises(ValueError):
