@@ -17,7 +17,7 @@ ADDRESSES = ("127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """PEM files: the authority's certificate (alone in its folder), the server's, and its private key (PKCS#8)."""
+    """PEM files: the certificate of the authority, alone in its folder; certificate and key (PKCS#8) of the server."""
 
     authority: Path
     certificate: Path

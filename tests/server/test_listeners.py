@@ -125,7 +125,7 @@ def test_an_address_that_the_registry_itself_uses_is_named(listen, host):
     port = int(first.authorities[0].rpartition(":")[2])
     says = f":{port}: the registry itself listens on 127.0.0.1:{port}; choose another address with -addr$"
     with pytest.raises(ListenFault, match=says) as refused:
-        open_listeners([TcpAddress(host, port)], 1, beside=first)
+        open_listeners([TcpAddress(host, port)], 1, existing=first)
     assert str(refused.value.about("-metrics-addr")).endswith("choose another address with -metrics-addr")
 
 

@@ -60,7 +60,7 @@ class TlsClient:
     def send(self, data):
         self._run(self._tls.write, data)
 
-    def say_goodbye(self):
+    def send_close_notify(self):
         with contextlib.suppress(ssl.SSLWantReadError):  # without waiting for the answer
             self._tls.unwrap()
         self._flush()
@@ -91,12 +91,12 @@ def file(tls, tmp_path):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("ends", [False, True], ids=["goodbye", "goodbye and end"])
+@pytest.mark.parametrize("ends", [False, True], ids=["close_notify", "close_notify and end"])
 @pytest.mark.parametrize("path", ["/echo", "/slow", "/file"])
 def test_a_tls_client_that_sent_close_notify_gets_its_whole_answer(connect, file, version, ends, path):
     client = connect(version)
     client.send(get(path))
-    client.say_goodbye()
+    client.send_close_notify()
     if ends:
         client.end()
     status, _, body = split(client.read_all())
@@ -116,12 +116,12 @@ def test_a_tls_client_that_closes_without_close_notify_gets_its_answer(connect, 
 def test_requests_before_close_notify_are_all_answered(connect, version):
     client = connect(version)
     client.send(get("/slow") + put("/echo", b"x") + get("/echo"))
-    client.say_goodbye()
+    client.send_close_notify()
     assert client.read_all().count(b"HTTP/1.1 200 ") == 3
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("ends", ["goodbye", "end"])
+@pytest.mark.parametrize("ends", ["close_notify", "end"])
 @pytest.mark.parametrize(
     "request_bytes",
     [put("/echo", b"half", length=8), put_chunked("/echo", b"4\r\nbody\r\n0\r\n")],
@@ -130,7 +130,7 @@ def test_requests_before_close_notify_are_all_answered(connect, version):
 def test_a_body_cut_off_by_the_end_is_never_complete(tls, connect, version, ends, request_bytes):
     client = connect(version)
     client.send(request_bytes)
-    client.say_goodbye() if ends == "goodbye" else client.end()
+    client.send_close_notify() if ends == "close_notify" else client.end()
     tls.until(lambda: tls.application.interrupted)
     assert tls.application.whole == []
 

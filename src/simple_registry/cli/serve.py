@@ -78,7 +78,7 @@ def _open(settings: Settings) -> Listeners:
     if settings.metrics_addr is None:
         return listeners
     try:
-        return replace(listeners, metrics=open_listeners([settings.metrics_addr], 1, beside=listeners))
+        return replace(listeners, metrics=open_listeners([settings.metrics_addr], 1, existing=listeners))
     except ListenFault as fault:
         listeners.close()
         raise fault.about("-metrics-addr") from None

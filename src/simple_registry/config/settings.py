@@ -159,7 +159,7 @@ class Limits:
     min_rate: int = setting(
         1024,
         _SIZE,
-        "least rate of a body or an answer, a second",
+        "minimum rate of a body or an answer, a second",
         path="limits.minRate",
         details="A client that sends a body more slowly gets 408; one that reads more slowly is disconnected.",
     )

@@ -45,8 +45,8 @@ class ListenFault(Exception):
         self._where = where
         self._in_use = isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE
 
-    def beside(self, ours: str | None) -> "ListenFault":
-        """Return the fault, or the clearer one if the address is in use by our own listener on `ours`."""
+    def or_own(self, ours: str | None) -> "ListenFault":
+        """Return the fault, or a clearer one if the address is in use by our own listener on `ours`."""
         if ours is None or not self._in_use:
             return self
         return ListenFault(self._where, f"the registry itself listens on {ours}; choose another address with -addr")
@@ -130,8 +130,8 @@ class _Opened:
     path: Path | None = None
 
 
-def open_listeners(addresses: Sequence[Address], count: int, *, beside: Listeners | None = None) -> Listeners:
-    """Open sockets for `count` workers, `beside` those that are open already.
+def open_listeners(addresses: Sequence[Address], count: int, *, existing: Listeners | None = None) -> Listeners:
+    """Open sockets for `count` workers; `existing` ones are named in the fault of an address that they use.
 
     Raises:
         ListenFault: an address is in use, belongs to another machine, or does not exist.
@@ -143,8 +143,8 @@ def open_listeners(addresses: Sequence[Address], count: int, *, beside: Listener
             opened.append(_open_unix(addr) if isinstance(addr, UnixAddress) else _open_tcp(addr, count))
         except ListenFault as fault:
             _together(opened, count).close()
-            ours = [*(beside.authorities if beside else ()), *(each.authority for each in opened)]
-            raise fault.beside(_rival(addr, ours)) from fault.__cause__
+            ours = [*(existing.authorities if existing else ()), *(each.authority for each in opened)]
+            raise fault.or_own(_rival(addr, ours)) from fault.__cause__
     return _together(opened, count)
 
 
@@ -272,7 +272,7 @@ def _open_unix(addr: UnixAddress) -> _Opened:
     _remove_stale(path, where)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with _faults(where, [listener]):
-        with _mask(0o777 & ~addr.mode):  # a chmod by path could meet a link that was put there meanwhile
+        with _mask(0o777 & ~addr.mode):  # not chmod: the path could have become a link meanwhile
             listener.bind(str(path))
         listener.listen(BACKLOG)
         listener.setblocking(False)

@@ -142,7 +142,7 @@ class Supervisor:
                         return 1
                 elif number == signal.SIGHUP and self._phase is _Phase.SERVING:
                     self._begin_reload()
-            # In every round: signals merge, so one SIGCHLD can stand for several children.
+            # In every round: signals merge, so one SIGCHLD may be for several children.
             self._reap()
             self._act_on_deadlines()
             self._processes.serving(sum(slot.serves for slot in self._slots))

@@ -225,7 +225,7 @@ class Connection:
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD) + 4
         try:
             if end < 4:  # noqa: PLR2004 (-1, not found, plus the length of the separator)
-                self._require_beginning()
+                self._check_partial_head()
                 return False
             head = self._parser.parse(self._buffer[:end])
         except RequestRefused as refused:
@@ -235,7 +235,7 @@ class Connection:
         self._handle(head)
         return self._state is State.IDLE
 
-    def _require_beginning(self) -> None:
+    def _check_partial_head(self) -> None:
         """Refuse a partial head that is too large or cannot become valid.
 
         Raises: RequestRefused.
@@ -263,6 +263,7 @@ class Connection:
             if self._buffer:
                 data, self._buffer = self._buffer, b""
                 self._feed(data)
+            # A pipelined request may be parsed only after the client has closed its sending side.
             if self._ended and self._state is State.BODY:
                 self._break_body(Event.END, self._interrupted())
         try:
@@ -277,7 +278,7 @@ class Connection:
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         self._task = None
-        if self._state is State.CLOSED:
+        if self._state is State.CLOSED:  # while the handler was running: report the end of that, too
             self._shared.on_closed(self)
         error = None if task.cancelled() else task.exception()
         if error is not None:

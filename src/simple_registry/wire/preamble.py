@@ -133,7 +133,7 @@ class Preamble:
     def continue_handshake(self) -> None:
         """Take the next step of the handshake."""
         loop = self._server.loop
-        if self._socket.fileno() < 0:
+        if self._socket.fileno() < 0:  # closed while it was queued
             return
         try:
             self._socket.do_handshake()  # type: ignore[union-attr]

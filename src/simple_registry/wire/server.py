@@ -138,7 +138,7 @@ class WireServer:
 
     def _accept_after_back_off(self, listener: socket.socket) -> None:
         """Accept a connection if no other process has done so meanwhile."""
-        if listener in self._listeners:
+        if listener in self._listeners:  # unless the server has stopped meanwhile
             self.loop.add_reader(listener.fileno(), self._accept, listener)
             self._accept_some(listener, 1)
 
@@ -255,6 +255,7 @@ class WireServer:
 
     def _check_deadlines(self) -> None:
         """Call `expire` on everything whose deadline has passed."""
+        # Scheduled first, so that no error ends the checks.
         self._watching = self.loop.call_later(self._watch_interval, self._check_deadlines)
         now = self.loop.time()
         for each in [each for each in self._open if each.deadline <= now]:

@@ -32,7 +32,7 @@ class State(Enum):
     REFUSED = auto()
     """The answer to a refused head is being sent."""
     LINGER = auto()
-    """The last answer has been sent. Input is dropped until the client has read it and closes."""
+    """The last answer has been sent. Input is dropped until the client has read the answer and closes."""
     CLOSED = auto()
     """The socket is closed."""
 
