@@ -31,9 +31,9 @@ usage: simple-registry fsck [-datadir DIRECTORY] [--deep] [--repair] [--json]
 Checks whether rows and files fit together. A server may run, and be busy, meanwhile.
 
   -deep                also read every byte, and see that it hashes to its digest
-  -repair              repair what can be repaired: damaged content is marked, so that clients are told that it is
-                       absent and push it again; content without a row is left to the collector, or moved to
-                       quarantine/; nothing is removed that could be needed
+  -repair              repair what can be repaired: damaged content is marked and reported as absent, so that clients
+                       push it again; content without a row is left to the collector, or moved to quarantine/;
+                       nothing is removed that could be needed
   -json                one JSON object for each finding, and one for the summary
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY... directory of YAML documents: data directory, and which parts of manifests may be missing

@@ -6,13 +6,13 @@ from simple_registry.operations.fsck.findings import Finding, Kind, Remedy, Repa
 from simple_registry.storage.inspection import Defect
 
 _PUSH = "push it again, to any repository: that heals it in all of them"
-_REPAIR = "fsck --repair corrects it"
-_FROM_BYTES = "its row was made again from its bytes"
+_REPAIR = "fsck --repair repairs it"
+_FROM_BYTES = "its row was restored from its bytes"
 _WHOLE = {True: "its bytes are whole", False: "its bytes are not those of its name", None: "it was not read"}
 
 DETAILS: Mapping[Kind | Defect, str] = {
     Kind.DATABASE: "{0.reason}",
-    Kind.MISSING: "there is a row, and no content",
+    Kind.MISSING: "its row has no content",
     Kind.SHORT: "it has {0.size} bytes, its row says {0.expected}",
     Kind.LONG: "it has {0.size} bytes, its row says {0.expected}",
     Kind.FLIPPED: "its bytes hash to {0.actual}",
@@ -42,13 +42,13 @@ DETAILS: Mapping[Kind | Defect, str] = {
 REPAIRS: Mapping[Repair | Defect, str] = {
     Repair.NOTHING: "",
     Repair.MOVED: "moved to {0.moved_to}",
-    Repair.MARKED: "marked as damaged, so that clients are told that it is absent",
+    Repair.MARKED: "marked as damaged: it is reported as absent, so that clients push it again",
     Repair.MADE_WHOLE: "its row says now that it is whole",
     Repair.MODE_SET: "it has the mode of content now",
     Repair.CONDEMNED: "left to the collector, which removes it",
     Repair.DISCARDED: "they were removed",
     Repair.ENDED: "ended, so that its client begins again",
-    Defect.TAG_WITHOUT_MANIFEST: "the manifest's row was made again from its bytes",
+    Defect.TAG_WITHOUT_MANIFEST: "the manifest's row was restored from its bytes",
     Defect.BLOB_WITHOUT_CONTENT: _FROM_BYTES,
     Defect.MANIFEST_WITHOUT_CONTENT: _FROM_BYTES,
     Defect.HOLDING_WITHOUT_REPOSITORY: "its row was added",

@@ -132,7 +132,7 @@ def test_a_push_heals_what_is_not_a_file(disk_front, file, make):
     assert check(disk_front, deep=True) == []
 
 
-def test_a_mode_that_lets_nobody_read_is_found_and_repaired(disk_front, file):
+def test_a_mode_without_reading_is_found_and_repaired(disk_front, file):
     file.chmod(0)
     assert found(check(disk_front)) == [("unreadable", str(DIGEST), False)]
     assert found(check(disk_front, repair=True)) == [("unreadable", str(DIGEST), True)]

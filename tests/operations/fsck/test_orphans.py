@@ -10,7 +10,7 @@ from simple_registry.operations.fsck.orphans import YOUNG
 from support.checking import check, execute, found
 from support.documents import push_image
 
-DATA = b"nobody knows of this"
+DATA = b"bytes without a row"
 DIGEST = digest_of(DATA)
 
 

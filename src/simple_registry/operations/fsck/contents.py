@@ -61,7 +61,7 @@ def compare(row: ContentRow, stored: Stored | None, actual: Digest | None = None
         kind = Kind.SHORT if stored.size < row.record.size else Kind.LONG
         return Suspicion(kind, stored, actual, sound=sound)
     if stored.flaw is Flaw.UNREADABLE:
-        return Suspicion(Kind.UNREADABLE, stored, reason="its mode lets nobody read it")
+        return Suspicion(Kind.UNREADABLE, stored, reason="its mode does not allow reading")
     if actual is not None and not sound:
         return Suspicion(Kind.FLIPPED, stored, actual)
     if row.state is ContentState.DAMAGED:
