@@ -21,7 +21,7 @@ from simple_registry.content import Content, LocalFile
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import Digest
 from simple_registry.operations import manifests
-from simple_registry.operations.ageing import Ageing
+from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.storage.filesystem import disk
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
@@ -115,8 +115,8 @@ def no_directory_fsync() -> None:
 @bug
 def synchronous_normal() -> None:
     """Commits are in the log, and the log is not on disk."""
-    wait = commits.Commits._wait_for_the_disk
-    commits.Commits._wait_for_the_disk = lambda self, _wait: wait(self, False)
+    wait = commits.Commits._set_synchronous
+    commits.Commits._set_synchronous = lambda self, _wait: wait(self, False)
 
 
 @bug
@@ -202,9 +202,9 @@ def retried_fsync() -> None:
 
 
 @bug
-def log_never_in_doubt() -> None:
+def log_never_suspect() -> None:
     """Commits continue after one whose sync failed, which stays in the log."""
-    commits.Commits._doubt_after = _nothing
+    commits.Commits._suspect_log_after = _nothing
 
 
 @bug
@@ -294,7 +294,7 @@ def read_only_is_any_fault() -> None:
 @bug
 def ages_by_the_wall() -> None:
     """How old something is, is what the clock on the wall says."""
-    Ageing.before = lambda self, age: self._clock.now() - age
+    Cutoffs.before = lambda self, age: self._clock.now() - age
 
 
 # ---------------------------------------------------------------- damage

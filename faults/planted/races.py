@@ -104,7 +104,7 @@ def resume_trusts_client() -> None:
 
 def sleeping_writers() -> None:
     """Processes do not queue for the database; each sleeps and tries again, as SQLite does by itself."""
-    Commits._turn = lambda _self: nullcontext()
+    Commits._locked = lambda _self: nullcontext()
 
 
 RACES = (

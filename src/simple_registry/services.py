@@ -23,15 +23,15 @@ from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
 from simple_registry.config.settings import AllowMissing, Settings
 from simple_registry.http.call import Registry
-from simple_registry.operations.ageing import Ageing
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.garbage import Garbage
+from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
-from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads, new_session_id
 from simple_registry.storage.stores import Stores
 
@@ -97,7 +97,7 @@ class Services:
     async def close(self) -> None:
         """Finish the writes under way and close the stores."""
         await self.trust.external.close()
-        await self.registry.tokens.settle()
+        await self.registry.tokens.finish_touches()
         self.authentication.close()
         await self.stores.rows.close()
 
@@ -139,7 +139,7 @@ def build_services(
         rows.tokens,
         contents,
         uploads,
-        ageing=Ageing(clock),
+        cutoffs=Cutoffs(clock),
         grace=settings.garbage_collection.grace,
         session_life=limits.session_life,
         is_user=lambda name: trust.rules().identity(name) is not None,

@@ -46,7 +46,7 @@ ALLOWED = {
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
     "storage.filesystem": PROTOCOLS | {"storage.filesystem", "access.signed_tokens"},
     "operations": PROTOCOLS | {"operations"},
-    "authentication": ACCESS | {"operations.tokens", "upstream.protocols", "authentication"},
+    "authentication": ACCESS | {"operations.issued_tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
     "config": ACCESS | {"config"},
     "services": ACCESS | STORES | {"authentication", "operations", "http", "config"},

@@ -9,7 +9,7 @@ from simple_registry.access.limits import GrantInvalid, parse_client_limit
 from simple_registry.access.scopes import CLIENT_MEMORY
 from simple_registry.authentication import issued_limits
 from simple_registry.authentication.issued_limits import CAPACITY, IssuedLimits
-from simple_registry.operations.tokens import TokenRow
+from simple_registry.operations.issued_tokens import TokenRow
 
 SCOPES = ("repository:^team/:pull", "repository:^lib/:push")
 

@@ -114,7 +114,7 @@ def test_a_session_that_is_written_to_ends_with_the_request(front, run):
 
 
 def test_a_session_that_stays_held_is_reported_and_does_not_stop_the_others(front, run, monkeypatch):
-    monkeypatch.setattr(session_turns, "ATTEMPTS", 2)
+    monkeypatch.setattr(session_turns, "MAX_ATTEMPTS", 2)
     held, location = session(front)
     session(front)
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from simple_registry.operations.tokens import TokenRow
+from simple_registry.operations.issued_tokens import TokenRow
 from support import issuing
 from support.access import PASSWORD_HASH, READONLY, READWRITE, binding, rules, static_token
 from support.documents import push_image

@@ -55,7 +55,7 @@ def test_a_mount_asks_only_visible_holders(front, blobs):
 
 
 def test_a_mount_looks_at_a_bounded_number_of_holders(front, blobs, monkeypatch):
-    monkeypatch.setattr(module, "HOLDERS_ASKED", 3)
+    monkeypatch.setattr(module, "MAX_HOLDERS", 3)
     for number in range(5):
         front.push_blob(f"r{number}", DATA)
     asked = []
@@ -126,7 +126,7 @@ def test_a_head_of_a_caller_that_may_only_pull_prolongs_the_grace_once(front, bl
     front.push_blob("a", DATA)
     for _attempt in range(3):
         clock.advance(100)
-        front.run(blobs.look(A, DIGEST, may_push=lambda: False))
+        front.run(blobs.check(A, DIGEST, may_push=lambda: False))
         assert renewals == [HoldingEvent.SEEN]
 
 

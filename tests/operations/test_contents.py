@@ -5,7 +5,7 @@ import pytest
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import Unavailable
-from simple_registry.operations.contents import ATTEMPTS, Contents
+from simple_registry.operations.contents import MAX_ATTEMPTS, Contents
 from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Place
 
 DATA = b"content"
@@ -49,7 +49,7 @@ def test_content_is_placed_again_after_each_removal(front, contents, stores, clo
 
 def test_content_that_is_removed_without_end_is_a_failure(front, contents):
     with pytest.raises(Unavailable):
-        push(front, contents, [ContentRemoved()] * ATTEMPTS)
+        push(front, contents, [ContentRemoved()] * MAX_ATTEMPTS)
 
 
 def test_a_surplus_place_is_removed(front, contents, stores, monkeypatch):

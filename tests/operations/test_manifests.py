@@ -25,8 +25,8 @@ from simple_registry.oci.preconditions import Precondition
 from simple_registry.operations import pages
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.manifests import (
-    ANNOTATIONS_KEPT,
-    IN_MEMORY,
+    MAX_ANNOTATIONS,
+    MAX_CACHED,
     Manifests,
     Required,
     kept_annotations,
@@ -154,7 +154,7 @@ def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests
     assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
 
 
-@pytest.mark.parametrize("size", [100, IN_MEMORY, IN_MEMORY + 1, 200_000])
+@pytest.mark.parametrize("size", [100, MAX_CACHED, MAX_CACHED + 1, 200_000])
 def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
     stores = disk_front.kept.stores
     manifests = manifests_of(stores, Required())
@@ -163,7 +163,7 @@ def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
     data = encode(image(annotations={"filler": "x" * max(0, size - len(empty))}))
     disk_front.push_manifest("a", "v1", data)
     _row, content = disk_front.run(manifests.pull(A, V1))
-    assert isinstance(content, LocalFile) is (len(data) > IN_MEMORY)
+    assert isinstance(content, LocalFile) is (len(data) > MAX_CACHED)
     assert disk_front.run(content.read()) == data
     assert disk_front.get("/v2/a/manifests/v1").body == data
 
@@ -227,12 +227,12 @@ def test_content_that_is_found_damaged_while_a_tag_is_moved_to_it_is_placed_agai
 def test_cached_bytes_do_not_outlive_the_row(front, manifests):
     data = push_image(front, "a", "v1")
     front.run(manifests.pull(A, V1))
-    front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
+    front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
     for reference in (V1, digest_of(data)):
         with pytest.raises(ManifestUnknown):
             front.run(manifests.pull(A, reference))
     with front.unchanged(), pytest.raises(ManifestUnknown):
-        front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
+        front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
 
 
 def test_others_have_their_turn_while_many_tags_of_a_manifest_are_asked_about(front, manifests, monkeypatch):
@@ -244,7 +244,7 @@ def test_others_have_their_turn_while_many_tags_of_a_manifest_are_asked_about(fr
     asked, turns = [], []
 
     async def delete():
-        deleting = asyncio.create_task(manifests.delete(A, digest_of(data), insist=asked.append))
+        deleting = asyncio.create_task(manifests.delete(A, digest_of(data), authorize=asked.append))
         while len(asked) < len(tags):
             turns.append(len(asked))
             await asyncio.sleep(0)
@@ -262,7 +262,7 @@ def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests
 
     monkeypatch.setattr(front.kept.stores.rows.manifests, "remove_manifest", others)
     with front.unchanged(), pytest.raises(Unavailable):
-        front.run(manifests.delete(A, digest_of(data), insist=lambda _tag: None))
+        front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
 
 
 # ---------------------------------------------------------------- sizes
@@ -364,7 +364,7 @@ def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
     digest = digest_of(push_image(front, "a", "v1"))
 
     def delete(**how):
-        return front.run(manifests.delete(A, digest, insist=lambda _tag: None, precondition=Precondition(**how)))
+        return front.run(manifests.delete(A, digest, authorize=lambda _tag: None, precondition=Precondition(**how)))
 
     for how in ({"absent": True}, {"none_of": frozenset({digest})}, {"one_of": frozenset({digest_of(b"x")})}):
         with front.unchanged(), pytest.raises(PreconditionFailed):
@@ -378,11 +378,11 @@ def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
 
 
 def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, manifests):
-    large = "x" * ANNOTATIONS_KEPT
+    large = "x" * MAX_ANNOTATIONS
     annotations = {"a": "1", "large": large, "b": "\u00e4\n", **{f"n{n}": "y" * 9000 for n in range(9)}}
     kept = kept_annotations(annotations)
     assert json.loads(kept) == {"a": "1", "b": "\u00e4\n", **{f"n{n}": "y" * 9000 for n in range(7)}}
-    assert len(kept) <= ANNOTATIONS_KEPT
+    assert len(kept) <= MAX_ANNOTATIONS
     assert kept_annotations({}) == b"{}"
     data = encode(index(annotations=annotations))
     put(front, manifests, V1, data)
@@ -394,8 +394,8 @@ def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, mani
 def test_all_annotations_are_kept_when_they_have_room(annotations):
     whole = json.dumps(annotations, ensure_ascii=False, separators=(",", ":"))
     kept = kept_annotations(annotations)
-    assert len(kept) <= ANNOTATIONS_KEPT
-    if len(whole.encode()) <= ANNOTATIONS_KEPT:
+    assert len(kept) <= MAX_ANNOTATIONS
+    if len(whole.encode()) <= MAX_ANNOTATIONS:
         assert json.loads(kept) == annotations
 
 

@@ -8,7 +8,7 @@ import pytest
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import parse_repository_name
-from simple_registry.operations.referrers import LARGE_PAGES, SMALL_PAGE, Referrers, encode_descriptor
+from simple_registry.operations.referrers import MAX_LARGE_PAGES, SMALL_PAGE, Referrers, encode_descriptor
 
 A = parse_repository_name("a")
 SUBJECT = digest_of(b"subject")
@@ -113,7 +113,7 @@ def test_large_pages_are_made_two_at_a_time_and_small_ones_at_once():
         return await asyncio.gather(*large)
 
     assert {len(page.descriptors) for page in asyncio.run(scenario())} == {2}
-    assert rows.most == LARGE_PAGES == 2
+    assert rows.most == MAX_LARGE_PAGES == 2
 
 
 def test_no_more_is_read_than_a_page_holds():

@@ -125,7 +125,7 @@ def test_what_was_acknowledged_stays_and_what_was_not_goes(front, uploads, row):
 
 def test_bytes_that_arrive_after_the_claim_count_for_nothing(front, uploads, row, monkeypatch, claimed):
     """Even when the older request does not look before all of them are here."""
-    monkeypatch.setattr(module, "LOOK", 60.0)
+    monkeypatch.setattr(module, "CHECK_INTERVAL", 60.0)
 
     async def scenario():
         client = Client(OLD, b" and the rest")
@@ -142,7 +142,7 @@ def test_bytes_that_arrive_after_the_claim_count_for_nothing(front, uploads, row
 
 
 def test_a_block_that_takes_long_to_end_is_cancelled_once(front, turns, row, monkeypatch):
-    monkeypatch.setattr(module, "LOOK", 0.01)
+    monkeypatch.setattr(module, "CHECK_INTERVAL", 0.01)
     problems = []
 
     async def slow_to_end(turn):
@@ -232,7 +232,7 @@ def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uplo
 
 
 def test_a_newer_request_is_refused_when_the_older_one_does_not_release_the_session(front, row, monkeypatch):
-    monkeypatch.setattr(module, "ATTEMPTS", 3)
+    monkeypatch.setattr(module, "MAX_ATTEMPTS", 3)
     pauses = []
 
     async def pause(seconds):
@@ -247,7 +247,7 @@ def test_a_newer_request_is_refused_when_the_older_one_does_not_release_the_sess
             assert busy.value.facts == {"session": row.session, "received": 0}
 
     front.run(scenario())
-    assert pauses == [module.STEP] * 3
+    assert pauses == [module.RETRY_INTERVAL] * 3
 
 
 def test_without_a_claim_the_holder_keeps_its_turn(front, uploads, row, turns):
@@ -293,7 +293,7 @@ def test_a_request_ends_when_the_row_of_its_session_goes(front, uploads, row):
 
 
 def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row, monkeypatch):
-    monkeypatch.setattr(module, "LOOK", 0.01)
+    monkeypatch.setattr(module, "CHECK_INTERVAL", 0.01)
 
     async def scenario():
         client = Client(OLD, NEW)

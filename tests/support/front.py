@@ -327,7 +327,7 @@ class Front:
 
     def settle(self) -> None:
         """Wait until the uses of issued tokens are noted, which happens beside the answers."""
-        self.run(self.services.registry.tokens.settle())
+        self.run(self.services.registry.tokens.finish_touches())
 
 
 def basic(user: str, password: str) -> str:

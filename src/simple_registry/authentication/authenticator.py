@@ -36,7 +36,7 @@ from simple_registry.authentication.password_verifier import PasswordVerifier
 from simple_registry.authentication.recent_logins import RecentLogins
 from simple_registry.clock import Clock
 from simple_registry.oci.errors import Unauthorized
-from simple_registry.operations.tokens import TokenRow, Tokens
+from simple_registry.operations.issued_tokens import TokenRow, Tokens
 
 MAX_NAME = 255
 """Characters of a user's name in Basic credentials."""

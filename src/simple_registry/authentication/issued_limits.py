@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from simple_registry.access.limits import Limit, parse_client_limit
 from simple_registry.access.scopes import CLIENT_MEMORY
 from simple_registry.bounded_cache import BoundedCache
-from simple_registry.operations.tokens import TokenRow
+from simple_registry.operations.issued_tokens import TokenRow
 
 CAPACITY = 32 * 1024 * 1024
 """Bytes of the limits that a process caches, each pattern counted with the most that it may take."""

@@ -27,7 +27,7 @@ from simple_registry.config.administrator import read_password_file
 from simple_registry.config.expectations import caller_named, caller_of_claims, caller_of_token
 from simple_registry.config.load import load_access
 from simple_registry.config.values import nearest
-from simple_registry.operations.tokens import TokenRow
+from simple_registry.operations.issued_tokens import TokenRow
 from simple_registry.server.logging import printable
 
 _HELP = f"""\

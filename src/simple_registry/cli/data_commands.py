@@ -10,7 +10,7 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.configuration import Given, configuration_of, settings_of
 from simple_registry.config.documents import Documents
 from simple_registry.config.settings import Settings
-from simple_registry.operations.tokens import Tokens
+from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.services import build_tokens
 from simple_registry.storage.stores import Stores
 

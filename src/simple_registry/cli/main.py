@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = parse_command_line(words, os.environ)
         return _COMMANDS[line.command](line)
     except _WRONG as error:
-        return _complain(error, 2)
+        return _report(error, 2)
     except StartFault as error:
-        return _complain(error, 1)
+        return _report(error, 1)
     except KeyboardInterrupt:
         return 1
     except BrokenPipeError:  # the reader of our output has gone
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _complain(error: Exception, code: int) -> int:
+def _report(error: Exception, code: int) -> int:
     sys.stderr.write(f"simple-registry: {printable(str(error))}\n")
     return code
 

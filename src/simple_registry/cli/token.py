@@ -22,7 +22,7 @@ from simple_registry.config.settings import Settings
 from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
-from simple_registry.operations.tokens import TokenRow, Tokens
+from simple_registry.operations.issued_tokens import TokenRow, Tokens
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
 from simple_registry.times import TimeInvalid, format_moment, parse_expiry

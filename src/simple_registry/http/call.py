@@ -16,11 +16,11 @@ from simple_registry.http.messages import Request
 from simple_registry.http.targets import Target
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
-from simple_registry.operations.tokens import Tokens
 from simple_registry.operations.uploads import Uploads
 
 

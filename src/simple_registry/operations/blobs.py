@@ -1,4 +1,4 @@
-"""Reading, mounting and deleting blobs. Every answer rests on the row of the repository asked about."""
+"""Blobs: read, mounted and deleted, always by the row of their repository."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,11 +20,11 @@ __all__ = ["Blobs", "ContentRecord", "Visible"]
 Visible = Callable[[RepositoryName], bool]
 """Whether the caller may know what a repository holds."""
 
-HOLDERS_ASKED = 1000
-"""How many holders of a blob an anonymous mount looks at before it gives up; a plain upload follows then."""
+MAX_HOLDERS = 1000
+"""Repositories with the blob that a mount without a source checks; after them the client must upload."""
 
 RENEWAL_INTERVAL = 60
-"""Seconds within which the grace of a holding is not renewed again: each time is a write."""
+"""Seconds before the grace of a holding is renewed again, because each renewal is a write."""
 
 
 class Blobs:
@@ -37,9 +37,7 @@ class Blobs:
         self._clock = clock
 
     async def open(self, repository: RepositoryName, digest: Digest) -> Content:
-        """Return what the repository holds under this digest.
-
-        A blob whose bytes are gone counts as absent, so that clients push it again.
+        """Return the content of a blob. One whose bytes are missing counts as absent, so that clients push it again.
 
         Raises: BlobUnknown.
         """
@@ -49,11 +47,11 @@ class Blobs:
             raise BlobUnknown(digest=str(digest))
         return content
 
-    async def look(self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]) -> Content:
-        """Return what the repository holds under this digest, for a client that decides by it what to push.
+    async def check(self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]) -> Content:
+        """Return the content of a blob for a HEAD, by which clients decide what to push.
 
-        It relies on the answer, so a blob that no manifest needs is kept for another grace, as often as it asks; for a
-        caller that may not push, once.
+        The client relies on the answer, so an unneeded blob is kept for another grace each time; for a caller that may
+        not push, only once.
 
         Raises: BlobUnknown.
         """
@@ -62,13 +60,13 @@ class Blobs:
         if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
             event = HoldingEvent.NAMED if may_push() else HoldingEvent.SEEN
             if self._writes(event, blob.holding):
-                # The answer is true without it: a disk that is full, read-only or failing serves what it holds.
+                # The answer is true without the renewal: a disk that is full, read-only or failing still serves blobs.
                 with suppress(StorageFault):
                     await self._rows.renew_blob(repository, digest, event)
         return content
 
     def _writes(self, event: HoldingEvent, holding: Holding) -> bool:
-        """Return whether an event of an unneeded holding is worth its write."""
+        """Return whether an event of an unneeded holding must be written."""
         if event is HoldingEvent.SEEN:
             return not holding.extended
         return abs(self._clock.now() - holding.since) >= RENEWAL_INTERVAL
@@ -76,12 +74,12 @@ class Blobs:
     async def mount(
         self, repository: RepositoryName, digest: Digest, *, source: RepositoryName | None, visible: Visible
     ) -> ContentRecord | None:
-        """Make `repository` hold a blob that `source`, or any repository the caller may read, holds.
+        """Make `repository` hold a blob of `source`, or of any repository that the caller may read.
 
-        Returns `None` when that cannot be, also for lack of its bytes, so that the client uploads it; the answer
-        reveals nothing about repositories the caller may not read.
+        Returns `None` when none of them holds it with its bytes; the client then uploads it. The result reveals nothing
+        about repositories that the caller may not read.
         """
-        holders = (source,) if source is not None else await self._rows.page_holders(digest, None, HOLDERS_ASKED)
+        holders = (source,) if source is not None else await self._rows.page_holders(digest, None, MAX_HOLDERS)
         for holder in holders:
             if visible(holder):
                 blob = await self._rows.find_blob(holder, digest)
@@ -98,7 +96,7 @@ class Blobs:
 
         Raises: BlobUnknown, PreconditionFailed.
         """
-        # A digest names itself for as long as it names anything, so this needs no transaction.
+        # The state of a digest is the digest itself or absence, so the check needs no transaction.
         if not precondition.holds(digest) and await self._rows.find_blob(repository, digest) is not None:
             raise PreconditionFailed(reference=str(digest), current=str(digest))
         if not await self._rows.remove_blob(repository, digest):

@@ -1,10 +1,10 @@
-"""Content, between its rows and its bytes: opening it, placing it, and removing what is condemned.
+"""Content, as rows and bytes that are kept consistent: opened, placed, and removed once condemned.
 
     push       count removals ─► bytes durable at a place ─► row, unless the content is condemned or was removed since
-    collector  row condemned  ─► bytes removed            ─► row gone, number of removals grown
+    collector  row condemned  ─► bytes removed            ─► row removed, removal counted
 
-So a row that is whole vouches for its bytes, and no lock is held while bytes move. A push that meets condemned content
-finishes its removal, and places its bytes again.
+A row of whole content guarantees its bytes, and no lock is held while bytes are written. A push of condemned content
+finishes the removal, then places its bytes again.
 """
 
 import logging
@@ -28,8 +28,8 @@ from simple_registry.storage.records import (
 
 logger = logging.getLogger("simple_registry")
 
-ATTEMPTS = 5
-"""How often the bytes of one push are placed: each removal of other content may cost one attempt."""
+MAX_ATTEMPTS = 5
+"""Attempts to place the bytes of one push; each removal of other content may cost one."""
 
 _Outcome = TypeVar("_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet)
 
@@ -44,11 +44,11 @@ class Contents:
         self._store = store
 
     async def find(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is whole by its row, held by whatever repository."""
+        """Return the content if its row is whole, in whatever repository."""
         return await self._rows.find_content(digest)
 
     async def open(self, record: ContentRecord) -> Content | None:
-        """Return content that its row vouches for; `None` when its bytes are not there, which the row says then.
+        """Return the bytes of content. If they are missing, mark the row as damaged and return `None`.
 
         Raises: StorageFault when all content is out of reach.
         """
@@ -58,18 +58,18 @@ class Contents:
         return content
 
     async def has(self, record: ContentRecord) -> bool:
-        """Return whether the bytes of content are there; when they are not, the row says so then."""
+        """Return whether the bytes of content exist. If they do not, mark the row as damaged."""
         if await self._store.has(record):
             return True
         await self.mark_damaged(record)
         return False
 
     async def mark_damaged(self, record: ContentRecord) -> None:
-        """Let content count as absent everywhere until a push or a repair heals it; clients push what is absent."""
+        """Report content as absent everywhere, so that clients push it again, until a push or `fsck` restores it."""
         try:
             marked = await self._rows.mark_damaged(record)
         except StorageFault:
-            return  # the disk is full, read-only or failing: each reader finds out by itself
+            return  # the disk is full, read-only or failing: each reader detects the damage by itself
         if marked:
             logger.error("content %s is gone or damaged; a push of it, to any repository, heals it", record.digest)
 
@@ -80,14 +80,15 @@ class Contents:
         publish: Callable[[], Awaitable[Place]],
         confirm: Callable[[Place, int], Awaitable[_Outcome | ContentRemoved]],
     ) -> _Outcome:
-        """Return what `confirm` returns in its transaction, once `publish` has made the bytes durable at a place.
+        """Make bytes durable with `publish`, write their row with `confirm`, and return its result.
 
         Both are repeated while the content is being removed.
 
         Raises: Unavailable, and what they raise.
         """
-        for _attempt in range(ATTEMPTS):
-            removals = await self._rows.removals()  # before the bytes are placed: a later removal may take them
+        for _attempt in range(MAX_ATTEMPTS):
+            # Counted before the bytes are placed: a removal that follows may be of just these bytes.
+            removals = await self._rows.removals()
             place = await publish()
             outcome = await confirm(place, removals)
             if not isinstance(outcome, ContentRemoved):
@@ -95,19 +96,19 @@ class Contents:
                     await self._store.remove(outcome.surplus)
                 return outcome
             await self._finish_removal(digest)
-        raise Unavailable(note=f"content of {digest} was removed {ATTEMPTS} times while it was pushed")
+        raise Unavailable(note=f"content of {digest} was removed {MAX_ATTEMPTS} times while it was pushed")
 
     async def put(self, digest: Digest, data: bytes) -> Place:
         """Make small content durable at a place: a `publish` for `place`."""
         return await self._store.put(digest, data)
 
     async def remove_condemned(self, limit: int) -> int:
-        """Remove up to `limit` condemned contents, also those that a dead collector left; returns how many.
+        """Remove up to `limit` condemned contents, including those of a collector that died. Return their number.
 
         The caller holds `GarbageRows.collecting`.
         """
         records = await self._garbage.page_condemned(limit)
-        for record in records:
+        for record in records:  # bytes before rows: after a crash the rows still name what must be removed
             await self._store.remove(record)
         if records:
             await self._garbage.forget(records)

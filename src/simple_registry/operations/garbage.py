@@ -1,26 +1,26 @@
-"""Garbage collection: upload sessions that no client continues, deleted holdings, content without any, old tokens.
+"""Garbage collection: of abandoned upload sessions, deleted holdings, content without holdings, and old tokens.
 
     deleted holdings whose grace has passed end ─► content that nothing holds is condemned     one transaction
     condemned content                           ─► its bytes are removed ─► its row is removed
 
-The grace period outlives every read that began while the content was held. One collector works at a time; what a dead
-one left condemned is finished by the next. Setting the machine's clock makes nothing older (`ageing`).
+The grace is longer than any read that began while the content was held. One collector works at a time; the next one
+finishes what a dead one left condemned. A jump of the machine's clock does not age anything (`cutoffs`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simple_registry.operations.ageing import LATER, Ageing
 from simple_registry.operations.contents import Contents
-from simple_registry.operations.tokens import EXPIRED_KEPT
+from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
+from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.protocols import GarbageRows, TokenRows
 
 BATCH = 500
-"""Holdings that one round ends at most, and contents that it removes; the next round takes the next ones."""
+"""Holdings that one round ends, and contents that it removes."""
 
 UNKNOWN_KEPT = 24 * 3600
-"""Seconds for which tokens outlast their user."""
+"""Seconds for which tokens outlive the removal of their user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Collected:
 
 
 class Garbage:
-    """The collector. Safe beside any other operation, in any process."""
+    """The collector. It may run beside any other operation, in any process."""
 
     def __init__(
         self,
@@ -42,47 +42,47 @@ class Garbage:
         contents: Contents,
         uploads: Uploads,
         *,
-        ageing: Ageing,
+        cutoffs: Cutoffs,
         grace: float,
         session_life: float,
         is_user: Callable[[str], bool],
         known: Callable[[str], bool],
     ) -> None:
-        """End what was deleted `grace` seconds ago, sessions untouched for `session_life` seconds, and old tokens.
+        """Collect what was deleted `grace` seconds ago, sessions untouched for `session_life` seconds, and old tokens.
 
-        `is_user` is whether there is a user of a name at the moment; `known`, whether an identity can have that name.
-        Sessions of others go after `grace` seconds, too.
+        `is_user` returns whether a user of that name exists now; `known`, whether an identity can have that name.
+        Sessions of unknown identities end after `grace` seconds.
         """
         self._rows = rows
         self._tokens = tokens
         self._contents = contents
         self._uploads = uploads
-        self._ageing = ageing
+        self._cutoffs = cutoffs
         self._grace = grace
         self._session_life = session_life
         self._is_user = is_user
         self._known = known
 
     async def collect(self) -> Collected:
-        """Do one round."""
-        future = self._ageing.future()
+        """Run one round."""
+        future = self._cutoffs.future()
         if await self._rows.is_dated_after(future):
-            await self._rows.bring_back(future, to=future - LATER)
-        before = self._ageing.before(self._grace)
+            await self._rows.bring_back(future, to=future - MAX_SKEW)
+        before = self._cutoffs.before(self._grace)
         sessions = await self._uploads.expire(
-            self._ageing.before(self._session_life), known=self._known, unknown_before=before
+            self._cutoffs.before(self._session_life), known=self._known, unknown_before=before
         )
         async with self._rows.collecting():
             await self._rows.end_holdings(before, BATCH)
             contents = await self._contents.remove_condemned(BATCH)
-        tokens = await self._tokens.remove_expired_tokens(self._ageing.before(EXPIRED_KEPT))
+        tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
         return Collected(sessions, contents, tokens)
 
     async def _remove_tokens_of_unknown_users(self, future: float) -> int:
-        """Remove tokens of users that are gone for a day: a later user of that name must not inherit them.
+        """Remove the tokens of users that have been absent for a day, so that a later user cannot inherit them.
 
-        A day, since documents may be lost by mistake, and put back. A mark after `future` is of a clock that was wrong.
+        The day allows for documents that were removed by mistake. A mark after `future` was made by a wrong clock.
         """
         removed = 0
         for owner, since in (await self._tokens.token_owners()).items():
@@ -90,7 +90,7 @@ class Garbage:
                 if since is not None:
                     await self._tokens.mark_owner(owner, None)
             elif since is None or since > future:
-                await self._tokens.mark_owner(owner, future - LATER)
-            elif since < self._ageing.before(UNKNOWN_KEPT):
+                await self._tokens.mark_owner(owner, future - MAX_SKEW)
+            elif since < self._cutoffs.before(UNKNOWN_KEPT):
                 removed += len(await self._tokens.remove_tokens_of(owner))
         return removed

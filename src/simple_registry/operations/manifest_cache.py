@@ -1,4 +1,4 @@
-"""Manifests that were read and found intact, in memory by digest, so that they never go stale."""
+"""A cache of verified manifests, by digest and version of their content."""
 
 from collections.abc import Hashable
 
@@ -7,17 +7,14 @@ from simple_registry.content import Content, InMemory
 from simple_registry.oci.digests import Digest
 
 CACHE_SIZE = 32 * 1024 * 1024
-"""Bytes of manifests that each process caches."""
+"""Bytes of manifests that each process caches, with their entries."""
 
 ENTRY_SIZE = 512
-"""Bytes that an entry of the cache takes beside the manifest, roughly."""
+"""Approximate bytes of an entry without its manifest."""
 
 
 class ManifestCache:
-    """Manifests that were found intact, each for one version of its content, bounded by bytes.
-
-    A large one is not in memory; only that it is intact is cached.
-    """
+    """Manifests whose bytes matched their digests, bounded by bytes. Of a large one only that fact is cached."""
 
     def __init__(self, capacity: int) -> None:
         """Cache up to `capacity` bytes."""
@@ -26,7 +23,7 @@ class ManifestCache:
         self.misses = 0
 
     def find(self, digest: Digest, content: Content) -> Content | None:
-        """Return a manifest if `content` was found intact: from memory, or a large one as `content`."""
+        """Return a manifest if `content` was verified: from memory, or a large one as `content`."""
         version, kept = self._entries.find(digest) or (None, None)
         if version != content.version:
             self.misses += 1
@@ -35,5 +32,5 @@ class ManifestCache:
         return kept or content
 
     def keep(self, digest: Digest, content: Content, kept: InMemory | None) -> None:
-        """Cache that `content` is intact, and its bytes unless they are `None`."""
+        """Cache that `content` is verified, and its bytes unless they are `None`."""
         self._entries.keep(digest, (content.version, kept), ENTRY_SIZE + (kept.size if kept else 0))

@@ -1,4 +1,4 @@
-"""Manifests: kept byte for byte, found by tag or digest, checked for their parts when they come."""
+"""Manifests: stored byte for byte, found by tag or digest, and checked for their parts when pushed."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,29 +44,29 @@ from simple_registry.storage.records import (
     UnmetPart,
 )
 
-IN_MEMORY = 64 * 1024
-"""Bytes of the largest manifest that is kept in memory and sent from there; larger ones are sent from their files."""
+MAX_CACHED = 64 * 1024
+"""Bytes of the largest manifest that is cached in memory; larger ones are sent from their files."""
 
-LARGE_READS = 2
-"""Larger manifests that each process reads at once, to compare them with their digests."""
+MAX_LARGE_READS = 2
+"""Larger manifests that each process verifies at the same time."""
 
-READ_AT_ONCE = 64 * 1024
-"""Bytes of the largest manifest that is parsed or hashed on the event loop; larger ones are in a thread."""
+MAX_INLINE = 64 * 1024
+"""Bytes of the largest manifest that is parsed or hashed on the event loop; larger ones use a thread."""
 
-LARGE_PUSHES = 1
-"""Larger manifests that each process takes in at once: to read one of small objects takes twenty times its size."""
+MAX_LARGE_PUSHES = 1
+"""Larger manifests that each process parses at the same time: one may need twenty times its size in memory."""
 
-ANNOTATIONS_KEPT = 64 * 1024
-"""Bytes of a manifest's annotations, as JSON, that its row keeps for listings; its content has them all."""
+MAX_ANNOTATIONS = 64 * 1024
+"""Bytes of a manifest's annotations, as JSON, that its row keeps for listings of referrers."""
 
 PARTS_A_TURN = 64
-"""Parts whose content is looked up before other requests get their turn."""
+"""Parts whose content is checked before other requests get a turn."""
 
-DELETE_ATTEMPTS = 10
-"""How often the tags of a manifest may change while it is being deleted."""
+MAX_DELETE_ATTEMPTS = 10
+"""Attempts at a deletion while tags of the manifest change."""
 
-LISTED = 100
-"""Most parts that one refusal lists."""
+MAX_ERRORS = 100
+"""Parts that one refusal names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +79,33 @@ class Required:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push stored."""
+    """The result of a push."""
 
     digest: Digest
     size: int
     subject: Digest | None
     tags: Mapping[Tag, Digest | None]
-    """The tags that were set, with what each pointed at before."""
+    """The tags that were set, with their previous targets."""
 
 
 class Manifests:
     """The operations on manifests."""
 
     def __init__(self, rows: ManifestRows, tags: TagRows, contents: Contents, required: Required) -> None:
-        """Work on these stores, and ask pushed manifests for the `required` parts."""
+        """Work on these stores. Pushed manifests must have the `required` parts."""
         self._rows = rows
         self._tags = tags
         self._contents = contents
         self._required = required
-        self._large_reads = asyncio.Semaphore(LARGE_READS)
-        self._large_pushes = asyncio.Semaphore(LARGE_PUSHES)
+        self._large_reads = asyncio.Semaphore(MAX_LARGE_READS)
+        self._large_pushes = asyncio.Semaphore(MAX_LARGE_PUSHES)
         self.cache = ManifestCache(CACHE_SIZE)
 
     async def pull(self, repository: RepositoryName, reference: Reference) -> tuple[StoredManifest, Content]:
-        """Return the manifest that the tag points at, or that has the digest, with its content.
+        """Return a manifest with its verified content; that of a large manifest stays in its file.
 
-        The bytes hash to the digest; those of a large manifest stay in their file. A manifest whose file was removed or
-        changed by other programs counts as absent, so that clients push it again. The store is asked each time, so that
-        all processes give the same answer, whatever they cache.
+        A manifest whose file another program removed or changed counts as absent, so that clients push it again. The
+        store is asked each time, so that all processes give the same answer, whatever they cache.
 
         Raises: ManifestUnknown.
         """
@@ -127,9 +126,9 @@ class Manifests:
         return self.cache.find(row.digest, content) or await self._verify(row, content)
 
     async def _verify(self, row: StoredManifest, content: Content) -> Content:
-        """Return the content of a manifest whose bytes hash to its digest, from memory unless it is large."""
-        if row.size > IN_MEMORY:
-            # Many clients that ask for large manifests at once must not have as many of them read into memory.
+        """Return the content of a manifest whose bytes match its digest, in memory unless it is large."""
+        if row.size > MAX_CACHED:
+            # Bounds the memory for large manifests, however many clients ask for them at once.
             async with self._large_reads:
                 await self._read_intact(row, content)
             self.cache.keep(row.digest, content, None)
@@ -139,9 +138,9 @@ class Manifests:
         return kept
 
     async def _read_intact(self, row: StoredManifest, content: Content) -> bytes:
-        """Return the content of a manifest.
+        """Return the bytes of a manifest.
 
-        Raises: ManifestUnknown when it is damaged, or went while it was read.
+        Raises: ManifestUnknown when they are damaged, or were removed during the read.
         """
         try:
             data = await content.read()
@@ -153,8 +152,8 @@ class Manifests:
         return data
 
     def turn(self, size: int) -> AbstractAsyncContextManager[object]:
-        """Return what to hold while a manifest of `size` bytes is put: large ones wait for each other."""
-        return self._large_pushes if size > READ_AT_ONCE else nullcontext()
+        """Return the turn to hold while a manifest of `size` bytes is pushed: large ones wait for each other."""
+        return self._large_pushes if size > MAX_INLINE else nullcontext()
 
     async def put(
         self,
@@ -166,16 +165,16 @@ class Manifests:
         tags: Sequence[Tag] = (),
         precondition: Precondition = UNCONDITIONAL,
     ) -> Pushed:
-        """Store a manifest and point the reference (and `tags`) at it, or change nothing; called within its `turn`.
+        """Store a manifest and point the reference (and `tags`) at it, or change nothing. Called within its `turn`.
 
-        `precondition` is asked of all tags, or of the digest when there are none.
+        `precondition` must hold for each tag, or for the digest when there are no tags.
 
-        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, and in Several for up to `LISTED` parts
-        ManifestBlobUnknown, or PartSizeInvalid when none is missing.
+        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, or Several with a ManifestBlobUnknown for each of up
+        to `MAX_ERRORS` missing parts; when none is missing, with a PartSizeInvalid for each of a wrong size.
         """
         if not isinstance(reference, Digest):
             tags = (reference, *tags)
-        if len(data) <= READ_AT_ONCE:
+        if len(data) <= MAX_INLINE:
             row, parts = self._read(data, reference, content_type)
         else:
             row, parts = await asyncio.to_thread(self._read, data, reference, content_type)
@@ -188,19 +187,20 @@ class Manifests:
         repository: RepositoryName,
         digest: Digest,
         *,
-        insist: Callable[[Tag], None],
+        authorize: Callable[[Tag], None],
         precondition: Precondition = UNCONDITIONAL,
     ) -> Sequence[Tag]:
-        """Remove a manifest and the tags that point at it, each of which `insist` lets go, or raises. Returns the tags.
+        """Remove a manifest and the tags that point at it. Return the tags.
 
-        No tag goes that `insist` was not asked about: when one came in between, all are asked about again.
+        `authorize` is called for each tag and raises to refuse; no tag is removed without it.
 
-        Raises: ManifestUnknown, PreconditionFailed, Unavailable when tags come too fast, and what `insist` raises.
+        Raises: ManifestUnknown, PreconditionFailed, Unavailable when tags change too fast, and what `authorize` raises.
         """
-        for _attempt in range(DELETE_ATTEMPTS):
+        # Repeated when a tag came between the authorization and the transaction, which removes exactly these tags.
+        for _attempt in range(MAX_DELETE_ATTEMPTS):
             tags = await self._tags.tags_of(repository, digest)
-            await in_turns(tags, insist)  # there may be any number of them
-            # A digest names itself for as long as it names anything, so this needs no transaction.
+            await in_turns(tags, authorize)  # there may be any number of them
+            # The state of a digest is the digest itself or absence, so the check needs no transaction.
             if not precondition.holds(digest) and await self._rows.find_manifest(repository, digest) is not None:
                 raise PreconditionFailed(reference=str(digest), current=str(digest))
             match await self._rows.remove_manifest(repository, digest, tags=tags):
@@ -208,11 +208,11 @@ class Manifests:
                     return tags
                 case ManifestAbsent():
                     raise ManifestUnknown(reference=str(digest))
-        raise Unavailable(note=f"tags of {digest} changed {DELETE_ATTEMPTS} times while it was being deleted")
+        raise Unavailable(note=f"tags of {digest} changed {MAX_DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:
-        """Keep a manifest, and return what its tags pointed at before."""
-        # Before anything is written; `put_manifest` asks again in its transaction.
+        """Store a manifest, and return the previous targets of its tags."""
+        # Refused before anything is written; `put_manifest` checks again in its transaction.
         if push.precondition != UNCONDITIONAL:
             _require_named(push.precondition.unmet(await self._named(repository, push)))
         push = await self._with_parts(repository, push)
@@ -226,7 +226,7 @@ class Manifests:
         raise AssertionError("a manifest that is not stored is refused")
 
     async def _put(self, repository: RepositoryName, push: "_Push") -> ManifestStored | PartsUnmet | PreconditionUnmet:
-        """Write the rows of a manifest, and before them its bytes, unless they are there."""
+        """Write the rows of a manifest, and before them its bytes, unless these are durable already."""
 
         async def confirm(
             place: Place | None, removals: int
@@ -251,9 +251,9 @@ class Manifests:
         )
 
     async def _with_parts(self, repository: RepositoryName, push: "_Push") -> "_Push":
-        """Return a push whose parts are there, and as described unless the repository holds the manifest already.
+        """Return a push whose parts exist, with the described sizes unless the repository holds the manifest already.
 
-        One that came with a wrong size before sizes were compared, or before that part came, can still be tagged.
+        A manifest stored before sizes were compared, or before the part was pushed, can still be tagged.
 
         Raises: Several.
         """
@@ -270,7 +270,7 @@ class Manifests:
         return push
 
     async def _any_gone(self, records: Sequence[ContentRecord]) -> bool:
-        """Return whether the bytes of any of these contents are gone, which their rows say then."""
+        """Return whether the bytes of any of these contents are missing; their rows are then marked as damaged."""
         gone = False
         for number, record in enumerate(records, 1):
             gone |= not await self._contents.has(record)
@@ -279,13 +279,13 @@ class Manifests:
         return gone
 
     async def _named(self, repository: RepositoryName, push: "_Push") -> Sequence[tuple[Reference, Digest | None]]:
-        """Return what a push is about to change, each with what it names now."""
+        """Return the references that a push sets, with their present targets."""
         references: Sequence[Reference] = push.tags or (push.row.digest,)
         found = [await self._find(repository, reference) for reference in references]
         return [(name, None if row is None else row.digest) for name, row in zip(references, found, strict=True)]
 
     async def _is_kept(self, row: ManifestRow) -> bool:
-        """Return whether the content is durable and intact already: then moving a tag needs no room on the disk."""
+        """Return whether the content is durable and intact already, so that a moved tag needs no disk space."""
         record = await self._contents.find(row.digest)
         if record is None or record.size != row.size:
             return False
@@ -298,7 +298,7 @@ class Manifests:
     def _read(
         self, data: bytes, reference: Reference, content_type: str | None
     ) -> tuple[ManifestRow, Sequence[DescribedPart]]:
-        """Return what is to be kept of a manifest, and its parts."""
+        """Return the row of a manifest, and its parts."""
         digest = digest_of(data, reference.algorithm if isinstance(reference, Digest) else CANONICAL)
         if isinstance(reference, Digest) and digest != reference:
             raise DigestInvalid(expected=str(reference), actual=str(digest))
@@ -306,7 +306,7 @@ class Manifests:
         return manifest_row(digest, len(data), manifest), self._parts(manifest)
 
     def _parts(self, manifest: Manifest) -> Sequence[DescribedPart]:
-        """Return all that a manifest describes, each once; foreign layers and the subject may be absent."""
+        """Return the parts of a manifest, each once. Foreign layers and the subject may be absent."""
         optional = (*manifest.optional, *((manifest.subject,) if manifest.subject else ()))
         parts = (
             *_described(manifest.blobs, Part.BLOB, required=self._required.blobs),
@@ -317,14 +317,14 @@ class Manifests:
 
 
 async def _is_intact(digest: Digest, data: bytes) -> bool:
-    if len(data) > READ_AT_ONCE:
+    if len(data) > MAX_INLINE:
         return await asyncio.to_thread(digest_of, data, digest.algorithm) == digest
     return digest_of(data, digest.algorithm) == digest
 
 
 @dataclass(frozen=True, slots=True)
 class _Push:
-    """A manifest on its way: its bytes, the tags that it gets, what must hold, what is kept of it, and its parts."""
+    """A manifest during its push."""
 
     data: bytes
     tags: Sequence[Tag]
@@ -338,12 +338,12 @@ def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool)
 
 
 def _require_parts(unmet: Sequence[UnmetPart]) -> None:
-    """Refuse a manifest whose parts are not as described: for those that are missing, if any are."""
-    absent = dict.fromkeys(islice((part.described.digest for part in unmet if part.held is None), LISTED))
+    """Refuse a manifest whose parts are missing; if none is, one whose parts have other sizes."""
+    absent = dict.fromkeys(islice((part.described.digest for part in unmet if part.held is None), MAX_ERRORS))
     missing: list[RegistryError] = [ManifestBlobUnknown(digest=str(digest)) for digest in absent]
     sizes: list[RegistryError] = [
         PartSizeInvalid(digest=str(part.described.digest), described=part.described.size, actual=part.held)
-        for part in unmet[:LISTED]
+        for part in unmet[:MAX_ERRORS]
         if part.held is not None
     ]
     if errors := missing or sizes:
@@ -357,7 +357,7 @@ def _require_named(unmet: PreconditionUnmet | None) -> None:
 
 
 def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
-    """Return what is kept of a manifest."""
+    """Return the row of a manifest."""
     parts = (*manifest.blobs, *manifest.optional, *manifest.children)
     return ManifestRow(
         digest=digest,
@@ -371,14 +371,14 @@ def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:
 
 
 def kept_annotations(annotations: Mapping[str, str]) -> bytes:
-    """Return annotations as the JSON object that a row keeps: all of them, or in their order those that have room."""
+    """Return annotations as a JSON object of at most `MAX_ANNOTATIONS` bytes; those that do not fit are dropped."""
     whole = msgspec.json.encode(annotations)
-    if len(whole) <= ANNOTATIONS_KEPT:
+    if len(whole) <= MAX_ANNOTATIONS:
         return whole
     kept: dict[str, str] = {}
-    room = ANNOTATIONS_KEPT - len("{}")
+    room = MAX_ANNOTATIONS - len("{}")
     for key, value in annotations.items():
-        size = len(msgspec.json.encode((key, value)))  # brackets and a comma, as a colon and a comma would take
+        size = len(msgspec.json.encode((key, value)))  # `["k","v"]` is one byte longer than `"k":"v",`
         if size <= room:
             kept[key] = value
             room -= size

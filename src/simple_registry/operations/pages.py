@@ -1,4 +1,4 @@
-"""Filling one page of a listing from a keyset query, past items that the caller may not see."""
+"""Pages of listings: filled by keyset queries, without items that the caller may not see."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,11 +11,11 @@ from typing import Generic, TypeVar
 BATCH = 250
 """Rows read at a time."""
 
-LARGE_PAGES = 8
-"""Pages of more items that each process fills at once, of tags and of the catalog: one may have 3 MiB of names."""
+MAX_LARGE_PAGES = 8
+"""Pages of more than `BATCH` items that each process fills at once, of tags and of the catalog, up to 3 MiB each."""
 
 TURN = 0.01
-"""Seconds for which a listing keeps the event loop before others have a turn."""
+"""Seconds for which a listing keeps the event loop before other requests get a turn."""
 
 Item = TypeVar("Item", bound=str)
 Outcome = TypeVar("Outcome")
@@ -23,7 +23,7 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Part of a listing, and whether more follows after its last item."""
+    """Part of a listing, and whether more items follow."""
 
     items: Sequence[Item]
     more: bool
@@ -37,27 +37,25 @@ async def fill_page(
     *,
     large: asyncio.Semaphore,
 ) -> Page[Item]:
-    """Return up to `limit` visible items after `last`; `query(after, size)` reads the next rows in order.
+    """Return up to `limit` visible items after `last`.
 
-    `visible` returns those of some rows that the caller may see, in their order.
-
-    One item more than the page is looked for, so that `more` is true only when something follows. A page of more than
-    `BATCH` items waits for `large`: what is read and not yet sent is bounded by nothing else.
+    `query(after, size)` reads the next rows in order. `visible` returns those that the caller may see, in order. A page
+    of more than `BATCH` items waits for `large`, which bounds the memory of pages that are not sent yet.
     """
     if limit == 0:
         return Page((), more=False)
     items: list[Item] = []
     after = last
-    size = min(BATCH, limit + 1)  # what a page takes when everything is visible; more are read once something is not
+    size = min(BATCH, limit + 1)  # one more than the page, so that `more` is exact; enough if every item is visible
     async with AsyncExitStack() as held:
         turn: asyncio.Semaphore | None = large
         while len(items) <= limit:
-            if turn is not None and len(items) >= BATCH:  # not before: a search that finds little delays nothing
+            if turn is not None and len(items) >= BATCH:  # only now: a long search with few results must delay no other
                 await held.enter_async_context(turn)
                 turn = None
             rows = await query(after, size)
             items += await visible(rows)
-            await asyncio.sleep(0)  # a long search for the few that are visible leaves room for other requests
+            await asyncio.sleep(0)  # a long search lets other requests run
             if len(rows) < size:
                 break
             after, size = rows[-1], BATCH
@@ -65,12 +63,12 @@ async def fill_page(
 
 
 async def visible_of(items: Sequence[Item], visible: Callable[[Item], bool]) -> Sequence[Item]:
-    """Return the visible items, with turns for others: patterns of a token may take milliseconds for each item."""
+    """Return the visible items, in turns: the patterns of a token may take milliseconds for each item."""
     return tuple(compress(items, await in_turns(items, visible)))
 
 
 async def in_turns(items: Sequence[Item], act: Callable[[Item], Outcome]) -> Sequence[Outcome]:
-    """Return what `act` returns for each item, with turns for other requests whenever that has taken a while."""
+    """Return the result of `act` for each item. Other requests get a turn every `TURN` seconds."""
     outcomes: list[Outcome] = []
     turn_ends = monotonic() + TURN
     for item in items:

@@ -1,8 +1,7 @@
 """Referrers: the manifests of a repository that name another as their subject.
 
-Every manifest with a subject is found by its row, whether or not the client that pushed it also kept a list under a
-fallback tag (`sha256-…`), so lists that older clients wrote need no merging: their manifests are found the same way,
-once each (distribution-spec, "Enabling the Referrers API").
+A manifest with a subject is found by its row. Lists that older clients keep under a fallback tag (`sha256-…`) need no
+merging, because their manifests have such rows too (distribution-spec, "Enabling the Referrers API").
 """
 
 import asyncio
@@ -18,13 +17,13 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.protocols import ManifestRows
 
 PAGE_SIZE = 4 * 1024 * 1024 - 64 * 1024
-"""Bytes of descriptors in one page: clients read image indexes of up to 4 MiB, and the frame needs some room."""
+"""Bytes of descriptors in one page. Clients read indexes of up to 4 MiB, and the rest of the index needs some room."""
 
 SMALL_PAGE = 16 * 1024
-"""Bytes of a page that is made on the event loop; the referrers of most images are fewer."""
+"""Bytes of a page that is built on the event loop; the referrers of most images fit."""
 
-LARGE_PAGES = 2
-"""Larger pages that each process makes at once: what is made and not yet sent is bounded by nothing else."""
+MAX_LARGE_PAGES = 2
+"""Larger pages that each process builds at once, which bounds the memory of pages that are not sent yet."""
 
 NO_ANNOTATIONS = b"{}"
 
@@ -41,20 +40,20 @@ class Referrers:
     """The operation on referrers."""
 
     def __init__(self, rows: ManifestRows, page_size: int = PAGE_SIZE) -> None:
-        """Work on these rows, with up to `page_size` bytes a page."""
+        """Work on these rows, with up to `page_size` bytes per page."""
         self._rows = rows
         self._page_size = page_size
-        self._large_pages = asyncio.Semaphore(LARGE_PAGES)
+        self._large_pages = asyncio.Semaphore(MAX_LARGE_PAGES)
 
     async def page(
         self, repository: RepositoryName, subject: Digest, *, artifact_type: str | None, last: Digest | None
     ) -> ReferrersPage:
-        """Return the referrers of `subject` after `last`; none for a subject that nobody knows."""
+        """Return the referrers of `subject` after `last`; the subject need not exist."""
         read = partial(self._rows.page_referrers, repository, subject, artifact_type=artifact_type, after=last)
         rows, more = await read(size=SMALL_PAGE)
         if not more:
             return _fill(rows, self._page_size, more=more)
-        # Held until the page is whole. After it nothing waits until the answer counts in the budget of the wire.
+        # Held until the page is complete. From then on nothing waits before the wire's budget counts the answer.
         async with self._large_pages:
             rows, more = await read(size=self._page_size)
             return await asyncio.to_thread(_fill, rows, self._page_size, more=more)

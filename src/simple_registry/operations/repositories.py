@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.pages import LARGE_PAGES, Page, fill_page
+from simple_registry.operations.pages import MAX_LARGE_PAGES, Page, fill_page
 from simple_registry.storage.protocols import RepositoryRows
 
 
@@ -14,7 +14,7 @@ class Repositories:
     def __init__(self, rows: RepositoryRows) -> None:
         """Work on these rows."""
         self._rows = rows
-        self._large_pages = asyncio.Semaphore(LARGE_PAGES)
+        self._large_pages = asyncio.Semaphore(MAX_LARGE_PAGES)
 
     async def page(
         self, *, last: str | None, limit: int, visible: Callable[[RepositoryName], Awaitable[bool]]

@@ -1,10 +1,10 @@
-"""Turns at writing to an upload session: the newest request has the last one.
+"""Turns at writing to an upload session: the newest request wins.
 
-A client whose network went away comes back with a newer request while the older one still waits for bytes. The newer
-one claims the session in its row. The older one sees that while it waits, and lets go. What it wrote counts only if the
-row has its generation still (`SessionRows.update_session`), so nothing of it is acknowledged after the claim. The newer
-one begins once the older one has let go, at what was acknowledged. A request that makes a blob of its bytes is not
-ended any more: the newer one finds no session.
+A client that lost its network returns with a newer request while the older one still waits for bytes. The newer request
+claims the session in its row. The older one notices the claim and releases the session. What it wrote counts only if
+the row still has its generation (`SessionRows.update_session`), so nothing of it is acknowledged after the claim. The
+newer request then continues from what was acknowledged. A request that is already publishing its blob is not ended; the
+newer one finds no session.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from simple_registry.storage.records import SessionRow
 
 
 class State(StrEnum):
-    """What a session is at some moment."""
+    """States of a session."""
 
     ABSENT = "absent"
     FREE = "free"
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What happens to a session. In a state that does not know an event, the event is refused and changes nothing."""
+    """Events of a session. One that its state does not list is refused and changes nothing."""
 
     STARTED = "started"
     TAKEN = "taken"
@@ -50,56 +50,56 @@ LIFE: Mapping[State, Mapping[Event, State]] = {
     },
     State.CLAIMED: {Event.CLAIMED: State.CLAIMED, Event.RELEASED: State.FREE, Event.ENDED: State.ABSENT},
 }
-"""The life of an upload session. `SessionRows` keeps it, the contract tests go through it, the documents show it."""
+"""The life of an upload session. `SessionRows` implements it; contract tests and documents read it."""
 
-LOOK = 0.2
-"""Seconds between two looks at the generation while a client is waited for."""
+CHECK_INTERVAL = 0.2
+"""Seconds between two checks of the generation while a request waits for its client."""
 
-STEP = 0.05
-"""Seconds between two attempts at a session that an older request is to release."""
+RETRY_INTERVAL = 0.05
+"""Seconds between two attempts to take a session from an older request."""
 
-ATTEMPTS = 100
-"""Attempts until the newer request gives up: the older one waits for the disk, where nothing can end it."""
+MAX_ATTEMPTS = 100
+"""Attempts before the newer request gives up, as when the older one waits for the disk, which cannot be interrupted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A session while it is held, and its row as of then."""
+    """A held session, with its row at the time it was taken."""
 
     row: SessionRow
     rows: SessionRows
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """End the block, whatever it waits for, when a newer request claims the session, or its row goes.
+        """Cancel the block, whatever it awaits, when a newer request claims the session or the session ends.
 
         Raises: as `require`, also when that happened at the very end of the block.
         """
         loop = asyncio.get_running_loop()
-        if asyncio.current_task() is None:  # in its first step a request has none, and only a task can be cancelled
+        if asyncio.current_task() is None:  # the first step of a request runs outside a task, and cannot be cancelled
             await asyncio.sleep(0)
-        scope = asyncio.timeout(None)  # that time never comes: a scope is how to cancel a block, and nothing else
-        looks: asyncio.Task[None] | None = None
+        scope = asyncio.timeout(None)  # never expires by itself; used for its ability to cancel only this block
+        checks: asyncio.Task[None] | None = None
 
-        async def look() -> None:
+        async def check() -> None:
             while not await self._is_over():  # noqa: ASYNC110 (the row may change in another process)
-                await asyncio.sleep(LOOK)
-            scope.reschedule(loop.time())  # once: the block may take longer than a look to end
+                await asyncio.sleep(CHECK_INTERVAL)
+            scope.reschedule(loop.time())  # only once: the block may take longer than an interval to end
 
         def begin() -> None:
-            nonlocal looks
-            looks = loop.create_task(look())
+            nonlocal checks
+            checks = loop.create_task(check())
 
         try:
             async with scope:
-                # A timer first: most blocks end before it, and need no task.
-                timer = loop.call_later(LOOK, begin)
+                # A timer starts the task: most blocks end before it, and never need one.
+                timer = loop.call_later(CHECK_INTERVAL, begin)
                 try:
                     yield
                 finally:
                     timer.cancel()
-                    if looks is not None:
-                        looks.cancel()
+                    if checks is not None:
+                        checks.cancel()
         except TimeoutError:
             if scope.expired():
                 await self.require()
@@ -107,7 +107,7 @@ class Turn:
         await self.require()
 
     async def require(self) -> None:
-        """Require that what this turn received may still become part of the session.
+        """Require that bytes received in this turn may still be added to the session.
 
         Raises: UploadTaken, BlobUploadUnknown.
         """
@@ -121,12 +121,12 @@ class Turn:
         except (UploadTaken, BlobUploadUnknown):
             return True
         except StorageFault:
-            return False  # the block meets the same fault, or the next look comes
+            return False  # the block meets the same fault, or the next check succeeds
         return False
 
 
 class Turns:
-    """Gives out turns at sessions."""
+    """Grants turns at sessions."""
 
     def __init__(self, rows: SessionRows, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Hold the sessions of `rows`."""
@@ -135,9 +135,9 @@ class Turns:
 
     @asynccontextmanager
     async def take(self, row: SessionRow, *, claim: bool) -> AsyncIterator[Turn]:
-        """Hold the session for the block; with `claim`, an older request that holds it is ended.
+        """Hold the session for the block. With `claim`, an older request that holds it is ended.
 
-        Raises: UploadBusy, BlobUploadUnknown, and UploadTaken when a newer request came meanwhile.
+        Raises: UploadBusy, BlobUploadUnknown, and UploadTaken when a newer request has claimed the session.
         """
         async with AsyncExitStack() as held:
             try:
@@ -154,13 +154,13 @@ class Turns:
         claimed = await self._rows.claim_session(row.session)
         if claimed is None:
             raise BlobUploadUnknown(session=row.session)
-        for _attempt in range(ATTEMPTS):
-            await self._pause(STEP)
+        for _attempt in range(MAX_ATTEMPTS):
+            await self._pause(RETRY_INTERVAL)
             try:
                 current, ours = await held.enter_async_context(self._rows.hold(row.session)), True
             except SessionBusy:
                 current, ours = await self._rows.find_session(row.session), False
-            # Others may have had it since the claim: then this request is the older one.
+            # Another request may have held or claimed it since this claim: then this request is the older one.
             if _state(claimed, current) is not State.HELD:
                 raise _refusal(claimed, current)
             if ours:
@@ -169,7 +169,7 @@ class Turns:
 
 
 def _state(held: SessionRow, found: SessionRow | None) -> State:
-    """Return what a session is for the request that read its row as `held`, by the row that is `found` later."""
+    """Return the state of a session for the request that took its row as `held`, from the row `found` later."""
     if found is None:
         return State.ABSENT
     return State.HELD if found.generation == held.generation else State.CLAIMED

@@ -7,12 +7,12 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.operations.pages import BATCH, LARGE_PAGES, Page, fill_page, visible_of
+from simple_registry.operations.pages import BATCH, MAX_LARGE_PAGES, Page, fill_page, visible_of
 from simple_registry.storage.protocols import RepositoryRows, TagRows
 from simple_registry.storage.records import TagAbsent, TagRemoved
 
-TAGS_ASKED = 10_000
-"""How many tags are looked at to find one that a caller may see; asking more would let a catalog take seconds."""
+MAX_TAGS_CHECKED = 10_000
+"""Tags that are checked for one that the caller may see; more would make a catalog take seconds."""
 
 
 class Tags:
@@ -22,7 +22,7 @@ class Tags:
         """Work on these rows."""
         self._tags = tags
         self._repositories = repositories
-        self._large_pages = asyncio.Semaphore(LARGE_PAGES)
+        self._large_pages = asyncio.Semaphore(MAX_LARGE_PAGES)
 
     async def page(
         self, repository: RepositoryName, *, last: str | None, limit: int, visible: Callable[[Tag], bool]
@@ -43,9 +43,9 @@ class Tags:
         return await fill_page(read, seen, last, limit, large=self._large_pages)
 
     async def any(self, repository: RepositoryName, visible: Callable[[Tag], bool]) -> bool:
-        """Tell whether any of the first `TAGS_ASKED` tags is visible."""
+        """Return whether any of the first `MAX_TAGS_CHECKED` tags is visible."""
         after: Tag | None = None
-        for _ in range(TAGS_ASKED // BATCH):
+        for _ in range(MAX_TAGS_CHECKED // BATCH):
             tags = await self._tags.page_tags(repository, after, BATCH)
             if any(visible(tag) for tag in tags):
                 return True
@@ -58,7 +58,7 @@ class Tags:
     async def delete(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
     ) -> Digest:
-        """Remove this tag; its manifest and other tags stay. Returns what it pointed at.
+        """Remove this tag, but neither its manifest nor other tags. Return its target.
 
         Raises: ManifestUnknown, PreconditionFailed.
         """

@@ -3,9 +3,9 @@
     start ──► append* ──► finish ──► blob
                  └─────► cancel / expire
 
-A session belongs to one repository and one identity; for all others it does not exist. What `append` acknowledged
-is durable together with its digest, so any worker can continue, after a restart too, and `finish` reads the
-bytes again only when the client asks for a digest in another algorithm. One request at a time writes to a session, the
+A session belongs to one repository and one identity; for all others it does not exist. Bytes that `append` acknowledged
+are durable together with their digest. So any worker can continue the session, also after a restart, and `finish` reads
+the bytes again only if the client's digest uses another algorithm. One request at a time writes to a session: the
 newest (`session_turns`).
 """
 
@@ -37,30 +37,30 @@ from simple_registry.storage.records import ContentRecord, Received, SessionRow
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 
 PAGE = 100
-"""Sessions that one look of the collector reads."""
+"""Sessions that the collector reads at a time."""
 
-ROOM_ATTEMPTS = 3
-"""Attempts to make room for a session: what one makes, another client may have taken."""
+MAX_ROOM_ATTEMPTS = 3
+"""Attempts to end an older session in favour of a new one; another client may take the place meanwhile."""
 
 EMPTY_PAGE = 10
-"""Sessions of a share that are read at a time to find one that receives nothing."""
+"""Empty sessions that are read at a time to find an idle one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes for a session: where the client says they begin and how many they are, where it says so."""
+    """Bytes for a session, with their start and size if the client announced them."""
 
     stream: ByteStream
     start: int | None = None
     size: int | None = None
 
     def checked(self) -> ByteStream:
-        """Return the stream, which raises SizeInvalid at its end when it has another size."""
+        """Return the stream, which raises SizeInvalid at its end if its size is not the announced one."""
         return self.stream if self.size is None else _of_size(self.stream, self.size)
 
 
 def new_session_id() -> str:
-    """Return the id of a new session; it cannot be guessed."""
+    """Return a random id for a session."""
     return str(uuid.uuid4())
 
 
@@ -79,7 +79,7 @@ class Uploads:
         session_share: int,
         new_session: Callable[[], str] = new_session_id,
     ) -> None:
-        """Work on these stores, with at most `session_limit` sessions open at once, `session_share` of one identity."""
+        """Work on these stores, with at most `session_limit` open sessions, `session_share` for each identity."""
         self._rows = rows
         self._blobs = blobs
         self._contents = contents
@@ -93,15 +93,15 @@ class Uploads:
     async def start(
         self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL, *, client: str = ""
     ) -> SessionRow:
-        """Open a session, in the share of its identity, or of the `client` that uses one with others.
+        """Open a session, counted for its identity, or for the `client` if several share the identity.
 
-        Where too many are open, the oldest of the same share that has received nothing makes room.
+        If too many are open, the oldest of the same share without any bytes is ended.
 
-        Raises: TooManyRequests when none has, and StorageFull.
+        Raises: TooManyRequests when there is none, and StorageFull.
         """
         self._uploads.require_room()
         row = self._new_row(repository, identity, algorithm, client)
-        for _attempt in range(ROOM_ATTEMPTS):
+        for _attempt in range(MAX_ROOM_ATTEMPTS):
             if await self._rows.add_session(row, limit=self._session_limit, share=self._session_share):
                 return row
             if not await self._make_room(row):
@@ -160,7 +160,7 @@ class Uploads:
                 raise
 
     async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> ContentRecord:
-        """Take a whole blob in one request; nothing stays when that fails.
+        """Receive a whole blob in one request. A failure leaves nothing.
 
         Raises: BlobUploadInvalid for a chunk that does not begin at 0, DigestInvalid, SizeInvalid, and what the
         stream raises.
@@ -169,7 +169,7 @@ class Uploads:
             raise BlobUploadInvalid(reason="a blob in one request begins at byte 0", start=chunk.start)
         self._uploads.require_room()
         row = self._new_row(repository, identity, expected.algorithm)
-        async with self._rows.hold(row.session):  # it has no row, and is held nevertheless: nothing of it is abandoned
+        async with self._rows.hold(row.session):  # without a row, but held: the collector must not take its bytes
             try:
                 return await self._complete(await self._extend(row, chunk, last=True), expected)
             except BaseException:
@@ -177,7 +177,7 @@ class Uploads:
                 raise
 
     async def cancel(self, row: SessionRow) -> None:
-        """End a session and drop its bytes; a request that writes to it is ended first.
+        """End a session and discard its bytes. A request that writes to it is ended first.
 
         Raises: BlobUploadUnknown, UploadBusy, UploadTaken.
         """
@@ -185,13 +185,13 @@ class Uploads:
             await self._end(turn.row)
 
     async def page(self, after: str, limit: int) -> Sequence[SessionRow]:
-        """Return open sessions of all identities in order of their ids, beginning after `after`."""
+        """Return open sessions of all identities, ordered by id, after `after`."""
         return await self._rows.page_sessions(after, limit)
 
     async def expire(self, before: float, *, known: Callable[[str], bool], unknown_before: float) -> int:
-        """End sessions untouched since `before`, and remove bytes without a session. Returns how many ended.
+        """End sessions untouched since `before`, and remove bytes without a session. Return their number.
 
-        Those of identities that are not `known` end once they are untouched since `unknown_before`.
+        For identities that are not `known`, `unknown_before` applies.
         """
         expired = 0
         after = ""
@@ -200,23 +200,23 @@ class Uploads:
             for row in page:
                 bound = before if known(row.identity) else max(before, unknown_before)
                 expired += row.touched < bound and await self._end_idle(row)
-            await asyncio.sleep(0)  # however many there are, requests are answered between two pages
+            await asyncio.sleep(0)  # requests run between two pages
         for session in await self._uploads.abandoned(before):
             expired += await self._drop(session)
         return expired
 
     async def _make_room(self, row: SessionRow) -> bool:
-        """End the oldest session in the share of `row` that has received nothing, and receives nothing now."""
+        """End the oldest idle session without bytes in the share of `row`. Return whether there was one."""
         last: SessionRow | None = None
         while page := await self._rows.page_empty(row.identity, row.client, last, EMPTY_PAGE):
-            for empty in page:  # one whose first bytes arrive has none in its row, like those that were forgotten
+            for empty in page:  # some may be receiving their first bytes, which their rows do not show yet
                 if await self._end_idle(empty):
                     return True
             last = page[-1]
         return False
 
     async def _end_idle(self, row: SessionRow) -> bool:
-        """End a session unless a request writes to it, or has since `row` was read. Returns whether it ended."""
+        """End a session unless a request writes to it, or has done so since `row` was read. Return whether it ended."""
         try:
             async with self._turn(row, claim=False) as turn:
                 if turn.row != row:
@@ -227,7 +227,7 @@ class Uploads:
         return True
 
     async def _drop(self, session: str) -> bool:
-        """Remove bytes without a row, unless a request holds their session, whatever the clock says."""
+        """Remove the bytes of a session without a row, unless a request holds it. Return whether they were removed."""
         try:
             async with self._rows.hold(session) as row:
                 if row is not None:
@@ -254,8 +254,8 @@ class Uploads:
     async def _turn(self, row: SessionRow, *, claim: bool = True) -> AsyncIterator[Turn]:
         """Take a turn at the session.
 
-        A session whose bytes are gone (they were published, and the row of the blob could not be written) ends here:
-        its client begins again, rather than being asked for a day to try again.
+        A session without its bytes is ended: they were published, but the row of the blob was not written. Its client
+        starts a new one instead of retrying until the session expires.
         """
         async with self._turns.take(row, claim=claim) as turn:
             try:
@@ -265,7 +265,7 @@ class Uploads:
                 raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
 
     async def _extend(self, row: SessionRow, chunk: Chunk, *, last: bool = False) -> SessionRow:
-        """Add the chunk, and return the row that is to say so. After a failure the row is true as it was."""
+        """Add the chunk, and return the new row. After a failure the old row stays true."""
         before = row.received
         if chunk.start is not None and chunk.start != before.size:
             raise RangeInvalid(received=before.size, start=chunk.start)
@@ -283,6 +283,7 @@ class Uploads:
         blob = ContentRecord(expected, received.size)
         await self._contents.place(
             expected,
+            # Bytes and name before the row: a row of whole content must never precede its bytes.
             publish=lambda: self._uploads.publish(row.session, received, expected),
             confirm=lambda place, removals: self._blobs.add_blob(
                 row.repository, replace(blob, place=place), removals=removals, session=row.session
@@ -296,15 +297,15 @@ class Uploads:
         await self._discard(row)
 
     async def _discard(self, row: SessionRow) -> None:
-        """Remove the bytes of a session without a row; where that fails, the collector does it later."""
+        """Remove the bytes of a session without a row. If that fails, the collector does so later."""
         with suppress(StorageFault):
             await self._uploads.discard(row.session, row.received)
 
 
 async def _of_size(stream: ByteStream, size: int) -> AsyncIterator[bytes]:
-    """Yield what a stream holds up to `size` bytes.
+    """Yield up to `size` bytes of a stream.
 
-    Raises: SizeInvalid, at the end, when it holds fewer or more.
+    Raises: SizeInvalid, at the end, when there were fewer or more.
     """
     actual = 0
     async for data in stream:

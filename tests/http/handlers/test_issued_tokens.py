@@ -79,7 +79,7 @@ def test_it_is_good_as_bearer_and_as_password_and_its_use_is_noted(front):
     assert front.get("/v2/", token=secret).status == 200
     assert front.get("/v2/", user="alice", password=secret).status == 200
     assert front.get("/v2/", user="bob", password=secret).status == 401
-    front.run(front.services.registry.tokens.settle())
+    front.run(front.services.registry.tokens.finish_touches())
     (listed,) = front.get(PATH, user="alice").json["tokens"]
     assert (listed["id"], listed["lastUsed"]) == (token_id, "2023-11-14T22:13:20Z")
 
@@ -214,7 +214,7 @@ def test_a_token_may_revoke_itself_and_no_other(front):
 def test_a_token_derived_from_a_token_does_not_revoke_it(front, scopes, asked):
     token_id, secret = create(front, scopes=scopes)
     derived = front.get(f"/token{asked}", token=secret).json["token"]
-    front.run(front.services.registry.tokens.settle())
+    front.run(front.services.registry.tokens.finish_touches())
     with front.unchanged():
         assert front.delete(f"{PATH}/{token_id}", token=derived).status == 403
         assert front.delete(f"{PATH}/{token_id}", user="alice", password=derived).status == 403

@@ -565,7 +565,7 @@ def test_a_manifest_of_the_largest_size_keeps_no_other_request_waiting(front):
 
 
 def large(number):
-    return encode(index(annotations={"n": str(number), "filler": "x" * manifests.READ_AT_ONCE}))
+    return encode(index(annotations={"n": str(number), "filler": "x" * manifests.MAX_INLINE}))
 
 
 def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):

@@ -462,7 +462,7 @@ def test_a_newer_request_ends_one_whose_client_went_silent(front, method, status
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
 def test_a_session_that_stays_held_reports_what_it_received_and_when_to_retry(front, method, monkeypatch):
-    monkeypatch.setattr(session_turns, "ATTEMPTS", 2)
+    monkeypatch.setattr(session_turns, "MAX_ATTEMPTS", 2)
     location = front.open_session("team/app")
     front.patch(location, body=DATA[:100])
     session = location.rpartition("/")[2]

@@ -102,7 +102,7 @@ def test_a_file_that_was_made_read_only_can_be_opened_for_writing_again(tmp_path
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_no_room_is_told_apart(tmp_path, monkeypatch, number):
+def test_a_full_disk_has_its_own_fault(tmp_path, monkeypatch, number):
     def full(*_arguments):
         raise OSError(number, os.strerror(number))
 

@@ -82,7 +82,7 @@ def test_a_torn_line_does_not_take_the_next_one_with_it(file, path, today, torn)
 
 
 def test_a_large_file_is_written_anew_with_what_is_of_use(file, path, today, monkeypatch):
-    monkeypatch.setattr(login_file, "LARGEST", 1000)
+    monkeypatch.setattr(login_file, "MAX_SIZE", 1000)
     for number in range(500):
         file.add("ada", f"n{number % 3}", today - number % 3)
     assert path.stat().st_size < 1100

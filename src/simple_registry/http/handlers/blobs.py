@@ -24,7 +24,7 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     """
     repository, digest, blobs = call.target.repository, call.target.digest, call.registry.blobs
     if call.request.method == "HEAD":
-        content = await blobs.look(repository, digest, may_push=lambda: _may_push(call))
+        content = await blobs.check(repository, digest, may_push=lambda: _may_push(call))
     else:
         content = await blobs.open(repository, digest)
     require_match(call.request, digest)

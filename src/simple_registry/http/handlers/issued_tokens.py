@@ -20,7 +20,7 @@ from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.targets import IssuedTokenTarget, NoTarget, Target
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
-from simple_registry.operations.tokens import TokenRequestInvalid, TokenRow, check_scopes
+from simple_registry.operations.issued_tokens import TokenRequestInvalid, TokenRow, check_scopes
 from simple_registry.times import TimeInvalid, format_moment, parse_duration, parse_moment
 
 MAX_REQUEST = 64 * 1024

@@ -59,7 +59,7 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, reference))
     if isinstance(reference, Digest):
         tags = await call.registry.manifests.delete(
-            repository, reference, insist=partial(_require_delete, call), precondition=precondition
+            repository, reference, authorize=partial(_require_delete, call), precondition=precondition
         )
         gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
         return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))

@@ -25,11 +25,11 @@ from simple_registry.storage.filesystem.disk import Disk
 
 logger = logging.getLogger("simple_registry")
 
-LOOK_INTERVAL = 1.0
+CHECK_INTERVAL = 1.0
 """Seconds between two looks at whether the file changed."""
 
 SECRET_SIZE = 32
-_LARGEST = 64 * 1024
+_MAX_SIZE = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 _Mark = tuple[int, int, int, int]
@@ -62,21 +62,21 @@ class KeyFile:
         self._new_secret = new_secret or (lambda: secrets.token_bytes(SECRET_SIZE))
         self._keys: Sequence[SigningKey] = ()
         self._mark: _Mark | None = None
-        self._looked = float("-inf")
+        self._checked_at = float("-inf")
 
     def prepare(self) -> None:
         """Make the file if it is missing, and see that it can be used; called at start.
 
         Raises: DataDirectoryRefused, StorageFault.
         """
-        self._look()
+        self._check()
 
     def keys(self) -> Sequence[SigningKey]:
         """Return all keys, oldest first.
 
         Raises: DataDirectoryRefused, StorageFault, when none were ever read.
         """
-        self._refresh(LOOK_INTERVAL)
+        self._refresh(CHECK_INTERVAL)
         return self._keys
 
     def current(self) -> SigningKey:
@@ -98,13 +98,13 @@ class KeyFile:
 
         Waits for the disk: not for an event loop. Raises: DataDirectoryRefused, StorageFault.
         """
-        with self._turn():
+        with self._locked():
             keys = self._read_or_none() or ()
             # A key signed until its successor was made.
             kept = [key for key, later in itertools.pairwise(keys) if later.created > now - keep]
             new = self._new_key(now)
             self._write([*kept, *keys[-1:], new])
-            self._look()
+            self._check()
         return new
 
     @staticmethod
@@ -114,18 +114,18 @@ class KeyFile:
     def _refresh(self, interval: float) -> Sequence[SigningKey]:
         """Look at the file unless that was done within `interval`; keep to the keys at hand when it is unusable."""
         now = self._clock.monotonic()
-        if now - self._looked >= interval:
-            self._looked = now
+        if now - self._checked_at >= interval:
+            self._checked_at = now
             try:
-                self._look()
+                self._check()
             except StorageFault:
                 if not self._keys:
-                    self._looked = float("-inf")
+                    self._checked_at = float("-inf")
                     raise
                 logger.exception("the signing keys cannot be read again; those known so far stay in use")
         return self._keys
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         """Read the file if it changed, and make it if it is missing.
 
         Raises: DataDirectoryRefused, StorageFault.
@@ -144,7 +144,7 @@ class KeyFile:
             self._keys = self._read_or_none() or self._keys
 
     def _create(self) -> None:
-        with self._turn():
+        with self._locked():
             if self._disk.stat(self._path) is None:
                 self._write([self._new_key(self._clock.now())])
 
@@ -156,7 +156,7 @@ class KeyFile:
         return SigningKey(secrets.token_hex(8), self._new_secret(), now)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Be the only one that changes the file."""
         lock = self._disk.open_write(f"{self._path}.lock")
         try:
@@ -171,7 +171,7 @@ class KeyFile:
             return None
         try:
             mode = self._disk.stat_open(fd).st_mode
-            data = self._disk.read(fd, _LARGEST, 0)
+            data = self._disk.read(fd, _MAX_SIZE, 0)
         finally:
             self._disk.close(fd)
         if not stat.S_ISREG(mode):

@@ -22,7 +22,7 @@ _UNUSUAL = re.compile(r"[^A-Za-z0-9_.:-]", re.ASCII)
 _SHARD = re.compile(r"[0-9a-f]{2}", re.ASCII)
 _ENCODED = re.compile(r"[0-9a-f]{64,128}", re.ASCII)
 
-NAME_KEPT = 200
+MAX_NAME = 200
 """Characters of a name that the quarantine keeps; the longest digest has 135."""
 
 
@@ -76,7 +76,7 @@ class Layout:
 
     def quarantined(self, name: str, number: int) -> str:
         """Return a place in the quarantine; `name` may be anything, and is kept as far as it can stand in a path."""
-        return f"{self.quarantine}/{_UNUSUAL.sub('_', name)[:NAME_KEPT]}.{number}"
+        return f"{self.quarantine}/{_UNUSUAL.sub('_', name)[:MAX_NAME]}.{number}"
 
     def relative(self, path: str) -> str:
         """Return a path of this directory as seen from its root."""

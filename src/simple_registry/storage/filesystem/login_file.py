@@ -16,7 +16,7 @@ from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
 from simple_registry.storage.filesystem.disk import Disk
 
-LARGEST = 4 * 1024 * 1024
+MAX_SIZE = 4 * 1024 * 1024
 """Bytes from which the file is written anew; half of it is kept at most."""
 
 _DAY = 24 * 3600
@@ -56,7 +56,7 @@ class LoginFile:
             try:
                 self._disk.lock(fd)
                 size = self._disk.stat_open(fd).st_size
-                if size > LARGEST:
+                if size > MAX_SIZE:
                     size = self._shorten(fd, size)
                 # A line that a full disk or a power cut tore must not take the next one with it.
                 torn = size > 0 and self._disk.read(fd, 1, size - 1) != b"\n"
@@ -66,7 +66,7 @@ class LoginFile:
 
     def _shorten(self, fd: int, size: int) -> int:
         """Write the file anew; return its size."""
-        kept = _encoded(self._newest(self._disk.read(fd, size, 0)))[-LARGEST // 2 :]
+        kept = _encoded(self._newest(self._disk.read(fd, size, 0)))[-MAX_SIZE // 2 :]
         self._disk.truncate(fd, 0)
         self._disk.write(fd, kept, 0)
         return len(kept)

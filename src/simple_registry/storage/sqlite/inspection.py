@@ -69,7 +69,7 @@ class SqliteRowInspection:
                 return [str(error)]
             return [] if lines == ["ok"] else lines
 
-        return await self._database.apart(check)
+        return await self._database.in_thread(check)
 
     async def is_empty(self) -> bool:
         """Return whether there is neither a repository nor content."""
@@ -101,14 +101,14 @@ class SqliteRowInspection:
                 tags += [f"{name}:{tag}" for (tag,) in rows]
             return Uses(tuple(names), tuple(tags), part=_any(connection, IS_PART, str(digest)))
 
-        return await self._database.apart(find)
+        return await self._database.in_thread(find)
 
     async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
         """Return defects of one kind, in order, beginning after `after`. Each is true of one moment."""
         query = QUERIES[defect]
         key = query.begin if after is None else after.key
         bindings = (*key, *[None] * (8 - len(key)), limit)
-        rows = await self._database.apart(lambda connection: connection.execute(query.sql, bindings).fetchall())
+        rows = await self._database.in_thread(lambda connection: connection.execute(query.sql, bindings).fetchall())
         return [RowDefect(defect, str(row[0]), str(row[1]), str(row[2]), _key(row[3:])) for row in rows]
 
     async def repair(self, defect: RowDefect) -> bool:

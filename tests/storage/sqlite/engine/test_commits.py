@@ -1,4 +1,4 @@
-"""Several changes in one commit: each succeeds or fails alone, and a commit that fails takes all with it."""
+"""Several changes in one commit: each succeeds or fails alone, and a commit that fails undoes all."""
 
 import errno
 import os
@@ -48,7 +48,7 @@ def test_a_change_that_fails_is_undone_alone(commits, look):
     assert names(look) == ["a", "b"]
 
 
-def test_a_commit_that_fails_takes_all_changes_with_it(commits, look):
+def test_a_commit_that_fails_undoes_all_changes(commits, look):
     def spoil(connection):
         insert("child")(connection)
         connection.execute("PRAGMA defer_foreign_keys = ON")
@@ -60,7 +60,7 @@ def test_a_commit_that_fails_takes_all_changes_with_it(commits, look):
     assert commits.commit([Change(insert("a"))])[0].result == "a"
 
 
-def test_a_transaction_that_sqlite_gives_up_takes_all_changes_with_it(commits, look):
+def test_a_transaction_rolled_back_by_sqlite_undoes_all_changes(commits, look):
     def give_up(connection):
         connection.execute("ROLLBACK")
         raise apsw.FullError("database or disk is full")
@@ -94,7 +94,7 @@ print(number, type(outcome.error).__name__)
     assert look("PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_database_that_is_gone_is_a_fault(tmp_path):
+def test_a_missing_database_is_a_fault_for_the_writer(tmp_path):
     with pytest.raises(StorageFault):
         Commits(str(tmp_path / "none.db"))
 
@@ -132,7 +132,7 @@ def counting():
     vfs.unregister()
 
 
-def test_only_a_commit_with_a_durable_change_waits_for_the_disk(counting, path, look):
+def test_only_a_commit_with_a_durable_change_is_synced(counting, path, look):
     commits = Commits(path)
     commits.commit([Change(insert("a"))])  # begins the log
 
@@ -174,13 +174,13 @@ def interrupted(path, monkeypatch, times):
     return Commits(path)
 
 
-def test_a_commit_that_a_signal_interrupted_is_done_again(path, look, monkeypatch):
+def test_a_commit_interrupted_by_a_signal_is_repeated(path, look, monkeypatch):
     commits = interrupted(path, monkeypatch, times=2)
     assert [outcome.result for outcome in commits.commit([Change(insert("a")), Change(insert("b"))])] == ["a", "b"]
     assert names(look) == ["a", "b"]
 
 
-def test_a_commit_that_is_interrupted_without_end_is_a_fault(path, look, monkeypatch):
+def test_a_commit_interrupted_each_time_is_a_fault(path, look, monkeypatch):
     commits = interrupted(path, monkeypatch, times=100)
     assert isinstance(commits.commit([Change(insert("a"))])[0].error, StorageFault)
     assert names(look) == []

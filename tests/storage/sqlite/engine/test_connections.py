@@ -1,4 +1,4 @@
-"""The settings that durability rests on, and what failures are called."""
+"""The settings that durability requires, and the faults for SQLite's errors."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def test_a_missing_database_is_not_created(tmp_path):
 
 
 @pytest.mark.parametrize("with_log", [False, True])
-def test_a_reader_needs_no_writing_on_a_read_only_disk(path, look, monkeypatch, with_log):
+def test_a_reader_writes_nothing_on_a_read_only_disk(path, look, monkeypatch, with_log):
     """With a log that holds rows, and with none: never without the rows of the log."""
     look("INSERT INTO repositories (name) VALUES ('a')")
     if not with_log:
@@ -66,7 +66,7 @@ def test_a_reader_needs_no_writing_on_a_read_only_disk(path, look, monkeypatch, 
 
 
 @pytest.mark.parametrize(("query_only", "read_only"), [(True, False), (False, True)])
-def test_only_a_reader_and_only_on_a_read_only_disk_looks_past_the_log(path, monkeypatch, query_only, read_only):
+def test_only_a_reader_on_a_read_only_disk_ignores_the_log(path, monkeypatch, query_only, read_only):
     def fail(*_arguments, **_how):
         raise apsw.CantOpenError
 
@@ -87,7 +87,7 @@ def test_a_disk_that_can_be_written_is_not_read_only(path, monkeypatch):
     assert module.is_read_only(path)
 
 
-def test_no_room_is_told_apart():
+def test_a_full_disk_has_its_own_fault():
     def name(error, number=0):
         return type(fault("write rows", error, SimpleNamespace(system_errno=number)))
 
@@ -102,7 +102,7 @@ def test_no_room_is_told_apart():
     assert str(fault("write rows", apsw.BusyError("locked"))) == "cannot write rows: locked"
 
 
-def test_the_lock_is_no_link_to_elsewhere(path, tmp_path):
+def test_a_symbolic_link_is_not_followed_to_a_lock(path, tmp_path):
     lock = Path(f"{path}.lock")
     lock.unlink(missing_ok=True)
     lock.symlink_to(tmp_path / "elsewhere")

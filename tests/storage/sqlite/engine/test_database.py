@@ -1,4 +1,4 @@
-"""Reads at once, writes through the thread, and nothing after closing."""
+"""Reads on the caller's thread, writes on the writing thread, and neither after close."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_missing_database_is_a_fault(tmp_path):
         Database(str(tmp_path / "none.db"))
 
 
-def test_an_answer_is_cached_until_any_process_commits(path, database):
+def test_a_result_is_cached_until_any_process_commits(path, database):
     asked = []
     other = Database(path)
     try:

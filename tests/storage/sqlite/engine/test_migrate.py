@@ -47,15 +47,15 @@ def test_a_newer_database_is_refused(path, look):
     assert "a newer version wrote it (schema 99" in refused(path)
 
 
-def test_another_programs_database_is_refused(tmp_path):
+def test_a_database_of_another_program_is_refused(tmp_path):
     path = str(tmp_path / "registry.db")
     connection = apsw.Connection(path)
     connection.execute("CREATE TABLE recipes (cake)")
     connection.close()
-    assert "another program's database" in refused(path)
+    assert "a database of another program" in refused(path)
 
 
-def test_what_is_no_database_is_refused(tmp_path):
+def test_a_file_that_is_not_a_database_is_refused(tmp_path):
     path = str(tmp_path / "registry.db")
     Path(path).write_bytes(b"holiday " * 1000)
     assert "not a sound database" in refused(path)
@@ -66,7 +66,7 @@ USED = "content in blobs/"
 
 @pytest.mark.parametrize("look_first", [migrate, require_current])
 @pytest.mark.parametrize("left", ["nothing", "no bytes", "no tables"])
-def test_a_database_that_is_lost_is_not_begun_anew(tmp_path, left, look_first):
+def test_a_lost_database_is_not_replaced_by_an_empty_one(tmp_path, left, look_first):
     path = tmp_path / "registry.db"
     if left == "no bytes":
         path.touch()
@@ -90,7 +90,7 @@ def test_a_log_without_its_database_is_kept(tmp_path):
     assert log.read_bytes() == b"committed rows"
 
 
-def test_a_first_start_that_was_cut_off_is_continued(tmp_path):
+def test_an_interrupted_first_start_is_continued(tmp_path):
     path = tmp_path / "registry.db"
     path.touch()
     migrate(str(path), traces=lambda: None)
@@ -99,7 +99,7 @@ def test_a_first_start_that_was_cut_off_is_continued(tmp_path):
 
 @pytest.mark.parametrize("look_first", [migrate, require_current])
 @pytest.mark.parametrize("size", [100, 4096, -4096])
-def test_a_database_that_was_cut_is_refused(path, size, look_first):
+def test_a_truncated_database_is_refused(path, size, look_first):
     whole = Path(path).read_bytes()
     cut = whole[:size]
     Path(path).write_bytes(cut)
@@ -108,19 +108,19 @@ def test_a_database_that_was_cut_is_refused(path, size, look_first):
     assert Path(path).read_bytes() == cut
 
 
-def test_a_database_behind_its_log_is_whole(path, look):
+def test_a_database_shorter_than_its_pages_is_complete_with_its_log(path, look):
     look("INSERT INTO repositories (name) SELECT value FROM json_each(?)", json.dumps([*range(10_000)]))
     require_current(path)
     migrate(path)
     assert look("SELECT count(*) FROM repositories") == [(10_000,)]
 
 
-def test_a_place_that_cannot_hold_a_database_is_a_fault(tmp_path):
+def test_a_path_without_a_directory_is_a_fault(tmp_path):
     with pytest.raises(StorageFault, match="cannot open the database"):
         migrate(str(tmp_path / "none" / "registry.db"))
 
 
-def test_each_migration_is_applied_once_and_whole(path, look, monkeypatch):
+def test_each_migration_is_applied_once_and_completely(path, look, monkeypatch):
     steps = migrations()
     monkeypatch.setattr(module, "migrations", lambda: [*steps, "CREATE TABLE extra (x)", "CREATE TABLE broken (y); no"])
     with pytest.raises(StorageFault):
@@ -129,7 +129,7 @@ def test_each_migration_is_applied_once_and_whole(path, look, monkeypatch):
     assert look("SELECT name FROM sqlite_schema WHERE name IN ('extra', 'broken')") == [("extra",)]
 
 
-def test_sessions_of_before_go_on(tmp_path, monkeypatch):
+def test_sessions_continue_after_a_migration(tmp_path, monkeypatch):
     path, steps = str(tmp_path / "registry.db"), migrations()
     with monkeypatch.context() as patch:
         patch.setattr(module, "migrations", lambda: steps[:2])
@@ -152,7 +152,7 @@ def test_migrations_are_numbered_without_a_gap(monkeypatch, tmp_path):
         migrations()
 
 
-def test_nobody_else_may_read_the_database(tmp_path):
+def test_only_the_owner_may_read_the_database(tmp_path):
     path = tmp_path / "registry.db"
     migrate(str(path))
     assert path.stat().st_mode & 0o777 == 0o600

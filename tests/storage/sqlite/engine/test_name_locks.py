@@ -1,4 +1,4 @@
-"""Locks by name: one holder in all processes, and none that outlives its own."""
+"""Locks by name: one holder in all processes, and none that outlives its process."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def path(tmp_path):
     return str(tmp_path / "locks")
 
 
-def test_a_name_is_held_once_and_others_are_free(path):
+def test_a_name_has_one_holder_and_other_names_are_free(path):
     with name_lock(path, "s") as ours, name_lock(path, "t") as theirs, name_lock(path, "s") as again:
         assert (ours, theirs, again) == (True, True, False)
     with name_lock(path, "s") as ours:
@@ -51,8 +51,8 @@ def test_no_descriptor_stays_open(path, taken):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_place_that_cannot_hold_locks_is_a_fault(tmp_path):
-    with pytest.raises(StorageFault, match="cannot open a file of locks"), name_lock(f"{tmp_path}/none/locks", "s"):
+def test_a_lock_file_that_cannot_be_created_is_a_fault(tmp_path):
+    with pytest.raises(StorageFault, match="cannot open a lock file"), name_lock(f"{tmp_path}/none/locks", "s"):
         pass
 
 

@@ -1,4 +1,4 @@
-"""What a failed sync left in the log is never believed: not after a crash, and no commit follows it."""
+"""Frames of a failed sync are never replayed after a crash, and no commit follows them in the log."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.commits import Change, Commits
 from simple_registry.storage.sqlite.engine.connections import open_lock
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.engine.recovery import begin_doubt, in_doubt
+from simple_registry.storage.sqlite.engine.recovery import is_log_suspect, mark_log_suspect
 
 
 class FailingFile(apsw.VFSFile):
-    """Its syncs fail while `failing` of the file system says so; the bytes are written all the same."""
+    """A file whose next syncs fail, as many as `failing` of the file system says; its bytes are written anyway."""
 
     def __init__(self, vfs, name, flags):
         super().__init__("unix", name, flags)
@@ -86,7 +86,7 @@ def names(path):
 
 
 def crashed(path, tmp_path):
-    """Return what a process finds that opens the database after all others were killed."""
+    """Return a copy of the database as a process finds it after all others were killed."""
     copy = str(tmp_path / "crashed.db")
     for ending in ("", "-wal"):
         shutil.copy(path + ending, copy + ending)
@@ -94,9 +94,7 @@ def crashed(path, tmp_path):
 
 
 @pytest.mark.parametrize("failures", [1, 100])
-def test_a_commit_that_the_disk_did_not_confirm_does_not_come_back_after_a_crash(
-    commits, disk, path, tmp_path, failures
-):
+def test_a_commit_whose_sync_failed_does_not_reappear_after_a_crash(commits, disk, path, tmp_path, failures):
     assert put(commits, "kept").result == "kept"
     disk.failing = failures
     assert isinstance(put(commits, "refused").error, StorageFault)
@@ -105,8 +103,8 @@ def test_a_commit_that_the_disk_did_not_confirm_does_not_come_back_after_a_crash
     assert names(crashed(path, tmp_path)) == ["kept"]
 
 
-def test_no_commit_follows_what_was_not_synced_in_the_log(commits, disk, path, tmp_path):
-    """The kernel may have dropped it: it goes into the database, and the log begins anew."""
+def test_no_commit_follows_unsynced_frames_in_the_log(commits, disk, path, tmp_path):
+    """The kernel may have dropped them: they are moved into the database, and the log is restarted."""
     put(commits, "unsynced", durable=False)
     disk.failing = 1
     put(commits, "refused")
@@ -116,7 +114,7 @@ def test_no_commit_follows_what_was_not_synced_in_the_log(commits, disk, path, t
     assert names(found) == ["unsynced"]
 
 
-def test_nothing_is_committed_while_the_log_cannot_be_settled(commits, disk, path):
+def test_nothing_is_committed_while_the_log_cannot_be_restarted(commits, disk, path):
     disk.failing = 100
     put(commits, "refused")
     assert isinstance(put(commits, "refused too").error, StorageFault)
@@ -125,34 +123,34 @@ def test_nothing_is_committed_while_the_log_cannot_be_settled(commits, disk, pat
     assert names(path) == ["kept"]
 
 
-def test_doubt_reaches_other_processes_and_ends_when_it_is_settled(commits, disk, path, tmp_path, lock):
+def test_a_suspect_log_is_known_to_other_processes_until_it_is_restarted(commits, disk, path, tmp_path, lock):
     put(commits, "unsynced", durable=False)
     disk.failing = 100
     put(commits, "refused")
     disk.failing = 0
-    assert in_doubt(lock)
+    assert is_log_suspect(lock)
     other = Commits(path)
     assert put(other, "kept").result == "kept"
     other.close()
-    assert not in_doubt(lock)
+    assert not is_log_suspect(lock)
     found = crashed(path, tmp_path)
     os.unlink(f"{found}-wal")
     assert "unsynced" in names(found)
 
 
-def test_a_log_that_a_reader_keeps_stays_in_doubt(impatient, path, lock):
+def test_a_log_in_use_by_a_reader_stays_suspect(impatient, path, lock):
     put(impatient, "a")
     reader = apsw.Connection(path)
     reader.execute("BEGIN; SELECT 1 FROM repositories").fetchall()
-    begin_doubt(lock)
-    assert "a reader keeps it" in str(put(impatient, "b").error)
+    mark_log_suspect(lock)
+    assert "a reader uses it" in str(put(impatient, "b").error)
     reader.close()
     assert put(impatient, "b").result == "b"
-    assert not in_doubt(lock)
+    assert not is_log_suspect(lock)
 
 
 def grow_log(commits, *, durable=True):
-    """Commit more than what makes the log move into the database."""
+    """Commit more pages than the log holds before a checkpoint."""
 
     def insert(connection):
         connection.executemany("INSERT INTO repositories (name) VALUES (?)", [(f"{n:04}" * 500,) for n in range(1500)])
@@ -160,21 +158,21 @@ def grow_log(commits, *, durable=True):
     return commits.commit([Change(insert, durable=durable)])[0]
 
 
-def test_a_sync_that_fails_while_the_log_is_moved_raises_doubt_too(impatient, disk, path, lock):
-    """It covers impatient that did not wait for the disk; one that does must not follow them in this log."""
+def test_a_sync_that_fails_during_a_checkpoint_makes_the_log_suspect(impatient, disk, path, lock):
+    """It covers commits that were not durable; a durable one must not follow them in this log."""
     put(impatient, "a")
     reader = apsw.Connection(path)  # keeps a part of the log from being moved
     reader.execute("BEGIN; SELECT 1 FROM repositories").fetchall()
     disk.failing = 1
     assert grow_log(impatient, durable=False).error is None
-    assert in_doubt(lock)
-    assert "a reader keeps it" in str(put(impatient, "b").error)
+    assert is_log_suspect(lock)
+    assert "a reader uses it" in str(put(impatient, "b").error)
     reader.close()
     assert put(impatient, "b").result == "b"
-    assert not in_doubt(lock)
+    assert not is_log_suspect(lock)
 
 
-def test_the_log_is_moved_into_the_database_as_it_grows(commits, path, tmp_path):
+def test_a_growing_log_is_moved_into_the_database(commits, path, tmp_path):
     for _ in range(3):
         assert grow_log(commits).error is None
         commits.commit([Change(lambda connection: connection.execute("DELETE FROM repositories"))])
@@ -185,33 +183,33 @@ def test_the_log_is_moved_into_the_database_as_it_grows(commits, path, tmp_path)
     assert names(found) != []
 
 
-def test_a_sync_that_fails_at_the_end_leaves_doubt_for_the_next_start(disk, path, lock):
+def test_a_sync_that_fails_at_close_leaves_a_suspect_log_for_the_next_start(disk, path, lock):
     commits = Commits(path, log_reserve=1024 * 1024)
     put(commits, "unsynced", durable=False)
     disk.failing = 1
     commits.close()
     other = Commits(path)
-    assert in_doubt(lock)
+    assert is_log_suspect(lock)
     assert put(other, "kept").result == "kept"
-    assert not in_doubt(lock)
+    assert not is_log_suspect(lock)
     other.close()
 
 
-def test_a_sync_that_fails_at_the_start_leaves_doubt_for_the_workers(disk, path, monkeypatch, lock):
+def test_a_sync_that_fails_at_start_leaves_a_suspect_log_for_the_workers(disk, path, monkeypatch, lock):
     commits = Commits(path, log_reserve=1024 * 1024)
     put(commits, "unsynced", durable=False)
-    monkeypatch.setattr("simple_registry.storage.sqlite.engine.commits.fold", lambda *_: None)
+    monkeypatch.setattr("simple_registry.storage.sqlite.engine.commits.truncate_log", lambda *_: None)
     disk.failing = 1
     migrate(path, log_reserve=1024 * 1024)
-    assert in_doubt(lock)
+    assert is_log_suspect(lock)
     assert put(commits, "kept").result == "kept"
     commits.close()
 
 
-def test_a_full_disk_is_no_doubt(commits, path, lock):
+def test_a_full_disk_does_not_make_the_log_suspect(commits, path, lock):
     def give_up(connection):
         connection.execute("ROLLBACK")
         raise apsw.FullError("database or disk is full")
 
     commits.commit([Change(give_up)])
-    assert not in_doubt(lock)
+    assert not is_log_suspect(lock)

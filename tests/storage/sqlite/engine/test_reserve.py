@@ -1,4 +1,4 @@
-"""Room for the log: there before it is needed, still there after the last connection went, never more than a size."""
+"""Space for the log: reserved before it is needed, kept after the last connection, and bounded."""
 
 import os
 from pathlib import Path
@@ -31,13 +31,13 @@ def add(name):
     return Change(lambda connection: connection.execute("INSERT INTO repositories VALUES (?)", (name,)))
 
 
-def test_a_prepared_database_has_an_empty_log_with_room(path):
+def test_a_new_database_has_an_empty_log_with_its_reserve(path):
     size, room = log(path)
     assert size == 0
     assert room >= LOG_RESERVE
 
 
-def test_commits_use_the_room_and_take_no_more(path):
+def test_commits_use_the_reserve_and_no_more(path):
     commits = Commits(path, LOG_RESERVE)
     _, before = log(path)
     for number in range(50):
@@ -48,7 +48,7 @@ def test_commits_use_the_room_and_take_no_more(path):
     commits.close()
 
 
-def test_the_last_connection_leaves_an_empty_log_with_its_room(path):
+def test_the_last_connection_leaves_an_empty_log_with_its_reserve(path):
     commits = Commits(path, LOG_RESERVE)
     commits.commit([add("a")])
     commits.close()
@@ -57,7 +57,7 @@ def test_the_last_connection_leaves_an_empty_log_with_its_room(path):
     assert room >= LOG_RESERVE
 
 
-def test_on_a_full_disk_the_log_keeps_its_rows_and_its_room(path, monkeypatch):
+def test_on_a_full_disk_the_log_keeps_its_rows_and_its_reserve(path, monkeypatch):
     commits = Commits(path, LOG_RESERVE)
     commits.commit([add("a")])
     full = os.statvfs_result([0] * 10)
@@ -69,7 +69,7 @@ def test_on_a_full_disk_the_log_keeps_its_rows_and_its_room(path, monkeypatch):
     assert after == before
 
 
-def test_room_that_was_not_there_at_the_start_is_taken_later(path, monkeypatch):
+def test_space_missing_at_the_start_is_reserved_later(path, monkeypatch):
     os.truncate(f"{path}-wal", 0)
     commits = Commits(path, LOG_RESERVE)
     commits.commit([add("a")])
@@ -87,6 +87,6 @@ def test_without_a_reserve_no_log_is_left(tmp_path):
     assert not reserve_log(path, LOG_RESERVE)
 
 
-def test_a_system_that_cannot_reserve_works_all_the_same(path, monkeypatch):
+def test_a_system_that_cannot_reserve_works_without(path, monkeypatch):
     monkeypatch.setattr(module, "_libc", object())
     assert not reserve_log(path, LOG_RESERVE)

@@ -1,4 +1,4 @@
-"""The way back from an upgrade."""
+"""A copy of the database, for a return from an upgrade."""
 
 import os
 from pathlib import Path
@@ -46,7 +46,7 @@ def rows(path):
         connection.close()
 
 
-def test_an_upgrade_keeps_the_database_of_before(old, upgrade):
+def test_an_upgrade_keeps_the_previous_database(old, upgrade):
     upgrade()
     copy = Path(f"{old}.before-{OLD + 1}")
     assert rows(copy) == [(OLD,), ("a",)]
@@ -57,7 +57,7 @@ def test_an_upgrade_keeps_the_database_of_before(old, upgrade):
     assert copy.stat() == before
 
 
-def test_the_copy_takes_the_place_of_the_database_in_the_version_before(old, upgrade, monkeypatch):
+def test_the_previous_version_works_with_the_copy(old, upgrade, monkeypatch):
     upgrade()
     for suffix in ("-wal", "-shm"):
         Path(old + suffix).unlink(missing_ok=True)
@@ -68,7 +68,7 @@ def test_the_copy_takes_the_place_of_the_database_in_the_version_before(old, upg
     assert rows(old) == [(OLD,), ("a",)]
 
 
-def test_a_copy_that_was_not_finished_is_replaced(old, upgrade):
+def test_an_unfinished_copy_is_replaced(old, upgrade):
     Path(f"{old}.before-{OLD + 1}.new").write_bytes(b"half")
     Path(f"{old}.before-{OLD + 1}").write_bytes(b"of an earlier upgrade")
     upgrade()

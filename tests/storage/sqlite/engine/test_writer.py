@@ -1,4 +1,4 @@
-"""One thread writes for everybody: group commit, order, cancellation, closing, and other processes."""
+"""The writing thread: group commit, order, cancellation, closing, and other processes."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ import pytest
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.commits import Commits
-from simple_registry.storage.sqlite.engine.writer import BATCH, Writer
+from simple_registry.storage.sqlite.engine.writer import MAX_BATCH, Writer
 from storage.support import run
 
 PROGRAM = Path(__file__).parent / "writing.py"
@@ -69,7 +69,7 @@ def scenario(path, *make_writes):
     return run(body())
 
 
-def test_what_arrives_during_a_commit_shares_the_next_one(path, look, batches):
+def test_changes_that_arrive_during_a_commit_share_the_next_one(path, look, batches):
     results = scenario(path, *(lambda writer, n=n: writer.write(insert(str(n))) for n in range(50)))
     assert results == [str(number) for number in range(50)]
     assert batches == [1, 50]
@@ -77,11 +77,11 @@ def test_what_arrives_during_a_commit_shares_the_next_one(path, look, batches):
 
 
 def test_a_commit_is_bounded(path, batches):
-    scenario(path, *(lambda writer, n=n: writer.write(insert(str(n))) for n in range(BATCH + 5)))
-    assert batches == [1, BATCH, 5]
+    scenario(path, *(lambda writer, n=n: writer.write(insert(str(n))) for n in range(MAX_BATCH + 5)))
+    assert batches == [1, MAX_BATCH, 5]
 
 
-def test_failures_go_to_those_who_asked(path):
+def test_a_failure_reaches_only_the_caller_of_its_change(path):
     def broken(_connection):
         raise ValueError("no")
 
@@ -126,7 +126,7 @@ def test_a_cancelled_caller_waits_for_the_end_of_its_change(path, look):
     assert found == [[("cancelled",)]]
 
 
-def test_closing_finishes_what_was_queued_and_refuses_more(path, look):
+def test_closing_finishes_queued_changes_and_refuses_more(path, look):
     async def body():
         writer = Writer(path)
         tasks = [asyncio.create_task(writer.write(insert(str(number)))) for number in range(20)]
@@ -141,11 +141,11 @@ def test_closing_finishes_what_was_queued_and_refuses_more(path, look):
     assert look("SELECT count(*) FROM repositories") == [(20,)]
 
 
-def test_closing_what_never_wrote_is_fine(path):
+def test_closing_an_unused_writer_succeeds(path):
     run(Writer(path).close())
 
 
-def test_a_loop_that_is_gone_does_not_disturb_the_thread(path, look):
+def test_a_closed_event_loop_does_not_disturb_the_thread(path, look):
     writer = Writer(path)
     started, go_on = threading.Event(), threading.Event()
 
@@ -192,7 +192,7 @@ def test_a_thread_that_cannot_be_started_fails_one_change_and_is_tried_again(pat
     run(scenario())
 
 
-def test_a_defect_of_ours_fails_its_changes_and_the_thread_serves_on(path, monkeypatch):
+def test_an_unexpected_exception_fails_its_changes_and_the_thread_continues(path, monkeypatch):
     def fails(*_):
         raise MemoryError
 

@@ -2,8 +2,8 @@
 
     lock file ──► BEGIN ─► change, change, change ─► COMMIT ──► unlock
 
-Processes queue on the `flock` of a lock file beside the database, because SQLite's own waiting sleeps and lets one
-process starve the others.
+Processes queue on the `flock` of a lock file beside the database, because SQLite waits by sleeping, which can starve a
+process.
 """
 
 import errno
@@ -17,24 +17,30 @@ import apsw
 
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
-from simple_registry.storage.sqlite.engine.recovery import begin_doubt, bury, in_doubt, roll_back, settle
-from simple_registry.storage.sqlite.engine.reserve import fold, keep_log, reserve_log
+from simple_registry.storage.sqlite.engine.recovery import (
+    is_log_suspect,
+    mark_log_suspect,
+    overwrite_failed_commit,
+    restart_log,
+    roll_back,
+)
+from simple_registry.storage.sqlite.engine.reserve import keep_log, reserve_log, truncate_log
 
 ACTION = "write rows"
 
-ATTEMPTS = 5
-"""How often a commit that signals interrupt is tried."""
+MAX_ATTEMPTS = 5
+"""Attempts at a commit whose sync is interrupted by signals."""
 
-LOG_PAGES = 1000
-"""Pages in the log from which on each commit tries to move them into the database, as SQLite would by itself."""
+CHECKPOINT_PAGES = 1000
+"""Pages in the log from which each commit tries a checkpoint, as SQLite would by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to do to the rows.
+    """A change of rows.
 
-    A change that need not be `durable` by itself is seen by all at once, and survives the end of any process; only a
-    power cut takes it back, unless a durable change follows.
+    One that is not `durable` is visible to all processes at once and survives their end; a power cut may undo it unless
+    a durable change followed.
     """
 
     apply: Callable[[apsw.Connection], object]
@@ -43,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a change returned, or what kept it from happening."""
+    """The result of a change, or the error that prevented it."""
 
     result: object = None
     error: Exception | None = None
@@ -53,7 +59,7 @@ class Commits:
     """Writes to one database, from one thread."""
 
     def __init__(self, path: str, log_reserve: int = 0) -> None:
-        """Open the database at `path` and the lock file beside it, with room for `log_reserve` bytes of its log.
+        """Open the database at `path` and the lock file beside it, and reserve `log_reserve` bytes for its log.
 
         Raises: StorageFault.
         """
@@ -61,8 +67,8 @@ class Commits:
         self._log_reserve = log_reserve
         self._reserved = log_reserve == 0
         self._synced = True
-        """Whether the connection waits for the disk at each commit, as every new one does."""
-        self._doubtful = False
+        """Whether a commit returns only after a sync, as on every new connection."""
+        self._log_suspect = False
         self._log_pages = 0
         try:
             self._lock = open_lock(path)
@@ -70,7 +76,7 @@ class Commits:
             raise fault(ACTION, error) from error
         try:
             self._connection = open_connection(path)
-            self._connection.set_wal_hook(self._note_log)
+            self._connection.set_wal_hook(self._record_log_size)
             if log_reserve:
                 keep_log(self._connection)
         except apsw.Error as error:
@@ -78,33 +84,33 @@ class Commits:
             raise fault(ACTION, error) from error
 
     def close(self) -> None:
-        """Let go of both; a log that stays is emptied."""
+        """Close both; a reserved log is truncated."""
         if self._log_reserve:
-            with suppress(StorageFault), self._turn():
+            with suppress(StorageFault), self._locked():
                 try:
-                    fold(self._connection, self._path, self._log_reserve)
+                    truncate_log(self._connection, self._path, self._log_reserve)
                 except apsw.IOError:
-                    begin_doubt(self._lock)
+                    mark_log_suspect(self._lock)
         self._connection.close()
         os.close(self._lock)
 
     def commit(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Make the changes durable together; one that fails is undone and leaves the others be.
+        """Commit changes together. One that fails is undone without effect on the others.
 
-        A failure of the commit itself is the outcome of all of them. Never raises.
+        If the commit itself fails, that is the outcome of all. Never raises.
         """
         try:
-            with self._turn():
+            with self._locked():
                 outcomes = self._transaction(changes)
-                self._shorten_log()
-                # Room that was not there at the start may be there now; asked until it is.
+                self._checkpoint()
+                # Before this commit the log may not have existed, or the disk may have been full.
                 self._reserved = self._reserved or reserve_log(self._path, self._log_reserve)
                 return outcomes
-        except Exception as error:  # noqa: BLE001 (it goes to those who wait for the changes)
+        except Exception as error:  # noqa: BLE001 (passed to the callers)
             return [Outcome(error=error)] * len(changes)
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         """Hold the lock file."""
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -116,83 +122,85 @@ class Commits:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def _transaction(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Return what became of each change, once all are durable.
+        """Return the outcome of each change, once all are committed.
 
-        SQLite takes a sync that a signal interrupted for a failure; it is none, so all is done again.
-
-        Raises: StorageFault, when none of them happened.
+        Raises: StorageFault; then nothing was changed.
         """
         connection = self._connection
         attempt = 0
         while True:
             attempt += 1
             try:
-                self._resolve_doubt()
-                self._wait_for_the_disk(any(change.durable for change in changes))
+                # Before BEGIN: a commit to a suspect log could be lost, and no checkpoint runs in a transaction.
+                self._require_sound_log()
+                self._set_synchronous(any(change.durable for change in changes))
                 connection.execute("BEGIN IMMEDIATE")
                 outcomes = [self._apply(change) for change in changes]
                 connection.execute("COMMIT")
             except (apsw.Error, OSError) as error:
                 failure = fault(ACTION, error, connection)
+                # SQLite reports a sync that a signal interrupted as an I/O error. Nothing was lost: all is repeated.
+                # `system_errno` is read before the rollback, which overwrites it.
                 interrupted = isinstance(error, apsw.IOError) and connection.system_errno == errno.EINTR
                 roll_back(connection)
-                if not interrupted or attempt == ATTEMPTS:
-                    self._doubt_after(error)
+                if not interrupted or attempt == MAX_ATTEMPTS:
+                    # Any other I/O error may have been the sync of the log, whose frames survive the rollback.
+                    self._suspect_log_after(error)
                     raise failure from error
             else:
                 return outcomes
 
-    def _note_log(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
-        """Take from SQLite how long the log is after a commit; with this, it moves nothing by itself."""
+    def _record_log_size(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        """Record the log's size after a commit. With this hook SQLite makes no checkpoints by itself."""
         self._log_pages = pages
         return apsw.SQLITE_OK
 
-    def _shorten_log(self) -> None:
-        """Move what the log holds into the database, once that is much, as far as readers let us.
+    def _checkpoint(self) -> None:
+        """Move a long log into the database, as far as readers permit.
 
-        SQLite would do it as well, but say nothing of a sync of the log that fails meanwhile, although that sync is the
-        first one for commits that did not wait for it. The commit just made is what it was: nothing is undone.
+        SQLite's own checkpoint would hide a failed sync of the log, which may be the first sync of commits that were
+        not durable. A failure here does not undo the commit just made.
         """
-        if self._log_pages < LOG_PAGES:
+        if self._log_pages < CHECKPOINT_PAGES:
             return
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
-            self._doubt_after(error)
+            self._suspect_log_after(error)
 
-    def _resolve_doubt(self) -> None:
-        """See that the log may be relied on.
+    def _require_sound_log(self) -> None:
+        """Restart a suspect log.
 
-        Raises: apsw.Error, OSError, StorageFault when it may not.
+        Raises: apsw.Error, OSError, StorageFault when that fails.
         """
-        if self._doubtful or in_doubt(self._lock):
-            self._doubtful = True
-            self._synced = True  # as settling leaves it
-            settle(self._connection, self._lock)
-            self._doubtful = False
+        if self._log_suspect or is_log_suspect(self._lock):
+            self._log_suspect = True
+            self._synced = True  # `restart_log` sets synchronous=FULL
+            restart_log(self._connection, self._lock)
+            self._log_suspect = False
 
-    def _doubt_after(self, error: Exception) -> None:
-        """Doubt the log after a failure that may have been one of its syncs, and settle that, if the disk lets us."""
+    def _suspect_log_after(self, error: Exception) -> None:
+        """Mark the log as suspect after a failure that may have been one of its syncs, and restart it if possible."""
         if not isinstance(error, apsw.IOError):
             return
-        self._doubtful = True
-        begin_doubt(self._lock)
+        self._log_suspect = True
+        mark_log_suspect(self._lock)  # before the restart: a crash in between must leave the mark
         try:
-            self._resolve_doubt()
+            self._require_sound_log()
         except (apsw.Error, OSError, StorageFault):
             roll_back(self._connection)
-            bury(self._connection)
+            overwrite_failed_commit(self._connection)
 
-    def _wait_for_the_disk(self, wait: bool) -> None:  # noqa: FBT001 (the one thing that it is about)
-        """Say whether the next commit is to be durable when it returns; the log stays in order either way."""
-        if wait is not self._synced:
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if wait else 'NORMAL'}")
-            self._synced = wait
+    def _set_synchronous(self, full: bool) -> None:  # noqa: FBT001 (the setting itself)
+        """Set whether the next commit syncs the log; frames keep their order either way."""
+        if full is not self._synced:
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._synced = full
 
     def _apply(self, change: Change) -> Outcome:
-        """Try one change.
+        """Apply one change.
 
-        Raises: apsw.Error when SQLite gave up the whole transaction, as it does on a full disk.
+        Raises: apsw.Error when SQLite rolled back the whole transaction, as it does on a full disk.
         """
         connection = self._connection
         connection.execute("SAVEPOINT change")

@@ -1,10 +1,10 @@
-"""Opening the database with the settings that durability rests on, and naming its failures.
+"""Connections to the database with the settings that durability requires, and faults from SQLite's errors.
 
-WAL with `synchronous=FULL`: a commit that returned survives a power cut. (With NORMAL, SQLite's usual advice for WAL,
-every commit since the last checkpoint may be gone.)
+WAL mode with `synchronous=FULL`: a commit that returned survives a power cut. (NORMAL, the usual setting for WAL, may
+lose every commit since the last checkpoint.)
 
-On a disk that is read-only there is nothing to be durable, but SQLite wants to write even for a reader: its index of
-the log. Where that cannot be, a reader takes the database as it is (there is no log) or makes its own index (there is).
+SQLite writes even for a reader: the shared-memory index of the log. On a read-only disk a reader opens the database as
+immutable if there is no log, or else with an index in its own memory.
 """
 
 import errno
@@ -16,15 +16,15 @@ import apsw
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 
 BUSY_MILLISECONDS = 10_000
-"""Writers queue elsewhere; this only covers SQLite's own short exclusive moments, such as recovery after a crash."""
+"""Covers short exclusive locks of SQLite, such as recovery after a crash. Writers queue on a lock file instead."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def open_connection(path: str, *, query_only: bool = False, create: bool = False) -> apsw.Connection:
-    """Return a connection to the database at `path`; `query_only` ones cannot change it, nor need to be able to.
+    """Return a connection to the database at `path`; a `query_only` one works on a read-only disk too.
 
-    Raises: apsw.Error, which the caller turns into a fault.
+    Raises: apsw.Error, which the caller converts into a fault.
     """
     try:
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
@@ -32,14 +32,14 @@ def open_connection(path: str, *, query_only: bool = False, create: bool = False
     except (apsw.CantOpenError, apsw.IOError, apsw.ReadOnlyError):
         if not query_only or not is_read_only(path):
             raise
-        # `immutable` would overlook a log, and be wrong beside a writer; a server that may write has our lock.
+        # `immutable` ignores a log and is wrong beside a writer. A server that may write holds the claim.
         how = "readonly_shm=1" if _size(f"{path}-wal") else "immutable=1"
         flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
         return _set_up(apsw.Connection(f"file:{quote(path)}?{how}", flags=flags), query_only=True)
 
 
 def open_lock(path: str) -> int:
-    """Return a descriptor of the file beside the database at `path` on which writers queue.
+    """Return a descriptor of the lock file of writers, beside the database at `path`.
 
     Raises: OSError.
     """
@@ -47,7 +47,7 @@ def open_lock(path: str) -> int:
 
 
 def is_read_only(path: str) -> bool:
-    """Tell whether the file at `path` cannot be written to for the reason that its whole file system cannot."""
+    """Return whether the file at `path` is on a read-only file system."""
     try:
         os.utime(path)
     except OSError as error:
@@ -73,7 +73,7 @@ def _set_up(connection: apsw.Connection, *, query_only: bool) -> apsw.Connection
 
 
 def fault(action: str, error: Exception, connection: apsw.Connection | None = None) -> StorageFault:
-    """Return what the registry calls SQLite's `error`."""
+    """Return the fault for an error of SQLite or of a system call."""
     system_errno = None
     if isinstance(error, OSError):
         system_errno = error.errno

@@ -1,10 +1,10 @@
-"""One process's access to the database: reads at once, on the caller's thread; writes through the writing thread.
+"""Access of one process to the database: reads on the caller's thread, writes on the writing thread.
 
-A read is a lookup of a few microseconds on a connection of its own, which under WAL waits for no writer. Every read
-takes all its rows at once: a statement left half-read would keep the log from being folded into the database.
+A read is a lookup of a few microseconds on its own connection; in WAL mode it waits for no writer. Every read fetches
+all its rows, because an unfinished statement would prevent checkpoints of the log.
 
-Answers of point reads are cached until any process commits. SQLite's `data_version` changes then, and asking for it
-costs a fraction of the read.
+Results of point reads are cached until any process commits. SQLite's `data_version` changes then, and reading it costs
+a fraction of a point read.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ _VERSION = "PRAGMA data_version"
 _T = TypeVar("_T")
 
 MAX_CACHED = 20_000
-"""Answers in the cache at most; each is a few hundred bytes, whatever clients write."""
+"""Results in the cache; each has a few hundred bytes, whatever clients write."""
 
-AT_ONCE = 16 * 1024
-"""Bytes of rows that are read on the caller's thread, where clients decide how large rows are."""
+MAX_INLINE = 16 * 1024
+"""Bytes of a page that is read on the caller's thread, where clients decide the size of rows."""
 
 ROW_SIZE = 100
-"""Bytes that a row counts for beside its texts."""
+"""Bytes that each row adds to the size of a page, besides its texts."""
 
 
 class Database:
-    """Reads and writes rows. Built after the process was forked, in the thread that reads."""
+    """Reads and writes rows. Created after the fork, on the thread that reads."""
 
     def __init__(self, path: str, log_reserve: int = 0) -> None:
         """Open the database at `path`, which `migrate` has brought up to date; see `reserve` for `log_reserve`.
@@ -59,7 +59,7 @@ class Database:
 
     @property
     def commit_sizes(self) -> Sequence[int]:
-        """How many commits there were of each number of changes, from none on."""
+        """The number of commits by their number of changes, from 0."""
         return self._writer.sizes
 
     def rows(self, sql: str, *bindings: Value) -> Sequence[Row]:
@@ -83,12 +83,11 @@ class Database:
         return rows[0] if rows else None
 
     def cached(self, question: Hashable, read: Callable[[], _T]) -> _T:
-        """Return what `read` returns for this question, from the cache if no process has committed since.
-
-        The version is looked up before the rows, so an answer is never older than its version.
+        """Return the result of `read` for this question, from the cache if no process has committed since.
 
         Raises: StorageFault.
         """
+        # Before the rows: a commit between the two reads makes the result newer than its version, never older.
         version = self.rows(_VERSION)
         if version != self._version or len(self._answers) >= MAX_CACHED:
             self._version, self._answers = version, {}
@@ -104,30 +103,30 @@ class Database:
     async def page(
         self, sql: str, bindings: Sequence[Value], *, size: int, make: Callable[[Row], _T]
     ) -> tuple[list[_T], bool]:
-        """Return what `make` makes of the first rows of a query, and whether more follow.
+        """Return the first rows of a query, each converted by `make`, and whether more follow.
 
-        As many as have `size` bytes of text and `ROW_SIZE` each, at least one; no more are read. More than `AT_ONCE`
-        bytes are read beside the event loop.
+        The page ends after `size` bytes of text and `ROW_SIZE` for each row, but has at least one row. If `size` is
+        above `MAX_INLINE`, it is read in a thread.
 
         Raises: StorageFault.
         """
         if self._closed:
             raise StorageFault(_ACTION, "the store is closed")
-        if size > AT_ONCE:
-            return await self.apart(lambda connection: _read_page(connection, sql, bindings, size, make))
+        if size > MAX_INLINE:
+            return await self.in_thread(lambda connection: _read_page(connection, sql, bindings, size, make))
         try:
             return _read_page(self._reader, sql, bindings, size, make)
         except apsw.Error as error:
             raise fault(_ACTION, error, self._reader) from error
 
-    async def apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
-        """Return what `read` reads on a connection of its own, in a thread: for what takes longer than a lookup.
+    async def in_thread(self, read: Callable[[apsw.Connection], _T]) -> _T:
+        """Return the result of `read`, called in a thread with its own connection, for longer reads.
 
         Raises: StorageFault, and what `read` raises.
         """
-        return await asyncio.to_thread(self._read_apart, read)
+        return await asyncio.to_thread(self._read_in_thread, read)
 
-    def _read_apart(self, read: Callable[[apsw.Connection], _T]) -> _T:
+    def _read_in_thread(self, read: Callable[[apsw.Connection], _T]) -> _T:
         try:
             connection = open_connection(self.path, query_only=True)
             try:
@@ -143,11 +142,11 @@ class Database:
         *,
         durable: bool = True,
     ) -> _T:
-        """Return what `apply` returns, once what it did is committed. See `Writer.write`."""
+        """Return the result of `apply`, once its change is committed. See `Writer.write`."""
         return await self._writer.write(apply, durable=durable)
 
     async def close(self) -> None:
-        """Finish the writes under way and let go."""
+        """Finish pending writes and close the connections."""
         await self._writer.close()
         self._closed = True
         self._reader.close()
@@ -156,7 +155,6 @@ class Database:
 def _read_page(
     connection: apsw.Connection, sql: str, bindings: Sequence[Value], size: int, make: Callable[[Row], _T]
 ) -> tuple[list[_T], bool]:
-    """Return what `make` makes of the first rows of a query, up to `size` bytes, and whether more follow."""
     made: list[_T] = []
     rows = connection.execute(sql, bindings)
     try:
@@ -166,5 +164,5 @@ def _read_page(
                 return made, True
             made.append(make(row))
     finally:
-        rows.close(force=True)  # a statement left half-read would keep the log from being folded
+        rows.close(force=True)  # an unfinished statement would prevent checkpoints of the log
     return made, False

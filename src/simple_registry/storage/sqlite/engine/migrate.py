@@ -1,8 +1,8 @@
-"""Bringing the database to the schema this program knows: numbered SQL files, applied once, in order.
+"""Migrations of the database: numbered SQL files, each applied once, in order.
 
-`user_version` holds the number of the last file that was applied, `application_id` that the database is ours. Both
-are written in the transaction of the file, so a crash leaves one version or the next, nothing between. Before the first
-file that is applied to a database that holds something, a copy of it is made (`snapshot`).
+`user_version` holds the number of the last file applied, `application_id` identifies a database of the registry. Both
+are written in the transaction of the file, so a crash leaves one version or the next. Before the first file is applied
+to a database that is in use, a copy of it is made (`snapshot`).
 """
 
 import os
@@ -14,8 +14,8 @@ import apsw
 
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
-from simple_registry.storage.sqlite.engine.recovery import begin_doubt
-from simple_registry.storage.sqlite.engine.reserve import fold, keep_log
+from simple_registry.storage.sqlite.engine.recovery import mark_log_suspect
+from simple_registry.storage.sqlite.engine.reserve import keep_log, truncate_log
 from simple_registry.storage.sqlite.engine.snapshot import take_snapshot
 
 APPLICATION_ID = 0x53524547
@@ -36,16 +36,16 @@ def migrations() -> list[str]:
 def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_reserve: int = 0) -> None:
     """Create the database at `path`, or bring it up to date. Called by one process, before it forks workers.
 
-    `traces` tells what shows that the registry was in use before: then a database that is missing or empty is lost, and
-    none is begun anew.
+    `traces` returns evidence that the registry was in use before. With such evidence a database that is missing or
+    empty is reported as lost, and no new one is created.
 
-    Raises: DataDirectoryRefused for a database that is lost, damaged, newer or not ours; StorageFault.
+    Raises: DataDirectoryRefused for a database that is lost, damaged, newer, or of another program; StorageFault.
     """
     connection = None
     try:
         if not _size(path):
             _require_unused(path, traces)
-        # SQLite would let others read it, and follow a link to where there is no file yet.
+        # SQLite would create it readable by other users, and would follow a symbolic link.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         connection = open_connection(path, create=True)
         if _version(connection, path) == 0:
@@ -53,8 +53,8 @@ def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_r
         if log_reserve:
             keep_log(connection)
         _migrate(connection, path)
-        _fold(connection, path, log_reserve)
-        _require_whole(connection, path)
+        _truncate_log(connection, path, log_reserve)
+        _require_complete(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise DatabaseLost(path, f"it is not a sound database ({error})") from error
     except (apsw.Error, OSError) as error:
@@ -65,9 +65,9 @@ def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_r
 
 
 def require_current(path: str) -> None:
-    """See that the database at `path` is there, sound at first sight, and has the schema of this program.
+    """Require a database at `path` that is complete and has the schema of this program.
 
-    Changes nothing, and writes nothing: the disk may be read-only.
+    Writes nothing: the disk may be read-only.
 
     Raises: DataDirectoryRefused, StorageFault.
     """
@@ -77,7 +77,7 @@ def require_current(path: str) -> None:
             raise DatabaseLost(path, "it is missing or empty")
         connection = open_connection(path, query_only=True)
         version = _version(connection, path)
-        _require_whole(connection, path)
+        _require_complete(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
         raise DatabaseLost(path, f"it is not a sound database ({error})") from error
     except apsw.Error as error:
@@ -94,7 +94,7 @@ def require_current(path: str) -> None:
 
 
 def _require_unused(path: str, traces: Callable[[], str | None]) -> None:
-    """Refuse to begin anew where something shows that there was a database."""
+    """Refuse to create a database where there is evidence of an earlier one."""
     found = traces()
     log = f"{path}-wal"
     if found is None and not _size(path) and _size(log):
@@ -103,16 +103,13 @@ def _require_unused(path: str, traces: Callable[[], str | None]) -> None:
         raise DataDirectoryRefused(
             path,
             f"it is missing or empty, although {found} shows that the registry was in use; restore it from a backup, "
-            "or begin anew in another data directory",
+            "or start with another data directory",
         )
 
 
-def _require_whole(connection: apsw.Connection, path: str) -> None:
-    """Refuse a database whose end is missing: SQLite would notice only when it looks for a page there.
-
-    Pages that are still in the log need not be in the file.
-    """
-    if _size(f"{path}-wal"):
+def _require_complete(connection: apsw.Connection, path: str) -> None:
+    """Refuse a truncated database: SQLite would notice only when it reads a missing page."""
+    if _size(f"{path}-wal"):  # pages in the log need not be in the file yet
         return
     size = _number(connection, "PRAGMA page_count") * _number(connection, "PRAGMA page_size")
     if _size(path) < size:
@@ -126,13 +123,12 @@ def _size(path: str) -> int:
         return 0
 
 
-def _fold(connection: apsw.Connection, path: str, log_reserve: int) -> None:
-    """Empty the log; when the disk fails, what is left in it is not to be relied on by those who commit next."""
+def _truncate_log(connection: apsw.Connection, path: str, log_reserve: int) -> None:
     try:
-        fold(connection, path, log_reserve)
-    except apsw.IOError:
+        truncate_log(connection, path, log_reserve)
+    except apsw.IOError:  # perhaps a failed sync: the first worker that commits must restart the log
         lock = open_lock(path)
-        begin_doubt(lock)
+        mark_log_suspect(lock)
         os.close(lock)
 
 
@@ -159,7 +155,7 @@ def _version(connection: apsw.Connection, path: str) -> int:
     if application_id == APPLICATION_ID:
         return _number(connection, "PRAGMA user_version")
     if application_id != 0 or _number(connection, "SELECT count(*) FROM sqlite_schema") != 0:
-        raise DataDirectoryRefused(path, "another program's database is there; choose another data directory")
+        raise DataDirectoryRefused(path, "it is a database of another program; choose another data directory")
     return 0
 
 
@@ -168,7 +164,7 @@ def _number(connection: apsw.Connection, sql: str) -> int:
 
 
 def _sync_directory(path: str) -> None:
-    """Make the database's name durable; from then on SQLite takes care of its own files."""
+    """Make the name of the database durable. SQLite does so for its other files."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

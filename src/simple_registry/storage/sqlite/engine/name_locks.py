@@ -1,7 +1,7 @@
-"""Locks by name, between the processes that share a database as between the requests of one.
+"""Locks by name, between requests of one process or of several.
 
-Each name is a byte of one file, which need not have that byte. A lock belongs to its open file and goes when that is
-closed, or when its process ends (fcntl(2), "Open file description locks").
+Each name locks one byte of a file; the byte need not exist. A lock belongs to its open file description and ends when
+that is closed or its process exits (fcntl(2), "Open file description locks").
 """
 
 import fcntl
@@ -19,23 +19,23 @@ _FLOCK = struct.Struct("hhqqi4x")
 
 @contextmanager
 def name_lock(path: str, name: str) -> Iterator[bool]:
-    """Hold the lock of `name` in the file at `path` for the block, or yield `False` when it is held already.
+    """Hold the lock of `name` in the file at `path` for the block. Yield whether it was free.
 
     Raises (on entering): StorageFault.
     """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise fault("open a file of locks", error) from error
+        raise fault("open a lock file", error) from error
     try:
         yield _lock(fd, name)
     finally:
-        with suppress(OSError):  # the lock is gone even then
+        with suppress(OSError):  # the lock is released even then
             os.close(fd)
 
 
 def _lock(fd: int, name: str) -> bool:
-    # Of so many bytes that two names never meet at one.
+    # One of 2**56 bytes, so that no two names share one.
     byte = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest())
     try:
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0))

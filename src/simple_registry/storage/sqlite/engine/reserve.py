@@ -1,12 +1,12 @@
-"""Room for SQLite's log, taken while there is some, so that rows can still change when the disk is full.
+"""Disk space reserved for SQLite's log, so that rows can change while the disk is full.
 
-A commit appends to the log, and only to the log; once the log was folded into the database, it is written again from
-its beginning. So when the blocks of its first megabytes are there, tags move, deletions go on and sessions end without
-one more block, whatever else fills the disk. The blocks stand beyond the end of the file (`FALLOC_FL_KEEP_SIZE`), hence
-an empty log is still empty for everybody who looks at it.
+A commit only appends to the log. After a checkpoint, which moves the log's frames into the database, SQLite writes the
+log from its beginning again. With the blocks of its first megabytes reserved, tags move, deletions succeed and
+sessions end although nothing else can be written. The blocks lie beyond the end of the file (`FALLOC_FL_KEEP_SIZE`), so
+an empty log still has size 0.
 
-The log must then survive the last connection, which otherwise removes it; `fold` empties it instead, so that what a
-stopped server leaves is the database alone, and a log that could be taken for that of another one never lies about.
+The reserved log must survive its last connection, which would otherwise remove it. `truncate_log` empties it instead:
+a stopped server leaves all rows in the database, and no log with frames that another database could replay.
 """
 
 import ctypes
@@ -15,23 +15,23 @@ import os
 import apsw
 
 LOG_RESERVE = 8 * 1024 * 1024
-"""Twice the log's size between two foldings: some thousand commits, should the database not be able to grow either."""
+"""Twice the log's size between two checkpoints: some thousand commits, if the database cannot grow either."""
 
 _KEEP_SIZE = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def keep_log(connection: apsw.Connection) -> None:
-    """Let the log stay when this connection, as the last one, is closed."""
+    """Keep the log file when this connection is closed as the last one."""
     yes = ctypes.c_int(1)
     connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(yes))
 
 
 def reserve_log(path: str, size: int) -> bool:
-    """Take room for `size` bytes of the log of the database at `path`. Returns whether all of it is there.
+    """Reserve `size` bytes for the log of the database at `path`. Return whether all of them are reserved.
 
-    It is not where the disk is full, there is no log yet, or the file system cannot do it; the database works all the
-    same. No lock of SQLite is on the log, so that opening and closing it here loses none.
+    That fails if the disk is full, there is no log yet, or the file system cannot reserve; the database works without.
+    SQLite keeps no lock on the log file, so opening and closing it here releases none.
     """
     try:
         log = os.open(f"{path}-wal", os.O_RDWR | os.O_CLOEXEC)
@@ -46,11 +46,11 @@ def reserve_log(path: str, size: int) -> bool:
         os.close(log)
 
 
-def fold(connection: apsw.Connection, path: str, size: int) -> None:
-    """Bring all rows from the log into the database, and empty the log but for the room of `size` bytes reserved.
+def truncate_log(connection: apsw.Connection, path: str, size: int) -> None:
+    """Move all rows from the log into the database, and truncate the log to its reserved `size` bytes, if possible.
 
-    Emptying gives the room back for a moment; on a disk that is nearly full, somebody else would take it, so there the
-    log keeps its rows. Called with the writers' turn; not being able to is fine.
+    Truncation frees the blocks for a moment. On a disk that is nearly full another program could take them, so the log
+    keeps its rows there. The caller holds the lock file.
 
     Raises: apsw.IOError when the disk fails, perhaps in a sync of the log.
     """

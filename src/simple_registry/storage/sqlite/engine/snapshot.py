@@ -1,6 +1,6 @@
-"""A copy of the database as it is before a migration: the way back to the version before.
+"""A copy of the database before a migration, for a return to the previous version.
 
-It is complete under its name, or not there under it. The program never removes it.
+Only a complete copy has the final name. The program never removes it.
 """
 
 import errno
@@ -15,7 +15,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def take_snapshot(connection: apsw.Connection, path: str, number: int) -> None:
-    """Copy the database at `path` to `<path>.before-<number>`, durably, in the place of an earlier copy.
+    """Copy the database at `path` to `<path>.before-<number>`, durably. Replaces an earlier copy.
 
     Raises: DataDirectoryRefused when there is no room for it; apsw.Error, OSError.
     """
@@ -31,14 +31,16 @@ def take_snapshot(connection: apsw.Connection, path: str, number: int) -> None:
         full = isinstance(error, apsw.FullError) or getattr(error, "errno", None) in _FULL
         if not full and not (isinstance(error, apsw.IOError) and connection.system_errno in _FULL):
             raise
-        reason = f"there is no room for the copy that an upgrade needs ({target}); free some, or use the version before"
+        reason = (
+            f"there is no room for the copy that an upgrade needs ({target}); free some, or use the previous version"
+        )
         raise DataDirectoryRefused(path, reason) from error
 
 
 def _copy(connection: apsw.Connection, target: str) -> None:
     with suppress(FileNotFoundError):
-        os.unlink(target)  # a crash left it
-    # SQLite writes into an empty file, and would let others read one that it makes.
+        os.unlink(target)  # left by a crash
+    # SQLite accepts an empty file as target. One that it creates would be readable by other users.
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     connection.execute("VACUUM INTO ?", (target,))
     _sync(target, 0)

@@ -1,7 +1,6 @@
-"""The one thread of a process that writes rows, several changes to a commit.
+"""The thread of a process that writes rows, several changes to a commit.
 
-A durable commit costs a disk flush, whatever it holds; so everything that arrived during the last flush shares the
-next one.
+A durable commit costs one disk flush, whatever its size. So all changes that arrive during a flush share the next one.
 """
 
 import asyncio
@@ -17,8 +16,8 @@ from simple_registry.completion import Completion
 from simple_registry.faults import StorageFault
 from simple_registry.storage.sqlite.engine.commits import Change, Commits, Outcome
 
-BATCH = 128
-"""Most changes in one commit, so that other processes get their turn."""
+MAX_BATCH = 128
+"""Changes in one commit, so that other processes get their turn."""
 
 _T = TypeVar("_T")
 
@@ -35,14 +34,14 @@ class Writer:
     """Queues changes for the writing thread, which starts with the first."""
 
     def __init__(self, path: str, log_reserve: int = 0) -> None:
-        """Write to the database at `path`, with room for `log_reserve` bytes of its log."""
+        """Write to the database at `path`, and reserve `log_reserve` bytes for its log."""
         self._path = path
         self._log_reserve = log_reserve
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._closed = False
-        self.sizes = [0] * (BATCH + 1)
-        """How many commits there were of each number of changes, from none on."""
+        self.sizes = [0] * (MAX_BATCH + 1)
+        """The number of commits by their number of changes, from 0."""
 
     async def write(
         self,
@@ -50,26 +49,26 @@ class Writer:
         *,
         durable: bool = True,
     ) -> _T:
-        """Return what `apply` returns, once what it did is committed; see `Change`.
+        """Return the result of `apply`, once its change is committed; see `Change`.
 
-        A caller that is cancelled is so only when the change is over, one way or the other: it may hold what the change
-        is about, such as an upload session, and the next one to hold that must not be overtaken by it.
+        Cancellation takes effect only after the change has been committed or has failed. The caller may hold a lock on
+        what it changes, such as an upload session, and the next holder must not be overtaken by this change.
 
         Raises: StorageFault, and what `apply` raises.
         """
         if self._closed:
             raise StorageFault("write rows", "the store is closed")
         if self._thread is None:
-            # A daemon: a process that ends without close() must not hang, and a commit cut short is no commit.
+            # A daemon: a process that exits without close() must not hang. SQLite drops a commit that was cut short.
             thread = Thread(target=self._serve, name="rows", daemon=True)
-            thread.start()  # on a machine that has no room for it, the next change tries again
+            thread.start()  # may fail for lack of resources; the next change tries again
             self._thread = thread
         job = _Job(Change(apply, durable), Completion())
         self._jobs.put(job)
         return cast("_T", await job.completion.finish())
 
     async def close(self) -> None:
-        """Finish the changes queued so far and end the thread."""
+        """Finish the queued changes and end the thread."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
@@ -77,7 +76,7 @@ class Writer:
             await asyncio.to_thread(self._thread.join)
 
     def _serve(self) -> None:
-        """Take what is queued, commit it, answer; until told to end."""
+        """Commit queued changes and complete their jobs, until the store is closed."""
         commits: Commits | None = None
         more = True
         while more:
@@ -88,7 +87,7 @@ class Writer:
                 commits = commits or Commits(self._path, self._log_reserve)
                 outcomes = commits.commit([job.change for job in jobs])
                 self.sizes[len(jobs)] += 1
-            except Exception as error:  # noqa: BLE001 (it goes to those who wait; the thread serves on)
+            except Exception as error:  # noqa: BLE001 (passed to the callers; the thread must survive it)
                 outcomes = [Outcome(error=error)] * len(jobs)
             for job, outcome in zip(jobs, outcomes, strict=True):
                 _answer(job, outcome)
@@ -96,12 +95,12 @@ class Writer:
             commits.close()
 
     def _take(self) -> tuple[list[_Job], bool]:
-        """Return up to `BATCH` jobs, waiting for the first only, and whether more may come."""
+        """Return up to `MAX_BATCH` jobs, and whether more may come. Only waits for the first."""
         jobs: list[_Job] = []
         job = self._jobs.get()
         while job is not None:
             jobs.append(job)
-            if len(jobs) == BATCH:
+            if len(jobs) == MAX_BATCH:
                 return jobs, True
             try:
                 job = self._jobs.get_nowait()

@@ -135,7 +135,7 @@ class SqliteManifestRows:
         """Return which parts the repository holds, and which are not in it as described."""
         if len(parts) <= PARTS_AT_ONCE:
             return _find_parts(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts)
-        return await self._database.apart(lambda connection: _find_parts(connection.execute, repository, parts))
+        return await self._database.in_thread(lambda connection: _find_parts(connection.execute, repository, parts))
 
     async def put_manifest(
         self,

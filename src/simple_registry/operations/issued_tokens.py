@@ -1,8 +1,8 @@
-"""Tokens that the registry issues: created, found, listed, revoked.
+"""Issued tokens: created, found, listed, revoked.
 
-A token is an id, which may be shown, and a secret, which is given out once and of which only a hash is kept. Looking
-it up by its hash takes the same time whatever is wrong with it. A revoked token is gone at once, for every process,
-since each use reads its row. An expired one keeps its row for a day, so that an upload that it began may finish.
+A token has a public id, and a secret that is shown once and stored as a hash. The lookup by hash takes the same time
+for any wrong secret. Revocation takes effect at once in every process, because each use reads the row. An expired token
+keeps its row for a day, so that an upload begun with it can finish.
 """
 
 import asyncio
@@ -32,29 +32,29 @@ __all__ = [
 logger = logging.getLogger("simple_registry")
 
 EXPIRED_KEPT = 24 * 3600
-"""Seconds for which an expired token keeps its row; the collector removes it then."""
+"""Seconds before the collector removes the row of an expired token."""
 
-PER_OWNER = 1000
-LONGEST_DESCRIPTION = 200
-LONGEST_SCOPE = 500
-MOST_SCOPES = 100
-LISTED = 100
-"""Tokens on one page: the scopes of each may take 50 KB."""
+MAX_PER_OWNER = 1000
+MAX_DESCRIPTION = 200
+MAX_SCOPE = 500
+MAX_SCOPES = 100
+MAX_PAGE = 100
+"""Tokens on one page. The scopes of each may have 50 KB."""
 TOUCH_INTERVAL = 60
-"""Seconds between two notes of a token's use."""
+"""Seconds between two writes of a token's last use."""
 
-_LATEST = 253_402_300_799  # the end of the year 9999, beyond which no date can be written
+_LATEST = 253_402_300_799  # the end of the year 9999, the last that RFC 3339 can express
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class TokenUnknown(NotFound):
-    """code-13: no token has this id, or not one that the caller may see."""
+    """code-13: no token has this id, or none that the caller may see."""
 
     message = "token unknown to registry"
 
 
 class TokenRequestInvalid(RegistryError):
-    """code-13: a token cannot be created as it was asked for."""
+    """code-13: a token cannot be created with these properties."""
 
     code = "UNSUPPORTED"
     message = "the token cannot be created like this"
@@ -62,21 +62,21 @@ class TokenRequestInvalid(RegistryError):
 
 
 class TooManyTokens(Denied):
-    """code-12: the owner has as many tokens as anybody may; one must be revoked first."""
+    """code-12: the owner has the maximal number of tokens; one must be revoked first."""
 
     message = "too many tokens: revoke one first"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenPage:
-    """Part of a listing of tokens, and whether more follows after its last one."""
+    """Part of a listing of tokens, and whether more tokens follow."""
 
     rows: Sequence[TokenRow]
     more: bool
 
 
 def new_token_id(now: float) -> str:
-    """Return a fresh id; ids of later tokens sort after those of earlier ones."""
+    """Return a new id. Ids sort by the time of their creation."""
     return f"{int(now * 1000):011x}{secrets.token_hex(5)}"
 
 
@@ -92,7 +92,7 @@ class Tokens:
         hash_secret: Callable[[str], bytes],
         new_id: Callable[[float], str] = new_token_id,
     ) -> None:
-        """Work on these rows; `hash_secret` gives what is kept of the secrets that `new_secret` makes."""
+        """Work on these rows; `hash_secret` is applied to the secrets that `new_secret` returns."""
         self._rows = rows
         self._clock = clock
         self._new_secret = new_secret
@@ -102,7 +102,7 @@ class Tokens:
         self._touching: set[asyncio.Task[None]] = set()
 
     def now(self) -> float:
-        """Return the time by which tokens expire."""
+        """Return the current time, by which tokens expire."""
         return self._clock.now()
 
     async def create(
@@ -114,9 +114,9 @@ class Tokens:
         scopes: Sequence[str] | None,
         fingerprint: str | None = None,
     ) -> tuple[TokenRow, str]:
-        """Return a new token and its secret, which cannot be had again.
+        """Return a new token and its secret, which cannot be recovered later.
 
-        The caller has seen to it that `scopes` can be parsed. The token ends with the password of this `fingerprint`.
+        The caller has parsed `scopes`. The token is valid only as long as the password with this `fingerprint`.
 
         Raises: TokenRequestInvalid, TooManyTokens.
         """
@@ -133,33 +133,33 @@ class Tokens:
             scopes=None if scopes is None else tuple(scopes),
             fingerprint=fingerprint,
         )
-        if not await self._rows.add_token(row, limit=PER_OWNER):
-            raise TooManyTokens(limit=PER_OWNER)
+        if not await self._rows.add_token(row, limit=MAX_PER_OWNER):
+            raise TooManyTokens(limit=MAX_PER_OWNER)
         return row, secret
 
     async def find(self, secret: str) -> TokenRow | None:
-        """Return the token with this secret, which may have expired, and note in the background that it was used."""
+        """Return the token with this secret, which may have expired, and record its use in the background."""
         row = await self._rows.find_token(self._hash_secret(secret))
         if row is not None:
             self._touch(row)
         return row
 
     async def get(self, token_id: str) -> TokenRow | None:
-        """Return the token of this id, which may have expired."""
+        """Return the token with this id, which may have expired."""
         return await self._rows.find_token_by_id(token_id)
 
     async def page(self, owner: str | None, *, last: str | None, limit: int) -> TokenPage:
-        """Return up to `limit` tokens (and `LISTED`) of an owner, or of all, oldest first, after the id `last`."""
+        """Return up to `limit` (and `MAX_PAGE`) tokens of an owner, or of all, oldest first, after the id `last`."""
         if limit == 0:
             return TokenPage((), more=False)
-        limit = min(limit, LISTED)
+        limit = min(limit, MAX_PAGE)
         rows = await self._rows.page_tokens(owner, last, limit + 1)
         return TokenPage(rows[:limit], more=len(rows) > limit)
 
     async def revoke(self, token_id: str, owner: str | None) -> TokenRow:
-        """Make a token of this owner, or of anybody, good for nothing from now on. Returns what it was.
+        """Revoke a token of this owner, or of any. Return the token.
 
-        Raises: TokenUnknown, whether there is none or it belongs to somebody else.
+        Raises: TokenUnknown, also for a token of another owner.
         """
         row = await self._rows.find_token_by_id(token_id)
         if row is None or owner not in (None, row.owner) or not await self._rows.remove_token(token_id):
@@ -167,48 +167,44 @@ class Tokens:
         return row
 
     async def revoke_all(self, owner: str) -> Sequence[TokenRow]:
-        """Make all tokens of an owner good for nothing from now on. Returns what they were."""
+        """Revoke all tokens of an owner. Return the tokens."""
         return await self._rows.remove_tokens_of(owner)
 
-    async def settle(self) -> None:
-        """Wait until every use is noted; called when the registry stops."""
+    async def finish_touches(self) -> None:
+        """Wait until every use is recorded. Called when the registry stops."""
         await asyncio.gather(*self._touching)
 
     def _touch(self, row: TokenRow) -> None:
-        """Note a use, at most once a minute, after the request that it belongs to rather than within it."""
+        """Record a use in the background, so that the request does not wait; at most once a minute."""
         now = self._clock.now()
         if now - max(row.last_used or 0, self._touched.get(row.token_id, 0)) < TOUCH_INTERVAL:
             return
-        if len(self._touched) > PER_OWNER:
-            self._touched.clear()  # only saves writes; the rows know better
+        if len(self._touched) > MAX_PER_OWNER:
+            self._touched.clear()  # only saves writes: the rows have the times
         self._touched[row.token_id] = now
-        task = asyncio.get_running_loop().create_task(self._note_use(row.token_id, now))
+        task = asyncio.get_running_loop().create_task(self._record_use(row.token_id, now))
         self._touching.add(task)
         task.add_done_callback(self._touching.discard)
 
-    async def _note_use(self, token_id: str, when: float) -> None:
+    async def _record_use(self, token_id: str, when: float) -> None:
         try:
             await self._rows.touch_token(token_id, when)
         except StorageFault as fault:
-            logger.warning("the last use of token %s was not noted: %s", token_id, fault)
+            logger.warning("the last use of token %s was not recorded: %s", token_id, fault)
 
 
 def _check(description: str, expires: float | None, scopes: Sequence[str] | None, now: float) -> None:
-    """Refuse what no token may have.
-
-    Raises: TokenRequestInvalid.
-    """
-    if len(description) > LONGEST_DESCRIPTION or _CONTROL.search(description):
-        raise TokenRequestInvalid(description=f"at most {LONGEST_DESCRIPTION} characters, on one line")
+    if len(description) > MAX_DESCRIPTION or _CONTROL.search(description):
+        raise TokenRequestInvalid(description=f"at most {MAX_DESCRIPTION} characters, on one line")
     if expires is not None and not now < expires <= _LATEST:
         raise TokenRequestInvalid(expires="must lie in the future")
     check_scopes(scopes or ())
 
 
 def check_scopes(scopes: Sequence[str]) -> None:
-    """Refuse scopes by number and length, before anything is done with them.
+    """Require a permitted number and length of scopes, before they are parsed.
 
     Raises: TokenRequestInvalid.
     """
-    if len(scopes) > MOST_SCOPES or any(len(scope) > LONGEST_SCOPE for scope in scopes):
-        raise TokenRequestInvalid(scopes=f"at most {MOST_SCOPES}, of at most {LONGEST_SCOPE} characters each")
+    if len(scopes) > MAX_SCOPES or any(len(scope) > MAX_SCOPE for scope in scopes):
+        raise TokenRequestInvalid(scopes=f"at most {MAX_SCOPES}, of at most {MAX_SCOPE} characters each")

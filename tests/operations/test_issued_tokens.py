@@ -9,9 +9,9 @@ import pytest
 from simple_registry.access.caller import EXPIRED_KEPT
 from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import RegistryError
-from simple_registry.operations import tokens as module
-from simple_registry.operations.tokens import (
-    LISTED,
+from simple_registry.operations import issued_tokens as module
+from simple_registry.operations.issued_tokens import (
+    MAX_PAGE,
     TokenRequestInvalid,
     Tokens,
     TokenUnknown,
@@ -67,7 +67,7 @@ def found(tokens, secret):
 
     async def request():
         row = await tokens.find(secret)
-        await tokens.settle()
+        await tokens.finish_touches()
         return row
 
     return asyncio.run(request())
@@ -118,7 +118,7 @@ def test_a_use_is_noted_behind_the_request(tokens, rows):
     async def request():
         assert await tokens.find(secret) is not None
         assert rows.touches == 0
-        await tokens.settle()
+        await tokens.finish_touches()
         assert rows.touches == 1
 
     asyncio.run(request())
@@ -136,7 +136,7 @@ def test_a_use_that_cannot_be_noted_is_no_reason_to_fail(tokens, rows, caplog):
 
 
 def test_what_is_remembered_of_uses_is_bounded(tokens, rows, monkeypatch):
-    monkeypatch.setattr(module, "PER_OWNER", 3)
+    monkeypatch.setattr(module, "MAX_PER_OWNER", 3)
     secrets = [create(tokens, owner=f"user {number}")[1] for number in range(9)]
     rows.broken = True  # so that only this memory knows of a use
     for secret in (*secrets, secrets[0]):
@@ -164,7 +164,7 @@ def test_tokens_are_listed_by_owner_or_all(tokens):
 
 
 def test_a_page_of_tokens_is_bounded(tokens):
-    made = [create(tokens)[0] for _ in range(LISTED + 1)]
+    made = [create(tokens)[0] for _ in range(MAX_PAGE + 1)]
     page = asyncio.run(tokens.page(None, last=None, limit=10_000))
     assert (list(page.rows), page.more) == (made[:-1], True)
     assert list(asyncio.run(tokens.page(None, last=page.rows[-1].token_id, limit=10_000)).rows) == made[-1:]
@@ -234,7 +234,7 @@ def test_what_no_token_may_have_is_refused_and_nothing_is_kept(tokens, asked, fa
 
 
 def test_no_owner_gets_too_many(tokens, monkeypatch):
-    monkeypatch.setattr(module, "PER_OWNER", 2)
+    monkeypatch.setattr(module, "MAX_PER_OWNER", 2)
     create(tokens)
     create(tokens)
     with pytest.raises(TooManyTokens):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.operations.ageing import LATER, Ageing
+from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from support.time import SettableClock
 
 AGE = 3600.0
@@ -15,73 +15,73 @@ def clock():
 
 
 def test_without_a_jump_the_wall_is_right(clock):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     for _ in range(3):
         clock.advance(DAY)
-        assert ageing.before(AGE) == clock.now() - AGE
+        assert cutoffs.before(AGE) == clock.now() - AGE
 
 
 @pytest.mark.parametrize("jump", [2 * AGE, DAY, 50 * 365 * DAY])
 def test_a_jump_forward_makes_nothing_older(clock, jump):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     clock.advance(DAY)
     touched = clock.now()
     clock.advance(AGE / 2)
     clock.jump(jump)
-    assert touched >= ageing.before(AGE)
+    assert touched >= cutoffs.before(AGE)
     clock.advance(AGE / 2 - 1)
-    assert touched >= ageing.before(AGE)
+    assert touched >= cutoffs.before(AGE)
     clock.advance(2)
-    assert touched < ageing.before(AGE)
+    assert touched < cutoffs.before(AGE)
 
 
 def test_what_is_written_after_a_jump_is_old_after_its_time(clock):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     clock.jump(DAY)
-    ageing.before(AGE)
+    cutoffs.before(AGE)
     touched = clock.now()
     clock.advance(AGE - 1)
-    assert touched >= ageing.before(AGE)
+    assert touched >= cutoffs.before(AGE)
     clock.advance(2)
-    assert touched < ageing.before(AGE)
+    assert touched < cutoffs.before(AGE)
 
 
 @pytest.mark.parametrize("jump", [-AGE, -DAY, -50 * 365 * DAY])
 def test_a_jump_back_makes_nothing_older(clock, jump):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     touched = clock.now()
     clock.jump(jump)
     clock.advance(AGE - 1)
-    assert touched >= ageing.before(AGE)
-    assert (touched > ageing.future()) == (jump < -LATER)
+    assert touched >= cutoffs.before(AGE)
+    assert (touched > cutoffs.future()) == (jump < -MAX_SKEW)
 
 
 def test_there_and_back_is_no_jump(clock):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     touched = clock.now()
     clock.jump(DAY)
-    ageing.before(AGE)
+    cutoffs.before(AGE)
     clock.jump(-DAY)
     clock.advance(AGE + 1)
-    assert touched < ageing.before(AGE)
+    assert touched < cutoffs.before(AGE)
 
 
 def test_two_jumps_add_up(clock):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     touched = clock.now()
     for _ in range(2):
         clock.jump(DAY)
         clock.advance(AGE / 2 - 1)
-        assert touched >= ageing.before(AGE)
+        assert touched >= cutoffs.before(AGE)
 
 
 def test_small_corrections_are_no_jump(clock):
-    ageing = Ageing(clock)
+    cutoffs = Cutoffs(clock)
     clock.jump(30)
-    assert ageing.before(AGE) == clock.now() - AGE
+    assert cutoffs.before(AGE) == clock.now() - AGE
 
 
 def test_a_process_that_begins_later_knows_of_an_earlier_jump(clock):
     touched = clock.now()
     clock.jump(DAY)
-    assert touched >= Ageing(clock).before(AGE)
+    assert touched >= Cutoffs(clock).before(AGE)
