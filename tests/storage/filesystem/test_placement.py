@@ -144,3 +144,19 @@ def test_without_links_the_file_is_moved(layout, disk, monkeypatch):
     name(layout, disk, Placement(layout, disk), way="link")
     assert present(layout)
     assert os.listdir(layout.uploads) == []
+
+
+@pytest.mark.parametrize("way", ["move", "link"])
+def test_a_directory_that_was_removed_is_made_again(layout, disk, way):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement, way=way)
+    path = Path(layout.blob(BLOB.digest))
+    path.unlink()
+    path.parent.rmdir()
+    disk.taken()
+    Path(layout.session("new")).unlink(missing_ok=True)
+    name(layout, disk, placement, way=way)
+    assert present(layout)
+    directory = BLOB.digest.encoded[:2]
+    again = [f"make_directory {directory}", "fsync_directory sha256"]
+    assert [call for call in disk.taken() if "directory" in call] == [*again, f"fsync_directory {directory}"]

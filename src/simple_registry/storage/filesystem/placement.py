@@ -11,9 +11,9 @@ names are one file: a session with such a file is never extended.
 import os
 import stat
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
+from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
@@ -36,16 +36,20 @@ class Placement:
 
     def move(self, fd: int, path: str, digest: Digest) -> None:
         """Give the file at `path`, open as `fd`, the final name of `digest` in the place of its own, durably."""
-        with self._durable(fd, digest) as target:
+
+        def move(target: str) -> None:
             self._make_way(target)
             self._disk.rename(path, target)
+
+        self._name(fd, digest, move)
 
     def link(self, fd: int, path: str, digest: Digest) -> None:
         """Give the file at `path`, open as `fd`, the final name of `digest` beside its own, durably.
 
         Where the file system has no links, its own name goes.
         """
-        with self._durable(fd, digest) as target:
+
+        def link(target: str) -> None:
             if self._disk.link(path, target):
                 return
             self._make_way(target)
@@ -55,6 +59,8 @@ class Placement:
                 return
             self._disk.rename(second, target)
             self._disk.unlink(second)  # it stays where both were names of one file: then rename(2) does nothing
+
+        self._name(fd, digest, link)
 
     def confirm(self, content: ContentRecord) -> bool:
         """Make content durable that has its final name. Returns whether a file of this size has it."""
@@ -72,13 +78,20 @@ class Placement:
         self._disk.fsync_directory(self._directory(content.digest))
         return True
 
-    @contextmanager
-    def _durable(self, fd: int, digest: Digest) -> Iterator[str]:
-        """Lend the final name of a file whose bytes are durable; what is done with it is durable after the block."""
-        directory = self._directory(digest)
+    def _name(self, fd: int, digest: Digest, give: Callable[[str], None]) -> None:
+        """Make a file durable, `give` it the final name of its digest, and make the name durable."""
+        directory, target = self._directory(digest), self._layout.blob(digest)
         self._disk.fsync(fd)
         self._disk.make_read_only(fd)  # after fsync, which would otherwise have to write the mode by itself
-        yield self._layout.blob(digest)
+        try:
+            give(target)
+        except StorageFault:
+            if self._disk.stat(directory) is not None:
+                raise
+            # Another program removed the empty directory. It is made again, and holds a name after this.
+            self._durable_directories.discard(directory)
+            self._directory(digest)
+            give(target)
         self._disk.fsync_directory(directory)
 
     def _make_way(self, target: str) -> None:
