@@ -412,6 +412,24 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
+@pytest.mark.parametrize("size", [0, 4])
+def test_a_session_that_was_published_without_a_row_takes_no_bytes_from_that_content(disk_front, monkeypatch, size):
+    whole = DATA + b"the rest"
+    digest = disk_front.push_blob("victim", whole)
+    location = disk_front.open_session("a")
+    if size:
+        location = disk_front.patch(location, body=whole[:size]).location
+
+    async def fail(*_blob, **_how):
+        raise StorageFull("write rows", "no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk_front.kept.stores.rows.blobs, "add_blob", fail)
+        assert disk_front.put(f"{location}?digest={digest}", body=whole[size:]).status == 507
+    assert disk_front.put(f"{location}?digest={digest_of(whole[:size])}").status == 404
+    assert disk_front.get(f"/v2/victim/blobs/{digest}").body == whole
+
+
 @pytest.mark.parametrize("way", ["put", "finish", "cancel", "refuse"])
 def test_bytes_that_cannot_be_removed_change_no_answer(front, uploads, row, monkeypatch, way):
     """They are the collector's then: a push that is done is not called a failure, nor a wrong digest."""

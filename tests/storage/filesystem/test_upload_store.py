@@ -119,6 +119,22 @@ def test_a_session_that_was_published_is_extended_no_more(layout, threads, store
     assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
 
 
+@pytest.mark.parametrize("size", [0, 2])
+def test_a_publish_of_fewer_bytes_leaves_published_content_alone(layout, threads, store, size):
+    disk = RecordingDisk()
+
+    async def scenario():
+        await upload(store)
+        await publish(store)
+        fewer, digest = FilesystemUploadStore(layout, disk, threads), digest_of(DATA[:size])
+        with pytest.raises(SessionBytesMissing):
+            await fewer.publish("s", Received(size, digest), digest)
+
+    run(scenario())
+    assert disk.taken() == []
+    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
+
+
 @pytest.mark.parametrize("failing", ["make_directory", "make_read_only", "fsync", "link"])
 def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store, failing):
     async def scenario():

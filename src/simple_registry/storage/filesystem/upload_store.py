@@ -113,8 +113,14 @@ class FilesystemUploadStore:
 
     def _publish(self, session: str, received: Received, digest: Digest) -> None:
         path = self._layout.session(session)
-        if received.size and self._disk.stat(path) is None:
+        named = self._disk.stat(path)
+        if named is None and received.size:
             raise SessionBytesMissing("publish an upload session", f"{session} has no bytes here")
+        if named is not None and named.st_nlink > 1 and named.st_size != received.size:
+            # A publish of more bytes gave it the name of content, and the row could not be written. By the row of
+            # another push that content may be read: it must not lose bytes. Asked before it is opened, which may
+            # change its mode.
+            raise SessionBytesMissing("publish an upload session", f"{session} was published")
         fd = self._disk.open_write(path)
         try:
             size = self._disk.stat_open(fd).st_size
