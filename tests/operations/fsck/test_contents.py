@@ -1,5 +1,6 @@
 """Content that is missing or damaged is found, marked, and healed by the next push."""
 
+import asyncio
 import stat
 from pathlib import Path
 
@@ -93,14 +94,44 @@ def test_content_that_was_restored_from_a_backup_is_found_whole(disk_front, deep
     assert check(disk_front, deep=True) == []
 
 
-def test_damage_of_deleted_content_is_repaired_by_marking_it(disk_front):
+@pytest.mark.parametrize("kind", [kind for kind, data in DAMAGE.items() if data is not None])
+def test_damage_of_deleted_content_is_repaired_by_marking_it(disk_front, kind):
+    disk_front.push_blob("a", LAYER)
+    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    disk_front.kept.write(DIGEST, DAMAGE[kind])
+    (finding,) = check(disk_front, deep=True)
+    assert finding.to_do is Remedy.REPAIR
+    assert found(check(disk_front, deep=True, repair=True)) == [(kind, str(DIGEST), True)]
+    assert check(disk_front, deep=True) == []
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_deleted_content_may_be_missing(disk_front, repair):
+    push_image(disk_front, "a", "v1", b"another")
     disk_front.push_blob("a", LAYER)
     disk_front.delete(f"/v2/a/blobs/{DIGEST}")
     disk_front.kept.write(DIGEST, None)
-    (finding,) = check(disk_front)
-    assert finding.to_do is Remedy.REPAIR
-    assert found(check(disk_front, repair=True)) == [("missing", str(DIGEST), True)]
-    assert check(disk_front) == []
+    with disk_front.unchanged():
+        assert check(disk_front, deep=True, repair=repair) == []
+    disk_front.push_blob("a", LAYER)
+    assert check(disk_front, deep=True) == []
+    assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == LAYER
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_collectors_do_not_wait_while_uses_are_looked_up(disk_front, file, monkeypatch, repair):
+    disk_front.kept.write(DIGEST, DAMAGE["short"])
+    rows, garbage = disk_front.kept.inspection.rows, disk_front.kept.stores.rows.garbage
+    uses, looks = rows.uses, []
+
+    async def look(digest, limit):
+        async with asyncio.timeout(5), garbage.collecting():
+            looks.append(digest)
+        return await uses(digest, limit)
+
+    monkeypatch.setattr(rows, "uses", look)
+    assert found(check(disk_front, repair=repair)) == [("short", str(DIGEST), False)]
+    assert looks == [DIGEST]
 
 
 @pytest.fixture

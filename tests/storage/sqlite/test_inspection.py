@@ -62,6 +62,16 @@ def test_the_questions_of_each_content_use_indexes(path, assert_indexed):
     assert_indexed(module._CONTENTS, module._CONTENT, module._LACKING)
 
 
+def test_the_manifests_above_content_are_found_by_one_search_each(plan):
+    steps = plan(module._TAGS)
+    assert [step for step in steps if step.startswith(("SCAN", "SEARCH part"))] == [
+        "SCAN CONSTANT ROW",
+        "SCAN needing",
+        "SEARCH part USING COVERING INDEX manifest_children_needing (repository=? AND child=?)",
+        *[step for step in steps if step == "SCAN needing"][1:],
+    ]
+
+
 def test_a_damaged_page_is_reported(path, clock, look):
     look("""
         WITH RECURSIVE number (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM number WHERE value < 5000)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from simple_registry.oci.digests import ALGORITHMS, Digest
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.operations.fsck.orphans import OrphanCheck
-from simple_registry.storage.inspection import ContentRow, ContentUnreadable, Flaw, Inspection, Stored
+from simple_registry.storage.inspection import ContentRow, ContentUnreadable, Flaw, Inspection, Stored, Uses
 from simple_registry.storage.life import ContentState
 from simple_registry.storage.records import ContentRecord, Place
 
@@ -128,13 +128,17 @@ class ContentCheck:
         for _attempt in range(ATTEMPTS):
             if suspicion is None:
                 return None
+            # Before collectors are kept from work: a layer that thousands of manifests share takes a moment.
+            uses = await self._rows.uses(row.record.digest, LISTED)
+            if not uses.repositories and _ends_absent(row, suspicion):
+                return None
             async with self._garbage.collecting():
                 current = await self._rows.find_content(row.record.digest)
                 if current is None or current.state is ContentState.CONDEMNED:
                     return None
                 stored = await self._find(current)
                 if (current, stored) == (row, suspicion.stored):
-                    finding = await self._finding(row, suspicion)
+                    finding = await self._finding(row, suspicion, uses)
                     # A push may have replaced the bytes, and said so in the row, just before the row was marked.
                     if not _is_marked(finding) or await self._find(row) == stored:
                         return finding
@@ -145,14 +149,10 @@ class ContentCheck:
     async def _find(self, row: ContentRow) -> Stored | None:
         return await self._contents.find(row.record.digest, row.record.place)
 
-    async def _finding(self, row: ContentRow, suspicion: Suspicion) -> Finding | None:
-        uses = await self._rows.uses(row.record.digest, LISTED)
-        held = bool(uses.repositories)
-        if row.state is ContentState.DAMAGED and not (held or suspicion.sound):
-            return None  # it ends with its last deleted holding
+    async def _finding(self, row: ContentRow, suspicion: Suspicion, uses: Uses) -> Finding:
         finding = Finding(
             kind=suspicion.kind,
-            to_do=_remedy(row, suspicion, held=held),
+            to_do=_remedy(row, suspicion, held=bool(uses.repositories)),
             digest=str(row.record.digest),
             path=self._contents.path(row.record.digest),
             repositories=uses.repositories,
@@ -196,9 +196,17 @@ def _remedy(row: ContentRow, suspicion: Suspicion, *, held: bool) -> Remedy:
     return Remedy.PUSH if known else Remedy.PUSH_OR_REPAIR
 
 
-def _is_marked(finding: Finding | None) -> bool:
+def _ends_absent(row: ContentRow, suspicion: Suspicion) -> bool:
+    """Return whether content that only deleted holdings hold is absent until the last of them ends.
+
+    The copy of a live store holds such rows without files, where a grace ended while it was made.
+    """
+    return suspicion.kind is Kind.MISSING or (row.state is ContentState.DAMAGED and not suspicion.sound)
+
+
+def _is_marked(finding: Finding) -> bool:
     """Return whether a row was marked because of bytes that are still there."""
-    return finding is not None and finding.done is Repair.MARKED and finding.moved_to is None
+    return finding.done is Repair.MARKED and finding.moved_to is None
 
 
 def _is_mode(suspicion: Suspicion) -> bool:

@@ -31,12 +31,14 @@ SELECT repository FROM repository_blobs WHERE digest = ?1 AND state <> 'deleted'
 UNION SELECT repository FROM manifests WHERE digest = ?1 AND state <> 'deleted'
 ORDER BY 1 LIMIT ?2
 """
+# CROSS JOIN keeps this order of the loops. Otherwise SQLite reads all parts of the repository for each manifest that
+# needs the content, which takes minutes where thousands of manifests share a layer.
 _TAGS = """
 WITH RECURSIVE needing (digest) AS (
     SELECT ?2
     UNION
-    SELECT part.digest FROM manifest_children AS part JOIN needing ON part.child = needing.digest
-    WHERE part.repository = ?1
+    SELECT part.digest FROM needing CROSS JOIN manifest_children AS part
+    ON part.repository = ?1 AND part.child = needing.digest
 )
 SELECT tag FROM tags WHERE repository = ?1 AND digest IN (SELECT digest FROM needing) ORDER BY tag LIMIT ?3
 """
