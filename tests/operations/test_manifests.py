@@ -32,6 +32,7 @@ from simple_registry.operations.manifests import (
     kept_annotations,
 )
 from simple_registry.storage.records import ContentRecord, TagsChanged
+from storage.support import mark_damaged
 from support.documents import CONFIG, descriptor, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -216,7 +217,7 @@ def test_content_that_is_found_damaged_while_a_tag_is_moved_to_it_is_placed_agai
 
     async def lose_it_first(*arguments, **how):
         monkeypatch.setattr(rows, "put_manifest", put_rows)
-        await front.kept.stores.rows.contents.mark_damaged(ContentRecord(digest_of(data), len(data)))
+        await mark_damaged(front.kept.stores.rows, ContentRecord(digest_of(data), len(data)))
         return await put_rows(*arguments, **how)
 
     monkeypatch.setattr(rows, "put_manifest", lose_it_first)

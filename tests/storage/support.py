@@ -121,6 +121,12 @@ def contents_of(stores: Stores) -> Contents:
     return Contents(stores.rows.contents, stores.rows.garbage, stores.content)
 
 
+async def mark_damaged(rows: Rows, content: ContentRecord) -> bool:
+    """Mark content as a reader that found its bytes damaged. Returns whether it was whole at its place."""
+    found = await rows.contents.find_content(content.digest)
+    return found is not None and found.place == content.place and await rows.contents.mark_damaged(found)
+
+
 async def push(stores: Stores, session: str, data: bytes, repository: RepositoryName = REPOSITORY) -> ContentRecord:
     """Push a blob as `operations` does."""
     blob = blob_of(data)

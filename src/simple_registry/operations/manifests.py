@@ -290,7 +290,7 @@ class Manifests:
         if record is None or record.size != row.size:
             return False
         try:
-            await self._open(replace(row.stored, place=record.place))
+            await self._open(replace(row.stored, place=record.place, version=record.version))
         except ManifestUnknown:
             return False
         return True

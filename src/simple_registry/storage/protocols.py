@@ -399,9 +399,10 @@ class ContentRows(Protocol):
         ...
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
-        """Note that the bytes of content are not at its place. Returns whether it was whole, there, until now.
+        """Mark content whose bytes are not at its place, or not those of its digest.
 
-        A power cut may take it back.
+        Returns `False`, and changes nothing, when it is not whole, or its bytes were placed again since `record` was
+        read. A power cut may take the mark back.
         """
         ...
 

@@ -18,11 +18,16 @@ The local store has one place for each digest and returns the empty text; an obj
 
 @dataclass(frozen=True, slots=True)
 class ContentRecord:
-    """Content by digest; `size` in bytes."""
+    """Content by digest; `size` in bytes.
+
+    Each placement of its bytes has a `version` of its own: what a reader found of an earlier one says nothing about
+    the bytes that are there now.
+    """
 
     digest: Digest
     size: int
     place: Place = Place("")
+    version: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +58,12 @@ class StoredManifest:
     size: int
     media_type: str
     place: Place = Place("")
+    version: int = field(default=0, compare=False)
 
     @property
     def content(self) -> ContentRecord:
         """Its bytes."""
-        return ContentRecord(self.digest, self.size, self.place)
+        return ContentRecord(self.digest, self.size, self.place, self.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,12 @@ def facts(findings):
     return [(finding.kind, finding.repository, finding.tag, finding.digest, finding.repaired) for finding in findings]
 
 
+def without_versions(snapshot):
+    """Return the files and rows of a snapshot, but for what says which placement of content it is."""
+    files, rows = snapshot
+    return files, {**rows, "contents": [row[:3] + row[4:] for row in rows["contents"]], "counters": []}
+
+
 def test_a_tag_whose_manifest_is_gone_gets_it_back_from_its_bytes(disk_front, manifest):
     before = disk_front.kept.snapshot()
     execute(disk_front, "DELETE FROM manifest_children WHERE repository = 'a'")
@@ -31,7 +37,7 @@ def test_a_tag_whose_manifest_is_gone_gets_it_back_from_its_bytes(disk_front, ma
     assert ("dangling", "a", "v1", manifest, False) in found
     assert disk_front.get("/v2/a/manifests/v1").status == 404
     assert facts(check(disk_front, repair=True)) == [("dangling", "a", "v1", manifest, True)]
-    assert disk_front.kept.snapshot() == before
+    assert without_versions(disk_front.kept.snapshot()) == without_versions(before)
     assert disk_front.get("/v2/a/manifests/v1").status == 200
 
 
@@ -95,7 +101,7 @@ def test_held_content_without_its_row_gets_it_back_from_its_bytes(disk_front, ma
     assert {(finding.kind, finding.repository) for finding in findings} == {("dangling", "a")}
     assert len(findings) == 3
     assert all(finding.repaired for finding in check(disk_front, repair=True))
-    assert disk_front.kept.snapshot() == before
+    assert without_versions(disk_front.kept.snapshot()) == without_versions(before)
 
 
 def test_held_content_without_row_and_bytes_waits_for_its_push(disk_front, manifest):

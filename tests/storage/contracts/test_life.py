@@ -21,7 +21,7 @@ from simple_registry.storage.records import (
     Part,
     Place,
 )
-from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, mark_damaged, run
 
 BLOB = blob_of(b"blob")
 IMAGE = manifest_of(b"image", children=(BLOB.digest,))
@@ -232,7 +232,7 @@ async def lead_content_to(rows, state):
         return
     await push(rows)
     if state is ContentState.DAMAGED:
-        await rows.contents.mark_damaged(BLOB)
+        await mark_damaged(rows, BLOB)
     if state is ContentState.CONDEMNED:
         await let_go(rows)
 
@@ -259,7 +259,7 @@ async def happen_to_content(rows, event):
             refused = manifest_of(b"blob")
             await put(rows, refused, OTHER, parts=[DescribedPart(Part.BLOB, blob_of(b"absent"))])
         case ContentEvent.FOUND_DAMAGED:
-            await rows.contents.mark_damaged(BLOB)
+            await mark_damaged(rows, BLOB)
         case ContentEvent.UNHELD:
             await let_go(rows)
         case ContentEvent.REMOVED:
@@ -341,10 +341,35 @@ def test_content_that_is_there_has_one_place_and_the_other_is_surplus(rows):
         assert await push(rows, blob=first) == BlobAdded()
         assert await push(rows, OTHER, second) == BlobAdded(second)
         assert await rows.contents.find_content(BLOB.digest) == first
-        assert await rows.contents.mark_damaged(first)
+        assert await mark_damaged(rows, first)
         assert await push(rows, blob=second) == BlobAdded(first)
         assert await rows.contents.find_content(BLOB.digest) == second
-        assert not await rows.contents.mark_damaged(first)
+        assert not await mark_damaged(rows, first)
+
+    run(scenario())
+
+
+def test_bytes_that_were_placed_again_are_not_marked_for_what_a_reader_found_before(rows):
+    async def scenario():
+        await push(rows)
+        found = await rows.contents.find_content(BLOB.digest)
+        await push(rows, OTHER)
+        assert not await rows.contents.mark_damaged(found)
+        again = await rows.contents.find_content(BLOB.digest)
+        assert await rows.contents.mark_damaged(again)
+
+    run(scenario())
+
+
+def test_bytes_that_were_removed_and_placed_again_are_not_marked_either(rows):
+    async def scenario():
+        await push(rows)
+        found = await rows.contents.find_content(BLOB.digest)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.garbage.end_holdings(LATER, 9)
+        await rows.garbage.forget([BLOB])
+        await push(rows, OTHER)
+        assert not await rows.contents.mark_damaged(found)
 
     run(scenario())
 
@@ -354,8 +379,8 @@ def test_damaged_content_is_absent_everywhere_until_it_is_placed_again(rows):
         await push(rows)
         await put(rows, IMAGE)
         for content in (BLOB, IMAGE.stored.content):
-            assert await rows.contents.mark_damaged(content)
-            assert not await rows.contents.mark_damaged(content)
+            assert await mark_damaged(rows, content)
+            assert not await mark_damaged(rows, content)
         assert await rows.blobs.find_blob(REPOSITORY, BLOB.digest) is None
         assert await rows.manifests.find_manifest(REPOSITORY, IMAGE.digest) is None
         await push(rows, OTHER)

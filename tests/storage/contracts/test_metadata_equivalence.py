@@ -1,6 +1,7 @@
 """Whatever is done to rows, the store in memory and the one in SQLite answer alike."""
 
 import asyncio
+from functools import partial
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
@@ -13,7 +14,7 @@ from simple_registry.storage.records import ContentRecord, DescribedPart, Part, 
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from storage.support import ManualClock, manifest_of
+from storage.support import ManualClock, manifest_of, mark_damaged
 
 REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])
 DATA = [b"0", b"1", b"2", b"3"]
@@ -73,7 +74,6 @@ STEPS = st.one_of(
 
 STORES = {
     **dict.fromkeys(("mount_blob", "remove_blob", "renew_blob"), "blobs"),
-    "mark_damaged": "contents",
     **dict.fromkeys(("remove_token", "touch_token", "remove_expired_tokens"), "tokens"),
 }
 
@@ -113,7 +113,8 @@ async def take(store, step, clock):
         return await store.garbage.end_holdings(clock.time - arguments[0], 9)
     if name == "forget":
         return await store.garbage.forget(await store.garbage.page_condemned(1))
-    return await getattr(getattr(store, STORES[name]), name)(*arguments)
+    act = partial(mark_damaged, store) if name == "mark_damaged" else getattr(getattr(store, STORES[name]), name)
+    return await act(*arguments)
 
 
 async def everything(store, clock):

@@ -24,7 +24,7 @@ from simple_registry.storage.records import (
     TagsChanged,
     UnmetPart,
 )
-from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, run, session_of
+from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, mark_damaged, run, session_of
 
 BLOB = blob_of(b"blob")
 MANIFEST = manifest_of(b"manifest")
@@ -118,7 +118,7 @@ def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
 def test_a_mount_of_a_damaged_blob_changes_nothing(rows):
     async def scenario():
         await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
-        assert await rows.contents.mark_damaged(BLOB)
+        assert await mark_damaged(rows, BLOB)
         assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
 
     run(scenario())
@@ -261,7 +261,7 @@ def test_parts_whose_content_is_damaged_are_missing(rows, others):
         await put(rows, MANIFEST)
         wanted = parts + [part(Part.BLOB, blob) for blob in more]
         assert (await rows.manifests.find_parts(REPOSITORY, wanted)).unmet == []
-        await rows.contents.mark_damaged(BLOB)
+        await mark_damaged(rows, BLOB)
         found = await rows.manifests.find_parts(REPOSITORY, wanted)
         assert found.unmet == missing(BLOB)
         assert {each.digest for each in found.held} == {each.content.digest for each in wanted[1:]}

@@ -35,7 +35,9 @@ def add(look):
     class Add:
         @staticmethod
         def content(digest, size=7, place="place", state="whole"):
-            look("INSERT INTO contents VALUES (?, ?, ?, ?)", str(digest), size, place, state)
+            look(
+                "INSERT INTO contents (digest, size, place, state) VALUES (?, ?, ?, ?)", str(digest), size, place, state
+            )
 
         @staticmethod
         def blob(repository, digest, state="needed"):

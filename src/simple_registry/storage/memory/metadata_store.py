@@ -63,6 +63,7 @@ class MemoryMetadataStore(MemoryTokenRows):
         self._repositories: dict[RepositoryName, MemoryRepository] = {}
         self._contents: dict[Digest, tuple[ContentRecord, ContentState]] = {}
         self._removals = 0
+        self._placements = 0
         self._collecting = asyncio.Lock()
         self._sessions: dict[str, SessionRow] = {}
         self._held: set[str] = set()
@@ -136,7 +137,9 @@ class MemoryMetadataStore(MemoryTokenRows):
     async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it, not deleted, and its content is whole."""
         row, content = self._at(repository).manifest(digest), self._whole(digest)
-        return None if row is None or content is None else replace(row.stored, size=content.size, place=content.place)
+        if row is None or content is None:
+            return None
+        return replace(row.stored, size=content.size, place=content.place, version=content.version)
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
         """Return which parts the repository holds, and which are not in it as described."""
@@ -399,8 +402,11 @@ class MemoryMetadataStore(MemoryTokenRows):
         return self._removals
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
-        """Note that the bytes of content are not at its place. Returns whether it was whole, there, until now."""
-        return self._whole(record.digest) == record and self._let_content(ContentEvent.FOUND_DAMAGED, record)
+        """Mark content whose bytes are not those that its row vouches for, unless they were placed again since."""
+        whole = self._whole(record.digest)
+        if whole is None or (whole.place, whole.version) != (record.place, record.version):
+            return False
+        return self._let_content(ContentEvent.FOUND_DAMAGED, whole)
 
     def check(self) -> None:
         """Do nothing: memory can be read."""
@@ -443,7 +449,8 @@ class MemoryMetadataStore(MemoryTokenRows):
         known = self._contents.get(content.digest, (content, None))[0]
         if self._whole(content.digest) and known.place != content.place:
             return content
-        self._let_content(ContentEvent.PLACED, content)
+        self._placements += 1
+        self._let_content(ContentEvent.PLACED, replace(content, version=self._placements))
         return known if known.place != content.place else None
 
     def _refuse(self, content: ContentRecord) -> None:

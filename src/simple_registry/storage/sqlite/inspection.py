@@ -19,10 +19,10 @@ LINES = 20
 
 _TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM contents"
 _ANY = "SELECT 1 FROM repositories UNION ALL SELECT 1 FROM contents LIMIT 1"
-_CONTENT = "SELECT digest, size, place, state FROM contents WHERE digest = ?"
+_CONTENT = "SELECT digest, size, place, version, state FROM contents WHERE digest = ?"
 # GLOB, rather than a range: a text that is not a digest is reported by `page_defects`.
 _CONTENTS = f"""
-SELECT digest, size, place, state FROM contents
+SELECT digest, size, place, version, state FROM contents
 WHERE digest > ?1 AND digest < ?2 AND {WELL_FORMED}
 ORDER BY digest LIMIT ?3
 """
@@ -163,7 +163,7 @@ class SqliteRowInspection:
 
 
 def _content(row: Row) -> ContentRow:
-    return ContentRow(record_of(row[:3]), ContentState(str(row[3])))
+    return ContentRow(record_of(row[:4]), ContentState(str(row[4])))
 
 
 def _any(connection: apsw.Connection, sql: str, digest: str) -> bool:

@@ -20,7 +20,7 @@ from simple_registry.storage.sqlite.rows.holding import (
 )
 
 _FIND = """
-SELECT digest, size, place, held.state, held.since, held.extended
+SELECT digest, size, place, version, held.state, held.since, held.extended
 FROM repository_blobs AS held JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
@@ -48,8 +48,8 @@ class SqliteBlobRows:
         row = self._database.row(_FIND, repository, str(digest))
         if row is None:
             return None
-        holding = Holding(HoldingState(str(row[3])), float(row[4] or 0), bool(row[5]))
-        return StoredBlob(record_of(row[:3]), holding)
+        holding = Holding(HoldingState(str(row[4])), float(row[5] or 0), bool(row[6]))
+        return StoredBlob(record_of(row[:4]), holding)
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return the repositories that hold this blob, in order of name, beginning after `after`."""
@@ -83,7 +83,7 @@ class SqliteBlobRows:
             if not rows:
                 return None
             name_blob(connection, repository, digest, self._clock.now())
-            return record_of(rows[0][:3])
+            return record_of(rows[0][:4])
 
         return await self._database.write(mount)
 

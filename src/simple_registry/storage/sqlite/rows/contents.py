@@ -8,8 +8,8 @@ from simple_registry.storage.records import ContentRecord
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.holding import REMOVALS, record_of
 
-_FIND = "SELECT digest, size, place FROM contents WHERE digest = ? AND state = 'whole'"
-_MARK = "UPDATE contents SET state = ?1 WHERE digest = ?2 AND size = ?3 AND place = ?4 AND state = ?5"
+_FIND = "SELECT digest, size, place, version FROM contents WHERE digest = ? AND state = 'whole'"
+_MARK = "UPDATE contents SET state = ?1 WHERE digest = ?2 AND place = ?3 AND version = ?4 AND state = ?5"
 
 
 class SqliteContentRows:
@@ -29,12 +29,12 @@ class SqliteContentRows:
         return self._database.cached("removals", lambda: int(self._database.rows(REMOVALS)[0][0] or 0))
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
-        """Note that the bytes of content are not at its place. Returns whether it was whole, there, until now."""
+        """Mark content whose bytes are not those that its row vouches for, unless they were placed again since."""
         whole = ContentState.WHOLE
         damaged = CONTENTS[whole][ContentEvent.FOUND_DAMAGED]
 
         def mark(connection: apsw.Connection) -> bool:
-            connection.execute(_MARK, (damaged, str(record.digest), record.size, record.place, whole))
+            connection.execute(_MARK, (damaged, str(record.digest), record.place, record.version, whole))
             return connection.changes() > 0
 
         return await self._database.write(mark, durable=False)

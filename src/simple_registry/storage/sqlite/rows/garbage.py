@@ -46,8 +46,8 @@ _STILL_NEEDED = """
 SELECT value FROM json_each(?2)
 WHERE EXISTS (SELECT 1 FROM manifest_children WHERE repository = ?1 AND child = value)
 """
-_CONDEMNED = "SELECT digest, size, place FROM contents WHERE state = 'condemned' LIMIT ?"
-_FIND_CONDEMNED = "SELECT digest, size, place FROM contents WHERE digest = ? AND state = 'condemned'"
+_CONDEMNED = "SELECT digest, size, place, version FROM contents WHERE state = 'condemned' LIMIT ?"
+_FIND_CONDEMNED = "SELECT digest, size, place, version FROM contents WHERE digest = ? AND state = 'condemned'"
 _FORGET = "DELETE FROM contents WHERE digest = ? AND state = 'condemned'"
 _COUNT = "UPDATE counters SET value = value + 1 WHERE name = 'removals'"
 

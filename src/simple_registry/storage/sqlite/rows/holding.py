@@ -14,10 +14,11 @@ from simple_registry.storage.records import ContentRecord, ContentRemoved, Place
 from simple_registry.storage.sqlite.engine.database import Row
 
 REMOVALS = "SELECT value FROM counters WHERE name = 'removals'"
-_CONTENT = "SELECT digest, size, place, state FROM contents WHERE digest = ?"
+_CONTENT = "SELECT digest, size, place, version, state FROM contents WHERE digest = ?"
 ADD_REPOSITORY = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"
-_ADD = "INSERT INTO contents (digest, size, place, state) VALUES (?, ?, ?, ?)"
-_PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4 WHERE digest = ?1"
+_ADD = "INSERT INTO contents (digest, size, place, state, version) VALUES (?, ?, ?, ?, ?)"
+_NEXT_VERSION = "UPDATE counters SET value = value + 1 WHERE name = 'placements' RETURNING value"
+_PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4, version = ?5 WHERE digest = ?1"
 _ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since) VALUES (?, ?, ?, ?)"
 _BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND digest = ?"
 _NEEDED = "SELECT 1 FROM manifest_children WHERE repository = ? AND child = ? LIMIT 1"
@@ -84,7 +85,7 @@ def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> b
 def find_content(connection: apsw.Connection, digest: Digest) -> tuple[ContentRecord | None, ContentState]:
     """Return the row of content, and its state."""
     rows = connection.execute(_CONTENT, (str(digest),)).fetchall()
-    return (record_of(rows[0][:3]), ContentState(str(rows[0][3]))) if rows else (None, ContentState.ABSENT)
+    return (record_of(rows[0][:4]), ContentState(str(rows[0][4]))) if rows else (None, ContentState.ABSENT)
 
 
 def require_content(
@@ -108,14 +109,13 @@ def place_content(connection: apsw.Connection, content: ContentRecord) -> Conten
     """Write the row of content that was placed, after `require_content`. Returns a place that it does not need."""
     known, state = find_content(connection, content.digest)
     after = CONTENTS[state][ContentEvent.PLACED]
-    row = (str(content.digest), content.size, content.place, after)
-    if known is None:
-        connection.execute(_ADD, row)
-        return None
-    if state is ContentState.WHOLE and known.place != content.place:
+    if state is ContentState.WHOLE and known is not None and known.place != content.place:
         return content  # readers may have the known one open
-    if (known, state) != (content, after):
-        connection.execute(_PLACE, row)
+    version = connection.execute(_NEXT_VERSION).fetchall()[0][0]
+    row = (str(content.digest), content.size, content.place, after, version)
+    connection.execute(_ADD if known is None else _PLACE, row)
+    if known is None:
+        return None
     return known if known.place != content.place else None
 
 
@@ -124,7 +124,7 @@ def refuse_content(connection: apsw.Connection, content: ContentRecord) -> None:
     _known, state = find_content(connection, content.digest)
     after = CONTENTS[state].get(ContentEvent.REFUSED)
     if after is not None:
-        connection.execute(_ADD, (str(content.digest), content.size, content.place, after))
+        connection.execute(_ADD, (str(content.digest), content.size, content.place, after, 0))
 
 
 def release_content(connection: apsw.Connection, digests: Iterable[str]) -> None:
@@ -133,6 +133,6 @@ def release_content(connection: apsw.Connection, digests: Iterable[str]) -> None
 
 
 def record_of(row: Row) -> ContentRecord:
-    """Return the record that a row of digest, size and place is."""
-    digest, size, place = row
-    return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)))
+    """Return the record that a row of digest, size, place and version is."""
+    digest, size, place, version = row
+    return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)), int(version or 0))

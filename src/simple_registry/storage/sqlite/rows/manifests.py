@@ -40,24 +40,24 @@ from simple_registry.storage.sqlite.rows.holding import (
 from simple_registry.storage.sqlite.rows.tags import pointed_at
 
 _FIND = """
-SELECT digest, size, media_type, place
+SELECT digest, size, media_type, place, version
 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
 # A manifest that was deleted has no tags.
 _FIND_TAGGED = """
-SELECT digest, size, media_type, place
+SELECT digest, size, media_type, place, version
 FROM tags JOIN manifests USING (repository, digest) JOIN contents USING (digest)
 WHERE repository = ? AND tag = ? AND contents.state = 'whole'
 """
 
 # The digests come as one JSON array, so that the statement is the same for any number of them.
 _FIND_PARTS = """
-SELECT digest, size, place, 1 FROM repository_blobs AS held JOIN contents USING (digest)
+SELECT digest, size, place, version, 1 FROM repository_blobs AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
 UNION ALL
-SELECT digest, size, place, 0 FROM manifests AS held JOIN contents USING (digest)
+SELECT digest, size, place, version, 0 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
 """
@@ -129,7 +129,10 @@ class SqliteManifestRows:
         row = self._database.row(sql, repository, reference)
         if row is None:
             return None
-        return StoredManifest(parse_digest(str(row[0])), int(row[1] or 0), str(row[2]), Place(str(row[3])))
+        digest, size, media_type, place, version = row
+        return StoredManifest(
+            parse_digest(str(digest)), int(size or 0), str(media_type), Place(str(place)), int(version or 0)
+        )
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
         """Return which parts the repository holds, and which are not in it as described."""
@@ -230,9 +233,9 @@ def _find_parts(
         texts = msgspec.json.encode([str(each.content.digest) for each in batch]).decode()
         held: dict[Part, dict[Digest, ContentRecord]] = {Part.BLOB: {}, Part.CHILD: {}}
         for row in query(_FIND_PARTS, (repository, texts)):
-            record = record_of(row[:3])
+            record = record_of(row[:4])
             held[Part.CHILD][record.digest] = record
-            if row[3]:
+            if row[4]:
                 held[Part.BLOB][record.digest] = record
         contents += held[Part.CHILD].values()
         for each in batch:

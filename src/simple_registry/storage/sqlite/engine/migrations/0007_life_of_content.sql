@@ -2,6 +2,7 @@
 
 ALTER TABLE blobs RENAME TO contents;
 ALTER TABLE contents ADD COLUMN place TEXT NOT NULL DEFAULT '';  -- where the content store keeps it; empty for files
+ALTER TABLE contents ADD COLUMN version INTEGER NOT NULL DEFAULT 0;  -- of the placement of its bytes
 ALTER TABLE contents ADD COLUMN state TEXT NOT NULL DEFAULT 'whole';
 UPDATE contents SET state = 'condemned' WHERE unheld_since IS NOT NULL;
 DROP INDEX blobs_unheld;
@@ -40,4 +41,6 @@ CREATE TABLE counters (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('removals', 0);  -- grows whenever bytes of condemned content were removed
+INSERT INTO counters (name, value) VALUES
+    ('removals', 0),    -- grows whenever bytes of condemned content were removed
+    ('placements', 0);  -- grows whenever bytes of content were placed
