@@ -88,6 +88,27 @@ def test_where_rows_cannot_be_written_damaged_content_is_absent_nevertheless(
     assert front.run(contents.open(RECORD)) is None
 
 
+def test_content_that_cannot_be_removed_holds_up_no_other(front, contents, stores, clock, monkeypatch, caplog):
+    digests = sorted(front.push_blob("a", bytes([number])) for number in range(5))
+    for digest in digests:
+        front.delete(f"/v2/a/blobs/{digest}")
+    front.run(stores.rows.garbage.end_holdings(clock.now() + 1, 9))
+    remove, stuck = stores.content.remove, set(digests[:2])
+
+    async def fail(record):
+        if record.digest in stuck:
+            raise StorageFault("remove a file", "the disk")
+        await remove(record)
+
+    monkeypatch.setattr(stores.content, "remove", fail)
+    assert [front.run(contents.remove_condemned(2)) for _ in range(3)] == [0, 2, 1]
+    assert {each.digest for each in front.run(stores.rows.garbage.page_condemned(None, 9))} == stuck
+    logged = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+    assert logged == [f"content {digest} cannot be removed: cannot remove a file: the disk" for digest in digests[:2]]
+    stuck.clear()
+    assert front.run(contents.remove_condemned(2)) == 2
+
+
 def test_condemned_content_that_a_dead_collector_left_is_removed(front, contents, stores, clock):
     front.push_blob("a", DATA)
     front.delete(f"/v2/a/blobs/{RECORD.digest}")

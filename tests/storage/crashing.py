@@ -76,7 +76,7 @@ async def use(stores, acknowledge):
     await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest)
     before = stores.clock.now() + 1
     await stores.rows.garbage.end_holdings(before, 9)
-    for record in await stores.rows.garbage.page_condemned(9):
+    for record in await stores.rows.garbage.page_condemned(None, 9):
         await stores.content.remove(record)
         await stores.rows.garbage.forget([record])
     last = await push(stores, "d", b"last")

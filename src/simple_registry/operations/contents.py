@@ -42,6 +42,8 @@ class Contents:
         self._rows = rows
         self._garbage = garbage
         self._store = store
+        self._after: Digest | None = None
+        """Where the next round of removals begins, so that content that cannot be removed holds up no other."""
 
     async def find(self, digest: Digest) -> ContentRecord | None:
         """Return the content if its row is whole, in whatever repository."""
@@ -105,14 +107,22 @@ class Contents:
     async def remove_condemned(self, limit: int) -> int:
         """Remove up to `limit` condemned contents, including those of a collector that died. Return their number.
 
+        Content that cannot be removed is logged, and tried again once all other content has been.
         The caller holds `GarbageRows.collecting`.
         """
-        records = await self._garbage.page_condemned(limit)
-        for record in records:  # bytes before rows: after a crash the rows still name what must be removed
-            await self._store.remove(record)
-        if records:
-            await self._garbage.forget(records)
-        return len(records)
+        page = await self._garbage.page_condemned(self._after, limit)
+        self._after = page[-1].digest if len(page) == limit else None
+        removed = []
+        for record in page:  # bytes before rows: after a crash the rows still name what must be removed
+            try:
+                await self._store.remove(record)
+            except StorageFault as fault:
+                logger.warning("content %s cannot be removed: %s", record.digest, fault)
+            else:
+                removed.append(record)
+        if removed:
+            await self._garbage.forget(removed)
+        return len(removed)
 
     async def _finish_removal(self, digest: Digest) -> None:
         async with self._garbage.collecting():

@@ -429,8 +429,8 @@ class GarbageRows(Protocol):
         """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
         ...
 
-    async def page_condemned(self, limit: int) -> Sequence[ContentRecord]:
-        """Return some of the condemned content."""
+    async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
+        """Return condemned content in order of digests, beginning after `after`."""
         ...
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:

@@ -211,7 +211,7 @@ def test_only_what_was_deleted_before_ends_and_no_more_than_the_limit(rows, cloc
             await rows.blobs.remove_blob(REPOSITORY, blob.digest)
             clock.time += 1
         await rows.garbage.end_holdings(clock.time - 4, 9)
-        assert await rows.garbage.page_condemned(9) == []
+        assert await rows.garbage.page_condemned(None, 9) == []
         await rows.garbage.end_holdings(clock.time - 1, 2)
         assert await ended(rows) == {blobs[0].digest, blobs[1].digest}
         await rows.garbage.end_holdings(clock.time - 1, 9)
@@ -220,8 +220,22 @@ def test_only_what_was_deleted_before_ends_and_no_more_than_the_limit(rows, cloc
     run(scenario())
 
 
+def test_condemned_content_is_paged_in_order_of_digests(rows):
+    blobs = sorted((blob_of(b"%d" % number) for number in range(4)), key=lambda blob: blob.digest)
+
+    async def scenario():
+        for blob in reversed(blobs):
+            await push(rows, blob=blob)
+            await rows.blobs.remove_blob(REPOSITORY, blob.digest)
+        await rows.garbage.end_holdings(LATER, 9)
+        assert await rows.garbage.page_condemned(None, 2) == blobs[:2]
+        assert await rows.garbage.page_condemned(blobs[1].digest, 9) == blobs[2:]
+
+    run(scenario())
+
+
 async def ended(rows):
-    return {record.digest for record in await rows.garbage.page_condemned(9)}
+    return {record.digest for record in await rows.garbage.page_condemned(None, 9)}
 
 
 # ---------------------------------------------------------------- content
@@ -299,7 +313,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
         await put(rows, IMAGE)
         await push(rows, OTHER, IMAGE.stored.content)
         await end_manifest(rows)
-        assert await rows.garbage.page_condemned(9) == []
+        assert await rows.garbage.page_condemned(None, 9) == []
         await rows.blobs.remove_blob(OTHER, IMAGE.digest)
         await rows.garbage.end_holdings(LATER, 9)
         assert await ended(rows) == {IMAGE.digest}

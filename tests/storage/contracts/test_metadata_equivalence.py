@@ -112,7 +112,7 @@ async def take(store, step, clock):
     if name == "end_holdings":
         return await store.garbage.end_holdings(clock.time - arguments[0], 9)
     if name == "forget":
-        return await store.garbage.forget(await store.garbage.page_condemned(1))
+        return await store.garbage.forget(await store.garbage.page_condemned(None, 1))
     act = partial(mark_damaged, store) if name == "mark_damaged" else getattr(getattr(store, STORES[name]), name)
     return await act(*arguments)
 
@@ -125,7 +125,7 @@ async def everything(store, clock):
         "repositories": list(await store.repositories.page_repositories(None, 9)),
         "exist": [await store.repositories.has_repository(name) for name in repositories],
         "contents": [await store.contents.find_content(digest) for digest in digests],
-        "condemned": sorted(await store.garbage.page_condemned(99), key=lambda record: record.digest),
+        "condemned": sorted(await store.garbage.page_condemned(None, 99), key=lambda record: record.digest),
         "dated": [await store.garbage.is_dated_after(clock.time - age) for age in range(1, 4)],
         "tokens": [list(await store.tokens.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
         "holders": [list(await store.blobs.page_holders(digest, None, 9)) for digest in digests],

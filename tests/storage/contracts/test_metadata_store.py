@@ -196,7 +196,7 @@ def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_conte
     assert run(scenario()) == PartsUnmet(missing(blob_of(b"1"), blob_of(b"2"), MANIFEST))
     assert run(rows.manifests.find_manifest(REPOSITORY, index.digest)) is None
     assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
-    assert run(rows.garbage.page_condemned(9)) == [index.stored.content]
+    assert run(rows.garbage.page_condemned(None, 9)) == [index.stored.content]
 
 
 def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
@@ -206,7 +206,7 @@ def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
 
     run(scenario())
     assert not run(rows.repositories.has_repository(OTHER))
-    assert run(rows.garbage.page_condemned(9)) == []
+    assert run(rows.garbage.page_condemned(None, 9)) == []
 
 
 def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):

@@ -96,6 +96,14 @@ def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):
     assert run(FilesystemContentStore(layout, Disk(), threads).open(BLOB)) is None
 
 
+def test_a_directory_in_the_place_of_content_does_not_keep_it_from_being_removed(layout, threads):
+    path = Path(layout.blob(DIGEST))
+    (path / "other").mkdir(parents=True)
+    run(FilesystemContentStore(layout, Disk(), threads).remove(BLOB))
+    assert not path.exists()
+    assert Path(f"{path}.displaced", "other").is_dir()
+
+
 @pytest.mark.parametrize("lost", ["root", "format", "blobs"])
 def test_a_data_directory_that_is_gone_is_a_fault_and_not_absence(layout, threads, lost):
     store = FilesystemContentStore(layout, Disk(), threads)

@@ -50,7 +50,7 @@ class FilesystemContentStore:
 
     async def remove(self, record: ContentRecord) -> None:
         """Remove the file of content. An absent one is fine."""
-        await self._threads.run(self._disk.unlink, self._layout.blob(record.digest))
+        await self._threads.run(self._remove, self._layout.blob(record.digest))
 
     def check(self) -> None:
         """Raise StorageFault unless the data directory is there.
@@ -60,6 +60,10 @@ class FilesystemContentStore:
         """
         if self._disk.stat(self._layout.format) is None or self._disk.stat(self._layout.blobs) is None:
             raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
+
+    def _remove(self, path: str) -> None:
+        self._placement.make_way(path)
+        self._disk.unlink(path)
 
     def _put(self, digest: Digest, data: bytes) -> None:
         """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""

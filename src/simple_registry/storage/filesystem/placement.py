@@ -38,7 +38,7 @@ class Placement:
         """Give the file at `path`, open as `fd`, the final name of `digest` in the place of its own, durably."""
 
         def move(target: str) -> None:
-            self._make_way(target)
+            self.make_way(target)
             self._disk.rename(path, target)
 
         self._name(fd, digest, move)
@@ -52,7 +52,7 @@ class Placement:
         def link(target: str) -> None:
             if self._disk.link(path, target):
                 return
-            self._make_way(target)
+            self.make_way(target)
             second = self._layout.session(f"put-{uuid.uuid4()}")  # a crash leaves what counts as abandoned
             if not self._disk.link(path, second):
                 self._disk.rename(path, target)
@@ -94,7 +94,8 @@ class Placement:
             give(target)
         self._disk.fsync_directory(directory)
 
-    def _make_way(self, target: str) -> None:
+    def make_way(self, target: str) -> None:
+        """Give a directory that has the final name of content another one."""
         named = self._disk.stat(target)
         if named is not None and stat.S_ISDIR(named.st_mode):
             self._disk.rename(target, f"{target}.displaced")  # a file cannot take the place of a directory

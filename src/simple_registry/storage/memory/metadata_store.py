@@ -376,9 +376,11 @@ class MemoryMetadataStore(MemoryTokenRows):
             if not any(at.holds(digest) for at in self._repositories.values()) and digest in self._contents:
                 self._let_content(ContentEvent.UNHELD, self._contents[digest][0])
 
-    async def page_condemned(self, limit: int) -> Sequence[ContentRecord]:
-        """Return some of the condemned content."""
-        return [record for record, state in self._contents.values() if state is ContentState.CONDEMNED][:limit]
+    async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
+        """Return condemned content in order of digests, beginning after `after`."""
+        condemned = (record for record, state in self._contents.values() if state is ContentState.CONDEMNED)
+        later = (record for record in condemned if after is None or record.digest > after)
+        return sorted(later, key=lambda record: record.digest)[:limit]
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:
         """Return content that is condemned."""

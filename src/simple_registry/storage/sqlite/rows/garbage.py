@@ -46,7 +46,9 @@ _STILL_NEEDED = """
 SELECT value FROM json_each(?2)
 WHERE EXISTS (SELECT 1 FROM manifest_children WHERE repository = ?1 AND child = value)
 """
-_CONDEMNED = "SELECT digest, size, place, version FROM contents WHERE state = 'condemned' LIMIT ?"
+_CONDEMNED = """
+SELECT digest, size, place, version FROM contents WHERE state = 'condemned' AND digest > ? ORDER BY digest LIMIT ?
+"""
 _FIND_CONDEMNED = "SELECT digest, size, place, version FROM contents WHERE digest = ? AND state = 'condemned'"
 _FORGET = "DELETE FROM contents WHERE digest = ? AND state = 'condemned'"
 _COUNT = "UPDATE counters SET value = value + 1 WHERE name = 'removals'"
@@ -102,9 +104,9 @@ class SqliteGarbageRows:
 
         await self._database.write(end)
 
-    async def page_condemned(self, limit: int) -> Sequence[ContentRecord]:
-        """Return some of the condemned content."""
-        return [record_of(row) for row in self._database.rows(_CONDEMNED, limit)]
+    async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
+        """Return condemned content in order of digests, beginning after `after`."""
+        return [record_of(row) for row in self._database.rows(_CONDEMNED, str(after or ""), limit)]
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:
         """Return content that is condemned."""
