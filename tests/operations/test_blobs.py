@@ -119,7 +119,7 @@ def test_a_head_of_a_caller_that_may_push_keeps_a_blob_at_most_once_a_minute(fro
     for seconds, written in ((0, 0), (59, 0), (1, 1), (30, 1), (30, 2)):
         clock.advance(seconds)
         assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200
-        assert renewals == [HoldingEvent.NAMED] * written
+        assert renewals == [HoldingEvent.ASKED] * written
 
 
 def test_a_head_of_a_caller_that_may_only_pull_prolongs_the_grace_once(front, blobs, clock, renewals):
@@ -128,6 +128,22 @@ def test_a_head_of_a_caller_that_may_only_pull_prolongs_the_grace_once(front, bl
         clock.advance(100)
         front.run(blobs.check(A, DIGEST, may_push=lambda: False))
         assert renewals == [HoldingEvent.SEEN]
+
+
+@pytest.mark.parametrize("may_push", [True, False])
+def test_a_deletion_during_a_head_stays(front, blobs, clock, monkeypatch, may_push):
+    front.push_blob("a", DATA)
+    clock.advance(100)
+    rows = front.kept.stores.rows.blobs
+    renew = rows.renew_blob
+
+    async def delete_first(*what):
+        await blobs.delete(A, DIGEST)
+        return await renew(*what)
+
+    monkeypatch.setattr(rows, "renew_blob", delete_first)
+    front.run(blobs.look(A, DIGEST, may_push=lambda: may_push))
+    assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
 
 
 def test_a_head_of_what_a_manifest_needs_writes_nothing(front, clock, renewals):

@@ -58,7 +58,7 @@ class Blobs:
         content = await self.open(repository, digest)
         blob = await self._rows.find_blob(repository, digest)
         if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
-            event = HoldingEvent.NAMED if may_push() else HoldingEvent.SEEN
+            event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
             if self._writes(event, blob.holding):
                 # The answer is true without the renewal: a disk that is full, read-only or failing still serves blobs.
                 with suppress(StorageFault):

@@ -31,7 +31,9 @@ class HoldingEvent(StrEnum):
     """What happens to a holding."""
 
     NAMED = "named"
-    """A push or a mount, or a HEAD of a caller that may push."""
+    """A push or a mount."""
+    ASKED = "asked"
+    """A HEAD of a caller that may push. Unlike a push, it does not undo a deletion that came in between."""
     SEEN = "seen"
     """A HEAD of a caller that may only pull: so that a scanner keeps no garbage, it prolongs a grace once."""
     KEPT = "kept"
@@ -52,6 +54,7 @@ HOLDINGS: Mapping[HoldingState, Mapping[HoldingEvent, HoldingState]] = {
     },
     HoldingState.UNNEEDED: {
         HoldingEvent.NAMED: HoldingState.UNNEEDED,
+        HoldingEvent.ASKED: HoldingState.UNNEEDED,
         HoldingEvent.SEEN: HoldingState.UNNEEDED,
         HoldingEvent.KEPT: HoldingState.NEEDED,
         HoldingEvent.DELETED: HoldingState.DELETED,

@@ -177,7 +177,7 @@ class BlobRows(Protocol):
         ...
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
-        """Let an event (named, seen or restored) happen to a holding that exists. Returns whether it changed anything.
+        """Let an event (asked, seen or restored) happen to a holding that exists. Returns whether it changed anything.
 
         A power cut may take it back.
         """

@@ -68,7 +68,7 @@ async def happen(rows, event):
     match event:
         case HoldingEvent.NAMED:
             await push(rows)
-        case HoldingEvent.SEEN | HoldingEvent.RESTORED:
+        case HoldingEvent.ASKED | HoldingEvent.SEEN | HoldingEvent.RESTORED:
             await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, event)
         case HoldingEvent.KEPT:
             await put(rows, OTHER_IMAGE)
@@ -109,7 +109,7 @@ async def since(rows):
     return (await rows.blobs.find_blob(REPOSITORY, BLOB.digest)).holding
 
 
-def test_naming_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
+def test_asking_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
     async def scenario():
         await push(rows)
         before = await since(rows)
@@ -118,13 +118,13 @@ def test_naming_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
         assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.SEEN)
         assert not await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.SEEN)
         assert ((await since(rows)).since, (await since(rows)).extended) == (before.since, True)
-        assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.NAMED)
+        assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.ASKED)
         assert ((await since(rows)).since, (await since(rows)).extended) == (clock.now(), False)
 
     run(scenario())
 
 
-@pytest.mark.parametrize("event", [HoldingEvent.NAMED, HoldingEvent.SEEN])
+@pytest.mark.parametrize("event", [HoldingEvent.ASKED, HoldingEvent.SEEN])
 def test_what_is_needed_is_not_written(rows, event):
     async def scenario():
         await push(rows)

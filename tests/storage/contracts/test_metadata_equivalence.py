@@ -51,7 +51,7 @@ TOKENS = st.builds(
     st.sampled_from([None, 1.0, 2.0]),
 )
 REMOVALS = st.sampled_from([0, 0, 1, None])
-EVENTS = st.sampled_from([HoldingEvent.NAMED, HoldingEvent.SEEN, HoldingEvent.RESTORED])
+EVENTS = st.sampled_from([HoldingEvent.ASKED, HoldingEvent.SEEN, HoldingEvent.RESTORED])
 
 STEPS = st.one_of(
     st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, REMOVALS),
