@@ -245,8 +245,8 @@ class ManifestRows(Protocol):
     ) -> tuple[Sequence[ReferrerDescriptor], bool]:
         """Return manifests of the repository with this subject, in order of digest text, beginning after `after`.
 
-        As many as take about `size` bytes, at least one, and whether more follow. They are the size that clients made
-        them; no more of them is read.
+        Damaged ones are left out, as they cannot be read. As many as take about `size` bytes, at least one, and whether
+        more follow. They are the size that clients made them; no more of them is read.
         """
         ...
 

@@ -405,6 +405,27 @@ def test_damaged_content_is_absent_everywhere_until_it_is_placed_again(rows):
     run(scenario())
 
 
+@pytest.mark.parametrize("artifact_type", [None, "application/x"])
+def test_damaged_manifests_are_no_referrers(rows, artifact_type):
+    signature = manifest_of(b"signature", subject=IMAGE.digest, artifact_type="application/x")
+
+    async def referrers():
+        found, more = await rows.manifests.page_referrers(
+            REPOSITORY, IMAGE.digest, artifact_type=artifact_type, after=None, size=99
+        )
+        assert not more
+        return [each.digest for each in found]
+
+    async def scenario():
+        await put(rows, signature)
+        assert await rows.contents.mark_damaged(signature.stored.content)
+        assert await referrers() == []
+        await put(rows, signature)
+        assert await referrers() == [signature.digest]
+
+    run(scenario())
+
+
 def test_one_collector_works_at_a_time(rows):
     inside = []
 

@@ -219,6 +219,7 @@ class MemoryMetadataStore(MemoryTokenRows):
             row
             for row in self._at(repository).listed
             if row.subject == subject
+            and self._whole(row.digest) is not None
             and artifact_type in (None, row.artifact_type)
             and (after is None or str(row.digest) > str(after))
         ]

@@ -96,13 +96,14 @@ _KEPT = HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent
 _ALL_REFERRERS = """
 SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
 FROM manifests AS held INDEXED BY manifests_referrers JOIN contents USING (digest)
-WHERE repository = ? AND subject = ? AND held.state <> 'deleted' AND digest > ?
+WHERE repository = ? AND subject = ? AND held.state <> 'deleted' AND digest > ? AND contents.state = 'whole'
 ORDER BY digest
 """
 _REFERRERS_BY_TYPE = """
 SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
 FROM manifests AS held INDEXED BY manifests_referrers_by_type JOIN contents USING (digest)
 WHERE repository = ? AND subject = ? AND held.state <> 'deleted' AND artifact_type = ? AND digest > ?
+AND contents.state = 'whole'
 ORDER BY digest
 """
 
