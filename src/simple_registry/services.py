@@ -119,6 +119,7 @@ def build_services(
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
     registry = Registry(
+        contents=contents,
         blobs=Blobs(rows.blobs, contents, clock),
         uploads=uploads,
         manifests=Manifests(rows.manifests, rows.tags, contents, REQUIRED[settings.allow_missing]),

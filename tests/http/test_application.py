@@ -142,9 +142,35 @@ def test_content_that_is_replaced_before_any_of_it_is_sent_is_sent(memory_front,
     assert memory_front.get(f"/v2/a/blobs/{digest}").body == b"content"
 
 
-def test_content_that_goes_again_and_again_becomes_503(memory_front, monkeypatch, logged):
+@pytest.mark.parametrize("ranges", [{}, {"range": "bytes=0-2"}, {"range": "bytes=0-0,2-2"}])
+def test_a_blob_that_cannot_be_read_is_absent_until_it_is_pushed_again(memory_front, monkeypatch, ranges):
     digest = memory_front.push_blob("a", b"content")
     failing(monkeypatch, *[ContentGone("read content", "it went")] * 2)
+    path = f"/v2/a/blobs/{digest}"
+    assert memory_front.get(path, headers=ranges).codes == ["BLOB_UNKNOWN"]
+    assert (memory_front.head(path).status, memory_front.get(path).status) == (404, 404)
+    memory_front.push_blob("a", b"content")
+    assert memory_front.get(path).body == b"content"
+
+
+def test_a_manifest_that_cannot_be_read_is_absent_until_it_is_pushed_again(memory_front, monkeypatch):
+    data = push_image(memory_front, "a", "v1")
+    failing(monkeypatch, *[ContentGone("read content", "it went")] * 2)
+    path = "/v2/a/manifests/v1"
+    assert memory_front.get(path).codes == ["MANIFEST_UNKNOWN"]
+    assert (memory_front.head(path).status, memory_front.get(path).status) == (404, 404)
+    push_image(memory_front, "a", "v1")
+    assert memory_front.get(path).body == data
+
+
+def test_content_that_goes_again_and_again_becomes_503_where_rows_cannot_be_written(memory_front, monkeypatch, logged):
+    digest = memory_front.push_blob("a", b"content")
+    failing(monkeypatch, *[ContentGone("read content", "it went")] * 3)
+
+    async def fail(_record):
+        raise StorageFault("write rows", "the disk is full")
+
+    monkeypatch.setattr(memory_front.kept.stores.rows.contents, "mark_damaged", fail)
     assert memory_front.get(f"/v2/a/blobs/{digest}").status == 503
     assert logged[-1]["note"] == "cannot read content: it went"
 

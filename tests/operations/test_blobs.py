@@ -25,7 +25,7 @@ def blobs(front):
 
 def test_a_blob_is_known_where_it_was_pushed_and_nowhere_else(front, blobs):
     front.push_blob("a", DATA)
-    assert front.run(blobs.open(A, DIGEST)).size == len(DATA)
+    assert front.run(blobs.open(A, DIGEST))[0] == ContentRecord(DIGEST, len(DATA))
     for repository in (AB, C):
         with pytest.raises(BlobUnknown):
             front.run(blobs.open(repository, DIGEST))
@@ -142,7 +142,7 @@ def test_a_deletion_during_a_head_stays(front, blobs, clock, monkeypatch, may_pu
         return await renew(*what)
 
     monkeypatch.setattr(rows, "renew_blob", delete_first)
-    front.run(blobs.look(A, DIGEST, may_push=lambda: may_push))
+    front.run(blobs.check(A, DIGEST, may_push=lambda: may_push))
     assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
 
 

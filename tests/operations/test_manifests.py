@@ -95,6 +95,23 @@ def test_a_part_whose_content_is_gone_is_missing_until_it_is_pushed_again(front,
     assert put(front, manifests, V2, data).digest == digest_of(data)
 
 
+def test_a_part_whose_content_is_gone_is_missing_where_rows_cannot_be_written(front, manifests, monkeypatch):
+    data = push_image(front, "a", "v1", b"layer")
+    front.kept.write(digest_of(b"layer"), None)
+
+    async def fail(_record):
+        raise StorageFault("write rows", "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(front.kept.stores.rows.contents, "mark_damaged", fail)
+        for manifest in (data, encode(image(b"layer", annotations={"new": ""}))):
+            with front.unchanged(), pytest.raises(Several) as missing:
+                put(front, manifests, V2, manifest)
+            assert [error.facts for error in missing.value.errors] == [{"digest": str(digest_of(b"layer"))}]
+    front.push_blob("a", b"layer")
+    assert put(front, manifests, V2, data).digest == digest_of(data)
+
+
 def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, manifests, monkeypatch):
     front.push_blob("a", CONFIG)
     content = front.kept.stores.content
@@ -192,15 +209,19 @@ def test_a_damaged_manifest_is_unknown_to_every_request_until_it_is_pushed_again
 def test_a_manifest_that_cannot_be_read_is_unknown_and_a_store_that_fails_is_not_absence(
     front, manifests, monkeypatch, fault, error
 ):
-    push_image(front, "a", "v1")
+    data = push_image(front, "a", "v1")
 
     async def fail(_content):
         raise fault("read content", "the test says no")
 
-    for kind in (InMemory, LocalFile):
-        monkeypatch.setattr(kind, "read", fail)
-    with pytest.raises(error):
-        front.run(manifests.pull(A, V1))
+    with monkeypatch.context() as patch:
+        for kind in (InMemory, LocalFile):
+            patch.setattr(kind, "read", fail)
+        with pytest.raises(error):
+            front.run(manifests.pull(A, V1))
+    assert front.head("/v2/a/manifests/v1").status == (404 if error is ManifestUnknown else 200)
+    push_image(front, "a", "v1")
+    assert front.get("/v2/a/manifests/v1").body == data
 
 
 def test_moving_a_tag_writes_no_content_that_is_intact(front, monkeypatch):

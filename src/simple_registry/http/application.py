@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 
 from simple_registry.authentication.recent_logins import ConnectionLogin
@@ -133,13 +134,18 @@ class HttpApplication:
     async def _send_content(
         self, exchange: Exchange, request: Request, outcome: Outcome, further: Sequence[tuple[str, str]]
     ) -> None:
-        try:
-            await exchange.send(outcome.response, *further)
-        except ContentGone:
-            # The content went after it was opened, and nothing has left yet. A push may have replaced it by now;
-            # otherwise the handler does not find it either, and this is a 404.
-            await self._dispatch(request, outcome)
-            await exchange.send(outcome.response, *further)
+        """Send the answer. Content that is gone after it was opened, before any of it was sent, is looked for again."""
+        with suppress(ContentGone):
+            return await exchange.send(outcome.response, *further)
+        # A push may have replaced it by now; otherwise the handler does not find it either, and this is a 404.
+        await self._dispatch(request, outcome)
+        with suppress(ContentGone):
+            return await exchange.send(outcome.response, *further)
+        # It is found, and still cannot be read. Clients would never push what a HEAD reports as there.
+        if outcome.response.mark_damaged is not None:
+            await outcome.response.mark_damaged()
+        await self._dispatch(request, outcome)
+        return await exchange.send(outcome.response, *further)
 
     def _next_id(self) -> str:
         return f"{self._id_prefix}-{next(self._ids):x}"

@@ -16,6 +16,7 @@ from simple_registry.http.messages import Request
 from simple_registry.http.targets import Target
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.contents import Contents
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.referrers import Referrers
@@ -28,6 +29,7 @@ from simple_registry.operations.uploads import Uploads
 class Registry:
     """Every operation, the bounds that handlers keep, whether it is ready (raises when it is not), and its metrics."""
 
+    contents: Contents
     blobs: Blobs
     uploads: Uploads
     manifests: Manifests

@@ -3,7 +3,7 @@
 Values made for every request are `msgspec.Struct`s: frozen dataclasses take several times as long to make.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -93,6 +93,8 @@ class Response(msgspec.Struct, frozen=True):
     content: AnswerContent = b""
     events: Sequence[Event] = ()
     """Changes made by the request, for the audit log."""
+    mark_damaged: Callable[[], Awaitable[None]] | None = None
+    """What to call when content of a store proves unreadable before any of it is sent."""
 
     @property
     def size(self) -> int:

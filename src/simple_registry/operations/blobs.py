@@ -36,26 +36,30 @@ class Blobs:
         self._contents = contents
         self._clock = clock
 
-    async def open(self, repository: RepositoryName, digest: Digest) -> Content:
-        """Return the content of a blob. One whose bytes are missing counts as absent, so that clients push it again.
+    async def open(self, repository: RepositoryName, digest: Digest) -> tuple[ContentRecord, Content]:
+        """Return the record and the content of a blob.
+
+        One whose bytes are missing counts as absent, so that clients push it again.
 
         Raises: BlobUnknown.
         """
         blob = await self._rows.find_blob(repository, digest)
         content = None if blob is None else await self._contents.open(blob.content)
-        if content is None:
+        if blob is None or content is None:
             raise BlobUnknown(digest=str(digest))
-        return content
+        return blob.content, content
 
-    async def check(self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]) -> Content:
-        """Return the content of a blob for a HEAD, by which clients decide what to push.
+    async def check(
+        self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]
+    ) -> tuple[ContentRecord, Content]:
+        """Return what `open` does for a HEAD, by which clients decide what to push.
 
         The client relies on the answer, so an unneeded blob is kept for another grace each time; for a caller that may
         not push, only once.
 
         Raises: BlobUnknown.
         """
-        content = await self.open(repository, digest)
+        opened = await self.open(repository, digest)
         blob = await self._rows.find_blob(repository, digest)
         if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
             event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
@@ -63,7 +67,7 @@ class Blobs:
                 # The answer is true without the renewal: a disk that is full, read-only or failing still serves blobs.
                 with suppress(StorageFault):
                     await self._rows.renew_blob(repository, digest, event)
-        return content
+        return opened
 
     def _writes(self, event: HoldingEvent, holding: Holding) -> bool:
         """Return whether an event of an unneeded holding must be written."""

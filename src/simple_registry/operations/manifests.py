@@ -145,6 +145,7 @@ class Manifests:
         try:
             data = await content.read()
         except ContentGone as error:
+            await self._contents.mark_damaged(row.content)
             raise ManifestUnknown(reference=str(row.digest), note=f"its content cannot be read: {error}") from error
         if not await _is_intact(row.digest, data):
             await self._contents.mark_damaged(row.content)
@@ -258,9 +259,12 @@ class Manifests:
         Raises: Several.
         """
         found = await self._rows.find_parts(repository, push.parts)
-        if await self._any_gone(found.held):
-            found = await self._rows.find_parts(repository, push.parts)
         unmet = found.unmet
+        if gone := await self._gone(found.held):
+            # Asked again, because a push may have healed them. What is found as it was is gone, whatever its row says:
+            # on a disk that is full, the row cannot be marked.
+            found = await self._rows.find_parts(repository, push.parts)
+            unmet = [*found.unmet, *_among(gone & set(found.held), push.parts)]
         if unmet and await self._rows.find_manifest(repository, push.row.digest) is not None:
             held = {each.described: replace(each.described, size=each.held) for each in unmet if each.held is not None}
             parts = [replace(part, content=held.get(part.content, part.content)) for part in push.parts]
@@ -269,11 +273,12 @@ class Manifests:
         _require_parts(unmet)
         return push
 
-    async def _any_gone(self, records: Sequence[ContentRecord]) -> bool:
-        """Return whether the bytes of any of these contents are missing; their rows are then marked as damaged."""
-        gone = False
+    async def _gone(self, records: Sequence[ContentRecord]) -> set[ContentRecord]:
+        """Return the contents whose bytes are missing, and have their rows marked as damaged."""
+        gone = set()
         for number, record in enumerate(records, 1):
-            gone |= not await self._contents.has(record)
+            if not await self._contents.has(record):
+                gone.add(record)
             if number % PARTS_A_TURN == 0:
                 await asyncio.sleep(0)  # an index may have many thousands; other requests get their turn
         return gone
@@ -335,6 +340,11 @@ class _Push:
 
 def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool) -> Iterator[DescribedPart]:
     return (DescribedPart(part, ContentRecord(each.digest, each.size), required) for each in descriptors)
+
+
+def _among(gone: set[ContentRecord], parts: Sequence[DescribedPart]) -> Iterator[UnmetPart]:
+    digests = {record.digest for record in gone}
+    return (UnmetPart(each.content, None) for each in parts if each.required and each.content.digest in digests)
 
 
 def _require_parts(unmet: Sequence[UnmetPart]) -> None:

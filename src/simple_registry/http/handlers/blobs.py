@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 
 from simple_registry.access.permission import Resource, scope_of
 from simple_registry.content import Content, Span
@@ -24,9 +25,9 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     """
     repository, digest, blobs = call.target.repository, call.target.digest, call.registry.blobs
     if call.request.method == "HEAD":
-        content = await blobs.check(repository, digest, may_push=lambda: _may_push(call))
+        record, content = await blobs.check(repository, digest, may_push=lambda: _may_push(call))
     else:
-        content = await blobs.open(repository, digest)
+        record, content = await blobs.open(repository, digest)
     require_match(call.request, digest)
     headers = content_headers(digest, _ACCEPT_RANGES, immutable=True)
     if not_modified(call.request, digest):
@@ -40,12 +41,14 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     if spans is None and (url := content.url) is not None:
         # Whoever has this URL can fetch the blob with it for a while: no cache may keep it.
         return Response(307, [("location", url), ("cache-control", "no-store")])
+    mark_damaged = partial(call.registry.contents.mark_damaged, record)
     if spans is None:
-        return Response(200, whole, Part(content, Span(0, content.size)))
+        return Response(200, whole, Part(content, Span(0, content.size)), mark_damaged=mark_damaged)
     if len(spans) == 1:
-        partial = ("content-range", content_range(spans[0], content.size))
-        return Response(206, [*whole, partial], Part(content, spans[0]))
-    return _multipart(content, spans, headers)
+        headers = [*whole, ("content-range", content_range(spans[0], content.size))]
+        return Response(206, headers, Part(content, spans[0]), mark_damaged=mark_damaged)
+    kind, parts = _multipart(content, spans)
+    return Response(206, [*headers, kind], parts, mark_damaged=mark_damaged)
 
 
 def _may_push(call: Call[DigestTarget]) -> bool:
@@ -60,8 +63,8 @@ async def delete_blob(call: Call[DigestTarget]) -> Response:
     return Response(202, events=(Event(EventName.BLOB_DELETE, repository, digest=digest),))
 
 
-def _multipart(content: Content, spans: Sequence[Span], headers: Sequence[tuple[str, str]]) -> Response:
-    """Return several spans as `multipart/byteranges` (RFC 9110, section 14.6)."""
+def _multipart(content: Content, spans: Sequence[Span]) -> tuple[tuple[str, str], Parts]:
+    """Return the type and the bytes of several spans as `multipart/byteranges` (RFC 9110, section 14.6)."""
     boundary = secrets.token_hex(16)
     pieces: list[bytes | Part] = []
     size = 0
@@ -75,4 +78,4 @@ def _multipart(content: Content, spans: Sequence[Span], headers: Sequence[tuple[
     tail = f"\r\n--{boundary}--\r\n".encode()
     pieces.append(tail)
     kind = ("content-type", f"multipart/byteranges; boundary={boundary}")
-    return Response(206, [*headers, kind], Parts(pieces, size + len(tail)))
+    return kind, Parts(pieces, size + len(tail))

@@ -29,7 +29,8 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
     headers = content_headers(row.digest, ("content-type", row.media_type), immutable=immutable)
     if call.request.method == "HEAD":
         return Response(200, headers, Unsent(row.size))
-    return Response(200, headers, Part(content, Span(0, row.size)))
+    mark_damaged = partial(call.registry.contents.mark_damaged, row.content)
+    return Response(200, headers, Part(content, Span(0, row.size)), mark_damaged=mark_damaged)
 
 
 async def put_manifest(call: Call[ManifestTarget]) -> Response:
