@@ -418,7 +418,7 @@ def test_damaged_manifests_are_no_referrers(rows, artifact_type):
 
     async def scenario():
         await put(rows, signature)
-        assert await rows.contents.mark_damaged(signature.stored.content)
+        assert await rows.contents.mark_damaged(await rows.contents.find_content(signature.digest))
         assert await referrers() == []
         await put(rows, signature)
         assert await referrers() == [signature.digest]

@@ -45,8 +45,8 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     if spans is None:
         return Response(200, whole, Part(content, Span(0, content.size)), mark_damaged=mark_damaged)
     if len(spans) == 1:
-        headers = [*whole, ("content-range", content_range(spans[0], content.size))]
-        return Response(206, headers, Part(content, spans[0]), mark_damaged=mark_damaged)
+        extent = ("content-range", content_range(spans[0], content.size))
+        return Response(206, [*whole, extent], Part(content, spans[0]), mark_damaged=mark_damaged)
     kind, parts = _multipart(content, spans)
     return Response(206, [*headers, kind], parts, mark_damaged=mark_damaged)
 
