@@ -12,6 +12,7 @@ from simple_registry.operations.fsck.findings import Mode
 from simple_registry.operations.fsck.run import Fsck
 from simple_registry.operations.manifests import Required
 from simple_registry.services import build_tokens
+from simple_registry.storage.sqlite.engine import migrate
 
 
 @pytest.fixture
@@ -45,6 +46,16 @@ def test_a_directory_is_claimed_by_one_server_at_a_time(data_dir):
 def test_signing_keys_are_made_unless_the_operator_gave_one(data_dir, make_keys):
     local.claim(data_dir, make_keys=make_keys).release()
     assert (data_dir / "signing-keys.json").exists() is make_keys
+
+
+def test_an_upgrade_is_announced(data_dir, monkeypatch):
+    steps, calls = migrate.migrations(), []
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "migrations", lambda: steps[:5])
+        local.claim(data_dir, upgrading=lambda: calls.append("new")).release()
+    for _start in range(2):
+        local.claim(data_dir, upgrading=lambda: calls.append("old")).release()
+    assert calls == ["old"]
 
 
 def test_a_command_beside_a_server_changes_what_the_next_one_reads(data_dir):

@@ -71,10 +71,12 @@ class Application:
         await exchange.send(Response(200, headers, f"{os.getpid()} {self._sessions} {size} {scheme}".encode()))
 
 
-def claim(directory, *, make_keys):
+def claim(directory, *, make_keys, upgrading):
     if directory.name == "foreign":
         raise StorageFault("use the data directory", "it is not ours; choose another with -datadir")
     directory.mkdir(exist_ok=True)
+    if "TEST_UPGRADE" in os.environ:
+        upgrading()
     return object()
 
 

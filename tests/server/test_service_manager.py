@@ -21,6 +21,8 @@ def test_each_state_is_one_message(manager):
     environment = {"NOTIFY_SOCKET": address, "HOME": "/"}
     service_manager = ServiceManager(environment)
     assert environment == {"HOME": "/"}
+    service_manager.upgrading()
+    assert opened.recv(1000) == b"EXTEND_TIMEOUT_USEC=3600000000\nSTATUS=upgrading the database"
     service_manager.ready("not reloaded:\n a.yaml:1")
     assert opened.recv(1000) == b"READY=1\nSTATUS=not reloaded: a.yaml:1"
     before = time.monotonic_ns() // 1000

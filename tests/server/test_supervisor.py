@@ -299,9 +299,9 @@ def test_the_service_manager_gets_reports_of_start_reloads_and_stop(start, tmp_p
         def heard():
             return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
 
-        process = start(
-            "-workers", "2", "-cfgdir", str(tmp_path), environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}
-        )
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "TEST_UPGRADE": "1"}
+        process = start("-workers", "2", "-cfgdir", str(tmp_path), environment=environment)
+        assert heard() == {"EXTEND_TIMEOUT_USEC": "3600000000", "STATUS": "upgrading the database"}
         ready = heard()
         assert ready["READY"] == "1"
         assert ready["STATUS"].startswith("listening on http://127.0.0.1:")

@@ -7,7 +7,7 @@ running server sees a change at its next read. They run as the user that owns th
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -35,10 +35,11 @@ READERS = 2
 _log = logging.getLogger("simple_registry")
 
 
-def claim(data_dir: Path, *, make_keys: bool = True) -> DataDirectory:
+def claim(data_dir: Path, *, make_keys: bool = True, upgrading: Callable[[], None] = lambda: None) -> DataDirectory:
     """Claim the data directory and bring its database up to date, before workers are forked.
 
-    Signing keys are made where they are missing, unless the operator gave one. The claim lasts while the returned
+    Signing keys are made where they are missing, unless the operator gave one. `upgrading` is called before a migration
+    that can take minutes. The claim lasts while the returned
     value, or any forked worker, lives.
 
     Raises: StorageFault, in one line that says what to do.
@@ -49,7 +50,7 @@ def claim(data_dir: Path, *, make_keys: bool = True) -> DataDirectory:
         require_current(database)
         _log.warning("the data directory is read-only: pulls are served, nothing can be pushed or deleted")
     else:
-        migrate(database, traces=directory.traces, log_reserve=LOG_RESERVE)
+        migrate(database, traces=directory.traces, log_reserve=LOG_RESERVE, upgrading=upgrading)
     if make_keys:
         open_key_file(data_dir, SystemClock()).prepare()
     return directory

@@ -65,8 +65,10 @@ def serve(line: CommandLine) -> int:
     check_audit_file(settings.audit)
     listeners = _open(settings)
     try:
-        claim = local.claim(settings.data_dir, make_keys=settings.web.token_secret is None)
-        return _run(line, configured, listeners, claim)
+        manager = ServiceManager(os.environ)
+        make_keys = settings.web.token_secret is None
+        claim = local.claim(settings.data_dir, make_keys=make_keys, upgrading=manager.upgrading)
+        return _run(line, configured, listeners, manager, claim)
     finally:
         listeners.close()
 
@@ -84,7 +86,9 @@ def _open(settings: Settings) -> Listeners:
         raise fault.about("-metrics-addr") from None
 
 
-def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim: object) -> int:
+def _run(
+    line: CommandLine, configured: Configured, listeners: Listeners, manager: ServiceManager, claim: object
+) -> int:
     """Supervise workers while `claim` holds the data directory."""
     data_dir, url = configured.settings.data_dir, _url(configured, listeners)
 
@@ -113,7 +117,7 @@ def _run(line: CommandLine, configured: Configured, listeners: Listeners, claim:
             reread=reread,
             follow=following.look,
             processes=processes,
-            manager=ServiceManager(os.environ),
+            manager=manager,
         )
         return supervisor.run()
     finally:

@@ -1,5 +1,6 @@
 """Reports to systemd, or another service manager, by sd_notify(3); without one, nothing is sent.
 
+EXTEND_TIMEOUT_USEC=… with STATUS=…    the database is upgraded: the start may take longer
 READY=1                                the registry serves; also at the end of a reload, successful or not
 RELOADING=1 with MONOTONIC_USEC=…      a reload began, at that time of the monotonic clock
 STOPPING=1                             the registry stops
@@ -14,6 +15,9 @@ from contextlib import suppress
 MAX_WAIT = 1.0
 """Seconds to wait for a manager that does not read."""
 
+MAX_UPGRADE = 3600
+"""Seconds that an upgrade of the database may take; managers wait 90 seconds for a start by default."""
+
 
 class ServiceManager:
     """The manager that started this process."""
@@ -23,6 +27,11 @@ class ServiceManager:
         address = environment.pop("NOTIFY_SOCKET", "")
         # A leading `@` means the zero byte of an abstract socket. Other forms, such as vsock, are not supported.
         self._address = "\0" + address[1:] if address.startswith("@") else address if address.startswith("/") else ""
+
+    def upgrading(self) -> None:
+        """Report that the database is upgraded before the registry serves."""
+        # A start that is ended for its length would begin the migration again each time.
+        self._send(f"EXTEND_TIMEOUT_USEC={MAX_UPGRADE * 1_000_000}", "STATUS=upgrading the database")
 
     def ready(self, status: str) -> None:
         """Report that the registry serves, after a start or a reload."""

@@ -57,6 +57,26 @@ def test_an_upgrade_keeps_the_previous_database(old, upgrade):
     assert copy.stat() == before
 
 
+def test_an_upgrade_is_announced_before_it_begins(old, monkeypatch, caplog):
+    calls = []
+
+    def upgrading():
+        calls.append((rows(old), os.listdir(Path(old).parent), caplog.messages[-1]))
+
+    monkeypatch.setattr(migrating, "migrations", migrations)
+    for _start in range(2):
+        migrate(old, upgrading=upgrading)
+    ((before, names, line),) = calls
+    assert before == [(OLD,), ("a",)]
+    assert not [name for name in names if ".before-" in name]
+    assert line.startswith(f"upgrading the database from schema {OLD} to {len(migrations())};")
+
+
+def test_a_new_database_is_no_upgrade(tmp_path, caplog):
+    migrate(str(tmp_path / "new.db"), upgrading=lambda: pytest.fail("nothing is upgraded"))
+    assert caplog.messages == []
+
+
 def test_the_previous_version_works_with_the_copy(old, upgrade, monkeypatch):
     upgrade()
     for suffix in ("-wal", "-shm"):

@@ -5,6 +5,7 @@ are written in the transaction of the file, so a crash leaves one version or the
 to a database that is in use, a copy of it is made (`snapshot`).
 """
 
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from simple_registry.storage.sqlite.engine.snapshot import take_snapshot
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
 
+_log = logging.getLogger("simple_registry")
+
 _FILE = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql", re.ASCII)
 
 
@@ -33,11 +36,18 @@ def migrations() -> list[str]:
     return [entry.read_text("utf-8") for _, entry in numbered]
 
 
-def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_reserve: int = 0) -> None:
+def migrate(
+    path: str,
+    *,
+    traces: Callable[[], str | None] = lambda: None,
+    log_reserve: int = 0,
+    upgrading: Callable[[], None] = lambda: None,
+) -> None:
     """Create the database at `path`, or bring it up to date. Called by one process, before it forks workers.
 
     `traces` returns evidence that the registry was in use before. With such evidence a database that is missing or
-    empty is reported as lost, and no new one is created.
+    empty is reported as lost, and no new one is created. `upgrading` is called before the migration of a database that
+    is in use, which can take minutes.
 
     Raises: DataDirectoryRefused for a database that is lost, damaged, newer, or of another program; StorageFault.
     """
@@ -52,7 +62,7 @@ def migrate(path: str, *, traces: Callable[[], str | None] = lambda: None, log_r
             _require_unused(path, traces)
         if log_reserve:
             keep_log(connection)
-        _migrate(connection, path)
+        _migrate(connection, path, upgrading)
         _truncate_log(connection, path, log_reserve)
         _require_complete(connection, path)
     except (apsw.NotADBError, apsw.CorruptError) as error:
@@ -132,7 +142,7 @@ def _truncate_log(connection: apsw.Connection, path: str, log_reserve: int) -> N
         os.close(lock)
 
 
-def _migrate(connection: apsw.Connection, path: str) -> None:
+def _migrate(connection: apsw.Connection, path: str, upgrading: Callable[[], None]) -> None:
     steps = migrations()
     version = _version(connection, path)
     if version > len(steps):
@@ -141,6 +151,12 @@ def _migrate(connection: apsw.Connection, path: str) -> None:
         )
     connection.execute("PRAGMA journal_mode = WAL")
     if 0 < version < len(steps):
+        _log.warning(
+            "upgrading the database from schema %d to %d; this can take minutes, and the registry serves after it",
+            version,
+            len(steps),
+        )
+        upgrading()
         take_snapshot(connection, path, version + 1)
     for number, sql in enumerate(steps[version:], start=version + 1):
         connection.execute(
