@@ -1,5 +1,7 @@
 """Content between its rows and its bytes: what is opened, placed, removed, and what interrupts that."""
 
+from pathlib import Path
+
 import pytest
 
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
@@ -72,6 +74,18 @@ def test_content_that_is_gone_is_absent_and_its_row_says_so(front, contents, sto
     assert not front.run(contents.has(record))
     assert front.run(contents.find(RECORD.digest)) is None
     assert [line.levelname for line in caplog.records if str(RECORD.digest) in line.getMessage()] == ["ERROR"]
+
+
+def test_content_whose_tree_is_away_for_a_while_is_not_damaged(disk_front):
+    disk_front.push_blob("a", DATA)
+    tree = Path(disk_front.kept.layout.blobs)
+    aside = tree.rename(f"{tree}.aside")
+    tree.mkdir()  # an empty mount point
+    assert disk_front.get(f"/v2/a/blobs/{RECORD.digest}").status == 503
+    assert disk_front.head(f"/v2/a/blobs/{RECORD.digest}").status == 503
+    tree.rmdir()
+    aside.rename(tree)
+    assert disk_front.get(f"/v2/a/blobs/{RECORD.digest}").body == DATA
 
 
 @pytest.mark.parametrize("fault", [StorageFull, StorageReadOnly, StorageFault])

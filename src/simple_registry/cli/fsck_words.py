@@ -67,7 +67,7 @@ REMEDIES: Mapping[Remedy | Defect, str] = {
     Remedy.REPAIR: "fsck --repair repairs it",
     Remedy.CHECK_AGAIN: "it changed meanwhile; check again",
     Remedy.PUSH: _PUSH,
-    Remedy.PUSH_OR_REPAIR: f"{_PUSH}; fsck --repair marks it as damaged, so that clients do",
+    Remedy.PUSH_OR_REPAIR: f"{_PUSH}; fsck --repair reads it, and marks it as whole, or as damaged so that clients do",
     Remedy.PUSH_TO_REPOSITORY: "a manifest lacks it: push it again to that manifest's repository",
     Defect.TAG_WITHOUT_MANIFEST: "push that manifest again, or delete the tag",
     Defect.PART_MISSING: "push that part to this repository again, or delete the manifest",

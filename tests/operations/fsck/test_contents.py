@@ -79,7 +79,9 @@ def test_a_quick_check_reports_what_is_marked(disk_front):
     disk_front.kept.write(DIGEST, DAMAGE["flipped"])
     check(disk_front, deep=True, repair=True)
     (finding,) = check(disk_front)
-    assert (finding.kind, finding.to_do) == (Kind.DAMAGED, Remedy.PUSH)
+    assert (finding.kind, finding.to_do) == (Kind.DAMAGED, Remedy.PUSH_OR_REPAIR)
+    (finding,) = check(disk_front, deep=True)
+    assert (finding.kind, finding.to_do) == (Kind.FLIPPED, Remedy.PUSH)
 
 
 @pytest.mark.parametrize("deep", [False, True])

@@ -116,6 +116,19 @@ def test_a_data_directory_that_is_gone_is_a_fault_and_not_absence(layout, thread
     for ask in (store.check, lambda: run(store.has(OTHER)), lambda: run(store.open(OTHER))):
         with pytest.raises(StorageFault, match="is gone"):
             ask()
+    if lost == "blobs":
+        path.mkdir()
+        with pytest.raises(StorageFault, match="is gone"):  # as an empty mount point
+            run(store.has(BLOB))
+        with pytest.raises(StorageFault, match="is gone"):  # its row must stay, since its file does
+            run(store.remove(BLOB))
+        with pytest.raises(StorageFault, match="is gone"):  # by a process that begins just now
+            FilesystemContentStore(layout, Disk(), threads).check()
+        (path / "sha256").mkdir()
+        with pytest.raises(StorageFault, match="was replaced"):  # as a restore that is still copying
+            run(store.has(BLOB))
+        (path / "sha256").rmdir()
+        path.rmdir()
     aside.rename(path)
     store.check()
     assert run(store.has(BLOB))

@@ -174,6 +174,11 @@ def test_content_that_is_missing_as_a_whole_is_not_begun_anew(tmp_path):
     (tmp_path / "data" / "registry.db").write_bytes(b"rows")
     assert "blobs: it is missing" in refused(tmp_path / "data")
     assert not (tmp_path / "data" / "blobs").exists()
+    (tmp_path / "data" / "blobs").mkdir()
+    assert "blobs: it is empty" in refused(tmp_path / "data")
+    assert list((tmp_path / "data" / "blobs").iterdir()) == []
+    (tmp_path / "data" / "blobs" / "sha256").mkdir()
+    DataDirectory.claim(tmp_path / "data").release()  # what a restore may leave of a store without content
 
 
 def test_two_servers_that_start_at_once_are_told_apart(tmp_path):

@@ -111,3 +111,6 @@ def test_a_missing_tree_of_content_is_a_fault_and_one_of_uploads_is_a_backup(lay
     Path(layout.blobs).rename(f"{layout.root}/elsewhere")
     with pytest.raises(StorageFault, match="is gone"):
         files.check()
+    Path(layout.blobs).mkdir()  # an empty mount point
+    with pytest.raises(StorageFault, match="empty"):
+        files.check()

@@ -192,7 +192,7 @@ def _remedy(row: ContentRow, suspicion: Suspicion, *, held: bool) -> Remedy:
     """Return what to do about something that was not repaired."""
     if suspicion.sound or _is_mode(suspicion) or not held:
         return Remedy.REPAIR
-    known = suspicion.stored is None or row.state is ContentState.DAMAGED
+    known = suspicion.stored is None or (row.state is ContentState.DAMAGED and suspicion.actual is not None)
     return Remedy.PUSH if known else Remedy.PUSH_OR_REPAIR
 
 

@@ -5,6 +5,7 @@ import uuid
 from simple_registry.content import Content, LocalFile
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
+from simple_registry.storage.filesystem.data_directory import has_content_tree
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.placement import PLACE, Placement, is_content
@@ -21,6 +22,7 @@ class FilesystemContentStore:
         self._disk = disk
         self._threads = threads
         self._placement = Placement(layout, disk)
+        self._tree = self._identity()
 
     async def open(self, record: ContentRecord) -> Content | None:
         """Return the content, or `None` when there is no file of this size.
@@ -49,21 +51,31 @@ class FilesystemContentStore:
         return PLACE
 
     async def remove(self, record: ContentRecord) -> None:
-        """Remove the file of content. An absent one is fine."""
+        """Remove the file of content. An absent one is fine.
+
+        Raises: StorageFault, also when the data directory is gone.
+        """
         await self._threads.run(self._remove, self._layout.blob(record.digest))
 
     def check(self) -> None:
-        """Raise StorageFault unless the data directory is there.
+        """Raise StorageFault unless the data directory is there, with the `blobs/` that it had at the start.
 
-        One that is unmounted, or moved away, would look like one whose files were removed: clients would be told that
-        nothing is here.
+        One that is unmounted, or replaced while a backup is restored, would look like one whose files were removed:
+        all content that is read would be marked as damaged.
         """
-        if self._disk.stat(self._layout.format) is None or self._disk.stat(self._layout.blobs) is None:
+        if self._disk.stat(self._layout.format) is None:
             raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
+        if self._identity() != self._tree or not has_content_tree(self._disk, self._layout):
+            raise StorageFault("look for content", f"{self._layout.blobs} is gone, or was replaced since the start")
+
+    def _identity(self) -> tuple[int, int] | None:
+        found = self._disk.stat(self._layout.blobs)
+        return None if found is None else (found.st_dev, found.st_ino)
 
     def _remove(self, path: str) -> None:
         self._placement.make_way(path)
-        self._disk.unlink(path)
+        if not self._disk.unlink(path):
+            self.check()  # where the tree is out of reach, so is the file
 
     def _put(self, digest: Digest, data: bytes) -> None:
         """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""

@@ -212,15 +212,21 @@ def _lock(disk: Disk, layout: Layout, lock: int) -> None:
         disk.truncate(lock, len(owner_line))
 
 
+def has_content_tree(disk: Disk, layout: Layout) -> bool:
+    """Return whether `blobs/` has been used: it has the directory of an algorithm, which no empty mount point has."""
+    return any(disk.stat(directory) is not None for directory in layout.algorithms())
+
+
 def _prepare(disk: Disk, layout: Layout) -> None:
     """Make what is missing: the marker first, so that a start that is cut off leaves a directory that is ours.
 
     The database comes after the directories, so where it is, they were.
     """
     database = disk.stat(layout.database)
-    if database is not None and database.st_size > 0 and disk.stat(layout.blobs) is None:
+    if database is not None and database.st_size > 0 and not has_content_tree(disk, layout):
+        state = "missing" if disk.stat(layout.blobs) is None else "empty"
         raise DataDirectoryRefused(
-            layout.blobs, "it is missing, although registry.db is there; mount it, or restore it from a backup"
+            layout.blobs, f"it is {state}, although registry.db is there; mount it, or restore it from a backup"
         )
     if disk.stat(layout.format) is None:
         disk.replace(layout.format, f"{_MARKER}{FORMAT}\n".encode())

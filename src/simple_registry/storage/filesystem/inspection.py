@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from simple_registry.faults import StorageFault
 from simple_registry.files import FileStamp
 from simple_registry.oci.digests import ALGORITHMS, Digest
+from simple_registry.storage.filesystem.data_directory import has_content_tree
 from simple_registry.storage.filesystem.disk import NAMED_FILE, Disk
 from simple_registry.storage.filesystem.file_reader import hash_file
 from simple_registry.storage.filesystem.layout import Layout, is_session
@@ -30,9 +31,10 @@ class FilesystemInspection:
 
     def check(self) -> None:
         """Raise StorageFault unless content can be listed. A backup has no uploads, and no directory of them."""
-        found = self._disk.stat(self._layout.blobs)
-        if found is None or not stat.S_ISDIR(found.st_mode):
-            raise StorageFault("look for content", f"{self._layout.blobs} is gone; is the file system mounted?")
+        if not has_content_tree(self._disk, self._layout):
+            raise StorageFault(
+                "look for content", f"{self._layout.blobs} is gone or empty; is the file system mounted?"
+            )
 
     def path(self, digest: Digest) -> str:
         """Return the path of content below the data directory."""
