@@ -1,7 +1,7 @@
-"""Content on its way in and out: half-open spans, streams of bytes, and content as what can be done with it.
+"""Content as it is read and sent: half-open spans, streams of bytes, and opened content of any kind.
 
-A store opens content, and only the store knows what that is: a file, an object of another server, memory. All of it
-can be read whole and streamed in part. `wire.sender` knows a faster way for files; it is the only place that asks.
+A store opens content, which may be a file, an object of another server, or memory. Callers read all of it or stream a
+span. Only `wire.sender` distinguishes files, which it sends faster.
 """
 
 import asyncio
@@ -16,18 +16,18 @@ from simple_registry.faults import ContentGone, StorageFault
 PIECE = 64 * 1024
 """Bytes of a file or of memory that are streamed at a time."""
 
-# O_NONBLOCK and O_NOFOLLOW: a named pipe or a link may have taken the file's name since it was looked up.
+# O_NONBLOCK and O_NOFOLLOW: a named pipe or a link may have replaced the file since its lookup.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 _THIS_FILE = frozenset(
     {errno.ENOENT, errno.EIO, errno.EACCES, errno.EPERM, errno.EBADMSG}
-    | {errno.ELOOP, errno.EISDIR, errno.ESPIPE, errno.ENXIO}  # another kind of file has its name
+    | {errno.ELOOP, errno.EISDIR, errno.ESPIPE, errno.ENXIO}  # a file of another kind in its place
 )
-"""Errors that are about one file; others, such as too many open files, are not."""
+"""Errors of one file, unlike those such as too many open files."""
 
 
 class Span(NamedTuple):
-    """The bytes from `start` up to, not including, `stop`; the wire's inclusive form lives in `http.ranges`."""
+    """The bytes from `start` up to, but not including, `stop`. `http.ranges` has the inclusive form of HTTP."""
 
     start: int
     stop: int
@@ -39,11 +39,11 @@ class Span(NamedTuple):
 
 
 ByteStream = AsyncIterator[bytes]
-"""Chunks of bytes in order; raises `ContentInterrupted` when the sender breaks off."""
+"""Chunks of bytes in order; raises `ContentInterrupted` when the sender stops early."""
 
 
 class Content(Protocol):
-    """Content that a store opened. Nothing of it is read before `read` or `stream` is called."""
+    """Opened content. Nothing is read before `read` or `stream` is called."""
 
     @property
     def size(self) -> int:
@@ -52,25 +52,25 @@ class Content(Protocol):
 
     @property
     def version(self) -> Hashable:
-        """Equal only for the same bytes in the same place: what was verified once need not be verified again."""
+        """A value that changes with the bytes or their place, so that content need not be verified twice."""
         ...
 
     @property
     def url(self) -> str | None:
-        """Where clients may fetch all of it themselves, for a while, without credentials; `None` when only here."""
+        """A URL from which clients can fetch all of it for a while without credentials, or `None`."""
         ...
 
     async def read(self) -> bytes:
-        """Return all of it, which is for small content.
+        """Return all bytes. Meant for small content.
 
         Raises: ContentGone, StorageFault.
         """
         ...
 
     def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
-        """Yield part of it in pieces of at most 1 MiB; closing the stream gives up what it holds.
+        """Yield a span in pieces of at most 1 MiB. Closing the stream releases its resources.
 
-        Raises: ContentGone, StorageFault; before the first piece whenever that can be.
+        Raises: ContentGone, StorageFault; before the first piece if possible.
         """
         ...
 
@@ -104,9 +104,9 @@ class InMemory:
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """Content in a file that is never changed once it has its name.
+    """Content in a file that does not change once it has its final name.
 
-    `version` differs for a file that took its name, or was written to, behind our back.
+    `version` changes if another program replaces the file or writes to it.
     """
 
     path: str
@@ -115,7 +115,7 @@ class LocalFile:
     url: None = field(default=None, init=False)
 
     def open(self) -> int:
-        """Return a descriptor of the file, which the caller closes. Waits for no disk but to look the name up.
+        """Return a descriptor of the file, which the caller closes. Waits for the disk only to look up the name.
 
         Raises: ContentGone, StorageFault.
         """
@@ -152,7 +152,7 @@ class LocalFile:
 
 
 def read_exactly(fd: int, start: int, size: int) -> bytes:
-    """Return bytes of an open file, from the disk if need be.
+    """Return `size` bytes of an open file from `start`.
 
     Raises: ContentGone when the file is shorter; StorageFault.
     """
@@ -161,20 +161,20 @@ def read_exactly(fd: int, start: int, size: int) -> bytes:
     except OSError as error:
         raise file_fault(error) from error
     if len(data) < size:
-        raise ContentGone("read content", "its file is shorter than it was")
+        raise ContentGone("read content", "its file has become shorter")
     return data
 
 
 def file_fault(error: OSError) -> StorageFault:
-    """Return ContentGone when it is only this file that cannot be read, otherwise a StorageFault."""
+    """Return ContentGone if only this file cannot be read, otherwise a StorageFault."""
     return (ContentGone if error.errno in _THIS_FILE else StorageFault)("read content", error)
 
 
 class ContentInterrupted(Exception):
-    """The sender stopped before it had sent what it announced."""
+    """The sender stopped before the announced end."""
 
     def __init__(self, received: int, announced: int | None) -> None:
-        """Keep how many bytes came and how many were announced (`None`: unknown)."""
+        """Keep the numbers of bytes received and announced (`None`: unknown)."""
         super().__init__(f"{received} of {announced} bytes received")
         self.received = received
         self.announced = announced

@@ -1,8 +1,8 @@
 """The local backend: one data directory with a database and files.
 
-A server claims the directory before it forks workers; each worker opens the stores for itself. Commands open them
-without a claim, beside a server or without one: SQLite and the lock of writers let several processes write, and a
-running server sees a change at its next read. They run as the user that owns the directory, and as no other.
+A server claims the directory before it forks workers; each worker opens its own stores. Commands open stores without a
+claim, whether or not a server runs: several processes may write, through the lock of writers, and a running server sees
+a change at its next read. Commands must run as the user that owns the directory.
 """
 
 import logging
@@ -30,7 +30,7 @@ from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from simple_registry.storage.stores import DiskSpace, Stores
 
 READERS = 2
-"""Threads that read content for `fsck`: enough to keep a disk busy, few enough to leave the processor to the server."""
+"""Threads that read content for `fsck`: enough for a busy disk, few enough to leave the processor to the server."""
 
 _log = logging.getLogger("simple_registry")
 
@@ -38,11 +38,10 @@ _log = logging.getLogger("simple_registry")
 def claim(data_dir: Path, *, make_keys: bool = True, upgrading: Callable[[], None] = lambda: None) -> DataDirectory:
     """Claim the data directory and bring its database up to date, before workers are forked.
 
-    Signing keys are made where they are missing, unless the operator gave one. `upgrading` is called before a migration
-    that can take minutes. The claim lasts while the returned
-    value, or any forked worker, lives.
+    With `make_keys`, missing signing keys are created. `upgrading` is called before a migration that can take minutes.
+    The claim lasts as long as the returned value and all forked workers.
 
-    Raises: StorageFault, in one line that says what to do.
+    Raises: StorageFault, whose message says what to do.
     """
     directory = DataDirectory.claim(data_dir)
     database = directory.layout.database
@@ -57,7 +56,7 @@ def claim(data_dir: Path, *, make_keys: bool = True, upgrading: Callable[[], Non
 
 
 def open_stores(data_dir: Path, clock: Clock) -> Stores:
-    """Open the stores of a claimed directory, for a worker; once per process, on its event loop.
+    """Open the stores of a claimed directory, once per worker, on its event loop.
 
     Raises: StorageFault.
     """
@@ -82,12 +81,12 @@ def _disk_space(root: str) -> DiskSpace:
 
 
 def open_key_file(data_dir: Path, clock: Clock) -> KeyFile:
-    """Return the signing keys of a directory; nothing is read yet."""
+    """Return the file of signing keys of a directory. Nothing is read yet."""
     return KeyFile(Layout(data_dir).signing_keys, clock)
 
 
 def open_login_file(data_dir: Path, clock: Clock, *, keep_days: int) -> LoginFile:
-    """Return the logins of the last days in a directory; nothing is read yet."""
+    """Return the file of recent logins of a directory. Nothing is read yet."""
     return LoginFile(Layout(data_dir).logins, Disk(), clock, keep_days=keep_days)
 
 
@@ -103,13 +102,13 @@ def remove_file(path: Path) -> bool:
 
 @asynccontextmanager
 async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
-    """Lend the stores of a directory that a server has made.
+    """Open the stores of a directory that a server has made, for the block.
 
-    Raises: StorageFault when the directory or its database is not one that this program can use.
+    Raises: StorageFault when this program cannot use the directory or its database.
     """
     layout, threads = DataDirectory.find(data_dir), Threads()
     require_current(layout.database)
-    database = Database(layout.database)  # without room for a log that outlives it, which is the server's
+    database = Database(layout.database)  # without a reserved log, which belongs to the server
     stores = _stores(layout, database, SystemClock(), threads)
     try:
         yield stores
@@ -120,10 +119,9 @@ async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
 
 @asynccontextmanager
 async def inspection_for_command(data_dir: Path) -> AsyncIterator[Inspection]:
-    """Lend the stores of a directory that a server has made, as `fsck` inspects and repairs them.
+    """Open the stores of a directory that a server has made, as `fsck` inspects and repairs them, for the block.
 
-    Raises: DatabaseLost, which is a finding of its own; StorageFault when the directory or its database is not one that
-    this program can use, or repair.
+    Raises: DatabaseLost, which is a finding; StorageFault when this program cannot use the directory or its database.
     """
     layout = DataDirectory.find(data_dir)
     require_current(layout.database)
@@ -136,7 +134,7 @@ async def inspection_for_command(data_dir: Path) -> AsyncIterator[Inspection]:
 
 
 def inspection_of(layout: Layout, database: Database, clock: Clock, threads: Threads) -> Inspection:
-    """Return what `fsck` needs of open stores."""
+    """Return the inspection of open stores, for `fsck`."""
     stores = _stores(layout, database, clock, threads)
     files = FilesystemInspection(layout, Disk(), threads)
     rows = SqliteRowInspection(database, clock)

@@ -1,16 +1,16 @@
-"""What the registry asks of its stores; every adapter keeps these promises, and `tests/storage/contracts` checks them.
+"""The protocols of stores. Every adapter implements them, and `tests/storage/contracts` checks it.
 
     put / publish ──► the content store   bytes by digest
     extend        ──► the upload store    bytes of open sessions
     rows          ──► the row stores      repositories, holdings, manifests, tags, sessions, tokens
 
-Integrity is in front of them: digests and order are checked by `operations`, so a store trusts what it is given.
-Absence is an answer (`None`, `False`); failure is a `StorageFault`. Whatever may wait, for a disk or for a server, is a
-coroutine. One that writes returns only when what it did survives a power cut, unless its docstring says otherwise.
+`operations` verifies digests and orders chunks, so a store trusts its arguments. Absence is a result (`None`, `False`),
+failure is a `StorageFault`. A method that may wait for a disk or a server is a coroutine. One that writes returns only
+when its change survives a power cut, unless its docstring says otherwise.
 
-The order of a push, which makes "acknowledged" mean "kept": bytes durable at their place → row durable. A row of
-content that is whole vouches for its bytes by itself (`life`), so no store asks another one. When content goes, its row
-says so first (*condemned*), then the bytes go, then the row. `operations.contents` has both orders.
+A push makes the bytes durable at their place before their row: so acknowledged content is kept. A row of whole content
+guarantees its bytes (`life`), so no store calls another. A removal first condemns the row, then removes the bytes, then
+the row. `operations.contents` has both orders.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -51,39 +51,39 @@ from simple_registry.storage.records import (
 
 
 class ContentStore(Protocol):
-    """Bytes by digest, shared by all repositories. That content is here proves nothing about who may read it."""
+    """Bytes by digest, shared by all repositories. Their existence gives no access: only a row does."""
 
     async def open(self, record: ContentRecord) -> Content | None:
-        """Return the content, or `None` when bytes of this size are not at its place.
+        """Return the content, or `None` if bytes of this size are not at its place.
 
-        What was opened stays readable for the grace period.
+        Opened content stays readable for the grace.
 
-        Raises: StorageFault when all content is out of reach, which is not the same as this one being absent.
+        Raises: StorageFault when all content is out of reach, as opposed to the absence of this one.
         """
         ...
 
     async def has(self, record: ContentRecord) -> bool:
-        """Return whether bytes of this size are at its place; a store that trusts its records may return `True`.
+        """Return whether bytes of this size are at its place. A store whose files only it changes may return `True`.
 
-        Raises: StorageFault as `open`.
+        Raises: StorageFault, as `open`.
         """
         ...
 
     async def put(self, digest: Digest, data: bytes) -> Place:
-        """Keep small content durably, which also heals damaged bytes. Returns where."""
+        """Store small content durably, replacing damaged bytes. Return its place."""
         ...
 
     async def remove(self, record: ContentRecord) -> None:
-        """Remove the bytes at a place. Absent ones are fine."""
+        """Remove the bytes at a place, if there are any."""
         ...
 
     def check(self) -> None:
-        """Raise StorageFault unless content can be looked for. Used by `/readyz`."""
+        """Raise StorageFault unless content can be found. Used by `/readyz`."""
         ...
 
 
 class Condition(StrEnum):
-    """What can be done to a store besides reading it."""
+    """Whether a store can be written to."""
 
     WRITABLE = "writable"
     FULL = "full"
@@ -91,34 +91,33 @@ class Condition(StrEnum):
 
 
 class UploadStore(Protocol):
-    """Bytes of upload sessions. What a session has received is a value (`Received`), which its row keeps.
+    """Bytes of upload sessions. The received bytes of a session are a value (`Received`), which its row keeps.
 
-    The caller holds the session (`SessionRows.hold`) while it changes anything. A session that never received a byte
-    has nothing here.
+    The caller holds the session (`SessionRows.hold`) during changes. A session without received bytes stores nothing.
     """
 
     def condition(self) -> Condition:
-        """Return whether bytes can be written, which is tried. Used by `/readyz`."""
+        """Return whether bytes can be written; this tries it. Used by `/readyz`."""
         ...
 
     def require_room(self) -> None:
-        """Raise StorageFull, or StorageReadOnly, when it is plain, at a glance, that no upload can succeed."""
+        """Raise StorageFull or StorageReadOnly if a quick check shows that no upload can succeed."""
         ...
 
     async def has(self, session: str, received: Received) -> bool:
-        """Return whether the received bytes are here."""
+        """Return whether the store has the received bytes."""
         ...
 
     async def extend(
         self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
     ) -> Received:
-        """Add a stream to what was received, durably; an empty one changes nothing and returns `received`.
+        """Append a stream to the received bytes, durably. Return the new value, or `received` if the stream was empty.
 
-        A call that fails leaves `received` true: later bytes do not count, and the next call replaces them. What the
-        stream raises passes through. With `last`, `publish` or `discard` follows, and the bytes need not be durable
-        before. Where another process received the bytes so far, they are read once to be hashed.
+        After a failure `received` is still true: later bytes do not count, and the next call replaces them. After
+        `last`, `publish` or `discard` follows, and the bytes need not be durable before. Bytes that another process
+        received are read once to hash them.
 
-        Raises: SessionBytesMissing when the received bytes are not here.
+        Raises: SessionBytesMissing when the received bytes are missing, and what the stream raises.
         """
         ...
 
@@ -129,18 +128,18 @@ class UploadStore(Protocol):
     async def publish(self, session: str, received: Received, digest: Digest) -> Place:
         """Make the received bytes, whose digest was verified, durable under their final name in the content store.
 
-        They replace whatever is there, which also heals damaged content. Calling it twice is fine.
+        They replace present bytes, which may be damaged. A second call has no effect.
 
         Raises: SessionBytesMissing.
         """
         ...
 
     async def discard(self, session: str, received: Received) -> None:
-        """Remove all that the session has here, also beyond what was received. An absent session is fine."""
+        """Remove all bytes of the session, if there are any, also those beyond `received`."""
         ...
 
     async def abandoned(self, before: float) -> Sequence[str]:
-        """Return sessions last written before this time, and not being written; some of them may be open."""
+        """Return sessions last written before this time and not being written. They may still be open."""
         ...
 
 
@@ -148,61 +147,61 @@ class UploadStore(Protocol):
 
 
 class BlobRows(Protocol):
-    """Which repository holds which blob."""
+    """The blobs of repositories."""
 
     async def find_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
         """Return the blob if this repository holds it, not deleted, and its content is whole."""
         ...
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
-        """Return the repositories that hold this blob, in order of name, beginning after `after`."""
+        """Return repositories that hold this blob, ordered by name, after `after`."""
         ...
 
     async def add_blob(
         self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
     ) -> BlobAdded | ContentRemoved:
-        """Make the repository hold (and exist with) a blob whose bytes were placed, and remove the session's row.
+        """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row.
 
-        `removals` is `ContentRows.removals()` from before they were placed. Repeating it is fine.
+        `removals` is `ContentRows.removals()` from before they were placed. The call may be repeated.
         """
         ...
 
     async def mount_blob(
         self, repository: RepositoryName, digest: Digest, source: RepositoryName
     ) -> ContentRecord | None:
-        """Make the repository hold a blob that `source` holds at the same moment.
+        """Make the repository hold a blob of `source`.
 
-        Returns `None`, and changes nothing, when `source` does not hold it, or its content is not whole.
+        Returns `None`, and changes nothing, if `source` does not hold it at that moment or its content is not whole.
         """
         ...
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
-        """Let an event (asked, seen or restored) happen to a holding that exists. Returns whether it changed anything.
+        """Apply an event (asked, seen or restored) to a holding. Return whether it changed anything.
 
-        A power cut may take it back.
+        A power cut may undo the change.
         """
         ...
 
     async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Delete the blob from the repository. Returns whether it held it."""
+        """Delete the blob from the repository. Return whether the repository held it."""
         ...
 
 
 class ManifestRows(Protocol):
-    """The manifests of repositories, and what refers to what."""
+    """The manifests of repositories, their parts and their referrers."""
 
     async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it, not deleted, and its content is whole."""
         ...
 
     async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
-        """Return the manifest that the tag points at, as of one moment."""
+        """Return the manifest that the tag points at; both are read in one transaction."""
         ...
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
-        """Return which parts the repository holds, and which are not in it as described.
+        """Return the parts that the repository holds, and those that it does not hold as described.
 
-        Many parts are looked up beside the event loop.
+        Many parts are looked up in a thread.
         """
         ...
 
@@ -217,20 +216,20 @@ class ManifestRows(Protocol):
         parts: Sequence[DescribedPart],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
-        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine.
+        """Make the repository hold the manifest, and point `tags` at it, or change nothing. The call may be repeated.
 
-        `place` is where its bytes were placed, with `removals` as in `add_blob`; `None` when none were, because the
-        content was whole. `precondition` is asked of each tag, or of the manifest's digest when there are no tags.
-        When it is refused, bytes that were placed and have no row get one, as condemned.
+        `place` is the place of its new bytes, with `removals` as in `add_blob`, or `None` if the content was whole
+        already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags. When the push
+        is refused, placed bytes without a row get one, as condemned.
         """
         ...
 
     async def remove_manifest(
         self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
     ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
-        """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then.
+        """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
 
-        Its parts stay needed until the grace has passed.
+        Its parts stay needed until the grace ends.
         """
         ...
 
@@ -243,10 +242,10 @@ class ManifestRows(Protocol):
         after: Digest | None,
         size: int,
     ) -> tuple[Sequence[ReferrerDescriptor], bool]:
-        """Return manifests of the repository with this subject, in order of digest text, beginning after `after`.
+        """Return manifests of the repository with this subject, ordered by digest text, after `after`.
 
-        Damaged ones are left out, as they cannot be read. As many as take about `size` bytes, at least one, and whether
-        more follow. They are the size that clients made them; no more of them is read.
+        Damaged ones, which cannot be read, are omitted. The page has about `size` bytes, but at least one manifest; it
+        comes with whether more follow. No more rows are read, since clients decide their size.
         """
         ...
 
@@ -259,44 +258,44 @@ class TagRows(Protocol):
         ...
 
     async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
-        """Return tags in ASCII order, beginning after `after` (which need not exist)."""
+        """Return tags in ASCII order after `after`, which need not exist."""
         ...
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
-        """Remove this tag only, if it is there and the precondition holds."""
+        """Remove this tag if it exists and the precondition holds."""
         ...
 
 
 class RepositoryRows(Protocol):
-    """Repositories. One exists from its first blob or manifest on."""
+    """Repositories. One exists from its first blob or manifest on, even after all are deleted."""
 
     async def has_repository(self, repository: RepositoryName) -> bool:
-        """Tell whether the repository exists."""
+        """Return whether the repository exists."""
         ...
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
-        """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
+        """Return repositories that hold a manifest, in ASCII order, after `after`."""
         ...
 
 
 class SessionRows(Protocol):
-    """Open upload sessions, and which request holds one."""
+    """Open upload sessions, and the requests that hold them."""
 
     def hold(self, session: str) -> AbstractAsyncContextManager[SessionRow | None]:
-        """Hold a session, and return its row as of now; `None` when it has no row, which changes nothing else.
+        """Hold a session, and return its present row; `None` if it has none, in which case it is held too.
 
-        One request in all processes holds it, until the block ends or the process does.
+        One request in all processes holds it, until the block or the process ends.
 
         Raises (on entering): SessionBusy, at once, when another request holds it.
         """
         ...
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
-        """Keep a new session, which holds nothing yet: a power cut may take it back until the session is updated.
+        """Add a new session without bytes. A power cut may undo this until the session is updated.
 
-        Returns `False`, and changes nothing, when `limit` sessions are open, or `share` of this identity and client.
+        Returns `False`, and changes nothing, if `limit` sessions are open, or `share` of this identity and client.
         """
         ...
 
@@ -305,151 +304,144 @@ class SessionRows(Protocol):
         ...
 
     async def claim_session(self, session: str) -> SessionRow | None:
-        """Begin the next generation of a session for a newer request, and return its row; `None` when it is gone.
+        """Begin the next generation of a session for a newer request. Return its row, or `None` if it has ended.
 
-        From then on no older request updates the row. A power cut may take the claim back: it ends both requests.
+        From then on no older request can update the row. A power cut may undo the claim: it ends both requests.
         """
         ...
 
     async def update_session(self, row: SessionRow) -> SessionRow | None:
-        """Replace the session's row by `row` in its next generation, which is returned.
+        """Replace the session's row by `row` in its next generation. Return the new row.
 
-        Returns `None`, and changes nothing, when the session is gone or has another generation than `row`.
+        Returns `None`, and changes nothing, if the session has ended or has another generation than `row`.
         """
         ...
 
     async def remove_session(self, session: str) -> bool:
-        """Remove the session. Returns whether it was there."""
+        """Remove the session. Return whether it existed."""
         ...
 
     async def count_sessions(self) -> int:
-        """Return how many sessions are open."""
+        """Return the number of open sessions."""
         ...
 
     async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
-        """Return open sessions in order of their ids, beginning after `after`."""
+        """Return open sessions, ordered by id, after `after`."""
         ...
 
     async def page_empty(
         self, identity: str, client: str, after: SessionRow | None, limit: int
     ) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, the longest untouched first.
-
-        They begin after that of the row `after`, as it was read.
-        """
+        """Return empty sessions of an identity and a client, the longest untouched first, after `after`."""
         ...
 
 
 class TokenRows(Protocol):
-    """Tokens that the registry issued. A token that was revoked has no row; one that expired keeps it for a while."""
+    """Issued tokens. A revoked token has no row; an expired one keeps it for a while."""
 
     async def find_token(self, secret_hash: bytes) -> TokenRow | None:
         """Return the token whose secret has this hash."""
         ...
 
     async def find_token_by_id(self, token_id: str) -> TokenRow | None:
-        """Return the token of this id."""
+        """Return the token with this id."""
         ...
 
     async def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
-        """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
+        """Return tokens of this owner, or of all, ordered by id, after `after`."""
         ...
 
     async def add_token(self, row: TokenRow, *, limit: int) -> bool:
-        """Keep a new token. Returns `False`, and changes nothing, when its owner already has `limit` of them."""
+        """Add a token. Returns `False`, and changes nothing, if its owner already has `limit` tokens."""
         ...
 
     async def remove_token(self, token_id: str) -> bool:
-        """Remove a token. Returns whether it was there."""
+        """Remove a token. Return whether it existed."""
         ...
 
     async def touch_token(self, token_id: str, when: float) -> None:
-        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine.
-
-        A power cut may take the note back.
-        """
+        """Record a use of a token, if the token exists and has no later one. A power cut may undo this."""
         ...
 
     async def remove_expired_tokens(self, before: float) -> int:
-        """Remove the tokens that expired before this time. Returns how many."""
+        """Remove the tokens that expired before this time. Return their number."""
         ...
 
     async def token_owners(self) -> Mapping[str, float | None]:
-        """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
+        """Return the owners of tokens, each with the time of the mark that all its tokens have, or `None`."""
         ...
 
     async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
-        """Mark all tokens of an owner that is unknown since a time; `None` takes the marks away."""
+        """Mark all tokens of an owner as those of an unknown user since a time; `None` removes the marks."""
         ...
 
     async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
-        """Remove the tokens of an owner. Returns what they were."""
+        """Remove the tokens of an owner. Return them."""
         ...
 
 
 class ContentRows(Protocol):
-    """The content that rows vouch for."""
+    """Content, as rows record it."""
 
     async def find_content(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is whole, held by whatever repository."""
+        """Return the content if it is whole, in whatever repository."""
         ...
 
     async def removals(self) -> int:
-        """Return how often content was removed: a push looks before it places bytes, and asks again with its row."""
+        """Return the number of removals so far. A push reads it before it places bytes, and passes it with the row."""
         ...
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
-        """Mark content whose bytes are not at its place, or not those of its digest.
+        """Mark content whose bytes are not at its place, or are not those of its digest. Return whether it was whole.
 
-        Returns `False`, and changes nothing, when it is not whole, or its bytes were placed again since `record` was
-        read. A power cut may take the mark back.
+        Changes nothing if the bytes were placed again since `record` was read. A power cut may undo the mark.
         """
         ...
 
 
 class GarbageRows(Protocol):
-    """Holdings whose grace has passed, content that nothing holds, and the times by which things get old."""
+    """Expired holdings, content without holdings, and the times by which rows expire."""
 
     def collecting(self) -> AbstractAsyncContextManager[None]:
-        """Hold the right to remove content for the block, as the only one in all processes; waits for it.
+        """Wait for the right to remove content, and hold it for the block. One request in all processes holds it.
 
         Raises (on entering): StorageFault.
         """
         ...
 
     async def is_dated_after(self, future: float) -> bool:
-        """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
+        """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
         ...
 
     async def bring_back(self, future: float, *, to: float) -> None:
-        """Date what `is_dated_after` finds `to` this time: the clock was wrong when it was written."""
+        """Set the times that `is_dated_after` finds to `to`: a wrong clock wrote them."""
         ...
 
     async def end_holdings(self, before: float, limit: int) -> None:
-        """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
+        """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
         ...
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
-        """Return condemned content in order of digests, beginning after `after`."""
+        """Return condemned content, ordered by digest, after `after`."""
         ...
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is condemned."""
+        """Return the content if it is condemned."""
         ...
 
     async def forget(self, records: Sequence[ContentRecord]) -> None:
-        """Remove the rows of condemned content whose bytes were removed; the number of removals grows with that.
+        """Remove the rows of condemned content whose bytes were removed, and count the removals.
 
-        A push that counted before this commit, and placed bytes that were then removed, learns of it by the number.
+        The count shows a push that the bytes it placed before this commit may have been removed.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """All rows of one database. Each operation asks for those that it needs.
+    """All rows of one database. Each operation takes those that it needs.
 
-    `check` raises StorageFault unless rows can be read; `close` finishes the writes under way.
+    `check` raises StorageFault unless rows can be read; `close` finishes pending writes.
     """
 
     blobs: BlobRows

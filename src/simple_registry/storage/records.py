@@ -1,4 +1,4 @@
-"""What stores keep and return, as values; the protocols say how they are asked for."""
+"""Records of stores, and the results of changes, as values. The methods are in `protocols`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.life import HoldingState
 
 Place = NewType("Place", str)
-"""Where a content store keeps the bytes of one content; opaque to all but the store that returned it.
+"""Where a content store keeps the bytes of some content; only that store interprets it.
 
-The local store has one place for each digest and returns the empty text; an object store returns a unique key.
+The local store derives the place from the digest and returns the empty text; an object store returns a unique key.
 """
 
 
@@ -32,9 +32,9 @@ class ContentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """How a repository holds content: the state, and since when (seconds since the epoch), where that matters.
+    """The state in which a repository holds content, and its start (seconds since the epoch), if that matters.
 
-    `extended` is whether the grace of an unneeded holding was prolonged already.
+    `extended` is whether the grace of an unneeded holding has been prolonged for a caller that may only pull.
     """
 
     state: HoldingState
@@ -52,7 +52,7 @@ class StoredBlob:
 
 @dataclass(frozen=True, slots=True)
 class StoredManifest:
-    """What serving a manifest needs of its row: little, whatever its client wrote into it."""
+    """The fields of a manifest's row that a pull needs. Their size does not depend on the client."""
 
     digest: Digest
     size: int
@@ -62,17 +62,16 @@ class StoredManifest:
 
     @property
     def content(self) -> ContentRecord:
-        """Its bytes."""
+        """The record of its bytes."""
         return ContentRecord(self.digest, self.size, self.place, self.version)
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
-    """A manifest of one repository, as kept.
+    """The row of a manifest of one repository.
 
-    `media_type` is what it is served as; `artifact_type`, `annotations` (a JSON object) and `subject` are what
-    referrers listings need; `children` are all digests it refers to except its subject (configs, layers, child
-    manifests), which keep those alive for the garbage collector.
+    It is served with `media_type`. Listings of referrers need `artifact_type`, `annotations` (a JSON object) and
+    `subject`. `children` are all other digests that it names (config, layers, child manifests); they are needed by it.
     """
 
     digest: Digest
@@ -85,15 +84,15 @@ class ManifestRow:
 
     @property
     def stored(self) -> StoredManifest:
-        """What is found of it."""
+        """The fields that a pull needs."""
         return StoredManifest(self.digest, self.size, self.media_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The bytes of an upload session that are durable: how many, and their digest (`None` while there are none).
+    """The durable bytes of an upload session: their number, and their digest (`None` if there are none).
 
-    `state` belongs to the upload store that returned it; it is kept in the session's row and read by that store only.
+    `state` is kept in the session's row and interpreted only by the upload store that returned it.
     """
 
     size: int = 0
@@ -105,9 +104,9 @@ class Received:
 class SessionRow:
     """An open upload session.
 
-    `algorithm` is the one that `received` is hashed with. `touched` and `started` are in seconds since the epoch.
-    Sessions count against the share of their identity, or of the `client` that shares one with others: an address, or
-    the empty text. Each change of the row, and each claim of a newer request, begins another `generation`.
+    `received` is hashed with `algorithm`. `touched` and `started` are in seconds since the epoch. A session counts
+    against the share of its identity, or of `client`, an address, if several clients share the identity. Each change of
+    the row, and each claim by a newer request, increments `generation`.
     """
 
     session: str
@@ -123,11 +122,11 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A token that the registry issued to `owner`.
+    """A token issued to `owner`.
 
-    `secret_hash` is all that is kept of what its owner holds. `scopes` is what it is limited to, `None` when nothing
-    but its owner's rights limits it. `fingerprint` is that of the password with which it was made, `None` when an
-    operator made it. Times are in seconds since the epoch; `last_used` may be a minute late.
+    Only the hash of its secret is kept. `scopes` limits it, beyond the rights of its owner, unless it is `None`.
+    `fingerprint` is that of the password with which the token was created, `None` if an operator created it. Times are
+    in seconds since the epoch; `last_used` may be a minute late.
     """
 
     token_id: str
@@ -142,7 +141,7 @@ class TokenRow:
 
 
 class Part(StrEnum):
-    """Where a manifest's part must be found in its repository."""
+    """How the repository must hold a part of a manifest."""
 
     BLOB = "blob"
     CHILD = "child"  # a manifest or a blob
@@ -150,7 +149,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DescribedPart:
-    """A part of a manifest as its descriptor has it; one that is not `required` may be absent from the repository."""
+    """A part of a manifest, as its descriptor says. One that is not `required` may be absent from the repository."""
 
     part: Part
     content: ContentRecord
@@ -159,7 +158,7 @@ class DescribedPart:
 
 @dataclass(frozen=True, slots=True)
 class FoundParts:
-    """Parts of a manifest: the content of those that the repository holds, and what is not as described, in order."""
+    """Parts of a manifest: the content of those that the repository holds, and those not as described, in order."""
 
     held: Sequence[ContentRecord]
     unmet: Sequence["UnmetPart"]
@@ -173,24 +172,24 @@ class UnmetPart:
     held: int | None
 
 
-# ---------------------------------------------------------------- what became of a change
+# ---------------------------------------------------------------- results of changes
 
 
 @dataclass(frozen=True, slots=True)
 class ContentRemoved:
-    """Nothing was changed: the content is being removed, or may have been; its bytes must be placed again."""
+    """Nothing was changed: the content is being removed, or may have been. Its bytes must be placed again."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlobAdded:
-    """The repository holds the blob; `surplus` is a place that its content does not need, to be removed."""
+    """The repository holds the blob. `surplus` is a second copy of its bytes, to be removed."""
 
     surplus: ContentRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestStored:
-    """The repository holds the manifest; `previous` is what its tags pointed at before, `None` for new ones."""
+    """The repository holds the manifest. `previous` has the earlier targets of its tags, `None` for new tags."""
 
     previous: Mapping[Tag, Digest | None]
     surplus: ContentRecord | None = None
@@ -205,7 +204,7 @@ class PartsUnmet:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRemoved:
-    """The repository held the manifest and holds it no more."""
+    """The manifest was removed from the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +219,7 @@ class TagsChanged:
 
 @dataclass(frozen=True, slots=True)
 class TagRemoved:
-    """The tag is gone; `digest` is what it pointed at."""
+    """The tag was removed; `digest` was its target."""
 
     digest: Digest
 

@@ -1,4 +1,4 @@
-"""The stores of one backend, which come together: rows, content, and upload sessions."""
+"""The stores of one backend: rows, content, and upload sessions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
 
 
 class DatabaseCounts(Protocol):
-    """What a database counts in this process."""
+    """Counts of a database in this process."""
 
     @property
     def hits(self) -> int:
@@ -17,17 +17,17 @@ class DatabaseCounts(Protocol):
 
     @property
     def misses(self) -> int:
-        """Reads that it did not."""
+        """Reads that it could not answer."""
         ...
 
     @property
     def commit_sizes(self) -> Sequence[int]:
-        """The number of commits by their number of changes: the first is of commits without one."""
+        """The number of commits by their number of changes, from 0."""
         ...
 
 
 class DiskSpace(NamedTuple):
-    """Bytes that are free for us, and all bytes, of the file system that holds the data."""
+    """Free bytes, and all bytes, of the file system with the data."""
 
     free: int
     size: int
@@ -35,7 +35,7 @@ class DiskSpace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores of one backend, and what it reports of itself, where there is anything to report."""
+    """The stores of one backend, and its metrics, if it has any."""
 
     rows: Rows
     content: ContentStore

@@ -140,7 +140,7 @@ def test_a_file_that_others_may_read_is_refused_and_stays(path, file, mode, cloc
     file.prepare()
     before = Path(path).read_bytes()
     Path(path).chmod(mode)
-    with pytest.raises(DataDirectoryRefused, match="others than its owner"):
+    with pytest.raises(DataDirectoryRefused, match="other users than its owner"):
         KeyFile(path, clock).keys()
     assert Path(path).read_bytes() == before
 

@@ -1,8 +1,7 @@
-"""Claiming a data directory: it is ours, of a format we know, and no other server uses it.
+"""The claim of a data directory: it belongs to this user, has a known format, and no other server uses it.
 
-The claim is an `flock` on an open file that forked workers inherit, so it lasts until the last of them has ended,
-however that happens. A directory that is refused is left as it was. One on a disk that is read-only can be claimed when
-it is complete: what it holds can be served.
+The claim is an `flock` on an open file that forked workers inherit, so it lasts until the last of them has exited. A
+refused directory is left unchanged. A complete directory on a read-only disk can be claimed to serve pulls.
 """
 
 import os
@@ -16,16 +15,16 @@ from simple_registry.storage.filesystem.disk import PRIVATE_DIRECTORY, Disk
 from simple_registry.storage.filesystem.layout import Layout
 
 FORMAT = 1
-"""The format of directories that this program writes and reads; `docs/storage-format.md` describes it."""
+"""The format of directories that this program reads and writes; `docs/storage-format.md` describes it."""
 
 _MARKER = "simple-registry data directory, format "
 _HARMLESS = frozenset({"server.lock", "format.new", "lost+found"})
-"""What a new directory may hold: what a first start leaves when it is cut off, and what a new file system has."""
+"""Files that a new directory may have: those of an interrupted first start, and of a new file system."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """A claimed data directory. When it is `read_only`, nothing in it can be changed."""
+    """A claimed data directory. If it is `read_only`, nothing in it can be changed."""
 
     layout: Layout
     read_only: bool
@@ -34,14 +33,14 @@ class DataDirectory:
 
     @classmethod
     def claim(cls, path: str | os.PathLike[str], disk: Disk | None = None) -> "DataDirectory":
-        """Claim the directory at `path`, created when missing, for this process and those it will fork.
+        """Claim the directory at `path`, created if missing, for this process and its forked workers.
 
-        Raises: DataDirectoryRefused when it is not ours to use.
+        Raises: DataDirectoryRefused when it cannot be used.
         """
         disk = disk or Disk()
         layout = Layout(path)
         read_only = _require_directory(disk, layout)
-        if os.geteuid() == 0:  # others cannot do more than the directory's modes let them
+        if os.geteuid() == 0:  # any other user is restricted by the modes of the directory
             _require_owner(layout)
             _require_closed(layout)
         _require_ours(layout)
@@ -51,7 +50,7 @@ class DataDirectory:
             lock = disk.open_write(layout.server_lock)
             try:
                 _lock(disk, layout, lock)
-                _require_ours(layout)  # again: before we held the lock, another server may have been at work
+                _require_ours(layout)  # again: another server may have changed the directory before the lock was held
                 _prepare(disk, layout)
             except BaseException:
                 disk.close(lock)
@@ -64,20 +63,20 @@ class DataDirectory:
 
     @staticmethod
     def find(path: str | os.PathLike[str]) -> Layout:
-        """Return the layout of a directory that a server of this user has made, whether or not one uses it now.
+        """Return the layout of a directory that a server of this user has made, whether or not it is in use.
 
         Raises: DataDirectoryRefused.
         """
         layout = Layout(path)
         if not _require_owner(layout):
-            raise DataDirectoryRefused(layout.root, "it is no data directory; give the one of the server with -datadir")
+            raise DataDirectoryRefused(layout.root, "it is not a data directory; give that of the server with -datadir")
         if os.geteuid() == 0:
             _require_closed(layout)
         _require_ours(layout)
         return layout
 
     def traces(self) -> str | None:
-        """Return what shows that the registry was in use, wherever its database may be, or `None`."""
+        """Return evidence that the registry was in use, or `None`."""
         if self._disk.stat(self.layout.signing_keys) is not None:
             return "signing-keys.json"
         for algorithm in self.layout.algorithms():
@@ -87,13 +86,13 @@ class DataDirectory:
         return None
 
     def release(self) -> None:
-        """Give up this process's part of the claim."""
+        """Release the claim of this process; forked workers keep theirs."""
         if self._lock is not None:
             self._disk.close(self._lock)
 
 
 def _require_directory(disk: Disk, layout: Layout) -> bool:
-    """See that there is a directory which we may read and write. Returns whether its disk is read-only."""
+    """Require a directory that can be read and written. Return whether its disk is read-only."""
     root = Path(layout.root)
     try:
         if not root.exists():
@@ -119,21 +118,21 @@ def _require_directory(disk: Disk, layout: Layout) -> bool:
 
 
 def _is_read_only(disk: Disk, layout: Layout) -> bool:
-    """Tell whether the file system can only be read; one that failed says so only when it is to be written."""
+    """Return whether the file system is read-only, by a write: one that failed shows it only then."""
     try:
         disk.touch(layout.root)
     except StorageReadOnly:
         return True
     except StorageFault:
-        return False  # not ours to touch: what else we may do is asked next
+        return False  # perhaps lack of permission, which is checked next
     return False
 
 
 def _require_owner(layout: Layout) -> bool:
-    """See that we are the user whose server made the directory. Returns whether a server did.
+    """Require that this user's server made the directory. Return whether any server did.
 
-    What we make must be that user's. And that user may have put there what leads root elsewhere: a link in the place of
-    a file that we would make, or write to.
+    New files must belong to that user. That user could also mislead root by a link in the place of a file that root
+    would create or write to.
     """
     try:
         owner = os.lstat(layout.format).st_uid
@@ -151,7 +150,7 @@ def _require_owner(layout: Layout) -> bool:
 
 
 def _require_closed(layout: Layout) -> None:
-    """See that no other user may replace what the directory holds, whoever made it, for what root is to do in it."""
+    """Require, for root, that no other user can replace files in the directory."""
     found = Path(layout.root).stat()
     if found.st_uid != 0:
         raise DataDirectoryRefused(
@@ -168,7 +167,7 @@ def _require_closed(layout: Layout) -> None:
 
 
 def _require_ours(layout: Layout) -> None:
-    """See that the directory is new, or carries our marker in a format that we know."""
+    """Require that the directory is new, or has the marker of a known format."""
     try:
         marker = Path(layout.format).read_text("ascii")
     except FileNotFoundError:
@@ -182,7 +181,9 @@ def _require_ours(layout: Layout) -> None:
         raise DataDirectoryRefused(layout.root, f"its format file cannot be read ({error}); restore it") from error
     written = marker.removeprefix(_MARKER).strip()
     if not marker.startswith(_MARKER) or not (written.isascii() and written.isdigit()):
-        raise DataDirectoryRefused(layout.root, "its format file is not one of ours; choose another directory")
+        raise DataDirectoryRefused(
+            layout.root, "its format file is not that of a data directory; choose another directory"
+        )
     if int(written) > FORMAT:
         raise DataDirectoryRefused(
             layout.root, f"a newer version wrote it (format {written}, this one knows {FORMAT}); use that version"
@@ -190,7 +191,7 @@ def _require_ours(layout: Layout) -> None:
 
 
 def _lock_read_only(disk: Disk, layout: Layout) -> int | None:
-    """Keep servers that may write away, if there is a lock: where no server ever was, there is none to come."""
+    """Take the server lock, if its file exists, against servers for which the disk is writable."""
     lock = disk.open_read(layout.server_lock)
     if lock is not None and not disk.try_lock(lock):
         disk.close(lock)
@@ -199,7 +200,7 @@ def _lock_read_only(disk: Disk, layout: Layout) -> int | None:
 
 
 def _lock(disk: Disk, layout: Layout, lock: int) -> None:
-    """Take the server lock and leave our process number in it, for whoever finds it taken."""
+    """Take the server lock and write this process's id into it, which the refusal of other servers shows."""
     if not disk.try_lock(lock):
         owner = disk.read(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
         raise DataDirectoryRefused(
@@ -207,8 +208,8 @@ def _lock(disk: Disk, layout: Layout, lock: int) -> None:
             f"the server with process id {owner}, or a worker of it, uses it; stop it or choose another directory",
         )
     owner_line = f"{os.getpid()}\n".encode()
-    with suppress(StorageFull):  # it only helps to understand a refusal: no reason not to serve what is there
-        disk.write(lock, owner_line, 0)  # over what is there, which takes no room
+    with suppress(StorageFull):  # the id is only informative
+        disk.write(lock, owner_line, 0)  # overwrites, then truncates: this order needs no new block on a full disk
         disk.truncate(lock, len(owner_line))
 
 
@@ -218,9 +219,9 @@ def has_content_tree(disk: Disk, layout: Layout) -> bool:
 
 
 def _prepare(disk: Disk, layout: Layout) -> None:
-    """Make what is missing: the marker first, so that a start that is cut off leaves a directory that is ours.
+    """Create missing files: the marker first, so that the directory of an interrupted start is recognised.
 
-    The database comes after the directories, so where it is, they were.
+    The database is created after the directories, so a database without them shows that they were lost.
     """
     database = disk.stat(layout.database)
     if database is not None and database.st_size > 0 and not has_content_tree(disk, layout):

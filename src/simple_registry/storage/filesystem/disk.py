@@ -1,8 +1,8 @@
-"""The few system calls that storage rests on, so that a test can count, fail or cut off each of them.
+"""The system calls of file storage, in one class, so that tests can count, fail or interrupt each of them.
 
-Every `OSError` leaves as a `StorageFault` that names the action: a `StorageFull` when there is no room, a
-`StorageReadOnly` when nothing may be written. Absence is an answer: where a file may be missing, the method returns
-`None` or `False`.
+Every `OSError` becomes a `StorageFault` that names the action: a `StorageFull` when there is no room, a
+`StorageReadOnly` on a read-only disk. Absence is a result: a method whose file may be missing returns `None` or
+`False`.
 """
 
 import errno
@@ -19,11 +19,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
 NAMED_FILE = 0o444
-"""Content that has its final name is never written again."""
+"""The mode of content under its final name, which is never written again."""
 
 
 class Disk:
-    """Does what is asked, at once, in the calling thread."""
+    """Makes system calls in the calling thread."""
 
     def create(self, path: str) -> int:
         """Return a descriptor of a new file, open for reading and writing."""
@@ -37,7 +37,7 @@ class Disk:
             try:
                 return os.open(path, flags, PRIVATE_FILE)
             except PermissionError:
-                # A crash between making a session's file read-only and renaming it leaves it like this.
+                # A crash between `make_read_only` and `rename` leaves a session's file read-only.
                 os.chmod(path, PRIVATE_FILE)
                 return os.open(path, flags, PRIVATE_FILE)
 
@@ -50,12 +50,12 @@ class Disk:
                 return None
 
     def close(self, fd: int) -> None:
-        """Close a descriptor, which also lets go of its lock."""
+        """Close a descriptor, which also releases its lock."""
         with _faults("close a file"):
             os.close(fd)
 
     def try_lock(self, fd: int) -> bool:
-        """Take the exclusive lock of an open file unless somebody else has it. Returns whether it was taken."""
+        """Take the exclusive lock of an open file if it is free. Return whether it was."""
         with _faults("lock a file"):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -64,7 +64,7 @@ class Disk:
             return True
 
     def lock(self, fd: int) -> None:
-        """Take the exclusive lock of an open file, once everybody who has it let go."""
+        """Wait for the exclusive lock of an open file."""
         with _faults("lock a file"):
             fcntl.flock(fd, fcntl.LOCK_EX)
 
@@ -76,32 +76,32 @@ class Disk:
                 written += os.pwrite(fd, memoryview(data)[written:], at + written)
 
     def read(self, fd: int, size: int, at: int) -> bytes:
-        """Return up to `size` bytes, beginning `at` bytes into the file; nothing means that the file ends there."""
+        """Return up to `size` bytes, beginning `at` bytes into the file; none at its end."""
         with _faults("read a file"):
             return os.pread(fd, size, at)
 
     def truncate(self, fd: int, size: int) -> None:
-        """Drop what the file holds beyond `size` bytes."""
+        """Drop the bytes of the file beyond `size`."""
         with _faults("shorten a file"):
             os.ftruncate(fd, size)
 
     def make_read_only(self, fd: int) -> None:
-        """Give the file the mode of named content."""
+        """Set the mode of an open file to `NAMED_FILE`."""
         with _faults("make a file read-only"):
             os.fchmod(fd, NAMED_FILE)
 
     def make_path_read_only(self, path: str) -> None:
-        """Give a file that cannot even be opened the mode of named content."""
+        """Set the mode of a file that cannot be opened to `NAMED_FILE`."""
         with _faults("make a file read-only"):
             os.chmod(path, NAMED_FILE)
 
     def fsync(self, fd: int) -> None:
-        """Return once the file's bytes, size and mode would survive a power cut."""
+        """Make the file's bytes, size and mode durable."""
         with _faults("make a file durable"):
             os.fsync(fd)
 
     def fsync_directory(self, path: str) -> None:
-        """Return once the names in a directory would survive a power cut."""
+        """Make the names in a directory durable."""
         with _faults("make a directory durable"):
             fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
@@ -110,7 +110,7 @@ class Disk:
                 os.close(fd)
 
     def make_directory(self, path: str) -> bool:
-        """Make a directory. Returns whether it was missing."""
+        """Make a directory. Return whether it was missing."""
         with _faults("make a directory"):
             try:
                 os.mkdir(path, PRIVATE_DIRECTORY)
@@ -119,12 +119,12 @@ class Disk:
             return True
 
     def rename(self, source: str, target: str) -> None:
-        """Give a file another name, in one step, replacing what had it."""
+        """Rename a file in one step, replacing any file of the new name."""
         with _faults("rename a file"):
             os.rename(source, target)
 
     def link(self, source: str, target: str) -> bool:
-        """Give a file a second name. Returns whether it got it: not where something has it, or without links."""
+        """Give a file a second name. Return `False` if the name is taken or the file system has no hard links."""
         with _faults("link a file"):
             try:
                 os.link(source, target, follow_symlinks=False)
@@ -137,7 +137,7 @@ class Disk:
             return True
 
     def put_back(self, source: str, target: str) -> None:
-        """Give a file another name, unless something has that by now: then it keeps the one it has."""
+        """Rename a file unless the new name is taken."""
         with _faults("rename a file"):
             try:
                 os.link(source, target, follow_symlinks=False)
@@ -146,21 +146,21 @@ class Disk:
             os.unlink(source)
 
     def replace(self, path: str, data: bytes) -> None:
-        """Replace a small file, readable by its owner only. After a crash there is the old file or the new one."""
+        """Replace a small file, readable by its owner only. A crash leaves the old file or the new one."""
         new = f"{path}.new"
-        self.unlink(new)  # one that a crash left may have any mode
+        self.unlink(new)  # a file left by a crash may have any mode
         fd = self.create(new)
         try:
             self.write(fd, data, 0)
             self.fsync(fd)
         finally:
             self.close(fd)
-        # Only now: a name that is durable before its bytes would be an empty file after a power cut.
+        # Only after the sync: a name that is durable before its bytes is an empty file after a power cut.
         self.rename(new, path)
         self.fsync_directory(os.path.dirname(path))
 
     def unlink(self, path: str) -> bool:
-        """Remove a file. Returns whether it was there."""
+        """Remove a file. Return whether it existed."""
         with _faults("remove a file"):
             try:
                 os.unlink(path)
@@ -169,44 +169,44 @@ class Disk:
             return True
 
     def stat(self, path: str) -> os.stat_result | None:
-        """Return what is known of a path, or `None` when nothing has it."""
-        try:  # without `_faults`, which would take longer than the call, and every pull makes it
+        """Return the status of a path, or `None` if it does not exist."""
+        try:  # without `_faults`, which takes longer than the call, and every pull makes it
             return os.stat(path, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _fault("look at a file", error) from error
+            raise _fault("inspect a file", error) from error
 
     def stat_open(self, fd: int) -> os.stat_result:
-        """Return what is known of an open file."""
-        with _faults("look at a file"):
+        """Return the status of an open file."""
+        with _faults("inspect a file"):
             return os.fstat(fd)
 
     def room(self, path: str) -> int:
-        """Return how many bytes can still be written to the file system that holds a path, none when it is read-only.
+        """Return the number of bytes that can be written to the file system of a path.
 
-        Raises: StorageReadOnly when it was mounted so; one that became so by a failure is found by writing only.
+        Raises: StorageReadOnly when it is mounted read-only. One that a failure made so is only detected by a write.
         """
-        with _faults("look for room"):
+        with _faults("find free space"):
             found = os.statvfs(path)
             if found.f_flag & os.ST_RDONLY:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS))
             return found.f_bavail * found.f_frsize
 
     def touch(self, path: str) -> None:
-        """Set the times of a path to now, which is the least that can be written."""
+        """Set the times of a path to now: the smallest write."""
         with _faults("write to the disk"):
             os.utime(path)
 
     def in_memory(self, fd: int) -> bool:
-        """Tell whether the beginning of an open file can be read without the disk; `False` where nobody can tell."""
+        """Return whether the beginning of an open file is in the page cache; `False` if the system cannot tell."""
         try:
             return os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT) > 0
         except OSError:
             return False
 
     def drop_from_memory(self, fd: int) -> None:
-        """Ask the kernel to forget what it keeps in memory of an open file; what is not on disk yet stays."""
+        """Ask the kernel to drop the synced pages of an open file from its cache."""
         with _faults("read a file"):
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
@@ -230,7 +230,7 @@ def _fault(action: str, error: OSError) -> StorageFault:
 
 
 def fault_of(error: OSError) -> type[StorageFault]:
-    """Return what the registry calls a failure of a system call."""
+    """Return the class of fault for an error of a system call."""
     if error.errno == errno.EROFS:
         return StorageReadOnly
     return StorageFull if error.errno in _FULL else StorageFault

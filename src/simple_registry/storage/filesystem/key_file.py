@@ -2,9 +2,8 @@
 
     {"keys": [{"kid": …, "created": seconds since the epoch, "secret": base64}, …]}     oldest first, the last one signs
 
-The file is replaced as a whole, never written to, so a reader sees the keys of before or those of after. Writers take
-turns on the lock of a file beside it. Whoever removes the file ends every token that its keys signed: the next look
-makes a new one.
+The file is replaced as a whole, so a reader sees the old keys or the new ones. Writers hold the lock of a file beside
+it. Removing the file invalidates every token that its keys signed; the next check creates a new one.
 """
 
 import base64
@@ -26,14 +25,14 @@ from simple_registry.storage.filesystem.disk import Disk
 logger = logging.getLogger("simple_registry")
 
 CHECK_INTERVAL = 1.0
-"""Seconds between two looks at whether the file changed."""
+"""Seconds between two checks for a change of the file."""
 
 SECRET_SIZE = 32
 _MAX_SIZE = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 _Mark = tuple[int, int, int, int]
-"""What tells one version of a file from another."""
+"""Inode, size, time and mode: they differ between versions of the file."""
 
 
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,12 +49,12 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class KeyFile:
-    """Signing keys in a file. Reading it is a matter of microseconds and happens when it changed; see `rotate` too."""
+    """Signing keys in a file, which takes microseconds to read and is read again when it changes."""
 
     def __init__(
         self, path: str, clock: Clock, disk: Disk | None = None, new_secret: Callable[[], bytes] | None = None
     ) -> None:
-        """Keep keys at `path`; nothing is read or made until they are asked for."""
+        """Keep keys at `path`. Nothing is read or created yet."""
         self._path = path
         self._clock = clock
         self._disk = disk or Disk()
@@ -65,7 +64,7 @@ class KeyFile:
         self._checked_at = float("-inf")
 
     def prepare(self) -> None:
-        """Make the file if it is missing, and see that it can be used; called at start.
+        """Create the file if it is missing, and require that it can be used. Called at start.
 
         Raises: DataDirectoryRefused, StorageFault.
         """
@@ -74,7 +73,7 @@ class KeyFile:
     def keys(self) -> Sequence[SigningKey]:
         """Return all keys, oldest first.
 
-        Raises: DataDirectoryRefused, StorageFault, when none were ever read.
+        Raises: DataDirectoryRefused, StorageFault, if none were read before.
         """
         self._refresh(CHECK_INTERVAL)
         return self._keys
@@ -87,7 +86,7 @@ class KeyFile:
         return self.keys()[-1]
 
     def find(self, kid: str) -> SigningKey | None:
-        """Return the key of this id, also if another process made it just now.
+        """Return the key with this id, even if another process has just created it.
 
         Raises: as `keys`.
         """
@@ -112,7 +111,7 @@ class KeyFile:
         return next((key for key in keys if key.kid == kid), None)
 
     def _refresh(self, interval: float) -> Sequence[SigningKey]:
-        """Look at the file unless that was done within `interval`; keep to the keys at hand when it is unusable."""
+        """Check the file unless that was done within `interval`. If it is unusable, keep the present keys."""
         now = self._clock.monotonic()
         if now - self._checked_at >= interval:
             self._checked_at = now
@@ -122,11 +121,11 @@ class KeyFile:
                 if not self._keys:
                     self._checked_at = float("-inf")
                     raise
-                logger.exception("the signing keys cannot be read again; those known so far stay in use")
+                logger.exception("the signing keys cannot be read again; the present ones stay in use")
         return self._keys
 
     def _check(self) -> None:
-        """Read the file if it changed, and make it if it is missing.
+        """Read the file if it changed, and create it if it is missing.
 
         Raises: DataDirectoryRefused, StorageFault.
         """
@@ -140,7 +139,7 @@ class KeyFile:
                 ) from fault
             mark = self._current_mark()
         if mark != self._mark or not self._keys:
-            self._mark = mark  # first: what cannot be read is complained of once
+            self._mark = mark  # first, so that an unreadable file is reported once
             self._keys = self._read_or_none() or self._keys
 
     def _create(self) -> None:
@@ -157,7 +156,7 @@ class KeyFile:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Be the only one that changes the file."""
+        """Hold the lock for changes of the file."""
         lock = self._disk.open_write(f"{self._path}.lock")
         try:
             self._disk.lock(lock)
@@ -179,14 +178,14 @@ class KeyFile:
         if mode & _OTHERS:
             raise DataDirectoryRefused(
                 self._path,
-                "others than its owner may read the signing keys; remove the file, and a new one is made",
+                "other users than its owner may read the signing keys; remove the file to have a new one created",
             )
         try:
             return _keys(data)
         except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
             # Neither the text nor the cause is shown: they may hold a key.
             raise DataDirectoryRefused(
-                self._path, f"it holds no signing keys ({type(error).__name__}); remove it, and a new one is made"
+                self._path, f"it holds no signing keys ({type(error).__name__}); remove it to have a new one created"
             ) from None
 
     def _write(self, keys: Sequence[SigningKey]) -> None:

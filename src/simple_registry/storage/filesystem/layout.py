@@ -1,15 +1,15 @@
-"""The only place where paths of the data directory are built, and only from parsed values.
+"""Paths of the data directory, built from parsed values only.
 
-<root>/format                           which format this directory has, and that it is ours
+<root>/format                           the marker of a data directory, with its format
 <root>/server.lock                      held by the server that uses the directory
 <root>/registry.db                      rows (with SQLite's -wal and -shm beside it)
-<root>/registry.db.lock                 the queue of processes that want to write rows
+<root>/registry.db.lock                 the lock of writers, for which processes queue
 <root>/signing-keys.json                keys that sign tokens (with a .lock beside it)
-<root>/logins.jsonl                     which users logged in from where, and when last
+<root>/logins.jsonl                     users, their networks, and the day of their last login
 <root>/blobs/<algorithm>/<2 hex>/<hex>  content
 <root>/uploads/<session>                bytes of open upload sessions
-<root>/quarantine/<name>.<number>       what `fsck` moved out of the way
-<root>/uploads.lock                     a byte to lock for each of them (made beside the rows)
+<root>/uploads.lock                     one byte to lock for each session (created with the rows)
+<root>/quarantine/<name>.<number>       files that `fsck` moved out of the way
 """
 
 import os
@@ -23,14 +23,14 @@ _SHARD = re.compile(r"[0-9a-f]{2}", re.ASCII)
 _ENCODED = re.compile(r"[0-9a-f]{64,128}", re.ASCII)
 
 MAX_NAME = 200
-"""Characters of a name that the quarantine keeps; the longest digest has 135."""
+"""Characters of a name in the quarantine; the longest digest has 135."""
 
 
 class Layout:
     """Names the files of one data directory."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
-        """Build paths below `root`, made absolute so that a later change of directory means nothing."""
+        """Build paths below `root`, made absolute so that they do not depend on the current directory."""
         self.root = os.path.abspath(root)
         self.format = f"{self.root}/format"
         self.server_lock = f"{self.root}/server.lock"
@@ -50,16 +50,16 @@ class Layout:
         return [f"{self.blobs}/{algorithm}" for algorithm in ALGORITHMS]
 
     def blob(self, digest: Digest) -> str:
-        """Return where content with this digest is kept.
+        """Return the path of content.
 
-        Raises: ValueError for a digest that was never parsed.
+        Raises: ValueError for a digest that was not parsed.
         """
         return f"{self.blob_directory(digest)}/{digest.encoded}"
 
     def blob_directory(self, digest: Digest) -> str:
         """Return the directory of `blob`.
 
-        Raises: ValueError for a digest that was never parsed.
+        Raises: ValueError for a digest that was not parsed.
         """
         if digest.algorithm not in ALGORITHMS or _ENCODED.fullmatch(digest.encoded) is None:
             raise ValueError("no path is built from a digest that was not parsed")
@@ -68,28 +68,28 @@ class Layout:
     def shard(self, algorithm: str, shard: str) -> str:
         """Return the directory of all content whose digest begins with these two digits.
 
-        Raises: ValueError for other words.
+        Raises: ValueError for any other prefix.
         """
         if algorithm not in ALGORITHMS or _SHARD.fullmatch(shard) is None:
-            raise ValueError("no path is built from what begins no digest")
+            raise ValueError("not a digest prefix")
         return f"{self.blobs}/{algorithm}/{shard}"
 
     def quarantined(self, name: str, number: int) -> str:
-        """Return a place in the quarantine; `name` may be anything, and is kept as far as it can stand in a path."""
+        """Return a path in the quarantine. `name` may be any text; unusual characters of it are replaced."""
         return f"{self.quarantine}/{_UNUSUAL.sub('_', name)[:MAX_NAME]}.{number}"
 
     def relative(self, path: str) -> str:
-        """Return a path of this directory as seen from its root."""
+        """Return a path relative to the root."""
         return path.removeprefix(f"{self.root}/")
 
     def absolute(self, place: str) -> str:
-        """Return the path of what `relative` gave."""
+        """Return the path that `relative` shortened."""
         return f"{self.root}/{place}"
 
     def session(self, session: str) -> str:
-        """Return where the bytes of a session are kept.
+        """Return the path of a session's bytes.
 
-        Raises: ValueError for what cannot be a session's name.
+        Raises: ValueError for text that cannot be a session's name.
         """
         if not is_session(session):
             raise ValueError("no path is built from a session name that was not checked")
@@ -97,5 +97,5 @@ class Layout:
 
 
 def is_session(name: str) -> bool:
-    """Tell whether `name` can be the name of an upload session."""
+    """Return whether `name` can be the name of an upload session."""
     return _SESSION.fullmatch(name) is not None

@@ -1,10 +1,10 @@
-"""The logins of the last days: one line for each user, network and day, so that after a restart they still go first.
+"""The logins of recent days, by which they keep their priority over unknown ones after a restart.
 
     ["alice","203.0.113.7",20421]        user, network, day since the Unix epoch
 
-It only decides what waits for what, so nothing here is synced, what cannot be read is passed over, and what cannot be
-written is not kept. Lines are added by every worker, each in its turn by the lock of the file; one that has grown large
-is written anew with what is still of use.
+The file only decides the order in which passwords are verified. So it is not synced, unreadable lines are skipped, and
+failed writes are ignored. Workers append lines while they hold the lock of the file. A file that is too large is
+rewritten with the lines that are still used.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.storage.filesystem.disk import Disk
 
 MAX_SIZE = 4 * 1024 * 1024
-"""Bytes from which the file is written anew; half of it is kept at most."""
+"""Bytes above which the file is rewritten with at most half as many."""
 
 _DAY = 24 * 3600
 
@@ -30,14 +30,14 @@ class LoginFile:
     """Logins in a file."""
 
     def __init__(self, path: str, disk: Disk, clock: Clock, *, keep_days: int) -> None:
-        """Keep logins at `path` for so many days; nothing is read or made until that is asked for."""
+        """Keep logins at `path` for `keep_days`. Nothing is read or created yet."""
         self._path = path
         self._disk = disk
         self._clock = clock
         self._keep_days = keep_days
 
     def load(self) -> list[_Line]:
-        """Return user, network and last day of each login; none when the file cannot be read."""
+        """Return user, network and last day of each login; none if the file cannot be read."""
         try:
             fd = self._disk.open_read(self._path)
             if fd is None:
@@ -50,7 +50,7 @@ class LoginFile:
             return []
 
     def add(self, user: str, network: str, day: int) -> None:
-        """Add a login, unless the disk refuses it. Waits for the disk: not for an event loop."""
+        """Add a login, if the disk permits. Blocks on the disk: not for the event loop."""
         with suppress(StorageFault):
             fd = self._disk.open_write(self._path)
             try:
@@ -58,21 +58,21 @@ class LoginFile:
                 size = self._disk.stat_open(fd).st_size
                 if size > MAX_SIZE:
                     size = self._shorten(fd, size)
-                # A line that a full disk or a power cut tore must not take the next one with it.
+                # A full disk or a power cut may have torn the last line; a newline keeps this one apart from it.
                 torn = size > 0 and self._disk.read(fd, 1, size - 1) != b"\n"
                 self._disk.write(fd, b"\n" * torn + _encoded([(user, network, day)]), size)
             finally:
                 self._disk.close(fd)
 
     def _shorten(self, fd: int, size: int) -> int:
-        """Write the file anew; return its size."""
+        """Rewrite the file. Return its size."""
         kept = _encoded(self._newest(self._disk.read(fd, size, 0)))[-MAX_SIZE // 2 :]
         self._disk.truncate(fd, 0)
         self._disk.write(fd, kept, 0)
         return len(kept)
 
     def _newest(self, data: bytes) -> list[_Line]:
-        """Return the last day of each user and network, oldest first, of the days that are kept."""
+        """Return the last day of each user and network, oldest first, within the days that are kept."""
         today = int(self._clock.now()) // _DAY
         days: dict[tuple[str, str], int] = {}
         for line in data.splitlines():

@@ -1,7 +1,7 @@
-"""The threads in which files are written and read; none outlives the call that waits for it (see `Completion`).
+"""Threads for blocking calls on files. A caller waits for its call to end, even if it is cancelled (`Completion`).
 
-The standard pool takes four times as long to hand over a call and return its result, which for a small push is more
-than everything else that Python does for it: its futures are made for threads that wait, ours for an event loop.
+The standard pool takes four times as long to pass a call and its result, because its futures serve waiting threads
+rather than an event loop. For a small push that time exceeds the rest of Python's work.
 """
 
 from collections.abc import Callable
@@ -16,11 +16,11 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 DEFAULT_SIZE = 16
-"""Threads mostly wait for the disk; more of them only queue there."""
+"""Threads in a pool. They mostly wait for the disk, where more of them would only queue."""
 
 
 class Threads:
-    """A bounded pool. Threads start with the calls that need them, hence after a fork, not with the pool."""
+    """A bounded pool. Threads start with the calls that need them, so after a fork, not with the pool."""
 
     def __init__(self, size: int = DEFAULT_SIZE) -> None:
         """Allow `size` threads."""
@@ -29,20 +29,20 @@ class Threads:
         self._threads: list[Thread] = []
         self._lock = Lock()
         self._idle = 0
-        """Threads that wait for a call, less the calls that wait for a thread."""
+        """The number of idle threads, minus that of queued calls."""
 
     def start(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Completion[_T]:
-        """Begin a call, which the caller must `finish`."""
+        """Start a call; the caller must await its `finish`."""
         completion: Completion[_T] = Completion()
         with self._lock:
             self._idle -= 1
             if self._idle < 0 and len(self._threads) < self._size:
                 self._idle += 1
-                # A daemon: a process that ends without close() must not hang on a disk that does.
+                # A daemon: a process that exits without close() must not wait for a disk that hangs.
                 thread = Thread(target=self._serve, name=f"files_{len(self._threads)}", daemon=True)
                 try:
                     thread.start()
-                except RuntimeError:  # the machine has no room for another
+                except RuntimeError:  # the system refuses another thread: the existing ones take the call
                     if not self._threads:
                         raise
                     self._idle -= 1
@@ -52,11 +52,11 @@ class Threads:
         return completion
 
     async def run(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Return what the call returns, once it is over, even when the caller is cancelled meanwhile."""
+        """Return the result of the call. A cancelled caller still waits for its end."""
         return await self.start(call, *args, **kwargs).finish()
 
     def close(self) -> None:
-        """Wait for the calls under way and let the threads go."""
+        """Wait for running calls and end the threads."""
         for _ in self._threads:
             self._calls.put(None)
         for thread in self._threads:
@@ -65,6 +65,6 @@ class Threads:
     def _serve(self) -> None:
         while (call := self._calls.get()) is not None:
             call()
-            del call  # and with it the bytes that it may hold, while this thread waits
+            del call  # releases its arguments, perhaps large, while this thread waits
             with self._lock:
                 self._idle += 1
