@@ -49,7 +49,7 @@ def test_any_part_of_content_is_streamed_in_pieces(content, span):
     assert all(0 < len(piece) <= PIECE for piece in pieces)
 
 
-def test_versions_tell_content_apart(tmp_path):
+def test_different_content_has_different_versions(tmp_path):
     assert InMemory(b"a").version == InMemory(b"a").version != InMemory(b"b").version
     assert LocalFile("f", 1, (1,)).version != LocalFile("f", 1, (2,)).version
 
@@ -76,7 +76,7 @@ GONE = {
 
 
 @pytest.mark.parametrize("go", GONE.values(), ids=GONE)
-def test_a_file_that_went_or_cannot_be_read_is_gone(tmp_path, go):
+def test_a_missing_or_unreadable_file_is_content_gone(tmp_path, go):
     path = tmp_path / "content"
     path.write_bytes(DATA)
     (tmp_path / "other").write_bytes(DATA)
@@ -88,7 +88,7 @@ def test_a_file_that_went_or_cannot_be_read_is_gone(tmp_path, go):
         asyncio.run(streamed(content, Span(0, len(DATA))))
 
 
-def test_a_failure_that_is_not_about_the_file_does_not_count_as_gone(tmp_path, monkeypatch):
+def test_a_failure_unrelated_to_the_file_is_a_fault(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(errno.EMFILE, "Too many open files")
 
@@ -98,7 +98,7 @@ def test_a_failure_that_is_not_about_the_file_does_not_count_as_gone(tmp_path, m
     assert not isinstance(fault.value, ContentGone)
 
 
-def test_an_interruption_knows_how_far_it_came():
+def test_an_interruption_has_the_received_and_announced_sizes():
     interrupted = ContentInterrupted(3, 10)
     assert (interrupted.received, interrupted.announced) == (3, 10)
     assert "3 of 10" in str(interrupted)

@@ -67,7 +67,7 @@ ALLOWED = {
     }
     | {"server.audit_file", "server.logging"},
     "server": VALUES | WIRE | {"metrics", "config", "server"},
-    # What a command changes is in the audit stream, in the words of that stream.
+    # Changes by a command are in the audit log, with the same event names.
     "cli": ACCESS
     | STORES
     | {"metrics", "metrics_wiring", "config", "server", "application", "backends", "services", "operations", "cli"}

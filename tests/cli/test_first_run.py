@@ -53,7 +53,7 @@ def test_two_first_starts_have_two_passwords(tmp_path):
     assert begin(tmp_path / "a")[1] != begin(tmp_path / "b")[1]
 
 
-def test_once_documents_named_users_it_has_ended_permanently(tmp_path, caplog):
+def test_the_administrator_ends_permanently_once_documents_name_users(tmp_path, caplog):
     begin(tmp_path)
     end_first_administrator(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [OVER_NAME]
@@ -64,14 +64,14 @@ def test_once_documents_named_users_it_has_ended_permanently(tmp_path, caplog):
     assert "password" in begin(tmp_path)[1]
 
 
-def test_it_is_over_in_silence_where_it_never_began(tmp_path, caplog):
+def test_without_an_administrator_its_end_is_not_logged(tmp_path, caplog):
     end_first_administrator(tmp_path)
     end_first_administrator(tmp_path)
     assert caplog.records == []
     assert "Remove this file" in (tmp_path / OVER_NAME).read_text()
 
 
-def test_an_end_that_cannot_be_noted_is_said_and_stops_nothing(tmp_path, caplog):
+def test_an_end_that_cannot_be_recorded_is_logged_and_not_raised(tmp_path, caplog):
     end_first_administrator(tmp_path / "absent")
     assert "cannot be removed permanently" in caplog.text
 

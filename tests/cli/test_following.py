@@ -91,7 +91,7 @@ def test_settings_that_changed_are_logged_once(make, caplog):
     assert caplog.records[0].levelno == logging.WARNING
 
 
-def test_settings_that_are_put_back_need_nothing(make, caplog):
+def test_settings_that_are_reverted_are_not_logged(make, caplog):
     parent = make(USER + configuration("{dataDir: a}"))
     parent.write(USER + configuration("{}"))
     parent.write(USER + configuration("{dataDir: a}"))

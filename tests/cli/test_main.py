@@ -86,7 +86,7 @@ def test_an_unknown_flag():
         (("-adminname", "bob"), "-adminname: the administrator needs a password"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(tmp_path, arguments, says):
+def test_an_error_is_one_line_and_leaves_nothing(tmp_path, arguments, says):
     directory = tmp_path / "data"
     assert says in refusal("-datadir", str(directory), *arguments)
     assert not directory.exists()
@@ -103,14 +103,14 @@ def test_a_port_in_use_leaves_no_data_directory(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_data_directory_that_cannot_be(tmp_path):
+def test_a_data_directory_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("precious")
     said = refusal(*ADMIN, "-addr", "127.0.0.1:0", "-datadir", str(tmp_path / "file"))
     assert str(tmp_path / "file") in said
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_control_characters_of_what_was_given_are_escaped():
+def test_control_characters_of_arguments_are_escaped():
     assert "\\x1b" in refusal("-addr", "\x1b[31m")
 
 
@@ -127,7 +127,7 @@ def test_a_variable_that_is_misspelt_is_refused_by_every_command(tmp_path, comma
     assert not directory.exists()
 
 
-def test_documents_that_are_lost_bring_no_administrator_back(tmp_path):
+def test_lost_documents_do_not_restore_the_administrator(tmp_path):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/users.yaml.disabled").write_text("kind: User\nmetadata: {name: bob}\n")
     (tmp_path / "data").mkdir()

@@ -43,7 +43,7 @@ def test_variables_have_the_documented_names():
     assert {option.name: option.variable for option in OPTIONS}["adminpwd-file"] == "SIMPLE_REGISTRY_ADMINPWD_FILE"
 
 
-def test_an_empty_variable_says_nothing():
+def test_an_empty_variable_is_unset():
     assert parse_command_line([], {option.variable: "" for option in OPTIONS}) == CommandLine()
 
 
@@ -85,13 +85,13 @@ def test_variables_of_options_of_other_programs_and_of_kubernetes_are_accepted(n
     require_known_variables({name: "x"})
 
 
-def test_directories_repeat_and_beat_the_variable():
+def test_directories_repeat_and_override_the_variable():
     environment = {"SIMPLE_REGISTRY_CFGDIR": "c:d"}
     assert parse_command_line([], environment).config_dirs == (Path("c"), Path("d"))
     assert parse_command_line(["-cfgdir", "a", "--cfgdir=b"], environment).config_dirs == (Path("a"), Path("b"))
 
 
-def test_addresses_repeat_and_beat_the_variable():
+def test_addresses_repeat_and_override_the_variable():
     environment = {"SIMPLE_REGISTRY_ADDR": "c:1  unix:/d"}
     assert parse_command_line([], environment).environment["addr"].texts == ("c:1", "unix:/d")
     assert parse_command_line(["-addr", "a:1", "--addr=b:1"], environment).flags["addr"].texts == ("a:1", "b:1")
@@ -111,18 +111,18 @@ def test_serve_is_the_default():
     ("arguments", "command"),
     [("-genhash", "genhash"), ("--genhash", "genhash"), ("-version", "version"), ("-h", "help"), ("--help", "help")],
 )
-def test_switches_stand_for_commands(arguments, command):
+def test_switches_select_commands(arguments, command):
     assert parse_command_line([arguments], {}).command == command
 
 
 @pytest.mark.parametrize("topic", [None, *COMMANDS])
 @pytest.mark.parametrize("form", ["help {}", "{} help", "{} -help", "{} --help", "{} -h", "-help {}", "--help {}"])
-def test_help_is_about_the_command_beside_it(topic, form):
+def test_help_describes_the_other_command(topic, form):
     line = parse_command_line(form.format(topic or "").split(), {})
     assert (line.command, line.topic) == ("help", None if topic == "help" else topic)
 
 
-def test_what_follows_an_option_is_its_value():
+def test_the_word_after_an_option_is_its_value():
     assert parse_command_line(["-adminpwd", "-secret"], {}).flags["adminpwd"].text == "-secret"
     assert parse_command_line(["-adminpwd", "a=b"], {}).flags["adminpwd"].text == "a=b"
     assert parse_command_line(["-adminpwd=a=b"], {}).flags["adminpwd"].text == "a=b"
@@ -143,13 +143,13 @@ def test_what_follows_an_option_is_its_value():
         (["frobnicate"], "unknown command 'frobnicate'; see 'simple-registry -help'"),
         (["serve", "more"], "unknown command 'more'"),
         (["serve", "version", "token"], "unrecognized arguments: token"),
-        (["serve", "genhash"], "only one command can be done at a time, not serve and genhash"),
-        (["-genhash", "version"], "only one command can be done at a time, not genhash and version"),
+        (["serve", "genhash"], "only one command can be given, not serve and genhash"),
+        (["-genhash", "version"], "only one command can be given, not genhash and version"),
         (["-"], "unknown command '-'"),
         (["-genhash=yes"], "unknown option"),
     ],
 )
-def test_refusals_say_what_was_meant(arguments, says):
+def test_errors_suggest_the_nearest_name(arguments, says):
     with pytest.raises(UsageError) as refused:
         parse_command_line(arguments, {})
     assert says in str(refused.value)
@@ -161,7 +161,7 @@ def test_the_value_of_an_unknown_option_is_not_repeated():
     assert "hunter2" not in str(refused.value)
 
 
-def test_the_help_names_every_option_and_command_and_the_danger():
+def test_the_help_names_every_option_and_command_and_the_risk():
     text = help_text()
     for name in [*COMMANDS, *(f"-{option.name} " for option in OPTIONS)]:
         assert name in text

@@ -60,7 +60,7 @@ def test_documents_that_load_are_counted(rules):
     assert said == "the documents load: 1 user, 1 role, 1 binding, 0 tokens, 0 issuers; 0 warnings\n"
 
 
-def test_a_mistake_is_an_error_with_file_and_line(rules):
+def test_an_invalid_document_is_an_error_with_file_and_line(rules):
     (rules / "b.yaml").write_text("kind: Role\nmetadata: {name: x}\nspec: {resources: [layers], verbs: [pull]}\n")
     code, said = run("check", rules)
     assert code == 1
@@ -86,7 +86,7 @@ def test_directories_are_checked_together(rules, tmp_path):
     assert said.endswith("; 1 warning\n")
 
 
-def test_what_an_absent_directory_holds_is_an_error(tmp_path):
+def test_an_absent_directory_is_an_error(tmp_path):
     assert run("check", tmp_path / "absent") == (
         1,
         f"error: -cfgdir {tmp_path}/absent: this directory does not exist\n",
@@ -150,7 +150,7 @@ def changed(rules, tmp_path):
     return tmp_path / "new"
 
 
-def test_without_a_data_directory_names_are_made_up_from_the_patterns(rules, changed):
+def test_without_a_data_directory_names_are_made_from_the_patterns(rules, changed):
     code, said = run("diff", rules, changed)
     assert code == 0
     assert said.splitlines()[0] == "compared over the catalog and example names made from the patterns (5)"
@@ -209,7 +209,7 @@ def test_a_directory_other_than_a_data_directory_is_refused(rules, changed, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "rules"]
 
 
-def test_issuers_that_differ_are_said(rules, changed):
+def test_different_issuers_are_reported(rules, changed):
     issuer = "kind: TokenIssuer\nmetadata: {name: ci}\nspec: {issuer: i, audience: a, keys: {pem: [k]}}\n"
     (changed / "b.yaml").write_text(issuer)
     assert "TokenIssuers differ too" in run("diff", rules, changed)[1]
@@ -227,7 +227,7 @@ def test_documents_that_do_not_load_are_not_compared(rules, changed):
      ["check", "a", "-datadir", "b"], ["test", "a", "-datadir", "b"],
      ["diff", "a", "b", "-cfgdir", "c"], ["check", "-x"]],
 )  # fmt: skip
-def test_what_it_does_not_do_is_refused_with_what_it_does(words):
+def test_an_unknown_action_is_refused_with_the_usage(words):
     with pytest.raises(UsageError, match=r"see '(simple-registry )?policy -help'"):
         run(*words)
 

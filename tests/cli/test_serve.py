@@ -40,13 +40,13 @@ def configured(settings, certificate=None):
         (UnixAddress(Path("/run/r.sock")), None, False),
     ],
 )
-def test_passwords_in_the_clear_are_warned_about(caplog, addr, certificate, warned):
+def test_unencrypted_passwords_get_a_warning(caplog, addr, certificate, warned):
     with caplog.at_level(logging.WARNING, "simple_registry"):
         warn(configured(Settings(addr=(UnixAddress(Path("/run/s")), addr)), certificate))
     assert ("travel unencrypted" in caplog.text) is warned
 
 
-def test_what_is_odd_about_a_certificate_is_said(caplog):
+def test_warnings_about_a_certificate_are_logged(caplog):
     with caplog.at_level(logging.WARNING, "simple_registry"):
         ends = time.time() + 2.5 * 24 * 3600
         warn(configured(Settings(tls=Tls(Path("c"), Path("k"))), Certificate(b"", b"", ("it is odd",), ends=ends)))
@@ -56,7 +56,7 @@ def test_what_is_odd_about_a_certificate_is_said(caplog):
     assert second.endswith(", in 2 days; renew it")
 
 
-def test_warnings_about_what_was_read_are_said_once(tmp_path, caplog):
+def test_configuration_warnings_are_logged_once(tmp_path, caplog):
     (tmp_path / "a.yaml").write_text(
         "kind: User\nmetadata: {name: bob}\n---\nkind: Token\nmetadata: {name: t}\n"
         f"spec: {{username: bob, valueHash: '{'0' * 64}'}}\n---\n"

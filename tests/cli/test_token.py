@@ -80,12 +80,12 @@ def test_an_expiry_may_be_a_date(run, rows):
     ).isoformat() == ("2999-01-31T11:00:00+00:00")
 
 
-def test_a_token_without_an_end_is_warned_about(run):
+def test_a_token_without_expiry_gets_a_warning(run):
     assert "never expires" in run("create", "-user", "a")[1]
     assert "warning" not in run("create", "-user", "a", "-expires", "1d")[1]
 
 
-def test_a_user_whom_no_document_names_is_warned_about(run, tmp_path):
+def test_an_unknown_user_gets_a_warning(run, tmp_path):
     (tmp_path / "cfg").mkdir()
     (tmp_path / "cfg" / "users.yaml").write_text("kind: User\nmetadata: {name: alice}\nspec: {}\n")
     words = ["-cfgdir", str(tmp_path / "cfg"), "-expires", "1d"]
@@ -93,7 +93,7 @@ def test_a_user_whom_no_document_names_is_warned_about(run, tmp_path):
     assert "no User document names 'bob'" in run("create", "-user", "bob", *words)[1]
 
 
-def test_a_document_that_cannot_be_read_costs_no_secret(run, tmp_path, rows):
+def test_an_invalid_document_creates_no_token(run, tmp_path, rows):
     (tmp_path / "cfg").mkdir()
     (tmp_path / "cfg" / "users.yaml").write_text("kind: [")
     with pytest.raises(ConfigError):
@@ -124,7 +124,7 @@ def test_tokens_are_listed_as_json_without_anything_secret(run):
     assert json.loads(run("list", "--json", "--user=nobody")[0]) == []
 
 
-def test_a_revoked_token_is_gone_for_a_running_server_at_once(run, rows):
+def test_a_revoked_token_is_invalid_for_a_running_server_at_once(run, rows):
     secret = run("create", "-user", "alice", "-expires", "1d")[0].strip()
     row = asyncio.run(rows.tokens.find_token(token_hash(secret)))
     out, err = run("revoke", row.token_id)
@@ -151,7 +151,7 @@ def audited(path):
 
 
 @pytest.mark.parametrize("how", ["option", "variable", "document"])
-def test_what_the_command_changes_is_in_the_audit_stream(run, rows, tmp_path, data_dir, how):
+def test_changes_of_the_command_are_in_the_audit_log(run, rows, tmp_path, data_dir, how):
     log, words, environment = tmp_path / "audit.jsonl", [], {"SIMPLE_REGISTRY_DATADIR": str(data_dir)}
     match how:
         case "option":
@@ -193,7 +193,7 @@ def test_what_the_command_changes_is_in_the_audit_stream(run, rows, tmp_path, da
     assert secret not in log.read_text()
 
 
-def test_a_stream_that_is_out_of_reach_is_warned_about(run):
+def test_an_unreachable_audit_log_gets_a_warning(run):
     assert "is not in it" in run("create", "-user", "alice", "-expires", "1d", "-audit-log", "-")[1]
 
 
@@ -219,7 +219,7 @@ def test_a_stream_that_is_out_of_reach_is_warned_about(run):
         ["revoke", "a", "-user", "alice"],
     ],
 )
-def test_what_cannot_be_done_is_refused_and_changes_nothing(run, rows, words):
+def test_an_invalid_command_is_refused_and_changes_nothing(run, rows, words):
     with pytest.raises(UsageError):
         run(*words)
     assert not asyncio.run(rows.tokens.page_tokens(None, None, 9))
@@ -231,7 +231,7 @@ def test_a_name_that_no_user_can_have_is_refused(run, name):
         run("create", "-user", name)
 
 
-def test_another_directory_is_refused_and_nothing_is_made(run, tmp_path):
+def test_another_directory_is_refused_and_nothing_is_created(run, tmp_path):
     (tmp_path / "other").mkdir()
     for name in ("none", "other"):
         with pytest.raises(DataDirectoryRefused, match="no data directory"):

@@ -138,7 +138,7 @@ def test_a_session_that_is_unknown_ends_no_other(front, run):
 @pytest.mark.parametrize(
     "words", [(), ("cancel",), ("list", "id"), ("cancel", "id", "-user", "bob"), ("forget",), ("-x",)]
 )
-def test_words_that_make_no_sense_are_refused(front, run, words):
+def test_invalid_arguments_are_refused(front, run, words):
     with front.unchanged(), pytest.raises(UsageError):
         run(*words)
 
@@ -155,6 +155,6 @@ def test_only_the_owner_of_the_directory_may_run_it(front, run, tmp_path):
             run(*words)
 
 
-def test_what_is_not_a_data_directory_is_refused(tmp_path, capsys):
+def test_a_directory_of_another_kind_is_refused(tmp_path, capsys):
     assert main(["uploads", "list", "-datadir", str(tmp_path / "none")]) == 2
     assert str(tmp_path / "none") in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The audit stream: a line for each change and each refusal, with who, what and why, and never a secret."""
+"""The audit log: a line for each change and each refusal, with caller, change and reason, and never a secret."""
 
 import asyncio
 import json

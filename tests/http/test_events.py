@@ -1,4 +1,4 @@
-"""The words of the audit stream."""
+"""The event names of the audit log."""
 
 from simple_registry.http.events import Event, EventName
 from simple_registry.oci.names import RepositoryName

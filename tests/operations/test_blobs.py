@@ -31,7 +31,7 @@ def test_a_blob_is_known_where_it_was_pushed_and_nowhere_else(front, blobs):
             front.run(blobs.open(repository, DIGEST))
 
 
-def test_a_blob_whose_content_is_gone_counts_as_absent_until_it_is_pushed_again(front, blobs):
+def test_a_blob_without_its_bytes_is_absent_until_it_is_pushed_again(front, blobs):
     front.push_blob("a", DATA)
     front.kept.write(DIGEST, None)
     assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
@@ -41,7 +41,7 @@ def test_a_blob_whose_content_is_gone_counts_as_absent_until_it_is_pushed_again(
     assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
 
 
-def test_a_mount_asks_only_visible_holders(front, blobs):
+def test_a_mount_checks_only_visible_repositories(front, blobs):
     for repository in ("a", "c"):
         front.push_blob(repository, DATA)
     asked = []
@@ -54,7 +54,7 @@ def test_a_mount_asks_only_visible_holders(front, blobs):
     assert asked == [A, C]
 
 
-def test_a_mount_looks_at_a_bounded_number_of_holders(front, blobs, monkeypatch):
+def test_a_mount_checks_a_bounded_number_of_repositories(front, blobs, monkeypatch):
     monkeypatch.setattr(module, "MAX_HOLDERS", 3)
     for number in range(5):
         front.push_blob(f"r{number}", DATA)
@@ -65,14 +65,14 @@ def test_a_mount_looks_at_a_bounded_number_of_holders(front, blobs, monkeypatch)
 
 
 @pytest.mark.parametrize("visible", [True, False])
-def test_a_mount_from_a_source_that_lacks_the_blob_is_nothing(front, blobs, visible):
+def test_a_mount_from_a_source_without_the_blob_returns_none(front, blobs, visible):
     front.push_blob("c", DATA)
     with front.unchanged():
         assert front.run(blobs.mount(AB, DIGEST, source=A, visible=lambda _: visible)) is None
 
 
 @pytest.mark.parametrize("source", [C, None])
-def test_a_mount_of_a_blob_whose_content_is_gone_is_nothing_until_it_is_pushed_again(front, blobs, source):
+def test_a_mount_of_a_blob_without_its_bytes_returns_none_until_it_is_pushed_again(front, blobs, source):
     front.push_blob("c", DATA)
     front.kept.write(DIGEST, None)
     assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) is None
@@ -88,7 +88,7 @@ def test_deleting_a_blob_that_is_not_held_is_an_error(front, blobs):
         front.run(blobs.delete(C, DIGEST))
 
 
-def test_a_data_directory_that_is_gone_is_a_failure_and_no_unknown_blob(clock, tmp_path):
+def test_a_missing_data_directory_is_a_fault_and_not_an_unknown_blob(clock, tmp_path):
     with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock) as front:
         front.push_blob("a", DATA)
         (tmp_path / "data").rename(tmp_path / "aside")
@@ -114,7 +114,7 @@ def renewals(front, monkeypatch):
     return events
 
 
-def test_a_head_of_a_caller_that_may_push_keeps_a_blob_at_most_once_a_minute(front, clock, renewals):
+def test_a_head_of_a_caller_that_may_push_renews_the_grace_once_a_minute(front, clock, renewals):
     front.push_blob("a", DATA)
     for seconds, written in ((0, 0), (59, 0), (1, 1), (30, 1), (30, 2)):
         clock.advance(seconds)
@@ -146,7 +146,7 @@ def test_a_deletion_during_a_head_stays(front, blobs, clock, monkeypatch, may_pu
     assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
 
 
-def test_a_head_of_what_a_manifest_needs_writes_nothing(front, clock, renewals):
+def test_a_head_of_a_needed_blob_writes_nothing(front, clock, renewals):
     push_image(front, "a", "v1", DATA)
     clock.advance(100)
     with front.unchanged():
@@ -156,7 +156,7 @@ def test_a_head_of_what_a_manifest_needs_writes_nothing(front, clock, renewals):
 
 
 @pytest.mark.parametrize("fault", [StorageFull, StorageReadOnly])
-def test_a_head_is_answered_where_rows_cannot_be_written(front, clock, monkeypatch, fault):
+def test_a_head_is_answered_when_rows_cannot_be_written(front, clock, monkeypatch, fault):
     front.push_blob("a", DATA)
     clock.advance(100)
 

@@ -49,7 +49,7 @@ def test_content_is_placed_again_after_each_removal(front, contents, stores, clo
     assert front.run(stores.content.has(RECORD))
 
 
-def test_content_that_is_removed_without_end_is_a_failure(front, contents):
+def test_content_removed_at_each_attempt_is_unavailable(front, contents):
     with pytest.raises(Unavailable):
         push(front, contents, [ContentRemoved()] * MAX_ATTEMPTS)
 
@@ -66,7 +66,7 @@ def test_a_surplus_place_is_removed(front, contents, stores, monkeypatch):
     assert removed == [surplus]
 
 
-def test_content_that_is_gone_is_absent_and_its_row_says_so(front, contents, stores, caplog):
+def test_content_without_bytes_is_absent_and_marked_as_damaged(front, contents, stores, caplog):
     front.push_blob("a", DATA)
     record = front.run(contents.find(RECORD.digest))
     front.kept.write(RECORD.digest, None)
@@ -89,9 +89,7 @@ def test_content_whose_tree_is_away_for_a_while_is_not_damaged(disk_front):
 
 
 @pytest.mark.parametrize("fault", [StorageFull, StorageReadOnly, StorageFault])
-def test_where_rows_cannot_be_written_damaged_content_is_absent_nevertheless(
-    front, contents, stores, monkeypatch, fault
-):
+def test_damaged_content_is_absent_even_if_its_row_cannot_be_marked(front, contents, stores, monkeypatch, fault):
     front.push_blob("a", DATA)
     front.kept.write(RECORD.digest, None)
 
@@ -123,7 +121,7 @@ def test_content_that_cannot_be_removed_holds_up_no_other(front, contents, store
     assert front.run(contents.remove_condemned(2)) == 2
 
 
-def test_condemned_content_that_a_dead_collector_left_is_removed(front, contents, stores, clock):
+def test_condemned_content_of_a_dead_collector_is_removed(front, contents, stores, clock):
     front.push_blob("a", DATA)
     front.delete(f"/v2/a/blobs/{RECORD.digest}")
     front.run(stores.rows.garbage.end_holdings(clock.now() + 1, 9))

@@ -14,7 +14,7 @@ def clock():
     return SettableClock()
 
 
-def test_without_a_jump_the_wall_is_right(clock):
+def test_without_a_jump_the_wall_clock_counts(clock):
     cutoffs = Cutoffs(clock)
     for _ in range(3):
         clock.advance(DAY)
@@ -22,7 +22,7 @@ def test_without_a_jump_the_wall_is_right(clock):
 
 
 @pytest.mark.parametrize("jump", [2 * AGE, DAY, 50 * 365 * DAY])
-def test_a_jump_forward_makes_nothing_older(clock, jump):
+def test_a_jump_forward_ages_no_row(clock, jump):
     cutoffs = Cutoffs(clock)
     clock.advance(DAY)
     touched = clock.now()
@@ -35,7 +35,7 @@ def test_a_jump_forward_makes_nothing_older(clock, jump):
     assert touched < cutoffs.before(AGE)
 
 
-def test_what_is_written_after_a_jump_is_old_after_its_time(clock):
+def test_a_row_written_after_a_jump_ages_as_usual(clock):
     cutoffs = Cutoffs(clock)
     clock.jump(DAY)
     cutoffs.before(AGE)
@@ -47,7 +47,7 @@ def test_what_is_written_after_a_jump_is_old_after_its_time(clock):
 
 
 @pytest.mark.parametrize("jump", [-AGE, -DAY, -50 * 365 * DAY])
-def test_a_jump_back_makes_nothing_older(clock, jump):
+def test_a_jump_back_ages_no_row(clock, jump):
     cutoffs = Cutoffs(clock)
     touched = clock.now()
     clock.jump(jump)
@@ -56,7 +56,7 @@ def test_a_jump_back_makes_nothing_older(clock, jump):
     assert (touched > cutoffs.future()) == (jump < -MAX_SKEW)
 
 
-def test_there_and_back_is_no_jump(clock):
+def test_a_jump_there_and_back_has_no_effect(clock):
     cutoffs = Cutoffs(clock)
     touched = clock.now()
     clock.jump(DAY)
@@ -75,13 +75,13 @@ def test_two_jumps_add_up(clock):
         assert touched >= cutoffs.before(AGE)
 
 
-def test_small_corrections_are_no_jump(clock):
+def test_small_corrections_do_not_count_as_a_jump(clock):
     cutoffs = Cutoffs(clock)
     clock.jump(30)
     assert cutoffs.before(AGE) == clock.now() - AGE
 
 
-def test_a_process_that_begins_later_knows_of_an_earlier_jump(clock):
+def test_a_process_forked_later_knows_of_an_earlier_jump(clock):
     touched = clock.now()
     clock.jump(DAY)
     assert touched >= Cutoffs(clock).before(AGE)

@@ -24,7 +24,7 @@ def kept(front, data):
     return front.run(front.kept.stores.content.has(ContentRecord(digest_of(data), len(data))))
 
 
-def test_unheld_content_goes_after_the_grace_period_and_not_before(front, collect, clock):
+def test_content_without_holdings_is_removed_after_the_grace_and_not_before(front, collect, clock):
     front.push_blob("a", DATA)
     front.delete(f"/v2/a/blobs/{DIGEST}")
     clock.advance(GRACE - 1)
@@ -35,7 +35,7 @@ def test_unheld_content_goes_after_the_grace_period_and_not_before(front, collec
     assert not kept(front, DATA)
 
 
-def test_content_that_somebody_holds_stays(front, collect, clock):
+def test_held_content_stays(front, collect, clock):
     for repository in ("a", "a/b"):
         front.push_blob(repository, DATA)
     front.delete(f"/v2/a/blobs/{DIGEST}")
@@ -45,7 +45,7 @@ def test_content_that_somebody_holds_stays(front, collect, clock):
 
 
 @pytest.mark.parametrize("again", ["push", "mount"])
-def test_content_that_is_held_again_in_time_stays(front, collect, clock, again):
+def test_content_held_again_within_the_grace_stays(front, collect, clock, again):
     front.push_blob("other", DATA)
     front.push_blob("a", DATA)
     front.delete(f"/v2/a/blobs/{DIGEST}")
@@ -62,7 +62,7 @@ def test_content_that_is_held_again_in_time_stays(front, collect, clock, again):
     assert front.get(f"/v2/b/blobs/{DIGEST}").body == DATA
 
 
-def test_a_deleted_manifest_goes_and_its_blobs_stay(front, collect, clock):
+def test_a_deleted_manifest_is_removed_and_its_blobs_stay(front, collect, clock):
     data = push_image(front, "a", "v1", DATA)
     front.delete(f"/v2/a/manifests/{digest_of(data)}")
     clock.advance(GRACE + 1)
@@ -97,7 +97,7 @@ def test_collected_content_can_be_pushed_again(front, collect, clock):
     assert front.get("/v2/a/manifests/v1").body == data
 
 
-def test_more_than_a_round_takes_waits_for_the_next(front, collect, clock, monkeypatch):
+def test_holdings_beyond_one_round_wait_for_the_next(front, collect, clock, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 3)
     for number in range(5):
         front.delete(f"/v2/a/blobs/{front.push_blob('a', bytes([number]))}")
@@ -105,7 +105,7 @@ def test_more_than_a_round_takes_waits_for_the_next(front, collect, clock, monke
     assert [collect().contents for _ in range(3)] == [3, 2, 0]
 
 
-def test_sessions_that_nobody_continues_go(front, collect, clock):
+def test_idle_sessions_are_ended(front, collect, clock):
     location = front.open_session("a")
     front.patch(location, body=DATA)
     clock.advance(24 * 3600 - 1)
@@ -115,7 +115,7 @@ def test_sessions_that_nobody_continues_go(front, collect, clock):
     assert front.get(location).status == 404
 
 
-def test_sessions_of_a_user_that_was_removed_go_after_the_grace_period(make_front, clock):
+def test_sessions_of_a_removed_user_end_after_the_grace(make_front, clock):
     front = make_front(rules=rules(binding("bob", READWRITE, ""), users=["bob"]))
     theirs = front.post("/v2/a/blobs/uploads/", user="bob").location
     front.patch(theirs, body=DATA, user="bob")
@@ -137,7 +137,7 @@ DAY = 24 * 3600.0
 
 
 @pytest.mark.parametrize("jump", [2 * GRACE, 3 * DAY, 50 * 365 * DAY])
-def test_a_clock_that_is_set_forward_ends_nothing_under_way(front, collect, clock, jump):
+def test_a_clock_set_forward_ends_no_session(front, collect, clock, jump):
     location = front.open_session("a")
     front.patch(location, body=DATA)
     front.push_blob("a", DATA)
@@ -152,14 +152,14 @@ def test_a_clock_that_is_set_forward_ends_nothing_under_way(front, collect, cloc
     assert front.get(location).status == 404
 
 
-def test_a_clock_that_is_set_forward_takes_no_token(front, collect, clock):
+def test_a_clock_set_forward_removes_no_token(front, collect, clock):
     token = front.run(front.services.registry.tokens.create("ada", "", expires=clock.now() + DAY, scopes=None))[0]
     clock.jump(10 * DAY)
     collect()
     assert front.run(front.kept.stores.rows.tokens.find_token_by_id(token.token_id)) is not None
 
 
-def test_what_a_clock_dated_in_the_future_gets_old_from_now_on(front, collect, clock):
+def test_rows_dated_in_the_future_age_from_now_on(front, collect, clock):
     clock.jump(3650 * DAY)
     location = front.open_session("a")
     front.push_blob("a", DATA)

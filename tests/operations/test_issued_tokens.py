@@ -92,7 +92,7 @@ def test_a_token_is_found_by_its_secret_and_by_its_id(tokens):
     assert asyncio.run(tokens.get(secret)) is None
 
 
-def test_a_use_is_noted_once_a_minute(tokens, rows, clock):
+def test_a_use_is_recorded_once_a_minute(tokens, rows, clock):
     row, secret = create(tokens)
     for _ in range(3):
         found(tokens, secret)
@@ -104,7 +104,7 @@ def test_a_use_is_noted_once_a_minute(tokens, rows, clock):
     assert asyncio.run(tokens.get(row.token_id)).last_used == clock.now()
 
 
-def test_a_use_that_another_process_noted_is_not_noted_again(tokens, rows, clock):
+def test_a_use_recorded_by_another_process_is_not_recorded_again(tokens, rows, clock):
     row, secret = create(tokens)
     asyncio.run(rows.touch_token(row.token_id, clock.now() - 30))
     rows.touches = 0
@@ -112,7 +112,7 @@ def test_a_use_that_another_process_noted_is_not_noted_again(tokens, rows, clock
     assert rows.touches == 0
 
 
-def test_a_use_is_noted_behind_the_request(tokens, rows):
+def test_a_use_is_recorded_in_the_background(tokens, rows):
     _, secret = create(tokens)
 
     async def request():
@@ -124,7 +124,7 @@ def test_a_use_is_noted_behind_the_request(tokens, rows):
     asyncio.run(request())
 
 
-def test_a_use_that_cannot_be_noted_is_no_reason_to_fail(tokens, rows, caplog):
+def test_a_use_that_cannot_be_recorded_fails_no_request(tokens, rows, caplog):
     row, secret = create(tokens)
     rows.broken = True
     with caplog.at_level(logging.WARNING):
@@ -135,7 +135,7 @@ def test_a_use_that_cannot_be_noted_is_no_reason_to_fail(tokens, rows, caplog):
     assert rows.touches == 1  # and it is not tried again at every request
 
 
-def test_what_is_remembered_of_uses_is_bounded(tokens, rows, monkeypatch):
+def test_the_cache_of_uses_is_bounded(tokens, rows, monkeypatch):
     monkeypatch.setattr(module, "MAX_PER_OWNER", 3)
     secrets = [create(tokens, owner=f"user {number}")[1] for number in range(9)]
     rows.broken = True  # so that only this memory knows of a use
@@ -195,13 +195,13 @@ def test_an_expired_token_keeps_its_row_as_long_as_it_finishes_uploads():
     assert module.EXPIRED_KEPT == EXPIRED_KEPT
 
 
-def test_anybodys_token_can_be_revoked_without_an_owner(tokens):
+def test_any_token_can_be_revoked_without_an_owner(tokens):
     row, secret = create(tokens)
     asyncio.run(tokens.revoke(row.token_id, None))
     assert found(tokens, secret) is None
 
 
-def test_somebody_elses_token_cannot_be_revoked_and_answers_like_none(tokens):
+def test_a_token_of_another_owner_is_unknown(tokens):
     row, secret = create(tokens)
     with pytest.raises(TokenUnknown) as other:
         asyncio.run(tokens.revoke(row.token_id, "bob"))
@@ -226,14 +226,14 @@ def test_somebody_elses_token_cannot_be_revoked_and_answers_like_none(tokens):
         ({"scopes": ["x" * 501]}, "scopes"),
     ],
 )
-def test_what_no_token_may_have_is_refused_and_nothing_is_kept(tokens, asked, fact):
+def test_invalid_properties_are_refused_and_nothing_is_stored(tokens, asked, fact):
     with pytest.raises(TokenRequestInvalid) as caught:
         create(tokens, **asked)
     assert list(caught.value.facts) == [fact]
     assert not asyncio.run(tokens.page(None, last=None, limit=9)).rows
 
 
-def test_no_owner_gets_too_many(tokens, monkeypatch):
+def test_the_tokens_of_an_owner_are_bounded(tokens, monkeypatch):
     monkeypatch.setattr(module, "MAX_PER_OWNER", 2)
     create(tokens)
     create(tokens)

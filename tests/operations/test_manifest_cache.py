@@ -5,7 +5,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.operations.manifest_cache import ENTRY_SIZE, ManifestCache
 
 
-def test_the_cache_is_bounded_by_bytes_and_drops_what_was_used_longest_ago():
+def test_the_cache_is_bounded_by_bytes_and_drops_the_least_recently_used():
     cache = ManifestCache(2 * ENTRY_SIZE + 10)
     one, two, three, huge = (digest_of(data) for data in (b"1", b"2", b"3", b"4"))
     now, then = LocalFile("file", 4, (1,)), LocalFile("file", 4, (2,))

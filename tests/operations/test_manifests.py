@@ -55,7 +55,7 @@ def put(front, manifests, reference, data, **how):
     return front.run(manifests.put(A, reference, data, **{"content_type": None} | how))
 
 
-def test_a_push_tells_what_it_stored(front, manifests):
+def test_a_push_returns_what_it_stored(front, manifests):
     front.push_blob("a", CONFIG)
     subject = digest_of(b"subject")
     data = encode(image(subject={"mediaType": OCI, "digest": str(subject), "size": 7}))
@@ -84,7 +84,7 @@ def test_a_refused_push_changes_nothing(front, manifests):
     assert [type(error) for error in missing.value.errors] == [ManifestBlobUnknown] * 2
 
 
-def test_a_part_whose_content_is_gone_is_missing_until_it_is_pushed_again(front, manifests):
+def test_a_part_without_its_bytes_is_missing_until_it_is_pushed_again(front, manifests):
     data = push_image(front, "a", "v1", b"layer")
     front.kept.write(digest_of(b"layer"), None)
     assert front.head(f"/v2/a/blobs/{digest_of(b'layer')}").status == 404
@@ -95,7 +95,7 @@ def test_a_part_whose_content_is_gone_is_missing_until_it_is_pushed_again(front,
     assert put(front, manifests, V2, data).digest == digest_of(data)
 
 
-def test_a_part_whose_content_is_gone_is_missing_where_rows_cannot_be_written(front, manifests, monkeypatch):
+def test_a_part_without_its_bytes_is_missing_even_if_rows_cannot_be_written(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1", b"layer")
     front.kept.write(digest_of(b"layer"), None)
 
@@ -112,7 +112,7 @@ def test_a_part_whose_content_is_gone_is_missing_where_rows_cannot_be_written(fr
     assert put(front, manifests, V2, data).digest == digest_of(data)
 
 
-def test_a_part_that_goes_after_it_was_looked_for_still_refuses_the_push(front, manifests, monkeypatch):
+def test_a_part_removed_after_the_check_still_refuses_the_push(front, manifests, monkeypatch):
     front.push_blob("a", CONFIG)
     content = front.kept.stores.content
     keep = content.put
@@ -145,7 +145,7 @@ def test_content_that_may_have_been_removed_before_its_row_is_placed_again(front
     assert front.get("/v2/a/manifests/v1").body == data
 
 
-def test_content_that_never_stays_is_a_failure_and_no_row(front, manifests, monkeypatch):
+def test_content_removed_each_time_is_unavailable_and_has_no_row(front, manifests, monkeypatch):
     front.push_blob("a", CONFIG)
 
     async def put_nothing(*_args, **_kwargs):
@@ -156,7 +156,7 @@ def test_content_that_never_stays_is_a_failure_and_no_row(front, manifests, monk
         put(front, manifests, V1, encode(image()))
 
 
-def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
+def test_a_manifest_without_its_bytes_is_unknown(front, manifests):
     data = push_image(front, "a", "v1")
     front.kept.write(digest_of(data), None)
     with pytest.raises(ManifestUnknown):
@@ -165,7 +165,7 @@ def test_a_manifest_whose_content_is_gone_is_unknown(front, manifests):
     assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
 
 
-def test_what_was_read_is_at_hand_while_its_content_is_the_same(front, manifests, monkeypatch):
+def test_a_verified_manifest_is_cached_while_its_content_is_the_same(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
     assert front.run(manifests.pull(A, V1))[1] == InMemory(data)
     monkeypatch.setattr(manifests, "_read_intact", None)
@@ -206,9 +206,7 @@ def test_a_damaged_manifest_is_unknown_to_every_request_until_it_is_pushed_again
 
 
 @pytest.mark.parametrize(("fault", "error"), [(ContentGone, ManifestUnknown), (StorageFault, StorageFault)])
-def test_a_manifest_that_cannot_be_read_is_unknown_and_a_store_that_fails_is_not_absence(
-    front, manifests, monkeypatch, fault, error
-):
+def test_an_unreadable_manifest_is_unknown_but_a_failing_store_is_a_fault(front, manifests, monkeypatch, fault, error):
     data = push_image(front, "a", "v1")
 
     async def fail(_content):
@@ -257,7 +255,7 @@ def test_cached_bytes_do_not_outlive_the_row(front, manifests):
         front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
 
 
-def test_others_have_their_turn_while_many_tags_of_a_manifest_are_asked_about(front, manifests, monkeypatch):
+def test_other_requests_run_while_many_tags_are_authorized(front, manifests, monkeypatch):
     monkeypatch.setattr(pages, "TURN", 0.0)
     tags = [parse_tag(f"v{number}") for number in range(50)]
     front.push_blob("a", CONFIG)
@@ -276,7 +274,7 @@ def test_others_have_their_turn_while_many_tags_of_a_manifest_are_asked_about(fr
     assert len(turns) >= len(tags)
 
 
-def test_a_manifest_whose_tags_never_stand_still_is_not_deleted(front, manifests, monkeypatch):
+def test_a_manifest_whose_tags_keep_changing_is_not_deleted(front, manifests, monkeypatch):
     data = push_image(front, "a", "v1")
 
     async def others(*_arguments, **_how):
@@ -354,7 +352,7 @@ def test_a_manifest_that_is_held_with_a_wrong_size_can_still_be_tagged(front, ma
 # ---------------------------------------------------------------- preconditions
 
 
-def test_a_push_on_a_condition_that_fails_changes_nothing_and_says_what_is_there(front, manifests):
+def test_a_push_with_an_unmet_precondition_changes_nothing_and_reports_the_target(front, manifests):
     old = push_image(front, "a", "v1")
     with front.unchanged(), pytest.raises(PreconditionFailed) as failed:
         put(front, manifests, V1, encode(image(annotations={"new": ""})), precondition=Precondition(absent=True))
@@ -364,7 +362,7 @@ def test_a_push_on_a_condition_that_fails_changes_nothing_and_says_what_is_there
     assert failed.value.facts == {"reference": "v2", "current": None}
 
 
-def test_a_push_that_was_overtaken_leaves_only_content_that_is_collected(front, manifests, monkeypatch):
+def test_an_overtaken_push_leaves_only_condemned_content(front, manifests, monkeypatch):
     old = digest_of(push_image(front, "a", "v1"))
     new = encode(image(annotations={"new": ""}))
     rows = front.kept.stores.rows.manifests
@@ -383,7 +381,7 @@ def test_a_push_that_was_overtaken_leaves_only_content_that_is_collected(front, 
     assert front.run(rows.find_manifest(A, digest_of(new))) is None
 
 
-def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
+def test_a_deletion_with_an_unmet_precondition_changes_nothing(front, manifests):
     digest = digest_of(push_image(front, "a", "v1"))
 
     def delete(**how):
@@ -400,7 +398,7 @@ def test_a_deletion_on_a_condition_that_fails_changes_nothing(front, manifests):
 # ---------------------------------------------------------------- large ones
 
 
-def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, manifests):
+def test_annotations_too_large_for_a_row_stay_in_the_manifest(front, manifests):
     large = "x" * MAX_ANNOTATIONS
     annotations = {"a": "1", "large": large, "b": "\u00e4\n", **{f"n{n}": "y" * 9000 for n in range(9)}}
     kept = kept_annotations(annotations)
@@ -414,7 +412,7 @@ def test_annotations_that_have_no_room_in_a_row_stay_in_the_manifest(front, mani
 
 @settings(deadline=None)
 @given(st.dictionaries(st.text(), st.text(max_size=20_000), max_size=9))
-def test_all_annotations_are_kept_when_they_have_room(annotations):
+def test_all_annotations_are_kept_if_they_fit(annotations):
     whole = json.dumps(annotations, ensure_ascii=False, separators=(",", ":"))
     kept = kept_annotations(annotations)
     assert len(kept) <= MAX_ANNOTATIONS
@@ -426,7 +424,7 @@ def test_all_annotations_are_kept_when_they_have_room(annotations):
     ("required", "image_accepted", "index_accepted"),
     [(Required(), False, False), (Required(children=False), False, True), (Required(blobs=False), True, False)],
 )
-def test_only_required_parts_must_be_there(front, required, image_accepted, index_accepted):
+def test_only_required_parts_must_exist(front, required, image_accepted, index_accepted):
     manifests = manifests_of(front.kept.stores, required)
     for data, accepted in ((encode(image(b"x")), image_accepted), (encode(index(b"x")), index_accepted)):
         if accepted:

@@ -39,7 +39,7 @@ def test_a_page_is_a_piece_of_the_visible_list(items, limit, last, hidden):
 
 
 @given(names, st.integers(1, 5), st.sets(st.sampled_from("abc")))
-def test_following_pages_meets_every_visible_item_once(items, limit, hidden):
+def test_successive_pages_have_every_visible_item_once(items, limit, hidden):
     seen, last, more = [], None, True
     while more:
         page = fill_page(query_of(items), lambda item: item[0] not in hidden, last, limit)
@@ -60,7 +60,7 @@ def test_a_page_of_nothing_reads_nothing():
     assert asked == []
 
 
-def test_hidden_items_are_passed_in_batches(monkeypatch):
+def test_hidden_items_are_skipped_in_batches(monkeypatch):
     monkeypatch.setattr(pages, "BATCH", 50)
     asked = []
     items = [f"{number:04}" for number in range(1000)]
@@ -69,7 +69,7 @@ def test_hidden_items_are_passed_in_batches(monkeypatch):
     assert len(asked) <= 22
 
 
-def test_a_long_search_leaves_room_for_others(monkeypatch):
+def test_other_requests_run_during_a_long_search(monkeypatch):
     monkeypatch.setattr(pages, "BATCH", 10)
     turns = []
 
@@ -125,14 +125,14 @@ def test_large_pages_wait_for_each_other_and_small_ones_for_none(monkeypatch):
 
 
 @given(names, st.sets(st.sampled_from("abc")))
-def test_what_is_visible_of_some_items_is_those_in_their_order(items, hidden):
+def test_visible_items_keep_their_order(items, hidden):
     def visible(item):
         return item[0] not in hidden
 
     assert asyncio.run(visible_of(items, visible)) == tuple(filter(visible, items))
 
 
-def test_others_have_turns_while_visibility_takes_long(monkeypatch):
+def test_other_requests_run_while_visibility_is_decided(monkeypatch):
     monkeypatch.setattr(pages, "TURN", 0.0)
     turns = []
 

@@ -55,14 +55,14 @@ def pages(referrers, artifact_type=None):
 
 
 @pytest.mark.parametrize("page_size", [1, 300, 1000, 10_000])
-def test_pages_of_any_size_meet_each_referrer_once(page_size):
+def test_pages_of_any_size_have_each_referrer_once(page_size):
     rows = Rows(*(row(number, filler=100) for number in range(12)))
     found = pages(Referrers(rows, page_size))
     assert [digest for page in found for digest in page] == [str(each.digest) for each in rows.rows]
     assert all(found)
 
 
-def test_a_page_is_no_larger_than_it_may_be():
+def test_a_page_is_bounded_in_bytes():
     referrers = Referrers(Rows(*(row(number, filler=100) for number in range(12))), 1000)
     page = page_of(referrers)
     assert page.last is not None
@@ -74,7 +74,7 @@ def test_a_descriptor_larger_than_a_page_has_a_page_of_its_own():
     assert sum(len(page) for page in pages(Referrers(rows, 1000))) == 3
 
 
-def test_a_large_page_is_encoded_beside_the_event_loop(monkeypatch):
+def test_a_large_page_is_encoded_in_a_thread(monkeypatch):
     rows = Rows(row(1, filler=SMALL_PAGE), row(2))
     threads = []
     monkeypatch.setattr(
@@ -132,11 +132,11 @@ def test_a_filter_reaches_the_rows():
 
 
 @pytest.mark.parametrize("artifact_type", [None, ""])
-def test_what_is_not_there_is_left_out(artifact_type):
+def test_absent_fields_are_omitted(artifact_type):
     document = json.loads(encode_descriptor(row(7, artifact_type=artifact_type, annotations=b"{}")))
     assert document == {"mediaType": "a/manifest", "digest": str(digest_of(b"7")), "size": 7}
 
 
-def test_a_descriptor_says_all_it_knows():
+def test_a_descriptor_has_all_present_fields():
     document = json.loads(encode_descriptor(row(7, annotations='{"k":"\u00e4"}'.encode())))
     assert (document["artifactType"], document["annotations"]) == ("a/b", {"k": "\u00e4"})

@@ -27,12 +27,12 @@ def test_nested_names_all_appear_in_ascii_order(repositories):
     assert names(repositories) == ["a", "a-b", "a/b", "a/b/c", "b"]
 
 
-def test_a_page_goes_on_after_a_name_that_need_not_exist(repositories):
+def test_a_page_continues_after_a_name_that_need_not_exist(repositories):
     assert names(repositories, last="a/a") == ["a/b", "a/b/c", "b"]
     assert names(repositories, last="a", limit=2) == ["a-b", "a/b"]
 
 
-def test_hidden_repositories_are_passed_over(repositories):
+def test_hidden_repositories_are_skipped(repositories):
     assert names(repositories, visible=lambda name: "/" in name) == ["a/b", "a/b/c"]
 
 

@@ -110,7 +110,7 @@ def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, 
     assert front.head(f"/v2/a/blobs/{digest_of(OLD)}").status == 404
 
 
-def test_what_was_acknowledged_stays_and_what_was_not_goes(front, uploads, row):
+def test_acknowledged_bytes_stay_and_others_are_dropped(front, uploads, row):
     async def scenario():
         await uploads.append(row, Chunk(stream_of(b"kept ")))
         silent = Client(b"lost " * 100_000)
@@ -123,7 +123,7 @@ def test_what_was_acknowledged_stays_and_what_was_not_goes(front, uploads, row):
     assert front.run(scenario()).size == 13
 
 
-def test_bytes_that_arrive_after_the_claim_count_for_nothing(front, uploads, row, monkeypatch, claimed):
+def test_bytes_received_after_the_claim_do_not_count(front, uploads, row, monkeypatch, claimed):
     """Even when the older request does not look before all of them are here."""
     monkeypatch.setattr(module, "CHECK_INTERVAL", 60.0)
 
@@ -196,7 +196,7 @@ def test_of_many_requests_the_newest_wins(front, uploads, row):
     assert front.run(scenario()).received.digest == digest_of(NEW)
 
 
-def test_one_that_waits_for_its_turn_is_overtaken_by_a_newer_one(front, uploads, row, claimed):
+def test_a_waiting_request_is_overtaken_by_a_newer_one(front, uploads, row, claimed):
     async def scenario():
         async with front.kept.stores.rows.sessions.hold(row.session):
             waiting = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(OLD))))
@@ -209,7 +209,7 @@ def test_one_that_waits_for_its_turn_is_overtaken_by_a_newer_one(front, uploads,
     assert front.run(scenario()).received.digest == digest_of(NEW)
 
 
-def test_one_that_waited_while_another_wrote_is_the_older_of_the_two(front, uploads, row):
+def test_a_request_that_waited_while_another_wrote_is_the_older_one(front, uploads, row):
     rows, pauses = front.kept.stores.rows.sessions, []
 
     async def scenario():
@@ -280,7 +280,7 @@ def test_an_absent_session_has_no_turns(front, uploads, row, turns):
         front.run(busy())
 
 
-def test_a_request_ends_when_the_row_of_its_session_goes(front, uploads, row):
+def test_a_request_ends_when_the_row_of_its_session_is_removed(front, uploads, row):
     async def scenario():
         silent = Client(OLD)
         first = await begun(uploads.append(row, silent.chunk), silent)
@@ -292,7 +292,7 @@ def test_a_request_ends_when_the_row_of_its_session_goes(front, uploads, row):
     assert front.run(front.kept.stores.uploads.abandoned(4e9)) in ([], [row.session])
 
 
-def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row, monkeypatch):
+def test_a_fault_of_the_rows_ends_no_waiting_request(front, uploads, row, monkeypatch):
     monkeypatch.setattr(module, "CHECK_INTERVAL", 0.01)
 
     async def scenario():
@@ -313,7 +313,7 @@ def test_rows_that_cannot_be_read_end_no_request_that_waits(front, uploads, row,
     assert front.run(scenario()).received.size == len(OLD + NEW)
 
 
-def test_a_time_out_of_something_else_passes_through(front, uploads, row):
+def test_an_unrelated_timeout_passes_through(front, uploads, row):
     async def late():
         yield OLD
         raise TimeoutError

@@ -72,14 +72,14 @@ def test_a_session_is_found_only_by_its_owner_in_its_repository(front, uploads, 
             front.run(uploads.get(repository, identity, session))
 
 
-def test_a_session_whose_bytes_are_here_can_be_looked_at(front, uploads, row):
+def test_a_session_with_its_bytes_is_returned(front, uploads, row):
     assert front.run(uploads.look(row)) == row
     row = front.run(uploads.append(row, chunk(DATA)))
     assert front.run(uploads.look(row)) == row
 
 
 @pytest.mark.parametrize("other", ["cancel", "append"])
-def test_nobody_else_gets_at_a_session_between_its_publish_and_its_row(front, uploads, row, monkeypatch, other):
+def test_a_session_is_held_between_its_publish_and_its_row(front, uploads, row, monkeypatch, other):
     store, newer = front.kept.stores.uploads, []
     publish = store.publish
 
@@ -102,7 +102,7 @@ def test_nobody_else_gets_at_a_session_between_its_publish_and_its_row(front, up
         front.run(uploads.cancel(row))
 
 
-def test_a_chunk_moves_the_session_on(front, uploads, row, clock):
+def test_a_chunk_extends_the_session(front, uploads, row, clock):
     clock.advance(5)
     extended = front.run(uploads.append(row, chunk(DATA[:4], DATA[4:])))
     assert extended.received == Received(len(DATA), digest_of(DATA))
@@ -110,7 +110,7 @@ def test_a_chunk_moves_the_session_on(front, uploads, row, clock):
     assert front.run(uploads.get(A, "ada", row.session)) == extended
 
 
-def test_the_row_counts_and_not_what_a_caller_remembers_of_it(front, uploads, row):
+def test_the_present_row_counts_and_not_the_copy_of_a_caller(front, uploads, row):
     front.run(uploads.append(row, chunk(b"some ")))
     front.run(uploads.append(row, chunk(b"content", start=5)))
     assert front.run(uploads.finish(row, digest_of(DATA), chunk())) == ContentRecord(digest_of(DATA), len(DATA))
@@ -125,7 +125,7 @@ def test_the_row_counts_and_not_what_a_caller_remembers_of_it(front, uploads, ro
         (chunk(b"xyz", start=4, size=2), SizeInvalid),
     ],
 )
-def test_a_refused_chunk_never_was(front, uploads, row, bad, error):
+def test_a_refused_chunk_changes_nothing(front, uploads, row, bad, error):
     before = front.run(uploads.append(row, chunk(b"some")))
     with pytest.raises(error):
         front.run(uploads.append(row, bad))
@@ -133,7 +133,7 @@ def test_a_refused_chunk_never_was(front, uploads, row, bad, error):
     assert front.run(uploads.finish(row, digest_of(DATA), chunk(b" content"))).size == len(DATA)
 
 
-def test_an_empty_chunk_is_fine(front, uploads, row):
+def test_an_empty_chunk_is_accepted(front, uploads, row):
     extended = front.run(uploads.append(row, chunk()))
     assert extended == replace(row, generation=1)
     assert front.run(uploads.finish(row, digest_of(b""), chunk())).size == 0
@@ -160,7 +160,7 @@ def test_a_blob_in_one_request_leaves_nothing_when_it_fails(front, uploads, bad,
         front.run(uploads.put(A, "ada", digest_of(DATA), bad))
 
 
-def test_another_process_goes_on_where_this_one_stopped(front, make_uploads):
+def test_another_process_continues_the_session(front, make_uploads):
     first, second = make_uploads(), make_uploads()
     row = front.run(first.start(A, "ada"))
     front.run(first.append(row, chunk(b"some ")))
@@ -169,7 +169,7 @@ def test_another_process_goes_on_where_this_one_stopped(front, make_uploads):
     assert front.run(second.finish(row, digest_of(DATA), chunk())).size == len(DATA)
 
 
-def test_a_digest_in_another_algorithm_is_taken_from_the_bytes(front, uploads, row):
+def test_a_digest_in_another_algorithm_is_computed_from_the_bytes(front, uploads, row):
     front.run(uploads.append(row, chunk(DATA)))
     assert front.run(uploads.finish(row, digest_of(DATA, "sha512"), chunk())).digest == digest_of(DATA, "sha512")
 
@@ -186,14 +186,14 @@ def test_sessions_are_bounded(front, make_uploads, bounds):
     front.run(uploads.start(A, "ada"))
 
 
-def test_the_share_of_one_is_not_that_of_another(front, make_uploads):
+def test_each_identity_has_its_own_share(front, make_uploads):
     uploads = make_uploads(session_share=1)
     opened = [("ada", ""), ("eve", ""), ("anonymous", "192.0.2.1"), ("anonymous", "192.0.2.2")]
     rows = [front.run(uploads.start(A, identity, client=client)) for identity, client in opened]
     assert [front.run(uploads.get(A, each.identity, each.session)) for each in rows] == rows
 
 
-def test_the_oldest_empty_session_of_a_share_makes_room(front, make_uploads, clock):
+def test_the_oldest_empty_session_of_a_share_is_ended_for_a_new_one(front, make_uploads, clock):
     uploads = make_uploads(session_share=3)
     others = front.run(uploads.start(A, "eve"))
     full, oldest, younger = [], [], []
@@ -210,7 +210,7 @@ def test_the_oldest_empty_session_of_a_share_makes_room(front, make_uploads, clo
         )
 
 
-def test_a_session_whose_first_bytes_arrive_makes_no_room(front, make_uploads):
+def test_a_session_that_receives_its_first_bytes_is_not_ended(front, make_uploads):
     uploads = make_uploads(session_share=1)
     row = front.run(uploads.start(A, "ada"))
 
@@ -226,7 +226,7 @@ def test_a_session_whose_first_bytes_arrive_makes_no_room(front, make_uploads):
     assert front.run(scenario()).received.size == 2 * len(DATA)
 
 
-def test_an_empty_session_makes_room_behind_many_whose_first_bytes_arrive(front, make_uploads, clock):
+def test_an_idle_session_is_found_behind_many_that_receive_their_first_bytes(front, make_uploads, clock):
     busy = 2 * EMPTY_PAGE + 1
     uploads = make_uploads(session_limit=busy + 1, session_share=busy + 1)
     rows = [front.run(uploads.start(A, "ada")) for _ in range(busy)]
@@ -257,7 +257,7 @@ async def slow(begun, go_on):
     yield DATA
 
 
-def test_a_cancelled_session_is_gone(front, uploads, row):
+def test_a_cancelled_session_is_removed(front, uploads, row):
     front.run(uploads.append(row, chunk(DATA)))
     front.run(uploads.cancel(row))
     for work in (uploads.append(row, chunk()), uploads.finish(row, digest_of(DATA), chunk()), uploads.cancel(row)):
@@ -286,7 +286,7 @@ def test_sessions_expire_however_many_there_are(front, make_uploads, clock, monk
     assert front.run(uploads.page("", 9)) == []
 
 
-def test_sessions_of_identities_that_are_unknown_expire_sooner_than_others(front, uploads, clock):
+def test_sessions_of_unknown_identities_expire_sooner(front, uploads, clock):
     rows = [front.run(uploads.start(A, identity)) for identity in ("ada", "eve")]
     clock.advance(100)
     front.run(uploads.start(A, "eve"))
@@ -309,7 +309,7 @@ def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock
 
 
 @pytest.mark.parametrize("damage", [b"SOME CONTENT", b""])
-def test_a_damaged_file_is_healed_by_whoever_pushes_it_again(front, uploads, damage):
+def test_a_damaged_file_is_healed_by_any_push_of_its_content(front, uploads, damage):
     front.push_blob("other", DATA)
     front.run(front.kept.stores.content.put(digest_of(DATA), damage))
     front.run(uploads.put(A, "ada", digest_of(DATA), chunk(DATA)))
@@ -317,7 +317,7 @@ def test_a_damaged_file_is_healed_by_whoever_pushes_it_again(front, uploads, dam
         assert front.get(f"/v2/{repository}/blobs/{digest_of(DATA)}").body == DATA
 
 
-def test_content_that_is_collected_while_it_is_pushed_is_placed_again(front, uploads, clock, monkeypatch):
+def test_content_collected_during_its_push_is_placed_again(front, uploads, clock, monkeypatch):
     digest, store = front.push_blob("a", DATA), front.kept.stores.uploads
     front.delete(f"/v2/a/blobs/{digest}")
     clock.advance(10_000)
@@ -334,7 +334,7 @@ def test_content_that_is_collected_while_it_is_pushed_is_placed_again(front, upl
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
-def test_content_that_a_dead_collector_condemned_is_removed_by_the_next_push_of_it(front, uploads, clock, monkeypatch):
+def test_content_condemned_by_a_dead_collector_is_removed_by_the_next_push(front, uploads, clock, monkeypatch):
     digest, rows = front.push_blob("a", DATA), front.kept.stores.rows
     front.delete(f"/v2/a/blobs/{digest}")
     front.run(rows.garbage.end_holdings(clock.now() + 1, 9))
@@ -343,7 +343,7 @@ def test_content_that_a_dead_collector_condemned_is_removed_by_the_next_push_of_
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
-def test_content_that_never_stays_is_a_failure_and_no_blob(front, uploads, row, monkeypatch):
+def test_content_removed_each_time_is_unavailable_and_no_blob(front, uploads, row, monkeypatch):
     async def removed(*_blob, **_how):
         return ContentRemoved()
 
@@ -388,7 +388,7 @@ def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_
     assert disk_front.get(f"/v2/a/blobs/{digest_of(b'good')}").body == b"good"
 
 
-def test_bytes_that_no_session_owns_are_dropped(front, uploads):
+def test_bytes_without_a_session_are_removed(front, uploads):
     with front.unchanged():
         front.run(front.kept.stores.uploads.extend("orphan", Received(), "sha256", stream_of(DATA)))
         assert front.run(uploads.expire(time.time() + 60, known=bool, unknown_before=0.0)) == 1
@@ -431,7 +431,7 @@ def test_a_session_that_was_published_without_a_row_takes_no_bytes_from_that_con
 
 
 @pytest.mark.parametrize("way", ["put", "finish", "cancel", "refuse"])
-def test_bytes_that_cannot_be_removed_change_no_answer(front, uploads, row, monkeypatch, way):
+def test_a_failed_removal_of_bytes_does_not_change_the_result(front, uploads, row, monkeypatch, way):
     """They are the collector's then: a push that is done is not called a failure, nor a wrong digest."""
 
     async def discard(*_session):

@@ -2,8 +2,8 @@
 
     yes → 0     no → 1     a question that cannot be asked → 2
 
-The first line is the answer in one word; a line for each permission that the question needs names the binding that
-gives it, or the nearest that does not.
+The first line is the answer. A line for each permission that the question needs names the binding that gives it, or
+the nearest one that does not.
 """
 
 import argparse
@@ -34,7 +34,7 @@ _HELP = f"""\
 usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE [WHERE] -cfgdir DIRECTORY...
 
   VERB                 pull, push, delete, or an HTTP method
-  RESOURCE             catalog, blobs, manifests, tags, referrers, metrics, or image: all that clients need for one
+  RESOURCE             catalog, blobs, manifests, tags, referrers, metrics, or image: all resources of an image
   WHERE                repository, repository:tag or repository@digest; nothing for the catalog and metrics
 
   -as USER             a user of the documents
@@ -49,10 +49,10 @@ Prints yes (exit code 0) or no (1), and the binding that decided or the nearest 
 
 
 def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
-    """Answer what the words after `can-i` ask; return the exit code.
+    """Run `can-i` with these arguments. Return the exit code.
 
     Raises:
-        UsageError: they are not a question.
+        UsageError: the arguments are not a question.
         ConfigError: the documents do not load.
         StorageFault: the data directory cannot be used.
 
@@ -78,9 +78,9 @@ def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: Text
 
 
 def required_directories(given: Sequence[str], environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return the directories of `-cfgdir`, or else of its variable.
+    """Return the directories of `-cfgdir` or its variable.
 
-    Raises: UsageError when there is none.
+    Raises: UsageError when none is given.
     """
     directories = config_directories(given, environment)
     if not directories:
@@ -129,7 +129,7 @@ async def _find(secret: str, data_dir: Path) -> TokenRow | None:
 
 def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, str]:
     if row is None:
-        return None, "the token is unknown: it was revoked, or is of another registry"
+        return None, "the token is unknown: it was revoked, or belongs to another registry"
     identity = rules.identity(row.owner)
     if identity is None:
         return None, f"the token's owner {row.owner!r} is not a User"
@@ -143,7 +143,7 @@ def _of_row(row: TokenRow | None, rules: AccessRules) -> tuple[Caller | None, st
 
 
 def _of_claims(text: str, rules: AccessRules) -> tuple[Caller | None, str]:
-    """Return the caller that the claims of a JWT prove, by the first issuer whose conditions they meet."""
+    """Return the caller for the claims of a JWT, by the first issuer whose conditions they meet."""
     try:
         read = read_token(text)
     except ExternalTokenInvalid as error:

@@ -1,4 +1,4 @@
-"""What commands beside `serve` share: settings, and tables."""
+"""Shared by the commands on a data directory: settings, stores, and tables."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,7 +16,7 @@ from simple_registry.storage.stores import Stores
 
 
 def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str], documents: Documents) -> Settings:
-    """Return the server's settings: those of the `given` options, of their variables, or of documents.
+    """Return the server's settings from the `given` options, their variables, and documents.
 
     Raises: ConfigError.
     """
@@ -26,16 +26,16 @@ def read_settings(given: Mapping[str, str | None], environment: Mapping[str, str
 
 
 def open_stores(data_dir: Path) -> AbstractAsyncContextManager[Stores]:
-    """Lend the stores of a data directory, beside a server or without one.
+    """Open the stores of a data directory for a block, whether or not a server runs.
 
-    Raises: StorageFault when the directory or its database is not one that this program can use.
+    Raises: StorageFault when this program cannot use the directory or its database.
     """
     return local.stores_for_command(data_dir)
 
 
 @asynccontextmanager
 async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
-    """Lend the operations on issued tokens of a data directory.
+    """Open the issued tokens of a data directory for a block.
 
     Raises: as `open_stores`.
     """
@@ -44,7 +44,7 @@ async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
 
 
 def table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Yield rows, of which the first has the headings, as lines with columns."""
+    """Yield rows as lines with columns. The first row has the headings."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"

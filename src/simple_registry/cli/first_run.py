@@ -1,11 +1,11 @@
-"""The first start of a registry without configured users: an administrator with a password that is shown once.
+"""The administrator of the first start, for a registry without configured users. Its password is shown once.
 
-    no user anywhere ──► admin.hash is made, its password shown ──► later starts use it and say nothing
-                                                               └──► documents name users: it ends permanently
+    no users ──► admin.hash is created, its password shown ──► later starts use it without output
+                                                          └──► documents name users: it is removed permanently
 
-Only the hash is kept, readable by its owner only. When the file is deleted, the next start makes a new password. Once
-documents have named a user or an issuer, this data directory has no such administrator again: documents that are lost,
-or half written, do not bring it back.
+Only the hash is stored, readable by its owner. If the file is deleted, the next start creates a new password. Once
+documents have named a user or an issuer, the data directory never has such an administrator again, even if documents
+are lost or incomplete.
 """
 
 import logging
@@ -35,9 +35,9 @@ _log = logging.getLogger(__name__)
 
 
 def first_administrator(data_dir: Path, url: str, show: TextIO) -> Administrator:
-    """Return the administrator kept in `data_dir`, for a registry without other users.
+    """Return the administrator stored in `data_dir`, for a registry without other users.
 
-    When there is none yet, one is made, and `show` receives its password and how to use it at `url`.
+    If there is none yet, create one and write its password to `show`, with instructions for `url`.
 
     Raises:
         ConfigError: `admin.hash` cannot be read or written, or holds no hash; or documents named users before.
@@ -67,7 +67,7 @@ def end_first_administrator(data_dir: Path) -> None:
         if remove_file(data_dir / FILE_NAME):
             _log.warning("documents name users; the administrator of the first start has ended")
     except StorageReadOnly:
-        pass  # nothing is served that could be written to; the next start with a writable disk does it
+        pass  # on a read-only disk the administrator can change nothing; the next writable start removes it
     except StorageFault as fault:
         _log.error("the administrator of the first start cannot be removed permanently: %s", fault)
 
@@ -81,8 +81,8 @@ def _kept_hash(path: Path) -> str | None:
         raise ConfigError(f"cannot read the administrator's hash {path}: {error}") from error
     if not is_password_hash(text):
         raise ConfigError(
-            f"{path} holds no bcrypt hash; delete it to be given a new password, "
-            "or write one into it that 'simple-registry genhash' made"
+            f"{path} holds no bcrypt hash; delete it to get a new password, "
+            "or write a hash of 'simple-registry genhash' into it"
         )
     return text
 
@@ -96,7 +96,7 @@ def _keep(path: Path, password_hash: str) -> None:
 
 def _welcome(password: str, url: str) -> str:
     host = url.partition("://")[2]
-    if not host:  # a unix socket: only the proxy in front knows the name
+    if not host:  # a unix socket: only the proxy in front of it has a name
         host = "REGISTRY"
     return f"""
   Welcome to Simple Registry. No user is configured, so an administrator was created:

@@ -1,4 +1,4 @@
-"""The parent follows files: it keeps what loads for the workers that it forks, and logs what follows from it."""
+"""The parent's view of followed files: the newest valid state for new workers, with its audit and log lines."""
 
 import logging
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ _log = logging.getLogger(__name__)
 
 
 class Following:
-    """Follows the files of a server. Workers follow the same files, and log whether these load."""
+    """Follows the files of a server. Workers follow the same files, and log whether they load."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Record in a data directory what outlasts the server."""
+        """Record in `data_dir` whether documents have named users."""
         self._data_dir = data_dir
         self._in_force: Mapping[str, object] = {}
         self._logged: Mapping[str, object] = {}
         self._audited = ""
 
     def begin(self, configured: Configured) -> None:
-        """Begin with what was read at a start or a reload: settings of documents are in force, too."""
+        """Follow what was read at a start or SIGHUP, when settings of documents come into force too."""
         self._in_force = self._logged = configured.documents.value.configuration.values
         self._take(configured)
 
     def look(self, configured: Configured) -> None:
-        """Look at all files once."""
+        """Check all files once."""
         if configured.certificate is not None:
             configured.certificate.look()
         if configured.documents.look() is Look.TAKEN:
@@ -58,7 +58,7 @@ class Following:
 
 
 def _audit_rules(settings: Settings, documents: Loaded) -> None:
-    """Write to the audit log which rules are in force from now on; never raises."""
+    """Record in the audit log which rules are in force from now on. Never raises."""
     if settings.audit is not None:
         file = AuditFile(settings.audit)
         file.write(rules_line(documents.digest, documents.rules))

@@ -1,7 +1,7 @@
-"""`genhash`: from a password to the bcrypt hash that goes into a file.
+"""`genhash`: the bcrypt hash of a password, for a file.
 
-On a terminal the password is asked for twice, unseen; otherwise one line is read from standard input. Standard output
-carries the hash and nothing else, so that it can be redirected; messages go to standard error.
+On a terminal the command prompts twice, without echo; otherwise it reads one line of standard input. Standard output
+has only the hash, so that it can be redirected; messages go to standard error.
 """
 
 import getpass
@@ -13,7 +13,7 @@ from simple_registry.cli.options import UsageError
 
 
 def genhash(stdin: TextIO, stdout: TextIO) -> int:
-    """Print the hash of a password that is asked for.
+    """Read a password and print its hash.
 
     Raises:
         UsageError: the two passwords differ, or nothing was entered.
@@ -27,7 +27,7 @@ def genhash(stdin: TextIO, stdout: TextIO) -> int:
 
 
 def _ask() -> str:
-    # The question and the answer use the terminal itself, so redirected output stays clean.
+    # Prompts go to the terminal itself, so redirected output stays clean.
     try:
         first = getpass.getpass("Password: ", sys.stderr)
         second = getpass.getpass("Again: ", sys.stderr)

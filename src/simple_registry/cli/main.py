@@ -1,8 +1,8 @@
 """The entry point: from arguments to an exit code.
 
-    0  done, or ended by a signal as asked     1  failed while running     2  asked for something that cannot be done
+    0  success, or stopped by a signal     1  failure while running     2  wrong usage, configuration or environment
 
-Every expected error ends here as one line on standard error; a traceback means a bug.
+Every expected error becomes one line on standard error; a traceback means a bug.
 """
 
 import os
@@ -23,7 +23,7 @@ _WRONG = (UsageError, PasswordInvalid, ConfigError, ListenFault, StorageFault)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit code."""
+    """Run a command. Return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         require_known_variables(os.environ)
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(error, 1)
     except KeyboardInterrupt:
         return 1
-    except BrokenPipeError:  # the reader of our output has gone
+    except BrokenPipeError:  # the reader of standard output has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
@@ -48,7 +48,7 @@ def _report(error: Exception, code: int) -> int:
 
 
 def _serve(line: CommandLine) -> int:
-    # Imported only here, so that the other commands start fast.
+    # Imported here so that the other commands start fast.
     from simple_registry.cli.serve import serve  # noqa: PLC0415
 
     return serve(line)
@@ -96,7 +96,7 @@ def _genhash(_: CommandLine) -> int:
 
 
 def _version(_: CommandLine) -> int:
-    import platform  # noqa: PLC0415 (serving does not need it)
+    import platform  # noqa: PLC0415 (only needed here)
 
     python = f"{platform.python_implementation()} {platform.python_version()}"
     sys.stdout.write(f"simple-registry {__version__} ({python})\n")

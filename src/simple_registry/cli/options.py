@@ -1,7 +1,7 @@
-"""The options of the command line, and how arguments and environment variables become texts by name.
+"""Options of the command line and of environment variables, parsed into texts by name.
 
-Every long option works with one or two dashes and with or without `=`: `-addr :5000`, `--addr=:5000`. The word after an
-option with a value is that value, even when it begins with a dash, as in the Go program whose options these are.
+Every option works with one or two dashes and with or without `=`: `-addr :5000`, `--addr=:5000`. The word after an
+option with a value is its value even if it begins with a dash, as in Go's `flag` package.
 """
 
 import argparse
@@ -26,13 +26,13 @@ COMMANDS = {
     "fsck": "check the data directory, beside a running server too",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version",
-    "help": "print this text, or that of a command: 'help fsck', or 'fsck -help'",
+    "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",
 }
 _PROGRAM = "simple-registry"
 
 CFGDIR = Option("cfgdir", "DIRECTORY", meaning="directory of YAML documents", repeatable=True, separator=os.pathsep)
 OPTIONS = (
-    Option("adminname", "NAME", meaning="user who may do everything", default="admin"),
+    Option("adminname", "NAME", meaning="user with all permissions", default="admin"),
     Option(
         "adminpwd-file",
         "FILE",
@@ -50,27 +50,26 @@ OPTIONS = (
     *(row.option for row in ROWS if row.option is not None),
 )
 SWITCHES = {"genhash": "genhash", "version": "version", "help": "help", "h": "help"}
-"""Options without a value, and the command that each means."""
+"""Options without a value, each with the command that it selects."""
 
 _OF_SERVICES = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)?)", re.ASCII
 )
-"""Variables that Kubernetes sets in every container beside a service whose name is or begins with `simple-registry`."""
-
+"""Variables that Kubernetes sets in containers for services whose names begin with `simple-registry`."""
 
 _DESCRIBED = re.compile(r"^  -([a-z-]+)( [A-Z]+)?(\.\.\.)? ", re.MULTILINE)
 """An option in a help text: `-json`, `-user NAME`, or `-scope SCOPE...` when it may be repeated."""
 
 
 class UsageError(Exception):
-    """The command line is wrong; the message says how."""
+    """An invalid command line; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A command, and options by name in both of their layers.
+    """A command, with its options by name, from flags and from the environment.
 
-    The `topic` of `help` is the command whose text is asked for.
+    `topic` is the command that `help` describes.
     """
 
     command: str = "serve"
@@ -81,14 +80,14 @@ class CommandLine:
 
 
 class Parser(argparse.ArgumentParser):
-    """Words of a command, as attributes by name: text or `None`, a list of texts, or a truth value.
+    """A parser whose attributes are text or `None`, a list of texts, or a bool.
 
-    argparse alone takes a value that begins with a dash for an option, abbreviates options with one dash, and repeats
+    argparse by itself reads a value with a leading dash as an option, abbreviates options with one dash, and repeats
     values, which may be secrets, in its errors.
     """
 
     def __init__(self, command: str = "", described: str = "") -> None:
-        """Parse the words after `command`, with the options that its help describes, and `-help`."""
+        """Parse the arguments of `command`: the options that its help text `described` lists, and `-help`."""
         super().__init__(prog=f"{_PROGRAM} {command}".rstrip(), add_help=False, allow_abbrev=False)
         self._takes_value: dict[str, bool] = {}
         for name, value, several in _DESCRIBED.findall(described):
@@ -100,7 +99,7 @@ class Parser(argparse.ArgumentParser):
             self.switch("help", "h")
 
     def option(self, name: str, *aliases: str, many: bool = False) -> None:
-        """Take an option with a value, or with several when it is repeated."""
+        """Add an option with a value; with `many`, it may be repeated."""
         self._takes_value |= dict.fromkeys((name, *aliases), True)
         spellings = [f"--{spelling}" for spelling in (name, *aliases)]
         if many:
@@ -109,12 +108,12 @@ class Parser(argparse.ArgumentParser):
             self.add_argument(*spellings, dest=name.replace("-", "_"), action=_Once)
 
     def switch(self, name: str, *aliases: str) -> None:
-        """Take an option without a value."""
+        """Add an option without a value."""
         self._takes_value |= dict.fromkeys((name, *aliases), False)
         self.add_argument(*(f"--{spelling}" for spelling in (name, *aliases)), dest=name, action="store_true")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
-        """Return attributes and the words that are left over."""
+        """Return attributes and the remaining words."""
         return super().parse_known_args(list(self._one_form(args)), namespace)
 
     def error(self, message: str) -> NoReturn:
@@ -146,7 +145,7 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Once(argparse.Action):
-    """Store a value; the second is refused, because one of the two would have no effect."""
+    """Stores a value, and refuses a second one, because one of the two would have no effect."""
 
     def __call__(
         self,
@@ -162,7 +161,7 @@ class _Once(argparse.Action):
 
 
 def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
-    """Return what `arguments` and the variables of `environment` say.
+    """Parse `arguments` and the variables of `environment`.
 
     Raises:
         UsageError: an option or command is unknown, given twice, or lacks its value.
@@ -203,7 +202,7 @@ def command_parser() -> Parser:
 
 
 def variables(environment: Mapping[str, str], options: Sequence[Option]) -> dict[str, Given]:
-    """Return the options that are given as variables; an empty variable counts as not set."""
+    """Return the options that are set by variables; an empty variable counts as unset."""
     found = {}
     for option in options:
         text = environment.get(option.variable, "")
@@ -214,27 +213,25 @@ def variables(environment: Mapping[str, str], options: Sequence[Option]) -> dict
 
 
 def config_directories(given: Sequence[str], environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return the directories of `-cfgdir`, or else of its variable."""
+    """Return the directories of `-cfgdir`, or those of its variable."""
     variable = variables(environment, [CFGDIR]).get(CFGDIR.name)
     return tuple(Path(text) for text in given or (variable.texts if variable else ()) if text)
 
 
 def _command_and_topic(commands: Sequence[str]) -> tuple[str, str | None]:
-    """Return the command that is meant, in any order: `help` is about the other one."""
+    """Return the command, and the topic if it is `help`, from the given commands in any order."""
     others = [command for command in dict.fromkeys(commands) if command != "help"]
     if len(others) > 1:
-        raise UsageError(f"only one command can be done at a time, not {' and '.join(others)}")
+        raise UsageError(f"only one command can be given, not {' and '.join(others)}")
     if "help" in commands:
         return "help", others[0] if others else None
     return others[0] if others else "serve", None
 
 
 def require_known_variables(environment: Mapping[str, str]) -> None:
-    """Refuse a misspelt variable, which would silently have no effect.
+    """Refuse a misspelt variable, which would have no effect.
 
-    Raises:
-        UsageError: a variable has our prefix, but no option has this name.
-
+    Raises: UsageError for a variable with the prefix of the program and an unknown name.
     """
     known = {option.variable for option in OPTIONS}
     for name in sorted(environment.keys() - known):
@@ -256,7 +253,7 @@ _HELP = {
     "serve": f"""\
 usage: {_PROGRAM} [serve] [OPTION ...]
 
-Runs the registry until a signal ends it.
+Runs the registry until a signal stops it.
 
 options:
 {{options}}
@@ -264,21 +261,20 @@ options:
     "genhash": f"""\
 usage: {_PROGRAM} genhash
 
-Asks for a password and prints its bcrypt hash, which goes into a password file or a User document. On a terminal the
-password is asked for twice, unseen; otherwise it is the first line of standard input. Standard output carries the hash
-and nothing else.
+Prints the bcrypt hash of a password, for a password file or a User document. On a terminal it prompts twice, without
+echo; otherwise it reads the first line of standard input. Standard output has only the hash.
 """,
     "version": f"""\
 usage: {_PROGRAM} version
 
-Prints the versions of the program and of the Python that runs it.
+Prints the versions of the program and of Python.
 """,
 }
-"""What `help` prints about the commands that have no options of their own."""
+"""The help texts of commands without options of their own."""
 
 
 def help_text(topic: str | None = None) -> str:
-    """Return what `help` prints, about everything or one of the commands in `_HELP`."""
+    """Return the help text of the program, or of a command in `_HELP`."""
     commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
     options = "\n".join(map(_help_line, OPTIONS)) + (
         f"\n\nEvery option may be written with one dash or two, as -name value or -name=value, or be given as the\n"

@@ -1,9 +1,9 @@
-"""`policy`: check the documents of some directories, test them against expectations, compare two sets, describe them.
+"""`policy`: documents checked, tested against expectations, compared, or described by a schema.
 
-check   0 they load          1 they do not
-test    0 all expectations hold    1 some do not
-diff    0 always: a difference is what was asked for
-schema  0
+check    0 the documents load       1 they do not
+test     0 all expectations hold    1 some do not
+diff     0, also when there are differences
+schema   0
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from simple_registry.storage.protocols import Rows
 
 PAGE = 1000
 _SHOWN = 8
-"""Scopes that are named for one change; the rest is counted."""
+"""Scopes that are named for one change; the others are counted."""
 
 _HELP = f"""\
 usage: simple-registry policy check DIRECTORY...
@@ -37,16 +37,16 @@ usage: simple-registry policy check DIRECTORY...
        simple-registry policy diff OLD NEW [-datadir DIRECTORY]
        simple-registry policy schema
 
-check: whether the documents of these directories load together. Prints the error, or warnings, with file and line.
-test: whether callers may do what YAML tables expect, and nothing else. Prints each line that does not hold:
+check: reports whether the documents of these directories load together. Prints errors and warnings with file and line.
+test: compares permissions with the expectations of YAML tables. Prints each expectation that does not hold:
 
     - as: bob
       can: [push image team/app:v1]
       cannot: [delete manifests team/app]
 
 Instead of 'as', a row begins with 'anonymous: true', 'groups: [...]', 'token: NAME', or 'issuer: NAME' and 'claims'.
-diff: prints the rights that each user and group gains and loses, over the repositories and tags of the data directory
-(a server may use it meanwhile), or else over example names made from the patterns of both.
+diff: prints the permissions that each user and group gains or loses, over the repositories and tags of the data
+directory (also while a server uses it), or over example names made from the patterns of both.
 schema: prints the JSON Schema of the documents, for editors.
 
   -cfgdir DIRECTORY... directory of YAML documents, or the variable {CFGDIR.variable}
@@ -55,10 +55,10 @@ schema: prints the JSON Schema of the documents, for editors.
 
 
 def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
-    """Do what the words after `policy` say; return the exit code.
+    """Run `policy` with these arguments. Return the exit code.
 
     Raises:
-        UsageError: they cannot be done.
+        UsageError: the arguments are invalid.
         ConfigError: a file does not load.
         StorageFault: the data directory cannot be used.
 
@@ -136,7 +136,7 @@ def _test(files: Sequence[Path], directories: Sequence[Path], stdout: TextIO) ->
 
 
 def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
-    """Return why an expectation does not hold. Without a caller there are no answers, and nothing is allowed."""
+    """Return why an expectation does not hold, or `None`. Without answers nothing is allowed."""
     missing = next((answer for answer in found if not answer.allowed), None)
     allowed = bool(found) and missing is None
     if allowed is expectation.allowed:
@@ -181,7 +181,7 @@ def _diff(old: Path, new: Path, data_dir: Path | None, stdout: TextIO) -> int:
     if not found:
         stdout.write("no user or group gains or loses anything there\n")
     if before.issuers != after.issuers:
-        stdout.write("TokenIssuers differ too: what their tokens bring depends on claims; see 'policy test'\n")
+        stdout.write("TokenIssuers differ too: the permissions of their tokens depend on claims; see 'policy test'\n")
     return 0
 
 

@@ -1,8 +1,8 @@
-"""`serve`: everything between the words of a command line and a running registry, in the order in which it can fail.
+"""`serve`: from the command line to a running registry.
 
     settings ─► certificate ─► sockets ─► data directory ─► administrator ─► workers
 
-What can be refused without a trace comes first: a wrong flag or a port in use leaves no data directory behind.
+Steps that leave nothing on disk come first: a wrong flag or a port in use creates no data directory.
 """
 
 import ctypes
@@ -39,9 +39,9 @@ from simple_registry.server.service_manager import ServiceManager
 from simple_registry.server.supervisor import Supervisor
 
 LARGE_PIECE = 512 * 1024
-"""Bytes from which memory is mapped piece by piece: above the size of reads, below that of large answers."""
+"""Bytes from which malloc maps each piece separately: above the size of reads, below that of large answers."""
 SPARE_HEAP = 8 * LARGE_PIECE
-"""Free bytes at the end of the heap that are kept: a heap that shrinks after each read grows again at the next."""
+"""Free bytes kept at the end of the heap, so that it does not shrink after each read and grow for the next."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """As in malloc.h."""
 
@@ -49,10 +49,10 @@ _log = logging.getLogger(__name__)
 
 
 def serve(line: CommandLine) -> int:
-    """Run the registry until a signal ends it; return the exit code.
+    """Run the registry until a signal stops it. Return the exit code.
 
     Raises:
-        ConfigError: what is configured cannot be used.
+        ConfigError: the configuration cannot be used.
         ListenFault: the address cannot be listened on.
         StorageFault: the data directory cannot be used.
         StartFault: a worker cannot start.
@@ -74,7 +74,7 @@ def serve(line: CommandLine) -> int:
 
 
 def _open(settings: Settings) -> Listeners:
-    """Open everything that is listened on."""
+    """Open all listening sockets."""
     count = settings.workers or _cores()
     listeners = inherited_listeners(os.environ, count) or open_listeners(settings.addr, count)
     if settings.metrics_addr is None:
@@ -89,9 +89,8 @@ def _open(settings: Settings) -> Listeners:
 def _run(
     line: CommandLine, configured: Configured, listeners: Listeners, manager: ServiceManager, claim: object
 ) -> int:
-    """Supervise workers while `claim` holds the data directory."""
+    """Supervise workers. `claim` holds the data directory until this returns."""
     data_dir, url = configured.settings.data_dir, _url(configured, listeners)
-
     following = Following(data_dir)
 
     def begin(configured: Configured) -> Configured:
@@ -125,7 +124,7 @@ def _run(
 
 
 def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
-    """Return what was read, with the administrator of the first start when there is no other user."""
+    """Return the configuration, with the administrator of the first start if there is no other user."""
     if read.settings.administrator is not None or read.documents.value.named_users:
         return read
     administrator = first_administrator(data_dir, url, sys.stderr)
@@ -134,7 +133,7 @@ def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
 
 
 def _read(line: CommandLine, before: Configured | None = None) -> Configured:
-    """Read everything that flags, variables and files say, after what was read `before`; nothing changes by it."""
+    """Read the configuration from flags, variables and files, reusing unchanged files of `before`. Changes nothing."""
     administrator = given_administrator(line.flags, line.environment)
     documents = follow_documents(line.config_dirs, administrator, before.documents if before else None)
     loaded = documents.value
@@ -152,7 +151,7 @@ def _read(line: CommandLine, before: Configured | None = None) -> Configured:
 
 
 def _realm_warning(settings: Settings, rules: AccessRules) -> Sequence[str]:
-    """Return the warning that challenges cannot name the URL of tokens, because the registry does not know its own."""
+    """Return a warning if challenges cannot name the URL of `/token`, for lack of the registry's own URL."""
     web = settings.web
     bearer = web.challenge is ChallengeMode.BEARER or (
         rules.anonymous is not None and web.challenge is ChallengeMode.AUTO
@@ -161,7 +160,8 @@ def _realm_warning(settings: Settings, rules: AccessRules) -> Sequence[str]:
         return ()
     warning = (
         "clients that do not reach the registry as localhost are asked for Basic credentials, not sent to /token: "
-        "there is no TLS here, and whether a proxy does TLS is not known; set web.externalURL or web.trustedProxies"
+        "there is no TLS here, and the registry does not know whether a proxy does TLS; set web.externalURL or "
+        "web.trustedProxies"
     )
     return (warning,)
 
@@ -169,14 +169,14 @@ def _realm_warning(settings: Settings, rules: AccessRules) -> Sequence[str]:
 def _certificate(tls: Tls | None) -> Followed[Certificate] | None:
     if tls is None:
         return None
-    # Imported only here: it is a fifth of the time of a start.
+    # Imported only if there is TLS: it takes a fifth of the time of a start.
     from simple_registry.server.live_certificate import follow_certificate  # noqa: PLC0415
 
     return follow_certificate(tls)
 
 
 def warn(configured: Configured) -> None:
-    """Log configuration warnings: a certificate that clients refuse, passwords in the clear."""
+    """Log configuration warnings, such as of a certificate that clients reject or unencrypted passwords."""
     for warning in (*configured.settings.warnings, *_about_certificate(configured)):
         _log.warning("%s", warning)
     exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not is_loopback(addr.host)]
@@ -202,30 +202,30 @@ def _about_certificate(configured: Configured) -> Iterator[str]:
 
 
 def _url(configured: Configured, listeners: Listeners) -> str:
-    """Return the address as someone on this machine would write it: 0.0.0.0 is everywhere, but no destination."""
+    """Return the URL of the registry for a client on this machine."""
     url = listeners.urls(tls=configured.certificate is not None)[0]
     return url.replace("://0.0.0.0:", "://localhost:").replace("://[::]:", "://localhost:")
 
 
 def _cores() -> int:
-    """Return the number of cores that this process may use, which a container may have less of than the machine."""
+    """Return the number of cores that this process may use; a container may have fewer than the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _give_memory_back() -> None:
-    """Have the C library give large pieces of memory back to the system as they are freed.
+    """Make malloc return large pieces of memory to the system when they are freed.
 
-    By itself it raises the size from which it does so to that of the largest piece that was ever freed, and keeps
-    everything smaller: after a moment with many large answers, a worker would stay as large as it was then.
+    By default glibc raises this threshold to the largest piece ever freed and keeps all smaller ones, so that a worker
+    would stay as large as at its peak.
     """
-    with suppress(AttributeError, OSError):  # a C library without it
+    with suppress(AttributeError, OSError):  # another C library
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_THRESHOLD, LARGE_PIECE)
         set_option(_M_TRIM_THRESHOLD, SPARE_HEAP)
 
 
 def _allow_many_connections() -> None:
-    """Use all the file descriptors that the system grants; the usual first limit is 1,024."""
+    """Raise the limit of file descriptors, usually 1,024, to the hard limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

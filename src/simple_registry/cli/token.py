@@ -1,7 +1,6 @@
-"""`token create | list | revoke`: issued tokens, in the data directory, beside a running server or without one.
+"""`token create | list | revoke`: the issued tokens of a data directory, whether or not a server runs.
 
-Standard output carries the secret of a new token, or a listing, and nothing else; messages go to
-standard error. The secret is shown this once.
+Standard output has only the secret of a new token, which is shown once, or a listing. Messages go to standard error.
 """
 
 import argparse
@@ -35,10 +34,10 @@ _COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIP
 
 
 def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
-    """Do what the words after `token` say; return the exit code.
+    """Run `token` with these arguments. Return the exit code.
 
     Raises:
-        UsageError: they cannot be done.
+        UsageError: the arguments are invalid.
         ConfigError: a name or a configuration is wrong.
         StorageFault: the data directory cannot be used.
 
@@ -103,7 +102,7 @@ async def _revoke(asked: argparse.Namespace, settings: Settings, _: Users, _stdo
 
 
 def _record(settings: Settings, name: EventName, rows: Iterable[TokenRow], stderr: TextIO) -> None:
-    """Append a line for each token to the audit log of the server, where that is a file."""
+    """Append a line for each token to the audit log of the server, if that is a file."""
     if isinstance(settings.audit, StandardOutput):
         stderr.write("warning: the audit log is the server's standard output; this change is not in it\n")
     elif settings.audit is not None:
@@ -123,7 +122,7 @@ def _record(settings: Settings, name: EventName, rows: Iterable[TokenRow], stder
 
 
 def _system_user() -> str:
-    """Return the name, or else the number, of the operating system's user that runs this."""
+    """Return the name of the operating system's user that runs this, or its number."""
     uid = os.geteuid()
     try:
         return pwd.getpwuid(uid).pw_name
@@ -137,10 +136,10 @@ usage: simple-registry token create -user NAME [-description TEXT] [-expires WHE
        simple-registry token list [-user NAME] [-json]
        simple-registry token revoke ID|-user NAME
 
-  -user NAME           user of the token, which may do at most what the user may; revoke: all tokens of the user
-  -description TEXT    what it is for
+  -user NAME           user of the token, whose permissions limit it; revoke: all tokens of the user
+  -description TEXT    a description of its purpose
   -expires WHEN        after 12h, 30d or 2w, or at 2027-01-31T12:00:00Z (default: never)
-  -scope SCOPE...      what it is limited to: repository:<pattern>:pull,push,delete
+  -scope SCOPE...      limit of its permissions: repository:<pattern>:pull,push,delete
   -json                list as JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY... directory of YAML documents: names the data directory, and the users
@@ -173,13 +172,12 @@ def _scopes(texts: Sequence[str]) -> Sequence[str] | None:
 
 
 def _warn(owner: str, expires: float | None, users: Users, stderr: TextIO) -> None:
-    """Warn about what is allowed but seldom meant."""
     if expires is None:
         stderr.write("warning: the token never expires; give -expires, for example -expires 90d\n")
     if users is not None and owner not in users:
         stderr.write(
             f"warning: no User document names {printable(owner)!r}; unless that is the administrator of -adminname, "
-            "the token is good for nothing until there is one, and removed after a day\n"
+            "the token is not valid until there is one, and is removed after a day\n"
         )
 
 
@@ -206,7 +204,7 @@ def _described(row: TokenRow) -> dict[str, object]:
 
 
 def _cells(row: TokenRow) -> Sequence[str]:
-    scopes = "all of its owner's" if row.scopes is None else " ".join(row.scopes) or "none"
+    scopes = "all of its owner" if row.scopes is None else " ".join(row.scopes) or "none"
     expires = "never" if row.expires is None else format_moment(row.expires)
     used = "never" if row.last_used is None else format_moment(row.last_used)
     cells = (row.token_id, row.owner, format_moment(row.created), expires, used, scopes, row.description)

@@ -1,8 +1,8 @@
-"""`uploads list | cancel`: open upload sessions, in the data directory, beside a running server or without one.
+"""`uploads list | cancel`: the open upload sessions of a data directory, whether or not a server runs.
 
-    0  done     1  a session could not be ended     2  asked for something that cannot be done
+    0  success     1  a session could not be ended     2  invalid arguments or data directory
 
-A request that writes to a session is ended with it, in whichever process it is served.
+A request that writes to a session is ended with it, whatever process serves it.
 """
 
 import argparse
@@ -38,15 +38,15 @@ Run it as the user that runs the server.
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY... directory of YAML documents: names the data directory
 
-Exit code: 0 done, 1 a session could not be ended, 2 the command cannot be done.
+Exit code: 0 success, 1 a session could not be ended, 2 invalid arguments or data directory.
 """
 
 
 def uploads(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
-    """Do what the words after `uploads` say; return the exit code.
+    """Run `uploads` with these arguments. Return the exit code.
 
     Raises:
-        UsageError: they cannot be done.
+        UsageError: the arguments are invalid.
         ConfigError: a configuration is wrong.
         StorageFault: the data directory cannot be used.
 
@@ -99,7 +99,7 @@ async def _cancel(asked: argparse.Namespace, data_dir: Path, stderr: TextIO) -> 
             try:
                 await operations.cancel(row)
             except BlobUploadUnknown:
-                continue  # its client was quicker
+                continue  # its client ended it first
             except BlobUploadInvalid as error:
                 stderr.write(f"session {row.session}: {error.message}\n")
                 left += 1

@@ -56,7 +56,7 @@ def test_a_session_reports_what_it_received(front):
     assert (reply.status, reply.header("range"), reply.location) == (204, f"0-{len(DATA) - 1}", location)
 
 
-def test_a_cancelled_session_is_gone(front):
+def test_a_cancelled_session_is_removed(front):
     location = front.open_session("team/app")
     front.patch(location, body=DATA)
     assert front.delete(location).status == 204

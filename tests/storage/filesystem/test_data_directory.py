@@ -49,7 +49,7 @@ def test_a_directory_can_be_claimed_again_once_released(tmp_path):
         DataDirectory.claim(tmp_path / "data").release()
 
 
-def test_a_claim_that_was_cut_off_is_finished_by_the_next(tmp_path):
+def test_an_interrupted_claim_is_completed_by_the_next(tmp_path):
     assert "No space left" in refused(tmp_path / "data", FullDisk("rename"))
     assert "No space left" in refused(tmp_path / "data", FullDisk("make_directory"))
     DataDirectory.claim(tmp_path / "data").release()
@@ -71,18 +71,18 @@ def test_a_newer_format_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("marker", [b"", b"format 1", b"simple-registry data directory, format x", b"\xff"])
-def test_a_marker_that_is_not_ours_is_refused(tmp_path, marker):
+def test_a_foreign_marker_is_refused(tmp_path, marker):
     (tmp_path / "format").write_bytes(marker)
     assert "format file" in refused(tmp_path)
 
 
-def test_what_is_no_directory_is_refused(tmp_path):
+def test_a_file_in_place_of_the_directory_is_refused(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     assert "not a directory" in refused(tmp_path / "file")
     assert "cannot be created" in refused(tmp_path / "file" / "data")
 
 
-def test_a_directory_we_may_not_write_is_refused(tmp_path, monkeypatch):
+def test_a_directory_without_write_permission_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_arguments: False)  # root may write anywhere
     assert "not writable" in refused(tmp_path)
     assert contents(tmp_path) == {}
@@ -94,7 +94,7 @@ def test_a_directory_in_use_is_refused_and_the_user_is_named(tmp_path):
     directory.release()
 
 
-def test_a_full_disk_keeps_nobody_from_a_complete_directory(tmp_path):
+def test_a_complete_directory_is_claimed_on_a_full_disk(tmp_path):
     DataDirectory.claim(tmp_path / "data").release()
     (tmp_path / "data" / "server.lock").write_text("123456789\n")
     for failing in ("write", "truncate"):
@@ -154,7 +154,7 @@ def test_a_new_directory_on_a_read_only_disk_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("trace", ["blobs/sha256/aa/file", "blobs/sha512/00/file", "signing-keys.json"])
-def test_what_was_kept_is_a_trace_of_use(tmp_path, trace):
+def test_stored_content_and_keys_are_traces_of_use(tmp_path, trace):
     directory = DataDirectory.claim(tmp_path)
     (tmp_path / "blobs/sha256/bb").mkdir()
     assert directory.traces() is None
@@ -165,7 +165,7 @@ def test_what_was_kept_is_a_trace_of_use(tmp_path, trace):
     directory.release()
 
 
-def test_content_that_is_missing_as_a_whole_is_not_begun_anew(tmp_path):
+def test_missing_content_directories_are_not_replaced_by_empty_ones(tmp_path):
     DataDirectory.claim(tmp_path / "data").release()
     shutil.rmtree(tmp_path / "data" / "blobs")
     (tmp_path / "data" / "registry.db").touch()
@@ -181,7 +181,7 @@ def test_content_that_is_missing_as_a_whole_is_not_begun_anew(tmp_path):
     DataDirectory.claim(tmp_path / "data").release()  # what a restore may leave of a store without content
 
 
-def test_two_servers_that_start_at_once_are_told_apart(tmp_path):
+def test_only_one_of_two_servers_that_start_together_claims_the_directory(tmp_path):
     """The second sees an empty directory, and then that the first has it."""
 
     class RacingDisk(Disk):

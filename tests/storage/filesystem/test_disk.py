@@ -64,7 +64,7 @@ def test_new_files_are_private_and_links_are_not_followed(tmp_path):
             opening(f"{tmp_path}/link")
 
 
-def test_a_lock_is_had_by_one_open_file(tmp_path):
+def test_a_lock_has_one_holder(tmp_path):
     first, second = (DISK.open_write(f"{tmp_path}/x") for _ in range(2))
     assert DISK.try_lock(first)
     assert not DISK.try_lock(second)
@@ -74,7 +74,7 @@ def test_a_lock_is_had_by_one_open_file(tmp_path):
 
 
 @pytest.mark.parametrize("lock", ["lock", "try_lock"])
-def test_a_lock_that_cannot_be_had_is_a_fault(tmp_path, monkeypatch, lock):
+def test_a_lock_that_fails_is_a_fault(tmp_path, monkeypatch, lock):
     def refuse(*_arguments):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
@@ -121,7 +121,7 @@ def test_other_failures_are_faults_that_name_the_action(tmp_path):
         DISK.create(f"{tmp_path}/none/x")
 
 
-def test_room_is_what_is_left_to_this_user(tmp_path, monkeypatch):
+def test_room_is_the_space_left_for_this_user(tmp_path, monkeypatch):
     assert DISK.room(str(tmp_path)) > 0
     found = os.statvfs_result((4096, 512, 100, 50, 40, 9, 9, 9, os.ST_RDONLY, 255))
     monkeypatch.setattr(os, "statvfs", lambda _path: found)
@@ -144,11 +144,11 @@ def test_touching_writes_the_time(tmp_path):
         (errno.EIO, StorageFault),
     ],
 )
-def test_failures_have_their_names(number, fault):
+def test_errors_have_their_faults(number, fault):
     assert fault_of(OSError(number, os.strerror(number))) is fault
 
 
-def test_what_is_put_back_takes_no_name_from_others(tmp_path):
+def test_a_file_put_back_replaces_no_other(tmp_path):
     moved, place = tmp_path / "moved", tmp_path / "place"
     moved.write_bytes(b"ours")
     Disk().put_back(str(moved), str(place))

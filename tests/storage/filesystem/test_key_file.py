@@ -29,13 +29,13 @@ def written(path):
     return json.loads(Path(path).read_text())["keys"]
 
 
-def test_nothing_is_made_before_keys_are_asked_for(path, file):
+def test_no_file_is_created_before_keys_are_needed(path, file):
     assert not Path(path).exists()
     file.prepare()
     assert Path(path).exists()
 
 
-def test_a_missing_file_is_made_for_its_owner_only(path, file, clock):
+def test_a_missing_file_is_created_for_its_owner_only(path, file, clock):
     old = os.umask(0)
     try:
         (key,) = file.keys()
@@ -102,7 +102,7 @@ def test_another_process_sees_a_rotation_within_a_second_or_with_the_first_token
     assert other.current() == newest
 
 
-def test_the_file_is_looked_at_once_a_second_and_read_when_it_changed(path, clock):
+def test_the_file_is_checked_once_a_second_and_read_when_it_changed(path, clock):
     class Counting(Disk):
         looks = reads = 0
 
@@ -243,7 +243,7 @@ def test_several_processes_make_one_file_and_lose_no_rotation(path, clock):
     assert {key["kid"] for key in written(path)} == made | {answers[0][0]}
 
 
-def test_missing_keys_on_a_read_only_disk_are_asked_for(tmp_path, clock):
+def test_missing_keys_on_a_read_only_disk_are_refused(tmp_path, clock):
     class ReadOnlyDisk(Disk):
         def open_write(self, path):
             raise StorageReadOnly("open a file for writing", path)

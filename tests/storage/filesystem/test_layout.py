@@ -51,7 +51,7 @@ def test_a_session_lies_directly_below_the_uploads_or_has_no_path(session):
 
 
 @pytest.mark.parametrize("session", ["", ".", "..", "a/b", "a\n", "a b", "é", "x" * 129, "٣"])
-def test_these_are_no_sessions(session):
+def test_these_names_are_not_sessions(session):
     assert not is_session(session)
 
 
@@ -64,6 +64,6 @@ def test_the_quarantine_takes_any_name_and_stays_below_the_root(layout):
 @pytest.mark.parametrize(
     ("algorithm", "shard"), [("sha1", "ab"), ("sha256", ".."), ("sha256", "abc"), ("sha256", "AB")]
 )
-def test_no_shard_is_built_from_other_words(layout, algorithm, shard):
+def test_other_text_is_not_a_digest_prefix(layout, algorithm, shard):
     with pytest.raises(ValueError):
         layout.shard(algorithm, shard)

@@ -31,7 +31,7 @@ def file(path, clock):
     return LoginFile(str(path), Disk(), clock, keep_days=KEEP)
 
 
-def test_nothing_is_made_before_somebody_logs_in(file, path):
+def test_no_file_is_created_before_the_first_login(file, path):
     assert file.load() == []
     assert not path.exists()
 
@@ -49,7 +49,7 @@ def test_it_holds_user_network_and_day_and_nothing_else(file, path, today):
     assert file.load() == [('o"dd\nname', "2001:db8::/64", today)]
 
 
-def test_old_logins_are_forgotten(file, today, clock):
+def test_old_logins_are_dropped(file, today, clock):
     file.add("ada", "n", today)
     clock.time += KEEP * 86400
     assert file.load()
@@ -59,14 +59,14 @@ def test_old_logins_are_forgotten(file, today, clock):
 
 @given(st.binary(max_size=60))
 @how(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_cannot_be_read_is_passed_over(file, path, today, rubbish):
+def test_unreadable_lines_are_skipped(file, path, today, rubbish):
     path.write_bytes(rubbish.replace(b"[", b"") + b"\n")
     file.add("ada", "n", today)
     assert file.load() == [("ada", "n", today)]
 
 
 @pytest.mark.parametrize("day", ["9" * 400, "9" * 30, "-1", "1e400", "{tomorrow}"])
-def test_a_day_that_cannot_be_is_passed_over(file, path, today, day):
+def test_an_impossible_day_is_skipped(file, path, today, day):
     odd = day.format(tomorrow=today + 1)
     path.write_text(f'["ada","n",{odd}]\n["ada","n",{today}]\n["eve","n",{odd}]\n')
     assert file.load() == [("ada", "n", today)]
@@ -74,14 +74,14 @@ def test_a_day_that_cannot_be_is_passed_over(file, path, today, day):
 
 
 @pytest.mark.parametrize("torn", ['["eve","n', '["eve","n",{today}]'])
-def test_a_torn_line_does_not_take_the_next_one_with_it(file, path, today, torn):
+def test_a_torn_line_does_not_spoil_the_next_one(file, path, today, torn):
     path.write_text(torn.format(today=today))
     file.add("ada", "n", today)
     assert ("ada", "n", today) in file.load()
     assert path.read_text().count("\n") == 2
 
 
-def test_a_large_file_is_written_anew_with_what_is_of_use(file, path, today, monkeypatch):
+def test_a_large_file_is_rewritten_with_the_lines_still_used(file, path, today, monkeypatch):
     monkeypatch.setattr(login_file, "MAX_SIZE", 1000)
     for number in range(500):
         file.add("ada", f"n{number % 3}", today - number % 3)
@@ -93,14 +93,14 @@ def test_a_large_file_is_written_anew_with_what_is_of_use(file, path, today, mon
     assert ("user499", "n", today) in file.load()
 
 
-def test_many_at_once_lose_nothing(path, clock, today):
+def test_concurrent_additions_lose_nothing(path, clock, today):
     with ThreadPoolExecutor(8) as pool:
         for number in range(200):
             pool.submit(LoginFile(str(path), Disk(), clock, keep_days=KEEP).add, f"user{number}", "n", today)
     assert len(LoginFile(str(path), Disk(), clock, keep_days=KEEP).load()) == 200
 
 
-def test_a_disk_that_refuses_keeps_nobody_from_logging_in(path, clock, today):
+def test_a_failing_disk_prevents_no_login(path, clock, today):
     class Broken(Disk):
         def open_write(self, path):
             raise StorageFault("open", "EIO")
@@ -112,7 +112,7 @@ def test_a_disk_that_refuses_keeps_nobody_from_logging_in(path, clock, today):
     assert file.load() == []
 
 
-def test_a_link_in_its_place_is_not_followed(file, path, tmp_path, today):
+def test_a_symbolic_link_in_its_place_is_not_followed(file, path, tmp_path, today):
     elsewhere = tmp_path / "elsewhere"
     Path(path).symlink_to(elsewhere)
     file.add("ada", "n", today)

@@ -20,7 +20,7 @@ def test_a_call_returns_its_result_from_another_thread(threads):
     assert run(threads.run(threading.get_ident)) != threading.get_ident()
 
 
-def test_what_a_call_raises_passes_through(threads):
+def test_an_exception_of_a_call_passes_through(threads):
     with pytest.raises(ZeroDivisionError):
         run(threads.run(lambda: 1 // 0))
 
@@ -60,7 +60,7 @@ def test_calls_share_as_many_threads_as_there_are_and_none_is_lost(threads):
     run(scenario())
 
 
-def test_a_thread_that_waits_is_taken_before_another_is_started(threads):
+def test_an_idle_thread_is_used_before_another_is_started(threads):
     async def scenario():
         return {await threads.run(threading.get_ident) for _ in range(20)}
 
@@ -76,7 +76,7 @@ def test_calls_run_beside_each_other(threads):
     run(scenario())
 
 
-def test_a_loop_that_closes_before_its_call_is_over_breaks_nothing(threads):
+def test_a_loop_closed_before_its_call_ends_has_no_effect(threads):
     go_on = threading.Event()
 
     async def leave():
@@ -87,7 +87,7 @@ def test_a_loop_that_closes_before_its_call_is_over_breaks_nothing(threads):
     assert run(threads.run(lambda: "served")) == "served"
 
 
-def test_calls_share_the_threads_there_are_when_the_machine_has_no_room_for_more(monkeypatch):
+def test_calls_share_the_existing_threads_when_no_more_can_start(monkeypatch):
     pool = Threads(4)
     start, begun = threading.Thread.start, []
 
