@@ -167,7 +167,7 @@ def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run)
 
 def test_a_directory_that_is_not_ours_is_2(tmp_path, capsys):
     assert main(["fsck", "-datadir", str(tmp_path)]) == 2
-    assert "no data directory" in capsys.readouterr().err
+    assert "not a data directory" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

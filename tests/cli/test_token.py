@@ -234,7 +234,7 @@ def test_a_name_that_no_user_can_have_is_refused(run, name):
 def test_another_directory_is_refused_and_nothing_is_created(run, tmp_path):
     (tmp_path / "other").mkdir()
     for name in ("none", "other"):
-        with pytest.raises(DataDirectoryRefused, match="no data directory"):
+        with pytest.raises(DataDirectoryRefused, match="not a data directory"):
             run("create", "-user", "a", "-datadir", str(tmp_path / name))
     assert not (tmp_path / "none").exists()
     assert os.listdir(tmp_path / "other") == []
