@@ -107,8 +107,8 @@ class Contents:
     async def remove_condemned(self, limit: int) -> int:
         """Remove up to `limit` condemned contents, including those of a collector that died. Return their number.
 
-        Content that cannot be removed is logged, and tried again once all other content has been.
-        The caller holds `GarbageRows.collecting`.
+        Content that cannot be removed is logged, and tried again after all other content. The caller holds
+        `GarbageRows.collecting`.
         """
         page = await self._garbage.page_condemned(self._after, limit)
         self._after = page[-1].digest if len(page) == limit else None

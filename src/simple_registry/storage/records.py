@@ -20,8 +20,7 @@ The local store derives the place from the digest and returns the empty text; an
 class ContentRecord:
     """Content by digest; `size` in bytes.
 
-    Each placement of its bytes has a `version` of its own: what a reader found of an earlier one says nothing about
-    the bytes that are there now.
+    Each placement of its bytes has its own `version`, so that damage found in an earlier placement does not mark it.
     """
 
     digest: Digest
