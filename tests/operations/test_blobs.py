@@ -1,12 +1,15 @@
 """The operations on blobs: every answer rests on the row of the repository asked about."""
 
+import fcntl
+from pathlib import Path
+
 import pytest
 
 from simple_registry.faults import StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUnknown
 from simple_registry.oci.names import parse_repository_name
-from simple_registry.operations import blobs as module
+from simple_registry.operations import blobs as module, side_writes
 from simple_registry.operations.blobs import ContentRecord
 from simple_registry.storage.life import HoldingEvent
 from support.documents import push_image
@@ -165,3 +168,21 @@ def test_a_head_is_answered_when_rows_cannot_be_written(front, clock, monkeypatc
 
     monkeypatch.setattr(front.kept.stores.rows.blobs, "renew_blob", fail)
     assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200
+
+
+def test_reads_do_not_wait_long_for_the_writers(disk_front, clock, monkeypatch):
+    monkeypatch.setattr(side_writes, "MAX_WAIT", 0.05)
+    for data in (DATA, b"gone"):
+        disk_front.push_blob("a", data)
+    gone = digest_of(b"gone")
+    disk_front.kept.write(gone, None)
+    clock.advance(100)
+    before = disk_front.run(disk_front.kept.stores.rows.blobs.find_blob(A, DIGEST)).holding
+    with Path(f"{disk_front.kept.layout.database}.lock").open("rb+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a writer in another process does
+        assert disk_front.head(f"/v2/a/blobs/{DIGEST}").status == 200
+        assert disk_front.get(f"/v2/a/blobs/{gone}").status == 404
+    disk_front.push_blob("a", b"another")  # after the writes under way
+    blobs = disk_front.kept.stores.rows.blobs
+    assert disk_front.run(blobs.find_blob(A, DIGEST)).holding.since == before.since + 100
+    assert disk_front.run(blobs.find_blob(A, gone)) is None

@@ -1,16 +1,16 @@
 """Blobs: read, mounted and deleted, always by the row of their repository."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 
 from simple_registry.clock import Clock
 from simple_registry.content import Content
-from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.side_writes import SideWrites
 from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.protocols import BlobRows
 from simple_registry.storage.records import ContentRecord, Holding
@@ -35,6 +35,7 @@ class Blobs:
         self._rows = rows
         self._contents = contents
         self._clock = clock
+        self._renewals = SideWrites()
 
     async def open(self, repository: RepositoryName, digest: Digest) -> tuple[ContentRecord, Content]:
         """Return the record and the content of a blob.
@@ -64,9 +65,9 @@ class Blobs:
         if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
             event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
             if self._writes(event, blob.holding):
-                # The answer is true without the renewal: a disk that is full, read-only or failing still serves blobs.
-                with suppress(StorageFault):
-                    await self._rows.renew_blob(repository, digest, event)
+                # The answer is true without the renewal: a disk that is full, read-only, failing or busy serves blobs.
+                renew = partial(self._rows.renew_blob, repository, digest, event)
+                await self._renewals.write((repository, digest, event), renew)
         return opened
 
     def _writes(self, event: HoldingEvent, holding: Holding) -> bool:

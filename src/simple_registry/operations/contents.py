@@ -9,6 +9,7 @@ finishes the removal, then places its bytes again.
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from simple_registry.content import Content
@@ -16,6 +17,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
+from simple_registry.operations.side_writes import SideWrites
 from simple_registry.storage.protocols import ContentRows, ContentStore, GarbageRows
 from simple_registry.storage.records import (
     BlobAdded,
@@ -42,6 +44,7 @@ class Contents:
         self._rows = rows
         self._garbage = garbage
         self._store = store
+        self._marks = SideWrites()
         self._after: Digest | None = None
         """Where the next round of removals begins, so that content that cannot be removed holds up no other."""
 
@@ -68,11 +71,11 @@ class Contents:
 
     async def mark_damaged(self, record: ContentRecord) -> None:
         """Report content as absent everywhere, so that clients push it again, until a push or `fsck` restores it."""
-        try:
-            marked = await self._rows.mark_damaged(record)
-        except StorageFault:
-            return  # the disk is full, read-only or failing: each reader detects the damage by itself
-        if marked:
+        # On a disk that is full, read-only, failing or busy each reader detects the damage by itself.
+        await self._marks.write(record, partial(self._mark_damaged, record))
+
+    async def _mark_damaged(self, record: ContentRecord) -> None:
+        if await self._rows.mark_damaged(record):
             logger.error("content %s is gone or damaged; a push of it, to any repository, heals it", record.digest)
 
     async def place(
