@@ -7,8 +7,9 @@ import pytest
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import Unavailable
+from simple_registry.oci.preconditions import PreconditionUnmet
 from simple_registry.operations.contents import MAX_ATTEMPTS, Contents
-from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Place
+from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, PartsUnmet, Place
 
 DATA = b"content"
 RECORD = ContentRecord(digest_of(DATA), len(DATA))
@@ -64,6 +65,37 @@ def test_a_surplus_place_is_removed(front, contents, stores, monkeypatch):
     surplus = ContentRecord(RECORD.digest, RECORD.size, Place("other"))
     push(front, contents, [BlobAdded(surplus)])
     assert removed == [surplus]
+
+
+@pytest.mark.parametrize("end", [BlobAdded(), PartsUnmet([]), PreconditionUnmet("v1", None)])
+def test_places_of_a_push_that_no_row_names_are_removed(front, contents, stores, monkeypatch, end):
+    given, removed = [], []
+
+    async def put(_digest, _data):
+        given.append(Place(str(len(given))))
+        return given[-1]
+
+    async def remove(record):
+        removed.append(record.place)
+
+    monkeypatch.setattr(stores.content, "put", put)
+    monkeypatch.setattr(stores.content, "remove", remove)
+    push(front, contents, [ContentRemoved(), end])
+    assert removed == (given[:1] if isinstance(end, BlobAdded) else given)
+
+
+def test_a_place_that_all_pushes_share_is_left(front, contents, stores):
+    push(front, contents, [PartsUnmet([])])
+    assert front.run(stores.content.has(RECORD))
+
+
+def test_a_surplus_place_that_cannot_be_removed_changes_no_answer(front, contents, stores, monkeypatch):
+    async def fail(_record):
+        raise StorageFault("remove content", "the disk")
+
+    monkeypatch.setattr(stores.content, "remove", fail)
+    added = BlobAdded(ContentRecord(RECORD.digest, RECORD.size, Place("other")))
+    assert push(front, contents, [added]) == ([0], added)
 
 
 def test_content_without_bytes_is_absent_and_marked_as_damaged(front, contents, stores, caplog):

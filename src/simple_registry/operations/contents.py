@@ -9,6 +9,7 @@ finishes the removal, then places its bytes again.
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -96,9 +97,11 @@ class Contents:
             removals = await self._rows.removals()
             place = await publish()
             outcome = await confirm(place, removals)
+            if isinstance(outcome, BlobAdded | ManifestStored):
+                await self._drop(outcome.surplus)
+            elif place:  # of this push alone, which was refused; the empty one belongs to all pushes of the digest
+                await self._drop(ContentRecord(digest, 0, place))
             if not isinstance(outcome, ContentRemoved):
-                if isinstance(outcome, BlobAdded | ManifestStored) and outcome.surplus is not None:
-                    await self._store.remove(outcome.surplus)
                 return outcome
             await self._finish_removal(digest)
         raise Unavailable(note=f"content of {digest} was removed {MAX_ATTEMPTS} times while it was pushed")
@@ -126,6 +129,12 @@ class Contents:
         if removed:
             await self._garbage.forget(removed)
         return len(removed)
+
+    async def _drop(self, surplus: ContentRecord | None) -> None:
+        """Remove bytes that no row needs. Where that fails, they only take room, until `fsck` finds them."""
+        if surplus is not None:
+            with suppress(StorageFault):  # what the rows say is done
+                await self._store.remove(surplus)
 
     async def _finish_removal(self, digest: Digest) -> None:
         async with self._garbage.collecting():

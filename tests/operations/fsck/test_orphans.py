@@ -9,6 +9,8 @@ from simple_registry.operations.fsck.findings import Repair
 from simple_registry.operations.fsck.orphans import YOUNG
 from support.checking import check, execute, found
 from support.documents import push_image
+from support.front import Front
+from support.stores import in_objects
 
 DATA = b"bytes without a row"
 DIGEST = digest_of(DATA)
@@ -49,6 +51,30 @@ def test_a_condemned_orphan_that_is_pushed_is_held(disk_front, clock):
     clock.advance(10_000)
     disk_front.run(disk_front.services.garbage.collect())
     assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_bytes_beside_the_place_of_whole_content_are_removed(tmp_path, clock, deep):
+    with in_objects(tmp_path, clock) as (kept, objects), Front(kept, clock) as front:
+        digest = front.push_blob("a", DATA)
+        needed = front.run(objects.list("content/"))
+        front.run(kept.stores.content.put(digest, DATA))
+        assert found(check(front, deep=deep)) == [("orphan", str(digest), False)]
+        (finding,) = check(front, deep=deep, repair=True)
+        assert (finding.done, finding.repaired) == (Repair.DISCARDED, True)
+        assert front.run(objects.list("content/")) == needed
+        assert check(front, deep=True) == []
+
+
+def test_bytes_beside_damaged_content_are_left_to_the_push_that_may_have_placed_them(tmp_path, clock):
+    with in_objects(tmp_path, clock) as (kept, objects), Front(kept, clock) as front:
+        digest = front.push_blob("a", DATA)
+        record = front.run(kept.stores.rows.contents.find_content(digest))
+        front.run(kept.stores.content.put(digest, DATA))
+        front.run(kept.stores.rows.contents.mark_damaged(record))
+        front.run(objects.delete(record.place))
+        assert {each.kind for each in check(front, deep=True, repair=True)} == {"missing"}
+        assert len(front.run(objects.list("content/"))) == 1
 
 
 @pytest.mark.parametrize("make", [lambda path: path.write_bytes(b"wrong"), Path.mkdir])

@@ -1,15 +1,17 @@
-"""Content without a row, for `fsck`: no repository holds it, so it only takes room.
+"""Bytes at a place that no row names, for `fsck`: no repository holds them, so they only take room.
 
 A push places content and then writes its row, so content counts only when it is no longer young and still has no row.
 A repair condemns it: from then on no push of it is acknowledged before its removal is finished. Whole bytes are left
-to the collector; other bytes, and what is not a file, are moved to the quarantine where there is one.
+to the collector; other bytes, and what is not a file, are moved to the quarantine where there is one. Where content is
+whole at another place, no push needs this one: it is removed.
 """
 
 from dataclasses import replace
 
 from simple_registry.clock import Clock
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
-from simple_registry.storage.inspection import ContentUnreadable, Flaw, Inspection, Stored
+from simple_registry.storage.inspection import ContentRow, ContentUnreadable, Flaw, Inspection, Stored
+from simple_registry.storage.life import ContentState
 from simple_registry.storage.records import ContentRecord
 
 YOUNG = 60.0
@@ -24,6 +26,7 @@ class OrphanCheck:
         self._rows = inspection.rows
         self._contents = inspection.contents
         self._tree = inspection.tree
+        self._content = inspection.content
         self._garbage = inspection.stores.garbage
         self._clock = clock
         self._mode = mode
@@ -41,17 +44,19 @@ class OrphanCheck:
         row = await self._rows.find_content(stored.digest)
         uses = await self._rows.uses(stored.digest, 1)
         # Content that is held and has no row is a defect of rows. The row first: a collector forgets it last.
-        if row or uses.repositories or await self._contents.find(stored.digest, stored.place) != stored:
+        needless = not uses.repositories if row is None else _is_whole_elsewhere(row, stored)
+        if not needless or await self._contents.find(stored.digest, stored.place) != stored:
             return None
+        lacking = uses.part and row is None
         finding = Finding(
             kind=Kind.ORPHAN,
-            to_do=Remedy.PUSH_TO_REPOSITORY if uses.part else Remedy.REPAIR,
+            to_do=Remedy.PUSH_TO_REPOSITORY if lacking else Remedy.REPAIR,
             digest=str(stored.digest),
             path=self._contents.path(stored.digest),
             size=stored.size,
             whole=whole,
         )
-        return await self._repaired(stored, finding) if self._mode.repair and not uses.part else finding
+        return await self._repaired(stored, finding) if self._mode.repair and not lacking else finding
 
     async def _is_whole(self, stored: Stored) -> bool | None:
         """Return whether the bytes hash to their digest; `None` when they are not read."""
@@ -68,6 +73,10 @@ class OrphanCheck:
         """Condemn content; return the finding with what was done, or `None` when it has a row by now."""
         record = ContentRecord(stored.digest, stored.size, stored.place)
         async with self._garbage.collecting():
+            row = await self._rows.find_content(stored.digest)
+            if row is not None and _is_whole_elsewhere(row, stored):
+                await self._content.remove(record)
+                return replace(finding, done=Repair.DISCARDED, to_do=Remedy.NOTHING)
             if not await self._rows.condemn(record):
                 return None
             if finding.whole or self._tree is None:
@@ -76,3 +85,8 @@ class OrphanCheck:
             moved = await self._tree.set_aside(self._contents.path(stored.digest), str(stored.digest))
             await self._garbage.forget([record])
             return replace(finding, done=Repair.MOVED, to_do=Remedy.NOTHING, moved_to=moved)
+
+
+def _is_whole_elsewhere(row: ContentRow, stored: Stored) -> bool:
+    """Return whether content is whole at another place: the row never comes to name this one."""
+    return row.state is ContentState.WHOLE and row.record.place != stored.place
