@@ -1,4 +1,4 @@
-"""What the parent does as documents change: it audits, ends the first start's administrator, tells of settings."""
+"""The parent as documents change: audit lines, the end of the first start's administrator, changed settings."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""`token`: worked on in a data directory, beside a running server or without one."""
+"""`token`: the issued tokens of a data directory, whether or not a server runs."""
 
 import asyncio
 import io

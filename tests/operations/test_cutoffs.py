@@ -1,4 +1,4 @@
-"""Nothing gets older because somebody set the clock, and nothing stays young for ever."""
+"""A jump of the clock ages no row, and no row stays young forever."""
 
 import pytest
 

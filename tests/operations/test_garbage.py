@@ -1,4 +1,4 @@
-"""The collector: it takes what nobody holds any more, after a while, and nothing else."""
+"""The collector: it removes content without holdings after the grace, and nothing else."""
 
 import pytest
 
@@ -131,7 +131,7 @@ def test_sessions_of_a_removed_user_end_after_the_grace(make_front, clock):
     assert front.run(front.kept.stores.rows.sessions.count_sessions()) == 1
 
 
-# ---------------------------------------------------------------- somebody sets the clock
+# ---------------------------------------------------------------- jumps of the clock
 
 DAY = 24 * 3600.0
 

@@ -63,7 +63,7 @@ def create(tokens, owner="alice", description="ci", *, expires=None, scopes=None
 
 
 def found(tokens, secret):
-    """Find a token as a request does, and let what goes on behind it end."""
+    """Find a token as a request does, and wait until its use is recorded."""
 
     async def request():
         row = await tokens.find(secret)

@@ -36,17 +36,17 @@ def turns(front):
 
 
 class Client:
-    """Sends some bytes, and then what it is told to, or nothing for as long as it may."""
+    """Sends its first chunk, and the others once `resumes` is set."""
 
     def __init__(self, *chunks):
         self._chunks = chunks
         self.waits = asyncio.Event()
-        self.goes_on = asyncio.Event()
+        self.resumes = asyncio.Event()
 
     async def stream(self):
         yield self._chunks[0]
         self.waits.set()
-        await self.goes_on.wait()
+        await self.resumes.wait()
         for chunk in self._chunks[1:]:
             yield chunk
 
@@ -132,7 +132,7 @@ def test_bytes_received_after_the_claim_do_not_count(front, uploads, row, monkey
         first = await begun(uploads.append(row, client.chunk), client)
         newer = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(NEW))))
         await claimed.wait()
-        client.goes_on.set()
+        client.resumes.set()
         with pytest.raises(UploadTaken):
             await first
         return await newer
@@ -257,7 +257,7 @@ def test_without_a_claim_the_holder_keeps_its_turn(front, uploads, row, turns):
         with pytest.raises(UploadBusy):
             async with turns.take(row, claim=False):
                 pass
-        client.goes_on.set()
+        client.resumes.set()
         return await first
 
     assert front.run(scenario()).received.size == len(OLD + NEW)
@@ -307,7 +307,7 @@ def test_a_fault_of_the_rows_ends_no_waiting_request(front, uploads, row, monkey
 
             patch.setattr(front.kept.stores.rows.sessions, "find_session", find)
             await looks.wait()
-        client.goes_on.set()
+        client.resumes.set()
         return await first
 
     assert front.run(scenario()).received.size == len(OLD + NEW)

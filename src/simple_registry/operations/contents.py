@@ -71,7 +71,7 @@ class Contents:
         return False
 
     async def mark_damaged(self, record: ContentRecord) -> None:
-        """Report content as absent everywhere, so that clients push it again, until a push or `fsck` restores it."""
+        """Make content absent in every process, so that clients push it again, until it is healed or repaired."""
         # On a disk that is full, read-only, failing or busy each reader detects the damage by itself.
         await self._marks.write(record, partial(self._mark_damaged, record))
 

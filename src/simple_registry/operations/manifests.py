@@ -261,8 +261,8 @@ class Manifests:
         found = await self._rows.find_parts(repository, push.parts)
         unmet = found.unmet
         if gone := await self._gone(found.held):
-            # Asked again, because a push may have healed them. What is found as it was is gone, whatever its row says:
-            # on a disk that is full, the row cannot be marked.
+            # Read again, because a push may have healed them. A record that has not changed is missing, even if its row
+            # is not marked, which a full disk prevents.
             found = await self._rows.find_parts(repository, push.parts)
             unmet = [*found.unmet, *_among(gone & set(found.held), push.parts)]
         if unmet and await self._rows.find_manifest(repository, push.row.digest) is not None:

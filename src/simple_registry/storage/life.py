@@ -80,7 +80,7 @@ class ContentState(StrEnum):
 
     ABSENT = "absent"
     WHOLE = "whole"
-    """Its bytes are durable at their place: the row vouches for that by itself."""
+    """Its bytes are durable at their place, which the row alone guarantees."""
     DAMAGED = "damaged"
     CONDEMNED = "condemned"
     """Its bytes are being removed, by the collector or by the next one."""
@@ -94,7 +94,7 @@ class ContentEvent(StrEnum):
     REFUSED = "refused"
     """Its bytes came for a holding that was refused."""
     FOUND_DAMAGED = "found damaged"
-    """A reader or a check did not find the bytes that the row vouches for."""
+    """A reader or a check did not find the bytes that the row guarantees."""
     REPAIRED = "repaired"
     """A check found its bytes whole."""
     UNHELD = "unheld"

@@ -1,4 +1,4 @@
-"""Who may use a data directory, and what a refusal says. A directory that is refused stays as it was."""
+"""The claim of a data directory, and the messages of refusals, which leave the directory unchanged."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Logins outlive a restart: no more of them than user, network and day, and for no longer than they are of use."""
+"""Logins survive a restart: only user, network and day, and only for the days that count."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Nobody goes on while a thread still works for him."""
+"""A caller waits for the end of its call in a thread."""
 
 import asyncio
 import threading

@@ -227,6 +227,6 @@ def test_two_processes_share_the_database_fairly(path, look):
         process.stdin.flush()
     answers = [process.communicate()[0].split() for process in processes]
     written = [int(answer[0]) for answer in answers]
-    assert max(float(answer[1]) for answer in answers) < 2.0  # nobody waits for the end of the other
+    assert max(float(answer[1]) for answer in answers) < 2.0  # neither waits for the end of the other
     assert min(written) > max(written) / 5
     assert look("SELECT count(*) FROM repository_blobs") == [(sum(written),)]
