@@ -94,6 +94,8 @@ INSIDE = {
     "operations.manifests.MAX_ERRORS": "parts that one refusal names",
     "operations.manifests.MAX_INLINE": "what is done in a thread",
     "operations.session_turns.MAX_ATTEMPTS": "how long a request waits for an older one",
+    "operations.side_writes.MAX_WAIT": "writes that no answer depends on",
+    "operations.side_writes.MAX_WRITES": "writes that no answer depends on",
     "operations.tags.MAX_TAGS_CHECKED": "tags that are checked for a catalog",
     "operations.uploads.MAX_ROOM_ATTEMPTS": "how often an older session is ended",
     "operations.manifests.MAX_LARGE_READS": "how reads of large manifests wait for each other",

@@ -1,7 +1,7 @@
 """Writes that an answer does not depend on, such as the renewal of a grace.
 
-A read must not wait without end for the processes that write rows. It waits for up to `MAX_WAIT`; then the write goes
-on in the background.
+A read must not wait indefinitely for the writers of rows. It waits for at most `MAX_WAIT`; the write then continues in
+the background.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ MAX_WAIT = 1.0
 """Seconds that an answer waits for its write."""
 
 MAX_WRITES = 1000
-"""Writes under way at most. Further ones are left out: a later read makes up for them."""
+"""Pending writes. Further ones are dropped: a later read repeats them."""
 
 
 class SideWrites:
