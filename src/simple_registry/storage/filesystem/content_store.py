@@ -65,12 +65,16 @@ class FilesystemContentStore:
         """
         if self._disk.stat(self._layout.format) is None:
             raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
-        if self._identity() != self._tree or not has_content_tree(self._disk, self._layout):
+        tree = self._identity()
+        self._tree = self._tree or tree  # a process may begin while it is away
+        if tree is None or tree != self._tree:
             raise StorageFault("look for content", f"{self._layout.blobs} is gone, or was replaced since the start")
 
     def _identity(self) -> tuple[int, int] | None:
         found = self._disk.stat(self._layout.blobs)
-        return None if found is None else (found.st_dev, found.st_ino)
+        if found is None or not has_content_tree(self._disk, self._layout):
+            return None
+        return found.st_dev, found.st_ino
 
     def _remove(self, path: str) -> None:
         self._placement.make_way(path)
