@@ -395,6 +395,21 @@ def test_a_deletion_with_an_unmet_precondition_changes_nothing(front, manifests)
         delete(exists=True)
 
 
+@pytest.mark.parametrize("by_tag", [True, False])
+def test_a_condition_sees_a_damaged_manifest_as_every_reader_does(front, by_tag):
+    data = push_image(front, "a", "v1")
+    digest = digest_of(data)
+    path = f"/v2/a/manifests/{'v1' if by_tag else digest}"
+    front.kept.write(digest, b"x" * len(data))
+    assert front.get(path).status == 404
+    with front.unchanged():
+        for match in ("*", f'"{digest}"', f'"{digest_of(b"other")}"'):
+            assert front.delete(path, headers={"if-match": match}).status == 412
+    headers = {"if-none-match": "*", "content-type": OCI}
+    assert front.put(path, body=data, headers=headers).status == 201
+    assert front.get(path).body == data
+
+
 # ---------------------------------------------------------------- large ones
 
 

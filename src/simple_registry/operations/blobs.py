@@ -8,12 +8,12 @@ from simple_registry.content import Content
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
-from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.side_writes import SideWrites
 from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.protocols import BlobRows
-from simple_registry.storage.records import ContentRecord, Holding
+from simple_registry.storage.records import BlobAbsent, ContentRecord, Holding
 
 __all__ = ["Blobs", "ContentRecord", "Visible"]
 
@@ -101,8 +101,8 @@ class Blobs:
 
         Raises: BlobUnknown, PreconditionFailed.
         """
-        # The state of a digest is the digest itself or absence, so the check needs no transaction.
-        if not precondition.holds(digest) and await self._rows.find_blob(repository, digest) is not None:
-            raise PreconditionFailed(reference=str(digest), current=str(digest))
-        if not await self._rows.remove_blob(repository, digest):
-            raise BlobUnknown(digest=str(digest))
+        match await self._rows.remove_blob(repository, digest, precondition=precondition):
+            case BlobAbsent():
+                raise BlobUnknown(digest=str(digest))
+            case PreconditionUnmet(current=current):
+                raise PreconditionFailed(reference=str(digest), current=None if current is None else str(current))

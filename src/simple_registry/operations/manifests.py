@@ -201,14 +201,13 @@ class Manifests:
         for _attempt in range(MAX_DELETE_ATTEMPTS):
             tags = await self._tags.tags_of(repository, digest)
             await in_turns(tags, authorize)  # there may be any number of them
-            # The state of a digest is the digest itself or absence, so the check needs no transaction.
-            if not precondition.holds(digest) and await self._rows.find_manifest(repository, digest) is not None:
-                raise PreconditionFailed(reference=str(digest), current=str(digest))
-            match await self._rows.remove_manifest(repository, digest, tags=tags):
+            match await self._rows.remove_manifest(repository, digest, tags=tags, precondition=precondition):
                 case ManifestRemoved():
                     return tags
                 case ManifestAbsent():
                     raise ManifestUnknown(reference=str(digest))
+                case PreconditionUnmet() as unmet:
+                    _require_named(unmet)
         raise Unavailable(note=f"tags of {digest} changed {MAX_DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:

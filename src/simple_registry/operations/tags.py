@@ -68,4 +68,4 @@ class Tags:
             case TagAbsent():
                 raise ManifestUnknown(reference=tag)
             case PreconditionUnmet(current=current):
-                raise PreconditionFailed(reference=tag, current=str(current))
+                raise PreconditionFailed(reference=tag, current=None if current is None else str(current))

@@ -26,7 +26,9 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.records import (
+    BlobAbsent,
     BlobAdded,
+    BlobRemoved,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -182,8 +184,10 @@ class BlobRows(Protocol):
         """
         ...
 
-    async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Delete the blob from the repository. Return whether the repository held it."""
+    async def remove_blob(
+        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+        """Delete the blob from the repository if the precondition holds, for which damaged content counts as absent."""
         ...
 
 
@@ -219,17 +223,23 @@ class ManifestRows(Protocol):
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. The call may be repeated.
 
         `place` is the place of its new bytes, with `removals` as in `add_blob`, or `None` if the content was whole
-        already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags. When the push
-        is refused, placed bytes without a row get one, as condemned.
+        already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags; damaged
+        manifests count as absent. When the push is refused, placed bytes without a row get one, as condemned.
         """
         ...
 
     async def remove_manifest(
-        self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
-    ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        tags: Sequence[Tag],
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
 
-        Its parts stay needed until the grace ends.
+        `precondition` must hold for the digest; a damaged manifest counts as absent. Its parts stay needed until the
+        grace ends.
         """
         ...
 
@@ -264,7 +274,7 @@ class TagRows(Protocol):
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
-        """Remove this tag if it exists and the precondition holds."""
+        """Remove this tag if it exists and the precondition holds, for which a damaged manifest counts as absent."""
         ...
 
 

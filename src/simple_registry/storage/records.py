@@ -187,6 +187,16 @@ class BlobAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class BlobRemoved:
+    """The repository held the blob and holds it no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlobAbsent:
+    """The repository did not hold the blob."""
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestStored:
     """The repository holds the manifest. `previous` has the earlier targets of its tags, `None` for new tags."""
 

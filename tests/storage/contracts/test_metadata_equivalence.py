@@ -56,11 +56,11 @@ EVENTS = st.sampled_from([HoldingEvent.ASKED, HoldingEvent.SEEN, HoldingEvent.RE
 STEPS = st.one_of(
     st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, REMOVALS),
     st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES),
-    st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS),
+    st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS, PRECONDITIONS),
     st.tuples(
         st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, REMOVALS, PRECONDITIONS
     ),
-    st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2)),
+    st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2), PRECONDITIONS),
     st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS, PRECONDITIONS),
     st.tuples(st.just("renew_blob"), REPOSITORIES, DIGESTS, EVENTS),
     st.tuples(st.just("mark_damaged"), BLOBS),
@@ -73,6 +73,7 @@ STEPS = st.one_of(
 )
 
 STORES = {
+    "remove_tag": "tags",
     **dict.fromkeys(("mount_blob", "remove_blob", "renew_blob"), "blobs"),
     **dict.fromkeys(("remove_token", "touch_token", "remove_expired_tokens"), "tokens"),
 }
@@ -99,13 +100,13 @@ async def take(store, step, clock):
             parts=parts,
             precondition=precondition,
         )
-    if name == "remove_tag":
-        repository, tag, precondition = arguments
-        return await store.tags.remove_tag(repository, tag, precondition=precondition)
+    if name in {"remove_tag", "remove_blob"}:
+        repository, reference, precondition = arguments
+        return await getattr(getattr(store, STORES[name]), name)(repository, reference, precondition=precondition)
     if name == "remove_manifest":
-        repository, digest, tags = arguments
+        repository, digest, tags, precondition = arguments
         given = await store.tags.tags_of(repository, digest) if tags is None else tags
-        return await store.manifests.remove_manifest(repository, digest, tags=given)
+        return await store.manifests.remove_manifest(repository, digest, tags=given, precondition=precondition)
     if name == "add_token":
         (row,) = arguments
         return await store.tokens.find_token_by_id(row.token_id) is None and await store.tokens.add_token(row, limit=2)

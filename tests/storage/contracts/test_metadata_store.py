@@ -9,7 +9,9 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import Precondition, PreconditionUnmet
 from simple_registry.storage.records import (
+    BlobAbsent,
     BlobAdded,
+    BlobRemoved,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -129,8 +131,8 @@ def test_a_removed_blob_is_gone_from_its_repository_only(rows):
     async def scenario():
         await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
         await rows.blobs.add_blob(OTHER, BLOB, removals=0)
-        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        assert not await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest) == BlobRemoved()
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest) == BlobAbsent()
 
     run(scenario())
     assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) is None
@@ -364,6 +366,50 @@ def test_without_tags_a_precondition_is_asked_of_the_digest_in_this_repository(r
         assert await put(rows, NEW, precondition=absent) == PreconditionUnmet(NEW.digest, NEW.digest)
         assert await put(rows, NEW, precondition=there) == ManifestStored({})
         assert await put(rows, NEW, "v1", precondition=absent) == ManifestStored({Tag("v1"): None})
+
+    run(scenario())
+
+
+def test_what_is_damaged_is_absent_to_preconditions(rows):
+    absent, there, other = Precondition(absent=True), Precondition(exists=True), Precondition(one_of=frozenset())
+    blob = blob_of(b"damaged")
+
+    async def scenario():
+        await put(rows, NEW, repository=OTHER)
+        await put(rows, OLD, "v1", "v2")
+        await rows.blobs.add_blob(REPOSITORY, blob, removals=0)
+        assert await mark_damaged(rows, OLD.stored.content)
+        assert await mark_damaged(rows, blob)
+        for refused in (there, other, ONE_OF_OLD):
+            unmet = PreconditionUnmet(OLD.digest, None)
+            assert await put(rows, OLD, precondition=refused) == unmet
+            tags = [Tag("v1"), Tag("v2")]
+            assert unmet == await rows.manifests.remove_manifest(
+                REPOSITORY, OLD.digest, tags=tags, precondition=refused
+            )
+            assert await put(rows, NEW, "v1", precondition=refused) == PreconditionUnmet(Tag("v1"), None)
+            removed = await rows.tags.remove_tag(REPOSITORY, Tag("v1"), precondition=refused)
+            assert removed == PreconditionUnmet(Tag("v1"), None)
+            removed = await rows.blobs.remove_blob(REPOSITORY, blob.digest, precondition=refused)
+            assert removed == PreconditionUnmet(blob.digest, None)
+        assert await rows.tags.remove_tag(REPOSITORY, Tag("v2")) == TagRemoved(OLD.digest)
+        assert await put(rows, OLD, "v1", precondition=absent) == ManifestStored({Tag("v1"): OLD.digest})
+        assert await put(rows, OLD, "v1", precondition=absent) == PreconditionUnmet(Tag("v1"), OLD.digest)
+        assert await rows.blobs.remove_blob(REPOSITORY, blob.digest) == BlobRemoved()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("precondition", [ONE_OF_OLD, Precondition(absent=True)])
+def test_a_blob_goes_only_when_the_precondition_holds(rows, precondition):
+    async def scenario():
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        unmet = PreconditionUnmet(BLOB.digest, BLOB.digest)
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=precondition) == unmet
+        assert await rows.blobs.find_blob(REPOSITORY, BLOB.digest) is not None
+        removed = await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=Precondition(exists=True))
+        assert removed == BlobRemoved()
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=precondition) == BlobAbsent()
 
     run(scenario())
 

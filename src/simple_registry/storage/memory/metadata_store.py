@@ -28,7 +28,9 @@ from simple_registry.storage.memory.repository import MemoryRepository, happen
 from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
+    BlobAbsent,
     BlobAdded,
+    BlobRemoved,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -128,9 +130,18 @@ class MemoryMetadataStore(MemoryTokenRows):
             at.happen(HoldingEvent.KEPT, digest, self._clock.now())
         return True
 
-    async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Delete the blob from the repository. Returns whether it held it."""
-        return self._at(repository).happen(HoldingEvent.DELETED, digest, self._clock.now())
+    async def remove_blob(
+        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+        """Delete the blob from the repository, if the precondition holds."""
+        at = self._at(repository)
+        if at.blob(digest) is None:
+            return BlobAbsent()
+        named = self._named(digest)
+        if not precondition.holds(named):
+            return PreconditionUnmet(digest, named)
+        at.happen(HoldingEvent.DELETED, digest, self._clock.now())
+        return BlobRemoved()
 
     # manifests
 
@@ -176,7 +187,8 @@ class MemoryMetadataStore(MemoryTokenRows):
             return removed
         at = self._at(repository)
         before = {tag: at.tags.get(tag) for tag in tags}
-        named = before.items() or [(digest, digest if at.manifest(digest) else None)]
+        targets = before.items() or [(digest, digest if at.manifest(digest) else None)]
+        named = [(reference, self._named(target)) for reference, target in targets]
         unmet = (await self.find_parts(repository, parts)).unmet
         refusal = precondition.unmet(named) or (PartsUnmet(unmet) if unmet else None)
         content = None if place is None else ContentRecord(digest, manifest.size, place)
@@ -190,13 +202,21 @@ class MemoryMetadataStore(MemoryTokenRows):
         return ManifestStored(before, surplus)
 
     async def remove_manifest(
-        self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
-    ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        tags: Sequence[Tag],
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then."""
         at = self._at(repository)
         row = at.manifest(digest)
         if row is None:
             return ManifestAbsent()
+        named = self._named(digest)
+        if not precondition.holds(named):
+            return PreconditionUnmet(digest, named)
         if set(await self.tags_of(repository, digest)) != set(tags):
             return TagsChanged()
         deleted = happen(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
@@ -253,8 +273,9 @@ class MemoryMetadataStore(MemoryTokenRows):
         current = self._at(repository).tags.get(tag)
         if current is None:
             return TagAbsent()
-        if not precondition.holds(current):
-            return PreconditionUnmet(tag, current)
+        named = self._named(current)
+        if not precondition.holds(named):
+            return PreconditionUnmet(tag, named)
         return TagRemoved(self._at(repository).tags.pop(tag))
 
     # repositories
@@ -428,6 +449,10 @@ class MemoryMetadataStore(MemoryTokenRows):
     def _whole(self, digest: Digest) -> ContentRecord | None:
         record, state = self._contents.get(digest, (None, ContentState.ABSENT))
         return record if state is ContentState.WHOLE else None
+
+    def _named(self, digest: Digest | None) -> Digest | None:
+        """Return what a reference to this names to clients: nothing while it is damaged."""
+        return None if digest is None or self._whole(digest) is None else digest
 
     def _let_content(self, event: ContentEvent, content: ContentRecord) -> bool:
         """Let an event happen to content. Returns whether its state knows it."""

@@ -7,8 +7,17 @@ import apsw
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
+from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent, HoldingState
-from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Holding, StoredBlob
+from simple_registry.storage.records import (
+    BlobAbsent,
+    BlobAdded,
+    BlobRemoved,
+    ContentRecord,
+    ContentRemoved,
+    Holding,
+    StoredBlob,
+)
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.holding import (
     happen,
@@ -23,6 +32,10 @@ _FIND = """
 SELECT digest, size, place, version, held.state, held.since, held.extended
 FROM repository_blobs AS held JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
+"""
+_HELD = """
+SELECT contents.state = 'whole' FROM repository_blobs AS held LEFT JOIN contents USING (digest)
+WHERE repository = ? AND digest = ? AND held.state <> 'deleted'
 """
 _HOLDERS = """
 SELECT repository FROM repository_blobs
@@ -99,10 +112,19 @@ class SqliteBlobRows:
 
         return await self._database.write(renew, durable=False)
 
-    async def remove_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Delete the blob from the repository. Returns whether it held it."""
+    async def remove_blob(
+        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+        """Delete the blob from the repository, if the precondition holds."""
 
-        def remove(connection: apsw.Connection) -> bool:
-            return happen(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', self._clock.now())
+        def remove(connection: apsw.Connection) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+            held = connection.execute(_HELD, (repository, str(digest))).fetchall()
+            if not held:
+                return BlobAbsent()
+            named = digest if held[0][0] else None
+            if not precondition.holds(named):
+                return PreconditionUnmet(digest, named)
+            happen(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', self._clock.now())
+            return BlobRemoved()
 
         return await self._database.write(remove)

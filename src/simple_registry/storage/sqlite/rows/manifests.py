@@ -9,7 +9,7 @@ import msgspec
 from simple_registry.clock import Clock
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest, parse_digest
-from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
 from simple_registry.storage.records import (
@@ -84,7 +84,10 @@ _POINT_TAG = """
 INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
 ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 """
-_EXISTS = "SELECT 1 FROM manifests WHERE repository = ? AND digest = ? AND state <> 'deleted'"
+_HELD = """
+SELECT contents.state = 'whole' FROM manifests AS held LEFT JOIN contents USING (digest)
+WHERE repository = ? AND digest = ? AND held.state <> 'deleted'
+"""
 _TAGS = "SELECT tag FROM tags WHERE repository = ? AND digest = ?"
 _REMOVE_TAGS = "DELETE FROM tags WHERE repository = ? AND digest = ?"
 _REMOVE = "UPDATE manifests SET state = ?, since = ? WHERE repository = ? AND digest = ?"
@@ -158,8 +161,10 @@ class SqliteManifestRows:
             removed = require_content(connection, manifest.digest, place, removals)
             if removed is not None:
                 return removed
-            before = {tag: pointed_at(connection, repository, tag) for tag in tags}
-            named = before.items() or [_held(connection, repository, manifest.digest)]
+            targets = {tag: pointed_at(connection, repository, tag) for tag in tags}
+            named: list[tuple[Reference, Digest | None]] = [(tag, named) for tag, (_, named) in targets.items()]
+            if not tags:
+                named = [(manifest.digest, _held(connection, repository, manifest.digest)[1])]
             refusal = precondition.unmet(named) or _parts_unmet(connection, repository, parts)
             content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
             if refusal is not None:
@@ -169,19 +174,29 @@ class SqliteManifestRows:
             surplus = None if content is None else place_content(connection, content)
             keep_manifest(connection, repository, manifest, self._clock.now())
             connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
-            return ManifestStored(before, surplus)
+            return ManifestStored({tag: before for tag, (before, _) in targets.items()}, surplus)
 
         return await self._database.write(put)
 
     async def remove_manifest(
-        self, repository: RepositoryName, digest: Digest, *, tags: Sequence[Tag]
-    ) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        tags: Sequence[Tag],
+        precondition: Precondition = UNCONDITIONAL,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then."""
 
-        def remove(connection: apsw.Connection) -> ManifestRemoved | ManifestAbsent | TagsChanged:
+        def remove(
+            connection: apsw.Connection,
+        ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
             names = (repository, str(digest))
-            if not connection.execute(_EXISTS, names).fetchall():
+            held, named = _held(connection, repository, digest)
+            if held is None:
                 return ManifestAbsent()
+            if not precondition.holds(named):
+                return PreconditionUnmet(digest, named)
             if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
                 return TagsChanged()
             connection.execute(_REMOVE_TAGS, names)
@@ -213,9 +228,10 @@ class SqliteManifestRows:
         )
 
 
-def _held(connection: apsw.Connection, repository: str, digest: Digest) -> tuple[Digest, Digest | None]:
-    """Return a digest with what it names in a repository: itself, or nothing."""
-    return digest, digest if connection.execute(_EXISTS, (repository, str(digest))).fetchall() else None
+def _held(connection: apsw.Connection, repository: str, digest: Digest) -> tuple[Digest | None, Digest | None]:
+    """Return a digest if the repository holds the manifest, and what it names to clients: nothing while damaged."""
+    found = connection.execute(_HELD, (repository, str(digest))).fetchall()
+    return digest if found else None, digest if found and found[0][0] else None
 
 
 def _parts_unmet(connection: apsw.Connection, repository: str, parts: Sequence[DescribedPart]) -> PartsUnmet | None:

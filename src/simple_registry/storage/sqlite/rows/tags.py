@@ -12,7 +12,9 @@ from simple_registry.storage.sqlite.engine.database import Database
 
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
 _PAGE = "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?"
-_POINTED_AT = "SELECT digest FROM tags WHERE repository = ? AND tag = ?"
+_POINTED_AT = """
+SELECT digest, contents.state = 'whole' FROM tags LEFT JOIN contents USING (digest) WHERE repository = ? AND tag = ?
+"""
 _REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
 
 
@@ -37,18 +39,21 @@ class SqliteTagRows:
         """Remove this tag only, if it is there and the precondition holds."""
 
         def remove(connection: apsw.Connection) -> TagRemoved | TagAbsent | PreconditionUnmet:
-            current = pointed_at(connection, repository, tag)
-            if current is None:
+            digest, named = pointed_at(connection, repository, tag)
+            if digest is None:
                 return TagAbsent()
-            if not precondition.holds(current):
-                return PreconditionUnmet(tag, current)
+            if not precondition.holds(named):
+                return PreconditionUnmet(tag, named)
             connection.execute(_REMOVE, (repository, tag))
-            return TagRemoved(current)
+            return TagRemoved(digest)
 
         return await self._database.write(remove)
 
 
-def pointed_at(connection: apsw.Connection, repository: str, tag: Tag) -> Digest | None:
-    """Return what a tag points at, as the connection sees it."""
+def pointed_at(connection: apsw.Connection, repository: str, tag: Tag) -> tuple[Digest | None, Digest | None]:
+    """Return what a tag points at, and what it names to clients: nothing while that is damaged."""
     found = connection.execute(_POINTED_AT, (repository, tag)).fetchall()
-    return parse_digest(str(found[0][0])) if found else None
+    if not found:
+        return None, None
+    digest = parse_digest(str(found[0][0]))
+    return digest, digest if found[0][1] else None
