@@ -89,8 +89,6 @@ INSIDE = {
     "operations.contents.MAX_ATTEMPTS": "how often a push is repeated",
     "operations.cutoffs.MAX_SKEW": "when a clock is wrong",
     "operations.cutoffs.MIN_JUMP": "when a clock is wrong",
-    "operations.side_writes.MAX_WAIT": "how long an answer waits for a renewal",
-    "operations.side_writes.MAX_WRITES": "renewals under way",
     "operations.manifests.MAX_CACHED": "what is cached",
     "operations.manifests.MAX_DELETE_ATTEMPTS": "how often a deletion is repeated",
     "operations.manifests.MAX_ERRORS": "parts that one refusal names",
