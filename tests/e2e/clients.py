@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from e2e.commands import Attempt, Command, built, installed
+from e2e.commands import Attempt, Command, built, installed, temporary_home
 from e2e.daemons import containerd, dockerd
 from e2e.images import TAG, chart_archive, layer_archive, write_single_layout
 from e2e.scenarios import CHART_VERSION, Account, basic
@@ -133,7 +132,7 @@ def _prepare(home: Path, registry: Registry) -> None:
 def open_client(name: str) -> Iterator[Client]:
     """Prepare a client: its storage, its daemon if it has one, and something to push."""
     with ExitStack() as stack:
-        home = Path(stack.enter_context(TemporaryDirectory(prefix="sr-", ignore_cleanup_errors=True)))
+        home = stack.enter_context(temporary_home())
         match name:
             case "docker":
                 yield _docker(stack.enter_context(dockerd(home)))

@@ -6,9 +6,12 @@ skopeo.refused("login", …)                 → all it printed; exit code 0 fai
 """
 
 import os
+import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +21,20 @@ import pytest
 from harness.gotools import GoTool, ToolUnavailable, build
 
 TIMEOUT_SECONDS = 120
+
+
+@contextmanager
+def temporary_home() -> Iterator[Path]:
+    """Make a home whose path is short, as sockets need it, and can be part of an image reference.
+
+    The names of `tempfile` hold underscores, which references allow in few places; buildah takes `oci:PATH` for one.
+    """
+    home = Path(tempfile.gettempdir(), f"sr-{secrets.token_hex(4)}")
+    home.mkdir(mode=0o700)
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

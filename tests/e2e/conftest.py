@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
 from e2e import clients_table
 from e2e.clients import Client, open_client
+from e2e.commands import temporary_home
 from e2e.images import Layout, write_layout, write_single_layout
 from e2e.server import Registry, serve
 
@@ -45,8 +45,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Path:
 @pytest.fixture(scope="module")
 def engine_home(registry: Registry) -> Iterator[Path]:
     """A home with a short path, as sockets and podman's run folder need it, for a client that runs containers."""
-    with TemporaryDirectory(prefix="sr-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with temporary_home() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

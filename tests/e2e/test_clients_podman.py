@@ -1,11 +1,9 @@
 """podman: a container engine without a daemon, over storage of its own in a temporary folder."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 
 from e2e.clients import podman_at
+from e2e.commands import temporary_home
 from e2e.images import TAG, layer_archive
 
 pytestmark = pytest.mark.clients
@@ -30,8 +28,8 @@ def podman(registry, engine_home):
 @pytest.fixture
 def other_home():
     """The home of somebody who has never logged in."""
-    with TemporaryDirectory(prefix="sr-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with temporary_home() as folder:
+        yield folder
 
 
 @pytest.fixture
