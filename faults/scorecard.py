@@ -62,7 +62,7 @@ ENTRIES = {
     "order": Entry(
         order, ("no-data-fsync", "no-directory-fsync", "synchronous-normal", "answer-before-commit", "row-before-file")
     ),
-    "injection": Entry(injection, ("swallowed-enospc", "swallowed-fsync-error", "retried-fsync", "log-never-in-doubt")),
+    "injection": Entry(injection, ("swallowed-enospc", "swallowed-fsync-error", "retried-fsync", "log-never-suspect")),
     "full-disk": Entry(full_disk, ("no-room-for-the-log", "swallowed-enospc", "refused-bytes-are-kept")),
     "read-only": Entry(read_only, ("the-log-is-overlooked", "read-only-is-any-fault")),
     "damage": Entry(

@@ -8,6 +8,7 @@ from itertools import count
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.records import BlobRemoved
 from simple_registry.storage.sqlite.engine import name_locks
 from simple_registry.storage.sqlite.engine.commits import Commits
 from simple_registry.storage.sqlite.engine.database import Database
@@ -48,9 +49,9 @@ def deletion_of_nothing() -> None:
     """Two clients that delete the same blob both get success."""
     remove = SqliteBlobRows.remove_blob
 
-    async def remove_or_not(self, repository, digest):
-        await remove(self, repository, digest)
-        return True
+    async def remove_or_not(self, repository, digest, **how):
+        await remove(self, repository, digest, **how)
+        return BlobRemoved()
 
     SqliteBlobRows.remove_blob = remove_or_not
 

@@ -25,7 +25,7 @@ def test_no_failing_call_leads_to_a_bad_state_or_a_wrong_answer(scale, tmp_path)
         ("swallowed-enospc", "not 507"),
         ("swallowed-fsync-error", "acknowledged: bytes of blobs/"),
         ("retried-fsync", "a failed sync was tried again and believed: fsync("),
-        ("log-never-in-doubt", "refused, and after a restart: not"),
+        ("log-never-suspect", "refused, and after a restart: not"),
     ],
 )
 def test_a_planted_bug_is_caught(bug, caught, tmp_path):
