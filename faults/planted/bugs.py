@@ -100,7 +100,7 @@ def hasty_fsck() -> None:
         return await suspect(self, row, await self._find(row))
 
     async def believe(self: ContentCheck, row: Any, suspicion: Any) -> Any:
-        return suspicion and await self._finding(row, suspicion)
+        return suspicion and await self._finding(row, suspicion, await self._rows.uses(row.record.digest, 1))
 
     ContentCheck._suspect = slowly
     ContentCheck._confirm = believe

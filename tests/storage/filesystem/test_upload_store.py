@@ -226,3 +226,19 @@ def test_the_condition_of_the_disk_is_reported(store, disk, monkeypatch):
 
     monkeypatch.setattr(disk, "touch", refuse)
     assert store.condition() == Condition.READ_ONLY
+
+
+def test_a_session_that_was_published_with_later_bytes_cannot_be_continued(layout):
+    threads = Threads(1)
+    store = FilesystemUploadStore(layout, Disk(), threads)
+
+    async def scenario():
+        first = await store.extend("s", Received(), "sha256", stream_of(b"first"))
+        last = await store.extend("s", first, "sha256", stream_of(b"last"), last=True)
+        await store.publish("s", last, last.digest)
+        assert not await store.has("s", Received())
+        assert not await store.has("s", first)
+        assert await store.has("s", last)
+
+    run(scenario())
+    threads.close()

@@ -51,11 +51,12 @@ class FilesystemUploadStore:
             raise StorageFull("take an upload", f"{room} bytes are left on the disk")
 
     async def has(self, session: str, received: Received) -> bool:
-        """Return whether the received bytes are here. Done without a thread: it is one lookup."""
-        if received.size == 0:
-            return True
+        """Return whether the received bytes are here and can be continued. Done without a thread: it is one lookup."""
         file = self._disk.stat(self._layout.session(session))
-        return file is not None and file.st_size >= received.size
+        if file is None or file.st_size < received.size:
+            return received.size == 0
+        # Named as content, with bytes that the row does not know, by a publish whose row was not written.
+        return file.st_nlink == 1 or file.st_size == received.size
 
     async def extend(
         self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
