@@ -32,7 +32,7 @@ class File:
     by: str = ""
     """The last write."""
     replaces: bool = False
-    """Whether its name stood for a durable file before: what vouches for it does not wait for this one."""
+    """Whether its name led to a durable file before, so that no row depends on this one."""
 
 
 @dataclass(slots=True)

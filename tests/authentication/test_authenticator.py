@@ -1,4 +1,4 @@
-"""Who is calling: every credential in every place, forged, expired, revoked, and never mistaken for nobody's."""
+"""Authentication: every credential in every place, forged, expired, revoked, and never taken for an anonymous one."""
 
 import asyncio
 import json

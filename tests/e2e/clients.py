@@ -58,7 +58,7 @@ class Client:
     variables: Callable[[Registry], Mapping[str, str]] = field(default=lambda _: {})
 
     def at(self, registry: Registry, home: Path, account: Account | None) -> "Session":
-        """Return a session of somebody who has not logged in yet, with a new home."""
+        """Return a session with a new home, not logged in yet."""
         _prepare(home, registry)
         return Session(self, registry, home, account)
 

@@ -27,7 +27,7 @@ def podman(registry, engine_home):
 
 @pytest.fixture
 def other_home():
-    """The home of somebody who has never logged in."""
+    """A home without any login."""
     with temporary_home() as folder:
         yield folder
 

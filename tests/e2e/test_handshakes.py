@@ -115,7 +115,7 @@ SCOPES = "scope=repository:private/team/app:pull,push&scope=registry:catalog:*"
 
 @pytest.fixture(params=["no header", "anonymous token"])
 def nobody(request, scenario):
-    """Headers of somebody who proved nothing."""
+    """Headers of a client without credentials."""
     if request.param == "no header":
         return {}
     answer = scenario.registry.request("GET", f"/token?{SCOPES}", anonymous=True)

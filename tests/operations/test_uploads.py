@@ -363,7 +363,7 @@ def test_a_session_that_ends_while_it_is_written_to_is_unknown(front, uploads, r
 
 
 def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_front):
-    """Otherwise the row, written late, would vouch with its digest for the bytes of the next request."""
+    """Otherwise the row, written late, would give its digest to the bytes of the next request."""
     uploads = disk_front.services.registry.uploads
     lock = open_lock(disk_front.kept.layout.database)
 

@@ -19,7 +19,7 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
+from simple_registry.storage.memory.rows import MemoryRows
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
 from simple_registry.storage.records import (
@@ -89,7 +89,7 @@ def session_of(name: str = "s", **values: Any) -> SessionRow:
 
 def memory_stores(clock: ManualClock) -> Stores:
     content = MemoryContentStore()
-    return Stores(content, MemoryUploadStore(content, clock), MemoryMetadataStore(clock).rows, clock)
+    return Stores(content, MemoryUploadStore(content, clock), MemoryRows(clock).rows, clock)
 
 
 @contextmanager

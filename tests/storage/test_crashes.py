@@ -57,7 +57,7 @@ def check_acknowledged(stores, path):
 
 
 def check_rows(data):
-    """Every row that vouches for content has its file, whole and read-only."""
+    """Every row of whole content has its file, intact and read-only."""
     connection = apsw.Connection(str(data / "registry.db"))
     for digest, size in connection.execute("SELECT digest, size FROM contents WHERE state = 'whole'").fetchall():
         algorithm, encoded = digest.split(":")

@@ -304,7 +304,7 @@ class Front:
     def push_manifest(
         self, repository: str, reference: str, data: bytes, kind: str | None = OCI_IMAGE_MANIFEST
     ) -> Digest:
-        """Push a manifest that must be accepted; its parts are pushed first by whoever made it."""
+        """Push a manifest that must be accepted; its parts must have been pushed before."""
         headers = {} if kind is None else {"content-type": kind}
         reply = self.put(f"/v2/{repository}/manifests/{reference}", body=data, headers=headers)
         assert reply.status == 201, reply

@@ -20,7 +20,7 @@ from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.inspection import Inspection
 from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
+from simple_registry.storage.memory.rows import MemoryRows
 from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
@@ -57,7 +57,7 @@ def in_memory(clock: Clock) -> Kept:
     """Return empty stores in memory."""
     content = MemoryContentStore()
     uploads = MemoryUploadStore(content, clock)
-    rows = MemoryMetadataStore(clock)
+    rows = MemoryRows(clock)
 
     def snapshot() -> object:
         kept = {name: value for name, value in vars(rows).items() if name not in {"_clock", "_collecting"}}

@@ -66,7 +66,7 @@ class Executor(futures.Executor):
         self._idle += 1
         try:
             future.set_result(work())
-        except Exception as error:  # noqa: BLE001 (whoever waits gets it)
+        except Exception as error:  # noqa: BLE001 (raised where it is awaited)
             future.set_exception(error)
         self._begin()
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-from simple_registry.wire.states import HANDLED, TRANSITIONS, Event, State
+from simple_registry.wire.states import TRANSITIONS, Event, State
+
+HANDLED = {State.BODY, State.COMPLETE, State.HALF_CLOSED, State.BROKEN}
+"""States in which a request is being handled."""
 
 OPEN = [state for state in State if state is not State.CLOSED]
 

@@ -5,7 +5,7 @@
     tree      what only files on a disk have: modes, names that are not ours, a quarantine
 
 The first comparison takes no lock, since a push or the collector may be at work: what it finds is a suspicion. It is
-compared again while no collector is at work (`GarbageRows.collecting`): then the row of whole content vouches for its
+compared again while no collector is at work (`GarbageRows.collecting`): then the row of whole content guarantees its
 bytes, and only a push can change them, in one step, which their `version` shows.
 """
 

@@ -71,9 +71,6 @@ HOLDINGS: Mapping[HoldingState, Mapping[HoldingEvent, HoldingState]] = {
     },
 }
 
-PROLONGING = HoldingEvent.SEEN
-"""The event that prolongs the grace of a holding, once. Every other one that leads to a state restarts it."""
-
 
 class ContentState(StrEnum):
     """The states of content; absent content has no row."""

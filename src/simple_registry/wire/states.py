@@ -120,6 +120,3 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     },
     _S.CLOSED: {},
 }
-
-HANDLED = frozenset({_S.BODY, _S.COMPLETE, _S.HALF_CLOSED, _S.BROKEN})
-"""States in which a request is being handled."""

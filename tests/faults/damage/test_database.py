@@ -1,4 +1,4 @@
-"""A lost database is never begun anew in silence."""
+"""A lost database is never silently replaced by a new one."""
 
 from faults.damage.database import LOSSES, lost_database
 from faults.scores import Scale

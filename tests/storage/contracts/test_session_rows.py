@@ -107,7 +107,7 @@ def test_what_is_not_in_the_table_is_refused_and_changes_nothing(rows):
     run(scenario())
 
 
-def test_whoever_holds_a_session_has_its_row_of_that_moment(rows):
+def test_a_held_session_comes_with_its_current_row(rows):
     async def scenario():
         await open_sessions(rows, session_of())
         async with rows.hold("s") as row:

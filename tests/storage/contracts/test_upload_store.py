@@ -211,7 +211,7 @@ def test_publishing_twice_is_fine(stores):
 
 @pytest.mark.parametrize("size", [0, 3])
 def test_content_that_was_published_keeps_its_bytes_when_fewer_are_published(stores, size):
-    """As when the row of the content could not be written: the session goes on with the value before."""
+    """As when the row of the content could not be written: the session continues with the value before."""
 
     async def scenario():
         one = await extend(stores, b"one")

@@ -148,16 +148,6 @@ def test_errors_have_their_faults(number, fault):
     assert fault_of(OSError(number, os.strerror(number))) is fault
 
 
-def test_a_file_put_back_replaces_no_other(tmp_path):
-    moved, place = tmp_path / "moved", tmp_path / "place"
-    moved.write_bytes(b"ours")
-    Disk().put_back(str(moved), str(place))
-    assert (moved.exists(), place.read_bytes()) == (False, b"ours")
-    moved.write_bytes(b"late")
-    Disk().put_back(str(moved), str(place))
-    assert (moved.read_bytes(), place.read_bytes()) == (b"late", b"ours")
-
-
 def test_a_file_is_replaced_as_a_whole_and_readable_by_its_owner_only(tmp_path):
     path, new = tmp_path / "file", tmp_path / "file.new"
     path.write_bytes(b"old")

@@ -103,15 +103,6 @@ def test_only_a_file_of_the_right_size_is_present(layout, disk):
     assert not present(layout, ContentRecord(other, os.stat(layout.blob(other)).st_size))
 
 
-def test_confirming_makes_the_file_and_its_name_durable(layout, disk):
-    placement = Placement(layout, disk)
-    assert not placement.confirm(BLOB)
-    name(layout, disk, placement)
-    disk.taken()
-    assert placement.confirm(BLOB)
-    assert disk.taken() == ["fsync <blob>", f"fsync_directory {BLOB.digest.encoded[:2]}"]
-
-
 def test_a_link_is_durable_and_the_file_keeps_its_own_name(layout, disk):
     placement = Placement(layout, disk)
     directory = BLOB.digest.encoded[:2]

@@ -84,7 +84,7 @@ def test_another_process_reads_what_is_there(layout, threads):
     assert disk.read_bytes == 4
 
 
-def test_bytes_replaced_by_another_process_are_not_vouched_for(layout, threads):
+def test_bytes_replaced_by_another_process_are_hashed_again(layout, threads):
     here, there = (FilesystemUploadStore(layout, Disk(), threads) for _ in range(2))
 
     async def scenario():

@@ -1,4 +1,4 @@
-"""Content in memory; what it promises stands in the contracts."""
+"""Content in memory; the contracts cover the rest."""
 
 from simple_registry.content import InMemory
 from simple_registry.oci.digests import digest_of

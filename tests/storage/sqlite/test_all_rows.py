@@ -1,4 +1,4 @@
-"""The sum of all rows; what each kind promises stands in the contracts."""
+"""The sum of all rows; the contracts cover what each kind promises."""
 
 import pytest
 

@@ -136,15 +136,6 @@ class Disk:
                 raise
             return True
 
-    def put_back(self, source: str, target: str) -> None:
-        """Rename a file unless the new name is taken."""
-        with _faults("rename a file"):
-            try:
-                os.link(source, target, follow_symlinks=False)
-            except FileExistsError:
-                return
-            os.unlink(source)
-
     def replace(self, path: str, data: bytes) -> None:
         """Replace a small file, readable by its owner only. A crash leaves the old file or the new one."""
         new = f"{path}.new"

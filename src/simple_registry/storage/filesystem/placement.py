@@ -17,7 +17,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.records import ContentRecord, Place
+from simple_registry.storage.records import Place
 
 PLACE = Place("")
 """A digest leads to its file: there is one place for each."""
@@ -62,22 +62,6 @@ class Placement:
 
         self._name(fd, digest, link)
 
-    def confirm(self, content: ContentRecord) -> bool:
-        """Make content durable that has its final name. Returns whether a file of this size has it."""
-        path = self._layout.blob(content.digest)
-        found = self._disk.stat(path)
-        if found is None or not is_content(found) or found.st_size != content.size:
-            return False
-        fd = self._disk.open_read(path)
-        if fd is None:
-            return False
-        try:
-            self._disk.fsync(fd)
-        finally:
-            self._disk.close(fd)
-        self._disk.fsync_directory(self._directory(content.digest))
-        return True
-
     def _name(self, fd: int, digest: Digest, give: Callable[[str], None]) -> None:
         """Make a file durable, `give` it the final name of its digest, and make the name durable."""
         directory, target = self._directory(digest), self._layout.blob(digest)
@@ -114,5 +98,5 @@ class Placement:
 
 
 def is_content(found: os.stat_result) -> bool:
-    """Tell whether what has a content's name can be content: a file that somebody may read."""
+    """Return whether a file can be content: a regular one whose mode allows reading."""
     return stat.S_ISREG(found.st_mode) and found.st_mode & _READABLE != 0

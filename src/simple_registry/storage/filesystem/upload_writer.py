@@ -112,7 +112,7 @@ class Extension:
                 raise SessionBytesMissing("extend an upload session", f"{self._session} was published")
             fd = self._disk.open_write(path)
             try:
-                # Nobody else writes to it, but `fsck` and the collector lock it for a moment to see that.
+                # The only writer; but `fsck` and the collector lock it for a moment, to see whether it is written to.
                 self._disk.lock(fd)
                 state = self._cut(fd)
             except BaseException:

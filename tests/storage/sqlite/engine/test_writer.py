@@ -109,7 +109,7 @@ def test_a_cancelled_caller_does_not_disturb_the_others(path, look):
 
 
 def test_a_cancelled_caller_waits_for_the_end_of_its_change(path, look):
-    """It may hold what the change is about; whoever holds that next must not be overtaken by the change."""
+    """It may hold what the change is about; the next holder must not be overtaken by the change."""
     found = []
 
     async def impatient(writer):

@@ -1,4 +1,4 @@
-"""How blobs are found; what they promise stands in the contracts."""
+"""How blobs are found; the contracts cover the rest."""
 
 from storage.support import OTHER, REPOSITORY, blob_of, run
 

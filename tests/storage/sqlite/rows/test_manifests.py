@@ -1,4 +1,4 @@
-"""How manifests are found and kept; what they promise stands in the contracts."""
+"""How manifests are found and kept; the contracts cover the rest."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How tokens are found and kept; what they promise stands in the contracts."""
+"""How tokens are found and kept; the contracts cover the rest."""
 
 import pytest
 

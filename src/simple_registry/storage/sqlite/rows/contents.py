@@ -1,4 +1,4 @@
-"""The content that rows vouch for."""
+"""The rows of content, by digest."""
 
 import apsw
 
@@ -29,7 +29,7 @@ class SqliteContentRows:
         return self._database.cached("removals", lambda: int(self._database.rows(REMOVALS)[0][0] or 0))
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
-        """Mark content whose bytes are not those that its row vouches for, unless they were placed again since."""
+        """Mark content whose bytes are damaged or missing, unless they were placed again since."""
         whole = ContentState.WHOLE
         damaged = CONTENTS[whole][ContentEvent.FOUND_DAMAGED]
 

@@ -91,7 +91,7 @@ def find_content(connection: apsw.Connection, digest: Digest) -> tuple[ContentRe
 def require_content(
     connection: apsw.Connection, digest: Digest, place: Place | None, removals: int
 ) -> ContentRemoved | None:
-    """Return ContentRemoved unless a row may vouch for content: bytes were placed and are there still, or it is whole.
+    """Return ContentRemoved unless content may be whole: its bytes were placed and still exist, or it is whole already.
 
     Bytes without a row may have been removed since, if anything was: the collector knows digests, not pushes.
     """

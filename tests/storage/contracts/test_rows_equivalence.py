@@ -9,7 +9,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.life import HoldingEvent
-from simple_registry.storage.memory.metadata_store import MemoryMetadataStore
+from simple_registry.storage.memory.rows import MemoryRows
 from simple_registry.storage.records import ContentRecord, DescribedPart, Part, Place, TokenRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
@@ -151,7 +151,7 @@ def test_both_stores_answer_alike(tmp_path_factory, steps):
     clock = ManualClock()
 
     async def scenario():
-        memory, sqlite = MemoryMetadataStore(clock).rows, rows_of(Database(path), clock)
+        memory, sqlite = MemoryRows(clock).rows, rows_of(Database(path), clock)
         try:
             for step in steps:
                 clock.time += 1

@@ -1,4 +1,4 @@
-"""Rows in memory; what they promise stands in the contracts."""
+"""Rows in memory; the contracts cover the rest."""
 
 from simple_registry.oci.digests import digest_of
 from storage.support import OTHER, ManualClock, memory_stores, run

@@ -1,4 +1,4 @@
-"""The metadata store in memory: the rows as dictionaries, and the rules of their tables as plain code.
+"""Rows in memory: as dictionaries, and the rules of their tables as plain code.
 
 One process, one event loop: nothing here waits, so every method is a transaction. Listings sort what they find, which
 is right for tests and trials and nothing larger.
@@ -55,7 +55,7 @@ from simple_registry.storage.records import (
 _Name = TypeVar("_Name", bound=str)
 
 
-class MemoryMetadataStore(MemoryTokenRows):
+class MemoryRows(MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
@@ -426,7 +426,7 @@ class MemoryMetadataStore(MemoryTokenRows):
         return self._removals
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
-        """Mark content whose bytes are not those that its row vouches for, unless they were placed again since."""
+        """Mark content whose bytes are damaged or missing, unless they were placed again since."""
         whole = self._whole(record.digest)
         if whole is None or (whole.place, whole.version) != (record.place, record.version):
             return False
@@ -465,7 +465,7 @@ class MemoryMetadataStore(MemoryTokenRows):
         return after is not None
 
     def _require(self, digest: Digest, place: Place | None, removals: int) -> ContentRemoved | None:
-        """Return ContentRemoved unless a row may vouch for content: bytes were placed, or it is whole."""
+        """Return ContentRemoved unless content may be whole: its bytes were placed, or it is whole already."""
         _record, state = self._contents.get(digest, (None, ContentState.ABSENT))
         if place is None:
             return None if state is ContentState.WHOLE else ContentRemoved()

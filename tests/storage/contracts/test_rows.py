@@ -1,4 +1,4 @@
-"""What every metadata store promises."""
+"""What every store of rows promises."""
 
 import asyncio
 from dataclasses import replace
