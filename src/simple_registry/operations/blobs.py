@@ -13,7 +13,7 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.side_writes import SideWrites
 from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.protocols import BlobRows
-from simple_registry.storage.records import BlobAbsent, ContentRecord, Holding
+from simple_registry.storage.records import BlobAbsent, ContentRecord, Holding, StoredBlob
 
 __all__ = ["Blobs", "ContentRecord", "Visible"]
 
@@ -44,10 +44,7 @@ class Blobs:
 
         Raises: BlobUnknown.
         """
-        blob = await self._rows.find_blob(repository, digest)
-        content = None if blob is None else await self._contents.open(blob.content)
-        if blob is None or content is None:
-            raise BlobUnknown(digest=str(digest))
+        blob, content = await self._open(repository, digest)
         return blob.content, content
 
     async def check(
@@ -60,15 +57,21 @@ class Blobs:
 
         Raises: BlobUnknown.
         """
-        opened = await self.open(repository, digest)
-        blob = await self._rows.find_blob(repository, digest)
-        if blob is not None and blob.holding.state is HoldingState.UNNEEDED:
+        blob, content = await self._open(repository, digest)
+        if blob.holding.state is HoldingState.UNNEEDED:
             event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
             if self._writes(event, blob.holding):
                 # The answer is true without the renewal: a disk that is full, read-only, failing or busy serves blobs.
                 renew = partial(self._rows.renew_blob, repository, digest, event)
                 await self._renewals.write((repository, digest, event), renew)
-        return opened
+        return blob.content, content
+
+    async def _open(self, repository: RepositoryName, digest: Digest) -> tuple[StoredBlob, Content]:
+        blob = await self._rows.find_blob(repository, digest)
+        content = None if blob is None else await self._contents.open(blob.content)
+        if blob is None or content is None:
+            raise BlobUnknown(digest=str(digest))
+        return blob, content
 
     def _writes(self, event: HoldingEvent, holding: Holding) -> bool:
         """Return whether an event of an unneeded holding must be written."""
