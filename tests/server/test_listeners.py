@@ -221,10 +221,10 @@ def test_a_file_that_is_not_a_socket_is_refused_and_stays(listen, tmp_path):
     assert path.read_text() == "precious"
 
 
-def test_impossible_paths_are_refused(listen, tmp_path):
+def test_impossible_paths_are_refused(listen, tmp_path, monkeypatch):
     with pytest.raises(ListenFault, match="at most 107 bytes"):
         listen(UnixAddress(tmp_path / ("x" * 120)))
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ListenFault, match="the directory of the socket does not exist"):
         listen(UnixAddress(type(tmp_path)("absent/r.sock")))
 

@@ -94,9 +94,11 @@ def test_open_files_count_as_descriptors(make_wire, tmp_path):
         assert read_answer(sock)[0] == 200
 
 
+TESTS = Path(__file__).parents[1]
+
 EXHAUSTED = """
     import os, resource, socket, sys
-    sys.path.insert(0, "tests")
+    sys.path.insert(0, sys.argv[1])
     from simple_registry.wire.limits import WireLimits
     from support.wire import Wire, get, split
 
@@ -128,7 +130,7 @@ EXHAUSTED = """
 
 def test_clients_are_answered_503_while_descriptors_are_used_up():
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(EXHAUSTED)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(EXHAUSTED), str(TESTS)], capture_output=True, text=True, timeout=60, check=False
     )
     assert finished.stdout.split() == ["503", "503", "503", "True"], finished.stderr
 
