@@ -18,7 +18,7 @@ from simple_registry.operations.issued_tokens import (
     TooManyTokens,
     new_token_id,
 )
-from simple_registry.storage.memory.token_rows import MemoryTokenRows
+from support.memory.token_rows import MemoryTokenRows
 from support.time import SettableClock
 
 

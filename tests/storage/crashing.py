@@ -1,6 +1,6 @@
 """A program that pushes and dies: for every point at which it can, one child process is killed exactly there.
 
-    crashing.py disk|rows <directory>
+    python -m storage.crashing disk|rows <directory>
 
 `disk` kills before each changing system call of the stores of files; `rows` before each write and sync that SQLite
 does. What the child acknowledged stands in `<directory>/<point>/acknowledged`; the last child lives to its end.

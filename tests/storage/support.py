@@ -18,9 +18,6 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.memory.rows import MemoryRows
-from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
 from simple_registry.storage.records import (
     BlobAdded,
@@ -33,6 +30,9 @@ from simple_registry.storage.records import (
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
+from support.memory.content_store import MemoryContentStore
+from support.memory.rows import MemoryRows
+from support.memory.upload_store import MemoryUploadStore
 
 REPOSITORY = RepositoryName("team/app")
 OTHER = RepositoryName("team/other")

@@ -19,9 +19,8 @@ TESTS = Path(__file__).parents[1]
 
 def crash(kind, root):
     """Return the directories of processes that were killed, one per point."""
-    program = TESTS / "storage" / "crashing.py"
     environment = os.environ | {"PYTHONPATH": str(TESTS)}
-    subprocess.run([sys.executable, str(program), kind, str(root)], env=environment, check=True)
+    subprocess.run([sys.executable, "-m", "storage.crashing", kind, str(root)], env=environment, check=True)
     killed = sorted(root.iterdir(), key=lambda path: int(path.name))
     assert (killed[-1] / "finished").exists()
     return killed

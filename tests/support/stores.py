@@ -19,14 +19,14 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.inspection import Inspection
-from simple_registry.storage.memory.content_store import MemoryContentStore
-from simple_registry.storage.memory.rows import MemoryRows
-from simple_registry.storage.memory.upload_store import MemoryUploadStore
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
 from simple_registry.storage.stores import Stores
+from support.memory.content_store import MemoryContentStore
+from support.memory.rows import MemoryRows
+from support.memory.upload_store import MemoryUploadStore
 from support.object_store.client import Objects, object_server
 from support.object_store.inspection import ObjectInspection
 from support.object_store.stores import ObjectContentStore, ObjectUploadStore

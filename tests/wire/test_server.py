@@ -130,7 +130,11 @@ EXHAUSTED = """
 
 def test_clients_are_answered_503_while_descriptors_are_used_up():
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(EXHAUSTED), str(TESTS)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(EXHAUSTED), str(TESTS)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert finished.stdout.split() == ["503", "503", "503", "True"], finished.stderr
 

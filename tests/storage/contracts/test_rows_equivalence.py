@@ -9,12 +9,12 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.life import HoldingEvent
-from simple_registry.storage.memory.rows import MemoryRows
 from simple_registry.storage.records import ContentRecord, DescribedPart, Part, Place, TokenRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from storage.support import ManualClock, manifest_of, mark_damaged
+from support.memory.rows import MemoryRows
 
 REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])
 DATA = [b"0", b"1", b"2", b"3"]

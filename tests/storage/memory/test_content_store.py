@@ -2,8 +2,8 @@
 
 from simple_registry.content import InMemory
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.memory.content_store import MemoryContentStore
 from storage.support import blob_of, run
+from support.memory.content_store import MemoryContentStore
 
 
 def test_content_is_bytes():

@@ -1,9 +1,9 @@
 """The parts of a manifest that a repository in memory has."""
 
 from simple_registry.storage.life import HoldingState
-from simple_registry.storage.memory.repository import MemoryRepository
 from simple_registry.storage.records import Holding, Part
 from storage.support import manifest_of
+from support.memory.repository import MemoryRepository
 
 
 def test_a_manifest_is_a_part_only_where_a_child_is_needed():

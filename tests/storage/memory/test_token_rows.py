@@ -1,7 +1,7 @@
 """The contracts run on it (`tests/storage/contracts`); here only what is its own."""
 
-from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from storage.support import run
+from support.memory.token_rows import MemoryTokenRows
 
 
 def test_it_begins_empty():

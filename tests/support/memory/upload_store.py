@@ -6,9 +6,9 @@ from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
 from simple_registry.faults import SessionBytesMissing
 from simple_registry.oci.digests import Digest, digest_of
-from simple_registry.storage.memory.content_store import MemoryContentStore
 from simple_registry.storage.protocols import Condition
 from simple_registry.storage.records import Place, Received
+from support.memory.content_store import MemoryContentStore
 
 
 class MemoryUploadStore:
@@ -40,7 +40,7 @@ class MemoryUploadStore:
         algorithm: str,
         stream: ByteStream,
         *,
-        last: bool = False,  # noqa: ARG002 (nothing here is durable)
+        last: bool = False,
     ) -> Received:
         """Add a stream to what was received; a failure changes nothing."""
         self.busy.add(session)
@@ -63,7 +63,7 @@ class MemoryUploadStore:
         """Put the received bytes into the content store."""
         return await self._content.put(digest, self._bytes_of(session, received))
 
-    async def discard(self, session: str, received: Received) -> None:  # noqa: ARG002 (all goes)
+    async def discard(self, session: str, received: Received) -> None:
         """Remove what the session has here. An absent session is fine."""
         self.sessions.pop(session, None)
         self._written.pop(session, None)

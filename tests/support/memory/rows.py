@@ -24,8 +24,6 @@ from simple_registry.storage.life import (
     HoldingEvent,
     HoldingState,
 )
-from simple_registry.storage.memory.repository import MemoryRepository, happen
-from simple_registry.storage.memory.token_rows import MemoryTokenRows
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
     BlobAbsent,
@@ -51,6 +49,8 @@ from simple_registry.storage.records import (
     TagsChanged,
     UnmetPart,
 )
+from support.memory.repository import MemoryRepository, happen
+from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
 
