@@ -343,20 +343,13 @@ def manifests_from_memory() -> None:
 @bug
 def existing_content_is_kept() -> None:
     """A push of content that has its name already leaves what is there."""
-    for method in ("move", "link"):
-        _keep_existing(method)
-
-
-def _keep_existing(method: str) -> None:
-    give_name = getattr(Placement, method)
+    give_name = Placement.link
 
     def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> None:
         if not os.path.exists(self._layout.blob(digest)):
             give_name(self, fd, path, digest)
-        elif method == "move":
-            self._disk.unlink(path)
 
-    setattr(Placement, method, give_new_name)
+    Placement.link = give_new_name
 
 
 def one_file_thread() -> None:

@@ -413,7 +413,7 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
 
 
 @pytest.mark.parametrize("size", [0, 4])
-def test_a_session_that_was_published_without_a_row_takes_no_bytes_from_that_content(disk_front, monkeypatch, size):
+def test_a_session_published_without_a_row_continues_beside_that_content(disk_front, monkeypatch, size):
     whole = DATA + b"the rest"
     digest = disk_front.push_blob("victim", whole)
     location = disk_front.open_session("a")
@@ -426,7 +426,11 @@ def test_a_session_that_was_published_without_a_row_takes_no_bytes_from_that_con
     with monkeypatch.context() as patch:
         patch.setattr(disk_front.kept.stores.rows.blobs, "add_blob", fail)
         assert disk_front.put(f"{location}?digest={digest}", body=whole[size:]).status == 507
-    assert disk_front.put(f"{location}?digest={digest_of(whole[:size])}").status == 404
+    assert disk_front.get(location).status == 204
+    assert disk_front.patch(location, body=b" other").status == 202
+    other = whole[:size] + b" other"
+    assert disk_front.put(f"{location}?digest={digest_of(other)}").status == 201
+    assert disk_front.get(f"/v2/a/blobs/{digest_of(other)}").body == other
     assert disk_front.get(f"/v2/victim/blobs/{digest}").body == whole
 
 

@@ -1,4 +1,4 @@
-"""The order in which content gets its name."""
+"""The order in which content gets its name, and its bytes and the name become durable."""
 
 import os
 import stat
@@ -24,11 +24,12 @@ def disk():
     return RecordingDisk()
 
 
-def name(layout, disk, placement, data=DATA, digest=BLOB.digest, way="move"):
+def name(layout, disk, placement, data=DATA, digest=BLOB.digest):
     path = layout.session("new")
+    Path(path).unlink(missing_ok=True)
     Path(path).write_bytes(data)
     fd = disk.open_read(path)
-    getattr(placement, way)(fd, path, digest)
+    placement.link(fd, path, digest)
     disk.close(fd)
 
 
@@ -40,15 +41,22 @@ def present(layout, blob=BLOB):
         threads.close()
 
 
-def test_bytes_are_durable_before_the_name_and_the_name_before_we_return(layout, disk):
-    placement = Placement(layout, disk)
-    name(layout, disk, placement)
+def test_bytes_and_name_are_durable_before_we_return(layout, disk):
+    name(layout, disk, Placement(layout, disk))
     directory = BLOB.digest.encoded[:2]
-    first = [f"make_directory {directory}", "fsync_directory sha256"]
-    always = ["fsync new", "make_read_only new", "rename new", f"fsync_directory {directory}"]
-    assert disk.taken() == first + always
+    made = [f"make_directory {directory}", "fsync_directory sha256"]
+    assert disk.taken() == ["make_read_only new", *made, "link new", "fsync new", f"fsync_directory {directory}"]
+
+
+def test_what_has_the_name_gives_way_to_durable_bytes_only(layout, disk):
+    placement = Placement(layout, disk)
+    name(layout, disk, placement, b"damaged")
+    disk.taken()
     name(layout, disk, placement)
-    assert disk.taken() == always
+    assert disk.taken() == [
+        *("make_read_only new", "link new", "fsync new", "link new", "rename <temporary>", "unlink <temporary>"),
+        f"fsync_directory {BLOB.digest.encoded[:2]}",
+    ]
 
 
 def test_a_directory_made_by_another_process_is_synced_too(layout, disk):
@@ -84,14 +92,6 @@ def test_content_that_nobody_may_read_is_not_present(layout, disk):
     assert present(layout)
 
 
-def test_what_has_the_name_is_replaced(layout, disk):
-    placement = Placement(layout, disk)
-    name(layout, disk, placement, b"damaged")
-    name(layout, disk, placement)
-    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
-    assert os.listdir(layout.uploads) == []
-
-
 def test_only_a_file_of_the_right_size_is_present(layout, disk):
     placement = Placement(layout, disk)
     assert not present(layout)
@@ -103,11 +103,8 @@ def test_only_a_file_of_the_right_size_is_present(layout, disk):
     assert not present(layout, ContentRecord(other, os.stat(layout.blob(other)).st_size))
 
 
-def test_a_link_is_durable_and_the_file_keeps_its_own_name(layout, disk):
-    placement = Placement(layout, disk)
-    directory = BLOB.digest.encoded[:2]
-    name(layout, disk, placement, way="link")
-    assert disk.taken()[-4:] == ["fsync new", "make_read_only new", "link new", f"fsync_directory {directory}"]
+def test_the_file_keeps_its_own_name(layout, disk):
+    name(layout, disk, Placement(layout, disk))
     path, session = Path(layout.blob(BLOB.digest)), Path(layout.session("new"))
     assert path.read_bytes() == session.read_bytes() == DATA
     assert path.samefile(session)
@@ -116,7 +113,7 @@ def test_a_link_is_durable_and_the_file_keeps_its_own_name(layout, disk):
 @pytest.mark.parametrize("before", ["other", "same"])
 def test_a_link_replaces_what_has_the_name(layout, disk, before):
     placement = Placement(layout, disk)
-    name(layout, disk, placement, b"damaged" if before == "other" else DATA, way="link")
+    name(layout, disk, placement, b"damaged" if before == "other" else DATA)
     session = Path(layout.session("new"))
     if before == "other":
         session.unlink()
@@ -132,21 +129,19 @@ def test_a_link_replaces_what_has_the_name(layout, disk, before):
 
 def test_without_links_the_file_is_moved(layout, disk, monkeypatch):
     monkeypatch.setattr(Disk, "link", lambda *_: False)
-    name(layout, disk, Placement(layout, disk), way="link")
+    name(layout, disk, Placement(layout, disk))
     assert present(layout)
     assert os.listdir(layout.uploads) == []
 
 
-@pytest.mark.parametrize("way", ["move", "link"])
-def test_a_directory_that_was_removed_is_made_again(layout, disk, way):
+def test_a_directory_that_was_removed_is_made_again(layout, disk):
     placement = Placement(layout, disk)
-    name(layout, disk, placement, way=way)
+    name(layout, disk, placement)
     path = Path(layout.blob(BLOB.digest))
     path.unlink()
     path.parent.rmdir()
     disk.taken()
-    Path(layout.session("new")).unlink(missing_ok=True)
-    name(layout, disk, placement, way=way)
+    name(layout, disk, placement)
     assert present(layout)
     directory = BLOB.digest.encoded[:2]
     again = [f"make_directory {directory}", "fsync_directory sha256"]

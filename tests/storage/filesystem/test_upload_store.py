@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.content import stream_of
-from simple_registry.faults import SessionBytesMissing, StorageFull, StorageReadOnly
+from simple_registry.faults import StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
@@ -48,7 +48,7 @@ async def publish(store, received=RECEIVED):
     await store.publish("s", received, BLOB.digest)
 
 
-def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
+def test_a_publish_makes_bytes_and_a_free_name_durable(layout, threads):
     disk = RecordingDisk()
     store = FilesystemUploadStore(layout, disk, threads)
     directory = BLOB.digest.encoded[:2]
@@ -57,11 +57,11 @@ def test_a_publish_makes_bytes_durable_then_the_name(layout, threads):
     run(publish(store))
     assert disk.taken() == [
         "open_write s",
+        "make_read_only s",
         f"make_directory {directory}",
         "fsync_directory sha256",
-        "fsync s",
-        "make_read_only s",
         "link s",
+        "fsync s",
         f"fsync_directory {directory}",
     ]
 
@@ -79,9 +79,9 @@ def test_publishing_in_the_place_of_another_file_leaves_no_third_name(layout, th
     run(scenario())
     assert disk.taken() == [
         "open_write s",
-        "fsync s",
         "make_read_only s",
         "link s",
+        "fsync s",
         "link s",
         "rename <temporary>",
         "unlink <temporary>",
@@ -103,40 +103,60 @@ def test_a_publish_that_was_cut_off_is_finished_by_the_next(layout, threads):
     assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
 
 
-def test_a_session_that_was_published_is_extended_no_more(layout, threads, store):
+def test_a_published_session_whose_row_was_not_written_is_continued_in_a_copy(layout, threads, store):
     """Its file is content, perhaps by the row of another push; neither its bytes nor its mode may change."""
     disk = RecordingDisk()
+    content = Path(layout.blob(BLOB.digest))
 
     async def scenario():
         await upload(store)
         await publish(store)
-        with pytest.raises(SessionBytesMissing):
-            await upload(FilesystemUploadStore(layout, disk, threads), b" and more", RECEIVED)
-        assert disk.taken() == []
         assert await store.extend("s", RECEIVED, "sha256", stream_of()) == RECEIVED
+        later = FilesystemUploadStore(layout, disk, threads)
+        assert await upload(later, b" and more", RECEIVED) == Received(13, digest_of(b"data and more"))
 
     run(scenario())
-    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
+    assert disk.taken()[:5] == [
+        *("create <temporary>", "write <temporary>", "fsync <temporary>", "rename <temporary>"),
+        "fsync_directory uploads",
+    ]
+    assert content.read_bytes() == DATA
+    assert content.stat().st_mode & 0o777 == 0o444
+    assert Path(layout.session("s")).read_bytes() == b"data and more"
+    assert os.listdir(layout.uploads) == ["s"]
 
 
 @pytest.mark.parametrize("size", [0, 2])
-def test_a_publish_of_fewer_bytes_leaves_published_content_alone(layout, threads, store, size):
-    disk = RecordingDisk()
+def test_a_session_published_with_later_bytes_is_published_with_fewer(layout, threads, store, size):
+    fewer, digest = Received(size, digest_of(DATA[:size])), digest_of(DATA[:size])
 
     async def scenario():
         await upload(store)
         await publish(store)
-        fewer, digest = FilesystemUploadStore(layout, disk, threads), digest_of(DATA[:size])
-        with pytest.raises(SessionBytesMissing):
-            await fewer.publish("s", Received(size, digest), digest)
+        assert await store.has("s", fewer)
+        await FilesystemUploadStore(layout, Disk(), threads).publish("s", fewer, digest)
 
     run(scenario())
-    assert disk.taken() == []
+    assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
+    assert Path(layout.blob(digest)).read_bytes() == DATA[:size]
+
+
+@pytest.mark.parametrize("failing", ["create", "write", "fsync", "rename"])
+def test_a_full_disk_leaves_a_published_session_and_no_copy(layout, threads, store, failing):
+    async def scenario():
+        await upload(store)
+        await publish(store)
+        with pytest.raises(StorageFull):
+            await upload(FilesystemUploadStore(layout, FullDisk(failing), threads), b" and more", RECEIVED)
+        assert os.listdir(layout.uploads) == ["s"]
+        assert (await upload(store, b" and more", RECEIVED)).digest == digest_of(b"data and more")
+
+    run(scenario())
     assert Path(layout.blob(BLOB.digest)).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("failing", ["make_directory", "make_read_only", "fsync", "link"])
-def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store, failing):
+@pytest.mark.parametrize("failing", ["make_directory", "make_read_only", "link", "fsync"])
+def test_a_full_disk_keeps_the_session(layout, threads, store, failing):
     async def scenario():
         await upload(store)
         with pytest.raises(StorageFull):
@@ -144,7 +164,7 @@ def test_a_full_disk_names_nothing_and_keeps_the_session(layout, threads, store,
         assert (await upload(store, b" and more", RECEIVED)).digest == digest_of(b"data and more")
 
     run(scenario())
-    assert not Path(layout.blob(BLOB.digest)).exists()
+    assert Path(layout.blob(BLOB.digest)).exists() == (failing == "fsync")
 
 
 @pytest.mark.parametrize("failing", ["open_write", "lock"])
@@ -226,19 +246,3 @@ def test_the_condition_of_the_disk_is_reported(store, disk, monkeypatch):
 
     monkeypatch.setattr(disk, "touch", refuse)
     assert store.condition() == Condition.READ_ONLY
-
-
-def test_a_session_that_was_published_with_later_bytes_cannot_be_continued(layout):
-    threads = Threads(1)
-    store = FilesystemUploadStore(layout, Disk(), threads)
-
-    async def scenario():
-        first = await store.extend("s", Received(), "sha256", stream_of(b"first"))
-        last = await store.extend("s", first, "sha256", stream_of(b"last"), last=True)
-        await store.publish("s", last, last.digest)
-        assert not await store.has("s", Received())
-        assert not await store.has("s", first)
-        assert await store.has("s", last)
-
-    run(scenario())
-    threads.close()

@@ -1,6 +1,7 @@
 """The content store as files: one per digest, read-only under its name, shared by all repositories."""
 
 import uuid
+from contextlib import suppress
 
 from simple_registry.content import Content, LocalFile
 from simple_registry.faults import StorageFault
@@ -88,9 +89,8 @@ class FilesystemContentStore:
         try:
             self._disk.try_lock(fd)  # as the writer of a session does, so that it does not count as abandoned
             self._disk.write(fd, data, 0)
-            self._placement.move(fd, path, digest)
-        except BaseException:
-            self._disk.unlink(path)
-            raise
+            self._placement.link(fd, path, digest)
         finally:
             self._disk.close(fd)
+            with suppress(StorageFault):  # then it counts as abandoned
+                self._disk.unlink(path)

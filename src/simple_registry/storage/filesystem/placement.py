@@ -1,17 +1,23 @@
 """Giving a file its final name in the content tree, so that it survives a power cut.
 
-    fsync file ──► read-only ──► link or rename ──► fsync directory     and, before the first name in a directory:
-                                                                        mkdir ──► fsync parent
+    read-only ──► link ──► fsync file ──► fsync directory        the name is free
+    read-only ──► fsync file ──► rename ──► fsync directory      the name is taken
+    mkdir ──► fsync parent                                       before the first name in a directory
 
-The name is given in one step, in the place of what has it: no reader ever misses it, and a damaged file is healed. A
-session's file gets a second name, so that its upload can begin again at the naming until its row is committed. The two
-names are one file: a session with such a file is never extended.
+A free name may become durable before its bytes, since content exists only by its row, which comes last: one commit of
+the journal then covers both, and the second sync finds nothing to write. A name that is taken may be that of whole
+content. It changes hands in one step, and only to durable bytes: no reader ever misses it, and a damaged file is
+healed.
+
+The file keeps the name that it had, so that an upload can begin again at the naming until its row is committed. A file
+with two names is never written.
 """
 
 import os
 import stat
 import uuid
 from collections.abc import Callable
+from typing import TypeVar
 
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
@@ -21,6 +27,8 @@ from simple_registry.storage.records import Place
 
 PLACE = Place("")
 """A digest leads to its file: there is one place for each."""
+
+_T = TypeVar("_T")
 
 _READABLE = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
 
@@ -34,49 +42,41 @@ class Placement:
         self._disk = disk
         self._durable_directories: set[str] = set()
 
-    def move(self, fd: int, path: str, digest: Digest) -> None:
-        """Give the file at `path`, open as `fd`, the final name of `digest` in the place of its own, durably."""
-
-        def move(target: str) -> None:
-            self.make_way(target)
-            self._disk.rename(path, target)
-
-        self._name(fd, digest, move)
-
     def link(self, fd: int, path: str, digest: Digest) -> None:
         """Give the file at `path`, open as `fd`, the final name of `digest` beside its own, durably.
 
         Where the file system has no links, its own name goes.
         """
+        target = self._layout.blob(digest)
+        self._disk.make_read_only(fd)
+        if self._in_directory(digest, lambda: self._disk.link(path, target)):
+            self._disk.fsync(fd)
+        else:
+            self._disk.fsync(fd)
+            self._in_directory(digest, lambda: self._replace(path, target))
+        self._disk.fsync_directory(self._layout.blob_directory(digest))
 
-        def link(target: str) -> None:
-            if self._disk.link(path, target):
-                return
-            self.make_way(target)
-            second = self._layout.session(f"put-{uuid.uuid4()}")  # a crash leaves what counts as abandoned
-            if not self._disk.link(path, second):
-                self._disk.rename(path, target)
-                return
-            self._disk.rename(second, target)
-            self._disk.unlink(second)  # it stays where both were names of one file: then rename(2) does nothing
+    def _replace(self, path: str, target: str) -> None:
+        self.make_way(target)
+        second = self._layout.session(f"put-{uuid.uuid4()}")  # what a crash leaves counts as abandoned
+        if not self._disk.link(path, second):
+            self._disk.rename(path, target)
+            return
+        self._disk.rename(second, target)
+        self._disk.unlink(second)  # rename(2) does nothing where both are names of one file
 
-        self._name(fd, digest, link)
-
-    def _name(self, fd: int, digest: Digest, give: Callable[[str], None]) -> None:
-        """Make a file durable, `give` it the final name of its digest, and make the name durable."""
-        directory, target = self._directory(digest), self._layout.blob(digest)
-        self._disk.fsync(fd)
-        self._disk.make_read_only(fd)  # after fsync, which would otherwise have to write the mode by itself
+    def _in_directory(self, digest: Digest, give: Callable[[], _T]) -> _T:
+        """Return what `give` returns, once the directory of a digest exists."""
+        directory = self._directory(digest)
         try:
-            give(target)
+            return give()
         except StorageFault:
             if self._disk.stat(directory) is not None:
                 raise
-            # Another program removed the empty directory. It is made again, and holds a name after this.
+            # Another program removed the directory, which was empty.
             self._durable_directories.discard(directory)
             self._directory(digest)
-            give(target)
-        self._disk.fsync_directory(directory)
+            return give()
 
     def make_way(self, target: str) -> None:
         """Give a directory that has the final name of content another one."""
@@ -87,7 +87,7 @@ class Placement:
     def _directory(self, digest: Digest) -> str:
         """Return the directory of a digest, which exists and is durable.
 
-        The parent is synced even when another process made the directory: that one may not have come so far.
+        The parent is synced even when another process made the directory: that one may not have synced it yet.
         """
         directory = self._layout.blob_directory(digest)
         if directory not in self._durable_directories:

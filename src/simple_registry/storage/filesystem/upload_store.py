@@ -14,7 +14,7 @@ from simple_registry.storage.filesystem.hash_states import HashStates
 from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import PLACE, Placement
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.filesystem.upload_writer import Extension, hash_file, write_batches
+from simple_registry.storage.filesystem.upload_writer import Extension, hash_file, own_file, write_batches
 from simple_registry.storage.protocols import Condition
 from simple_registry.storage.records import Place, Received
 
@@ -53,10 +53,7 @@ class FilesystemUploadStore:
     async def has(self, session: str, received: Received) -> bool:
         """Return whether the received bytes are here and can be continued. Done without a thread: it is one lookup."""
         file = self._disk.stat(self._layout.session(session))
-        if file is None or file.st_size < received.size:
-            return received.size == 0
-        # Named as content, with bytes that the row does not know, by a publish whose row was not written.
-        return file.st_nlink == 1 or file.st_size == received.size
+        return received.size <= (0 if file is None else file.st_size)
 
     async def extend(
         self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
@@ -117,11 +114,8 @@ class FilesystemUploadStore:
         named = self._disk.stat(path)
         if named is None and received.size:
             raise SessionBytesMissing("publish an upload session", f"{session} has no bytes here")
-        if named is not None and named.st_nlink > 1 and named.st_size != received.size:
-            # A publish of more bytes gave it the name of content, and the row could not be written. By the row of
-            # another push that content may be read: it must not lose bytes. Asked before it is opened, which may
-            # change its mode.
-            raise SessionBytesMissing("publish an upload session", f"{session} was published")
+        if named is not None and named.st_size != received.size:
+            own_file(self._layout, self._disk, session, received.size)
         fd = self._disk.open_write(path)
         try:
             size = self._disk.stat_open(fd).st_size

@@ -8,6 +8,7 @@ Bytes are handed to the thread in batches. While one is written the next is gath
 in memory, whatever its size. The hash state always belongs to exactly the bytes written so far.
 """
 
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -105,11 +106,7 @@ class Extension:
     def _opened(self) -> _File:
         if self._file is None:
             path = self._layout.session(self._session)
-            named = self._disk.stat(path)
-            if named is not None and named.st_nlink > 1:
-                # A publish gave it the name of content, and the row of the blob could not be written. By the row of
-                # another push that content may be read: it must not get further bytes, nor the mode of a session.
-                raise SessionBytesMissing("extend an upload session", f"{self._session} was published")
+            own_file(self._layout, self._disk, self._session, self._received.size)
             fd = self._disk.open_write(path)
             try:
                 # The only writer; but `fsck` and the collector lock it for a moment, to see whether it is written to.
@@ -139,6 +136,37 @@ class Extension:
     def _keep(self, state: HashState) -> None:
         with suppress(StorageFault):  # then the next extension reads what is there
             self._states.keep(self._session, self._algorithm, self._disk.stat_open(self._opened().fd), state)
+
+
+def own_file(layout: Layout, disk: Disk, session: str, size: int) -> None:
+    """Make sure that a session's file, which is about to change, is not content.
+
+    It is content too when it was published, and the row of the blob could not be written. The row of another push may
+    lead to it, so it must neither get other bytes nor the mode of a session: a copy of its first `size` bytes takes its
+    place in the session, durably.
+    """
+    path = layout.session(session)
+    named = disk.stat(path)
+    if named is None or named.st_nlink == 1:
+        return
+    source = disk.open_read(path)
+    if source is None:
+        return
+    copy = layout.session(f"put-{uuid.uuid4()}")  # what a crash leaves counts as abandoned
+    target = disk.create(copy)
+    try:
+        disk.try_lock(target)
+        for position in range(0, size, READ_BYTES):
+            disk.write(target, disk.read(source, min(READ_BYTES, size - position), position), position)
+        disk.fsync(target)
+        disk.rename(copy, path)
+        disk.fsync_directory(layout.uploads)
+    except BaseException:
+        disk.unlink(copy)
+        raise
+    finally:
+        disk.close(target)
+        disk.close(source)
 
 
 async def write_batches(stream: ByteStream, extension: Extension, threads: Threads) -> None:
