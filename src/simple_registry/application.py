@@ -49,7 +49,6 @@ class Background(Protocol):
 
     async def run(self) -> None:
         """Work until cancelled."""
-        ...
 
 
 class Application:

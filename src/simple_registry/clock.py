@@ -16,19 +16,15 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return seconds since the Unix epoch."""
-        ...
 
     def monotonic(self) -> float:
         """Return seconds on a clock that never goes back; only differences have a meaning."""
-        ...
 
     def read(self) -> Reading:
         """Return both."""
-        ...
 
     def started(self) -> Reading:
         """Return the reading at the start of the program, in forked processes too."""
-        ...
 
 
 class SystemClock:

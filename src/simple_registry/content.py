@@ -48,31 +48,26 @@ class Content(Protocol):
     @property
     def size(self) -> int:
         """Number of bytes."""
-        ...
 
     @property
     def version(self) -> Hashable:
         """A value that changes with the bytes or their place, so that content need not be verified twice."""
-        ...
 
     @property
     def url(self) -> str | None:
         """A URL from which clients can fetch all of it for a while without credentials, or `None`."""
-        ...
 
     async def read(self) -> bytes:
         """Return all bytes. Meant for small content.
 
         Raises: ContentGone, StorageFault.
         """
-        ...
 
     def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
         """Yield a span in pieces of at most 1 MiB. Closing the stream releases its resources.
 
         Raises: ContentGone, StorageFault; before the first piece if possible.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ class RenewableKeys(SigningKeys, Protocol):
 
         Waits for the disk. Raises: StorageFault.
         """
-        ...
 
 
 class Maintenance:

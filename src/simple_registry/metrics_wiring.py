@@ -25,12 +25,10 @@ class Cache(Protocol):
     @property
     def hits(self) -> int:
         """Number of lookups that found an entry."""
-        ...
 
     @property
     def misses(self) -> int:
         """Number of lookups that found none."""
-        ...
 
 
 class Decisions:

@@ -54,19 +54,15 @@ class Policy(Protocol):
 
     def decide(self, identity: Identity, permission: Permission) -> Decision:
         """Return whether `identity` has `permission`."""
-        ...
 
     def reach(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
         """Return the same question for many scope strings, without a cache."""
-        ...
 
     def reach_below(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:
         """Return the question whether any scope string with a prefix may be within reach; in doubt, it may."""
-        ...
 
     def allows_everything(self, identity: Identity) -> bool:
         """Return whether a single binding gives `identity` every permission."""
-        ...
 
 
 def decide(policy: Policy, caller: Caller, permission: Permission) -> Decision | TooNarrow:

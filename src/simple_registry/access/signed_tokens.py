@@ -56,11 +56,9 @@ class SigningKeys(Protocol):
 
     def current(self) -> SigningKey:
         """Return the key that signs."""
-        ...
 
     def find(self, kid: str) -> SigningKey | None:
         """Return the key of this id, if it still verifies."""
-        ...
 
 
 class GivenKey:

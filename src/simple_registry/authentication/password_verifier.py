@@ -41,7 +41,6 @@ class Verify(Protocol):
 
     def __call__(self, password: str, password_hash: str | None, *, cost: int) -> bool:
         """Return whether the password has the hash."""
-        ...
 
 
 @dataclass(eq=False, slots=True)

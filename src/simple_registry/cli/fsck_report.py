@@ -21,11 +21,9 @@ class Report(Protocol):
 
     def finding(self, finding: Finding) -> None:
         """Write one finding."""
-        ...
 
     def summary(self, summary: Summary, progress: Progress, mode: Mode, seconds: float) -> None:
         """Write the result of the whole check."""
-        ...
 
 
 class TextReport:

@@ -24,12 +24,10 @@ class CurrentAccess(Protocol):
     @property
     def rules(self) -> AccessRules:
         """The rules; a request takes them once and stays with them."""
-        ...
 
     @property
     def stale(self) -> str | None:
         """Why they are older than the files; `None` when they are not."""
-        ...
 
 
 class LiveAccess:

@@ -58,7 +58,6 @@ class Application(Protocol):
     @property
     def http(self) -> WireApplication:
         """The handler of requests."""
-        ...
 
     async def start(self) -> None:
         """Start, before the first request."""
@@ -68,15 +67,12 @@ class Application(Protocol):
 
     def find_client(self, peer: str, head: RequestHead | None) -> Client:
         """Return the client behind a peer, from the head of a request where there is one."""
-        ...
 
     def trusts(self, peer: str) -> bool:
         """Return whether a peer is a trusted proxy."""
-        ...
 
     async def metrics(self) -> bytes:
         """Return the metrics of all workers."""
-        ...
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
         """Export the end of the certificate, which `ends` returns as Unix time."""

@@ -56,23 +56,18 @@ class ContentInspection(Protocol):
 
     def check(self) -> None:
         """Raise StorageFault unless content can be listed."""
-        ...
 
     def path(self, digest: Digest) -> str:
         """Return where an operator finds content of this digest: a path below the data directory, or a name."""
-        ...
 
     def session_path(self, session: str) -> str:
         """Return where an operator finds the bytes of an upload session."""
-        ...
 
     async def listing(self, prefix: str) -> Sequence[Stored]:
         """Return what is stored under digests that begin with `algorithm:xx`, in order of digest."""
-        ...
 
     async def find(self, digest: Digest, place: Place) -> Stored | None:
         """Return what is stored at one place."""
-        ...
 
     async def hash(self, stored: Stored, read: Callable[[int], None]) -> Digest | None:
         """Return the digest of the stored bytes, or `None` when something else is there by now, or nothing.
@@ -82,11 +77,9 @@ class ContentInspection(Protocol):
 
         Raises: ContentUnreadable; StorageFault for a failure that may have another cause.
         """
-        ...
 
     async def keep(self, stored: Stored) -> bool:
         """Make what is stored durable, with its name. Returns whether it is still there."""
-        ...
 
 
 class TreeInspection(Protocol):
@@ -97,22 +90,18 @@ class TreeInspection(Protocol):
 
         What is below one is not returned. Paths are below the data directory, times in seconds since the epoch.
         """
-        ...
 
     async def set_aside(self, path: str, name: str) -> str:
         """Move what is at a path to the quarantine, under `name` and a number, durably; return its path there.
 
         The caller knows that no acknowledged push gives this path to other bytes meanwhile.
         """
-        ...
 
     async def clear_name(self, digest: Digest) -> str | None:
         """Move a directory that has the name of content to the quarantine; return its path there, if there was one."""
-        ...
 
     async def set_mode(self, digest: Digest) -> None:
         """Give a file of content the mode of content."""
-        ...
 
 
 # ---------------------------------------------------------------- rows
@@ -183,31 +172,24 @@ class RowInspection(Protocol):
 
     async def check_database(self, *, thorough: bool) -> Sequence[str]:
         """Return what is wrong with the database as a file, in words; nothing means that it is sound."""
-        ...
 
     async def is_empty(self) -> bool:
         """Return whether there is neither a repository nor content."""
-        ...
 
     async def totals(self) -> tuple[int, int]:
         """Return the number of contents, and their bytes."""
-        ...
 
     async def find_content(self, digest: Digest) -> ContentRow | None:
         """Return the row of content."""
-        ...
 
     async def page_contents(self, prefix: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
         """Return rows of content whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
-        ...
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
         """Return what uses this content, up to `limit` of each."""
-        ...
 
     async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
         """Return defects of one kind, in order, beginning after `after`. Each is true of one moment."""
-        ...
 
 
 class RowRepair(Protocol):
@@ -215,22 +197,18 @@ class RowRepair(Protocol):
 
     async def repair(self, defect: RowDefect) -> bool:
         """Repair a defect for which rows alone suffice, if it is still there. Returns whether it was repaired."""
-        ...
 
     async def make_whole(self, record: ContentRecord) -> bool:
         """Make held content whole, of this size, at this place, where its bytes are durable. Returns whether it is."""
-        ...
 
     async def condemn(self, record: ContentRecord) -> bool:
         """Condemn content without a row. Returns `False` when it has one, or a repository holds it by now."""
-        ...
 
     async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
         """Make a repository hold the manifest that a tag of it points at, whose bytes are durable at this place.
 
         Returns `False` when the tag no longer lacks it.
         """
-        ...
 
 
 class InspectedRows(RowInspection, RowRepair, Protocol):

@@ -62,26 +62,21 @@ class ContentStore(Protocol):
 
         Raises: StorageFault when all content is out of reach, as opposed to the absence of this one.
         """
-        ...
 
     async def has(self, record: ContentRecord) -> bool:
         """Return whether bytes of this size are at its place. A store whose files only it changes may return `True`.
 
         Raises: StorageFault, as `open`.
         """
-        ...
 
     async def put(self, digest: Digest, data: bytes) -> Place:
         """Store small content durably, replacing damaged bytes. Return its place."""
-        ...
 
     async def remove(self, record: ContentRecord) -> None:
         """Remove the bytes at a place, if there are any."""
-        ...
 
     def check(self) -> None:
         """Raise StorageFault unless content can be found. Used by `/readyz`."""
-        ...
 
 
 class Condition(StrEnum):
@@ -100,15 +95,12 @@ class UploadStore(Protocol):
 
     def condition(self) -> Condition:
         """Return whether bytes can be written; this tries it. Used by `/readyz`."""
-        ...
 
     def require_room(self) -> None:
         """Raise StorageFull or StorageReadOnly if a quick check shows that no upload can succeed."""
-        ...
 
     async def has(self, session: str, received: Received) -> bool:
         """Return whether the store has the received bytes."""
-        ...
 
     async def extend(
         self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
@@ -121,11 +113,9 @@ class UploadStore(Protocol):
 
         Raises: SessionBytesMissing when the received bytes are missing, and what the stream raises.
         """
-        ...
 
     async def digest(self, session: str, received: Received, algorithm: str) -> Digest:
         """Read the received bytes and return their digest in `algorithm`."""
-        ...
 
     async def publish(self, session: str, received: Received, digest: Digest) -> Place:
         """Make the received bytes, whose digest was verified, durable under their final name in the content store.
@@ -134,15 +124,12 @@ class UploadStore(Protocol):
 
         Raises: SessionBytesMissing.
         """
-        ...
 
     async def discard(self, session: str, received: Received) -> None:
         """Remove all bytes of the session, if there are any, also those beyond `received`."""
-        ...
 
     async def abandoned(self, before: float) -> Sequence[str]:
         """Return sessions last written before this time and not being written. They may still be open."""
-        ...
 
 
 # ---------------------------------------------------------------- rows
@@ -153,11 +140,9 @@ class BlobRows(Protocol):
 
     async def find_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
         """Return the blob if this repository holds it, not deleted, and its content is whole."""
-        ...
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold this blob, ordered by name, after `after`."""
-        ...
 
     async def add_blob(
         self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
@@ -166,7 +151,6 @@ class BlobRows(Protocol):
 
         `removals` is `ContentRows.removals()` from before they were placed. The call may be repeated.
         """
-        ...
 
     async def mount_blob(
         self, repository: RepositoryName, digest: Digest, source: RepositoryName
@@ -175,20 +159,17 @@ class BlobRows(Protocol):
 
         Returns `None`, and changes nothing, if `source` does not hold it at that moment or its content is not whole.
         """
-        ...
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
         """Apply an event (asked, seen or restored) to a holding. Return whether it changed anything.
 
         A power cut may undo the change.
         """
-        ...
 
     async def remove_blob(
         self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
         """Delete the blob from the repository if the precondition holds, for which damaged content counts as absent."""
-        ...
 
 
 class ManifestRows(Protocol):
@@ -196,18 +177,15 @@ class ManifestRows(Protocol):
 
     async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
         """Return the manifest if this repository holds it, not deleted, and its content is whole."""
-        ...
 
     async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
         """Return the manifest that the tag points at; both are read in one transaction."""
-        ...
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
         """Return the parts that the repository holds, and those that it does not hold as described.
 
         Many parts are looked up in a thread.
         """
-        ...
 
     async def put_manifest(
         self,
@@ -226,7 +204,6 @@ class ManifestRows(Protocol):
         already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags; damaged
         manifests count as absent. When the push is refused, placed bytes without a row get one, as condemned.
         """
-        ...
 
     async def remove_manifest(
         self,
@@ -241,7 +218,6 @@ class ManifestRows(Protocol):
         `precondition` must hold for the digest; a damaged manifest counts as absent. Its parts stay needed until the
         grace ends.
         """
-        ...
 
     async def page_referrers(
         self,
@@ -257,7 +233,6 @@ class ManifestRows(Protocol):
         Damaged ones, which cannot be read, are omitted. The page has about `size` bytes, but at least one manifest; it
         comes with whether more follow. No more rows are read, since clients decide their size.
         """
-        ...
 
 
 class TagRows(Protocol):
@@ -265,17 +240,14 @@ class TagRows(Protocol):
 
     async def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
-        ...
 
     async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
         """Return tags in ASCII order after `after`, which need not exist."""
-        ...
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
         """Remove this tag if it exists and the precondition holds, for which a damaged manifest counts as absent."""
-        ...
 
 
 class RepositoryRows(Protocol):
@@ -283,11 +255,9 @@ class RepositoryRows(Protocol):
 
     async def has_repository(self, repository: RepositoryName) -> bool:
         """Return whether the repository exists."""
-        ...
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
-        ...
 
 
 class SessionRows(Protocol):
@@ -300,50 +270,41 @@ class SessionRows(Protocol):
 
         Raises (on entering): SessionBusy, at once, when another request holds it.
         """
-        ...
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
         """Add a new session without bytes. A power cut may undo this until the session is updated.
 
         Returns `False`, and changes nothing, if `limit` sessions are open, or `share` of this identity and client.
         """
-        ...
 
     async def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
-        ...
 
     async def claim_session(self, session: str) -> SessionRow | None:
         """Begin the next generation of a session for a newer request. Return its row, or `None` if it has ended.
 
         From then on no older request can update the row. A power cut may undo the claim: it ends both requests.
         """
-        ...
 
     async def update_session(self, row: SessionRow) -> SessionRow | None:
         """Replace the session's row by `row` in its next generation. Return the new row.
 
         Returns `None`, and changes nothing, if the session has ended or has another generation than `row`.
         """
-        ...
 
     async def remove_session(self, session: str) -> bool:
         """Remove the session. Return whether it existed."""
-        ...
 
     async def count_sessions(self) -> int:
         """Return the number of open sessions."""
-        ...
 
     async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
         """Return open sessions, ordered by id, after `after`."""
-        ...
 
     async def page_empty(
         self, identity: str, client: str, after: SessionRow | None, limit: int
     ) -> Sequence[SessionRow]:
         """Return empty sessions of an identity and a client, the longest untouched first, after `after`."""
-        ...
 
 
 class TokenRows(Protocol):
@@ -351,43 +312,33 @@ class TokenRows(Protocol):
 
     async def find_token(self, secret_hash: bytes) -> TokenRow | None:
         """Return the token whose secret has this hash."""
-        ...
 
     async def find_token_by_id(self, token_id: str) -> TokenRow | None:
         """Return the token with this id."""
-        ...
 
     async def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
         """Return tokens of this owner, or of all, ordered by id, after `after`."""
-        ...
 
     async def add_token(self, row: TokenRow, *, limit: int) -> bool:
         """Add a token. Returns `False`, and changes nothing, if its owner already has `limit` tokens."""
-        ...
 
     async def remove_token(self, token_id: str) -> bool:
         """Remove a token. Return whether it existed."""
-        ...
 
     async def touch_token(self, token_id: str, when: float) -> None:
         """Record a use of a token, if the token exists and has no later one. A power cut may undo this."""
-        ...
 
     async def remove_expired_tokens(self, before: float) -> int:
         """Remove the tokens that expired before this time. Return their number."""
-        ...
 
     async def token_owners(self) -> Mapping[str, float | None]:
         """Return the owners of tokens, each with the time of the mark that all its tokens have, or `None`."""
-        ...
 
     async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
         """Mark all tokens of an owner as those of an unknown user since a time; `None` removes the marks."""
-        ...
 
     async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
         """Remove the tokens of an owner. Return them."""
-        ...
 
 
 class ContentRows(Protocol):
@@ -395,18 +346,15 @@ class ContentRows(Protocol):
 
     async def find_content(self, digest: Digest) -> ContentRecord | None:
         """Return the content if it is whole, in whatever repository."""
-        ...
 
     async def removals(self) -> int:
         """Return the number of removals so far. A push reads it before it places bytes, and passes it with the row."""
-        ...
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
         """Mark content whose bytes are not at its place, or are not those of its digest. Return whether it was whole.
 
         Changes nothing if the bytes were placed again since `record` was read. A power cut may undo the mark.
         """
-        ...
 
 
 class GarbageRows(Protocol):
@@ -417,34 +365,27 @@ class GarbageRows(Protocol):
 
         Raises (on entering): StorageFault.
         """
-        ...
 
     async def is_dated_after(self, future: float) -> bool:
         """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
-        ...
 
     async def bring_back(self, future: float, *, to: float) -> None:
         """Set the times that `is_dated_after` finds to `to`: a wrong clock wrote them."""
-        ...
 
     async def end_holdings(self, before: float, limit: int) -> None:
         """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
-        ...
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
         """Return condemned content, ordered by digest, after `after`."""
-        ...
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:
         """Return the content if it is condemned."""
-        ...
 
     async def forget(self, records: Sequence[ContentRecord]) -> None:
         """Remove the rows of condemned content whose bytes were removed, and count the removals.
 
         The count shows a push that the bytes it placed before this commit may have been removed.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)

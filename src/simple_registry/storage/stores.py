@@ -13,17 +13,14 @@ class DatabaseCounts(Protocol):
     @property
     def hits(self) -> int:
         """Reads that the cache of rows answered."""
-        ...
 
     @property
     def misses(self) -> int:
         """Reads that it could not answer."""
-        ...
 
     @property
     def commit_sizes(self) -> Sequence[int]:
         """The number of commits by their number of changes, from 0."""
-        ...
 
 
 class DiskSpace(NamedTuple):

@@ -15,4 +15,3 @@ class DocumentFetcher(Protocol):
 
         Raises: UpstreamFault.
         """
-        ...

@@ -58,22 +58,18 @@ class Answer(Protocol):
     @property
     def status(self) -> int:
         """The status code."""
-        ...
 
     @property
     def headers(self) -> Headers:
         """Headers other than `Content-Length`: names in lower case, values without line ends."""
-        ...
 
     @property
     def content(self) -> AnswerContent:
         """The content."""
-        ...
 
     @property
     def size(self) -> int:
         """Bytes of content."""
-        ...
 
 
 def head_of(status: int, headers: Headers, size: int, *, last: bool, further: Headers = ()) -> bytes:

@@ -26,15 +26,12 @@ class Source(Protocol):
 
     def pause_reading(self) -> None:
         """Stop reading from the socket."""
-        ...
 
     def resume_reading(self) -> None:
         """Read from the socket."""
-        ...
 
     async def ask_for_body(self) -> None:
         """Send 100 Continue, once, to a client that expects it."""
-        ...
 
 
 class NoBody:

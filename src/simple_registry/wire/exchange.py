@@ -62,21 +62,17 @@ class Body(Protocol):
 
         Raises: ContentInterrupted for an incomplete or malformed body, BodyTooSlow.
         """
-        ...
 
     @property
     def announced(self) -> int | None:
         """`Content-Length` in bytes, or `None` for a body in chunks."""
-        ...
 
     @property
     def received(self) -> int:
         """Bytes of content received."""
-        ...
 
     def reserve(self, size: int) -> bool:
         """Reserve memory for bytes that the handler keeps until it returns; return whether there is room."""
-        ...
 
 
 class Exchange(Protocol):
@@ -85,27 +81,22 @@ class Exchange(Protocol):
     @property
     def head(self) -> RequestHead:
         """The head of the request."""
-        ...
 
     @property
     def body(self) -> Body:
         """The body of the request."""
-        ...
 
     @property
     def peer(self) -> str:
         """The address of the other end of the connection, without a port; `unix` for a unix socket."""
-        ...
 
     @property
     def client(self) -> Client:
         """The client: the peer, or the client behind it if the peer is a trusted proxy."""
-        ...
 
     @property
     def secure(self) -> bool:
         """Whether the connection is encrypted."""
-        ...
 
     cached: object
     """A value that the application caches between the requests of a connection; `None` at first."""
@@ -115,7 +106,6 @@ class Exchange(Protocol):
 
         Raises: ClientGone; and while another answer is still possible: CannotSend, ContentGone, StorageFault.
         """
-        ...
 
 
 class Application(Protocol):
@@ -123,11 +113,9 @@ class Application(Protocol):
 
     def __call__(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         """Answer one request."""
-        ...
 
     def refuse(self, peer: str, refused: RequestRefused) -> Answer:
         """Return the answer to input that is not a request."""
-        ...
 
 
 FindClient = Callable[[str, "RequestHead | None"], Client]

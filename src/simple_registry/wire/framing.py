@@ -26,14 +26,12 @@ class Framing(Protocol):
     @property
     def complete(self) -> bool:
         """Whether the last byte has arrived."""
-        ...
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """Return the content in `data`, and the bytes after the end of the body.
 
         Raises: RequestRefused.
         """
-        ...
 
 
 class Counted:

@@ -29,11 +29,9 @@ class PreambleServer(Shared, Protocol):
 
     def on_opened(self, preamble: "Preamble", connection: Connection) -> None:
         """Replace a preamble by its connection."""
-        ...
 
     def queue_handshake(self, preamble: "Preamble") -> None:
         """Call `continue_handshake` in a later turn: handshakes are the most expensive work on the loop."""
-        ...
 
 
 class Preamble:

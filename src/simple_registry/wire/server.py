@@ -48,15 +48,12 @@ class Watched(Protocol):
     @property
     def deadline(self) -> float:
         """When to call `expire`."""
-        ...
 
     def expire(self) -> None:
         """Act on a deadline that has passed."""
-        ...
 
     def stop(self) -> None:
         """Close, or do so after the current request."""
-        ...
 
 
 class WireServer:

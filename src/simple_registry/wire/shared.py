@@ -27,15 +27,12 @@ class Shared(Protocol):
 
     def run(self, call: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":
         """Run a call in a thread."""
-        ...
 
     def may_open(self) -> bool:
         """Return whether the limit of descriptors allows another one."""
-        ...
 
     def on_closed(self, each: Any, *, handling: bool = False) -> None:
         """Handle the end of a connection or preamble; `handling`: the handler of a request is still running.
 
         Such a connection reports its end a second time, when the handler has returned.
         """
-        ...
