@@ -65,7 +65,6 @@ class Application:
         log: access_log.Write = access_log.write_record,
         audit: Write | None = None,
     ) -> None:
-        """Put services behind HTTP; `start` starts the `background` work."""
         self.services = services
         self.background = (measures, *background)
         self._measures = measures

@@ -12,7 +12,6 @@ class BoundedCache(Generic[Key, Value]):
     """Values by key. When they cost more than `capacity` together, those used least recently are dropped."""
 
     def __init__(self, capacity: int) -> None:
-        """Begin empty."""
         self._capacity = capacity
         self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
         self.size = 0

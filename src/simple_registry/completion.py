@@ -17,7 +17,6 @@ class Completion(Generic[_T]):
     __slots__ = ("_ended", "_error", "_loop", "_result", "_waiting")
 
     def __init__(self) -> None:
-        """Begin without a result."""
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] = self._loop.create_future()
         self._ended = False

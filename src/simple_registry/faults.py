@@ -42,6 +42,5 @@ class DatabaseLost(DataDirectoryRefused):
     """The database is missing or unreadable, and only a backup helps; `reason` says what is wrong."""
 
     def __init__(self, path: str, reason: str) -> None:
-        """Name the database and what is wrong with it."""
         super().__init__(path, f"{reason}; restore it from a backup")
         self.reason = reason

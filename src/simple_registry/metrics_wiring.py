@@ -35,7 +35,6 @@ class Decisions:
     """Hits and misses of the decision caches of all policies so far; each reload makes a new policy."""
 
     def __init__(self, policy: Callable[[], BindingPolicy]) -> None:
-        """Begin with the current policy."""
         self._policy = policy
         self._seen = policy()
         self._before = (0, 0)

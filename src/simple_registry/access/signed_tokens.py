@@ -98,7 +98,6 @@ class TokenSigner:
     """Signs and verifies."""
 
     def __init__(self, keys: SigningKeys) -> None:
-        """Use these keys."""
         self._keys = keys
         self._verified: BoundedCache[tuple[bytes, TokenKind], tuple[SigningKey, SignedClaims]] = BoundedCache(
             VERIFIED_CAPACITY

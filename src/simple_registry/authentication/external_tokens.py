@@ -37,7 +37,6 @@ class ExternalTokens:
     """Verifies tokens of trusted issuers."""
 
     def __init__(self, keys: IssuerKeys, clock: Clock) -> None:
-        """Verify with these keys."""
         self._keys = keys
         self._clock = clock
         self._verified: BoundedCache[bytes, VerifiedToken] = BoundedCache(VERIFIED_CAPACITY)

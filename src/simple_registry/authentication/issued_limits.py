@@ -16,7 +16,6 @@ class IssuedLimits:
     """Limits by the ids of their tokens."""
 
     def __init__(self) -> None:
-        """Begin with an empty cache."""
         self._kept: BoundedCache[str, tuple[Sequence[str], Limit]] = BoundedCache(CAPACITY)
 
     async def find(self, row: TokenRow) -> Limit | None:

@@ -83,7 +83,6 @@ class IssuerKeys:
     """Finds keys. While the answer of an issuer stays the same, so does the sequence that is returned for it."""
 
     def __init__(self, fetcher: DocumentFetcher, clock: Clock) -> None:
-        """Fetch URLs with `fetcher`."""
         self._fetcher = fetcher
         self._clock = clock
         self._sources: dict[Keys, _Source] = {}

@@ -39,7 +39,6 @@ class LoginMemory:
     """The tables, and the key of their keys."""
 
     def __init__(self, known: Iterable[KnownLogin] = ()) -> None:
-        """Begin empty but for the `known` logins."""
         self._key = secrets.token_bytes(32)
         self.verified = SharedTable(rows=_USERS, width=1)
         self.wrong = SharedTable(rows=_GUESSES, width=1)

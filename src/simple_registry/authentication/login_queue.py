@@ -34,13 +34,11 @@ class LoginQueue(Generic[_T]):
     """Waiting attempts, in the order of arrival."""
 
     def __init__(self, throttle: LoginThrottle) -> None:
-        """Ask `throttle` for ranks and places."""
         self._throttle = throttle
         self._waiting: list[Waiting[_T]] = []
         self._numbers = count()
 
     def __len__(self) -> int:
-        """Return the number of waiting attempts."""
         return len(self._waiting)
 
     def add(self, waiting: Waiting[_T], now: float) -> Waiting[_T] | None:

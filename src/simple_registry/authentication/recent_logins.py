@@ -33,7 +33,6 @@ class ConnectionLogin:
     __slots__ = ("_caller", "_headers", "_rules", "_until")
 
     def __init__(self) -> None:
-        """Begin without a caller."""
         self._headers: Mapping[str, str] | None = None
         self._rules: AccessRules | None = None
         self._until = 0.0
@@ -53,7 +52,6 @@ class RecentLogins:
     """Callers by the headers that proved them."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin empty."""
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._rules: AccessRules | None = None

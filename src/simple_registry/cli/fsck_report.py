@@ -30,7 +30,6 @@ class TextReport:
     """One line for each finding: kind, what it is about and affects, what is wrong, what was and what is to be done."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
 
     def finding(self, finding: Finding) -> None:
@@ -60,7 +59,6 @@ class JsonReport:
     """One JSON object for each finding, and one with `summary`."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to `stream`."""
         self._stream = stream
 
     def finding(self, finding: Finding) -> None:

@@ -70,7 +70,6 @@ class Secret:
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        """Hold `text`."""
         self._text = text
 
     def reveal(self) -> str:

@@ -69,7 +69,6 @@ class Writers:
     """Follows the writers below some directories, from the first look on."""
 
     def __init__(self) -> None:
-        """Begin with the first look."""
         self._queue = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(_libc(), "inotify_init1") else -1
         self._directories: dict[int, str] = {}
         self._written: dict[str, int | None] = {}

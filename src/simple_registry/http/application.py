@@ -47,7 +47,6 @@ class HttpApplication:
         log: Write = write_record,
         audit: Callable[[Request, Outcome], None] | None = None,
     ) -> None:
-        """Answer with `dispatcher`, and let `observe` count each request."""
         self._dispatcher = dispatcher
         self._clock = clock
         self._observe = observe

@@ -42,7 +42,6 @@ class Audit:
     """Records what requests changed, and which were refused."""
 
     def __init__(self, write: Write) -> None:
-        """Record with `write`."""
         self._write = write
 
     def __call__(self, request: Request, outcome: Outcome) -> None:

@@ -77,7 +77,6 @@ class ConfirmedBody:
     """The body of a request, of which each piece, and the end, arrives only while the request is authorised."""
 
     def __init__(self, body: Body, authorization: Authorization) -> None:
-        """Confirm `authorization` while `body` arrives."""
         self._body = body
         self._authorization = authorization
 

@@ -83,7 +83,6 @@ class Dispatcher:
         rules: Callable[[], AccessRules],
         clock: Clock,
     ) -> None:
-        """Answer with these operations what the `rules` of each moment allow to callers that `authenticator` finds."""
         self._clock = clock
         self._registry = registry
         self._authenticator = authenticator

@@ -21,7 +21,6 @@ class ProxySigns:
     """Looks for signs of a proxy, and warns once for all workers."""
 
     def __init__(self, origins: Origins, memory: LoginMemory, throttle: LoginThrottle) -> None:
-        """Look for signs of proxies that `origins` does not trust, or that do not name their clients."""
         self._origins = origins
         self._memory = memory
         self._throttle = throttle

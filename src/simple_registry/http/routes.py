@@ -106,7 +106,6 @@ class MethodNotAllowed(Unsupported):
     """code-13: the path exists, but not with this method; `allowed` goes into `Allow`."""
 
     def __init__(self, allowed: Sequence[str]) -> None:
-        """Keep the methods that the path has."""
         super().__init__(allowed=list(allowed))
         self.allowed = allowed
 

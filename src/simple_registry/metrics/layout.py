@@ -17,7 +17,6 @@ class Layout:
     """The positions of all numbers in a row."""
 
     def __init__(self, endpoints: Sequence[Pair]) -> None:
-        """Assign positions, with a block for each of these endpoints and methods."""
         self.requests = RequestLayout(endpoints)
         self.commits = self.requests.end
         after = self.commits + _COMMIT_BUCKETS + 1

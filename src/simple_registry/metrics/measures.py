@@ -25,7 +25,6 @@ class Measures:
     """The measurements of one process. Made after the fork, when its row is known."""
 
     def __init__(self, processes: Processes) -> None:
-        """Measure into the row of this process."""
         self._processes = processes
         self._layout = processes.layout
         self._row = processes.mine

@@ -17,7 +17,6 @@ class Processes:
     """The rows of processes. Made by the parent before it forks; `mine` is the row of the current process."""
 
     def __init__(self, layout: Layout, workers: int) -> None:
-        """Make a board with rows for the parent and `workers` workers."""
         self.layout = layout
         self.board = layout.board(workers)
         self.board.use(PARENT)

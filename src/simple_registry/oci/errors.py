@@ -18,7 +18,6 @@ class RegistryError(Exception):
     status: ClassVar[int]
 
     def __init__(self, *, note: str | None = None, **facts: Fact) -> None:
-        """Keep the facts for the client and the note for the log."""
         super().__init__(self.message, facts)
         self.facts = facts
         self.note = note

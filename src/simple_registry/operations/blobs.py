@@ -31,7 +31,6 @@ class Blobs:
     """The operations on blobs."""
 
     def __init__(self, rows: BlobRows, contents: Contents, clock: Clock) -> None:
-        """Work on these stores."""
         self._rows = rows
         self._contents = contents
         self._clock = clock

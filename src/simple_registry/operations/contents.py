@@ -41,7 +41,6 @@ class Contents:
     """Content for the operations."""
 
     def __init__(self, rows: ContentRows, garbage: GarbageRows, store: ContentStore) -> None:
-        """Keep rows and bytes of content in step."""
         self._rows = rows
         self._garbage = garbage
         self._store = store

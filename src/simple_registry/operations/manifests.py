@@ -92,7 +92,6 @@ class Manifests:
     """The operations on manifests."""
 
     def __init__(self, rows: ManifestRows, tags: TagRows, contents: Contents, required: Required) -> None:
-        """Work on these stores. Pushed manifests must have the `required` parts."""
         self._rows = rows
         self._tags = tags
         self._contents = contents

@@ -12,7 +12,6 @@ class Repositories:
     """The operations on repositories."""
 
     def __init__(self, rows: RepositoryRows) -> None:
-        """Work on these rows."""
         self._rows = rows
         self._large_pages = asyncio.Semaphore(MAX_LARGE_PAGES)
 

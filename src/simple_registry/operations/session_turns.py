@@ -129,7 +129,6 @@ class Turns:
     """Grants turns at sessions."""
 
     def __init__(self, rows: SessionRows, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """Hold the sessions of `rows`."""
         self._rows = rows
         self._pause = pause
 

@@ -21,7 +21,6 @@ class SideWrites:
     """The writes under way, each under the key of what it does."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
 
     async def write(self, key: Hashable, write: Callable[[], Awaitable[object]]) -> None:

@@ -19,7 +19,6 @@ class Tags:
     """The operations on tags."""
 
     def __init__(self, tags: TagRows, repositories: RepositoryRows) -> None:
-        """Work on these rows."""
         self._tags = tags
         self._repositories = repositories
         self._large_pages = asyncio.Semaphore(MAX_LARGE_PAGES)

@@ -43,7 +43,6 @@ class Exporter:
     """Answers Prometheus."""
 
     def __init__(self, text: Callable[[], Awaitable[bytes]]) -> None:
-        """Answer each request with `text`."""
         self._text = text
 
     async def __call__(self, exchange: Exchange) -> None:

@@ -39,7 +39,6 @@ class ListenFault(Exception):
     """Cannot listen on an address; the message says why and what to do."""
 
     def __init__(self, where: str, cause: OSError | str) -> None:
-        """Name the address and the cause."""
         reason = cause if isinstance(cause, str) else _REASONS.get(cause.errno or 0, cause.strerror or str(cause))
         super().__init__(f"cannot listen on {where}: {reason}")
         self._where = where

@@ -177,7 +177,6 @@ class HangWatch:
     """Chooses hung workers to replace: one at a time, with a pause in between."""
 
     def __init__(self) -> None:
-        """Begin without a replacement."""
         self._replaced_at = -math.inf
 
     def check(self, serving: Collection[Worker], now: float) -> tuple[int, Worker | None]:

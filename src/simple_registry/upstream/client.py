@@ -52,7 +52,6 @@ class HttpsFetcher:
     def __init__(
         self, context: ssl.SSLContext | None = None, *, step_timeout: float = STEP_TIMEOUT, deadline: float = DEADLINE
     ) -> None:
-        """Verify certificates with `context`."""
         self._context = context or ssl.create_default_context()
         self._step_timeout = step_timeout
         self._deadline = deadline

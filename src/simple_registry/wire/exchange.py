@@ -24,7 +24,6 @@ class BodyTooSlow(Exception):
     """A body below the minimum rate; `seconds` is the period over which the rate is averaged."""
 
     def __init__(self, seconds: float) -> None:
-        """Keep the period."""
         super().__init__(f"too few bytes in {seconds:g} seconds")
         self.seconds = seconds
 
@@ -33,7 +32,6 @@ class BodyMalformed(ContentInterrupted):
     """A malformed body in chunks; `reason` is the cause."""
 
     def __init__(self, received: int, reason: str) -> None:
-        """Keep the number of bytes received before, and the reason."""
         super().__init__(received, None)
         self.reason = reason
 
@@ -49,7 +47,6 @@ class ClientGone(Exception):
     """
 
     def __init__(self, reason: str, *, begun: bool) -> None:
-        """Keep the reason, for the log."""
         super().__init__(reason)
         self.begun = begun
 

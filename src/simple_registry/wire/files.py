@@ -54,7 +54,6 @@ class OpenFiles:
     """The files of one answer: each is opened once, and all are closed together."""
 
     def __init__(self, shared: Shared) -> None:
-        """Begin with none."""
         self._shared = shared
         self._opened: dict[int, OpenFile] = {}
         """By the `id` of their content, which the answer keeps alive."""

@@ -69,7 +69,6 @@ class Chunked:
     """A body in chunks."""
 
     def __init__(self) -> None:
-        """Expect the first size line."""
         self._state = _State.SIZE
         self._line = b""
         """The first part of an incomplete line."""

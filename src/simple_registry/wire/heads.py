@@ -47,7 +47,6 @@ class RequestRefused(Exception):
     """
 
     def __init__(self, status: int, reason: str) -> None:
-        """Keep the status and the reason."""
         super().__init__(reason)
         self.status = status
         self.reason = reason
@@ -85,7 +84,6 @@ class HeadParser:
     """Parses the heads of one connection."""
 
     def __init__(self) -> None:
-        """Begin with an empty cache."""
         self._text: str | None = None
         self._lines: _Lines | None = None
 

@@ -25,7 +25,6 @@ class SharedQueue:
     """One process's view of a shared queue."""
 
     def __init__(self, counts: Counts, number: int) -> None:
-        """Make the view of process `number`."""
         self._counts = counts
         self._number = number
         self.publish(0)

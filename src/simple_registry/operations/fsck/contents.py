@@ -73,7 +73,6 @@ class ContentCheck:
     """Compares rows with what is stored, and what is stored with rows."""
 
     def __init__(self, inspection: Inspection, mode: Mode, progress: Progress, orphans: OrphanCheck) -> None:
-        """Compare these stores, and count in `progress`; leave what has no row to `orphans`."""
         self._rows = inspection.rows
         self._contents = inspection.contents
         self._tree = inspection.tree

@@ -130,7 +130,6 @@ class Progress:
     """Counts what was checked so far; `contents` and `bytes` are the totals when the check began."""
 
     def __init__(self) -> None:
-        """Begin at zero."""
         self.contents = 0
         self.bytes = 0
         self.contents_checked = 0

@@ -22,7 +22,6 @@ class OrphanCheck:
     """Reports content without a row."""
 
     def __init__(self, inspection: Inspection, clock: Clock, mode: Mode, progress: Progress) -> None:
-        """Compare these stores, and count in `progress`."""
         self._rows = inspection.rows
         self._contents = inspection.contents
         self._tree = inspection.tree

@@ -42,7 +42,6 @@ class RowCheck:
     """Reports defects of rows."""
 
     def __init__(self, inspection: Inspection, required: Required, mode: Mode, progress: Progress) -> None:
-        """Inspect these stores; `required` says which parts of a manifest must be there."""
         self._rows = inspection.rows
         self._contents = inspection.contents
         self._store = inspection.content

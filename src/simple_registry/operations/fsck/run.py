@@ -24,7 +24,6 @@ class Fsck:
     """One check of a store."""
 
     def __init__(self, inspection: Inspection, *, clock: Clock, required: Required, mode: Mode) -> None:
-        """Check these stores; `required` says which parts of a manifest must be there."""
         self._rows = inspection.rows
         self._contents = inspection.contents
         self._tree = inspection.tree

@@ -24,7 +24,6 @@ class UploadCheck:
     """Compares sessions with their bytes."""
 
     def __init__(self, inspection: Inspection, clock: Clock, mode: Mode) -> None:
-        """Compare these stores."""
         self._sessions = inspection.stores.sessions
         self._uploads = inspection.uploads
         self._path = inspection.contents.session_path

@@ -18,7 +18,6 @@ class FilesystemContentStore:
     """Keeps content below `Layout.blobs`."""
 
     def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:
-        """Keep content in this tree, which exists."""
         self._layout = layout
         self._disk = disk
         self._threads = threads

@@ -31,7 +31,6 @@ class HashStates:
     """A cache of the states of the sessions used last. May be called from any thread."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        """Keep up to `capacity` states."""
         self._states: BoundedCache[str, tuple[str, FileStamp, HashState]] = BoundedCache(capacity)
         self._lock = Lock()
 

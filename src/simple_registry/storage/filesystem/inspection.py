@@ -24,7 +24,6 @@ class FilesystemInspection:
     """Everything below `blobs/` and `uploads/`. Each content has one place, its path."""
 
     def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:
-        """Inspect this tree; list and read in these threads."""
         self._layout = layout
         self._disk = disk
         self._threads = threads

@@ -56,7 +56,6 @@ class SqliteRowInspection:
     """The rows of one database, and their repairs."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Inspect this database; times come from `clock`."""
         self._database = database
         self._clock = clock
 

@@ -49,7 +49,6 @@ class SqliteBlobRows:
     """The blobs of repositories."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Keep them in `database`; times come from `clock`."""
         self._database = database
         self._clock = clock
 

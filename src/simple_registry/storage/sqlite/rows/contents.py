@@ -16,7 +16,6 @@ class SqliteContentRows:
     """The contents."""
 
     def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
         self._database = database
 
     async def find_content(self, digest: Digest) -> ContentRecord | None:

@@ -58,7 +58,6 @@ class SqliteGarbageRows:
     """What the collector asks for and changes."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Work on `database`; times come from `clock`."""
         self._database = database
         self._clock = clock
 

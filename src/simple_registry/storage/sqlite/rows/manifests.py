@@ -115,7 +115,6 @@ class SqliteManifestRows:
     """The manifests of repositories."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
-        """Keep them in `database`; times come from `clock`."""
         self._database = database
         self._clock = clock
 

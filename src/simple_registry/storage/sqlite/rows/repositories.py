@@ -23,7 +23,6 @@ class SqliteRepositoryRows:
     """The repositories."""
 
     def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
         self._database = database
 
     async def has_repository(self, repository: RepositoryName) -> bool:

@@ -48,7 +48,6 @@ class SqliteSessionRows:
     """The open upload sessions."""
 
     def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
         self._database = database
 
     @asynccontextmanager

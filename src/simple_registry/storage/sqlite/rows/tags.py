@@ -22,7 +22,6 @@ class SqliteTagRows:
     """The tags of repositories."""
 
     def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
         self._database = database
 
     async def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:

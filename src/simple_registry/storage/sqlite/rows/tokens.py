@@ -33,7 +33,6 @@ class SqliteTokenRows:
     """The issued tokens."""
 
     def __init__(self, database: Database) -> None:
-        """Keep them in `database`."""
         self._database = database
 
     async def find_token(self, secret_hash: bytes) -> TokenRow | None:
