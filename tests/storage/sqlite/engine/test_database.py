@@ -21,6 +21,12 @@ def test_what_was_written_can_be_read(database):
     assert database.row("SELECT name FROM repositories WHERE name = ?", "c") is None
 
 
+def test_a_statement_returns_the_number_of_rows_that_it_changed(database):
+    assert run(database.execute("INSERT INTO repositories VALUES (?), (?)", "a", "b")) == 2
+    assert run(database.execute("DELETE FROM repositories WHERE name = ?", "c")) == 0
+    assert database.rows("SELECT name FROM repositories") == [("a",), ("b",)]
+
+
 def test_a_read_that_fails_is_a_fault(database):
     with pytest.raises(StorageFault, match="cannot read rows: "):
         database.rows("SELECT * FROM none")

@@ -136,14 +136,18 @@ class Database:
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
 
-    async def write(
-        self,
-        apply: Callable[[apsw.Connection], _T],
-        *,
-        durable: bool = True,
-    ) -> _T:
+    async def write(self, apply: Callable[[apsw.Connection], _T], *, durable: bool = True) -> _T:
         """Return the result of `apply`, once its change is committed. See `Writer.write`."""
         return await self._writer.write(apply, durable=durable)
+
+    async def execute(self, sql: str, *bindings: Value, durable: bool = True) -> int:
+        """Return the number of rows that one statement changed, once that is committed. See `Writer.write`."""
+
+        def change(connection: apsw.Connection) -> int:
+            connection.execute(sql, bindings)
+            return connection.changes()
+
+        return await self.write(change, durable=durable)
 
     async def close(self) -> None:
         """Finish pending writes and close the connections."""

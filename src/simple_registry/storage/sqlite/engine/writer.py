@@ -43,12 +43,7 @@ class Writer:
         self.sizes = [0] * (MAX_BATCH + 1)
         """The number of commits by their number of changes, from 0."""
 
-    async def write(
-        self,
-        apply: Callable[[apsw.Connection], _T],
-        *,
-        durable: bool = True,
-    ) -> _T:
+    async def write(self, apply: Callable[[apsw.Connection], _T], *, durable: bool = True) -> _T:
         """Return the result of `apply`, once its change is committed; see `Change`.
 
         Cancellation takes effect only after the change has been committed or has failed. The caller may hold a lock on

@@ -1,7 +1,5 @@
 """The rows of content, by digest."""
 
-import apsw
-
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.life import CONTENTS, ContentEvent, ContentState
 from simple_registry.storage.records import ContentRecord
@@ -31,9 +29,5 @@ class SqliteContentRows:
         """Mark content whose bytes are damaged or missing, unless they were placed again since."""
         whole = ContentState.WHOLE
         damaged = CONTENTS[whole][ContentEvent.FOUND_DAMAGED]
-
-        def mark(connection: apsw.Connection) -> bool:
-            connection.execute(_MARK, (damaged, str(record.digest), record.place, record.version, whole))
-            return connection.changes() > 0
-
-        return await self._database.write(mark, durable=False)
+        bindings = (damaged, str(record.digest), record.place, record.version, whole)
+        return await self._database.execute(_MARK, *bindings, durable=False) > 0

@@ -63,12 +63,8 @@ class SqliteSessionRows:
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
         """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
-
-        def add(connection: apsw.Connection) -> bool:
-            connection.execute(_ADD, (*_values(row), limit, row.identity, row.client, share))
-            return connection.changes() > 0
-
-        return await self._database.write(add, durable=False)
+        bindings = (*_values(row), limit, row.identity, row.client, share)
+        return await self._database.execute(_ADD, *bindings, durable=False) > 0
 
     async def find_session(self, session: str) -> SessionRow | None:
         """Return the session."""
@@ -87,21 +83,12 @@ class SqliteSessionRows:
     async def update_session(self, row: SessionRow) -> SessionRow | None:
         """Replace the session's row by `row` in its next generation, if it has the generation that `row` has."""
         updated = replace(row, generation=row.generation + 1)
-
-        def update(connection: apsw.Connection) -> SessionRow | None:
-            connection.execute(_UPDATE, (*_values(updated), row.session, row.generation))
-            return updated if connection.changes() else None
-
-        return await self._database.write(update)
+        changed = await self._database.execute(_UPDATE, *_values(updated), row.session, row.generation)
+        return updated if changed else None
 
     async def remove_session(self, session: str) -> bool:
         """Remove the session. Returns whether it was there."""
-
-        def remove(connection: apsw.Connection) -> bool:
-            connection.execute(_REMOVE, (session,))
-            return connection.changes() > 0
-
-        return await self._database.write(remove)
+        return await self._database.execute(_REMOVE, session) > 0
 
     async def count_sessions(self) -> int:
         """Return how many sessions are open."""
@@ -114,10 +101,7 @@ class SqliteSessionRows:
     async def page_empty(
         self, identity: str, client: str, after: SessionRow | None, limit: int
     ) -> Sequence[SessionRow]:
-        """Return sessions of an identity and a client that have received nothing, the longest untouched first.
-
-        They begin after that of the row `after`, as it was read.
-        """
+        """Return empty sessions, the longest untouched first, beginning after the row `after`, as it was read."""
         touched, session = (-math.inf, "") if after is None else (after.touched, after.session)
         return [_session(row) for row in self._database.rows(_EMPTY, identity, client, touched, session, limit)]
 

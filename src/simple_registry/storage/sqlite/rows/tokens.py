@@ -67,29 +67,15 @@ class SqliteTokenRows:
 
     async def remove_token(self, token_id: str) -> bool:
         """Remove a token. Returns whether it was there."""
-
-        def remove(connection: apsw.Connection) -> bool:
-            connection.execute(_REMOVE, (token_id,))
-            return connection.changes() > 0
-
-        return await self._database.write(remove)
+        return await self._database.execute(_REMOVE, token_id) > 0
 
     async def touch_token(self, token_id: str, when: float) -> None:
         """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine."""
-
-        def touch(connection: apsw.Connection) -> None:
-            connection.execute(_TOUCH, (when, token_id))
-
-        await self._database.write(touch, durable=False)
+        await self._database.execute(_TOUCH, when, token_id, durable=False)
 
     async def remove_expired_tokens(self, before: float) -> int:
         """Remove the tokens that expired before this time. Returns how many."""
-
-        def remove(connection: apsw.Connection) -> int:
-            connection.execute(_REMOVE_EXPIRED, (before,))
-            return connection.changes()
-
-        return await self._database.write(remove)
+        return await self._database.execute(_REMOVE_EXPIRED, before)
 
     async def token_owners(self) -> Mapping[str, float | None]:
         """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
@@ -98,11 +84,7 @@ class SqliteTokenRows:
 
     async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
         """Mark all tokens of an owner that is unknown since a time; `None` takes the marks away."""
-
-        def mark(connection: apsw.Connection) -> None:
-            connection.execute(_MARK_OWNER, (unknown_since, owner))
-
-        await self._database.write(mark)
+        await self._database.execute(_MARK_OWNER, unknown_since, owner)
 
     async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
         """Remove the tokens of an owner. Returns what they were."""
