@@ -52,127 +52,74 @@ _UNHELD = """
 NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository_blobs.digest = contents.digest)
 AND NOT EXISTS (SELECT 1 FROM manifests WHERE manifests.digest = contents.digest)
 """
-_REFERRED = """
-EXISTS (
-    SELECT 1 FROM manifest_children AS part
-    WHERE part.repository = repository_blobs.repository AND part.child = repository_blobs.digest)
+# In these, `found` is the table of the query.
+_NO_CONTENT = f"{WELL_FORMED} AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.digest = found.digest)"
+_NO_MANIFEST = """
+NOT EXISTS (SELECT 1 FROM manifests AS whole WHERE whole.repository = found.repository AND whole.digest = found.digest)
 """
+_REFERRED = """
+EXISTS (SELECT 1 FROM manifest_children AS part WHERE part.repository = found.repository AND part.child = found.digest)
+"""
+
+
+def _held(table: str, column: str) -> str:
+    """Return the condition that the repository of a row holds, not deleted, what a column of it names."""
+    return f"""
+    EXISTS (
+        SELECT 1 FROM {table} AS held
+        WHERE held.repository = found.repository AND held.digest = found.{column} AND held.state <> 'deleted')
+    """
+
+
+def _query(values: str, table: str, key: str, condition: str) -> Query:
+    """Return the query for the rows of a table that meet a condition, in the order of their key."""
+    columns = key.split(", ")
+    after = ", ".join(f"?{number}" for number in range(1, len(columns) + 1))
+    sql = f"SELECT {values}, {key} FROM {table} WHERE ({key}) > ({after}) AND {condition} ORDER BY {key} LIMIT ?9"
+    return Query(sql, tuple(-1 if column == "position" else "" for column in columns))
+
+
+def _tags(condition: str) -> Query:
+    return _query("repository, digest, tag", "tags AS found", "repository, tag", condition)
+
+
+def _holdings(table: str, condition: str) -> Query:
+    return _query("repository, digest, ''", f"{table} AS found", "repository, digest", condition)
+
+
+def _contents(condition: str) -> Query:
+    return _query("'', digest, ''", "contents", "digest", f"{condition} AND {WELL_FORMED}")
+
 
 # All of them name words of ours only.
 QUERIES: Mapping[Defect, Query] = {
-    Defect.TAG_WITHOUT_MANIFEST: Query(
+    Defect.TAG_WITHOUT_MANIFEST: _tags(f"{WELL_FORMED} AND NOT {_held('manifests', 'digest')}"),
+    Defect.TAG_MALFORMED: _tags(f"NOT {WELL_FORMED}"),
+    Defect.PART_MISSING: _query(
+        "repository, digest, child",
+        "manifest_children AS found",
+        "repository, digest, position",
         f"""
-        SELECT repository, digest, tag, repository, tag FROM tags
-        WHERE (repository, tag) > (?1, ?2) AND {well_formed("digest")}
-        AND NOT EXISTS (
-            SELECT 1 FROM manifests
-            WHERE manifests.repository = tags.repository AND manifests.digest = tags.digest AND state <> 'deleted')
-        ORDER BY repository, tag LIMIT ?9
+        {WELL_FORMED} AND {well_formed("child")} AND {_held("manifests", "digest")}
+        AND NOT {_held("repository_blobs", "child")} AND NOT {_held("manifests", "child")}
         """,
-        ("", ""),
     ),
-    Defect.TAG_MALFORMED: Query(
-        f"""
-        SELECT repository, digest, tag, repository, tag FROM tags
-        WHERE (repository, tag) > (?1, ?2) AND NOT {well_formed("digest")}
-        ORDER BY repository, tag LIMIT ?9
-        """,
-        ("", ""),
+    Defect.BLOB_WITHOUT_CONTENT: _holdings("repository_blobs", _NO_CONTENT),
+    Defect.MANIFEST_WITHOUT_CONTENT: _holdings("manifests", _NO_CONTENT),
+    Defect.HOLDING_WITHOUT_REPOSITORY: _query(
+        "repository, '', ''",
+        "(SELECT repository FROM repository_blobs UNION SELECT repository FROM manifests)",
+        "repository",
+        "NOT EXISTS (SELECT 1 FROM repositories WHERE name = repository)",
     ),
-    Defect.PART_MISSING: Query(
-        f"""
-        SELECT repository, digest, child, repository, digest, position FROM manifest_children AS part
-        WHERE (repository, digest, position) > (?1, ?2, ?3) AND {well_formed("digest")} AND {well_formed("child")}
-        AND NOT EXISTS (
-            SELECT 1 FROM repository_blobs AS held
-            WHERE held.repository = part.repository AND held.digest = part.child AND held.state <> 'deleted')
-        AND NOT EXISTS (
-            SELECT 1 FROM manifests AS held
-            WHERE held.repository = part.repository AND held.digest = part.child AND held.state <> 'deleted')
-        AND EXISTS (
-            SELECT 1 FROM manifests AS whole
-            WHERE whole.repository = part.repository AND whole.digest = part.digest AND whole.state <> 'deleted')
-        ORDER BY repository, digest, position LIMIT ?9
-        """,
-        ("", "", -1),
+    Defect.PARTS_WITHOUT_MANIFEST: _query(
+        "DISTINCT repository, digest, ''", "manifest_children AS found", "repository, digest", _NO_MANIFEST
     ),
-    Defect.BLOB_WITHOUT_CONTENT: Query(
-        f"""
-        SELECT repository, digest, '', repository, digest FROM repository_blobs
-        WHERE (repository, digest) > (?1, ?2) AND {well_formed("digest")}
-        AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.digest = repository_blobs.digest)
-        ORDER BY repository, digest LIMIT ?9
-        """,
-        ("", ""),
-    ),
-    Defect.MANIFEST_WITHOUT_CONTENT: Query(
-        f"""
-        SELECT repository, digest, '', repository, digest FROM manifests
-        WHERE (repository, digest) > (?1, ?2) AND {well_formed("digest")}
-        AND NOT EXISTS (SELECT 1 FROM contents WHERE contents.digest = manifests.digest)
-        ORDER BY repository, digest LIMIT ?9
-        """,
-        ("", ""),
-    ),
-    Defect.HOLDING_WITHOUT_REPOSITORY: Query(
-        """
-        SELECT repository, '', '', repository FROM (
-            SELECT DISTINCT repository FROM repository_blobs UNION SELECT DISTINCT repository FROM manifests)
-        WHERE repository > ?1 AND NOT EXISTS (SELECT 1 FROM repositories WHERE name = repository)
-        ORDER BY repository LIMIT ?9
-        """,
-        ("",),
-    ),
-    Defect.PARTS_WITHOUT_MANIFEST: Query(
-        """
-        SELECT DISTINCT repository, digest, '', repository, digest FROM manifest_children AS part
-        WHERE (repository, digest) > (?1, ?2)
-        AND NOT EXISTS (
-            SELECT 1 FROM manifests AS whole WHERE whole.repository = part.repository AND whole.digest = part.digest)
-        ORDER BY repository, digest LIMIT ?9
-        """,
-        ("", ""),
-    ),
-    Defect.CONDEMNED_HELD: Query(
-        f"""
-        SELECT '', digest, '', digest FROM contents
-        WHERE state = 'condemned' AND digest > ?1 AND NOT ({_UNHELD}) AND {WELL_FORMED}
-        ORDER BY digest LIMIT ?9
-        """,
-        ("",),
-    ),
-    Defect.WHOLE_UNHELD: Query(
-        f"""
-        SELECT '', digest, '', digest FROM contents
-        WHERE state <> 'condemned' AND digest > ?1 AND {_UNHELD} AND {WELL_FORMED}
-        ORDER BY digest LIMIT ?9
-        """,
-        ("",),
-    ),
-    Defect.NEEDED_UNREFERRED: Query(
-        f"""
-        SELECT repository, digest, '', repository, digest FROM repository_blobs
-        WHERE state = 'needed' AND (repository, digest) > (?1, ?2) AND NOT {_REFERRED} AND {WELL_FORMED}
-        ORDER BY repository, digest LIMIT ?9
-        """,
-        ("", ""),
-    ),
-    Defect.REFERRED_UNNEEDED: Query(
-        f"""
-        SELECT repository, digest, '', repository, digest FROM repository_blobs
-        WHERE state = 'unneeded' AND (repository, digest) > (?1, ?2) AND {_REFERRED} AND {WELL_FORMED}
-        ORDER BY repository, digest LIMIT ?9
-        """,
-        ("", ""),
-    ),
-    Defect.MALFORMED: Query(
-        f"""
-        SELECT DISTINCT place, text, '', place, text FROM ({_MALFORMED})
-        WHERE (place, text) > (?1, ?2)
-        ORDER BY place, text LIMIT ?9
-        """,
-        ("", ""),
-    ),
+    Defect.CONDEMNED_HELD: _contents(f"state = 'condemned' AND NOT ({_UNHELD})"),
+    Defect.WHOLE_UNHELD: _contents(f"state <> 'condemned' AND {_UNHELD}"),
+    Defect.NEEDED_UNREFERRED: _holdings("repository_blobs", f"state = 'needed' AND NOT {_REFERRED} AND {WELL_FORMED}"),
+    Defect.REFERRED_UNNEEDED: _holdings("repository_blobs", f"state = 'unneeded' AND {_REFERRED} AND {WELL_FORMED}"),
+    Defect.MALFORMED: _query("DISTINCT place, text, ''", f"({_MALFORMED})", "place, text", "TRUE"),
 }
 
 _REMOVE_TAG = "DELETE FROM tags WHERE repository = ? AND digest = ? AND tag = ?"
