@@ -67,7 +67,7 @@ class Garbage:
         """Run one round."""
         future = self._cutoffs.future()
         if await self._rows.is_dated_after(future):
-            await self._rows.bring_back(future, to=future - MAX_SKEW)
+            await self._rows.reset_times(future, to=future - MAX_SKEW)
         before = self._cutoffs.before(self._grace)
         sessions = await self._uploads.expire(
             self._cutoffs.before(self._session_life), known=self._known, unknown_before=before

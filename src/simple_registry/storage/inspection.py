@@ -1,11 +1,11 @@
-"""What `fsck` asks of stores: everything that they hold, to compare it, and the few changes that repair it.
+"""The protocols by which `fsck` inspects and repairs stores.
 
-    rows      each row of content, and the defects of rows by themselves
+    rows      each row of content, and the defects of rows
     contents  a listing of what a content store holds: digest, size, version
-    tree      what only files on a disk have: modes, names that are not ours, a quarantine
+    tree      what only files on a disk have: modes, strays, a quarantine
 
-The first comparison takes no lock, since a push or the collector may be at work: what it finds is a suspicion. It is
-compared again while no collector is at work (`GarbageRows.collecting`): then the row of whole content guarantees its
+The first comparison of a row with its bytes takes no lock. A push or the collector may change them meanwhile, so its
+result is only a suspicion. The second one holds `GarbageRows.collecting`: then the row of whole content guarantees its
 bytes, and only a push can change them, in one step, which their `version` shows.
 """
 
@@ -22,14 +22,14 @@ from simple_registry.storage.records import ContentRecord, ManifestRow, Place
 
 
 class ContentUnreadable(StorageFault):
-    """The bytes of this one content cannot be read, however often it is tried: a bad sector, or missing rights."""
+    """The bytes of one content cannot be read, now or later: a bad sector, or missing permissions."""
 
 
 # ---------------------------------------------------------------- content
 
 
 class Flaw(StrEnum):
-    """What is wrong with the way a store keeps content, apart from its bytes."""
+    """What is wrong with stored content, apart from its bytes."""
 
     NOT_A_FILE = "not a file"
     UNREADABLE = "unreadable"
@@ -38,9 +38,9 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What a store has under a digest. Two are equal when nothing replaced or changed it in between.
+    """What a store has under a digest. Two values are equal if it was neither replaced nor changed in between.
 
-    `size` is in bytes; `changed`, in seconds since the epoch, is when it got its name, mode or bytes.
+    `size` is in bytes; `changed` is the time of the last change of its name, mode or bytes, in seconds since the epoch.
     """
 
     digest: Digest
@@ -70,38 +70,38 @@ class ContentInspection(Protocol):
         """Return what is stored at one place."""
 
     async def hash(self, stored: Stored, read: Callable[[int], None]) -> Digest | None:
-        """Return the digest of the stored bytes, or `None` when something else is there by now, or nothing.
+        """Return the digest of the stored bytes, or `None` if they were replaced or removed meanwhile.
 
-        The bytes come from the disk where that can be, and leave the caches of the kernel as they were. `read` gets the
-        number of bytes just read, from a thread.
+        The bytes are read from the disk if possible, and the caches of the kernel stay as they were. `read` is called
+        in a thread with each number of bytes read.
 
         Raises: ContentUnreadable; StorageFault for a failure that may have another cause.
         """
 
     async def keep(self, stored: Stored) -> bool:
-        """Make what is stored durable, with its name. Returns whether it is still there."""
+        """Make the stored bytes and their name durable. Return whether they are still there."""
 
 
 class TreeInspection(Protocol):
     """The files of a data directory as files."""
 
     async def strays(self) -> Sequence[tuple[str, float]]:
-        """Return the paths with names that are not ours, in order, and when each was changed.
+        """Return the paths of strays, in order, each with the time of its last change.
 
-        What is below one is not returned. Paths are below the data directory, times in seconds since the epoch.
+        Paths below a stray are omitted. Paths are below the data directory, times in seconds since the epoch.
         """
 
     async def set_aside(self, path: str, name: str) -> str:
-        """Move what is at a path to the quarantine, under `name` and a number, durably; return its path there.
+        """Move a file or directory to the quarantine, under `name` and a number, durably. Return its path there.
 
-        The caller knows that no acknowledged push gives this path to other bytes meanwhile.
+        The caller ensures that no acknowledged push places other bytes at this path meanwhile.
         """
 
     async def clear_name(self, digest: Digest) -> str | None:
-        """Move a directory that has the name of content to the quarantine; return its path there, if there was one."""
+        """Move a directory that has the name of content to the quarantine. Return its path there, if there was one."""
 
     async def set_mode(self, digest: Digest) -> None:
-        """Give a file of content the mode of content."""
+        """Set the mode of a file of content to the one that content has."""
 
 
 # ---------------------------------------------------------------- rows
@@ -117,9 +117,9 @@ class ContentRow:
 
 @dataclass(frozen=True, slots=True)
 class Uses:
-    """What is affected when content is damaged: repositories, and `repository:tag`s.
+    """The repositories and the tags (`repository:tag`) that damage of some content affects.
 
-    `part` is whether a manifest of any repository refers to it, whether that repository holds it or not.
+    `part` is whether a manifest of any repository refers to it, even if that repository does not hold it.
     """
 
     repositories: tuple[str, ...]
@@ -128,7 +128,7 @@ class Uses:
 
 
 class Defect(StrEnum):
-    """What can be wrong with rows by themselves; each says what its `RowDefect` names."""
+    """Defects of rows. Each docstring says what its `RowDefect` names."""
 
     TAG_WITHOUT_MANIFEST = "tag without manifest"
     """A tag, and the digest it points at, which its repository does not hold as a manifest."""
@@ -171,7 +171,7 @@ class RowInspection(Protocol):
     """All rows of content, and the defects of rows."""
 
     async def check_database(self, *, thorough: bool) -> Sequence[str]:
-        """Return what is wrong with the database as a file, in words; nothing means that it is sound."""
+        """Return what is wrong with the database file, in words; an empty list if it is sound."""
 
     async def is_empty(self) -> bool:
         """Return whether there is neither a repository nor content."""
@@ -183,36 +183,36 @@ class RowInspection(Protocol):
         """Return the row of content."""
 
     async def page_contents(self, prefix: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
-        """Return rows of content whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
+        """Return rows of content whose digest begins with `algorithm:xx`, in order, after `after`."""
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
-        """Return what uses this content, up to `limit` of each."""
+        """Return up to `limit` repositories and tags that use this content."""
 
     async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
-        """Return defects of one kind, in order, beginning after `after`. Each is true of one moment."""
+        """Return defects of one kind, in order, after `after`. One query finds each, in one state of the rows."""
 
 
 class RowRepair(Protocol):
-    """The changes to rows, each in a transaction of its own that changes nothing when its reason is gone."""
+    """Repairs of rows. Each is one transaction, which changes nothing if there is no longer a reason for it."""
 
     async def repair(self, defect: RowDefect) -> bool:
-        """Repair a defect for which rows alone suffice, if it is still there. Returns whether it was repaired."""
+        """Repair a defect that needs only rows, if it still exists. Return whether it was repaired."""
 
     async def make_whole(self, record: ContentRecord) -> bool:
-        """Make held content whole, of this size, at this place, where its bytes are durable. Returns whether it is."""
+        """Record that held content is whole, with durable bytes at this place. Return `False` if it cannot be."""
 
     async def condemn(self, record: ContentRecord) -> bool:
-        """Condemn content without a row. Returns `False` when it has one, or a repository holds it by now."""
+        """Condemn content without a row. Return `False` if it has one, or a repository holds it by now."""
 
     async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
-        """Make a repository hold the manifest that a tag of it points at, whose bytes are durable at this place.
+        """Make a repository hold the manifest that its tag points at, and whose bytes are durable at this place.
 
-        Returns `False` when the tag no longer lacks it.
+        Returns `False` if the tag no longer lacks it.
         """
 
 
 class InspectedRows(RowInspection, RowRepair, Protocol):
-    """Both."""
+    """Inspection and repair of rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The life of content, as two tables of states and events.
 
 A *holding* is what makes content part of a repository, as a blob or as a manifest. *Content* is bytes by digest, shared
-by all repositories. Adapters build their statements from these tables, and their contract tests meet every pair of
-state and event. An event that a state does not list changes nothing there, and writes nothing.
+by all repositories. Adapters build their statements from these tables, and their contract tests cover every pair of
+state and event. An event that a state does not list changes and writes nothing.
 
     holdings:  push, mount ─► unneeded ─► needed       a manifest of the repository refers to it
                                  ▲          │
@@ -28,22 +28,22 @@ class HoldingState(StrEnum):
 
 
 class HoldingEvent(StrEnum):
-    """What happens to a holding."""
+    """The events of a holding."""
 
     NAMED = "named"
     """A push or a mount."""
     ASKED = "asked"
     """A HEAD of a caller that may push. Unlike a push, it does not undo a deletion that came in between."""
     SEEN = "seen"
-    """A HEAD of a caller that may only pull: so that a scanner keeps no garbage, it prolongs a grace once."""
+    """A HEAD of a caller that may only pull. It prolongs the grace only once, so that a scanner keeps no garbage."""
     KEPT = "kept"
-    """A manifest of the repository refers to it. A manifest is kept by itself."""
+    """A manifest of the repository refers to it. For a manifest, the push itself is this event."""
     RELEASED = "released"
     """The holding of the last manifest that refers to it ended."""
     DELETED = "deleted"
     """A client deleted it."""
     RESTORED = "restored"
-    """A deletion was taken back."""
+    """A deletion was undone."""
     EXPIRED = "expired"
     """Its grace has passed."""
 
@@ -84,12 +84,12 @@ class ContentState(StrEnum):
 
 
 class ContentEvent(StrEnum):
-    """What happens to content."""
+    """The events of content."""
 
     PLACED = "placed"
     """A push made its bytes durable at a place; confirmed in the transaction that adds the holding."""
     REFUSED = "refused"
-    """Its bytes came for a holding that was refused."""
+    """Its bytes were placed for a push that was refused."""
     FOUND_DAMAGED = "found damaged"
     """A reader or a check did not find the bytes that the row guarantees."""
     REPAIRED = "repaired"

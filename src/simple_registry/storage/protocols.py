@@ -369,7 +369,7 @@ class GarbageRows(Protocol):
     async def is_dated_after(self, future: float) -> bool:
         """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
 
-    async def bring_back(self, future: float, *, to: float) -> None:
+    async def reset_times(self, future: float, *, to: float) -> None:
         """Set the times that `is_dated_after` finds to `to`: a wrong clock wrote them."""
 
     async def end_holdings(self, before: float, limit: int) -> None:

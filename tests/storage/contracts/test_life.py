@@ -64,7 +64,7 @@ async def lead_to(rows, state):
         await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
 
 
-async def happen(rows, event):
+async def apply_event(rows, event):
     match event:
         case HoldingEvent.NAMED:
             await push(rows)
@@ -99,7 +99,7 @@ def test_a_holding_follows_its_table(rows, state, event):
         assert await state_of(rows) is state
         if state is HoldingState.DELETED:
             await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        await happen(rows, event)
+        await apply_event(rows, event)
         assert await state_of(rows) is HOLDINGS[state].get(event, state)
 
     run(scenario())
@@ -265,7 +265,7 @@ async def content_state(rows):
     return ContentState.DAMAGED if holders else ContentState.ABSENT
 
 
-async def happen_to_content(rows, event):
+async def apply_to_content(rows, event):
     match event:
         case ContentEvent.PLACED:
             await push(rows)
@@ -289,7 +289,7 @@ def test_content_follows_its_table(rows, state, event):
     async def scenario():
         await lead_content_to(rows, state)
         assert await content_state(rows) is state
-        await happen_to_content(rows, event)
+        await apply_to_content(rows, event)
         assert await content_state(rows) is CONTENTS[state].get(event, state)
 
     run(scenario())

@@ -6,29 +6,29 @@ from simple_registry.storage.records import ContentRecord, Place
 
 
 class MemoryContentStore:
-    """Keeps content in a dictionary."""
+    """Stores content in a dictionary."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Start empty."""
         self.contents: dict[Digest, bytes] = {}
 
     async def open(self, record: ContentRecord) -> Content | None:
-        """Return the content, or `None` when bytes of this size are not here."""
+        """Return the content, or `None` if bytes of this size are absent."""
         data = self.contents.get(record.digest)
         return None if data is None or len(data) != record.size else InMemory(data)
 
     async def has(self, record: ContentRecord) -> bool:
-        """Return whether bytes of this size are here."""
+        """Return whether bytes of this size exist."""
         return await self.open(record) is not None
 
     async def put(self, digest: Digest, data: bytes) -> Place:
-        """Keep content, in the place of whatever is there."""
+        """Store content, replacing other bytes."""
         self.contents[digest] = data
         return Place("")
 
     async def remove(self, record: ContentRecord) -> None:
-        """Remove content. Absent content is fine."""
+        """Remove content, if it exists."""
         self.contents.pop(record.digest, None)
 
     def check(self) -> None:
-        """Do nothing: memory is always there."""
+        """Do nothing: memory is always available."""

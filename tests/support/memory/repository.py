@@ -1,4 +1,4 @@
-"""What one repository holds, in memory, and what happens to a holding."""
+"""The contents of one repository in memory, and the events of its holdings."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,18 +10,18 @@ from simple_registry.storage.records import Holding, ManifestRow, Part
 
 @dataclass(slots=True)
 class MemoryRepository:
-    """What one repository holds, deleted or not."""
+    """All that one repository holds, deleted or not."""
 
     blobs: dict[Digest, Holding] = field(default_factory=dict)
     manifests: dict[Digest, tuple[ManifestRow, Holding]] = field(default_factory=dict)
     tags: dict[Tag, Digest] = field(default_factory=dict)
 
     def holds(self, digest: Digest) -> bool:
-        """Return whether anything holds this content, deleted or not."""
+        """Return whether the repository holds this content as a blob or a manifest, deleted or not."""
         return digest in self.blobs or digest in self.manifests
 
     def blob(self, digest: Digest) -> Holding | None:
-        """Return how a blob is held that is not deleted."""
+        """Return the holding of a blob that is not deleted."""
         return _unless_deleted(self.blobs.get(digest))
 
     def manifest(self, digest: Digest) -> ManifestRow | None:
@@ -36,17 +36,17 @@ class MemoryRepository:
         return sorted(rows, key=lambda row: str(row.digest))
 
     def has_part(self, part: Part, digest: Digest) -> bool:
-        """Return whether a manifest's part is here."""
+        """Return whether the repository holds this part of a manifest."""
         return self.blob(digest) is not None or (part is Part.CHILD and self.manifest(digest) is not None)
 
     def needs(self, digest: Digest) -> bool:
         """Return whether a manifest, deleted or not, refers to this content."""
         return any(digest in row.children for row, _ in self.manifests.values())
 
-    def happen(self, event: HoldingEvent, digest: Digest, now: float) -> bool:
-        """Let an event happen to a blob. Returns whether that changed anything."""
+    def apply_event(self, event: HoldingEvent, digest: Digest, now: float) -> bool:
+        """Apply an event to a blob. Return whether it changed anything."""
         before = self.blobs.get(digest)
-        after = happen(before, event, now)
+        after = apply_event(before, event, now)
         if after is None:
             self.blobs.pop(digest, None)
         else:
@@ -54,7 +54,7 @@ class MemoryRepository:
         return before != after
 
 
-def happen(holding: Holding | None, event: HoldingEvent, now: float) -> Holding | None:
+def apply_event(holding: Holding | None, event: HoldingEvent, now: float) -> Holding | None:
     """Return a holding (`None`: absent) after an event."""
     after = HOLDINGS[HoldingState.ABSENT if holding is None else holding.state].get(event)
     if after is None:

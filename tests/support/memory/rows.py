@@ -1,4 +1,4 @@
-"""Rows in memory: as dictionaries, and the rules of their tables as plain code.
+"""Rows in memory: dictionaries, with the rules of the tables in plain code.
 
 One process, one event loop: nothing here waits, so every method is a transaction. Listings sort what they find, which
 is right for tests and trials and nothing larger.
@@ -49,7 +49,7 @@ from simple_registry.storage.records import (
     TagsChanged,
     UnmetPart,
 )
-from support.memory.repository import MemoryRepository, happen
+from support.memory.repository import MemoryRepository, apply_event
 from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
@@ -59,7 +59,7 @@ class MemoryRows(MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
-        """Begin empty; times come from `clock`."""
+        """Start empty; times come from `clock`."""
         super().__init__()
         self._clock = clock
         self._repositories: dict[RepositoryName, MemoryRepository] = {}
@@ -95,18 +95,18 @@ class MemoryRows(MemoryTokenRows):
         return None if holding is None or content is None else StoredBlob(content, holding)
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
-        """Return the repositories that hold this blob, in order of name, beginning after `after`."""
+        """Return repositories that hold this blob, ordered by name, after `after`."""
         return _page((name for name, at in self._repositories.items() if at.blob(digest)), after, limit)
 
     async def add_blob(
         self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
     ) -> BlobAdded | ContentRemoved:
-        """Make the repository hold (and exist with) a blob whose bytes were placed, and remove the session's row."""
+        """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
         removed = self._require(content.digest, content.place, removals)
         if removed is not None:
             return removed
         surplus = self._place(content)
-        self._name(repository, content.digest)
+        self._hold_blob(repository, content.digest)
         if session is not None:
             self._sessions.pop(session, None)
         return BlobAdded(surplus)
@@ -114,33 +114,33 @@ class MemoryRows(MemoryTokenRows):
     async def mount_blob(
         self, repository: RepositoryName, digest: Digest, source: RepositoryName
     ) -> ContentRecord | None:
-        """Make the repository hold a blob that `source` holds at the same moment."""
+        """Make the repository hold a blob of `source`."""
         blob = await self.find_blob(source, digest)
         if blob is None:
             return None
-        self._name(repository, digest)
+        self._hold_blob(repository, digest)
         return blob.content
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
-        """Let an event happen to a holding that exists. Returns whether it changed anything."""
+        """Apply an event to a holding. Return whether it changed anything."""
         at = self._at(repository)
-        if digest not in at.blobs or not at.happen(event, digest, self._clock.now()):
+        if digest not in at.blobs or not at.apply_event(event, digest, self._clock.now()):
             return False
         if at.needs(digest):
-            at.happen(HoldingEvent.KEPT, digest, self._clock.now())
+            at.apply_event(HoldingEvent.KEPT, digest, self._clock.now())
         return True
 
     async def remove_blob(
         self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
-        """Delete the blob from the repository, if the precondition holds."""
+        """Delete the blob from the repository if the precondition holds."""
         at = self._at(repository)
         if at.blob(digest) is None:
             return BlobAbsent()
-        named = self._named(digest)
+        named = self._visible(digest)
         if not precondition.holds(named):
             return PreconditionUnmet(digest, named)
-        at.happen(HoldingEvent.DELETED, digest, self._clock.now())
+        at.apply_event(HoldingEvent.DELETED, digest, self._clock.now())
         return BlobRemoved()
 
     # manifests
@@ -180,7 +180,7 @@ class MemoryRows(MemoryTokenRows):
         parts: Sequence[DescribedPart],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
-        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
+        """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
         digest = manifest.digest
         removed = self._require(digest, place, removals)
         if removed is not None:
@@ -188,7 +188,7 @@ class MemoryRows(MemoryTokenRows):
         at = self._at(repository)
         before = {tag: at.tags.get(tag) for tag in tags}
         targets = before.items() or [(digest, digest if at.manifest(digest) else None)]
-        named = [(reference, self._named(target)) for reference, target in targets]
+        named = [(reference, self._visible(target)) for reference, target in targets]
         unmet = (await self.find_parts(repository, parts)).unmet
         refusal = precondition.unmet(named) or (PartsUnmet(unmet) if unmet else None)
         content = None if place is None else ContentRecord(digest, manifest.size, place)
@@ -197,7 +197,7 @@ class MemoryRows(MemoryTokenRows):
                 self._refuse(content)
             return refusal
         surplus = None if content is None else self._place(content)
-        self._keep_manifest(repository, manifest)
+        self._hold_manifest(repository, manifest)
         self._at(repository).tags.update(dict.fromkeys(tags, digest))
         return ManifestStored(before, surplus)
 
@@ -209,17 +209,17 @@ class MemoryRows(MemoryTokenRows):
         tags: Sequence[Tag],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
-        """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then."""
+        """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
         at = self._at(repository)
         row = at.manifest(digest)
         if row is None:
             return ManifestAbsent()
-        named = self._named(digest)
+        named = self._visible(digest)
         if not precondition.holds(named):
             return PreconditionUnmet(digest, named)
         if set(await self.tags_of(repository, digest)) != set(tags):
             return TagsChanged()
-        deleted = happen(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
+        deleted = apply_event(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
         at.manifests[digest] = (row, deleted or _NEEDED)
         for tag in set(tags):
             del at.tags[tag]
@@ -234,7 +234,7 @@ class MemoryRows(MemoryTokenRows):
         after: Digest | None,
         size: int,
     ) -> tuple[Sequence[ReferrerDescriptor], bool]:
-        """Return manifests of the repository with this subject, in order of digest, beginning after `after`."""
+        """Return manifests with this subject, of about `size` bytes, ordered by digest, and whether more follow."""
         found = [
             row
             for row in self._at(repository).listed
@@ -263,17 +263,17 @@ class MemoryRows(MemoryTokenRows):
         return sorted(tag for tag, pointed in self._at(repository).tags.items() if pointed == digest)
 
     async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
-        """Return tags in ASCII order, beginning after `after` (which need not exist)."""
+        """Return tags in ASCII order after `after`, which need not exist."""
         return _page(self._at(repository).tags, after, limit)
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
-        """Remove this tag only, if it is there and the precondition holds."""
+        """Remove this tag if it exists and the precondition holds."""
         current = self._at(repository).tags.get(tag)
         if current is None:
             return TagAbsent()
-        named = self._named(current)
+        named = self._visible(current)
         if not precondition.holds(named):
             return PreconditionUnmet(tag, named)
         return TagRemoved(self._at(repository).tags.pop(tag))
@@ -281,18 +281,18 @@ class MemoryRows(MemoryTokenRows):
     # repositories
 
     async def has_repository(self, repository: RepositoryName) -> bool:
-        """Tell whether the repository exists."""
+        """Return whether the repository exists."""
         return repository in self._repositories
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
-        """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
+        """Return repositories that hold a manifest, in ASCII order, after `after`."""
         return _page((name for name, at in self._repositories.items() if at.listed), after, limit)
 
     # sessions
 
     @asynccontextmanager
     async def hold(self, session: str) -> AsyncIterator[SessionRow | None]:
-        """Hold a session, and return its row as of now.
+        """Hold a session, and return its present row.
 
         Raises (on entering): SessionBusy.
         """
@@ -305,7 +305,7 @@ class MemoryRows(MemoryTokenRows):
             self._held.remove(session)
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
-        """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
+        """Add a new session, unless `limit` are open, or `share` of the same identity and client."""
         shared = [each for each in self._sessions.values() if _sharer(each) == _sharer(row)]
         if len(self._sessions) >= limit or len(shared) >= share:
             return False
@@ -329,15 +329,15 @@ class MemoryRows(MemoryTokenRows):
         return self._next_generation(row)
 
     async def remove_session(self, session: str) -> bool:
-        """Remove the session. Returns whether it was there."""
+        """Remove the session. Return whether it existed."""
         return self._sessions.pop(session, None) is not None
 
     async def count_sessions(self) -> int:
-        """Return how many sessions are open."""
+        """Return the number of open sessions."""
         return len(self._sessions)
 
     async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
-        """Return open sessions in order of their ids, beginning after `after`."""
+        """Return open sessions, ordered by id, after `after`."""
         return [self._sessions[session] for session in sorted(self._sessions) if session > after][:limit]
 
     async def page_empty(
@@ -355,29 +355,29 @@ class MemoryRows(MemoryTokenRows):
 
     @asynccontextmanager
     async def collecting(self) -> AsyncIterator[None]:
-        """Hold the right to remove content for the block, as the only one; waits for it."""
+        """Wait for the right to remove content, and hold it for the block."""
         async with self._collecting:
             yield
 
     async def is_dated_after(self, future: float) -> bool:
-        """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
+        """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
         holdings = [holding for at in self._repositories.values() for holding in _dated(at)]
         times = [*(holding.since for holding in holdings), *(row.touched for row in self._sessions.values())]
         return any(time > future for time in times)
 
-    async def bring_back(self, future: float, *, to: float) -> None:
-        """Date what `is_dated_after` finds `to` this time."""
+    async def reset_times(self, future: float, *, to: float) -> None:
+        """Set the times that `is_dated_after` finds to `to`."""
         for at in self._repositories.values():
             for digest, holding in at.blobs.items():
-                at.blobs[digest] = _brought_back(holding, future, to)
+                at.blobs[digest] = _reset(holding, future, to)
             for digest, (manifest, holding) in at.manifests.items():
-                at.manifests[digest] = (manifest, _brought_back(holding, future, to))
+                at.manifests[digest] = (manifest, _reset(holding, future, to))
         for session, row in self._sessions.items():
             if row.touched > future:
                 self._sessions[session] = replace(row, touched=to)
 
     async def end_holdings(self, before: float, limit: int) -> None:
-        """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
+        """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
         blobs = [
             (holding.since, name, digest)
             for name, at in self._repositories.items()
@@ -391,38 +391,38 @@ class MemoryRows(MemoryTokenRows):
             if _is_over(holding, before)
         ]
         for _since, name, digest in sorted(blobs)[:limit]:
-            self._repositories[name].happen(HoldingEvent.EXPIRED, digest, before)
+            self._repositories[name].apply_event(HoldingEvent.EXPIRED, digest, before)
         for _since, name, digest in sorted(manifests)[: max(0, limit - len(blobs))]:
             self._end_manifest(self._repositories[name], digest)
         for _since, _name, digest in (*blobs, *manifests):
             if not any(at.holds(digest) for at in self._repositories.values()) and digest in self._contents:
-                self._let_content(ContentEvent.UNHELD, self._contents[digest][0])
+                self._apply_to_content(ContentEvent.UNHELD, self._contents[digest][0])
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
-        """Return condemned content in order of digests, beginning after `after`."""
+        """Return condemned content, ordered by digest, after `after`."""
         condemned = (record for record, state in self._contents.values() if state is ContentState.CONDEMNED)
         later = (record for record in condemned if after is None or record.digest > after)
         return sorted(later, key=lambda record: record.digest)[:limit]
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is condemned."""
+        """Return the content if it is condemned."""
         record, state = self._contents.get(digest, (None, ContentState.ABSENT))
         return record if state is ContentState.CONDEMNED else None
 
     async def forget(self, records: Sequence[ContentRecord]) -> None:
-        """Remove the rows of condemned content whose bytes were removed; the number of removals grows with that."""
+        """Remove the rows of condemned content whose bytes were removed, and count the removals."""
         for record in records:
-            self._let_content(ContentEvent.REMOVED, record)
+            self._apply_to_content(ContentEvent.REMOVED, record)
         self._removals += 1
 
     # contents
 
     async def find_content(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is whole, held by whatever repository."""
+        """Return the content if it is whole, in whatever repository."""
         return self._whole(digest)
 
     async def removals(self) -> int:
-        """Return how often content was removed."""
+        """Return the number of removals so far."""
         return self._removals
 
     async def mark_damaged(self, record: ContentRecord) -> bool:
@@ -430,10 +430,10 @@ class MemoryRows(MemoryTokenRows):
         whole = self._whole(record.digest)
         if whole is None or (whole.place, whole.version) != (record.place, record.version):
             return False
-        return self._let_content(ContentEvent.FOUND_DAMAGED, whole)
+        return self._apply_to_content(ContentEvent.FOUND_DAMAGED, whole)
 
     def check(self) -> None:
-        """Do nothing: memory can be read."""
+        """Do nothing: memory can always be read."""
 
     async def close(self) -> None:
         """Do nothing: there is nothing to finish."""
@@ -443,19 +443,19 @@ class MemoryRows(MemoryTokenRows):
         return row
 
     def _at(self, repository: RepositoryName) -> MemoryRepository:
-        """Return what the repository holds, which is nothing when it does not exist."""
+        """Return the contents of the repository; an empty one if it does not exist."""
         return self._repositories.get(repository) or MemoryRepository()
 
     def _whole(self, digest: Digest) -> ContentRecord | None:
         record, state = self._contents.get(digest, (None, ContentState.ABSENT))
         return record if state is ContentState.WHOLE else None
 
-    def _named(self, digest: Digest | None) -> Digest | None:
-        """Return what a reference to this names to clients: nothing while it is damaged."""
+    def _visible(self, digest: Digest | None) -> Digest | None:
+        """Return the digest that clients see in a reference to this content: `None` while it is damaged."""
         return None if digest is None or self._whole(digest) is None else digest
 
-    def _let_content(self, event: ContentEvent, content: ContentRecord) -> bool:
-        """Let an event happen to content. Returns whether its state knows it."""
+    def _apply_to_content(self, event: ContentEvent, content: ContentRecord) -> bool:
+        """Apply an event to content. Return whether its state allows it."""
         _record, state = self._contents.get(content.digest, (content, ContentState.ABSENT))
         after = CONTENTS[state].get(event)
         if after is ContentState.ABSENT:
@@ -473,41 +473,41 @@ class MemoryRows(MemoryTokenRows):
         return ContentRemoved() if removed or ContentEvent.PLACED not in CONTENTS[state] else None
 
     def _place(self, content: ContentRecord) -> ContentRecord | None:
-        """Write the row of content that was placed. Returns a place that it does not need."""
+        """Write the row of placed content. Return a second copy of its bytes, to be removed."""
         known = self._contents.get(content.digest, (content, None))[0]
         if self._whole(content.digest) and known.place != content.place:
             return content
         self._placements += 1
-        self._let_content(ContentEvent.PLACED, replace(content, version=self._placements))
+        self._apply_to_content(ContentEvent.PLACED, replace(content, version=self._placements))
         return known if known.place != content.place else None
 
     def _refuse(self, content: ContentRecord) -> None:
-        self._let_content(ContentEvent.REFUSED, content)
+        self._apply_to_content(ContentEvent.REFUSED, content)
 
-    def _name(self, repository: RepositoryName, digest: Digest) -> None:
-        """Let a push or a mount name a blob, which the repository then holds, and exists."""
+    def _hold_blob(self, repository: RepositoryName, digest: Digest) -> None:
+        """Make the repository, created if absent, hold a blob after a push or a mount."""
         at = self._repositories.setdefault(repository, MemoryRepository())
-        at.happen(HoldingEvent.NAMED, digest, self._clock.now())
+        at.apply_event(HoldingEvent.NAMED, digest, self._clock.now())
         if at.needs(digest):
-            at.happen(HoldingEvent.KEPT, digest, self._clock.now())
+            at.apply_event(HoldingEvent.KEPT, digest, self._clock.now())
 
-    def _keep_manifest(self, repository: RepositoryName, manifest: ManifestRow) -> None:
+    def _hold_manifest(self, repository: RepositoryName, manifest: ManifestRow) -> None:
         """Make the repository hold a manifest whose content has a row, and need its parts."""
         at = self._repositories.setdefault(repository, MemoryRepository())
         at.manifests[manifest.digest] = (manifest, _NEEDED)
         for child in manifest.children:
-            at.happen(HoldingEvent.KEPT, child, self._clock.now())
+            at.apply_event(HoldingEvent.KEPT, child, self._clock.now())
 
     def _end_manifest(self, at: MemoryRepository, digest: Digest) -> None:
-        """End the holding of a manifest; parts that no other one needs are unneeded from now on."""
+        """End the holding of a manifest; parts that no other manifest needs become unneeded."""
         row, _holding = at.manifests.pop(digest)
         for child in row.children:
             if not at.needs(child):
-                at.happen(HoldingEvent.RELEASED, child, self._clock.now())
+                at.apply_event(HoldingEvent.RELEASED, child, self._clock.now())
 
 
 _NEEDED = Holding(HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent.KEPT])
-"""How a manifest is held: it is kept by itself."""
+"""The holding of every manifest."""
 
 
 def _holdings(at: MemoryRepository) -> Iterator[tuple[Digest, Holding]]:
@@ -516,7 +516,7 @@ def _holdings(at: MemoryRepository) -> Iterator[tuple[Digest, Holding]]:
 
 
 def _dated(at: MemoryRepository) -> Iterator[Holding]:
-    """Yield the holdings for which it matters since when."""
+    """Yield the holdings whose start matters."""
     yield from (holding for _, holding in _holdings(at) if holding.state is not HoldingState.NEEDED)
 
 
@@ -524,7 +524,7 @@ def _is_over(holding: Holding, before: float) -> bool:
     return holding.state is HoldingState.DELETED and holding.since < before
 
 
-def _brought_back(holding: Holding, future: float, to: float) -> Holding:
+def _reset(holding: Holding, future: float, to: float) -> Holding:
     later = holding.state is not HoldingState.NEEDED and holding.since > future
     return replace(holding, since=to) if later else holding
 
@@ -535,7 +535,7 @@ def _page(names: Iterable[_Name], after: str | None, limit: int) -> list[_Name]:
 
 
 def _age(row: SessionRow) -> tuple[float, str]:
-    """Return what orders sessions by how long they are untouched."""
+    """Return the key that sorts sessions by the time of their last use."""
     return row.touched, row.session
 
 

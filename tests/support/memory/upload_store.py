@@ -12,7 +12,7 @@ from support.memory.content_store import MemoryContentStore
 
 
 class MemoryUploadStore:
-    """Keeps the bytes of sessions in dictionaries, and publishes them into a content store in memory."""
+    """Stores the bytes of sessions in dictionaries, and publishes them into a content store in memory."""
 
     def __init__(self, content: MemoryContentStore, clock: Clock) -> None:
         """Publish into `content`; the times of writes come from `clock`."""
@@ -23,14 +23,14 @@ class MemoryUploadStore:
         self.busy: set[str] = set()
 
     def condition(self) -> Condition:
-        """Return that bytes can be written."""
+        """Return that writes are possible."""
         return Condition.WRITABLE
 
     def require_room(self) -> None:
         """Do nothing: there is room."""
 
     async def has(self, session: str, received: Received) -> bool:
-        """Return whether the received bytes are here."""
+        """Return whether the received bytes exist."""
         return len(self.sessions.get(session, b"")) >= received.size
 
     async def extend(
@@ -42,7 +42,7 @@ class MemoryUploadStore:
         *,
         last: bool = False,
     ) -> Received:
-        """Add a stream to what was received; a failure changes nothing."""
+        """Append a stream to the received bytes; a failure changes nothing."""
         self.busy.add(session)
         try:
             chunks = [chunk async for chunk in stream]
@@ -64,7 +64,7 @@ class MemoryUploadStore:
         return await self._content.put(digest, self._bytes_of(session, received))
 
     async def discard(self, session: str, received: Received) -> None:
-        """Remove what the session has here. An absent session is fine."""
+        """Remove all bytes of the session, if there are any."""
         self.sessions.pop(session, None)
         self._written.pop(session, None)
 

@@ -1,8 +1,8 @@
-"""What can be wrong with rows by themselves: each as a query, and the repairs for which rows alone suffice.
+"""Defects of rows: a query for each, and the repairs that need only rows.
 
-Foreign keys and transactions prevent all of this; a failing disk, an edit by hand or a fault of ours may not. Every
-query is one statement, so it is true of one moment, and continues after the key of the last row that it returned. The
-states and what changes them are in `storage/life.py`.
+Foreign keys and transactions prevent all of them, unless a disk fails, a file is edited by hand, or the registry has a
+bug. Every query is one statement, so it sees one state of the database; it continues after the key of the last row that
+it returned. The states of rows and the events that change them are in `storage/life.py`.
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ import apsw
 from simple_registry.oci.digests import ALGORITHMS, parse_digest
 from simple_registry.storage.inspection import Defect, RowDefect
 from simple_registry.storage.life import HoldingEvent
-from simple_registry.storage.sqlite.rows.holding import happen, is_needed, release_content
+from simple_registry.storage.sqlite.rows.holding import apply_event, is_needed, release_content
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """How to find a defect: `sql` takes `?1…` for the key to continue after, and `?9` for the number of rows.
+    """The query for a defect: `sql` takes `?1…` for the key to continue after, and `?9` for the number of rows.
 
-    It returns repository, digest and name, and then the values of the key.
+    It returns the repository, digest and name, and then the values of the key.
     """
 
     sql: str
@@ -91,7 +91,7 @@ def _contents(condition: str) -> Query:
     return _query("'', digest, ''", "contents", "digest", f"{condition} AND {WELL_FORMED}")
 
 
-# All of them name words of ours only.
+# The statements contain no text from outside this program.
 QUERIES: Mapping[Defect, Query] = {
     Defect.TAG_WITHOUT_MANIFEST: _tags(f"{WELL_FORMED} AND NOT {_held('manifests', 'digest')}"),
     Defect.TAG_MALFORMED: _tags(f"NOT {WELL_FORMED}"),
@@ -138,7 +138,7 @@ WHERE EXISTS (SELECT 1 FROM manifest_children WHERE repository = name AND child 
 
 
 def repair(connection: apsw.Connection, each: RowDefect, now: float) -> bool:
-    """Repair a defect for which rows alone suffice, if it is still there. Returns whether rows were changed."""
+    """Repair a defect that needs only rows, if it still exists. Return whether rows were changed."""
     before = connection.total_changes()
     match each.defect:
         case Defect.TAG_MALFORMED:
@@ -150,13 +150,13 @@ def repair(connection: apsw.Connection, each: RowDefect, now: float) -> bool:
         case Defect.CONDEMNED_HELD:
             connection.execute(_DOUBT, (each.digest,))
         case Defect.WHOLE_UNHELD:
-            # Not where a manifest lacks it: the next push of it may want its bytes.
+            # Not if a manifest of any repository refers to it: the next push there may need its bytes.
             if not connection.execute(IS_PART, (each.digest,)).fetchall():
                 release_content(connection, [each.digest])
         case Defect.NEEDED_UNREFERRED | Defect.REFERRED_UNNEEDED:
             needed = is_needed(connection, each.repository, parse_digest(each.digest))
             event = HoldingEvent.KEPT if needed else HoldingEvent.RELEASED
-            happen(connection, event, each.repository, f'["{each.digest}"]', now)
+            apply_event(connection, event, each.repository, f'["{each.digest}"]', now)
         case _:
             pass
     return connection.total_changes() > before

@@ -1,4 +1,4 @@
-"""All rows for `fsck`: contents, what uses them, defects, and the few changes that repair them."""
+"""The rows of one database for `fsck`: content, its uses, defects, and repairs."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from simple_registry.storage.records import ContentRecord, ManifestRow, Place
 from simple_registry.storage.sqlite.defects import IS_PART, QUERIES, WELL_FORMED, repair
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.holding import find_content, place_content, record_of, refuse_content
-from simple_registry.storage.sqlite.rows.manifests import keep_manifest
+from simple_registry.storage.sqlite.rows.manifests import hold_manifest
 
 LINES = 20
-"""Most lines about a damaged database that are passed on."""
+"""Lines about a damaged database that are reported."""
 
 _TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM contents"
 _ANY = "SELECT 1 FROM repositories UNION ALL SELECT 1 FROM contents LIMIT 1"
@@ -60,7 +60,7 @@ class SqliteRowInspection:
         self._clock = clock
 
     async def check_database(self, *, thorough: bool) -> Sequence[str]:
-        """Return what is wrong with the database as a file, in words; nothing means that it is sound."""
+        """Return what is wrong with the database file, in words; an empty list if it is sound."""
         pragma = "integrity_check" if thorough else "quick_check"
 
         def check(connection: apsw.Connection) -> list[str]:
@@ -87,12 +87,12 @@ class SqliteRowInspection:
         return None if row is None else _content(row)
 
     async def page_contents(self, prefix: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
-        """Return rows of content whose digest begins with `algorithm:xx`, in order, beginning after `after`."""
+        """Return rows of content whose digest begins with `algorithm:xx`, in order, after `after`."""
         start = prefix if after is None else str(after)
         return [_content(row) for row in self._database.rows(_CONTENTS, start, f"{prefix}~", limit)]
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
-        """Return what uses this content, up to `limit` of each."""
+        """Return up to `limit` repositories and tags that use this content."""
 
         def find(connection: apsw.Connection) -> Uses:
             names = [str(name) for (name,) in connection.execute(_HOLDERS, (str(digest), limit)).fetchall()]
@@ -105,7 +105,7 @@ class SqliteRowInspection:
         return await self._database.in_thread(find)
 
     async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
-        """Return defects of one kind, in order, beginning after `after`. Each is true of one moment."""
+        """Return defects of one kind, in order, after `after`."""
         query = QUERIES[defect]
         key = query.begin if after is None else after.key
         bindings = (*key, *[None] * (8 - len(key)), limit)
@@ -113,12 +113,12 @@ class SqliteRowInspection:
         return [RowDefect(defect, str(row[0]), str(row[1]), str(row[2]), _key(row[3:])) for row in rows]
 
     async def repair(self, defect: RowDefect) -> bool:
-        """Repair a defect for which rows alone suffice, if it is still there. Returns whether it was repaired."""
+        """Repair a defect that needs only rows, if it still exists. Return whether it was repaired."""
         now = self._clock.now()
         return await self._database.write(lambda connection: repair(connection, defect, now))
 
     async def make_whole(self, record: ContentRecord) -> bool:
-        """Make held content whole, of this size, at this place, where its bytes are durable. Returns whether it is."""
+        """Record that held content is whole, with durable bytes at this place. Return `False` if it cannot be."""
 
         def make_whole(connection: apsw.Connection) -> bool:
             _known, state = find_content(connection, record.digest)
@@ -130,7 +130,7 @@ class SqliteRowInspection:
         return await self._database.write(make_whole)
 
     async def condemn(self, record: ContentRecord) -> bool:
-        """Condemn content without a row. Returns `False` when it has one, or a repository holds it by now."""
+        """Condemn content without a row. Return `False` if it has one, or a repository holds it by now."""
 
         def condemn(connection: apsw.Connection) -> bool:
             known, _state = find_content(connection, record.digest)
@@ -142,9 +142,9 @@ class SqliteRowInspection:
         return await self._database.write(condemn)
 
     async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
-        """Make a repository hold the manifest that a tag of it points at, whose bytes are durable at this place.
+        """Make a repository hold the manifest that its tag points at, and whose bytes are durable at this place.
 
-        Returns `False` when the tag no longer lacks it. The caller keeps collectors from work.
+        Returns `False` if the tag no longer lacks it. The caller holds `GarbageRows.collecting`.
         """
         now = self._clock.now()
 
@@ -152,10 +152,10 @@ class SqliteRowInspection:
             digest = str(manifest.digest)
             if not connection.execute(_LACKING, (tagged.repository, tagged.name, digest)).fetchall():
                 return False
-            # Condemned content would be removed. No collector is at work, and its bytes were found whole.
+            # Condemned content would be removed. No collector runs, and its bytes were found whole.
             connection.execute(_FORGET, (digest,))
             place_content(connection, ContentRecord(manifest.digest, manifest.size, place))
-            keep_manifest(connection, tagged.repository, manifest, now)
+            hold_manifest(connection, tagged.repository, manifest, now)
             return True
 
         return await self._database.write(restore)

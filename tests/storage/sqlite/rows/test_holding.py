@@ -7,5 +7,5 @@ from simple_registry.storage.sqlite.rows import holding
 def test_each_event_has_a_statement_for_the_states_that_know_it():
     for event in HoldingEvent:
         states = {state for state, events in HOLDINGS.items() if event in events}
-        assert all(f"WHEN '{state}'" in holding.HAPPENS[event] for state in states)
-        assert holding.HAPPENS[event].count("WHEN") == len(states)
+        assert all(f"WHEN '{state}'" in holding.EVENT_STATEMENTS[event] for state in states)
+        assert holding.EVENT_STATEMENTS[event].count("WHEN") == len(states)

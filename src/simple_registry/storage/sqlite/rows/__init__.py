@@ -1,1 +1,1 @@
-"""What is kept, a module for each kind of row."""
+"""The row stores, one module for each kind of row."""

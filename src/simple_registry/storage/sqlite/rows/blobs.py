@@ -1,4 +1,4 @@
-"""Which repository holds which blob."""
+"""The rows of blobs."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,9 @@ from simple_registry.storage.records import (
 )
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.holding import (
-    happen,
+    apply_event,
+    hold_blob,
     is_needed,
-    name_blob,
     place_content,
     record_of,
     require_content,
@@ -64,21 +64,21 @@ class SqliteBlobRows:
         return StoredBlob(record_of(row[:4]), holding)
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
-        """Return the repositories that hold this blob, in order of name, beginning after `after`."""
+        """Return repositories that hold this blob, ordered by name, after `after`."""
         rows = self._database.rows(_HOLDERS, str(digest), after or "", limit)
         return [RepositoryName(str(name)) for (name,) in rows]
 
     async def add_blob(
         self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
     ) -> BlobAdded | ContentRemoved:
-        """Make the repository hold (and exist with) a blob whose bytes were placed, and remove the session's row."""
+        """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
 
         def add(connection: apsw.Connection) -> BlobAdded | ContentRemoved:
             removed = require_content(connection, content.digest, content.place, removals)
             if removed is not None:
                 return removed
             surplus = place_content(connection, content)
-            name_blob(connection, repository, content.digest, self._clock.now())
+            hold_blob(connection, repository, content.digest, self._clock.now())
             if session is not None:
                 connection.execute(_END_SESSION, (session,))
             return BlobAdded(surplus)
@@ -88,25 +88,25 @@ class SqliteBlobRows:
     async def mount_blob(
         self, repository: RepositoryName, digest: Digest, source: RepositoryName
     ) -> ContentRecord | None:
-        """Make the repository hold a blob that `source` holds at the same moment."""
+        """Make the repository hold a blob of `source`."""
 
         def mount(connection: apsw.Connection) -> ContentRecord | None:
             rows = connection.execute(_FIND, (source, str(digest))).fetchall()
             if not rows:
                 return None
-            name_blob(connection, repository, digest, self._clock.now())
+            hold_blob(connection, repository, digest, self._clock.now())
             return record_of(rows[0][:4])
 
         return await self._database.write(mount)
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
-        """Let an event happen to a holding that exists. Returns whether it changed anything."""
+        """Apply an event to a holding. Return whether it changed anything."""
 
         def renew(connection: apsw.Connection) -> bool:
             digests, now = f'["{digest}"]', self._clock.now()
-            changed = happen(connection, event, repository, digests, now)
+            changed = apply_event(connection, event, repository, digests, now)
             if changed and is_needed(connection, repository, digest):
-                happen(connection, HoldingEvent.KEPT, repository, digests, now)
+                apply_event(connection, HoldingEvent.KEPT, repository, digests, now)
             return changed
 
         return await self._database.write(renew, durable=False)
@@ -114,16 +114,16 @@ class SqliteBlobRows:
     async def remove_blob(
         self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
-        """Delete the blob from the repository, if the precondition holds."""
+        """Delete the blob from the repository if the precondition holds."""
 
         def remove(connection: apsw.Connection) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
             held = connection.execute(_HELD, (repository, str(digest))).fetchall()
             if not held:
                 return BlobAbsent()
-            named = digest if held[0][0] else None
-            if not precondition.holds(named):
-                return PreconditionUnmet(digest, named)
-            happen(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', self._clock.now())
+            visible = digest if held[0][0] else None
+            if not precondition.holds(visible):
+                return PreconditionUnmet(digest, visible)
+            apply_event(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', self._clock.now())
             return BlobRemoved()
 
         return await self._database.write(remove)

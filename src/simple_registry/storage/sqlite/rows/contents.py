@@ -11,18 +11,18 @@ _MARK = "UPDATE contents SET state = ?1 WHERE digest = ?2 AND place = ?3 AND ver
 
 
 class SqliteContentRows:
-    """The contents."""
+    """Content, as rows record it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find_content(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is whole, held by whatever repository."""
+        """Return the content if it is whole, in whatever repository."""
         row = self._database.row(_FIND, str(digest))
         return None if row is None else record_of(row)
 
     async def removals(self) -> int:
-        """Return how often content was removed."""
+        """Return the number of removals so far."""
         return self._database.cached("removals", lambda: int(self._database.rows(REMOVALS)[0][0] or 0))
 
     async def mark_damaged(self, record: ContentRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Holdings whose grace has passed, content that nothing holds, and times that cannot be."""
+"""Expired holdings, content without holdings, and times that a wrong clock wrote."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,10 +14,10 @@ from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.records import ContentRecord
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.name_locks import name_lock
-from simple_registry.storage.sqlite.rows.holding import happen, record_of, release_content
+from simple_registry.storage.sqlite.rows.holding import apply_event, record_of, release_content
 
-STEP = 0.02
-"""Seconds between two attempts to become the one collector: what another one does takes some milliseconds."""
+RETRY_INTERVAL = 0.02
+"""Seconds between two attempts to become the collector; another one is done within milliseconds."""
 
 # The conditions are those of partial indexes.
 _LATER = """
@@ -55,7 +55,7 @@ _COUNT = "UPDATE counters SET value = value + 1 WHERE name = 'removals'"
 
 
 class SqliteGarbageRows:
-    """What the collector asks for and changes."""
+    """The rows that the collector reads and changes."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -63,9 +63,9 @@ class SqliteGarbageRows:
 
     @asynccontextmanager
     async def collecting(self) -> AsyncIterator[None]:
-        """Hold the right to remove content for the block, as the only one in all processes; waits for it.
+        """Wait for the right to remove content, and hold it for the block. One request in all processes holds it.
 
-        The lock is a byte of the writers' lock file, on which their own lock has no effect.
+        The lock is a byte of the writers' lock file, and independent of their own lock.
 
         Raises (on entering): StorageFault.
         """
@@ -75,23 +75,23 @@ class SqliteGarbageRows:
                 if ours:
                     yield
             if not ours:
-                await asyncio.sleep(STEP)
+                await asyncio.sleep(RETRY_INTERVAL)
 
     async def is_dated_after(self, future: float) -> bool:
-        """Return whether a holding counts as deleted or unneeded, or a session as touched, since later than this."""
+        """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
         return bool(self._database.rows(_LATER, future)[0][0])
 
-    async def bring_back(self, future: float, *, to: float) -> None:
-        """Date what `is_dated_after` finds `to` this time: the clock was wrong when it was written."""
+    async def reset_times(self, future: float, *, to: float) -> None:
+        """Set the times that `is_dated_after` finds to `to`: a wrong clock wrote them."""
 
-        def bring_back(connection: apsw.Connection) -> None:
+        def reset_times(connection: apsw.Connection) -> None:
             for statement in _BACK:
                 connection.execute(statement, (to, future))
 
-        await self._database.write(bring_back)
+        await self._database.write(reset_times)
 
     async def end_holdings(self, before: float, limit: int) -> None:
-        """End up to `limit` holdings that were deleted before this time, and condemn content that nothing holds."""
+        """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
 
         def end(connection: apsw.Connection) -> None:
             blobs = connection.execute(_ENDING_BLOBS, (before, limit)).fetchall()
@@ -104,16 +104,16 @@ class SqliteGarbageRows:
         await self._database.write(end)
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
-        """Return condemned content in order of digests, beginning after `after`."""
+        """Return condemned content, ordered by digest, after `after`."""
         return [record_of(row) for row in self._database.rows(_CONDEMNED, str(after or ""), limit)]
 
     async def find_condemned(self, digest: Digest) -> ContentRecord | None:
-        """Return content that is condemned."""
+        """Return the content if it is condemned."""
         row = self._database.row(_FIND_CONDEMNED, str(digest))
         return None if row is None else record_of(row)
 
     async def forget(self, records: Sequence[ContentRecord]) -> None:
-        """Remove the rows of condemned content whose bytes were removed; the number of removals grows with that."""
+        """Remove the rows of condemned content whose bytes were removed, and count the removals."""
 
         def forget(connection: apsw.Connection) -> None:
             connection.executemany(_FORGET, [(str(record.digest),) for record in records])
@@ -123,7 +123,7 @@ class SqliteGarbageRows:
 
 
 def _end_manifests(connection: apsw.Connection, repository: str, digests: Sequence[str], now: float) -> None:
-    """End holdings of manifests of one repository; parts that no other manifest needs are unneeded from now on."""
+    """End holdings of manifests of one repository; parts that no other manifest needs become unneeded."""
     children: set[str] = set()
     for digest in digests:
         children.update(str(child) for (child,) in connection.execute(_CHILDREN, (repository, digest)).fetchall())
@@ -131,4 +131,4 @@ def _end_manifests(connection: apsw.Connection, repository: str, digests: Sequen
     listed = msgspec.json.encode(sorted(children)).decode()
     needed = {str(child) for (child,) in connection.execute(_STILL_NEEDED, (repository, listed)).fetchall()}
     released = msgspec.json.encode(sorted(children - needed)).decode()
-    happen(connection, HoldingEvent.RELEASED, repository, released, now)
+    apply_event(connection, HoldingEvent.RELEASED, repository, released, now)

@@ -1,7 +1,7 @@
-"""What happens to holdings and to content, as statements made from the tables of `storage.life`.
+"""Events of holdings and of content, as statements built from the tables of `storage.life`.
 
-Each function belongs to a transaction of its caller. What holds content is in `repository_blobs` and `manifests`; the
-row of the content itself is in `contents`.
+Each function runs in its caller's transaction. Holdings are rows of `repository_blobs` and `manifests`; the content
+itself is a row of `contents`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,18 +24,18 @@ _BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND diges
 _NEEDED = "SELECT 1 FROM manifest_children WHERE repository = ? AND child = ? LIMIT 1"
 
 
-def _arms(pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    """Return the state that follows, as an expression, and the states that know the event, as a list."""
+def _transitions(pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return the next state, as a SQL expression, and the states that allow the event, as a SQL list."""
     following = " ".join(f"WHEN '{state}' THEN '{after}'" for state, after in pairs)
     return f"CASE state {following} END", ", ".join(f"'{state}'" for state, _ in pairs)
 
 
-def _happens(event: HoldingEvent) -> str:
-    """Return the statement that lets an event happen to blobs of a repository, where their state knows it.
+def _event_statement(event: HoldingEvent) -> str:
+    """Return the statement that applies an event to blobs of a repository whose state allows it.
 
-    It takes the repository, a JSON array of digests, and the time.
+    Its parameters are the repository, a JSON array of digests, and the time.
     """
-    following, known = _arms([(state, events[event]) for state, events in HOLDINGS.items() if event in events])
+    following, known = _transitions([(state, events[event]) for state, events in HOLDINGS.items() if event in events])
     once = "AND NOT extended" if event is HoldingEvent.SEEN else ""
     clock = "extended = 1" if event is HoldingEvent.SEEN else "since = :now, extended = 0"
     return f"""
@@ -46,7 +46,7 @@ def _happens(event: HoldingEvent) -> str:
 
 def _unheld() -> str:
     event = ContentEvent.UNHELD
-    following, known = _arms([(state, events[event]) for state, events in CONTENTS.items() if event in events])
+    following, known = _transitions([(state, events[event]) for state, events in CONTENTS.items() if event in events])
     return f"""
     UPDATE contents SET state = {following} WHERE digest = ?1 AND state IN ({known})
     AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE digest = ?1)
@@ -55,26 +55,26 @@ def _unheld() -> str:
 
 
 _RELEASE = _unheld()
-HAPPENS = {event: _happens(event) for event in HoldingEvent}
+EVENT_STATEMENTS = {event: _event_statement(event) for event in HoldingEvent}
 
 
-def happen(connection: apsw.Connection, event: HoldingEvent, repository: str, digests: str, now: float) -> bool:
-    """Let an event happen to blobs of a repository, `digests` being a JSON array. Returns whether any changed."""
-    connection.execute(HAPPENS[event], {"repository": repository, "digests": digests, "now": now})
+def apply_event(connection: apsw.Connection, event: HoldingEvent, repository: str, digests: str, now: float) -> bool:
+    """Apply an event to blobs of a repository; `digests` is a JSON array. Return whether any changed."""
+    connection.execute(EVENT_STATEMENTS[event], {"repository": repository, "digests": digests, "now": now})
     return connection.changes() > 0
 
 
-def name_blob(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
-    """Let a push or a mount name a blob, which the repository then holds, and exists; its content has a row."""
+def hold_blob(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
+    """Make the repository, created if absent, hold a blob after a push or a mount. Its content has a row."""
     connection.execute(ADD_REPOSITORY, (repository,))
     found = connection.execute(_BLOB_STATE, (repository, str(digest))).fetchall()
     if found:
-        happen(connection, HoldingEvent.NAMED, repository, f'["{digest}"]', now)
+        apply_event(connection, HoldingEvent.NAMED, repository, f'["{digest}"]', now)
     else:
         state = HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]
         connection.execute(_ADD_BLOB, (repository, str(digest), state, now))
     if is_needed(connection, repository, digest):
-        happen(connection, HoldingEvent.KEPT, repository, f'["{digest}"]', now)
+        apply_event(connection, HoldingEvent.KEPT, repository, f'["{digest}"]', now)
 
 
 def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> bool:
@@ -93,7 +93,7 @@ def require_content(
 ) -> ContentRemoved | None:
     """Return ContentRemoved unless content may be whole: its bytes were placed and still exist, or it is whole already.
 
-    Bytes without a row may have been removed since, if anything was: the collector knows digests, not pushes.
+    Placed bytes without a row may be gone after any removal: the collector removes by digest, whoever placed them.
     """
     _record, state = find_content(connection, digest)
     if place is None:
@@ -106,11 +106,11 @@ def require_content(
 
 
 def place_content(connection: apsw.Connection, content: ContentRecord) -> ContentRecord | None:
-    """Write the row of content that was placed, after `require_content`. Returns a place that it does not need."""
+    """Write the row of placed content, after `require_content`. Return a second copy of its bytes, to be removed."""
     known, state = find_content(connection, content.digest)
     after = CONTENTS[state][ContentEvent.PLACED]
     if state is ContentState.WHOLE and known is not None and known.place != content.place:
-        return content  # readers may have the known one open
+        return content  # readers may have the other one open
     version = connection.execute(_NEXT_VERSION).fetchall()[0][0]
     row = (str(content.digest), content.size, content.place, after, version)
     connection.execute(_ADD if known is None else _PLACE, row)
@@ -120,7 +120,7 @@ def place_content(connection: apsw.Connection, content: ContentRecord) -> Conten
 
 
 def refuse_content(connection: apsw.Connection, content: ContentRecord) -> None:
-    """Give content that came for a refused holding a row, if it has none, by which the collector finds it."""
+    """Add a row for content of a refused push, if it has none, so that the collector removes it."""
     _known, state = find_content(connection, content.digest)
     after = CONTENTS[state].get(ContentEvent.REFUSED)
     if after is not None:
@@ -133,6 +133,6 @@ def release_content(connection: apsw.Connection, digests: Iterable[str]) -> None
 
 
 def record_of(row: Row) -> ContentRecord:
-    """Return the record that a row of digest, size, place and version is."""
+    """Return the record from a row of digest, size, place and version."""
     digest, size, place, version = row
     return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)), int(version or 0))

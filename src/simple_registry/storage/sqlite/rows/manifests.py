@@ -1,4 +1,4 @@
-"""The manifests of repositories, and what refers to what."""
+"""The manifests of repositories, their parts and their referrers."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
@@ -31,20 +31,20 @@ from simple_registry.storage.records import (
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.holding import (
     ADD_REPOSITORY,
-    happen,
+    apply_event,
     place_content,
     record_of,
     refuse_content,
     require_content,
 )
-from simple_registry.storage.sqlite.rows.tags import pointed_at
+from simple_registry.storage.sqlite.rows.tags import target_of
 
 _FIND = """
 SELECT digest, size, media_type, place, version
 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
-# A manifest that was deleted has no tags.
+# A deleted manifest has no tags.
 _FIND_TAGGED = """
 SELECT digest, size, media_type, place, version
 FROM tags JOIN manifests USING (repository, digest) JOIN contents USING (digest)
@@ -62,11 +62,11 @@ WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
 """
 
-PARTS_ASKED = 1000
-"""Parts looked for in one query."""
+PARTS_PER_QUERY = 1000
+"""Parts looked up in one query."""
 
-PARTS_AT_ONCE = 64
-"""Most parts that are looked for on the event loop; an image has fewer, an index may have many thousands."""
+MAX_INLINE_PARTS = 64
+"""Parts that are looked up on the event loop; an image has fewer, an index may have many thousands."""
 
 _PUT = """
 INSERT INTO manifests (repository, digest, state, media_type, artifact_type, subject, annotations)
@@ -95,7 +95,7 @@ _REMOVE = "UPDATE manifests SET state = ?, since = ? WHERE repository = ? AND di
 # A manifest is kept by itself, whatever its state was before.
 _KEPT = HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent.KEPT]
 
-# The indexes are named because the planner would rather walk the whole repository, which is in order of digest too.
+# The indexes are named because the planner prefers to scan the whole repository, which is ordered by digest, too.
 _ALL_REFERRERS = """
 SELECT media_type, digest, size, artifact_type, CAST(annotations AS BLOB)
 FROM manifests AS held INDEXED BY manifests_referrers JOIN contents USING (digest)
@@ -125,7 +125,7 @@ class SqliteManifestRows:
         )
 
     async def find_tagged(self, repository: RepositoryName, tag: Tag) -> StoredManifest | None:
-        """Return the manifest that the tag points at, as of one moment."""
+        """Return the manifest that the tag points at; both are read in one transaction."""
         return self._database.cached(("tagged", repository, tag), lambda: self._read(_FIND_TAGGED, repository, tag))
 
     def _read(self, sql: str, repository: RepositoryName, reference: str) -> StoredManifest | None:
@@ -138,8 +138,8 @@ class SqliteManifestRows:
         )
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
-        """Return which parts the repository holds, and which are not in it as described."""
-        if len(parts) <= PARTS_AT_ONCE:
+        """Return the parts that the repository holds, and those that it does not hold as described."""
+        if len(parts) <= MAX_INLINE_PARTS:
             return _find_parts(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts)
         return await self._database.in_thread(lambda connection: _find_parts(connection.execute, repository, parts))
 
@@ -154,24 +154,24 @@ class SqliteManifestRows:
         parts: Sequence[DescribedPart],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
-        """Make the repository hold the manifest, and point `tags` at it, all or nothing; repeating it is fine."""
+        """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
 
         def put(connection: apsw.Connection) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
             removed = require_content(connection, manifest.digest, place, removals)
             if removed is not None:
                 return removed
-            targets = {tag: pointed_at(connection, repository, tag) for tag in tags}
-            named: list[tuple[Reference, Digest | None]] = [(tag, named) for tag, (_, named) in targets.items()]
+            targets = {tag: target_of(connection, repository, tag) for tag in tags}
+            visible: list[tuple[Reference, Digest | None]] = [(tag, target) for tag, (_, target) in targets.items()]
             if not tags:
-                named = [(manifest.digest, _held(connection, repository, manifest.digest)[1])]
-            refusal = precondition.unmet(named) or _parts_unmet(connection, repository, parts)
+                visible = [(manifest.digest, _held(connection, repository, manifest.digest)[1])]
+            refusal = precondition.unmet(visible) or _parts_unmet(connection, repository, parts)
             content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
             if refusal is not None:
                 if content is not None:
                     refuse_content(connection, content)
                 return refusal
             surplus = None if content is None else place_content(connection, content)
-            keep_manifest(connection, repository, manifest, self._clock.now())
+            hold_manifest(connection, repository, manifest, self._clock.now())
             connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
             return ManifestStored({tag: before for tag, (before, _) in targets.items()}, surplus)
 
@@ -185,17 +185,17 @@ class SqliteManifestRows:
         tags: Sequence[Tag],
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
-        """Delete the manifest from the repository, and remove `tags`, which must be all that point at it then."""
+        """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
 
         def remove(
             connection: apsw.Connection,
         ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
             names = (repository, str(digest))
-            held, named = _held(connection, repository, digest)
+            held, visible = _held(connection, repository, digest)
             if held is None:
                 return ManifestAbsent()
-            if not precondition.holds(named):
-                return PreconditionUnmet(digest, named)
+            if not precondition.holds(visible):
+                return PreconditionUnmet(digest, visible)
             if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
                 return TagsChanged()
             connection.execute(_REMOVE_TAGS, names)
@@ -214,10 +214,7 @@ class SqliteManifestRows:
         after: Digest | None,
         size: int,
     ) -> tuple[Sequence[ReferrerDescriptor], bool]:
-        """Return manifests of the repository with this subject, in order of digest, beginning after `after`.
-
-        As many as take about `size` bytes, at least one, and whether more follow.
-        """
+        """Return manifests with this subject, of about `size` bytes, ordered by digest, and whether more follow."""
         which = () if artifact_type is None else (artifact_type,)
         return await self._database.page(
             _ALL_REFERRERS if artifact_type is None else _REFERRERS_BY_TYPE,
@@ -228,7 +225,7 @@ class SqliteManifestRows:
 
 
 def _held(connection: apsw.Connection, repository: str, digest: Digest) -> tuple[Digest | None, Digest | None]:
-    """Return a digest if the repository holds the manifest, and what it names to clients: nothing while damaged."""
+    """Return the digest of a held manifest, and the digest that clients see: `None` while the manifest is damaged."""
     found = connection.execute(_HELD, (repository, str(digest))).fetchall()
     return digest if found else None, digest if found and found[0][0] else None
 
@@ -241,11 +238,11 @@ def _parts_unmet(connection: apsw.Connection, repository: str, parts: Sequence[D
 def _find_parts(
     query: Callable[[str, tuple[str, str]], Iterable[Row]], repository: str, parts: Sequence[DescribedPart]
 ) -> FoundParts:
-    """Return the content of the parts that are held, and the parts that are not held as described."""
+    """Return the content of held parts, and the parts that are not held as described."""
     contents: list[ContentRecord] = []
     unmet: list[UnmetPart] = []
-    for start in range(0, len(parts), PARTS_ASKED):
-        batch = parts[start : start + PARTS_ASKED]
+    for start in range(0, len(parts), PARTS_PER_QUERY):
+        batch = parts[start : start + PARTS_PER_QUERY]
         texts = msgspec.json.encode([str(each.content.digest) for each in batch]).decode()
         held: dict[Part, dict[Digest, ContentRecord]] = {Part.BLOB: {}, Part.CHILD: {}}
         for row in query(_FIND_PARTS, (repository, texts)):
@@ -264,8 +261,8 @@ def _find_parts(
     return FoundParts(contents, unmet)
 
 
-def keep_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow, now: float) -> None:
-    """Write the manifest's row, whose content has one, and those of its children, which the repository needs then."""
+def hold_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow, now: float) -> None:
+    """Make the repository, created if absent, hold a manifest, and need its children. Its content has a row."""
     digest = str(manifest.digest)
     subject = None if manifest.subject is None else str(manifest.subject)
     about = (manifest.media_type, manifest.artifact_type, subject, manifest.annotations.decode())
@@ -276,7 +273,7 @@ def keep_manifest(connection: apsw.Connection, repository: str, manifest: Manife
     connection.executemany(
         _ADD_CHILD, [(repository, digest, position, child) for position, child in enumerate(children)]
     )
-    happen(connection, HoldingEvent.KEPT, repository, msgspec.json.encode(children).decode(), now)
+    apply_event(connection, HoldingEvent.KEPT, repository, msgspec.json.encode(children).decode(), now)
 
 
 def _referrer(row: Row) -> ReferrerDescriptor:

@@ -6,8 +6,8 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.sqlite.engine.database import Database
 
 _FIND = "SELECT 1 FROM repositories WHERE name = ?"
-# From one repository that holds a manifest to the next, by the index: the cost follows the page, not the manifests of a
-# repository nor the repositories that hold none.
+# Steps from one repository that holds a manifest to the next, by the index. So the cost depends on the page, and not on
+# the manifests of a repository or on repositories without any.
 _PAGE = """
 WITH RECURSIVE holders (name) AS (
     SELECT min(repository) FROM manifests WHERE repository > ?1 AND state <> 'deleted'
@@ -26,9 +26,9 @@ class SqliteRepositoryRows:
         self._database = database
 
     async def has_repository(self, repository: RepositoryName) -> bool:
-        """Tell whether the repository exists."""
+        """Return whether the repository exists."""
         return self._database.row(_FIND, repository) is not None
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
-        """Return the repositories that hold a manifest, in ASCII order, beginning after `after`."""
+        """Return repositories that hold a manifest, in ASCII order, after `after`."""
         return [RepositoryName(str(name)) for (name,) in self._database.rows(_PAGE, after or "", limit)]

@@ -1,7 +1,7 @@
-"""Open upload sessions, and which request holds one.
+"""Open upload sessions, and the requests that hold them.
 
-A request holds a session by the lock of one byte of `uploads.lock`, beside the database. A row cannot say so: the lock
-ends with its process, however that ends.
+A request holds a session by locking one byte of `uploads.lock`, beside the database. A column of the row would not do:
+unlike a lock, it would survive a crash of the process.
 """
 
 import math
@@ -52,7 +52,7 @@ class SqliteSessionRows:
 
     @asynccontextmanager
     async def hold(self, session: str) -> AsyncIterator[SessionRow | None]:
-        """Hold a session, and return its row as of now.
+        """Hold a session, and return its present row.
 
         Raises (on entering): SessionBusy, StorageFault.
         """
@@ -62,7 +62,7 @@ class SqliteSessionRows:
             yield await self.find_session(session)
 
     async def add_session(self, row: SessionRow, *, limit: int, share: int) -> bool:
-        """Keep a new session, unless `limit` are open, or `share` of the same identity and client."""
+        """Add a new session, unless `limit` are open, or `share` of the same identity and client."""
         bindings = (*_values(row), limit, row.identity, row.client, share)
         return await self._database.execute(_ADD, *bindings, durable=False) > 0
 
@@ -87,21 +87,21 @@ class SqliteSessionRows:
         return updated if changed else None
 
     async def remove_session(self, session: str) -> bool:
-        """Remove the session. Returns whether it was there."""
+        """Remove the session. Return whether it existed."""
         return await self._database.execute(_REMOVE, session) > 0
 
     async def count_sessions(self) -> int:
-        """Return how many sessions are open."""
+        """Return the number of open sessions."""
         return int(self._database.rows(_COUNT)[0][0] or 0)
 
     async def page_sessions(self, after: str, limit: int) -> Sequence[SessionRow]:
-        """Return open sessions in order of their ids, beginning after `after`, but for rows that hold no digest."""
+        """Return open sessions, ordered by id, after `after`. Rows with a malformed digest are omitted."""
         return [_session(row) for row in self._database.rows(_PAGE, after, limit)]
 
     async def page_empty(
         self, identity: str, client: str, after: SessionRow | None, limit: int
     ) -> Sequence[SessionRow]:
-        """Return empty sessions, the longest untouched first, beginning after the row `after`, as it was read."""
+        """Return empty sessions, the longest untouched first, after `after`."""
         touched, session = (-math.inf, "") if after is None else (after.touched, after.session)
         return [_session(row) for row in self._database.rows(_EMPTY, identity, client, touched, session, limit)]
 

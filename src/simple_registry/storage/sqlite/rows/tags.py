@@ -1,4 +1,4 @@
-"""The tags of repositories, in ASCII order, which is the order SQLite compares text in."""
+"""The tags of repositories, in ASCII order, which is how SQLite compares text."""
 
 from collections.abc import Sequence
 
@@ -29,28 +29,28 @@ class SqliteTagRows:
         return [Tag(str(tag)) for (tag,) in self._database.rows(_OF_MANIFEST, repository, str(digest))]
 
     async def page_tags(self, repository: RepositoryName, after: str | None, limit: int) -> Sequence[Tag]:
-        """Return tags in ASCII order, beginning after `after` (which need not exist)."""
+        """Return tags in ASCII order after `after`, which need not exist."""
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
 
     async def remove_tag(
         self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
-        """Remove this tag only, if it is there and the precondition holds."""
+        """Remove this tag if it exists and the precondition holds."""
 
         def remove(connection: apsw.Connection) -> TagRemoved | TagAbsent | PreconditionUnmet:
-            digest, named = pointed_at(connection, repository, tag)
+            digest, visible = target_of(connection, repository, tag)
             if digest is None:
                 return TagAbsent()
-            if not precondition.holds(named):
-                return PreconditionUnmet(tag, named)
+            if not precondition.holds(visible):
+                return PreconditionUnmet(tag, visible)
             connection.execute(_REMOVE, (repository, tag))
             return TagRemoved(digest)
 
         return await self._database.write(remove)
 
 
-def pointed_at(connection: apsw.Connection, repository: str, tag: Tag) -> tuple[Digest | None, Digest | None]:
-    """Return what a tag points at, and what it names to clients: nothing while that is damaged."""
+def target_of(connection: apsw.Connection, repository: str, tag: Tag) -> tuple[Digest | None, Digest | None]:
+    """Return the target of a tag, and the target that clients see: `None` while the manifest is damaged."""
     found = connection.execute(_POINTED_AT, (repository, tag)).fetchall()
     if not found:
         return None, None

@@ -1,4 +1,4 @@
-"""Tokens that the registry issued."""
+"""The rows of issued tokens."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -41,12 +41,12 @@ class SqliteTokenRows:
         return None if row is None else _token(row)
 
     async def find_token_by_id(self, token_id: str) -> TokenRow | None:
-        """Return the token of this id."""
+        """Return the token with this id."""
         row = self._database.row(_FIND_BY_ID, token_id)
         return None if row is None else _token(row)
 
     async def page_tokens(self, owner: str | None, after: str | None, limit: int) -> Sequence[TokenRow]:
-        """Return tokens of this owner, or of everybody, in order of their ids, beginning after `after`."""
+        """Return tokens of this owner, or of all, ordered by id, after `after`."""
         if owner is None:
             rows = self._database.rows(_PAGE, after or "", limit)
         else:
@@ -54,7 +54,7 @@ class SqliteTokenRows:
         return [_token(row) for row in rows]
 
     async def add_token(self, row: TokenRow, *, limit: int) -> bool:
-        """Keep a new token. Returns `False`, and changes nothing, when its owner already has `limit` of them."""
+        """Add a token. Returns `False`, and changes nothing, if its owner already has `limit` tokens."""
 
         def add(connection: apsw.Connection) -> bool:
             (count,) = connection.execute(_COUNT_OF_OWNER, (row.owner,)).fetchall()[0]
@@ -66,28 +66,28 @@ class SqliteTokenRows:
         return await self._database.write(add)
 
     async def remove_token(self, token_id: str) -> bool:
-        """Remove a token. Returns whether it was there."""
+        """Remove a token. Return whether it existed."""
         return await self._database.execute(_REMOVE, token_id) > 0
 
     async def touch_token(self, token_id: str, when: float) -> None:
-        """Note that a token was used; an earlier time than the one noted, or a token that is gone, is fine."""
+        """Record a use of a token, if the token exists and has no later one."""
         await self._database.execute(_TOUCH, when, token_id, durable=False)
 
     async def remove_expired_tokens(self, before: float) -> int:
-        """Remove the tokens that expired before this time. Returns how many."""
+        """Remove the tokens that expired before this time. Return their number."""
         return await self._database.execute(_REMOVE_EXPIRED, before)
 
     async def token_owners(self) -> Mapping[str, float | None]:
-        """Return the owners of tokens, with the time since when all tokens of an owner have been marked, or `None`."""
+        """Return the owners of tokens, each with the time of the mark that all its tokens have, or `None`."""
         rows = self._database.rows(_OWNERS)
         return {str(owner): None if since is None else float(since) for owner, since in rows}
 
     async def mark_owner(self, owner: str, unknown_since: float | None) -> None:
-        """Mark all tokens of an owner that is unknown since a time; `None` takes the marks away."""
+        """Mark all tokens of an owner as those of an unknown user since a time; `None` removes the marks."""
         await self._database.execute(_MARK_OWNER, unknown_since, owner)
 
     async def remove_tokens_of(self, owner: str) -> Sequence[TokenRow]:
-        """Remove the tokens of an owner. Returns what they were."""
+        """Remove the tokens of an owner. Return them."""
 
         def remove(connection: apsw.Connection) -> Sequence[TokenRow]:
             return [_token(row) for row in connection.execute(_REMOVE_OF_OWNER, (owner,)).fetchall()]
