@@ -62,7 +62,7 @@ BOUNDS = {
     "wire.heads.MAX_TARGET": "size of a target",
     "wire.proxy_header.MAX_HEADER": "size of a PROXY header",
 }
-"""The row in which each bound stands, with its number."""
+"""The row of each bound, which has its number."""
 
 INSIDE = {
     "access.external_tokens._LATEST": "the latest date",
@@ -83,8 +83,10 @@ INSIDE = {
     "authentication.recent_logins.MAX_HEADERS": "what is cached",
     "http.routes.MAX_CACHED": "what is cached",
     "http.routes.MAX_CACHED_LENGTH": "what is cached",
-    "operations.fsck.contents.LISTED": "names in a finding of `fsck`",
-    "operations.fsck.rows.LISTED": "names in a finding of `fsck`",
+    "operations.fsck.contents.MAX_ATTEMPTS": "how often changing content is compared",
+    "operations.fsck.contents.MAX_LISTED": "names in a finding of `fsck`",
+    "operations.fsck.rows.MAX_LISTED": "names in a finding of `fsck`",
+    "operations.fsck.rows.MAX_MANIFEST_SIZE": "which manifests a check reads",
     "operations.blobs.MAX_HOLDERS": "repositories that a mount checks; the client uploads then",
     "operations.contents.MAX_ATTEMPTS": "how often a push is repeated",
     "operations.cutoffs.MAX_SKEW": "when a clock is wrong",
@@ -98,6 +100,7 @@ INSIDE = {
     "operations.side_writes.MAX_WRITES": "writes that no answer depends on",
     "operations.tags.MAX_TAGS_CHECKED": "tags that are checked for a catalog",
     "operations.uploads.MAX_ROOM_ATTEMPTS": "how often an older session is ended",
+    "operations.manifests.PARTS_PER_TURN": "how turns are shared",
     "operations.manifests.MAX_LARGE_READS": "how reads of large manifests wait for each other",
     "wire.body.MAX_PIECES": "how bytes are gathered",
     "wire.heads.MAX_CACHED": "what is cached",
@@ -105,7 +108,7 @@ INSIDE = {
     "wire.server.HANDSHAKES_PER_TURN": "how turns are shared",
     "wire.connection.REQUESTS_PER_TURN": "how turns are shared",
 }
-"""What has the name of a bound and refuses no client."""
+"""Constants that are named as bounds and refuse no client."""
 
 OF_THE_WIRE = {
     "connections": "connections of a worker",
@@ -114,10 +117,10 @@ OF_THE_WIRE = {
     "held": "unread answers and bodies that wait for the disk, of a worker",
     "held_by_address": "unread answers and bodies that wait for the disk, of a worker",
 }
-"""The rows of what the wire bounds and no setting changes."""
+"""The rows of bounds of the wire that no setting changes."""
 
 _NAME = re.compile(
-    r"_?(?:.*_)?(?:MAX|MIN|MOST|LARGE|ANNOTATIONS|LARGEST|LISTED|MAX_WAIT|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
+    r"_?(?:.*_)?(?:MAX|MIN|MOST|LARGE|ANNOTATIONS|LARGEST|MAX_WAIT|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
 )
 _PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "wire.")
 NAMED = "limit", "default", "setting", "protects", "share", "a refused client sees"
@@ -152,7 +155,7 @@ def numbers_of(tree):
 
 
 def compared_before_a_refusal(tree):
-    """Return the names that something is compared with, by size, where an error follows."""
+    """Return the names in comparisons of size that guard an error."""
     ordered = (ast.Gt, ast.GtE, ast.Lt, ast.LtE)
     guards = [
         node.test

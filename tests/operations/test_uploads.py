@@ -73,9 +73,9 @@ def test_a_session_is_found_only_by_its_owner_in_its_repository(front, uploads, 
 
 
 def test_a_session_with_its_bytes_is_returned(front, uploads, row):
-    assert front.run(uploads.look(row)) == row
+    assert front.run(uploads.require_bytes(row)) == row
     row = front.run(uploads.append(row, chunk(DATA)))
-    assert front.run(uploads.look(row)) == row
+    assert front.run(uploads.require_bytes(row)) == row
 
 
 @pytest.mark.parametrize("other", ["cancel", "append"])
@@ -407,7 +407,7 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
             front.run(uploads.finish(row, digest, chunk()))
     with pytest.raises(BlobUnknown):
         front.run(front.services.registry.blobs.open(A, digest))
-    front.run(uploads.look(row))
+    front.run(uploads.require_bytes(row))
     assert front.run(uploads.finish(row, digest, chunk())) == ContentRecord(digest, len(DATA))
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 

@@ -46,7 +46,7 @@ class Contents:
         self._store = store
         self._marks = SideWrites()
         self._after: Digest | None = None
-        """Where the next round of removals begins, so that content that cannot be removed holds up no other."""
+        """The digest after which the next round begins, so that content that cannot be removed delays no other."""
 
     async def find(self, digest: Digest) -> ContentRecord | None:
         """Return the content if its row is whole, in whatever repository."""
@@ -98,7 +98,7 @@ class Contents:
             outcome = await confirm(place, removals)
             if isinstance(outcome, BlobAdded | ManifestStored):
                 await self._drop(outcome.surplus)
-            elif place:  # of this push alone, which was refused; the empty one belongs to all pushes of the digest
+            elif place:  # a copy of this push alone, which was refused; the empty place is shared by all pushes
                 await self._drop(ContentRecord(digest, 0, place))
             if not isinstance(outcome, ContentRemoved):
                 return outcome
@@ -130,9 +130,9 @@ class Contents:
         return len(removed)
 
     async def _drop(self, surplus: ContentRecord | None) -> None:
-        """Remove bytes that no row needs. Where that fails, they only take room, until `fsck` finds them."""
+        """Remove bytes that no row needs. If that fails, they only take space, until `fsck` finds them."""
         if surplus is not None:
-            with suppress(StorageFault):  # what the rows say is done
+            with suppress(StorageFault):  # the rows are committed already
                 await self._store.remove(surplus)
 
     async def _finish_removal(self, digest: Digest) -> None:

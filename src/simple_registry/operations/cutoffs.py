@@ -21,7 +21,7 @@ MAX_SKEW = 3600.0
 
 
 class Cutoffs:
-    """Computes cutoff times. A caller must ask at least every few hours."""
+    """Computes cutoff times. It must be called at least every few hours."""
 
     def __init__(self, clock: Clock) -> None:
         """Watch `clock` for jumps since the program started, also before this process was forked."""

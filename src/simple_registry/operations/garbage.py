@@ -1,6 +1,6 @@
 """Garbage collection: of abandoned upload sessions, deleted holdings, content without holdings, and old tokens.
 
-    deleted holdings whose grace has passed end ─► content that nothing holds is condemned     one transaction
+    deleted holdings whose grace has passed end ─► content without holdings is condemned       one transaction
     condemned content                           ─► its bytes are removed ─► its row is removed
 
 The grace is longer than any read that began while the content was held. One collector works at a time; the next one
@@ -25,7 +25,7 @@ UNKNOWN_KEPT = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one round removed."""
+    """The numbers of sessions, contents and tokens that one round removed."""
 
     sessions: int
     contents: int

@@ -2,7 +2,7 @@
 
 A token has a public id, and a secret that is shown once and stored as a hash. The lookup by hash takes the same time
 for any wrong secret. Revocation takes effect at once in every process, because each use reads the row. An expired token
-keeps its row for a day, so that an upload begun with it can finish.
+keeps its row for a day, so that an upload started with it can finish.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class TokenRequestInvalid(RegistryError):
 
 
 class TooManyTokens(Denied):
-    """code-12: the owner has the maximal number of tokens; one must be revoked first."""
+    """code-12: the owner has the maximum number of tokens; one must be revoked first."""
 
     message = "too many tokens: revoke one first"
 

@@ -59,7 +59,7 @@ MAX_LARGE_PUSHES = 1
 MAX_ANNOTATIONS = 64 * 1024
 """Bytes of a manifest's annotations, as JSON, that its row keeps for listings of referrers."""
 
-PARTS_A_TURN = 64
+PARTS_PER_TURN = 64
 """Parts whose content is checked before other requests get a turn."""
 
 MAX_DELETE_ATTEMPTS = 10
@@ -206,14 +206,14 @@ class Manifests:
                 case ManifestAbsent():
                     raise ManifestUnknown(reference=str(digest))
                 case PreconditionUnmet() as unmet:
-                    _require_named(unmet)
+                    _require_met(unmet)
         raise Unavailable(note=f"tags of {digest} changed {MAX_DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:
         """Store a manifest, and return the previous targets of its tags."""
         # Refused before anything is written; `put_manifest` checks again in its transaction.
         if push.precondition != UNCONDITIONAL:
-            _require_named(push.precondition.unmet(await self._named(repository, push)))
+            _require_met(push.precondition.unmet(await self._targets(repository, push)))
         push = await self._with_parts(repository, push)
         match await self._put(repository, push):
             case ManifestStored(previous):
@@ -221,7 +221,7 @@ class Manifests:
             case PartsUnmet(parts):
                 _require_parts(parts)
             case PreconditionUnmet() as unmet:
-                _require_named(unmet)
+                _require_met(unmet)
         raise AssertionError("a manifest that is not stored is refused")
 
     async def _put(self, repository: RepositoryName, push: "_Push") -> ManifestStored | PartsUnmet | PreconditionUnmet:
@@ -258,11 +258,11 @@ class Manifests:
         """
         found = await self._rows.find_parts(repository, push.parts)
         unmet = found.unmet
-        if gone := await self._gone(found.held):
+        if missing := await self._missing(found.held):
             # Read again, because a push may have healed them. A record that has not changed is missing, even if its row
             # is not marked, which a full disk prevents.
             found = await self._rows.find_parts(repository, push.parts)
-            unmet = [*found.unmet, *_among(gone & set(found.held), push.parts)]
+            unmet = [*found.unmet, *_unmet_of(missing & set(found.held), push.parts)]
         if unmet and await self._rows.find_manifest(repository, push.row.digest) is not None:
             held = {each.described: replace(each.described, size=each.held) for each in unmet if each.held is not None}
             parts = [replace(part, content=held.get(part.content, part.content)) for part in push.parts]
@@ -271,17 +271,17 @@ class Manifests:
         _require_parts(unmet)
         return push
 
-    async def _gone(self, records: Sequence[ContentRecord]) -> set[ContentRecord]:
-        """Return the contents whose bytes are missing, and have their rows marked as damaged."""
-        gone = set()
+    async def _missing(self, records: Sequence[ContentRecord]) -> set[ContentRecord]:
+        """Return the contents whose bytes are missing, and mark their rows as damaged."""
+        missing = set()
         for number, record in enumerate(records, 1):
             if not await self._contents.has(record):
-                gone.add(record)
-            if number % PARTS_A_TURN == 0:
+                missing.add(record)
+            if number % PARTS_PER_TURN == 0:
                 await asyncio.sleep(0)  # an index may have many thousands; other requests get their turn
-        return gone
+        return missing
 
-    async def _named(self, repository: RepositoryName, push: "_Push") -> Sequence[tuple[Reference, Digest | None]]:
+    async def _targets(self, repository: RepositoryName, push: "_Push") -> Sequence[tuple[Reference, Digest | None]]:
         """Return the references that a push sets, with their present targets."""
         references: Sequence[Reference] = push.tags or (push.row.digest,)
         found = [await self._find(repository, reference) for reference in references]
@@ -340,8 +340,8 @@ def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool)
     return (DescribedPart(part, ContentRecord(each.digest, each.size), required) for each in descriptors)
 
 
-def _among(gone: set[ContentRecord], parts: Sequence[DescribedPart]) -> Iterator[UnmetPart]:
-    digests = {record.digest for record in gone}
+def _unmet_of(missing: set[ContentRecord], parts: Sequence[DescribedPart]) -> Iterator[UnmetPart]:
+    digests = {record.digest for record in missing}
     return (UnmetPart(each.content, None) for each in parts if each.required and each.content.digest in digests)
 
 
@@ -358,7 +358,7 @@ def _require_parts(unmet: Sequence[UnmetPart]) -> None:
         raise Several(errors)
 
 
-def _require_named(unmet: PreconditionUnmet | None) -> None:
+def _require_met(unmet: PreconditionUnmet | None) -> None:
     if unmet is not None:
         current = None if unmet.current is None else str(unmet.current)
         raise PreconditionFailed(reference=str(unmet.reference), current=current)

@@ -50,7 +50,7 @@ async def fill_page(
     async with AsyncExitStack() as held:
         turn: asyncio.Semaphore | None = large
         while len(items) <= limit:
-            if turn is not None and len(items) >= BATCH:  # only now: a long search with few results must delay no other
+            if turn is not None and len(items) >= BATCH:  # not earlier: a long search with few results delays no other
                 await held.enter_async_context(turn)
                 turn = None
             rows = await query(after, size)

@@ -118,10 +118,10 @@ class Uploads:
             raise BlobUploadUnknown(session=session[:64])
         return row
 
-    async def look(self, row: SessionRow) -> SessionRow:
-        """Return the session, if its bytes are here.
+    async def require_bytes(self, row: SessionRow) -> SessionRow:
+        """Return the session if its bytes exist.
 
-        After a crash between a publish and the row of the blob they are not, and the session cannot be continued.
+        After a crash between a publish and the row of the blob they do not, and the session cannot be continued.
 
         Raises: BlobUploadUnknown.
         """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations.fsck.contents import LISTED, compare, prefixes
+from simple_registry.operations.fsck.contents import MAX_LISTED, compare, prefixes
 from simple_registry.operations.fsck.findings import Kind, Remedy, Repair
 from simple_registry.storage.inspection import ContentRow, Flaw, Stored
 from simple_registry.storage.life import ContentState
@@ -227,11 +227,11 @@ def test_content_that_is_removed_meanwhile_is_not_a_finding(disk_front, file, mo
 
 def test_names_are_listed_within_a_bound(disk_front):
     disk_front.push_blob("a", LAYER)
-    for number in range(LISTED + 5):
+    for number in range(MAX_LISTED + 5):
         disk_front.post(f"/v2/r{number:02}/blobs/uploads/?mount={DIGEST}&from=a")
     disk_front.kept.write(DIGEST, None)
     (finding,) = check(disk_front)
-    assert len(finding.repositories) == LISTED
+    assert len(finding.repositories) == MAX_LISTED
 
 
 WHOLE, DAMAGED = ContentState.WHOLE, ContentState.DAMAGED

@@ -53,7 +53,7 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
 
 async def get_upload(call: Call[SessionTarget]) -> Response:
     """end-13: return how many bytes a session has received."""
-    return _session(204, await call.registry.uploads.look(await _row(call)))
+    return _session(204, await call.registry.uploads.require_bytes(await _row(call)))
 
 
 async def cancel_upload(call: Call[SessionTarget]) -> Response:

@@ -1,13 +1,13 @@
-"""Content for `fsck`: each row against what the store holds.
+"""Content for `fsck`: compares each row with the stored bytes.
 
-    listing ──► a suspicion ──► again, while no collector is at work ──► a finding, and with `repair` its repair
+    listing ──► a suspicion ──► again, while no collector runs ──► a finding, and with `repair` its repair
                     ▲                        │
                     └── something changed ───┘
 
-The collector condemns a row before it removes bytes, so bytes of a row that is not condemned are missing only when they
-are still missing while no collector is at work. A push replaces bytes at any moment, in one step: what is damaged is
-damaged only if it is still the version that was read. Damaged content is marked in its row and left in its place: the
-registry answers 404 for it, so that clients push it again, and a push replaces it in one step.
+The collector may remove bytes during the first comparison; so they are missing only if they still are while no
+collector runs. A push may replace bytes at any moment, in one step; so they are damaged only if they are still the
+version that was read. Damaged content is marked in its row and left in place: the registry answers 404 for it, clients
+push it again, and the push replaces it.
 """
 
 import asyncio
@@ -27,21 +27,18 @@ PAGE = 1000
 READ_AT_ONCE = 32
 """Contents passed to the reading threads at once; they queue there."""
 
-LISTED = 20
-"""Most repositories, and most tags, that a finding names."""
+MAX_LISTED = 20
+"""Repositories, and tags, that a finding names."""
 
-ATTEMPTS = 20
-"""How often something may change while it is compared, before it is left to the next check."""
+MAX_ATTEMPTS = 20
+"""Comparisons of content that keeps changing; after them it is left to the next check."""
 
 Listing = MutableMapping[tuple[Digest, Place], Stored]
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What seems to be wrong with content as it was seen.
-
-    `sound` when its bytes are whole: then only its row is wrong.
-    """
+    """A possible finding about content; `sound` if its bytes are whole, and only its row is wrong."""
 
     kind: Kind
     stored: Stored | None
@@ -51,7 +48,7 @@ class Suspicion:
 
 
 def compare(row: ContentRow, stored: Stored | None, actual: Digest | None = None) -> Suspicion | None:
-    """Return what is wrong with content that should be as its row says; `actual` is the digest of its bytes."""
+    """Return the suspicion if content differs from its row; `actual` is the digest of its bytes if they were read."""
     sound = actual == row.record.digest
     if stored is None:
         return Suspicion(Kind.MISSING, None)
@@ -83,7 +80,7 @@ class ContentCheck:
         self._orphans = orphans
 
     async def run(self) -> AsyncIterator[Finding]:
-        """Yield what is wrong, a small part of all digests at a time, in order."""
+        """Yield findings in the order of digests, one prefix at a time."""
         for prefix in prefixes():
             listing = {(each.digest, each.place): each for each in await self._contents.listing(prefix)}
             after: Digest | None = None
@@ -118,18 +115,18 @@ class ContentCheck:
         return compare(row, stored, actual)
 
     def _must_read(self, suspicion: Suspicion | None) -> bool:
-        """Return whether bytes decide: in every deep check, and before a repair that whole bytes make unnecessary."""
+        """Return whether to read the bytes: in a deep check, and before a repair that whole bytes make unnecessary."""
         doubtful = suspicion is not None and suspicion.kind in (Kind.SHORT, Kind.LONG, Kind.DAMAGED)
         return self._mode.deep or (self._mode.repair and doubtful)
 
     async def _confirm(self, row: ContentRow, suspicion: Suspicion | None) -> Finding | None:
-        """Compare again while no collector is at work, and report and repair there what is still as it was."""
-        for _attempt in range(ATTEMPTS):
+        """Compare again while no collector runs; report, and repair, a suspicion that still holds."""
+        for _attempt in range(MAX_ATTEMPTS):
             if suspicion is None:
                 return None
-            # Before collectors are kept from work: a layer that thousands of manifests share takes a moment.
-            uses = await self._rows.uses(row.record.digest, LISTED)
-            if not uses.repositories and _ends_absent(row, suspicion):
+            # Before the collector is blocked: this takes a while for a layer that thousands of manifests share.
+            uses = await self._rows.uses(row.record.digest, MAX_LISTED)
+            if not uses.repositories and _may_be_absent(row, suspicion):
                 return None
             async with self._garbage.collecting():
                 current = await self._rows.find_content(row.record.digest)
@@ -138,7 +135,7 @@ class ContentCheck:
                 stored = await self._find(current)
                 if (current, stored) == (row, suspicion.stored):
                     finding = await self._finding(row, suspicion, uses)
-                    # A push may have replaced the bytes, and said so in the row, just before the row was marked.
+                    # A push may have replaced the bytes, and updated the row, just before the row was marked.
                     if not _is_marked(finding) or await self._find(row) == stored:
                         return finding
                     current, stored = replace(row, state=ContentState.DAMAGED), await self._find(row)
@@ -165,9 +162,9 @@ class ContentCheck:
         return await self._repaired(row, suspicion, finding) if self._mode.repair else finding
 
     async def _repaired(self, row: ContentRow, suspicion: Suspicion, finding: Finding) -> Finding:
-        """Repair what the finding is about; return it with what was done and what remains to be done."""
+        """Repair the content; return the finding with what was done and what remains to be done."""
         damaged = row.state is ContentState.DAMAGED
-        if _is_mode(suspicion) and self._tree is not None:
+        if _is_only_mode(suspicion) and self._tree is not None:
             await self._tree.set_mode(row.record.digest)
             return replace(finding, done=Repair.MODE_SET, to_do=Remedy.CHECK_AGAIN if damaged else Remedy.NOTHING)
         if suspicion.sound and suspicion.stored is not None:
@@ -177,7 +174,7 @@ class ContentCheck:
             return replace(finding, to_do=Remedy.CHECK_AGAIN)
         if not damaged:
             await self._mark_damaged(row.record)
-        # Everything else that has the name of content is replaced by the push that heals it; a directory cannot be.
+        # A push replaces anything that has the name of content, except a directory.
         moved = await self._tree.clear_name(row.record.digest) if self._tree is not None else None
         return replace(
             finding,
@@ -188,17 +185,17 @@ class ContentCheck:
 
 
 def _remedy(row: ContentRow, suspicion: Suspicion, *, held: bool) -> Remedy:
-    """Return what to do about something that was not repaired."""
-    if suspicion.sound or _is_mode(suspicion) or not held:
+    """Return what to do about content that was not repaired."""
+    if suspicion.sound or _is_only_mode(suspicion) or not held:
         return Remedy.REPAIR
     known = suspicion.stored is None or (row.state is ContentState.DAMAGED and suspicion.actual is not None)
     return Remedy.PUSH if known else Remedy.PUSH_OR_REPAIR
 
 
-def _ends_absent(row: ContentRow, suspicion: Suspicion) -> bool:
-    """Return whether content that only deleted holdings hold is absent until the last of them ends.
+def _may_be_absent(row: ContentRow, suspicion: Suspicion) -> bool:
+    """Return whether content with only deleted holdings is absent to clients anyway.
 
-    The copy of a live store holds such rows without files, where a grace ended while it was made.
+    A copy of a store in use has such rows without files, if a grace ended during the copy.
     """
     return suspicion.kind is Kind.MISSING or (row.state is ContentState.DAMAGED and not suspicion.sound)
 
@@ -208,7 +205,7 @@ def _is_marked(finding: Finding) -> bool:
     return finding.done is Repair.MARKED and finding.moved_to is None
 
 
-def _is_mode(suspicion: Suspicion) -> bool:
+def _is_only_mode(suspicion: Suspicion) -> bool:
     """Return whether the mode of a file is all that is wrong, as far as can be seen."""
     flaw = None if suspicion.stored is None else suspicion.stored.flaw
     return (suspicion.kind, flaw) in {(Kind.UNREADABLE, Flaw.UNREADABLE), (Kind.MODE, Flaw.WRITABLE)}

@@ -1,4 +1,4 @@
-"""What `fsck` reports, as values: each finding, what it affects, what was done, and what remains to be done.
+"""The findings of `fsck`, as values: what they affect, what was done, and what remains to be done.
 
 The sentences are in `cli/fsck_words.py`.
 """
@@ -41,7 +41,7 @@ class Kind(StrEnum):
     DANGLING = "dangling"
     """A row refers to something that is not there."""
     MISCOUNTED = "miscounted"
-    """A state of a row contradicts other rows."""
+    """The state of a row contradicts other rows."""
     MALFORMED = "malformed"
     """A row has a text that is not a digest."""
     LOST_UPLOAD = "lost-upload"
@@ -66,7 +66,7 @@ class Repair(StrEnum):
 
 
 class Remedy(StrEnum):
-    """What remains to be done; nothing does after a complete repair."""
+    """What remains to be done; `NOTHING` after a complete repair."""
 
     NOTHING = "nothing"
     RESTORE = "restore"
@@ -114,7 +114,7 @@ class Finding:
 
     @property
     def remark(self) -> bool:
-        """Whether nothing is wrong, and this is only worth knowing."""
+        """Whether this is only information, and nothing is wrong."""
         return self.kind in {Kind.LOST_UPLOAD, Kind.MODE}
 
 

@@ -1,9 +1,9 @@
-"""Bytes at a place that no row names, for `fsck`: no repository holds them, so they only take room.
+"""Orphans for `fsck`: bytes at a place that no row names, which only take space.
 
-A push places content and then writes its row, so content counts only when it is no longer young and still has no row.
-A repair condemns it: from then on no push of it is acknowledged before its removal is finished. Whole bytes are left
-to the collector; other bytes, and what is not a file, are moved to the quarantine where there is one. Where content is
-whole at another place, no push needs this one: it is removed.
+A push places content before it writes the row, so only content that is older than a push takes is an orphan. A repair
+condemns it: from then on a push of it is not acknowledged before the removal is finished. Whole bytes are left to the
+collector; other bytes, and anything that is not a file, are moved to the quarantine if there is one. A second copy of
+content that is whole at another place is removed.
 """
 
 from dataclasses import replace
@@ -32,7 +32,7 @@ class OrphanCheck:
         self._progress = progress
 
     def is_old(self, changed: float) -> bool:
-        """Return whether a push can no longer be about to write the row of what was changed at this time."""
+        """Return whether content changed at this time is too old for a push that has yet to write its row."""
         return abs(self._clock.now() - changed) >= YOUNG
 
     async def check(self, stored: Stored) -> Finding | None:
@@ -42,9 +42,9 @@ class OrphanCheck:
         whole = await self._is_whole(stored)
         row = await self._rows.find_content(stored.digest)
         uses = await self._rows.uses(stored.digest, 1)
-        # Content that is held and has no row is a defect of rows. The row first: a collector forgets it last.
-        needless = not uses.repositories if row is None else _is_whole_elsewhere(row, stored)
-        if not needless or await self._contents.find(stored.digest, stored.place) != stored:
+        # Held content without a row is a defect of rows. The row is read first, because a collector removes it last.
+        unused = not uses.repositories if row is None else _is_whole_elsewhere(row, stored)
+        if not unused or await self._contents.find(stored.digest, stored.place) != stored:
             return None
         lacking = uses.part and row is None
         finding = Finding(
@@ -69,7 +69,7 @@ class OrphanCheck:
             return False
 
     async def _repaired(self, stored: Stored, finding: Finding) -> Finding | None:
-        """Condemn content; return the finding with what was done, or `None` when it has a row by now."""
+        """Condemn content. Return the finding with what was done, or `None` if the content has a row by now."""
         record = ContentRecord(stored.digest, stored.size, stored.place)
         async with self._garbage.collecting():
             row = await self._rows.find_content(stored.digest)
@@ -80,12 +80,12 @@ class OrphanCheck:
                 return None
             if finding.whole or self._tree is None:
                 return replace(finding, done=Repair.CONDEMNED, to_do=Remedy.NOTHING)
-            # A push under way may have replaced it just now. It is not acknowledged, and places its bytes again.
+            # A push may have replaced it just now. That push is not acknowledged, and places its bytes again.
             moved = await self._tree.set_aside(self._contents.path(stored.digest), str(stored.digest))
             await self._garbage.forget([record])
             return replace(finding, done=Repair.MOVED, to_do=Remedy.NOTHING, moved_to=moved)
 
 
 def _is_whole_elsewhere(row: ContentRow, stored: Stored) -> bool:
-    """Return whether content is whole at another place: the row never comes to name this one."""
+    """Return whether content is whole at another place, so that its row will never name this one."""
     return row.state is ContentState.WHOLE and row.record.place != stored.place

@@ -1,8 +1,8 @@
-"""Rows for `fsck`: references to what is not there, and states that contradict each other.
+"""Rows for `fsck`: dangling references, and states that contradict each other.
 
-Nothing is removed that a push may still heal: a tag stays though its manifest is gone, for its push brings it back. The
-row of a manifest is made again from its bytes only where a tag proves that the repository held it. A repository never
-comes to hold a part because a manifest names it: a reference alone proves nothing, the part may have been deleted.
+A repair removes nothing that a push may still heal: a tag stays without its manifest, because a push of the manifest
+restores it. The row of a manifest is recreated from its bytes only if a tag proves that the repository held it. A
+repair never adds a part because a manifest refers to it: the part may have been deleted on purpose.
 """
 
 from collections.abc import AsyncIterator
@@ -17,8 +17,8 @@ from simple_registry.storage.inspection import ContentUnreadable, Defect, Inspec
 from simple_registry.storage.records import ContentRecord
 
 PAGE = 500
-LISTED = 20
-MANIFEST_SIZE = 64 * 1024 * 1024
+MAX_LISTED = 20
+MAX_MANIFEST_SIZE = 64 * 1024 * 1024
 """Bytes of the largest manifest that is read."""
 
 KINDS = {
@@ -35,7 +35,7 @@ KINDS = {
     Defect.TAG_MALFORMED: Kind.MALFORMED,
     Defect.MALFORMED: Kind.MALFORMED,
 }
-"""The finding that each defect is."""
+"""The kind of finding for each defect."""
 
 
 class RowCheck:
@@ -52,7 +52,7 @@ class RowCheck:
         self._latest: tuple[Digest, frozenset[Digest] | None] | None = None
 
     async def run(self) -> AsyncIterator[Finding]:
-        """Yield what is wrong, one kind of defect after the other."""
+        """Yield findings, one kind of defect after the other."""
         for defect in Defect:
             after: RowDefect | None = None
             while page := await self._rows.page_defects(defect, after, PAGE):
@@ -62,7 +62,7 @@ class RowCheck:
                         yield finding
 
     async def _check(self, each: RowDefect) -> Finding | None:
-        if each.defect is Defect.PART_MISSING and not await self._must_have(each):
+        if each.defect is Defect.PART_MISSING and not await self._is_required(each):
             return None
         kind = KINDS[each.defect]
         repaired = self._mode.repair and await self._repair(each)
@@ -81,7 +81,7 @@ class RowCheck:
         )
 
     async def _tags(self, each: RowDefect) -> tuple[str, ...]:
-        uses = await self._rows.uses(parse_digest(each.digest), LISTED)
+        uses = await self._rows.uses(parse_digest(each.digest), MAX_LISTED)
         return tuple(tag for tag in uses.tags if tag.startswith(f"{each.repository}:"))
 
     async def _repair(self, each: RowDefect) -> bool:
@@ -95,7 +95,7 @@ class RowCheck:
                 return await self._rows.repair(each)
 
     async def _whole(self, digest: Digest) -> ContentRecord | None:
-        """Return the record of content whose bytes are whole, wherever they are, and durable from now on."""
+        """Return the record of whole bytes of a digest, at any place, after making them durable."""
         for stored in await self._contents.listing(f"{digest.algorithm}:{digest.encoded[:2]}"):
             if stored.digest == digest and await self._is_whole(stored) and await self._contents.keep(stored):
                 return ContentRecord(digest, stored.size, stored.place)
@@ -108,8 +108,8 @@ class RowCheck:
             return False
 
     async def _restore(self, each: RowDefect) -> bool:
-        """Make the row of a tag's manifest again from its bytes."""
-        # While no collector is at work: it may have condemned the content, and would remove it.
+        """Recreate the row of a tag's manifest from its bytes."""
+        # A collector may have condemned the content, and would remove it meanwhile.
         async with self._garbage.collecting():
             record = await self._whole(parse_digest(each.digest))
             manifest = None if record is None else await self._manifest(record)
@@ -118,8 +118,8 @@ class RowCheck:
             row = manifest_row(record.digest, record.size, manifest)
             return await self._rows.restore_manifest(each, row, record.place)
 
-    async def _must_have(self, each: RowDefect) -> bool:
-        """Return whether the part of a manifest must be there; without the manifest's bytes it is taken as optional."""
+    async def _is_required(self, each: RowDefect) -> bool:
+        """Return whether the part of a manifest is required. Without the manifest's bytes it counts as optional."""
         manifest, part = parse_digest(each.digest), parse_digest(each.name)
         if self._latest is None or self._latest[0] != manifest:
             self._latest = manifest, await self._required_parts(manifest)
@@ -136,8 +136,8 @@ class RowCheck:
         return frozenset(part.digest for part in (*parts, *children))
 
     async def _manifest(self, record: ContentRecord) -> Manifest | None:
-        """Return a manifest as its bytes have it; `None` where they are gone, or are not a manifest."""
-        if record.size > MANIFEST_SIZE:
+        """Return the manifest parsed from its bytes, or `None` if they are missing or not a manifest."""
+        if record.size > MAX_MANIFEST_SIZE:
             return None
         try:
             content = await self._store.open(record)

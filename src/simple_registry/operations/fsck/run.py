@@ -1,11 +1,11 @@
-"""Checks a store: do rows and content match, do bytes hash to their digests? And repairs what can be repaired.
+"""Checks whether rows and content match and bytes hash to their digests, and repairs what can be repaired.
 
     database ──► rows ──► uploads ──► content and orphans ──► strays
 
-It runs beside a server under load: what it finds is compared again, while no collector is at work, before it is
-reported. A repair destroys nothing that could be needed: damaged content is marked, so that the next push heals it;
-what no repository holds is left to the collector, and what is not content at all is moved to a quarantine. Every step
-is a transaction of its own that checks again, so `fsck` may end at any moment, and be run again.
+It can run beside a busy server: every suspicion is checked again, while no collector runs, before it is reported. A
+repair destroys nothing that may be needed: damaged content is marked, so that the next push heals it; content without
+holdings is left to the collector, and other files are moved to the quarantine. Every repair is a transaction that
+checks its reason again, so `fsck` can be interrupted at any moment and run again.
 """
 
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ class Fsck:
         }
 
     async def run(self) -> AsyncIterator[Finding]:
-        """Yield everything that is wrong, as it is found.
+        """Yield findings as they are found.
 
         Raises: StorageFault when the stores cannot be inspected.
         """
@@ -52,8 +52,8 @@ class Fsck:
         self.progress.step = "database"
         reasons = await self._rows.check_database(thorough=self._mode.deep)
         if reasons or await self._is_emptied():
-            yield broken_database("; ".join(reasons) or "it knows no content, but there is content beside it")
-            return  # nothing else that it says can be relied on, and repairs by it would do harm
+            yield broken_database("; ".join(reasons) or "it has no rows of content, but there is content beside it")
+            return  # nothing else in it can be relied on, and repairs based on it would do harm
         self.progress.contents, self.progress.bytes = await self._rows.totals()
         for name, step in self._steps.items():
             self.progress.step = name
@@ -61,16 +61,16 @@ class Fsck:
                 yield finding
 
     async def _is_emptied(self) -> bool:
-        """Return whether the database knows nothing of content beside it that was pushed."""
+        """Return whether the database is empty although pushed content exists beside it."""
         if not await self._rows.is_empty():
             return False
         for prefix in prefixes():
             if any(self._orphans.is_old(stored.changed) for stored in await self._contents.listing(prefix)):
-                return await self._rows.is_empty()  # again: a first push may have come meanwhile
+                return await self._rows.is_empty()  # again: a first push may have arrived meanwhile
         return False
 
     async def _strays(self) -> AsyncIterator[Finding]:
-        """Yield the names that are not ours, in the trees of content and uploads."""
+        """Yield the strays in the trees of content and uploads."""
         if self._tree is None:
             return
         for path, changed in await self._tree.strays():
@@ -87,5 +87,5 @@ class Fsck:
 
 
 def broken_database(reason: str) -> Finding:
-    """Return the finding that there is no database to check anything by."""
+    """Return the finding for an unusable database."""
     return Finding(kind=Kind.DATABASE, to_do=Remedy.RESTORE, path="registry.db", reason=reason)

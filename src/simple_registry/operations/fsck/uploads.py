@@ -1,8 +1,8 @@
 """Upload sessions for `fsck`: bytes without a session, and sessions without bytes that were acknowledged.
 
-A session gets its row before its bytes, so bytes that were seen before all rows were read have their row among them, or
-none any more. A session is checked again while `fsck` holds it: then no request receives, publishes or ends it. A
-backup leaves the bytes of all sessions out, which is not a fault.
+A session gets its row before its bytes, so bytes are listed before rows are read: those whose session is not among the
+rows have none. A session is checked again while `fsck` holds it: then no request receives, publishes or ends it. A
+backup omits the bytes of all sessions, which is not a fault.
 """
 
 import math
@@ -31,7 +31,7 @@ class UploadCheck:
         self._mode = mode
 
     async def run(self) -> AsyncIterator[Finding]:
-        """Yield what is wrong with uploads."""
+        """Yield findings about uploads."""
         with_bytes = await self._uploads.abandoned(math.inf)
         abandoned = set(await self._uploads.abandoned(self._clock.now() - UNTOUCHED))
         cut: list[str] = []
@@ -52,7 +52,7 @@ class UploadCheck:
                 yield finding
 
     async def _is_cut(self, row: SessionRow) -> bool:
-        """Return whether bytes are missing that were acknowledged."""
+        """Return whether acknowledged bytes are missing."""
         return not await self._uploads.has(row.session, row.received)
 
     async def _leftover(self, session: str) -> Finding | None:
@@ -75,7 +75,7 @@ class UploadCheck:
                     await self._sessions.remove_session(session)
                     await self._uploads.discard(session, row.received)
         except SessionBusy:
-            return None  # its request finds out
+            return None  # the request that holds it detects this
         return self._cut_finding(kind, row)
 
     async def _lost(self, session: str) -> Finding | None:
