@@ -1,0 +1,3 @@
+-- What happened to tags, manifests and repositories: the journal.
+
+CREATE TEMP TABLE unused (a); DROP TABLE unused;

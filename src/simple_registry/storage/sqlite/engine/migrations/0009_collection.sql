@@ -1,0 +1,3 @@
+-- What the collector reviews.
+
+CREATE TEMP TABLE unused (a); DROP TABLE unused;

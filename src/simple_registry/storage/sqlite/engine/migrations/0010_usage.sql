@@ -1,0 +1,3 @@
+-- What repositories and users use, for quotas.
+
+CREATE TEMP TABLE unused (a); DROP TABLE unused;
