@@ -48,6 +48,8 @@ def test_every_example_fits(path):
         ("TokenIssuer", "", {"algorithms": ["HS256"]}),
         ("TokenIssuer", "", {"audience": []}),
         ("TokenIssuer", "", {"conditions": {"owner": True}}),
+        ("Retention", "keep[].", {"newst": 5}),
+        ("TagProtection", "", {"immutable": "yes"}),
         ("Configuration", "web.", {"challenge": "digest"}),
         ("Configuration", "web.", {"adr": "x"}),
         ("Configuration", "", {"web": []}),

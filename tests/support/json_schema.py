@@ -19,7 +19,9 @@ def fits(schema, value):
 
 def _type(said, value, _):
     names = [said] if isinstance(said, str) else said
-    if isinstance(value, bool) or not isinstance(value, tuple(_flat(TYPES[name] for name in names))):
+    if isinstance(value, bool):
+        yield from [] if "boolean" in names else [f"is no {said}"]
+    elif "boolean" in names or not isinstance(value, tuple(_flat(TYPES[name] for name in names))):
         yield f"is no {said}"
 
 

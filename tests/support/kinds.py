@@ -48,6 +48,23 @@ spec:
   conditions: {owner: team}
   bindings: [{roleRef: {name: push, kind: Role, apiGroup: rbac.authorization.k8s.io}, scopes: ["^{owner}/"]}]
 ---
+kind: Retention
+metadata: {name: builds}
+spec:
+  scopes: ["^team/.+:"]
+  keep:
+    - {newest: 5, by: pull, pushedWithin: 30d, pulledWithin: 30d, tags: ["^v"], semver: ">=1.2 <3"}
+  protect: ["^latest$"]
+  interval: 24h
+---
+kind: TagProtection
+metadata: {name: releases}
+spec:
+  scopes: ["^team/.+:v"]
+  immutable: true
+  deletable: false
+  except: [{kind: User, name: alice, apiGroup: rbac.authorization.k8s.io}]
+---
 kind: Configuration
 metadata: {name: main}
 spec:

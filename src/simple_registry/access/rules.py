@@ -11,9 +11,12 @@ from simple_registry.access.issuers import ClaimsInvalid, TrustedIssuer
 from simple_registry.access.passwords import COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.retention import Retention
 from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
 from simple_registry.access.scopes import ScopePattern
+from simple_registry.access.tag_protection import ProtectedTags, TagProtection
 from simple_registry.access.token_secrets import StaticToken
+from simple_registry.oci.names import RepositoryName
 
 ADMINISTRATOR_ROLE = Role("administrator", frozenset(Resource), frozenset(METHODS))
 EVERYTHING = ScopePattern("")
@@ -33,11 +36,13 @@ class Declared:
     """The user of the flags, who may do everything."""
     in_clear: frozenset[str] = frozenset()
     """The names of tokens whose values the documents hold."""
+    retentions: tuple[Retention, ...] = ()
+    protections: tuple[TagProtection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """Users, the policy, static tokens (by hash), and trusted issuers."""
+    """Users, the policy, what holds for tags, static tokens (by hash), and trusted issuers."""
 
     users: Mapping[str, User] = field(default_factory=dict)
     policy: BindingPolicy = field(default_factory=lambda: BindingPolicy(()))
@@ -45,6 +50,8 @@ class AccessRules:
     issuers: tuple[TrustedIssuer, ...] = ()
     administrator: str | None = None
     """The user of the flags, who may do everything; no document describes that user."""
+    retentions: tuple[Retention, ...] = ()
+    protections: tuple[TagProtection, ...] = ()
     password_cost: int = field(init=False, default=COST)
     """The highest cost of the users' hashes, which a login of an unknown user costs, too: its time reveals nothing."""
 
@@ -88,6 +95,10 @@ class AccessRules:
             raise ClaimsInvalid(f"no User document for {name[:64]!r}")
         return identity
 
+    def protected_tags(self, repository: RepositoryName, identity: Identity | None) -> ProtectedTags:
+        """Return the protection of the tags of a repository from a caller, or from the registry itself (`None`)."""
+        return ProtectedTags(self.protections, repository, identity)
+
     @property
     def anonymous(self) -> Identity | None:
         """The identity of clients without credentials; `None` where they have none."""
@@ -102,6 +113,8 @@ def rules_of(declared: Declared) -> AccessRules:
         tokens={token.value_hash: token for token in declared.tokens},
         issuers=declared.issuers,
         administrator=declared.administrator,
+        retentions=declared.retentions,
+        protections=declared.protections,
     )
 
 

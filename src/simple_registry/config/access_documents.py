@@ -1,6 +1,6 @@
 """Documents about access: their shapes, and how they are read into one `Declared`.
 
-    documents ──► by kind ──► users, roles, issuers ──► bindings, tokens (which name them) ──► Declared
+    documents ──► by kind ──► users, roles, issuers ──► bindings, tokens, … (which name them) ──► Declared
 
 Every error names file, line and what would be right. Nothing is guessed: a binding of a user that no document names
 is an error, unless the prefix of a trusted issuer covers the name.
@@ -8,7 +8,6 @@ is an error, unless the prefix of a trusted issuer covers the name.
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.limits import Grant, parse_limit
@@ -29,7 +28,9 @@ from simple_registry.access.token_secrets import StaticToken, token_hash
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import Document, Documents
 from simple_registry.config.settings import Administrator
-from simple_registry.config.shapes import NAME, PATTERN, Field, Fields, Kind, ListOf, Text, word
+from simple_registry.config.shapes import NAME, PATTERN, Field, Fields, Kind, ListOf, Text
+from simple_registry.config.subjects import SUBJECT, KnownUsers, read_subjects
+from simple_registry.config.tag_documents import read_protection, read_retention
 from simple_registry.config.token_issuers import ROLE_REF, read_issuers, role_named
 from simple_registry.config.values import ConfigError, nearest
 from simple_registry.times import parse_moment
@@ -107,18 +108,6 @@ ROLE = Kind(
         )
     ),
 )
-_SUBJECT = Fields(
-    (
-        Field("kind", word(("User", "Group")), "what `name` names", required=True),
-        Field(
-            "name",
-            NAME,
-            "a `User` document, a user covered by the prefix of a `TokenIssuer`, or any group",
-            required=True,
-        ),
-        Field("apiGroup", Text(), "accepted as Kubernetes writes it; without effect"),
-    )
-)
 ROLE_BINDING = Kind(
     "RoleBinding",
     "gives a role to users and groups, within scopes",
@@ -126,7 +115,7 @@ ROLE_BINDING = Kind(
         (
             Field(
                 "subjects",
-                ListOf(_SUBJECT, hint="name at least one User or Group"),
+                ListOf(SUBJECT, hint="name at least one User or Group"),
                 "the users and groups that get the role",
                 required=True,
             ),
@@ -174,15 +163,6 @@ TOKEN = Kind(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
-    """What bindings and tokens may name."""
-
-    users: Mapping[str, User]
-    roles: Mapping[str, Role]
-    prefixes: tuple[str, ...]
-
-
 def names_users(documents: Documents) -> bool:
     """Return whether documents name a user or an issuer; the provisional administrator ends then.
 
@@ -205,17 +185,19 @@ def declared_of(documents: Documents, administrator: Administrator | None) -> De
         password_hash = administrator.password_hash.reveal()
         users[administrator.name] = User(administrator.name, password_hash=password_hash, fresh=administrator.fresh)
         bindings.append(administrator_binding(administrator.name))
-    named = _Named(users, roles, tuple(issuer.user_prefix for issuer in issuers if issuer.user_prefix))
-    bindings += [_binding(document, named) for document in documents.of("RoleBinding")]
+    known = KnownUsers(users, tuple(issuer.user_prefix for issuer in issuers if issuer.user_prefix))
+    bindings += [_binding(document, roles, known) for document in documents.of("RoleBinding")]
     tokens = documents.of("Token")
     return Declared(
         users=users,
         roles=roles,
         bindings=bindings,
-        tokens=_distinct((document, _token(document, named)) for document in tokens),
+        tokens=_distinct((document, _token(document, users)) for document in tokens),
         issuers=issuers,
         administrator=None if administrator is None else administrator.name,
         in_clear=frozenset(document.name for document in tokens if document.find("value")),
+        retentions=tuple(read_retention(document) for document in documents.of("Retention")),
+        protections=tuple(read_protection(document, known) for document in documents.of("TagProtection")),
     )
 
 
@@ -244,27 +226,18 @@ def _role(document: Document) -> Role:
     return Role(document.name, frozenset().union(*spec["resources"]), frozenset().union(*spec["verbs"]))
 
 
-def _binding(document: Document, named: _Named) -> Binding:
+def _binding(document: Document, roles: Mapping[str, Role], known: KnownUsers) -> Binding:
     spec = ROLE_BINDING.read(document)
-    role = role_named(document, spec["roleRef"]["name"], named.roles, "roleRef", "name")
-    for number, subject in enumerate(spec["subjects"]):
-        if subject["kind"] == "User" and not (
-            subject["name"] in named.users or subject["name"].startswith(named.prefixes)
-        ):
-            hint = nearest(subject["name"], tuple(named.users))
-            raise document.error(f"names no User: {subject['name']!r}{hint}", "subjects", number, "name")
-    users, groups = (
-        frozenset(subject["name"] for subject in spec["subjects"] if subject["kind"] == kind)
-        for kind in ("User", "Group")
-    )
+    role = role_named(document, spec["roleRef"]["name"], roles, "roleRef", "name")
+    users, groups = read_subjects(document, "subjects", spec["subjects"], known)
     return Binding(BoundRole(document.name, role, spec["scopes"]), users, groups)
 
 
-def _token(document: Document, named: _Named) -> StaticToken:
+def _token(document: Document, users: Mapping[str, User]) -> StaticToken:
     spec = TOKEN.read(document)
     username = spec["username"]
-    if username not in named.users:
-        raise document.error(f"names no User: {username!r}{nearest(username, tuple(named.users))}", "username")
+    if username not in users:
+        raise document.error(f"names no User: {username!r}{nearest(username, tuple(users))}", "username")
     value_hash = spec["value"] if "value" in spec else spec["valueHash"]
     return StaticToken(document.name, username, value_hash, spec.get("expiresAt"), spec.get("scopes"))
 

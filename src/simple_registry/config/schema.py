@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from simple_registry.config.documents import API_VERSION
 from simple_registry.config.kinds import KINDS
-from simple_registry.config.shapes import Fields, Kind, ListOf, MapOf, Shape, Text
+from simple_registry.config.shapes import BOOLEAN, Fields, Kind, ListOf, MapOf, Shape, Text
 
 Json = Mapping[str, object]
 
@@ -62,6 +62,8 @@ def _schema(shape: Shape) -> Json:
 
 
 def _schema_of_text(text: Text) -> Json:
+    if text is BOOLEAN:
+        return {"type": "boolean"}
     if text.words:
         return {"enum": list(text.words)}
     schema: dict[str, object] = {"type": ["string", "number"] if text.number else "string"}

@@ -36,7 +36,7 @@ class Text:
 
     def read(self, entry: Entry) -> Any:
         """Return the value of a scalar. A relative path is relative to the file that names it."""
-        text = entry.text()
+        text = entry.word() if self is BOOLEAN else entry.text()
         try:
             value = self.parse(text)
         except ValueError as error:
@@ -131,6 +131,10 @@ def word(words: Iterable[Word]) -> Text:
     return Text("word", word_parser(words), words=tuple(str(each) for each in words))
 
 
+def _parse_boolean(text: str) -> bool:
+    return word_parser(("true", "false"))(text) == "true"
+
+
 def _parse_pattern(text: str) -> ScopePattern:
     try:
         return ScopePattern(text)
@@ -142,6 +146,7 @@ def _format_path(path: Path) -> str:
     return str(path) if path.is_absolute() else f"./{path}"
 
 
+BOOLEAN = Text("boolean", _parse_boolean, lambda value: str(value).lower(), words=("true", "false"))
 NAME = Text("name")
 PATH = Text("path", parse_path, _format_path)
 PATTERN = Text("RE2 pattern", _parse_pattern)
