@@ -60,8 +60,8 @@ def mount_of_anything() -> None:
     """A mount asks whether the content is there, not whether its source holds it."""
     mount = Blobs.mount
 
-    async def mount_from_anywhere(self, repository, digest, *, source, visible):
-        return await mount(self, repository, digest, source=None, visible=lambda _: True)
+    async def mount_from_anywhere(self, repository, digest, *, actor, **_how):
+        return await mount(self, repository, digest, source=None, visible=lambda _: True, actor=actor)
 
     Blobs.mount = mount_from_anywhere
 
@@ -70,10 +70,11 @@ def undone_deletion() -> None:
     """A push adds its blob once more after others could see it, and delete it."""
     complete = Uploads._complete
 
-    async def complete_twice(self, row, expected):
-        blob = await complete(self, row, expected)
+    async def complete_twice(self, row, expected, actor):
+        blob = await complete(self, row, expected, actor)
         await asyncio.sleep(0.01)
-        await self._blobs.add_blob(row.repository, blob, removals=await self._contents._rows.removals())
+        removals = await self._contents._rows.removals()
+        await self._blobs.add_blob(row.repository, blob, removals=removals, actor=actor)
         return blob
 
     Uploads._complete = complete_twice

@@ -18,6 +18,7 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.records import ContentRecord, Place
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
+from support.actors import ACTOR
 from support.documents import encode, image
 
 LAYER = b"layer"
@@ -26,7 +27,7 @@ DIGEST = digest_of(LAYER)
 
 async def hold(layout, data):
     rows = rows_of(Database(layout.database), SystemClock())
-    await rows.blobs.add_blob("team/app", ContentRecord(digest_of(data), len(data)), removals=0)
+    await rows.blobs.add_blob("team/app", ContentRecord(digest_of(data), len(data)), removals=0, actor=ACTOR)
     await rows.close()
 
 
@@ -153,7 +154,9 @@ def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run)
         threads.close()
         rows = rows_of(Database(layout.database), SystemClock())
         row = manifest_row(digest_of(manifest), len(manifest), parse_manifest(manifest, None))
-        await rows.manifests.put_manifest("team/app", row, tags=["v1"], parts=(), place=Place(""), removals=0)
+        await rows.manifests.put_manifest(
+            "team/app", row, tags=["v1"], parts=(), place=Place(""), removals=0, actor=ACTOR
+        )
         await rows.close()
 
     asyncio.run(put())

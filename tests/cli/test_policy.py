@@ -18,6 +18,7 @@ from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from support.access import PASSWORD_HASH
+from support.actors import ACTOR
 
 RULES = f"""\
 kind: User
@@ -180,7 +181,9 @@ def data_dir(tmp_path):
         for repository in ("team/app", "team/tool", "other"):
             row = ManifestRow(digest, 2, "application/json", None, b"{}", None, ())
             tags = [f"{letter}{number}" for letter in "dv" for number in range(10)]
-            await rows.manifests.put_manifest(repository, row, tags=tags, parts=(), place=Place(""), removals=0)
+            await rows.manifests.put_manifest(
+                repository, row, tags=tags, parts=(), place=Place(""), removals=0, actor=ACTOR
+            )
         await rows.close()
 
     asyncio.run(fill())

@@ -14,6 +14,7 @@ from simple_registry.http.call import Call
 from simple_registry.http.messages import Request
 from simple_registry.http.targets import NoTarget
 from simple_registry.oci.errors import Denied
+from simple_registry.operations.blobs import Actor
 from simple_registry.wire.body import NO_BODY
 from support.access import binding
 
@@ -71,3 +72,8 @@ def test_what_is_public_is_listed_within_any_limits(call_of):
     )
     assert [scope for scope in "abc" if call.visible(Resource.BLOBS)(scope)] == ["b"]
     assert [scope for scope in "abc" if call.can("GET", Resource.BLOBS, scope)] == ["b"]
+
+
+@pytest.mark.parametrize(("credential", "expected"), [("", "password"), ("ci", "password ci")])
+def test_the_actor_is_in_the_words_of_the_audit_log(call_of, credential, expected):
+    assert call_of(replace(CALLER, credential=credential)).actor == Actor("ada", expected, "id")

@@ -12,6 +12,7 @@ from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import blobs as module, side_writes
 from simple_registry.operations.blobs import ContentRecord
 from simple_registry.storage.life import HoldingEvent
+from support.actors import ACTOR
 from support.documents import push_image
 from support.front import Front
 from support.stores import on_disk
@@ -53,7 +54,9 @@ def test_a_mount_checks_only_visible_repositories(front, blobs):
         asked.append(repository)
         return repository == C
 
-    assert front.run(blobs.mount(AB, DIGEST, source=None, visible=visible)) == ContentRecord(DIGEST, len(DATA))
+    assert front.run(blobs.mount(AB, DIGEST, source=None, visible=visible, actor=ACTOR)) == ContentRecord(
+        DIGEST, len(DATA)
+    )
     assert asked == [A, C]
 
 
@@ -63,7 +66,7 @@ def test_a_mount_checks_a_bounded_number_of_repositories(front, blobs, monkeypat
         front.push_blob(f"r{number}", DATA)
     asked = []
     with front.unchanged():
-        assert front.run(blobs.mount(A, DIGEST, source=None, visible=asked.append)) is None
+        assert front.run(blobs.mount(A, DIGEST, source=None, visible=asked.append, actor=ACTOR)) is None
     assert asked == ["r0", "r1", "r2"]
 
 
@@ -71,24 +74,26 @@ def test_a_mount_checks_a_bounded_number_of_repositories(front, blobs, monkeypat
 def test_a_mount_from_a_source_without_the_blob_returns_none(front, blobs, visible):
     front.push_blob("c", DATA)
     with front.unchanged():
-        assert front.run(blobs.mount(AB, DIGEST, source=A, visible=lambda _: visible)) is None
+        assert front.run(blobs.mount(AB, DIGEST, source=A, visible=lambda _: visible, actor=ACTOR)) is None
 
 
 @pytest.mark.parametrize("source", [C, None])
 def test_a_mount_of_a_blob_without_its_bytes_returns_none_until_it_is_pushed_again(front, blobs, source):
     front.push_blob("c", DATA)
     front.kept.write(DIGEST, None)
-    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) is None
+    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True, actor=ACTOR)) is None
     with front.unchanged():
-        assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) is None
+        assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True, actor=ACTOR)) is None
     front.push_blob("a", DATA)
-    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True)) == ContentRecord(DIGEST, len(DATA))
+    assert front.run(blobs.mount(AB, DIGEST, source=source, visible=lambda _: True, actor=ACTOR)) == ContentRecord(
+        DIGEST, len(DATA)
+    )
 
 
 def test_deleting_a_blob_that_is_not_held_is_an_error(front, blobs):
     front.push_blob("a", DATA)
     with front.unchanged(), pytest.raises(BlobUnknown):
-        front.run(blobs.delete(C, DIGEST))
+        front.run(blobs.delete(C, DIGEST, actor=ACTOR))
 
 
 def test_a_missing_data_directory_is_a_fault_and_not_an_unknown_blob(clock, tmp_path):
@@ -141,7 +146,7 @@ def test_a_deletion_during_a_head_stays(front, blobs, clock, monkeypatch, may_pu
     renew = rows.renew_blob
 
     async def delete_first(*what):
-        await blobs.delete(A, DIGEST)
+        await blobs.delete(A, DIGEST, actor=ACTOR)
         return await renew(*what)
 
     monkeypatch.setattr(rows, "renew_blob", delete_first)

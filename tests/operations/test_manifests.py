@@ -33,6 +33,7 @@ from simple_registry.operations.manifests import (
 )
 from simple_registry.storage.records import ContentRecord, TagsChanged
 from storage.support import mark_damaged
+from support.actors import ACTOR
 from support.documents import CONFIG, descriptor, encode, image, index, push_image
 
 A = parse_repository_name("a")
@@ -52,7 +53,7 @@ def manifests(front):
 
 
 def put(front, manifests, reference, data, **how):
-    return front.run(manifests.put(A, reference, data, **{"content_type": None} | how))
+    return front.run(manifests.put(A, reference, data, **{"content_type": None} | how, actor=ACTOR))
 
 
 def test_a_push_returns_what_it_stored(front, manifests):
@@ -118,7 +119,7 @@ def test_a_part_removed_after_the_check_still_refuses_the_push(front, manifests,
     keep = content.put
 
     async def put_and_lose_the_config(*args, **kwargs):
-        await front.kept.stores.rows.blobs.remove_blob(A, digest_of(CONFIG))
+        await front.kept.stores.rows.blobs.remove_blob(A, digest_of(CONFIG), actor=ACTOR)
         return await keep(*args, **kwargs)
 
     monkeypatch.setattr(content, "put", put_and_lose_the_config)
@@ -247,12 +248,12 @@ def test_content_that_is_found_damaged_while_a_tag_is_moved_to_it_is_placed_agai
 def test_cached_bytes_do_not_outlive_the_row(front, manifests):
     data = push_image(front, "a", "v1")
     front.run(manifests.pull(A, V1))
-    front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
+    front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None, actor=ACTOR))
     for reference in (V1, digest_of(data)):
         with pytest.raises(ManifestUnknown):
             front.run(manifests.pull(A, reference))
     with front.unchanged(), pytest.raises(ManifestUnknown):
-        front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
+        front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None, actor=ACTOR))
 
 
 def test_other_requests_run_while_many_tags_are_authorized(front, manifests, monkeypatch):
@@ -264,7 +265,7 @@ def test_other_requests_run_while_many_tags_are_authorized(front, manifests, mon
     asked, turns = [], []
 
     async def delete():
-        deleting = asyncio.create_task(manifests.delete(A, digest_of(data), authorize=asked.append))
+        deleting = asyncio.create_task(manifests.delete(A, digest_of(data), authorize=asked.append, actor=ACTOR))
         while len(asked) < len(tags):
             turns.append(len(asked))
             await asyncio.sleep(0)
@@ -282,7 +283,7 @@ def test_a_manifest_whose_tags_keep_changing_is_not_deleted(front, manifests, mo
 
     monkeypatch.setattr(front.kept.stores.rows.manifests, "remove_manifest", others)
     with front.unchanged(), pytest.raises(Unavailable):
-        front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None))
+        front.run(manifests.delete(A, digest_of(data), authorize=lambda _tag: None, actor=ACTOR))
 
 
 # ---------------------------------------------------------------- sizes
@@ -346,7 +347,7 @@ def test_a_manifest_that_is_held_with_a_wrong_size_can_still_be_tagged(front, ma
     front.push_blob("b", CONFIG)
     front.push_blob("b", b"layer")
     with front.unchanged(), pytest.raises(Several):
-        front.run(manifests.put(parse_repository_name("b"), V1, document, content_type=None))
+        front.run(manifests.put(parse_repository_name("b"), V1, document, content_type=None, actor=ACTOR))
 
 
 # ---------------------------------------------------------------- preconditions
@@ -370,7 +371,7 @@ def test_an_overtaken_push_leaves_only_condemned_content(front, manifests, monke
 
     async def overtaken(*arguments, **how):
         monkeypatch.setattr(rows, "put_manifest", put_rows)
-        await manifests.put(A, V1, encode(image(annotations={"other": ""})), content_type=None)
+        await manifests.put(A, V1, encode(image(annotations={"other": ""})), content_type=None, actor=ACTOR)
         return await put_rows(*arguments, **how)
 
     monkeypatch.setattr(rows, "put_manifest", overtaken)
@@ -385,7 +386,9 @@ def test_a_deletion_with_an_unmet_precondition_changes_nothing(front, manifests)
     digest = digest_of(push_image(front, "a", "v1"))
 
     def delete(**how):
-        return front.run(manifests.delete(A, digest, authorize=lambda _tag: None, precondition=Precondition(**how)))
+        return front.run(
+            manifests.delete(A, digest, authorize=lambda _tag: None, precondition=Precondition(**how), actor=ACTOR)
+        )
 
     for how in ({"absent": True}, {"none_of": frozenset({digest})}, {"one_of": frozenset({digest_of(b"x")})}):
         with front.unchanged(), pytest.raises(PreconditionFailed):

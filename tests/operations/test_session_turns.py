@@ -15,6 +15,7 @@ from simple_registry.operations.session_turns import Turns
 from simple_registry.operations.uploads import Chunk
 from simple_registry.storage.records import Received
 from simple_registry.wire.eager import start
+from support.actors import ACTOR
 
 A = parse_repository_name("a")
 OLD, NEW = b"old bytes", b"the new bytes"
@@ -77,7 +78,7 @@ async def begun(work, client):
 
 NEWER = {
     "a chunk": (lambda uploads, row: uploads.append(row, Chunk(stream_of(NEW)))),
-    "the last chunk": (lambda uploads, row: uploads.finish(row, digest_of(NEW), Chunk(stream_of(NEW)))),
+    "the last chunk": (lambda uploads, row: uploads.finish(row, digest_of(NEW), Chunk(stream_of(NEW)), actor=ACTOR)),
     "a cancellation": (lambda uploads, row: uploads.cancel(row)),
 }
 
@@ -90,7 +91,7 @@ def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, 
         work = (
             uploads.append(row, silent.chunk)
             if older == "append"
-            else uploads.finish(row, digest_of(OLD), silent.chunk)
+            else uploads.finish(row, digest_of(OLD), silent.chunk, actor=ACTOR)
         )
         first = await begun(work, silent)
         result = await asyncio.wait_for(NEWER[newer](uploads, row), 5)
@@ -118,7 +119,7 @@ def test_acknowledged_bytes_stay_and_others_are_dropped(front, uploads, row):
         await uploads.append(row, Chunk(stream_of(b"and more"), start=5))
         with pytest.raises(UploadTaken):
             await first
-        return await uploads.finish(row, digest_of(b"kept and more"), Chunk(stream_of()))
+        return await uploads.finish(row, digest_of(b"kept and more"), Chunk(stream_of()), actor=ACTOR)
 
     assert front.run(scenario()).size == 13
 

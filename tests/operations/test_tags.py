@@ -8,6 +8,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown
 from simple_registry.oci.names import parse_repository_name, parse_tag
 from simple_registry.operations.tags import Tags
+from support.actors import ACTOR
 from support.documents import push_image, push_tags
 
 A = parse_repository_name("a")
@@ -43,10 +44,10 @@ def test_a_repository_of_which_everything_was_deleted_has_an_empty_list(front, t
 
 def test_deleting_a_tag_leaves_the_others(front, tags):
     push_tags(front, "a", ["x", "y"])
-    front.run(tags.delete(A, parse_tag("x")))
+    front.run(tags.delete(A, parse_tag("x"), actor=ACTOR))
     assert everything(tags).items == ("y",)
     with front.unchanged(), pytest.raises(ManifestUnknown):
-        front.run(tags.delete(A, parse_tag("x")))
+        front.run(tags.delete(A, parse_tag("x"), actor=ACTOR))
 
 
 def test_any_visible_tag_is_found_among_many(front, tags):

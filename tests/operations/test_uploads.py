@@ -27,6 +27,7 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
 from simple_registry.storage.records import ContentRecord, ContentRemoved, Received
 from simple_registry.storage.sqlite.engine.connections import open_lock
+from support.actors import ACTOR
 
 A, B = parse_repository_name("a"), parse_repository_name("b")
 DATA = b"some content"
@@ -91,7 +92,7 @@ def test_a_session_is_held_between_its_publish_and_its_row(front, uploads, row, 
         return placed
 
     async def scenario():
-        blob = await uploads.finish(row, digest_of(DATA), chunk(DATA))
+        blob = await uploads.finish(row, digest_of(DATA), chunk(DATA), actor=ACTOR)
         with pytest.raises(BlobUploadUnknown):
             await newer[0]
         return blob
@@ -113,7 +114,9 @@ def test_a_chunk_extends_the_session(front, uploads, row, clock):
 def test_the_present_row_counts_and_not_the_copy_of_a_caller(front, uploads, row):
     front.run(uploads.append(row, chunk(b"some ")))
     front.run(uploads.append(row, chunk(b"content", start=5)))
-    assert front.run(uploads.finish(row, digest_of(DATA), chunk())) == ContentRecord(digest_of(DATA), len(DATA))
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk(), actor=ACTOR)) == ContentRecord(
+        digest_of(DATA), len(DATA)
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,26 +133,26 @@ def test_a_refused_chunk_changes_nothing(front, uploads, row, bad, error):
     with pytest.raises(error):
         front.run(uploads.append(row, bad))
     assert front.run(uploads.get(A, "ada", row.session)) == before
-    assert front.run(uploads.finish(row, digest_of(DATA), chunk(b" content"))).size == len(DATA)
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk(b" content"), actor=ACTOR)).size == len(DATA)
 
 
 def test_an_empty_chunk_is_accepted(front, uploads, row):
     extended = front.run(uploads.append(row, chunk()))
     assert extended == replace(row, generation=1)
-    assert front.run(uploads.finish(row, digest_of(b""), chunk())).size == 0
+    assert front.run(uploads.finish(row, digest_of(b""), chunk(), actor=ACTOR)).size == 0
 
 
 def test_a_wrong_digest_ends_the_session(front, uploads):
     with front.unchanged():
         row = front.run(uploads.start(A, "ada"))
         with pytest.raises(DigestInvalid):
-            front.run(uploads.finish(row, digest_of(b"other"), chunk(DATA)))
+            front.run(uploads.finish(row, digest_of(b"other"), chunk(DATA), actor=ACTOR))
 
 
 def test_a_wrong_place_does_not_end_the_session(front, uploads, row):
     with front.unchanged(), pytest.raises(RangeInvalid):
-        front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=3)))
-    assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=0))).size == len(DATA)
+        front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=3), actor=ACTOR))
+    assert front.run(uploads.finish(row, digest_of(DATA), chunk(DATA, start=0), actor=ACTOR)).size == len(DATA)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +160,7 @@ def test_a_wrong_place_does_not_end_the_session(front, uploads, row):
 )
 def test_a_blob_in_one_request_leaves_nothing_when_it_fails(front, uploads, bad, error):
     with front.unchanged(), pytest.raises(error):
-        front.run(uploads.put(A, "ada", digest_of(DATA), bad))
+        front.run(uploads.put(A, digest_of(DATA), bad, actor=ACTOR))
 
 
 def test_another_process_continues_the_session(front, make_uploads):
@@ -166,12 +169,14 @@ def test_another_process_continues_the_session(front, make_uploads):
     front.run(first.append(row, chunk(b"some ")))
     front.run(second.append(front.run(second.get(A, "ada", row.session)), chunk(b"cont")))
     front.run(first.append(row, chunk(b"ent", start=9)))
-    assert front.run(second.finish(row, digest_of(DATA), chunk())).size == len(DATA)
+    assert front.run(second.finish(row, digest_of(DATA), chunk(), actor=ACTOR)).size == len(DATA)
 
 
 def test_a_digest_in_another_algorithm_is_computed_from_the_bytes(front, uploads, row):
     front.run(uploads.append(row, chunk(DATA)))
-    assert front.run(uploads.finish(row, digest_of(DATA, "sha512"), chunk())).digest == digest_of(DATA, "sha512")
+    assert front.run(uploads.finish(row, digest_of(DATA, "sha512"), chunk(), actor=ACTOR)).digest == digest_of(
+        DATA, "sha512"
+    )
 
 
 @pytest.mark.parametrize("bounds", [{"session_limit": 2}, {"session_share": 2}])
@@ -260,7 +265,11 @@ async def slow(begun, go_on):
 def test_a_cancelled_session_is_removed(front, uploads, row):
     front.run(uploads.append(row, chunk(DATA)))
     front.run(uploads.cancel(row))
-    for work in (uploads.append(row, chunk()), uploads.finish(row, digest_of(DATA), chunk()), uploads.cancel(row)):
+    for work in (
+        uploads.append(row, chunk()),
+        uploads.finish(row, digest_of(DATA), chunk(), actor=ACTOR),
+        uploads.cancel(row),
+    ):
         with front.unchanged(), pytest.raises(BlobUploadUnknown):
             front.run(work)
 
@@ -273,7 +282,7 @@ def test_only_old_sessions_expire(front, uploads, clock):
     assert front.run(uploads.expire(clock.now() - 50, known=bool, unknown_before=0.0)) == 1
     with pytest.raises(BlobUploadUnknown):
         front.run(uploads.get(A, "ada", old.session))
-    assert front.run(uploads.finish(touched, digest_of(DATA), chunk())).size == len(DATA)
+    assert front.run(uploads.finish(touched, digest_of(DATA), chunk(), actor=ACTOR)).size == len(DATA)
 
 
 def test_sessions_expire_however_many_there_are(front, make_uploads, clock, monkeypatch):
@@ -312,7 +321,7 @@ def test_a_session_that_is_written_to_does_not_expire(front, uploads, row, clock
 def test_a_damaged_file_is_healed_by_any_push_of_its_content(front, uploads, damage):
     front.push_blob("other", DATA)
     front.run(front.kept.stores.content.put(digest_of(DATA), damage))
-    front.run(uploads.put(A, "ada", digest_of(DATA), chunk(DATA)))
+    front.run(uploads.put(A, digest_of(DATA), chunk(DATA), actor=ACTOR))
     for repository in ("other", "a"):
         assert front.get(f"/v2/{repository}/blobs/{digest_of(DATA)}").body == DATA
 
@@ -329,7 +338,7 @@ def test_content_collected_during_its_push_is_placed_again(front, uploads, clock
         return place
 
     monkeypatch.setattr(store, "publish", publish_then_collect)
-    front.run(uploads.put(A, "ada", digest, chunk(DATA)))
+    front.run(uploads.put(A, digest, chunk(DATA), actor=ACTOR))
     assert collected == [1, 0]
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
@@ -338,7 +347,7 @@ def test_content_condemned_by_a_dead_collector_is_removed_by_the_next_push(front
     digest, rows = front.push_blob("a", DATA), front.kept.stores.rows
     front.delete(f"/v2/a/blobs/{digest}")
     front.run(rows.garbage.end_holdings(clock.now() + 1, 9))
-    front.run(uploads.put(A, "ada", digest, chunk(DATA)))
+    front.run(uploads.put(A, digest, chunk(DATA), actor=ACTOR))
     assert front.run(rows.contents.removals()) == 1
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
@@ -349,7 +358,7 @@ def test_content_removed_each_time_is_unavailable_and_no_blob(front, uploads, ro
 
     monkeypatch.setattr(front.kept.stores.rows.blobs, "add_blob", removed)
     with pytest.raises(Unavailable):
-        front.run(uploads.finish(row, digest_of(DATA), chunk(DATA)))
+        front.run(uploads.finish(row, digest_of(DATA), chunk(DATA), actor=ACTOR))
     assert front.run(front.kept.stores.rows.blobs.find_blob(A, digest_of(DATA))) is None
 
 
@@ -382,7 +391,7 @@ def test_a_session_stays_with_a_cancelled_request_until_its_row_is_written(disk_
         assert cancelled.cancelled()
         row = await uploads.get(A, "ada", row.session)
         assert row.received.size == 4
-        await uploads.finish(row, digest_of(b"good"), chunk())
+        await uploads.finish(row, digest_of(b"good"), chunk(), actor=ACTOR)
 
     disk_front.run(scenario())
     assert disk_front.get(f"/v2/a/blobs/{digest_of(b'good')}").body == b"good"
@@ -404,11 +413,11 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
     with monkeypatch.context() as patch:
         patch.setattr(front.kept.stores.rows.blobs, "add_blob", full)
         with pytest.raises(StorageFull):
-            front.run(uploads.finish(row, digest, chunk()))
+            front.run(uploads.finish(row, digest, chunk(), actor=ACTOR))
     with pytest.raises(BlobUnknown):
         front.run(front.services.registry.blobs.open(A, digest))
     front.run(uploads.require_bytes(row))
-    assert front.run(uploads.finish(row, digest, chunk())) == ContentRecord(digest, len(DATA))
+    assert front.run(uploads.finish(row, digest, chunk(), actor=ACTOR)) == ContentRecord(digest, len(DATA))
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
@@ -445,14 +454,14 @@ def test_a_failed_removal_of_bytes_does_not_change_the_result(front, uploads, ro
     monkeypatch.setattr(front.services.stores.uploads, "discard", discard)
     match way:
         case "put":
-            assert front.run(uploads.put(A, "ada", digest, chunk(DATA))) == ContentRecord(digest, len(DATA))
+            assert front.run(uploads.put(A, digest, chunk(DATA), actor=ACTOR)) == ContentRecord(digest, len(DATA))
         case "finish":
-            assert front.run(uploads.finish(row, digest, chunk(DATA))) == ContentRecord(digest, len(DATA))
+            assert front.run(uploads.finish(row, digest, chunk(DATA), actor=ACTOR)) == ContentRecord(digest, len(DATA))
         case "cancel":
             front.run(uploads.cancel(row))
         case "refuse":
             with pytest.raises(DigestInvalid):
-                front.run(uploads.finish(row, digest, chunk(b"other")))
+                front.run(uploads.finish(row, digest, chunk(b"other"), actor=ACTOR))
     if way != "put":
         with pytest.raises(BlobUploadUnknown):
             front.run(uploads.get(A, "ada", row.session))
@@ -460,4 +469,4 @@ def test_a_failed_removal_of_bytes_does_not_change_the_result(front, uploads, ro
 
 def test_a_blob_in_one_request_begins_at_its_first_byte(front, uploads):
     with front.unchanged(), pytest.raises(BlobUploadInvalid):
-        front.run(uploads.put(A, "ada", digest_of(DATA), chunk(DATA, start=5, size=len(DATA))))
+        front.run(uploads.put(A, digest_of(DATA), chunk(DATA, start=5, size=len(DATA)), actor=ACTOR))

@@ -20,6 +20,7 @@ from simple_registry.storage.records import Place
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from storage.filesystem.disks import KillingDisk
 from storage.support import OTHER, REPOSITORY, ManualClock, manifest_of, opened_stores, push, run
+from support.actors import ACTOR
 
 
 class Fuse:
@@ -64,16 +65,11 @@ async def use(stores, acknowledge):
     manifest = manifest_of(data, children=(first.digest,))
     await stores.content.put(manifest.digest, data)
     await stores.rows.manifests.put_manifest(
-        REPOSITORY,
-        manifest,
-        tags=[Tag("v1")],
-        parts=(),
-        place=Place(""),
-        removals=0,
+        REPOSITORY, manifest, tags=[Tag("v1")], parts=(), place=Place(""), removals=0, actor=ACTOR
     )
     acknowledge(REPOSITORY, manifest.digest)
     doomed = await push(stores, "c", b"doomed")
-    await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest)
+    await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest, actor=ACTOR)
     before = stores.clock.now() + 1
     await stores.rows.garbage.end_holdings(before, 9)
     for record in await stores.rows.garbage.page_condemned(None, 9):

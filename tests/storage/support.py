@@ -30,6 +30,7 @@ from simple_registry.storage.records import (
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
+from support.actors import ACTOR
 from support.memory.content_store import MemoryContentStore
 from support.memory.rows import MemoryRows
 from support.memory.upload_store import MemoryUploadStore
@@ -138,7 +139,7 @@ async def push(stores: Stores, session: str, data: bytes, repository: Repository
             blob.digest,
             publish=lambda: stores.uploads.publish(session, received, blob.digest),
             confirm=lambda place, removals: stores.rows.blobs.add_blob(
-                repository, replace(blob, place=place), removals=removals, session=session
+                repository, replace(blob, place=place), removals=removals, session=session, actor=ACTOR
             ),
         )
         assert added == BlobAdded()
@@ -153,7 +154,7 @@ async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName =
         manifest.digest,
         publish=lambda: stores.content.put(manifest.digest, data),
         confirm=lambda place, removals: stores.rows.manifests.put_manifest(
-            repository, manifest, place=place, removals=removals, tags=(), parts=()
+            repository, manifest, place=place, removals=removals, tags=(), parts=(), actor=ACTOR
         ),
     )
     assert isinstance(put, ManifestStored)

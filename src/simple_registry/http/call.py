@@ -15,7 +15,7 @@ from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
 from simple_registry.http.targets import Target
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
-from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
@@ -61,6 +61,12 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
     def identity(self) -> Identity:
         """The identity of the caller."""
         return self.authorization.caller.identity
+
+    @property
+    def actor(self) -> Actor:
+        """The maker of what this call changes, in the words of the audit log."""
+        proof, credential = self.caller.proof.source.value, self.caller.credential
+        return Actor(self.identity.name, f"{proof} {credential}" if credential else proof, self.request.id)
 
     @property
     def policy(self) -> Policy:

@@ -13,9 +13,9 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.side_writes import SideWrites
 from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.protocols import BlobRows
-from simple_registry.storage.records import BlobAbsent, ContentRecord, Holding, StoredBlob
+from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, Holding, StoredBlob
 
-__all__ = ["Blobs", "ContentRecord", "Visible"]
+__all__ = ["Actor", "Blobs", "ContentRecord", "Visible"]
 
 Visible = Callable[[RepositoryName], bool]
 """Whether the caller may know what a repository holds."""
@@ -79,7 +79,13 @@ class Blobs:
         return abs(self._clock.now() - holding.since) >= RENEWAL_INTERVAL
 
     async def mount(
-        self, repository: RepositoryName, digest: Digest, *, source: RepositoryName | None, visible: Visible
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        source: RepositoryName | None,
+        visible: Visible,
+        actor: Actor,
     ) -> ContentRecord | None:
         """Make `repository` hold a blob of `source`, or of any repository that the caller may read.
 
@@ -91,19 +97,19 @@ class Blobs:
             if visible(holder):
                 blob = await self._rows.find_blob(holder, digest)
                 if blob is not None and await self._contents.has(blob.content):
-                    mounted = await self._rows.mount_blob(repository, digest, holder)
+                    mounted = await self._rows.mount_blob(repository, digest, holder, actor=actor)
                     if mounted is not None:
                         return mounted
         return None
 
     async def delete(
-        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+        self, repository: RepositoryName, digest: Digest, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
     ) -> None:
         """Delete the blob from the repository; other repositories keep theirs.
 
         Raises: BlobUnknown, PreconditionFailed.
         """
-        match await self._rows.remove_blob(repository, digest, precondition=precondition):
+        match await self._rows.remove_blob(repository, digest, actor=actor, precondition=precondition):
             case BlobAbsent():
                 raise BlobUnknown(digest=str(digest))
             case PreconditionUnmet(current=current):

@@ -30,6 +30,7 @@ from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
 from simple_registry.storage.protocols import ManifestRows, TagRows
 from simple_registry.storage.records import (
+    Actor,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -162,6 +163,7 @@ class Manifests:
         data: bytes,
         *,
         content_type: str | None,
+        actor: Actor,
         tags: Sequence[Tag] = (),
         precondition: Precondition = UNCONDITIONAL,
     ) -> Pushed:
@@ -178,7 +180,7 @@ class Manifests:
             row, parts = self._read(data, reference, content_type)
         else:
             row, parts = await asyncio.to_thread(self._read, data, reference, content_type)
-        push = _Push(data, tags, precondition, row, parts)
+        push = _Push(data, tags, precondition, row, parts, actor)
         previous = await self._keep(repository, push)
         return Pushed(push.row.digest, push.row.size, push.row.subject, previous)
 
@@ -188,6 +190,7 @@ class Manifests:
         digest: Digest,
         *,
         authorize: Callable[[Tag], None],
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> Sequence[Tag]:
         """Remove a manifest and the tags that point at it. Return the tags.
@@ -200,7 +203,9 @@ class Manifests:
         for _attempt in range(MAX_DELETE_ATTEMPTS):
             tags = await self._tags.tags_of(repository, digest)
             await in_turns(tags, authorize)  # there may be any number of them
-            match await self._rows.remove_manifest(repository, digest, tags=tags, precondition=precondition):
+            match await self._rows.remove_manifest(
+                repository, digest, tags=tags, actor=actor, precondition=precondition
+            ):
                 case ManifestRemoved():
                     return tags
                 case ManifestAbsent():
@@ -237,6 +242,7 @@ class Manifests:
                 removals=removals,
                 tags=push.tags,
                 parts=push.parts,
+                actor=push.actor,
                 precondition=push.precondition,
             )
 
@@ -334,6 +340,7 @@ class _Push:
     precondition: Precondition
     row: ManifestRow
     parts: Sequence[DescribedPart]
+    actor: Actor
 
 
 def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool) -> Iterator[DescribedPart]:

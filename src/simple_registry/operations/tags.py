@@ -9,7 +9,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, MAX_LARGE_PAGES, Page, fill_page, visible_of
 from simple_registry.storage.protocols import RepositoryRows, TagRows
-from simple_registry.storage.records import TagAbsent, TagRemoved
+from simple_registry.storage.records import Actor, TagAbsent, TagRemoved
 
 MAX_TAGS_CHECKED = 10_000
 """Tags that are checked for one that the caller may see; more would make a catalog take seconds."""
@@ -55,13 +55,13 @@ class Tags:
         return False
 
     async def delete(
-        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+        self, repository: RepositoryName, tag: Tag, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
     ) -> Digest:
         """Remove this tag, but neither its manifest nor other tags. Return its target.
 
         Raises: ManifestUnknown, PreconditionFailed.
         """
-        match await self._tags.remove_tag(repository, tag, precondition=precondition):
+        match await self._tags.remove_tag(repository, tag, actor=actor, precondition=precondition):
             case TagRemoved(digest):
                 return digest
             case TagAbsent():

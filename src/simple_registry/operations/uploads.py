@@ -32,7 +32,7 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.session_turns import Turn, Turns
 from simple_registry.storage.protocols import BlobRows, SessionRows, UploadStore
-from simple_registry.storage.records import ContentRecord, Received, SessionRow
+from simple_registry.storage.records import Actor, ContentRecord, Received, SessionRow
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]
 
@@ -143,7 +143,7 @@ class Uploads:
                 raise BlobUploadUnknown(session=row.session)
             return updated
 
-    async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk) -> ContentRecord:
+    async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk, *, actor: Actor) -> ContentRecord:
         """Add the last chunk (which may be empty) and make the repository hold the blob.
 
         A chunk out of order leaves the session as it was; a digest that does not match ends it.
@@ -154,12 +154,12 @@ class Uploads:
             async with turn.watched():
                 extended = await self._extend(turn.row, chunk, last=True)
             try:
-                return await self._complete(extended, expected)
+                return await self._complete(extended, expected, actor)
             except DigestInvalid:
                 await self._end(turn.row)
                 raise
 
-    async def put(self, repository: RepositoryName, identity: str, expected: Digest, chunk: Chunk) -> ContentRecord:
+    async def put(self, repository: RepositoryName, expected: Digest, chunk: Chunk, *, actor: Actor) -> ContentRecord:
         """Receive a whole blob in one request. A failure leaves nothing.
 
         Raises: BlobUploadInvalid for a chunk that does not begin at 0, DigestInvalid, SizeInvalid, and what the
@@ -168,10 +168,10 @@ class Uploads:
         if chunk.start:
             raise BlobUploadInvalid(reason="a blob in one request begins at byte 0", start=chunk.start)
         self._uploads.require_room()
-        row = self._new_row(repository, identity, expected.algorithm)
+        row = self._new_row(repository, actor.identity, expected.algorithm)
         async with self._rows.hold(row.session):  # without a row, but held: the collector must not take its bytes
             try:
-                return await self._complete(await self._extend(row, chunk, last=True), expected)
+                return await self._complete(await self._extend(row, chunk, last=True), expected, actor)
             except BaseException:
                 await self._discard(row)
                 raise
@@ -272,7 +272,7 @@ class Uploads:
         received = await self._uploads.extend(row.session, before, row.algorithm, chunk.checked(), last=last)
         return replace(row, received=received, touched=self._clock.now())
 
-    async def _complete(self, row: SessionRow, expected: Digest) -> ContentRecord:
+    async def _complete(self, row: SessionRow, expected: Digest, actor: Actor) -> ContentRecord:
         """Publish the session's bytes as a blob of its repository."""
         received = row.received
         actual = received.digest
@@ -286,7 +286,7 @@ class Uploads:
             # Bytes and name before the row: a row of whole content must never precede its bytes.
             publish=lambda: self._uploads.publish(row.session, received, expected),
             confirm=lambda place, removals: self._blobs.add_blob(
-                row.repository, replace(blob, place=place), removals=removals, session=row.session
+                row.repository, replace(blob, place=place), removals=removals, actor=actor, session=row.session
             ),
         )
         await self._discard(row)

@@ -26,6 +26,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.records import (
+    Actor,
     BlobAbsent,
     BlobAdded,
     BlobRemoved,
@@ -145,7 +146,13 @@ class BlobRows(Protocol):
         """Return repositories that hold this blob, ordered by name, after `after`."""
 
     async def add_blob(
-        self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
+        self,
+        repository: RepositoryName,
+        content: ContentRecord,
+        *,
+        removals: int,
+        actor: Actor,
+        session: str | None = None,
     ) -> BlobAdded | ContentRemoved:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row.
 
@@ -153,7 +160,7 @@ class BlobRows(Protocol):
         """
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, actor: Actor
     ) -> ContentRecord | None:
         """Make the repository hold a blob of `source`.
 
@@ -167,7 +174,7 @@ class BlobRows(Protocol):
         """
 
     async def remove_blob(
-        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+        self, repository: RepositoryName, digest: Digest, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
         """Delete the blob from the repository if the precondition holds, for which damaged content counts as absent."""
 
@@ -196,6 +203,7 @@ class ManifestRows(Protocol):
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. The call may be repeated.
@@ -211,6 +219,7 @@ class ManifestRows(Protocol):
         digest: Digest,
         *,
         tags: Sequence[Tag],
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
@@ -245,7 +254,7 @@ class TagRows(Protocol):
         """Return tags in ASCII order after `after`, which need not exist."""
 
     async def remove_tag(
-        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+        self, repository: RepositoryName, tag: Tag, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
         """Remove this tag if it exists and the precondition holds, for which a damaged manifest counts as absent."""
 

@@ -17,6 +17,15 @@ The local store derives the place from the digest and returns the empty text; an
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """The maker of a change: an identity, how it was proved (empty if it is part of the program), and its request."""
+
+    identity: str
+    credential: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContentRecord:
     """Content by digest; `size` in bytes.
 

@@ -22,6 +22,7 @@ from simple_registry.storage.records import (
     Place,
 )
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, mark_damaged, run
+from support.actors import ACTOR
 
 BLOB = blob_of(b"blob")
 IMAGE = manifest_of(b"image", children=(BLOB.digest,))
@@ -37,16 +38,16 @@ def rows(stores):
 async def put(rows, manifest, repository=REPOSITORY, parts=()):
     removals = await rows.contents.removals()
     return await rows.manifests.put_manifest(
-        repository, manifest, place=Place(""), removals=removals, tags=(), parts=parts
+        repository, manifest, place=Place(""), removals=removals, tags=(), parts=parts, actor=ACTOR
     )
 
 
 async def push(rows, repository=REPOSITORY, blob=BLOB):
-    return await rows.blobs.add_blob(repository, blob, removals=await rows.contents.removals())
+    return await rows.blobs.add_blob(repository, blob, removals=await rows.contents.removals(), actor=ACTOR)
 
 
 async def end_manifest(rows, manifest=IMAGE, repository=REPOSITORY):
-    if await rows.manifests.remove_manifest(repository, manifest.digest, tags=()) == ManifestRemoved():
+    if await rows.manifests.remove_manifest(repository, manifest.digest, tags=(), actor=ACTOR) == ManifestRemoved():
         await rows.garbage.end_holdings(LATER, 9)
 
 
@@ -61,7 +62,7 @@ async def lead_to(rows, state):
     if state is HoldingState.NEEDED:
         await put(rows, IMAGE)
     if state is HoldingState.DELETED:
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
 
 
 async def apply_event(rows, event):
@@ -75,7 +76,7 @@ async def apply_event(rows, event):
         case HoldingEvent.RELEASED:
             await end_manifest(rows)
         case HoldingEvent.DELETED:
-            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         case HoldingEvent.EXPIRED:
             await rows.garbage.end_holdings(LATER, 9)
 
@@ -98,7 +99,7 @@ def test_a_holding_follows_its_table(rows, state, event):
         await lead_to(rows, state)
         assert await state_of(rows) is state
         if state is HoldingState.DELETED:
-            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         await apply_event(rows, event)
         assert await state_of(rows) is HOLDINGS[state].get(event, state)
 
@@ -139,8 +140,8 @@ def test_a_blob_that_is_pushed_after_its_manifest_is_needed_at_once(rows):
         await put(rows, IMAGE)
         await push(rows)
         assert await state_of(rows) is HoldingState.NEEDED
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
-        await rows.blobs.mount_blob(REPOSITORY, BLOB.digest, OTHER)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
+        await rows.blobs.mount_blob(REPOSITORY, BLOB.digest, OTHER, actor=ACTOR)
         await push(rows)
         assert await state_of(rows) is HoldingState.NEEDED
 
@@ -154,7 +155,7 @@ def test_a_part_stays_needed_until_the_last_manifest_has_ended(rows):
             await put(rows, manifest)
         await end_manifest(rows)
         assert await state_of(rows) is HoldingState.NEEDED
-        await rows.manifests.remove_manifest(REPOSITORY, OTHER_IMAGE.digest, tags=())
+        await rows.manifests.remove_manifest(REPOSITORY, OTHER_IMAGE.digest, tags=(), actor=ACTOR)
         assert await state_of(rows) is HoldingState.NEEDED
         await rows.garbage.end_holdings(LATER, 9)
         assert await state_of(rows) is HoldingState.UNNEEDED
@@ -180,7 +181,7 @@ def test_a_deleted_manifest_is_nowhere_and_a_push_brings_it_back(rows):
                 REPOSITORY, IMAGE.digest, artifact_type=None, after=None, size=9
             )
             assert [each.digest for each in found] == [subject.digest]
-            await rows.manifests.remove_manifest(REPOSITORY, subject.digest, tags=())
+            await rows.manifests.remove_manifest(REPOSITORY, subject.digest, tags=(), actor=ACTOR)
             assert await rows.manifests.find_manifest(REPOSITORY, subject.digest) is None
             found, _more = await rows.manifests.page_referrers(
                 REPOSITORY, IMAGE.digest, artifact_type=None, after=None, size=9
@@ -195,9 +196,9 @@ def test_a_deleted_manifest_is_nowhere_and_a_push_brings_it_back(rows):
 def test_deleted_blobs_have_no_holders_to_mount_from(rows):
     async def scenario():
         await push(rows)
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         assert await rows.blobs.page_holders(BLOB.digest, None, 9) == []
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) is None
 
     run(scenario())
 
@@ -208,7 +209,7 @@ def test_only_what_was_deleted_before_ends_and_no_more_than_the_limit(rows, cloc
     async def scenario():
         for blob in blobs:
             await push(rows, blob=blob)
-            await rows.blobs.remove_blob(REPOSITORY, blob.digest)
+            await rows.blobs.remove_blob(REPOSITORY, blob.digest, actor=ACTOR)
             clock.time += 1
         await rows.garbage.end_holdings(clock.time - 4, 9)
         assert await rows.garbage.page_condemned(None, 9) == []
@@ -226,7 +227,7 @@ def test_condemned_content_is_paged_in_order_of_digests(rows):
     async def scenario():
         for blob in reversed(blobs):
             await push(rows, blob=blob)
-            await rows.blobs.remove_blob(REPOSITORY, blob.digest)
+            await rows.blobs.remove_blob(REPOSITORY, blob.digest, actor=ACTOR)
         await rows.garbage.end_holdings(LATER, 9)
         assert await rows.garbage.page_condemned(None, 2) == blobs[:2]
         assert await rows.garbage.page_condemned(blobs[1].digest, 9) == blobs[2:]
@@ -252,7 +253,7 @@ async def lead_content_to(rows, state):
 
 
 async def let_go(rows):
-    await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+    await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
     await rows.garbage.end_holdings(LATER, 9)
 
 
@@ -301,7 +302,7 @@ def test_content_that_another_repository_holds_stays(rows):
         await push(rows, OTHER)
         await let_go(rows)
         assert await content_state(rows) is ContentState.WHOLE
-        await rows.blobs.remove_blob(OTHER, BLOB.digest)
+        await rows.blobs.remove_blob(OTHER, BLOB.digest, actor=ACTOR)
         await rows.garbage.end_holdings(LATER, 9)
         assert await content_state(rows) is ContentState.CONDEMNED
 
@@ -314,7 +315,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
         await push(rows, OTHER, IMAGE.stored.content)
         await end_manifest(rows)
         assert await rows.garbage.page_condemned(None, 9) == []
-        await rows.blobs.remove_blob(OTHER, IMAGE.digest)
+        await rows.blobs.remove_blob(OTHER, IMAGE.digest, actor=ACTOR)
         await rows.garbage.end_holdings(LATER, 9)
         assert await ended(rows) == {IMAGE.digest}
 
@@ -324,7 +325,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
 def test_a_deletion_is_no_end_before_the_grace_has_passed(rows, clock):
     async def scenario():
         await push(rows)
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         await rows.garbage.end_holdings(clock.now(), 9)
         assert await content_state(rows) is ContentState.WHOLE
         await push(rows)
@@ -339,10 +340,10 @@ def test_a_push_that_a_removal_may_have_overtaken_places_its_bytes_again(rows, c
     async def scenario():
         await lead_content_to(rows, ContentState.CONDEMNED)
         before = await rows.contents.removals()
-        assert await rows.blobs.add_blob(OTHER, BLOB, removals=before) == ContentRemoved()
+        assert await rows.blobs.add_blob(OTHER, BLOB, removals=before, actor=ACTOR) == ContentRemoved()
         await rows.garbage.forget([BLOB])
         removals = before if counted == "before" else await rows.contents.removals()
-        added = await rows.blobs.add_blob(OTHER, BLOB, removals=removals)
+        added = await rows.blobs.add_blob(OTHER, BLOB, removals=removals, actor=ACTOR)
         assert added == (ContentRemoved() if counted == "before" else BlobAdded())
 
     run(scenario())
@@ -379,7 +380,7 @@ def test_bytes_that_were_removed_and_placed_again_are_not_marked_either(rows):
     async def scenario():
         await push(rows)
         found = await rows.contents.find_content(BLOB.digest)
-        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         await rows.garbage.end_holdings(LATER, 9)
         await rows.garbage.forget([BLOB])
         await push(rows, OTHER)

@@ -27,6 +27,7 @@ from simple_registry.storage.records import (
     UnmetPart,
 )
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, mark_damaged, run, session_of
+from support.actors import ACTOR
 
 BLOB = blob_of(b"blob")
 MANIFEST = manifest_of(b"manifest")
@@ -44,6 +45,7 @@ async def put(rows, manifest=MANIFEST, *tags, repository=REPOSITORY, parts=(), *
         tags=[Tag(tag) for tag in tags],
         parts=parts,
         **({"place": Place(""), "removals": 0} | how),
+        actor=ACTOR,
     )
 
 
@@ -60,7 +62,7 @@ def missing(*blobs):
 
 
 def test_a_blob_belongs_to_the_repository_it_was_added_to_only(rows):
-    assert run(rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)) == BlobAdded()
+    assert run(rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)) == BlobAdded()
     assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content == BLOB
     assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) is None
     assert run(rows.manifests.find_manifest(REPOSITORY, BLOB.digest)) is None
@@ -71,8 +73,8 @@ def test_a_blob_belongs_to_the_repository_it_was_added_to_only(rows):
 
 def test_adding_a_blob_again_is_fine(rows):
     async def scenario():
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0) == BlobAdded()
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0) == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR) == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR) == BlobAdded()
 
     run(scenario())
 
@@ -81,7 +83,7 @@ def test_a_blob_whose_content_may_have_been_removed_changes_nothing(rows):
     async def scenario():
         await rows.sessions.add_session(session_of(), limit=9, share=9)
         await rows.garbage.forget([])
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s") == ContentRemoved()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s", actor=ACTOR) == ContentRemoved()
 
     run(scenario())
     assert not run(rows.repositories.has_repository(REPOSITORY))
@@ -92,7 +94,7 @@ def test_a_blob_whose_content_may_have_been_removed_changes_nothing(rows):
 def test_adding_a_blob_ends_its_session(rows):
     async def scenario():
         await rows.sessions.add_session(session_of(), limit=9, share=9)
-        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s") == BlobAdded()
+        assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s", actor=ACTOR) == BlobAdded()
 
     run(scenario())
     assert run(rows.sessions.find_session("s")) is None
@@ -100,9 +102,9 @@ def test_adding_a_blob_ends_its_session(rows):
 
 def test_a_mount_takes_what_the_source_holds(rows):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) == BLOB
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) == BLOB
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) == BLOB
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) == BLOB
 
     run(scenario())
     assert run(rows.blobs.find_blob(OTHER, BLOB.digest)).content == BLOB
@@ -110,8 +112,8 @@ def test_a_mount_takes_what_the_source_holds(rows):
 
 def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
     async def scenario():
-        await rows.blobs.add_blob(RepositoryName("third"), BLOB, removals=0)
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
+        await rows.blobs.add_blob(RepositoryName("third"), BLOB, removals=0, actor=ACTOR)
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) is None
 
     run(scenario())
     assert not run(rows.repositories.has_repository(OTHER))
@@ -119,9 +121,9 @@ def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
 
 def test_a_mount_of_a_damaged_blob_changes_nothing(rows):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         assert await mark_damaged(rows, BLOB)
-        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY) is None
+        assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) is None
 
     run(scenario())
     assert not run(rows.repositories.has_repository(OTHER))
@@ -129,10 +131,10 @@ def test_a_mount_of_a_damaged_blob_changes_nothing(rows):
 
 def test_a_removed_blob_is_gone_from_its_repository_only(rows):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
-        await rows.blobs.add_blob(OTHER, BLOB, removals=0)
-        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest) == BlobRemoved()
-        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest) == BlobAbsent()
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
+        await rows.blobs.add_blob(OTHER, BLOB, removals=0, actor=ACTOR)
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR) == BlobRemoved()
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR) == BlobAbsent()
 
     run(scenario())
     assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) is None
@@ -144,7 +146,7 @@ def test_holders_come_in_pages_by_name(rows):
 
     async def scenario():
         for name in reversed(names):
-            await rows.blobs.add_blob(name, BLOB, removals=0)
+            await rows.blobs.add_blob(name, BLOB, removals=0, actor=ACTOR)
 
     run(scenario())
     assert run(rows.blobs.page_holders(BLOB.digest, None, 2)) == names[:2]
@@ -191,7 +193,7 @@ def test_parts_that_are_missing_are_named_and_nothing_changes_but_that_the_conte
     ]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         await put(rows, MANIFEST)
         return await put(rows, index, "v1", parts=parts)
 
@@ -224,7 +226,7 @@ def test_parts_of_another_size_are_named_with_the_size_that_is_held(rows):
     unmet = [UnmetPart(each.content, BLOB.size if each.content.digest == BLOB.digest else 8) for each in parts[:4]]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         await put(rows, MANIFEST)
         assert (await rows.manifests.find_parts(REPOSITORY, parts)).unmet == unmet
         return await put(rows, manifest_of(b"index"), "v1", parts=parts)
@@ -239,7 +241,7 @@ def test_missing_parts_are_named_in_order_however_many_there_are(rows):
     parts[1200:1200] = [part(Part.BLOB, BLOB), part(Part.CHILD, MANIFEST), part(Part.BLOB, MANIFEST)]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         await put(rows, MANIFEST)
         for wanted in (parts, parts[1190:1210]):
             unmet = (await rows.manifests.find_parts(REPOSITORY, wanted)).unmet
@@ -259,7 +261,7 @@ def test_parts_whose_content_is_damaged_are_missing(rows, others):
 
     async def scenario():
         for blob in (BLOB, *more):
-            await rows.blobs.add_blob(REPOSITORY, blob, removals=0)
+            await rows.blobs.add_blob(REPOSITORY, blob, removals=0, actor=ACTOR)
         await put(rows, MANIFEST)
         wanted = parts + [part(Part.BLOB, blob) for blob in more]
         assert (await rows.manifests.find_parts(REPOSITORY, wanted)).unmet == []
@@ -275,7 +277,7 @@ def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
     parts = [part(Part.CHILD, BLOB), part(Part.CHILD, MANIFEST)]
 
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         await put(rows, MANIFEST)
         assert await put(rows, manifest_of(b"index"), parts=parts) == ManifestStored({})
         unmet = await put(rows, manifest_of(b"index"), parts=parts, repository=OTHER)
@@ -316,7 +318,7 @@ def test_a_tag_moves_or_goes_only_when_it_points_where_it_must(rows, preconditio
     async def scenario():
         await put(rows, OLD, "v1", "v2")
         moved = await put(rows, NEW, "v1", precondition=precondition)
-        removed = await rows.tags.remove_tag(REPOSITORY, Tag("v2"), precondition=precondition)
+        removed = await rows.tags.remove_tag(REPOSITORY, Tag("v2"), precondition=precondition, actor=ACTOR)
         return moved, removed
 
     moved, removed = run(scenario())
@@ -338,7 +340,7 @@ def test_a_tag_that_is_not_there_names_nothing(rows, precondition, holds):
     put_it = run(put(rows, NEW, "v1", precondition=precondition))
     assert put_it == (ManifestStored({Tag("v1"): None}) if holds else PreconditionUnmet(Tag("v1"), None))
     assert run(rows.repositories.has_repository(REPOSITORY)) is holds
-    assert run(rows.tags.remove_tag(REPOSITORY, Tag("none"), precondition=precondition)) == TagAbsent()
+    assert run(rows.tags.remove_tag(REPOSITORY, Tag("none"), precondition=precondition, actor=ACTOR)) == TagAbsent()
 
 
 def test_a_precondition_is_asked_of_every_tag(rows):
@@ -377,7 +379,7 @@ def test_what_is_damaged_is_absent_to_preconditions(rows):
     async def scenario():
         await put(rows, NEW, repository=OTHER)
         await put(rows, OLD, "v1", "v2")
-        await rows.blobs.add_blob(REPOSITORY, blob, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, blob, removals=0, actor=ACTOR)
         assert await mark_damaged(rows, OLD.stored.content)
         assert await mark_damaged(rows, blob)
         for refused in (there, other, ONE_OF_OLD):
@@ -385,17 +387,17 @@ def test_what_is_damaged_is_absent_to_preconditions(rows):
             assert await put(rows, OLD, precondition=refused) == unmet
             tags = [Tag("v1"), Tag("v2")]
             assert unmet == await rows.manifests.remove_manifest(
-                REPOSITORY, OLD.digest, tags=tags, precondition=refused
+                REPOSITORY, OLD.digest, tags=tags, precondition=refused, actor=ACTOR
             )
             assert await put(rows, NEW, "v1", precondition=refused) == PreconditionUnmet(Tag("v1"), None)
-            removed = await rows.tags.remove_tag(REPOSITORY, Tag("v1"), precondition=refused)
+            removed = await rows.tags.remove_tag(REPOSITORY, Tag("v1"), precondition=refused, actor=ACTOR)
             assert removed == PreconditionUnmet(Tag("v1"), None)
-            removed = await rows.blobs.remove_blob(REPOSITORY, blob.digest, precondition=refused)
+            removed = await rows.blobs.remove_blob(REPOSITORY, blob.digest, precondition=refused, actor=ACTOR)
             assert removed == PreconditionUnmet(blob.digest, None)
-        assert await rows.tags.remove_tag(REPOSITORY, Tag("v2")) == TagRemoved(OLD.digest)
+        assert await rows.tags.remove_tag(REPOSITORY, Tag("v2"), actor=ACTOR) == TagRemoved(OLD.digest)
         assert await put(rows, OLD, "v1", precondition=absent) == ManifestStored({Tag("v1"): OLD.digest})
         assert await put(rows, OLD, "v1", precondition=absent) == PreconditionUnmet(Tag("v1"), OLD.digest)
-        assert await rows.blobs.remove_blob(REPOSITORY, blob.digest) == BlobRemoved()
+        assert await rows.blobs.remove_blob(REPOSITORY, blob.digest, actor=ACTOR) == BlobRemoved()
 
     run(scenario())
 
@@ -403,13 +405,18 @@ def test_what_is_damaged_is_absent_to_preconditions(rows):
 @pytest.mark.parametrize("precondition", [ONE_OF_OLD, Precondition(absent=True)])
 def test_a_blob_goes_only_when_the_precondition_holds(rows, precondition):
     async def scenario():
-        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0)
+        await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         unmet = PreconditionUnmet(BLOB.digest, BLOB.digest)
-        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=precondition) == unmet
+        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=precondition, actor=ACTOR) == unmet
         assert await rows.blobs.find_blob(REPOSITORY, BLOB.digest) is not None
-        removed = await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=Precondition(exists=True))
+        removed = await rows.blobs.remove_blob(
+            REPOSITORY, BLOB.digest, precondition=Precondition(exists=True), actor=ACTOR
+        )
         assert removed == BlobRemoved()
-        assert await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=precondition) == BlobAbsent()
+        assert (
+            await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, precondition=precondition, actor=ACTOR)
+            == BlobAbsent()
+        )
 
     run(scenario())
 
@@ -432,8 +439,14 @@ def test_a_removed_manifest_takes_its_tags_along_and_no_others(rows):
         await put(rows, manifest_of(b"n"), "v3")
         await put(rows, MANIFEST, "v1", repository=OTHER)
         named = [Tag("v2"), Tag("v1")]
-        assert await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named) == ManifestRemoved()
-        assert await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named) == ManifestAbsent()
+        assert (
+            await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named, actor=ACTOR)
+            == ManifestRemoved()
+        )
+        assert (
+            await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named, actor=ACTOR)
+            == ManifestAbsent()
+        )
 
     run(scenario())
     assert run(rows.manifests.find_manifest(REPOSITORY, MANIFEST.digest)) is None
@@ -447,7 +460,9 @@ def test_a_manifest_with_other_tags_than_were_named_stays_with_all_of_them(rows,
         await put(rows, MANIFEST, "v1", "v2")
         await put(rows, manifest_of(b"n"), "other")
         named = [Tag(tag) for tag in tags]
-        assert await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named) == TagsChanged()
+        assert (
+            await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=named, actor=ACTOR) == TagsChanged()
+        )
 
     run(scenario())
     assert run(rows.manifests.find_manifest(REPOSITORY, MANIFEST.digest)) == MANIFEST.stored
@@ -543,8 +558,8 @@ def test_tags_come_in_pages_in_ascii_order(rows):
 def test_removing_a_tag_leaves_its_manifest_and_other_tags(rows):
     async def scenario():
         await put(rows, MANIFEST, "v1", "v2")
-        assert await rows.tags.remove_tag(REPOSITORY, Tag("v1")) == TagRemoved(MANIFEST.digest)
-        assert await rows.tags.remove_tag(REPOSITORY, Tag("v1")) == TagAbsent()
+        assert await rows.tags.remove_tag(REPOSITORY, Tag("v1"), actor=ACTOR) == TagRemoved(MANIFEST.digest)
+        assert await rows.tags.remove_tag(REPOSITORY, Tag("v1"), actor=ACTOR) == TagAbsent()
 
     run(scenario())
     assert run(rows.tags.tags_of(REPOSITORY, MANIFEST.digest)) == ["v2"]
@@ -558,7 +573,7 @@ def test_repositories_with_a_manifest_are_listed_in_ascii_order(rows):
     names = [RepositoryName(name) for name in ("a", "a-b", "a/b", "a/b/c", "b")]
 
     async def scenario():
-        await rows.blobs.add_blob(RepositoryName("a/only-blobs"), BLOB, removals=0)
+        await rows.blobs.add_blob(RepositoryName("a/only-blobs"), BLOB, removals=0, actor=ACTOR)
         for name in reversed(names):
             await put(rows, MANIFEST, repository=name)
 
@@ -571,7 +586,7 @@ def test_repositories_with_a_manifest_are_listed_in_ascii_order(rows):
 def test_a_repository_stays_when_its_last_manifest_goes(rows):
     async def scenario():
         await put(rows, MANIFEST)
-        await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=())
+        await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=(), actor=ACTOR)
 
     run(scenario())
     assert run(rows.repositories.has_repository(REPOSITORY))
@@ -585,7 +600,7 @@ def test_many_repositories_may_take_one_blob_at_once(rows):
     names = sorted(RepositoryName(f"team/{number}") for number in range(60))
 
     async def scenario():
-        results = await asyncio.gather(*(rows.blobs.add_blob(name, BLOB, removals=0) for name in names))
+        results = await asyncio.gather(*(rows.blobs.add_blob(name, BLOB, removals=0, actor=ACTOR) for name in names))
         assert results == [BlobAdded()] * len(names)
 
     run(scenario())

@@ -14,6 +14,7 @@ from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
 from storage.support import ManualClock, manifest_of, mark_damaged
+from support.actors import ACTOR
 from support.memory.rows import MemoryRows
 
 REPOSITORIES = st.sampled_from([RepositoryName(name) for name in ("a", "a/b", "b")])
@@ -88,7 +89,7 @@ async def take(store, step, clock):
     name, *arguments = step
     if name == "add_blob":
         repository, blob, removals = arguments
-        return await store.blobs.add_blob(repository, blob, removals=await counted(store, removals))
+        return await store.blobs.add_blob(repository, blob, removals=await counted(store, removals), actor=ACTOR)
     if name == "put_manifest":
         repository, manifest, tags, parts, removals, precondition = arguments
         return await store.manifests.put_manifest(
@@ -99,14 +100,18 @@ async def take(store, step, clock):
             tags=tags,
             parts=parts,
             precondition=precondition,
+            actor=ACTOR,
         )
     if name in {"remove_tag", "remove_blob"}:
         repository, reference, precondition = arguments
-        return await getattr(getattr(store, STORES[name]), name)(repository, reference, precondition=precondition)
+        remove = getattr(getattr(store, STORES[name]), name)
+        return await remove(repository, reference, precondition=precondition, actor=ACTOR)
     if name == "remove_manifest":
         repository, digest, tags, precondition = arguments
         given = await store.tags.tags_of(repository, digest) if tags is None else tags
-        return await store.manifests.remove_manifest(repository, digest, tags=given, precondition=precondition)
+        return await store.manifests.remove_manifest(
+            repository, digest, tags=given, precondition=precondition, actor=ACTOR
+        )
     if name == "add_token":
         (row,) = arguments
         return await store.tokens.find_token_by_id(row.token_id) is None and await store.tokens.add_token(row, limit=2)
@@ -115,7 +120,7 @@ async def take(store, step, clock):
     if name == "forget":
         return await store.garbage.forget(await store.garbage.page_condemned(None, 1))
     act = partial(mark_damaged, store) if name == "mark_damaged" else getattr(getattr(store, STORES[name]), name)
-    return await act(*arguments)
+    return await act(*arguments, **({"actor": ACTOR} if name == "mount_blob" else {}))
 
 
 async def everything(store, clock):

@@ -26,6 +26,7 @@ from simple_registry.storage.life import (
 )
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
+    Actor,
     BlobAbsent,
     BlobAdded,
     BlobRemoved,
@@ -99,7 +100,13 @@ class MemoryRows(MemoryTokenRows):
         return _page((name for name, at in self._repositories.items() if at.blob(digest)), after, limit)
 
     async def add_blob(
-        self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
+        self,
+        repository: RepositoryName,
+        content: ContentRecord,
+        *,
+        removals: int,
+        actor: Actor,
+        session: str | None = None,
     ) -> BlobAdded | ContentRemoved:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
         removed = self._require(content.digest, content.place, removals)
@@ -112,7 +119,7 @@ class MemoryRows(MemoryTokenRows):
         return BlobAdded(surplus)
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName
+        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, actor: Actor
     ) -> ContentRecord | None:
         """Make the repository hold a blob of `source`."""
         blob = await self.find_blob(source, digest)
@@ -131,7 +138,7 @@ class MemoryRows(MemoryTokenRows):
         return True
 
     async def remove_blob(
-        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+        self, repository: RepositoryName, digest: Digest, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
         """Delete the blob from the repository if the precondition holds."""
         at = self._at(repository)
@@ -178,6 +185,7 @@ class MemoryRows(MemoryTokenRows):
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
@@ -207,6 +215,7 @@ class MemoryRows(MemoryTokenRows):
         digest: Digest,
         *,
         tags: Sequence[Tag],
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
@@ -267,7 +276,7 @@ class MemoryRows(MemoryTokenRows):
         return _page(self._at(repository).tags, after, limit)
 
     async def remove_tag(
-        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+        self, repository: RepositoryName, tag: Tag, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
         """Remove this tag if it exists and the precondition holds."""
         current = self._at(repository).tags.get(tag)

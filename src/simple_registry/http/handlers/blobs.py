@@ -59,7 +59,7 @@ async def delete_blob(call: Call[DigestTarget]) -> Response:
     """end-10: delete a blob from one repository, perhaps on a condition."""
     repository, digest = call.target.repository, call.target.digest
     precondition = call.precondition(Resource.BLOBS, scope_of(repository))
-    await call.registry.blobs.delete(repository, digest, precondition=precondition)
+    await call.registry.blobs.delete(repository, digest, actor=call.actor, precondition=precondition)
     return Response(202, events=(Event(EventName.BLOB_DELETE, repository, digest=digest),))
 
 

@@ -47,6 +47,7 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
             reference,
             data,
             content_type=call.request.headers.get("content-type"),
+            actor=call.actor,
             tags=tags,
             precondition=precondition,
         )
@@ -59,12 +60,13 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     repository, reference = call.target.repository, call.target.reference
     precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, reference))
     if isinstance(reference, Digest):
+        authorize = partial(_require_delete, call)
         tags = await call.registry.manifests.delete(
-            repository, reference, authorize=partial(_require_delete, call), precondition=precondition
+            repository, reference, authorize=authorize, actor=call.actor, precondition=precondition
         )
         gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
         return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))
-    pointed_at = await call.registry.tags.delete(repository, reference, precondition=precondition)
+    pointed_at = await call.registry.tags.delete(repository, reference, actor=call.actor, precondition=precondition)
     return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
 
 

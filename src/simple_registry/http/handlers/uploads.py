@@ -30,7 +30,7 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
             return mounted
     elif query.find("digest") is not None:
         expected = parse_digest(query.find("digest") or "")
-        blob = await call.registry.uploads.put(repository, call.identity.name, expected, _chunk(call))
+        blob = await call.registry.uploads.put(repository, expected, _chunk(call), actor=call.actor)
         return _created(repository, blob, EventName.BLOB_PUSH)
     client = call.request.account if call.caller.proof.source is Source.ANONYMOUS else ""
     return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm, client=client))
@@ -47,7 +47,7 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
     if digest is None:
         raise DigestInvalid(reason="the closing PUT needs the query parameter digest")
     row = await _row(call)
-    blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call))
+    blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call), actor=call.actor)
     return _created(call.target.repository, blob, EventName.BLOB_PUSH)
 
 
@@ -77,6 +77,7 @@ async def _mount(call: Call[RepositoryTarget], query: Query) -> Response | None:
         digest,
         source=source,
         visible=lambda repository: call.can("GET", Resource.BLOBS, scope_of(repository)),
+        actor=call.actor,
     )
     return None if blob is None else _created(call.target.repository, blob, EventName.BLOB_MOUNT, source)
 

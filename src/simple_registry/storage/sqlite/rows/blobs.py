@@ -10,6 +10,7 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.records import (
+    Actor,
     BlobAbsent,
     BlobAdded,
     BlobRemoved,
@@ -69,7 +70,13 @@ class SqliteBlobRows:
         return [RepositoryName(str(name)) for (name,) in rows]
 
     async def add_blob(
-        self, repository: RepositoryName, content: ContentRecord, *, removals: int, session: str | None = None
+        self,
+        repository: RepositoryName,
+        content: ContentRecord,
+        *,
+        removals: int,
+        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        session: str | None = None,
     ) -> BlobAdded | ContentRemoved:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
 
@@ -86,7 +93,12 @@ class SqliteBlobRows:
         return await self._database.write(add)
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        source: RepositoryName,
+        *,
+        actor: Actor,  # noqa: ARG002 (not recorded yet)
     ) -> ContentRecord | None:
         """Make the repository hold a blob of `source`."""
 
@@ -112,7 +124,12 @@ class SqliteBlobRows:
         return await self._database.write(renew, durable=False)
 
     async def remove_blob(
-        self, repository: RepositoryName, digest: Digest, *, precondition: Precondition = UNCONDITIONAL
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        precondition: Precondition = UNCONDITIONAL,
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
         """Delete the blob from the repository if the precondition holds."""
 

@@ -13,6 +13,7 @@ from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
 from simple_registry.storage.records import (
+    Actor,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -152,6 +153,7 @@ class SqliteManifestRows:
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
+        actor: Actor,  # noqa: ARG002 (not recorded yet)
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
@@ -183,6 +185,7 @@ class SqliteManifestRows:
         digest: Digest,
         *,
         tags: Sequence[Tag],
+        actor: Actor,  # noqa: ARG002 (not recorded yet)
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""

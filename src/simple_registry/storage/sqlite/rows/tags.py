@@ -7,7 +7,7 @@ import apsw
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.records import TagAbsent, TagRemoved
+from simple_registry.storage.records import Actor, TagAbsent, TagRemoved
 from simple_registry.storage.sqlite.engine.database import Database
 
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
@@ -33,7 +33,12 @@ class SqliteTagRows:
         return [Tag(str(tag)) for (tag,) in self._database.rows(_PAGE, repository, after or "", limit)]
 
     async def remove_tag(
-        self, repository: RepositoryName, tag: Tag, *, precondition: Precondition = UNCONDITIONAL
+        self,
+        repository: RepositoryName,
+        tag: Tag,
+        *,
+        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        precondition: Precondition = UNCONDITIONAL,
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
         """Remove this tag if it exists and the precondition holds."""
 
