@@ -32,7 +32,8 @@ def keys(tmp_path, clock):
 
 def maintain(front, keys, until):
     """Do maintenance over and over until an event is set."""
-    maintenance = Maintenance(front.services.garbage, keys, front.clock, interval=0.001)
+    read_only = front.services.registry.read_only
+    maintenance = Maintenance(front.services.garbage, keys, read_only, front.clock, interval=0.001)
 
     async def scenario():
         rounds = asyncio.create_task(maintenance.run())
@@ -89,3 +90,21 @@ def test_a_round_that_fails_is_logged_and_followed_by_another(kept, clock, keys,
         monkeypatch.setattr(front.services.garbage, "collect", collect)
         maintain(front, keys, rounds)
     assert "maintenance failed" in caplog.text
+
+
+def test_maintenance_waits_in_read_only_mode(kept, clock, keys, monkeypatch):
+    collected, looked = asyncio.Event(), asyncio.Event()
+
+    async def collect():
+        collected.set()
+        return Collected(sessions=0, contents=0)
+
+    with Front(kept, clock) as front:
+        mode = front.services.registry.read_only
+        monkeypatch.setattr(front.services.garbage, "collect", collect)
+        monkeypatch.setattr(logging.getLogger("simple_registry"), "warning", lambda *_: looked.set())
+        front.run(mode.begin("a move"))
+        maintain(front, keys, looked)
+        assert not collected.is_set()
+        front.run(mode.end())
+        maintain(front, keys, collected)

@@ -122,7 +122,7 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
     measures = Measures(processes)
     services = build_services(
         settings,
-        local.open_stores(settings.data_dir, clock),
+        local.open_stores(settings.data_dir, clock, read_only=settings.read_only),
         Trust(access, signing_keys, ExternalTokens(issuer_keys, clock)),
         clock,
         logins=Logins(logins, write=lambda login: login_file.add(login.user, login.network, login.day)),
@@ -132,7 +132,9 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
     background: list[Background] = [access, KeyRefresh(issuer_keys, lambda: access.rules.issuers)]
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval
-        maintenance = Maintenance(services.garbage, renewable_keys, clock, interval=interval)
+        maintenance = Maintenance(
+            services.garbage, renewable_keys, services.registry.read_only, clock, interval=interval
+        )
         measure_collection(measures, maintenance.collected)
         background.append(maintenance)
     audit_file = None if settings.audit is None else AuditFile(settings.audit)

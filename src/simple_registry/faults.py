@@ -18,6 +18,18 @@ class StorageReadOnly(StorageFault):
     """The disk is read-only, on purpose or after a failure; content is still served."""
 
 
+BY_SETTING = "storage.readOnly is set"
+"""The reason of a read-only mode that no command ends."""
+
+
+class InReadOnlyMode(StorageReadOnly):
+    """An operator wants no changes for now; `reason` says why."""
+
+    def __init__(self, action: str, reason: str) -> None:
+        super().__init__(action, f"read-only mode: {reason}")
+        self.reason = reason
+
+
 class ContentGone(StorageFault):
     """Content went after it was opened, or turned out to be unreadable; a push of it heals that."""
 

@@ -10,6 +10,7 @@ from simple_registry.authentication.token_service import REFRESH_LIFE
 from simple_registry.clock import Clock
 from simple_registry.faults import StorageReadOnly
 from simple_registry.operations.garbage import Garbage
+from simple_registry.operations.read_only import ReadOnly
 from simple_registry.periodic import repeat
 
 KEY_LIFE = 30 * 24 * 3600
@@ -34,10 +35,13 @@ class RenewableKeys(SigningKeys, Protocol):
 class Maintenance:
     """Repeated work on the stores that all workers share."""
 
-    def __init__(self, garbage: Garbage, keys: RenewableKeys | None, clock: Clock, *, interval: float) -> None:
+    def __init__(
+        self, garbage: Garbage, keys: RenewableKeys | None, read_only: ReadOnly, clock: Clock, *, interval: float
+    ) -> None:
         """Do a round every `interval` seconds. Without `keys`, the operator gave one, which is not renewed."""
         self._garbage = garbage
         self._keys = keys
+        self._read_only = read_only
         self._clock = clock
         self._interval = interval
         self.collected = Counter({"sessions": 0, "contents": 0, "tokens": 0})
@@ -49,6 +53,7 @@ class Maintenance:
 
     async def _round(self) -> None:
         try:
+            await self._read_only.require_off()
             await self._collect()
             await self._renew_key()
         except StorageReadOnly as fault:

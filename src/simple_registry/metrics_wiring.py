@@ -1,6 +1,6 @@
 """Wiring of metrics: the one place that knows both the metric families and the parts that count."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -67,6 +67,7 @@ def measure_services(measures: Measures, services: Services, dispatcher: Dispatc
     _measure_cache(measures, "manifests", services.registry.manifests.cache)
     _measure_issuers(measures, services.trust)
     _measure_stores(measures, services.stores)
+    _measure_read_only(measures, services.registry.read_only.find)
     measures.ask(families.INFO, lambda: {(__version__,): 1})
 
 
@@ -99,6 +100,15 @@ def _measure_stores(measures: Measures, stores: Stores) -> None:
     if disk_space is not None:
         measures.ask(families.DISK_FREE, lambda: {(): disk_space().free})
         measures.ask(families.DISK_SIZE, lambda: {(): disk_space().size})
+
+
+def _measure_read_only(measures: Measures, find: Callable[[], Awaitable[object | None]]) -> None:
+    """Export whether the read-only mode is on."""
+
+    async def is_on() -> Mapping[tuple[str, ...], float]:
+        return {(): float(await find() is not None)}
+
+    measures.query(families.READ_ONLY, is_on)
 
 
 def measure_access(measures: Measures, access: LiveAccess) -> None:

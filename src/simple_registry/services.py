@@ -29,6 +29,7 @@ from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
+from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
@@ -126,6 +127,7 @@ def build_services(
         tags=Tags(rows.tags, rows.repositories),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
+        read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
         token_service=TokenService(
             authentication.authenticator, authentication.signer, clock, life=settings.web.token_timeout

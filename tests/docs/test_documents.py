@@ -30,6 +30,7 @@ MAX_WORDS = 2500
 
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
+READ_ONLY = "docs/operations/read-only.md"
 ENDPOINTS, ERRORS, CONTENT, TOKENS = (
     f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
 )
@@ -51,6 +52,7 @@ RUN = {
     *((BACKUP, name) for name in ("backup", "backup-check")),
     (RUNNING, "ready"),
     (FSCK, "fsck"),
+    (READ_ONLY, "read-only"),
     *((CONTENT, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -273,6 +275,7 @@ def test_the_registry_starts_and_answers(desk):
             running.run(block(RUNNING, "ready"))
             == '{"status":"ready","configuration":"current","staleIssuers":[],"storage":"writable"}'
         )
+        assert running.run(block(READ_ONLY, "read-only")).count("read-only mode is on since") == 2
 
 
 def test_the_registry_starts_with_a_certificate_of_its_own(desk):

@@ -55,13 +55,15 @@ def claim(data_dir: Path, *, make_keys: bool = True, upgrading: Callable[[], Non
     return directory
 
 
-def open_stores(data_dir: Path, clock: Clock) -> Stores:
+def open_stores(data_dir: Path, clock: Clock, *, read_only: bool = False) -> Stores:
     """Open the stores of a claimed directory, once per worker, on its event loop.
+
+    With `read_only`, they refuse every change.
 
     Raises: StorageFault.
     """
     layout = Layout(data_dir)
-    return _stores(layout, Database(layout.database, LOG_RESERVE), clock, Threads())
+    return _stores(layout, Database(layout.database, LOG_RESERVE, read_only=read_only), clock, Threads())
 
 
 def _stores(layout: Layout, database: Database, clock: Clock, threads: Threads) -> Stores:

@@ -84,7 +84,20 @@ def _uploads(words: Sequence[str]) -> int:
     return uploads(words, os.environ, sys.stdout, sys.stderr)
 
 
-_WITH_OWN_OPTIONS = {"token": _token, "uploads": _uploads, "can-i": _can_i, "policy": _policy, "fsck": _fsck}
+def _read_only(words: Sequence[str]) -> int:
+    from simple_registry.cli.read_only import read_only  # noqa: PLC0415 (as above)
+
+    return read_only(words, os.environ, sys.stdout)
+
+
+_WITH_OWN_OPTIONS = {
+    "token": _token,
+    "uploads": _uploads,
+    "can-i": _can_i,
+    "policy": _policy,
+    "read-only": _read_only,
+    "fsck": _fsck,
+}
 
 
 def _too_late(line: CommandLine) -> int:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from simple_registry.config.rows import NO_DEFAULT, Option, optional_section, rows_of, section, setting
-from simple_registry.config.shapes import PATH, ListOf, Text, word
+from simple_registry.config.shapes import BOOLEAN, PATH, ListOf, Text, word
 from simple_registry.config.values import (
     MAX_TAGS,
     MIN_SECRET,
@@ -294,6 +294,13 @@ class Settings:
         "which parts of a pushed manifest may be absent",
         path="manifests.allowMissing",
         details="`indexes`: children of an index.",
+    )
+    read_only: bool = setting(
+        False,
+        BOOLEAN,
+        "whether nothing can be changed",
+        path="storage.readOnly",
+        details="For a while, better use `simple-registry read-only on`, which needs no reload.",
     )
     limits: Limits = section(Limits)
     garbage_collection: GarbageCollection = section(GarbageCollection)

@@ -19,7 +19,7 @@ from simple_registry.authentication.authenticator import Authenticator
 from simple_registry.authentication.credentials import ExpiredToken, InvalidToken, WrongCredentials
 from simple_registry.clock import Clock
 from simple_registry.content import ContentInterrupted
-from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
+from simple_registry.faults import InReadOnlyMode, StorageFault, StorageFull, StorageReadOnly
 from simple_registry.http.authorization import Authorization
 from simple_registry.http.call import Call, Registry
 from simple_registry.http.challenges import Challenger
@@ -30,6 +30,7 @@ from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.http.routes import Matched, Need, resolve
 from simple_registry.metrics.requests import NO_ENDPOINT
 from simple_registry.oci.errors import (
+    ReadOnlyForNow,
     RegistryError,
     RequestTimeout,
     SizeInvalid,
@@ -114,8 +115,7 @@ class Dispatcher:
             logger.error("storage is full: %s", fault)  # noqa: TRY400 (the cause is the disk, not a line of code)
             outcome.response, outcome.note = error_response(request, StorageExhausted()), str(fault)
         except StorageReadOnly as fault:
-            logger.error("storage is read-only: %s", fault)  # noqa: TRY400 (as above)
-            outcome.response, outcome.note = error_response(request, StorageNotWritable()), str(fault)
+            outcome.response, outcome.note = error_response(request, _not_writable(fault)), str(fault)
         except StorageFault as fault:
             logger.exception("request %s met a storage fault", request.id)
             outcome.response, outcome.note = error_response(request, Unavailable()), str(fault)
@@ -134,6 +134,8 @@ class Dispatcher:
             authorization = await self._decide(request, matched)
             outcome.caller, outcome.identity = authorization.caller, authorization.caller.identity.name
             outcome.binding = _require(matched, authorization)
+            if matched.changes:
+                await self._registry.read_only.require_off()
             outcome.allowed = True
             return await matched.endpoint.handle(Call(request, matched.target, self._registry, authorization))
         except Unauthorized as error:
@@ -184,6 +186,14 @@ class Dispatcher:
         if login is not None:
             login.keep(request.headers, rules, caller, now)
         return caller
+
+
+def _not_writable(fault: StorageReadOnly) -> RegistryError:
+    """Return the error of a change that the mode forbids, or that a disk prevents, which is logged as well."""
+    if isinstance(fault, InReadOnlyMode):
+        return ReadOnlyForNow(fault.reason)
+    logger.error("storage is read-only: %s", fault)
+    return StorageNotWritable()
 
 
 def _require(matched: Matched, authorization: Authorization) -> str | None:

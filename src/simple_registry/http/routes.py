@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, Generic
 
 from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.roles import READ
 from simple_registry.http.call import Call
 from simple_registry.http.handlers import base, blobs, discovery, issued_tokens, manifests, token_exchange, uploads
 from simple_registry.http.messages import Response
@@ -77,6 +78,8 @@ class Matched:
     permission: Permission | None
     counted: str
     """Its name in the metrics of requests."""
+    changes: bool
+    """Whether it may change anything, so that the read-only mode refuses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class Route(Generic[Target]):
         permission = None
         if isinstance(endpoint.needs, Resource):
             permission = Permission(endpoint.verb or method, endpoint.needs, scope_of_target(target))
-        return Matched(endpoint, target, permission, counted(endpoint.name, method))
+        changes = method not in READ and endpoint.needs is not Need.NOTHING
+        return Matched(endpoint, target, permission, counted(endpoint.name, method), changes)
 
 
 class MethodNotAllowed(Unsupported):

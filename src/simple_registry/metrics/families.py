@@ -125,6 +125,7 @@ DISK_FREE = Family(
     "simple_registry_disk_free_bytes", Kind.GAUGE, "Free bytes of the file system of the data directory."
 )
 DISK_SIZE = Family("simple_registry_disk_size_bytes", Kind.GAUGE, "Size in bytes of that file system.")
+READ_ONLY = Family("simple_registry_read_only", Kind.GAUGE, "1 in read-only mode, in which nothing changes.")
 CERTIFICATE_EXPIRY = Family(
     "simple_registry_certificate_expiry_time_seconds", Kind.GAUGE, "When the TLS certificate expires, Unix time."
 )
@@ -148,7 +149,7 @@ SAMPLED = (
 )
 """One number for each series in the row of each process."""
 
-ASKED = (ISSUER_KEYS_STALE, UPLOADS_OPEN, DISK_FREE, DISK_SIZE, CERTIFICATE_EXPIRY, START_TIME, INFO)
+ASKED = (ISSUER_KEYS_STALE, UPLOADS_OPEN, DISK_FREE, DISK_SIZE, READ_ONLY, CERTIFICATE_EXPIRY, START_TIME, INFO)
 """Read by the process that answers the request."""
 
 FAMILIES = (REQUESTS, REQUEST_SECONDS, RECEIVED, SENT, COMMITS, *SAMPLED, *ASKED)

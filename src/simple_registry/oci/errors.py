@@ -7,6 +7,9 @@ compares the two. `http.error_responses` is the only place that turns one of the
 
 from typing import ClassVar
 
+READ_ONLY_RETRY = 30
+"""Seconds after which a client may ask again whether the read-only mode has ended."""
+
 Fact = str | int | bool | None | list[str]
 
 
@@ -14,7 +17,7 @@ class RegistryError(Exception):
     """An error answered to the client."""
 
     code: ClassVar[str]
-    message: ClassVar[str]
+    message: str
     status: ClassVar[int]
 
     def __init__(self, *, note: str | None = None, **facts: Fact) -> None:
@@ -241,6 +244,14 @@ class StorageNotWritable(Unavailable):
     """Not in the table: the disk of the server is read-only; content is served, changes are refused."""
 
     message = "the registry's storage is read-only: pulls are served, nothing can be pushed or deleted"
+
+
+class ReadOnlyForNow(StorageNotWritable):
+    """Not in the table: an operator allows no changes for now; the message says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason=reason, retryAfter=READ_ONLY_RETRY)
+        self.message = f"the registry is read-only for now ({reason}): pulls are served, nothing can be changed"
 
 
 class StorageExhausted(RegistryError):

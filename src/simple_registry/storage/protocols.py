@@ -40,6 +40,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     PartsUnmet,
     Place,
+    ReadOnlyMode,
     Received,
     SessionRow,
     StoredBlob,
@@ -372,7 +373,7 @@ class GarbageRows(Protocol):
     def collecting(self) -> AbstractAsyncContextManager[None]:
         """Wait for the right to remove content, and hold it for the block. One request in all processes holds it.
 
-        Raises (on entering): StorageFault.
+        Raises (on entering): InReadOnlyMode, StorageFault.
         """
 
     async def is_dated_after(self, future: float) -> bool:
@@ -397,6 +398,19 @@ class GarbageRows(Protocol):
         """
 
 
+class ModeRows(Protocol):
+    """The read-only mode: while it is on, every other change of rows raises InReadOnlyMode, in all processes."""
+
+    async def find_read_only(self) -> ReadOnlyMode | None:
+        """Return the mode if it is on."""
+
+    async def begin_read_only(self, mode: ReadOnlyMode) -> None:
+        """Turn the mode on, or replace its reason and its start. No change is committed after that."""
+
+    async def end_read_only(self) -> bool:
+        """Turn the mode off. Return whether it was on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """All rows of one database. Each operation takes those that it needs.
@@ -412,5 +426,6 @@ class Rows:
     tokens: TokenRows
     contents: ContentRows
     garbage: GarbageRows
+    mode: ModeRows
     check: Callable[[], None]
     close: Callable[[], Awaitable[None]]

@@ -148,6 +148,14 @@ class TokenRow:
     last_used: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReadOnlyMode:
+    """The mode in which nothing changes, its reason, and its start in seconds since the epoch."""
+
+    reason: str
+    since: float
+
+
 class Part(StrEnum):
     """How the repository must hold a part of a manifest."""
 

@@ -42,6 +42,7 @@ from simple_registry.storage.records import (
     Part,
     PartsUnmet,
     Place,
+    ReadOnlyMode,
     SessionRow,
     StoredBlob,
     StoredManifest,
@@ -70,6 +71,7 @@ class MemoryRows(MemoryTokenRows):
         self._collecting = asyncio.Lock()
         self._sessions: dict[str, SessionRow] = {}
         self._held: set[str] = set()
+        self._mode: ReadOnlyMode | None = None
 
     @property
     def rows(self) -> Rows:
@@ -84,6 +86,7 @@ class MemoryRows(MemoryTokenRows):
             tokens=one,
             contents=one,
             garbage=one,
+            mode=one,
             check=one.check,
             close=one.close,
         )
@@ -423,6 +426,21 @@ class MemoryRows(MemoryTokenRows):
         for record in records:
             self._apply_to_content(ContentEvent.REMOVED, record)
         self._removals += 1
+
+    # mode; operations refuse changes before they come here, where nothing else keeps them out
+
+    async def find_read_only(self) -> ReadOnlyMode | None:
+        """Return the mode if it is on."""
+        return self._mode
+
+    async def begin_read_only(self, mode: ReadOnlyMode) -> None:
+        """Turn the mode on."""
+        self._mode = mode
+
+    async def end_read_only(self) -> bool:
+        """Turn the mode off."""
+        mode, self._mode = self._mode, None
+        return mode is not None
 
     # contents
 

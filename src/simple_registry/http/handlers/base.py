@@ -40,11 +40,13 @@ async def get_health(_call: Call[NoTarget]) -> Response:
 
 
 async def get_readiness(call: Call[NoTarget]) -> Response:
-    """readyz: report whether the stores answer, and whether the configuration in force is the one on disk.
+    """readyz: report whether the stores answer and may be changed, and whether the configuration is the one on disk.
 
     `dispatch` turns a failure of the stores into a 503.
     """
-    return json_response({"status": "ready", **call.registry.readiness()})
+    readiness = call.registry.readiness()
+    mode = {} if await call.registry.read_only.find() is None else {"storage": "read-only"}
+    return json_response({"status": "ready", **readiness, **mode})
 
 
 async def get_metrics(call: Call[NoTarget]) -> Response:

@@ -7,6 +7,7 @@ from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.contents import SqliteContentRows
 from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
+from simple_registry.storage.sqlite.rows.mode import SqliteModeRows
 from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
 from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
 from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
@@ -30,6 +31,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         tokens=SqliteTokenRows(database),
         contents=SqliteContentRows(database),
         garbage=SqliteGarbageRows(database, clock),
+        mode=SqliteModeRows(database),
         check=check,
         close=database.close,
     )

@@ -3,6 +3,8 @@
 A read is a lookup of a few microseconds on its own connection; in WAL mode it waits for no writer. Every read fetches
 all its rows, because an unfinished statement would prevent checkpoints of the log.
 
+In read-only mode, which is a row, every change is refused in its transaction: none is committed after the row.
+
 Results of point reads are cached until any process commits. SQLite's `data_version` changes then, and reading it costs
 a fraction of a point read.
 """
@@ -13,7 +15,8 @@ from typing import Any, TypeVar, cast
 
 import apsw
 
-from simple_registry.faults import StorageFault
+from simple_registry.faults import BY_SETTING, InReadOnlyMode, StorageFault
+from simple_registry.storage.sqlite.engine.commits import ACTION
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection
 from simple_registry.storage.sqlite.engine.reserve import keep_log
 from simple_registry.storage.sqlite.engine.writer import Writer
@@ -23,6 +26,7 @@ Row = tuple[Value, ...]
 
 _ACTION = "read rows"
 _VERSION = "PRAGMA data_version"
+_MODE = "SELECT reason FROM read_only WHERE one = 1"
 _T = TypeVar("_T")
 
 MAX_CACHED = 20_000
@@ -38,8 +42,10 @@ ROW_SIZE = 100
 class Database:
     """Reads and writes rows. Created after the fork, on the thread that reads."""
 
-    def __init__(self, path: str, log_reserve: int = 0) -> None:
+    def __init__(self, path: str, log_reserve: int = 0, *, read_only: bool = False) -> None:
         """Open the database at `path`, which `migrate` has brought up to date; see `reserve` for `log_reserve`.
+
+        With `read_only`, this process changes nothing.
 
         Raises: StorageFault.
         """
@@ -50,6 +56,7 @@ class Database:
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
         self.path = path
+        self._read_only = read_only
         self._writer = Writer(path, log_reserve)
         self._closed = False
         self._version: Sequence[Row] = ()
@@ -136,24 +143,49 @@ class Database:
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
 
-    async def write(self, apply: Callable[[apsw.Connection], _T], *, durable: bool = True) -> _T:
-        """Return the result of `apply`, once its change is committed. See `Writer.write`."""
-        return await self._writer.write(apply, durable=durable)
+    async def write(self, apply: Callable[[apsw.Connection], _T], *, durable: bool = True, of_mode: bool = False) -> _T:
+        """Return the result of `apply`, once its change is committed. See `Writer.write`.
 
-    async def execute(self, sql: str, *bindings: Value, durable: bool = True) -> int:
-        """Return the number of rows that one statement changed, once that is committed. See `Writer.write`."""
+        Raises: InReadOnlyMode, unless the change is one `of_mode` itself, and as the writer.
+        """
+        self._require_allowed()
+
+        def change(connection: apsw.Connection) -> _T:
+            if not of_mode:
+                require_writable(connection)
+            return apply(connection)
+
+        return await self._writer.write(change, durable=durable)
+
+    def require_writable(self) -> None:
+        """Raise InReadOnlyMode in that mode."""
+        self._require_allowed()
+        require_writable(self._reader)
+
+    def _require_allowed(self) -> None:
+        if self._read_only:
+            raise InReadOnlyMode(ACTION, BY_SETTING)
+
+    async def execute(self, sql: str, *bindings: Value, durable: bool = True, of_mode: bool = False) -> int:
+        """Return the number of rows that one statement changed, once that is committed. See `write`."""
 
         def change(connection: apsw.Connection) -> int:
             connection.execute(sql, bindings)
             return connection.changes()
 
-        return await self.write(change, durable=durable)
+        return await self.write(change, durable=durable, of_mode=of_mode)
 
     async def close(self) -> None:
         """Finish pending writes and close the connections."""
         await self._writer.close()
         self._closed = True
         self._reader.close()
+
+
+def require_writable(connection: apsw.Connection) -> None:
+    """Raise InReadOnlyMode in that mode."""
+    for (reason,) in connection.execute(_MODE).fetchall():
+        raise InReadOnlyMode(ACTION, str(reason))
 
 
 def _read_page(

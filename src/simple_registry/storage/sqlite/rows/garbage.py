@@ -67,8 +67,9 @@ class SqliteGarbageRows:
 
         The lock is a byte of the writers' lock file, and independent of their own lock.
 
-        Raises (on entering): StorageFault.
+        Raises (on entering): InReadOnlyMode, StorageFault.
         """
+        self._database.require_writable()
         ours = False
         while not ours:
             with name_lock(f"{self._database.path}.lock", "collector") as ours:

@@ -1,3 +1,8 @@
 -- What the collector reviews.
 
-CREATE TEMP TABLE unused (a); DROP TABLE unused;
+-- At most one row: while there is one, no other row changes.
+CREATE TABLE read_only (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    reason TEXT NOT NULL,
+    since REAL NOT NULL
+) STRICT;

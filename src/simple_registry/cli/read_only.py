@@ -1,0 +1,89 @@
+"""`read-only on | off | status`: the read-only mode of a data directory, whether or not a server runs.
+
+0  success     2  invalid arguments or data directory
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from simple_registry.cli.data_commands import open_stores, read_settings
+from simple_registry.cli.options import Parser, UsageError, config_directories
+from simple_registry.clock import SystemClock
+from simple_registry.config.load import read_documents
+from simple_registry.config.rows import PREFIX
+from simple_registry.operations.read_only import ReadOnly
+from simple_registry.server.logging import printable
+from simple_registry.storage.records import ReadOnlyMode
+from simple_registry.times import format_moment
+
+MAX_REASON = 200
+_HELP = f"""\
+usage: simple-registry read-only on [-reason TEXT]
+       simple-registry read-only off
+       simple-registry read-only status [-json]
+
+on: from now on nothing changes: pulls go on, everything else gets 503 with the reason. Collector and retention rest.
+off: everything is as before.
+
+Run it as the user that runs the server; no restart is needed.
+
+  -reason TEXT         what clients are told (default: maintenance), at most {MAX_REASON} characters
+  -json                print JSON
+  -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
+  -cfgdir DIRECTORY... directory of YAML documents: names the data directory
+
+Exit code: 0 success, 2 invalid arguments or data directory.
+"""
+
+
+def read_only(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
+    """Run `read-only` with these arguments. Return the exit code.
+
+    Raises:
+        UsageError: the arguments are invalid.
+        ConfigError: a configuration is wrong.
+        StorageFault: the data directory cannot be used, or not be written to.
+
+    """
+    parser = Parser("read-only", _HELP)
+    parser.add_argument("action", nargs="?", choices=("on", "off", "status"))
+    asked = parser.parse_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    if asked.action is None or (asked.reason and asked.action != "on"):
+        raise UsageError("usage: read-only on [-reason TEXT], read-only off or read-only status; see 'read-only -help'")
+    reason = asked.reason or "maintenance"
+    if len(reason) > MAX_REASON or not reason.isprintable():
+        raise UsageError(f"-reason has at most {MAX_REASON} characters, on one line")
+    documents = read_documents(config_directories(asked.cfgdir, environment))
+    data_dir = read_settings({"datadir": asked.datadir}, environment, documents).data_dir
+    mode = asyncio.run(_act(asked.action, reason, data_dir))
+    stdout.write(_json(mode) if asked.json else _text(mode))
+    stdout.flush()
+    return 0
+
+
+async def _act(action: str, reason: str, data_dir: Path) -> ReadOnlyMode | None:
+    """Turn the mode on or off, or do neither. Return it as it is then."""
+    async with open_stores(data_dir) as stores:
+        operations = ReadOnly(stores.rows.mode, SystemClock(), by_setting=False)
+        if action == "on":
+            await operations.begin(reason)
+        elif action == "off":
+            await operations.end()
+        return await operations.find()
+
+
+def _text(mode: ReadOnlyMode | None) -> str:
+    if mode is None:
+        return "read-only mode is off\n"
+    return f"read-only mode is on since {format_moment(mode.since)}: {printable(mode.reason)}\n"
+
+
+def _json(mode: ReadOnlyMode | None) -> str:
+    described = {} if mode is None else {"reason": mode.reason, "since": format_moment(mode.since)}
+    return json.dumps({"readOnly": mode is not None, **described}, indent=2) + "\n"
