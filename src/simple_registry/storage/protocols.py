@@ -34,6 +34,7 @@ from simple_registry.storage.records import (
     ContentRemoved,
     DescribedPart,
     FoundParts,
+    JournalEvent,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
@@ -270,6 +271,37 @@ class RepositoryRows(Protocol):
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
 
 
+class JournalRows(Protocol):
+    """The events of the journal, each written in the transaction of its change. Their ids increase."""
+
+    async def page_events(self, after: int, limit: int) -> Sequence[JournalEvent]:
+        """Return events of all repositories after an id, the oldest first."""
+
+    async def page_history(
+        self, repository: RepositoryName, tag: Tag | None, before: int | None, limit: int
+    ) -> Sequence[JournalEvent]:
+        """Return events of a repository, or of one tag of it, before an id, the newest first."""
+
+    async def find_event(self, event: int) -> JournalEvent | None:
+        """Return an event."""
+
+    async def find_last(self, repository: RepositoryName, tag: Tag, at: float) -> JournalEvent | None:
+        """Return the last event of a tag that was not after a time."""
+
+    async def find_first(self, repository: RepositoryName, tag: Tag) -> JournalEvent | None:
+        """Return the first event of a tag."""
+
+    async def begins(self) -> float | None:
+        """Return the time of the oldest event, or `None` if no event was ever removed."""
+
+    async def prune(self, before: float, *, limit: int, restorable: float, size: int) -> int:
+        """Remove up to `limit` of the oldest events; return their number.
+
+        Those before a time are removed, and those before `restorable` that are not among the newest `size`. The newest
+        event stays.
+        """
+
+
 class SessionRows(Protocol):
     """Open upload sessions, and the requests that hold them."""
 
@@ -422,6 +454,7 @@ class Rows:
     manifests: ManifestRows
     tags: TagRows
     repositories: RepositoryRows
+    journal: JournalRows
     sessions: SessionRows
     tokens: TokenRows
     contents: ContentRows

@@ -156,6 +156,41 @@ class ReadOnlyMode:
     since: float
 
 
+class JournalAction(StrEnum):
+    """What an event of the journal did."""
+
+    TAG_SET = "tag.set"
+    """A push created the tag, or moved it."""
+    TAG_DELETE = "tag.delete"
+    TAG_ROLLBACK = "tag.rollback"
+    """An earlier target was given back to the tag."""
+    TAG_RESTORE = "tag.restore"
+    MANIFEST_DELETE = "manifest.delete"
+    MANIFEST_RESTORE = "manifest.restore"
+    BLOB_DELETE = "blob.delete"
+    REPOSITORY_DELETE = "repository.delete"
+    REPOSITORY_RESTORE = "repository.restore"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEvent:
+    """A change of a tag (from `before` to `after`), or of other content: `before` was deleted, `after` restored.
+
+    `time` is in seconds since the epoch. `cause` is the id of the event that this one is part of, as the deletion of a
+    tag is part of that of its manifest.
+    """
+
+    id: int
+    time: float
+    action: JournalAction
+    repository: RepositoryName
+    tag: Tag | None
+    before: Digest | None
+    after: Digest | None
+    actor: Actor
+    cause: int | None = None
+
+
 class Part(StrEnum):
     """How the repository must hold a part of a manifest."""
 

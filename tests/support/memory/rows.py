@@ -35,6 +35,7 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     Holding,
+    JournalAction,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
@@ -51,19 +52,19 @@ from simple_registry.storage.records import (
     TagsChanged,
     UnmetPart,
 )
+from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository, apply_event
 from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
 
 
-class MemoryRows(MemoryTokenRows):
+class MemoryRows(MemoryJournalRows, MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
         """Start empty; times come from `clock`."""
-        super().__init__()
-        self._clock = clock
+        super().__init__(clock)
         self._repositories: dict[RepositoryName, MemoryRepository] = {}
         self._contents: dict[Digest, tuple[ContentRecord, ContentState]] = {}
         self._removals = 0
@@ -82,6 +83,7 @@ class MemoryRows(MemoryTokenRows):
             manifests=one,
             tags=one,
             repositories=one,
+            journal=one,
             sessions=one,
             tokens=one,
             contents=one,
@@ -151,6 +153,7 @@ class MemoryRows(MemoryTokenRows):
         if not precondition.holds(named):
             return PreconditionUnmet(digest, named)
         at.apply_event(HoldingEvent.DELETED, digest, self._clock.now())
+        self.record(actor, JournalAction.BLOB_DELETE, repository, before=digest)
         return BlobRemoved()
 
     # manifests
@@ -210,6 +213,9 @@ class MemoryRows(MemoryTokenRows):
         surplus = None if content is None else self._place(content)
         self._hold_manifest(repository, manifest)
         self._at(repository).tags.update(dict.fromkeys(tags, digest))
+        for tag, target in before.items():
+            if target != digest:
+                self.record(actor, JournalAction.TAG_SET, repository, tag=tag, before=target, after=digest)
         return ManifestStored(before, surplus)
 
     async def remove_manifest(
@@ -233,8 +239,10 @@ class MemoryRows(MemoryTokenRows):
             return TagsChanged()
         deleted = apply_event(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
         at.manifests[digest] = (row, deleted or _NEEDED)
-        for tag in set(tags):
+        event = self.record(actor, JournalAction.MANIFEST_DELETE, repository, before=digest)
+        for tag in sorted(set(tags)):
             del at.tags[tag]
+            self.record(actor, JournalAction.TAG_DELETE, repository, tag=tag, before=digest, cause=event)
         return ManifestRemoved()
 
     async def page_referrers(
@@ -288,6 +296,7 @@ class MemoryRows(MemoryTokenRows):
         named = self._visible(current)
         if not precondition.holds(named):
             return PreconditionUnmet(tag, named)
+        self.record(actor, JournalAction.TAG_DELETE, repository, tag=tag, before=current)
         return TagRemoved(self._at(repository).tags.pop(tag))
 
     # repositories

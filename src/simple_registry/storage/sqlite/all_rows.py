@@ -6,6 +6,7 @@ from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.contents import SqliteContentRows
 from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
+from simple_registry.storage.sqlite.rows.journal import SqliteJournalRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 from simple_registry.storage.sqlite.rows.mode import SqliteModeRows
 from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
@@ -25,8 +26,9 @@ def rows_of(database: Database, clock: Clock) -> Rows:
     return Rows(
         blobs=SqliteBlobRows(database, clock),
         manifests=SqliteManifestRows(database, clock),
-        tags=SqliteTagRows(database),
+        tags=SqliteTagRows(database, clock),
         repositories=SqliteRepositoryRows(database),
+        journal=SqliteJournalRows(database),
         sessions=SqliteSessionRows(database),
         tokens=SqliteTokenRows(database),
         contents=SqliteContentRows(database),

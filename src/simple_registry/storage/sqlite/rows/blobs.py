@@ -17,6 +17,7 @@ from simple_registry.storage.records import (
     ContentRecord,
     ContentRemoved,
     Holding,
+    JournalAction,
     StoredBlob,
 )
 from simple_registry.storage.sqlite.engine.database import Database
@@ -28,6 +29,7 @@ from simple_registry.storage.sqlite.rows.holding import (
     record_of,
     require_content,
 )
+from simple_registry.storage.sqlite.rows.journal import record
 
 _FIND = """
 SELECT digest, size, place, version, held.state, held.since, held.extended
@@ -75,7 +77,7 @@ class SqliteBlobRows:
         content: ContentRecord,
         *,
         removals: int,
-        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        actor: Actor,  # noqa: ARG002 (quotas count by it)
         session: str | None = None,
     ) -> BlobAdded | ContentRemoved:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
@@ -98,7 +100,7 @@ class SqliteBlobRows:
         digest: Digest,
         source: RepositoryName,
         *,
-        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        actor: Actor,  # noqa: ARG002 (quotas count by it)
     ) -> ContentRecord | None:
         """Make the repository hold a blob of `source`."""
 
@@ -128,7 +130,7 @@ class SqliteBlobRows:
         repository: RepositoryName,
         digest: Digest,
         *,
-        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
         """Delete the blob from the repository if the precondition holds."""
@@ -140,7 +142,9 @@ class SqliteBlobRows:
             visible = digest if held[0][0] else None
             if not precondition.holds(visible):
                 return PreconditionUnmet(digest, visible)
-            apply_event(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', self._clock.now())
+            now = self._clock.now()
+            apply_event(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', now)
+            record(connection, now, actor, JournalAction.BLOB_DELETE, repository, before=digest)
             return BlobRemoved()
 
         return await self._database.write(remove)

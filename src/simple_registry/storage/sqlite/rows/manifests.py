@@ -18,6 +18,7 @@ from simple_registry.storage.records import (
     ContentRemoved,
     DescribedPart,
     FoundParts,
+    JournalAction,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
@@ -38,7 +39,8 @@ from simple_registry.storage.sqlite.rows.holding import (
     refuse_content,
     require_content,
 )
-from simple_registry.storage.sqlite.rows.tags import target_of
+from simple_registry.storage.sqlite.rows.journal import record
+from simple_registry.storage.sqlite.rows.tags import point_tags, target_of
 
 _FIND = """
 SELECT digest, size, media_type, place, version
@@ -81,10 +83,6 @@ ON CONFLICT (repository, digest) DO UPDATE SET
 """
 _DROP_CHILDREN = "DELETE FROM manifest_children WHERE repository = ? AND digest = ?"
 _ADD_CHILD = "INSERT INTO manifest_children (repository, digest, position, child) VALUES (?, ?, ?, ?)"
-_POINT_TAG = """
-INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
-ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
-"""
 _HELD = """
 SELECT contents.state = 'whole' FROM manifests AS held LEFT JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted'
@@ -153,7 +151,7 @@ class SqliteManifestRows:
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
-        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
@@ -173,9 +171,11 @@ class SqliteManifestRows:
                     refuse_content(connection, content)
                 return refusal
             surplus = None if content is None else place_content(connection, content)
-            hold_manifest(connection, repository, manifest, self._clock.now())
-            connection.executemany(_POINT_TAG, [(repository, tag, str(manifest.digest)) for tag in tags])
-            return ManifestStored({tag: before for tag, (before, _) in targets.items()}, surplus)
+            now, previous = self._clock.now(), {tag: before for tag, (before, _) in targets.items()}
+            hold_manifest(connection, repository, manifest, now)
+            action = JournalAction.TAG_SET
+            point_tags(connection, repository, manifest.digest, previous, now, actor=actor, action=action)
+            return ManifestStored(previous, surplus)
 
         return await self._database.write(put)
 
@@ -185,7 +185,7 @@ class SqliteManifestRows:
         digest: Digest,
         *,
         tags: Sequence[Tag],
-        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
@@ -201,9 +201,13 @@ class SqliteManifestRows:
                 return PreconditionUnmet(digest, visible)
             if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
                 return TagsChanged()
+            now, deleted = self._clock.now(), HOLDINGS[_KEPT][HoldingEvent.DELETED]
             connection.execute(_REMOVE_TAGS, names)
-            deleted = HOLDINGS[_KEPT][HoldingEvent.DELETED]
-            connection.execute(_REMOVE, (deleted, self._clock.now(), *names))
+            connection.execute(_REMOVE, (deleted, now, *names))
+            event = record(connection, now, actor, JournalAction.MANIFEST_DELETE, repository, before=digest)
+            for tag in sorted(set(tags)):
+                action = JournalAction.TAG_DELETE
+                record(connection, now, actor, action, repository, tag=tag, before=digest, cause=event)
             return ManifestRemoved()
 
         return await self._database.write(remove)

@@ -1,19 +1,25 @@
 """The tags of repositories, in ASCII order, which is how SQLite compares text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 
+from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.records import Actor, TagAbsent, TagRemoved
+from simple_registry.storage.records import Actor, JournalAction, TagAbsent, TagRemoved
 from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.sqlite.rows.journal import record
 
 _OF_MANIFEST = "SELECT tag FROM tags WHERE repository = ? AND digest = ? ORDER BY tag"
 _PAGE = "SELECT tag FROM tags WHERE repository = ? AND tag > ? ORDER BY tag LIMIT ?"
 _POINTED_AT = """
 SELECT digest, contents.state = 'whole' FROM tags LEFT JOIN contents USING (digest) WHERE repository = ? AND tag = ?
+"""
+_POINT = """
+INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
+ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
 """
 _REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
 
@@ -21,8 +27,9 @@ _REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
 class SqliteTagRows:
     """The tags of repositories."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     async def tags_of(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
         """Return the tags that point at this manifest."""
@@ -37,7 +44,7 @@ class SqliteTagRows:
         repository: RepositoryName,
         tag: Tag,
         *,
-        actor: Actor,  # noqa: ARG002 (not recorded yet)
+        actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
     ) -> TagRemoved | TagAbsent | PreconditionUnmet:
         """Remove this tag if it exists and the precondition holds."""
@@ -49,6 +56,8 @@ class SqliteTagRows:
             if not precondition.holds(visible):
                 return PreconditionUnmet(tag, visible)
             connection.execute(_REMOVE, (repository, tag))
+            now = self._clock.now()
+            record(connection, now, actor, JournalAction.TAG_DELETE, repository, tag=tag, before=digest)
             return TagRemoved(digest)
 
         return await self._database.write(remove)
@@ -61,3 +70,20 @@ def target_of(connection: apsw.Connection, repository: str, tag: Tag) -> tuple[D
         return None, None
     digest = parse_digest(str(found[0][0]))
     return digest, digest if found[0][1] else None
+
+
+def point_tags(
+    connection: apsw.Connection,
+    repository: str,
+    digest: Digest,
+    targets: Mapping[Tag, Digest | None],
+    now: float,
+    *,
+    actor: Actor,
+    action: JournalAction,
+) -> None:
+    """Point tags, given with their targets until now, at a manifest; those that change are events of the journal."""
+    for tag, before in targets.items():
+        connection.execute(_POINT, (repository, tag, str(digest)))
+        if before != digest:
+            record(connection, now, actor, action, repository, tag=tag, before=before, after=digest)

@@ -1,3 +1,20 @@
--- What happened to tags, manifests and repositories: the journal.
+-- What happened to tags, manifests, blobs and repositories. An id is never used again.
 
-CREATE TEMP TABLE unused (a); DROP TABLE unused;
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    time REAL NOT NULL,
+    action TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT,
+    before TEXT,               -- the digest that the tag pointed at, or that was deleted
+    after TEXT,                -- the digest that the tag points at since, or that was restored
+    identity TEXT NOT NULL,
+    credential TEXT NOT NULL,
+    request TEXT NOT NULL,
+    cause INTEGER              -- the id of the event that this one is part of
+) STRICT;
+
+CREATE INDEX journal_of_repository ON journal (repository, id);
+CREATE INDEX journal_of_tag ON journal (repository, tag, id) WHERE tag IS NOT NULL;
+CREATE INDEX journal_of_content ON journal (repository, before, id) WHERE tag IS NULL AND before IS NOT NULL;
+CREATE INDEX journal_caused ON journal (cause, id) WHERE cause IS NOT NULL;
