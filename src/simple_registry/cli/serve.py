@@ -114,7 +114,7 @@ def _run(
             listeners,
             build=partial(application.build, processes=processes, logins=application.load_logins(configured.settings)),
             reread=reread,
-            follow=following.look,
+            follow=following.poll,
             processes=processes,
             manager=manager,
         )

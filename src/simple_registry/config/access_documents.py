@@ -1,9 +1,9 @@
-"""Documents about access: their shapes, and how they are read into one `Declared`.
+"""Documents about access: their shapes, and the functions that read them into one `Declared`.
 
     documents ──► by kind ──► users, roles, issuers ──► bindings, tokens (which name them) ──► Declared
 
-Every error names file, line and what would be right. Nothing is guessed: a binding of a user that no document names
-is an error, unless the prefix of a trusted issuer covers the name.
+Every error has the file, the line and a remedy. Nothing is guessed: a binding of a user that no document names is an
+error, unless the prefix of a trusted issuer covers the name.
 """
 
 import re
@@ -35,7 +35,7 @@ from simple_registry.config.values import ConfigError, nearest
 from simple_registry.times import parse_moment
 
 MIN_TOKEN = 32
-"""Characters of a token's value: a stolen hash lets values be tried without asking the registry."""
+"""Characters of a token's value, because a stolen hash allows guessing without the registry."""
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 _VERBS = ("pull", "push", "delete", "*", *METHODS, *(method.lower() for method in METHODS if method != "DELETE"))
@@ -176,7 +176,7 @@ TOKEN = Kind(
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """What bindings and tokens may name."""
+    """The users, roles and prefixes that bindings and tokens may name."""
 
     users: Mapping[str, User]
     roles: Mapping[str, Role]
@@ -184,15 +184,12 @@ class _Named:
 
 
 def names_users(documents: Documents) -> bool:
-    """Return whether documents name a user or an issuer; the provisional administrator ends then.
-
-    The user anonymous has no credentials.
-    """
+    """Return whether documents name a user other than `anonymous`, or an issuer: the provisional administrator ends."""
     return bool(documents.of("TokenIssuer")) or any(user.name != ANONYMOUS_NAME for user in documents.of("User"))
 
 
 def declared_of(documents: Documents, administrator: Administrator | None) -> Declared:
-    """Return what documents, and the administrator of the flags, declare about access.
+    """Return the access that documents declare, with the administrator of the options.
 
     Raises: ConfigError.
     """

@@ -1,4 +1,4 @@
-"""The administrator that flags and variables name: a user that may do everything, without any document."""
+"""The administrator from options and variables: a user with all permissions, without any document."""
 
 import re
 from dataclasses import replace
@@ -61,7 +61,7 @@ def administrator(name: str, password: str) -> Administrator:
 
 
 def given_administrator(flags: Options, environment: Options) -> Administrator | None:
-    """Return the administrator that options name, if they do.
+    """Return the administrator that options name, or `None`.
 
     Raises:
         ConfigError: an option is wrong, or the password file is.

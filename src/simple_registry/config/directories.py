@@ -1,6 +1,6 @@
-"""Which files below the given directories hold documents, and what differs when they change.
+"""The files with documents below the given directories, and a signature that differs when they change.
 
-Hidden files and folders are left out, also the `..data` folders of mounted volumes. Links are followed.
+Hidden files and directories are omitted, also the `..data` directories of mounted volumes. Links are followed.
 """
 
 import os
@@ -12,7 +12,7 @@ from simple_registry.config.values import ConfigError
 from simple_registry.files import FileStamp
 
 Signature = tuple[tuple[str, FileStamp], ...]
-"""Path and stamp of each document and directory. A directory has no times in it: other files may come and go."""
+"""Path and stamp of each document and directory. That of a directory has no times: other files may come and go."""
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -33,7 +33,7 @@ def document_files(directories: Iterable[Path]) -> list[Path]:
 def signature(directories: Iterable[Path]) -> Signature:
     """Return the signature of the documents below `directories`; nothing is read.
 
-    Other files may change as they like: a document beside a file that is written all the time comes to rest.
+    Other files have no influence, even one in the same directory that is written all the time.
     """
     entries: set[tuple[str, FileStamp]] = set()
     for directory in directories:
@@ -58,7 +58,7 @@ def _require_directory(path: Path) -> None:
 
 
 def _real(path: Path) -> str:
-    """Return the path without links; unlike `Path.resolve` also of a link to itself, which cannot be read later."""
+    """Return the path without links. Unlike `Path.resolve`, this accepts a link to itself, which fails when read."""
     return os.path.realpath(path)
 
 
@@ -79,7 +79,7 @@ def _files(directory: Path, above: frozenset[str]) -> Iterator[Path]:
 
 
 def _entries(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, FileStamp]]:
-    """Yield what is at `path` and below. What vanishes meanwhile is left out."""
+    """Yield the entries of a signature for `path` and below, without those that vanish meanwhile."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a hot loop of plain strings)
         with os.scandir(path) as found:

@@ -2,8 +2,8 @@
 
     directories ──► read_documents_below ──► Documents ──► the shape of each kind (`config.shapes`)
 
-YAML is composed into nodes and never constructed into objects. Scalars keep the text as it was written; a shape parses
-it. Duplicate keys are refused: YAML would silently keep the last, and drop a rule that its author relies on.
+YAML is composed into nodes, never constructed into objects. Scalars keep their text as written; a shape parses it.
+Duplicate keys are refused: YAML would silently keep the last one, and drop a rule that its author relies on.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from simple_registry.files import open_regular
 API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
 _TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp")}
 _TRUTH_TAG = "tag:yaml.org,2002:bool"
-# libyaml where there is one, as in every wheel: reloads are seven times faster. Its nesting is limited, too.
+# libyaml if available, as in every wheel: reloads are seven times faster. It limits nesting, too.
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG_NAMES = {"null": "nothing", "bool": "true or false"}
 
@@ -74,7 +74,7 @@ class Entry:
         """Return the entries of a mapping, by key.
 
         Raises:
-            ConfigError: it is not a mapping, a key is there twice, or a key is not among `known`.
+            ConfigError: it is not a mapping, a key occurs twice, or a key is not among `known`.
 
         """
         found = self.any_fields()
@@ -87,7 +87,7 @@ class Entry:
         """Return the entries of a mapping with any keys.
 
         Raises:
-            ConfigError: it is not a mapping, or a key is there twice.
+            ConfigError: it is not a mapping, or a key occurs twice.
 
         """
         if not isinstance(self.node, yaml.MappingNode):
@@ -147,7 +147,7 @@ class Documents:
     digest: str
     """`sha256:` and the hash of all files, one after the other in the order in which they are read."""
     holders: frozenset[Path]
-    """The files that hold documents, and those of the given directories with such files below."""
+    """The files with documents, and the given directories that have such files below."""
 
     def of(self, kind: str) -> Sequence[Document]:
         """Return the documents of a kind."""

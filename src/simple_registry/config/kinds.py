@@ -6,4 +6,4 @@ from simple_registry.config.token_issuers import TOKEN_ISSUER
 
 KINDS = {kind.name: kind for kind in (USER, ROLE, ROLE_BINDING, TOKEN, TOKEN_ISSUER, CONFIGURATION)}
 SECRETS = (("Configuration", ("web", "tokenSecret")), ("Token", ("value",)))
-"""Kinds of documents that can hold a secret in clear, and its path."""
+"""Kinds of documents that can hold a secret in clear text, and its path."""

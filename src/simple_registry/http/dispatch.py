@@ -142,7 +142,7 @@ class Dispatcher:
             )
             outcome.note, outcome.error = error.note, error
             self._count_failure(error)
-            self._proxies.look(request)
+            self._proxies.observe(request)
             return error_response(request, error, challenge)
 
     def _count_failure(self, error: Unauthorized) -> None:
