@@ -163,9 +163,7 @@ class _Once(argparse.Action):
 def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
     """Parse `arguments` and the variables of `environment`.
 
-    Raises:
-        UsageError: an option or command is unknown, given twice, or lacks its value.
-
+    Raises: UsageError when an option or command is unknown, given twice, or lacks its value.
     """
     parser = command_parser()
     parsed = vars(parser.parse_args(arguments))

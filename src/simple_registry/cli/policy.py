@@ -57,11 +57,7 @@ schema: prints the JSON Schema of the documents, for editors.
 def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
     """Run `policy` with these arguments. Return the exit code.
 
-    Raises:
-        UsageError: the arguments are invalid.
-        ConfigError: a file does not load.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
     asked = _parser().parse_intermixed_args(arguments)
     if asked.help:

@@ -36,13 +36,12 @@ _COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIP
 def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
     """Run `token` with these arguments. Return the exit code.
 
-    Raises:
-        UsageError: the arguments are invalid.
-        ConfigError: a name or a configuration is wrong.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
-    asked = _parser().parse_args(arguments)
+    parser = Parser("token", _HELP)
+    parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
+    parser.add_argument("id", nargs="?")
+    asked = parser.parse_args(arguments)
     if asked.help:
         stdout.write(_HELP)
         return 0
@@ -147,13 +146,6 @@ usage: simple-registry token create -user NAME [-description TEXT] [-expires WHE
 
 The secret of a new token is printed once, alone, on standard output.
 """
-
-
-def _parser() -> Parser:
-    parser = Parser("token", _HELP)
-    parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
-    parser.add_argument("id", nargs="?")
-    return parser
 
 
 def _expires(text: str | None, tokens: Tokens) -> float | None:

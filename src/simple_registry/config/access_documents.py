@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.limits import Grant, parse_limit
 from simple_registry.access.passwords import is_password_hash
-from simple_registry.access.permission import Resource
 from simple_registry.access.roles import (
     METHODS,
     RESOURCE_WORDS,
@@ -39,14 +38,6 @@ MIN_TOKEN = 32
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 _VERBS = ("pull", "push", "delete", "*", *METHODS, *(method.lower() for method in METHODS if method != "DELETE"))
-
-
-def _resources(text: str) -> frozenset[Resource]:
-    return parse_resources([text])
-
-
-def _verbs(text: str) -> frozenset[str]:
-    return parse_verbs([text])
 
 
 def _grant(text: str) -> Grant:
@@ -94,13 +85,13 @@ ROLE = Kind(
         (
             Field(
                 "resources",
-                ListOf(Text("word", _resources, words=tuple(RESOURCE_WORDS))),
+                ListOf(Text("word", lambda text: parse_resources([text]), words=tuple(RESOURCE_WORDS))),
                 "`manifests` includes reading tags and referrers",
                 required=True,
             ),
             Field(
                 "verbs",
-                ListOf(Text("word", _verbs, words=_VERBS)),
+                ListOf(Text("word", lambda text: parse_verbs([text]), words=_VERBS)),
                 "`pull` is GET and HEAD, `push` is POST, PUT and PATCH; GET includes HEAD",
                 required=True,
             ),

@@ -43,9 +43,7 @@ def read_password_file(path: Path) -> str:
 def administrator(name: str, password: str) -> Administrator:
     """Return the administrator `name`; `password` is a bcrypt hash when it begins with `$2`.
 
-    Raises:
-        ConfigError: it begins like a hash and is not one, or cannot be hashed.
-
+    Raises: ConfigError when it begins like a hash and is not one, or cannot be hashed.
     """
     if not password.startswith("$2"):
         try:
@@ -63,9 +61,7 @@ def administrator(name: str, password: str) -> Administrator:
 def given_administrator(flags: Options, environment: Options) -> Administrator | None:
     """Return the administrator that options name, or `None`.
 
-    Raises:
-        ConfigError: an option is wrong, or the password file is.
-
+    Raises: ConfigError when an option is wrong, or the password file is.
     """
     password = _password(flags) or _password(environment)
     name = flags.get("adminname") or environment.get("adminname")

@@ -71,10 +71,8 @@ def load_documents(
 
     A provisional administrator is part of the rules until documents name a user.
 
-    Raises:
-        ConfigError: a document is wrong, or a file or directory that held documents `before` exists but holds none, as
-            during a write, or after an unmount.
-
+    Raises: ConfigError when a document is wrong, or a file or directory that held documents `before` exists but holds
+    none, as during a write, or after an unmount.
     """
     documents = read_documents(directories)
     _require_kept(documents.holders, before)

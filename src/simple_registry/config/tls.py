@@ -33,10 +33,8 @@ MARKS = (30 * _DAY, 7 * _DAY, _DAY)
 def load_certificate(tls: Tls, now: datetime) -> Certificate:
     """Return the certificate chain and key of `tls`.
 
-    Raises:
-        ConfigError: a file is unreadable, empty or not PEM, the key is encrypted, of a kind that TLS does not use
-            here, or does not fit the first certificate.
-
+    Raises: ConfigError when a file is unreadable, empty or not PEM, or the key is encrypted, of a kind that TLS does
+    not use here, or does not fit the first certificate.
     """
     certificates = _certificates(tls.certificate)
     key = _private_key(tls.key)

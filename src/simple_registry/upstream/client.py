@@ -57,10 +57,7 @@ class HttpsFetcher:
         self._deadline = deadline
 
     async def fetch(self, url: str) -> bytes:
-        """Return the document at `url`.
-
-        Raises: UpstreamFault.
-        """
+        """Return the document at `url`."""
         answer: concurrent.futures.Future[bytes] = concurrent.futures.Future()
         # A daemon thread for each: one that hangs in the resolver must not block a pool, nor the exit of the process.
         threading.Thread(target=self._work, args=(url, answer), name="fetch", daemon=True).start()

@@ -326,10 +326,7 @@ class Connection:
             await self._sender.write(_CONTINUE, self.client.account)
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
-        """Send the answer to the current request; return when the kernel has its last byte.
-
-        Raises: as `Sender.send`.
-        """
+        """Send the answer to the current request; return when the kernel has its last byte."""
         if self._state is State.CLOSED:
             raise ClientGone("the client left before the answer", begun=False)
         self._last = self._is_last()

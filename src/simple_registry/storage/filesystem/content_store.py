@@ -39,10 +39,7 @@ class FilesystemContentStore:
         return LocalFile(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
 
     async def has(self, record: ContentRecord) -> bool:
-        """Return whether there is a file of this size.
-
-        Raises: StorageFault when the data directory is gone.
-        """
+        """Return whether there is a file of this size."""
         return await self.open(record) is not None
 
     async def put(self, digest: Digest, data: bytes) -> Place:
@@ -51,10 +48,7 @@ class FilesystemContentStore:
         return PLACE
 
     async def remove(self, record: ContentRecord) -> None:
-        """Remove the file of content. An absent one is fine.
-
-        Raises: StorageFault, also when the data directory is gone.
-        """
+        """Remove the file of content. An absent one is fine; a data directory that is gone is a StorageFault."""
         await self._threads.run(self._remove, self._layout.blob(record.digest))
 
     def check(self) -> None:
