@@ -103,23 +103,23 @@ def test_a_user_has_a_few_places_for_each_network(throttle):
 
 
 def test_a_network_has_more_places_over_all_users(throttle):
-    begun = [begin(throttle, user=f"user{number}") for number in range(PLACES_OF_NETWORK + 5)]
-    assert sum(map(len, begun)) == PLACES_OF_NETWORK
+    started = [begin(throttle, user=f"user{number}") for number in range(PLACES_OF_NETWORK + 5)]
+    assert sum(map(len, started)) == PLACES_OF_NETWORK
     assert not may_begin(throttle)
 
 
 @pytest.mark.parametrize("right", [True, None])
 def test_a_place_is_free_once_nothing_wrong_came_of_it(throttle, right):
     attempt = throttle.attempt(CLIENT, "ada")
-    (begun, *_) = begin(throttle, PLACES_OF_PAIR)
-    throttle.end(attempt, begun, right=right)
+    (started, *_) = begin(throttle, PLACES_OF_PAIR)
+    throttle.end(attempt, started, right=right)
     assert may_begin(throttle)
 
 
 def test_a_wrong_answer_keeps_its_place_until_it_is_given(throttle, clock):
     fail(throttle, FREE_FAILURES + 2)
-    begun = begin(throttle, PLACES_OF_PAIR)
-    assert len(begun) == PLACES_OF_PAIR - 3  # three answers wait: 1, 2 and 4 s
+    started = begin(throttle, PLACES_OF_PAIR)
+    assert len(started) == PLACES_OF_PAIR - 3  # three answers wait: 1, 2 and 4 s
     clock.advance(1)
     assert may_begin(throttle)
 

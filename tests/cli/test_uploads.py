@@ -95,15 +95,15 @@ def test_a_session_that_is_written_to_ends_with_the_request(front, run):
     upload, location = session(front)
 
     async def scenario():
-        begun = asyncio.Event()
+        started = asyncio.Event()
 
         async def silent():
             yield DATA
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
         writing = asyncio.ensure_future(front.send("PATCH", location, body=silent()))
-        await begun.wait()
+        await started.wait()
         said = await asyncio.to_thread(run, "cancel", upload)
         return said, await writing
 

@@ -26,7 +26,7 @@ def registry(tmp_path_factory):
 
 
 class DeadClient:
-    """Has begun a chunk, and sends neither its rest nor that it ends, as a client does whose network is gone."""
+    """Starts a chunk and sends nothing more, as a client does whose network is gone."""
 
     def __init__(self, registry, location):
         host, _, port = registry.endpoint.rpartition(":")

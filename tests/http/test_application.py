@@ -176,14 +176,14 @@ def test_content_that_goes_again_and_again_becomes_503_where_rows_cannot_be_writ
 
 
 def test_a_client_that_left_before_its_answer_is_logged_as_499(memory_front, monkeypatch, logged):
-    failing(monkeypatch, ClientGone("the client left", begun=False))
+    failing(monkeypatch, ClientGone("the client left", started=False))
     with pytest.raises(AssertionError, match="never answered"):
         memory_front.get("/v2/")
     assert (logged[-1]["status"], logged[-1]["note"]) == (499, "the client left")
 
 
 def test_an_answer_that_broke_off_keeps_its_status_and_gets_a_note(memory_front, monkeypatch, logged):
-    failing(monkeypatch, ClientGone("the client left", begun=True))
+    failing(monkeypatch, ClientGone("the client left", started=True))
     with pytest.raises(AssertionError, match="never answered"):
         memory_front.get("/v2/")
     assert (logged[-1]["status"], logged[-1]["note"]) == (200, "the client left")

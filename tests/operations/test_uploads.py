@@ -215,9 +215,9 @@ def test_a_session_that_receives_its_first_bytes_is_not_ended(front, make_upload
     row = front.run(uploads.start(A, "ada"))
 
     async def scenario():
-        begun, go_on = asyncio.Event(), asyncio.Event()
-        first = asyncio.ensure_future(uploads.append(row, Chunk(slow(begun, go_on))))
-        await begun.wait()
+        started, go_on = asyncio.Event(), asyncio.Event()
+        first = asyncio.ensure_future(uploads.append(row, Chunk(slow(started, go_on))))
+        await started.wait()
         with pytest.raises(TooManyRequests):
             await uploads.start(A, "ada")
         go_on.set()
@@ -236,9 +236,9 @@ def test_an_idle_session_is_found_behind_many_that_receive_their_first_bytes(fro
     async def scenario():
         go_on, appends = asyncio.Event(), []
         for row in rows:
-            begun = asyncio.Event()
-            appends.append(asyncio.ensure_future(uploads.append(row, Chunk(slow(begun, go_on)))))
-            await begun.wait()
+            started = asyncio.Event()
+            appends.append(asyncio.ensure_future(uploads.append(row, Chunk(slow(started, go_on)))))
+            await started.wait()
         newest = await uploads.start(A, "ada")
         go_on.set()
         await asyncio.gather(*appends)
@@ -249,10 +249,10 @@ def test_an_idle_session_is_found_behind_many_that_receive_their_first_bytes(fro
         front.run(uploads.get(A, "ada", empty.session))
 
 
-async def slow(begun, go_on):
+async def slow(started, go_on):
     """Yield half, and the other half when it may."""
     yield DATA
-    begun.set()
+    started.set()
     await go_on.wait()
     yield DATA
 

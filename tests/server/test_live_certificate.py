@@ -137,10 +137,10 @@ def test_a_worker_that_starts_with_an_older_certificate_loads_the_current_one(li
     _, write, tls = live
     older = follow_certificate(tls)
     write()  # as for a worker that is forked afterwards
-    begun = LiveCertificate(tls, older)
-    before = begun.context()
-    poll(begun, 2)
-    assert begun.context() is not before
+    started = LiveCertificate(tls, older)
+    before = started.context()
+    poll(started, 2)
+    assert started.context() is not before
 
 
 def test_paths_of_keys_are_temporary():

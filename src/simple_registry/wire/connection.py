@@ -328,7 +328,7 @@ class Connection:
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         """Send the answer to the current request; return when the kernel has its last byte."""
         if self._state is State.CLOSED:
-            raise ClientGone("the client left before the answer", begun=False)
+            raise ClientGone("the client left before the answer", started=False)
         self._last = self._is_last()
         content, size = answer.content, answer.size
         head = head_of(answer.status, answer.headers, size, last=self._last, further=further)

@@ -43,12 +43,12 @@ class CannotSend(Exception):
 class ClientGone(Exception):
     """The client reset the connection or did not read, so the answer cannot be sent in full.
 
-    `begun` is true if part of it was sent.
+    `started` is true if part of it was sent.
     """
 
-    def __init__(self, reason: str, *, begun: bool) -> None:
+    def __init__(self, reason: str, *, started: bool) -> None:
         super().__init__(reason)
-        self.begun = begun
+        self.started = started
 
 
 class Body(Protocol):

@@ -435,15 +435,15 @@ def test_a_newer_request_ends_one_whose_client_went_silent(front, method, status
     rest = {"body": b""} if method == "DELETE" else chunk(DATA[100:], 100)
 
     async def scenario():
-        begun = asyncio.Event()
+        started = asyncio.Event()
 
         async def silent():
             yield b"lost"
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
         first = asyncio.ensure_future(front.send("PATCH", location, body=silent()))
-        await begun.wait()
+        await started.wait()
         look = await front.send("GET", location)
         second = await front.send(method, f"{location}?digest={DIGEST}", **rest)
         return await first, second, look

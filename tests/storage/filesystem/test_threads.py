@@ -89,12 +89,12 @@ def test_a_loop_closed_before_its_call_ends_has_no_effect(threads):
 
 def test_calls_share_the_existing_threads_when_no_more_can_start(monkeypatch):
     pool = Threads(4)
-    start, begun = threading.Thread.start, []
+    start, started = threading.Thread.start, []
 
     def refuse(thread):
-        if thread.name.startswith("files_") and begun:
+        if thread.name.startswith("files_") and started:
             raise RuntimeError("can't start new thread")
-        begun.append(thread)
+        started.append(thread)
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
