@@ -5,7 +5,7 @@ import time
 from simple_registry.clock import SystemClock
 
 
-def test_it_tells_the_time_since_the_epoch():
+def test_now_is_the_time_since_the_epoch():
     assert abs(SystemClock().now() - time.time()) < 5
 
 

@@ -130,7 +130,7 @@ def test_the_number_of_keys_is_bounded():
 
 
 @pytest.mark.parametrize("text", ["", "x", "é\ud800", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
-def test_what_is_no_pem_is_refused(text):
+def test_text_that_is_not_pem_is_refused(text):
     with pytest.raises(KeysInvalid):
         parse_pem_keys([text])
 

@@ -51,7 +51,7 @@ def test_the_same_question_has_the_same_answer(some, identity, permission):
 
 
 @given(bindings, st.frozensets(st.sampled_from(["devs", "ops"])), permissions)
-def test_a_name_that_nobody_bound_has_only_what_its_groups_have(some, groups, permission):
+def test_an_unbound_user_has_only_the_roles_of_its_groups(some, groups, permission):
     of_groups = [each for each in some if each.groups]
     assert allows(BindingPolicy(some), Identity("eve", groups), permission) == allows(
         BindingPolicy(of_groups), Identity("eve", groups), permission
@@ -59,7 +59,7 @@ def test_a_name_that_nobody_bound_has_only_what_its_groups_have(some, groups, pe
 
 
 @given(bindings, permissions)
-def test_nobody_has_anything_by_default(some, permission):
+def test_no_identity_has_permissions_by_default(some, permission):
     assert not allows(BindingPolicy(some), ANONYMOUS, permission)
     assert not allows(BindingPolicy([]), Identity("ada", frozenset({"devs"})), permission)
 
@@ -109,7 +109,7 @@ def test_a_refusal_names_the_nearest_binding_and_what_it_lacks(permission, words
     assert "other" not in decision.reason
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
+def test_the_cache_of_decisions_is_bounded(monkeypatch):
     monkeypatch.setattr("simple_registry.access.policy.REMEMBERED", 10)
     policy = BindingPolicy([])
     for number in (*range(100), 0, 99):

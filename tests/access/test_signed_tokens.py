@@ -189,7 +189,7 @@ def payload(token):
     return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
 
 
-def test_a_token_that_brings_its_own_key_is_not_believed():
+def test_a_token_with_its_own_key_is_rejected():
     own = b"k" * 32
     jwk = {"kty": "oct", "k": encode(own), "kid": "mine"}
     for header in (

@@ -30,7 +30,7 @@ def test_an_exception_ends_as_its_base_says_or_is_drawn(name, base):
     assert name.endswith(ROOTS[base]) or name in NAMED
 
 
-def test_what_is_drawn_exists():
+def test_every_exception_of_the_drawing_exists():
     ours = {name for name, _ in CLASSES}
     assert NAMED & {name for name, _ in DIRECT}
     assert {name for name in NAMED if name.endswith(("Error", "Fault")) and name != "ValueError"} <= ours

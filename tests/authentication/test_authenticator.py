@@ -121,7 +121,7 @@ def test_a_signed_token_is_a_bearer_token_and_a_password_of_its_user(world):
     assert may_pull(world, user="eve", password=token) == 401
 
 
-def test_a_token_of_nobodys_is_refused_as_a_wrong_password(world):
+def test_an_unknown_token_is_refused_as_a_wrong_password(world):
     assert world.get("/v2/", user="ada", password="a.b.c").status == 401
     assert world.get("/v2/", user="ada", password="srt_unknown").status == 401
 
@@ -544,7 +544,7 @@ def _with_hash(name, password_hash):
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_what_ends_a_credential_ends_what_was_derived_from_it_at_the_next_request(world, name):
+def test_the_end_of_a_credential_ends_derived_tokens_at_the_next_request(world, name):
     proved, after = ENDINGS[name]
     access, refreshing = derived_from(world, proved)
     assert may_pull(world, token=access) == 200
@@ -757,7 +757,7 @@ def test_a_name_of_unusual_length_is_refused_before_anything_else(busy_front, sl
     assert busy_front.get("/v2/", user="a" * 255, password=external()).status == 200
 
 
-def test_guesses_at_once_are_no_more_than_one_by_one(busy_front, slow_hash):
+def test_concurrent_guesses_are_throttled_like_sequential_ones(busy_front, slow_hash):
     statuses = patiently(busy_front, *(guess(busy_front, number) for number in range(200)))
     assert set(statuses) == {401, 429}
     assert statuses.count(401) == len(slow_hash) < 20

@@ -338,7 +338,7 @@ def test_a_pipe_in_place_of_a_file_of_keys_is_refused(keys, tmp_path):
         find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "jwks.json"))))
 
 
-def test_a_file_that_says_there_are_no_keys_withdraws_them(keys, tmp_path, clock):
+def test_an_empty_key_set_withdraws_all_keys(keys, tmp_path, clock):
     path = tmp_path / "jwks.json"
     path.write_bytes(FIRST)
     issuer = trusted(KeysFromFile(str(path)))

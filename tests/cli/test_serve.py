@@ -123,7 +123,7 @@ ISSUER = "kind: TokenIssuer\nmetadata: {name: ci}\nspec: {issuer: https://ci, au
 
 
 @pytest.mark.parametrize("document", ["kind: User\nmetadata: {name: bob}\n", ISSUER])
-def test_where_a_document_names_users_there_is_no_other_administrator(tmp_path, document):
+def test_documents_with_users_replace_the_first_administrator(tmp_path, document):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text(document)
     read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))

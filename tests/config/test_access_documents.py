@@ -161,7 +161,7 @@ SUBJECTS, ROLE_REF, SCOPES = "subjects: [{kind: User, name: bob}]", "roleRef: {n
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_file_line_and_what_would_be_right(tmp_path, text, says):
+def test_an_error_has_file_line_and_remedy(tmp_path, text, says):
     refused = refusal(tmp_path, text)
     assert re.match(rf"{tmp_path}/a\.yaml:[0-9]+: ", refused)
     assert says in refused

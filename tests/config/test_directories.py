@@ -93,7 +93,7 @@ def test_directories_are_walked_without_hidden_things_and_loops(tmp_path):
     assert found == ["a.yml", "b.yaml", "linked.yaml", "sub/c.yaml"]
 
 
-def test_what_is_not_a_directory_is_refused(tmp_path):
+def test_a_path_that_is_not_a_directory_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"^-cfgdir .*absent: this directory does not exist$"):
         document_files([tmp_path / "absent"])
     (tmp_path / "file").touch()

@@ -47,7 +47,7 @@ def test_files_are_loaded_once_and_again_only_when_they_change():
     assert (followed.value, followed.stale, files.loads) == ("new", None, 2)
 
 
-def test_what_changes_from_look_to_look_is_not_loaded():
+def test_files_that_change_between_polls_are_not_loaded():
     files = Files()
     followed = files.followed()
     for _ in range(5):
@@ -58,7 +58,7 @@ def test_what_changes_from_look_to_look_is_not_loaded():
     assert (followed.value, files.loads) == ("new", 2)
 
 
-def test_what_changes_while_it_is_loaded_is_not_taken():
+def test_files_that_change_during_a_load_are_not_used():
     files = Files()
     followed = files.followed()
     files.become("half")
@@ -69,7 +69,7 @@ def test_what_changes_while_it_is_loaded_is_not_taken():
     assert followed.value == "new"
 
 
-def test_what_changes_while_it_is_loaded_first_is_loaded_again():
+def test_files_that_change_during_the_first_load_are_loaded_again():
     files = Files()
     files.content, files.meanwhile = "half", ["new"]
     assert files.followed().value == "new"
@@ -94,7 +94,7 @@ def test_files_that_change_at_each_load_are_refused_at_the_start():
         files.followed()
 
 
-def test_what_is_unfinished_is_not_loaded_until_it_is_finished():
+def test_unfinished_files_are_not_loaded():
     files, reasons = Files(), []
     followed = Followed(files.load, lambda: files.state, unfinished=lambda: reasons[-1] if reasons else None)
     files.become("half")
@@ -137,7 +137,7 @@ def test_files_that_do_not_load_keep_the_old_value_and_say_why():
     assert (followed.value, followed.stale) == ("new", None)
 
 
-def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed():
+def test_a_failed_load_is_retried_without_a_change_of_files():
     files = Files()
     followed = files.followed()
     files.become(ConfigError("cannot read a.yaml: Too many open files"))

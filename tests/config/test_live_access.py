@@ -428,7 +428,7 @@ def test_documents_that_vanish_leave_everything_as_it_was(server):
     assert server.catalog() == {200}
 
 
-def test_what_a_program_still_writes_is_in_force_on_no_worker_until_it_is_closed(server):
+def test_a_file_that_is_open_for_writing_is_in_force_on_no_worker(server):
     binding = DOCUMENTS.format(hashed="", scope=CATALOG).rpartition("---\n")[2].replace("{name: bob}", "{name: b}", 1)
     with (server.rules / "b.yaml").open("wb", buffering=0) as written:
         written.write(binding.encode())

@@ -53,7 +53,7 @@ def test_every_example_fits(path):
         ("Configuration", "", {"web": []}),
     ],
 )
-def test_what_is_wrong_does_not_fit(kind, prefix, change):
+def test_an_invalid_document_does_not_match_the_schema(kind, prefix, change):
     assert not fits(json_schema(), changed(kind, prefix, lambda fields: fields.update(change))[kind])
 
 

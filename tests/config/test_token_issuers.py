@@ -39,7 +39,7 @@ def issuer(rules):
     return found
 
 
-def test_what_is_left_out_has_a_default(load):
+def test_omitted_fields_have_defaults(load):
     read = issuer(load())
     assert (read.name, read.issuer, read.audiences) == ("ci", "https://ci.example", ("registry",))
     assert read.keys == KeysFromUrl("https://ci.example/keys")
@@ -169,7 +169,7 @@ def test_bindings_may_name_users_that_come_from_an_issuer(load):
         ({"bindings": "[{roleRef: {name: push}, scopes: ['({x}']}]"}, "[0].scopes[0] is wrong: not a valid pattern"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_file_line_and_what_would_be_right(load, tmp_path, changes, says):
+def test_an_error_has_file_line_and_remedy(load, tmp_path, changes, says):
     with pytest.raises(ConfigError) as refused:
         load(**changes)
     assert re.match(rf"{tmp_path}/a\.yaml:[0-9]+: ", str(refused.value))

@@ -154,7 +154,7 @@ def test_a_worker_that_begins_late_knows_of_a_writer_for_as_long_as_it_writes(un
     assert in_worker() == "None"
 
 
-def test_what_the_parent_has_not_looked_at_is_not_known_to_be_finished(unfinished, in_worker, tmp_path):
+def test_files_that_the_parent_has_not_polled_are_not_known_to_be_finished(unfinished, in_worker, tmp_path):
     (tmp_path / "a.yaml").write_text("x\n")
     assert in_worker() == repr(UNKNOWN)
     assert unfinished() is None

@@ -38,7 +38,7 @@ def load(directory, text):
     return load_access([directory])
 
 
-def test_every_pattern_of_the_guide_means_what_stands_beside_it():
+def test_every_pattern_of_the_guide_matches_as_described():
     section = GUIDE.partition("| pattern | matches |")[2].partition("\n\n")[0]
     shown = [pattern.replace(r"\|", "|") for pattern in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)]
     assert shown == list(MEANS)
@@ -106,7 +106,7 @@ spec: {subjects: [{kind: Group, name: developers}], roleRef: {name: readwrite}, 
 
 
 @pytest.mark.parametrize("verbs", ["[pull, push]", "[pull, push, delete]"])
-def test_the_table_of_expectations_holds_and_tells_as_the_guide_shows(tmp_path, capsys, verbs):
+def test_the_table_of_expectations_has_the_output_of_the_guide(tmp_path, capsys, verbs):
     rules, table = tmp_path / "rules", tmp_path / "expectations.yaml"
     rules.mkdir()
     load(rules, (FIRST + ISSUER).replace("[pull, push]", verbs))

@@ -126,7 +126,7 @@ def nobody(request, scenario):
     return {"Authorization": f"Bearer {json.loads(answer.body)['token']}"}
 
 
-def test_nothing_private_is_readable_for_nobody(scenario, nobody):
+def test_private_content_is_not_readable_without_credentials(scenario, nobody):
     digest = scenario.registry.digest("private/team/app", "password")
     manifest = scenario.registry.manifest("private/team/app", "password")
     paths = ["manifests/password", f"manifests/{digest}", f"blobs/{manifest['layers'][0]['digest']}"]
@@ -138,7 +138,7 @@ def test_nothing_private_is_readable_for_nobody(scenario, nobody):
             assert answer.status == 401, (method, path, answer)
 
 
-def test_layers_of_private_repositories_are_not_mounted_for_nobody(scenario, nobody):
+def test_private_layers_are_not_mounted_without_credentials(scenario, nobody):
     manifest = scenario.registry.manifest("private/team/app", "password")
     query = f"mount={manifest['layers'][0]['digest']}&from=private/team/app"
 
@@ -148,7 +148,7 @@ def test_layers_of_private_repositories_are_not_mounted_for_nobody(scenario, nob
     assert answer.status == 401
 
 
-def test_catalog_shows_nobody_but_what_is_public(scenario, nobody):
+def test_the_catalog_without_credentials_lists_only_public_repositories(scenario, nobody):
     answer = scenario.registry.request("GET", "/v2/_catalog", headers=nobody, anonymous=True)
 
     if scenario.policy is Policy.NONE:

@@ -48,7 +48,7 @@ def until(condition):
         time.sleep(0.05)
 
 
-def test_requests_to_all_workers_are_told_by_any(registry):
+def test_any_worker_reports_the_requests_of_all(registry):
     ping(registry, 60)
     time.sleep(COPIED)
     assert all(pings(told(registry)) == 60 for _ in range(10))

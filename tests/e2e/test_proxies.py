@@ -284,7 +284,7 @@ def untold(request, trap, tmp_path_factory):
         yield front
 
 
-def test_registry_that_is_told_nothing_sends_no_one_to_a_plain_address(untold):
+def test_an_unconfigured_registry_sends_no_client_to_a_plain_address(untold):
     name = {"Host": "registry.example"}
     answers = [get(untold, path, OTHER, name) for path in ("/v2/", "/v2/private/team/app/tags/list")]
 

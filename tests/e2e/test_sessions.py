@@ -67,7 +67,7 @@ def test_a_client_that_comes_back_after_its_network_went_has_its_session_at_once
             assert registry.request("PUT", f"{location}?digest={digest}").status == 201
 
 
-def test_what_was_acknowledged_outlives_any_number_of_clients_that_died(registry):
+def test_acknowledged_bytes_survive_any_number_of_dead_clients(registry):
     location = start(registry)
     assert registry.request("PATCH", location, body=PIECE).status == 202
     dead = [DeadClient(registry, location) for _ in range(4)]

@@ -42,7 +42,7 @@ def test_no_answer_is_a_page_to_a_browser(memory_front):
         assert reply.header("content-security-policy") == "default-src 'none'; sandbox"
 
 
-def test_an_answer_to_a_failure_of_ours_is_no_page_either(memory_front, monkeypatch):
+def test_an_answer_to_an_internal_error_is_not_a_page_either(memory_front, monkeypatch):
     monkeypatch.setattr(memory_front.kept.stores.rows.repositories, "page_repositories", None)
     reply = memory_front.get("/v2/_catalog")
     assert reply.status == 500
@@ -190,7 +190,7 @@ def test_an_answer_that_broke_off_keeps_its_status_and_gets_a_note(memory_front,
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "UNSUPPORTED"), (431, "UNSUPPORTED"), (503, "UNKNOWN")])
-def test_what_never_became_a_request_has_a_document_an_id_and_a_line(memory_front, logged, status, code):
+def test_input_that_never_became_a_request_has_an_error_document_an_id_and_a_line(memory_front, logged, status, code):
     answer = memory_front.application.http.refuse("192.0.2.9", RequestRefused(status, "a reason"))
     headers = dict(answer.headers)
     assert answer.status == status

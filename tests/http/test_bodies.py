@@ -34,7 +34,7 @@ def test_a_longer_body_of_unknown_length_is_refused_at_the_first_byte_too_many()
     assert sent.received == 7
 
 
-def test_a_body_for_which_there_is_no_room_is_refused_for_now(monkeypatch):
+def test_a_body_without_room_in_memory_is_refused_temporarily(monkeypatch):
     monkeypatch.setattr(Body, "reserve", lambda _, size: size < 4)
     with pytest.raises(Unavailable):
         asyncio.run(read_bounded(body(b"one", b"four"), 100))

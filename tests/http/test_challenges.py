@@ -86,7 +86,7 @@ def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
 
 @pytest.mark.parametrize("mode", ["auto", "bearer", "basic"])
 @pytest.mark.parametrize("host", ["", "r.example", "10.0.0.1:5000"])
-def test_nobody_is_sent_over_a_plain_connection_that_nothing_vouches_for(mode, host):
+def test_no_client_is_sent_to_an_unconfirmed_plain_origin(mode, host):
     request = Request("GET", "/v2/", "", {}, None, "id", host=host)
     challenger = Challenger(mode, Origins())
     assert challenger.challenge(request, InvalidToken(), PULL, anonymous=True) == BASIC

@@ -48,7 +48,7 @@ def test_the_note_stays_here():
     assert b"between us" not in error_response(REQUEST, Denied(note="between us")).content
 
 
-def test_several_errors_stand_side_by_side():
+def test_several_errors_share_one_document():
     status, _, document = answer(Several([ManifestBlobUnknown(digest="a"), ManifestBlobUnknown(digest="b")]))
     assert status == 404
     assert [error["detail"]["digest"] for error in document["errors"]] == ["a", "b"]

@@ -57,7 +57,7 @@ def test_any_query_is_read_or_refused(text):
 
 
 @pytest.mark.parametrize("text", ["tag=%ff", "%80=1", "last=%c3"])
-def test_bytes_that_are_no_text_are_refused(text):
+def test_bytes_that_are_not_text_are_refused(text):
     with pytest.raises(QueryInvalid):
         Query(text)
 

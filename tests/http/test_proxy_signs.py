@@ -77,14 +77,14 @@ def test_a_proxy_that_nothing_names_is_warned_of_once_over_all_workers(signs, si
     [request(host="localhost:5000"), request("unix", "localhost"), request("203.0.113.1")],
     ids=lambda each: f"{each.peer} {each.host} {','.join(each.headers)}",
 )
-def test_a_client_without_a_proxy_is_no_reason_to_warn(signs, throttled, plain, caplog):
+def test_a_client_without_a_proxy_causes_no_warning(signs, throttled, plain, caplog):
     throttled(plain.peer)
     caplog.clear()
     signs().observe(plain)
     assert said(caplog) == []
 
 
-def test_what_is_configured_is_not_warned_of(signs, caplog):
+def test_configured_proxies_cause_no_warning(signs, caplog):
     signs(ip_network("127.0.0.0/8")).observe(request())
     signs("unix").observe(request("unix"))
     signs(external_url="https://r.example").observe(request())

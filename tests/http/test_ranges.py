@@ -146,7 +146,7 @@ def test_numbers_of_any_length_are_numbers(header, span):
     assert parse_range(header, 10) == [span]
 
 
-def test_an_unsatisfied_range_tells_the_size():
+def test_an_unsatisfied_range_has_the_size():
     assert unsatisfied_range(10) == "bytes */10"
 
 
@@ -192,7 +192,7 @@ def test_any_text_is_a_chunk_range_or_refused(text):
 
 
 @pytest.mark.parametrize(("received", "header"), [(0, "0-0"), (1, "0-0"), (2, "0-1"), (100, "0-99")])
-def test_what_was_received_never_ends_before_it_begins(received, header):
+def test_a_received_range_never_ends_before_it_begins(received, header):
     assert received_range(received) == header
 
 

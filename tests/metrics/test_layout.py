@@ -21,7 +21,7 @@ def test_gauges_are_known_since_they_end_with_their_process():
     assert not set(counters) & set(LAYOUT.gauges)
 
 
-def test_every_number_of_a_row_is_told_under_its_name():
+def test_every_number_of_a_row_is_exported_under_its_name():
     totals = [0.0] * LAYOUT.width
     for number, at in enumerate(LAYOUT.at.values()):
         totals[at] = number + 1

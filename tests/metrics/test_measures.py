@@ -53,7 +53,7 @@ def test_a_gauge_is_that_of_the_processes_that_live(processes):
     assert value(told(second), families.ACCESS_STALE.name) == 1
 
 
-def test_requests_of_all_processes_are_told_by_any(processes):
+def test_any_process_exports_the_requests_of_all(processes):
     for _ in range(3):
         _, measures = next_process(processes)
         measures.requests.observe(counted("get_blob", "GET"), 200, 0.5, 0, 10)
@@ -62,7 +62,7 @@ def test_requests_of_all_processes_are_told_by_any(processes):
     assert value(told(measures), families.SENT.name) == 30
 
 
-def test_commits_are_told_by_how_much_they_held(processes):
+def test_commits_are_exported_by_their_size(processes):
     number, first = next_process(processes)
     first.watch_commits(lambda: [0, 5, 0, 2])
     first.copy()
@@ -75,7 +75,7 @@ def test_commits_are_told_by_how_much_they_held(processes):
     assert [value(metrics, name, "_bucket", le=bound) for bound in ("1", "2", "4", "8", "16")] == [5, 5, 7, 7, 8]
 
 
-def test_what_cannot_be_had_is_left_out_and_the_rest_is_told(processes):
+def test_unavailable_values_are_omitted_and_others_exported(processes):
     _, measures = next_process(processes)
 
     def broken():

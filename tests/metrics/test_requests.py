@@ -81,7 +81,7 @@ def test_bytes_are_added_up(observe, told):
     assert value(told(), "simple_registry_received_bytes_total") == 77
 
 
-def test_a_status_and_a_method_that_nobody_expects_are_other(observe, told):
+def test_unexpected_statuses_and_methods_are_other(observe, told):
     observe(PAIRS[0], 299, 0.1, 0, 0)
     observe((NO_ENDPOINT, "GET"), 404, 0.1, 0, 0)
     observe((NO_ENDPOINT, "BREW"), 405, 0.1, 0, 0)

@@ -149,7 +149,7 @@ def test_an_empty_media_type_is_an_absent_one():
 
 
 @pytest.mark.parametrize("content_type", [OCI, OCI + ";charset=utf-8", f" {OCI} ", "", None])
-def test_a_declared_type_stands_whether_or_not_the_header_repeats_it(content_type):
+def test_a_declared_type_applies_with_or_without_the_header(content_type):
     assert parse_manifest(encode(image()), content_type).media_type == OCI
 
 
@@ -332,7 +332,7 @@ def test_an_index_of_as_many_children_as_4_mib_hold_is_accepted():
 @pytest.mark.parametrize(
     "data", [b"", b" ", b"null", b"[]", b"{}", b"1", b'"x"', b"{", b"{]", b"\xff\xfe", b"\0", b"<html>"]
 )
-def test_what_is_no_json_object_with_a_kind_is_refused(data):
+def test_anything_but_a_json_object_with_a_known_type_is_refused(data):
     refuse(data)
 
 
@@ -382,7 +382,7 @@ def test_huge_numbers_cost_nothing(number, field):
 
 
 @pytest.mark.parametrize("size", [-1, 2**63, 2**64, 1.5, "1", None, True, 1e3, [], {}])
-def test_sizes_that_are_no_whole_numbers_are_refused(size):
+def test_sizes_that_are_not_whole_numbers_are_refused(size):
     refuse(image(layers=[descriptor(b"one") | {"size": size}]))
 
 

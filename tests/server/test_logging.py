@@ -221,7 +221,7 @@ def test_every_line_fits(fields, message):
         {"a": Path("b"), "logger": None},
     ],
 )
-def test_field_lines_look_like_those_of_logging(configured, form, fields):
+def test_field_lines_equal_those_of_logging(configured, form, fields):
     slow, fast = io.StringIO(), Writes()
     configured(LogLevel.INFO, form, slow)
     logging.getLogger("simple_registry.x").info("hello", extra={"fields": fields})

@@ -23,7 +23,7 @@ def test_base_answers_with_and_without_the_slash(memory_front):
     assert memory_front.get("/v2").status == 200
 
 
-def test_base_challenges_who_sends_no_credentials(memory_front):
+def test_the_base_challenges_clients_without_credentials(memory_front):
     reply = memory_front.get("/v2/", user=None)
     assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
     assert reply.header("www-authenticate") == 'Basic realm="simple-registry"'

@@ -189,7 +189,7 @@ def test_any_digest_has_an_index_in_any_repository(front):
 
 
 @pytest.mark.parametrize("digest", ["sha256:short", "tag", "md5:" + "0" * 32])
-def test_what_is_no_digest_is_a_400(front, digest):
+def test_an_invalid_digest_is_a_400(front, digest):
     reply = front.get(f"/v2/team/app/referrers/{digest}")
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
 

@@ -258,7 +258,7 @@ def test_a_user_with_every_permission_sees_and_revokes_all(front, user):
     assert front.get("/v2/", token=secret).status == 401
 
 
-def test_a_user_named_like_all_owners_is_one_user(make_front):
+def test_the_user_with_the_name_of_all_owners_is_one_user(make_front):
     front = make_front(rules=rules(users=["*", "bob"]))
     create(front, user="bob")
     assert ids(front.get(PATH, user="*")) == []

@@ -60,7 +60,7 @@ def test_a_manifest_comes_back_byte_for_byte(front, by):
     assert ("immutable" in reply.header("cache-control")) is (by == "digest")
 
 
-def test_head_tells_what_get_would(front):
+def test_head_answers_as_get_does(front):
     data = push_image(front, "team/app", "v1")
     for reference in ("v1", digest_of(data), "none", digest_of(b"none"), "-bad", "sha256:bad"):
         got, head = (front.request(method, f"/v2/team/app/manifests/{reference}") for method in ("GET", "HEAD"))
@@ -99,7 +99,7 @@ def test_nothing_is_converted_whatever_accept_says(memory_front, accept):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_has_the_manifest_is_told_so(front, method):
+def test_a_client_with_the_manifest_gets_304(front, method):
     data = push_image(front, "team/app", "v1")
     reply = front.request(method, "/v2/team/app/manifests/v1", headers={"if-none-match": f'"{digest_of(data)}"'})
     assert (reply.status, reply.body) == (304, b"")
@@ -334,7 +334,7 @@ def test_a_nested_index_needs_its_child_index(parts):
     assert put(parts, "v1", outer, OCI_INDEX).status == 201
 
 
-def test_a_manifest_does_not_stand_for_a_layer(parts):
+def test_a_manifest_does_not_count_as_a_layer(parts):
     child = encode(image(b"one"))
     put(parts, digest_of(child), child)
     reply = put(parts, "v1", image(layers=[descriptor(child, LAYER_TYPE)]))
@@ -441,7 +441,7 @@ def test_on_a_digest_a_condition_asks_what_this_repository_holds(parts):
 
 
 @pytest.mark.parametrize("by", ["tag", "digest"])
-def test_what_is_deleted_is_what_its_client_saw(front, by):
+def test_a_conditional_delete_removes_only_the_version_that_its_client_saw(front, by):
     data = push_tags(front, "team/app", ["v1"])
     path = f"/v2/team/app/manifests/{'v1' if by == 'tag' else digest_of(data)}"
     for conditions in (
@@ -482,7 +482,7 @@ def test_a_read_on_a_condition_is_of_what_its_client_saw(front):
     assert front.get("/v2/team/app/manifests/v2", headers={"if-match": "*"}).status == 404
 
 
-def test_who_may_not_read_a_tag_may_not_ask_about_it(make_front):
+def test_a_precondition_on_a_tag_requires_permission_to_read_it(make_front):
     blind = binding("bob", ("blobs manifests", "PUT DELETE"), "^team/app(:.+)?$", name="blind")
     sighted = binding("bob", ("manifests", "HEAD"), "^team/app:seen$", name="sighted")
     front = make_front(rules=rules(blind, sighted, users=["bob"]))
@@ -587,7 +587,7 @@ def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):
     assert most == [1] * 4
 
 
-def test_who_may_not_push_any_more_when_the_turn_comes_is_refused(make_front, monkeypatch):
+def test_permission_is_checked_again_after_waiting_for_a_turn(make_front, monkeypatch):
     pushes = binding("bob", ("*", "*"), "^team/.+$", name="pushes")
     front = make_front(rules=rules(pushes, users=["bob"]))
     read = manifests.parse_manifest

@@ -242,7 +242,7 @@ def test_an_empty_user_is_a_401_without_an_anonymous_user(memory_front):
     assert log_in(memory_front, "", "").status == 401
 
 
-def test_without_an_anonymous_user_there_is_no_token_without_credentials(memory_front):
+def test_without_an_anonymous_user_a_token_requires_credentials(memory_front):
     reply = ask(memory_front, "repository:lib/base:pull", user=None)
     assert (reply.status, reply.header("www-authenticate")) == (401, 'Basic realm="simple-registry"')
 

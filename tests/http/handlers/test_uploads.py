@@ -550,7 +550,7 @@ def test_a_mount_of_a_malformed_digest_is_refused(memory_front, digest):
 
 
 @pytest.mark.parametrize("source", ["team/hidden", None])
-def test_a_source_that_may_not_be_read_looks_like_an_absent_one(make_front, source):
+def test_an_unreadable_source_answers_like_an_absent_one(make_front, source):
     class Hidden:
         def decide(self, identity, permission):
             if identity.name == "eve" and permission.scope.startswith("team/hidden"):

@@ -73,7 +73,7 @@ def test_content_in_an_object_store_is_checked_and_repaired_as_well(tmp_path, cl
         assert check(front, deep=True) == []
 
 
-def test_what_was_done_is_counted(disk_front):
+def test_repairs_are_counted(disk_front):
     push_image(disk_front, "a", "v1", b"layer")
     disk_front.kept.write(digest_of(b"orphan"), b"orphan")
     disk_front.kept.write(digest_of(b"layer"), None)

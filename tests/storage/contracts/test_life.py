@@ -125,7 +125,7 @@ def test_asking_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
 
 
 @pytest.mark.parametrize("event", [HoldingEvent.ASKED, HoldingEvent.SEEN])
-def test_what_is_needed_is_not_written(rows, event):
+def test_a_needed_blob_is_not_written(rows, event):
     async def scenario():
         await push(rows)
         await put(rows, IMAGE)
@@ -321,7 +321,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
     run(scenario())
 
 
-def test_a_deletion_is_no_end_before_the_grace_has_passed(rows, clock):
+def test_a_deleted_blob_is_kept_until_the_grace_has_passed(rows, clock):
     async def scenario():
         await push(rows)
         await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
@@ -406,7 +406,7 @@ def test_damaged_content_is_absent_everywhere_until_it_is_placed_again(rows):
 
 
 @pytest.mark.parametrize("artifact_type", [None, "application/x"])
-def test_damaged_manifests_are_no_referrers(rows, artifact_type):
+def test_damaged_manifests_are_not_referrers(rows, artifact_type):
     signature = manifest_of(b"signature", subject=IMAGE.digest, artifact_type="application/x")
 
     async def referrers():

@@ -370,7 +370,7 @@ def test_without_tags_a_precondition_is_asked_of_the_digest_in_this_repository(r
     run(scenario())
 
 
-def test_what_is_damaged_is_absent_to_preconditions(rows):
+def test_damaged_content_is_absent_to_preconditions(rows):
     absent, there, other = Precondition(absent=True), Precondition(exists=True), Precondition(one_of=frozenset())
     blob = blob_of(b"damaged")
 

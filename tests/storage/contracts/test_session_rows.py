@@ -83,7 +83,7 @@ def test_every_event_leads_where_the_table_says(rows, state, event):
     run(scenario())
 
 
-def test_what_is_not_in_the_table_is_refused_and_changes_nothing(rows):
+def test_an_event_outside_the_table_is_refused_and_changes_nothing(rows):
     async def scenario():
         absent = Session(rows)
         await absent.do(Event.TAKEN)  # what has no row can be held, and has no row all the while

@@ -222,7 +222,7 @@ def test_a_look_at_the_lock_of_a_file_ends_no_upload(layout, store):
     assert run(scenario()) == RECEIVED
 
 
-def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
+def test_bytes_of_a_crashed_put_are_abandoned(layout, store):
     left = Path(layout.uploads) / "put-6f1c"
     left.write_bytes(b"half")
     os.utime(left, (1, 1))

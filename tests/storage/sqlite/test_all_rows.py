@@ -19,7 +19,7 @@ def test_another_process_sees_what_was_committed(path, store, clock):
     run(other.close())
 
 
-def test_what_was_committed_is_there_after_reopening(path, clock):
+def test_committed_rows_exist_after_reopening(path, clock):
     store = rows_of(Database(path), clock)
     run(store.blobs.add_blob(REPOSITORY, BLOB, removals=0))
     run(store.close())

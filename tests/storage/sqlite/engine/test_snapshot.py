@@ -72,7 +72,7 @@ def test_an_upgrade_is_announced_before_it_begins(old, monkeypatch, caplog):
     assert line.startswith(f"upgrading the database from schema {OLD} to {len(migrations())};")
 
 
-def test_a_new_database_is_no_upgrade(tmp_path, caplog):
+def test_a_new_database_is_not_an_upgrade(tmp_path, caplog):
     migrate(str(tmp_path / "new.db"), upgrading=lambda: pytest.fail("nothing is upgraded"))
     assert caplog.messages == []
 
