@@ -167,9 +167,3 @@ class ContentInterrupted(Exception):
         super().__init__(f"{received} of {announced} bytes received")
         self.received = received
         self.announced = announced
-
-
-async def stream_of(*chunks: bytes) -> ByteStream:
-    """Yield `chunks` as a stream."""
-    for chunk in chunks:
-        yield chunk

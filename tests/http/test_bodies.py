@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.http.bodies import read_bounded
 from simple_registry.oci.errors import ManifestTooLarge, Unavailable
 from support.front import Body
+from support.streams import stream_of
 
 
 def body(*chunks, announced=None):

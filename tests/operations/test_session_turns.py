@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUploadUnknown, UploadBusy, UploadTaken
@@ -15,6 +14,7 @@ from simple_registry.operations.session_turns import Turns
 from simple_registry.operations.uploads import Chunk
 from simple_registry.storage.records import Received
 from simple_registry.wire.eager import start
+from support.streams import stream_of
 
 A = parse_repository_name("a")
 OLD, NEW = b"old bytes", b"the new bytes"

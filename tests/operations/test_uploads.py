@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
@@ -27,6 +26,7 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
 from simple_registry.storage.records import ContentRecord, ContentRemoved, Received
 from simple_registry.storage.sqlite.engine.connections import open_lock
+from support.streams import stream_of
 
 A, B = parse_repository_name("a"), parse_repository_name("b")
 DATA = b"some content"

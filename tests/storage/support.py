@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.contents import Contents
@@ -33,6 +32,7 @@ from simple_registry.storage.sqlite.engine.migrate import migrate
 from support.memory.content_store import MemoryContentStore
 from support.memory.rows import MemoryRows
 from support.memory.upload_store import MemoryUploadStore
+from support.streams import stream_of
 
 REPOSITORY = RepositoryName("team/app")
 OTHER = RepositoryName("team/other")

@@ -5,13 +5,14 @@ import uuid
 
 import pytest
 
-from simple_registry.content import ContentInterrupted, Span, stream_of
+from simple_registry.content import ContentInterrupted, Span
 from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.records import ContentRecord, Received
 from storage.support import run
 from support.object_store.client import Objects, object_server
 from support.object_store.stores import PART, ObjectContentStore, ObjectUploadStore
+from support.streams import stream_of
 
 DATA = bytes(range(256)) * 300
 

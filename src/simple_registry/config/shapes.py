@@ -138,10 +138,6 @@ def _parse_pattern(text: str) -> ScopePattern:
         raise ConfigError(f"not a valid pattern: {error}") from None
 
 
-def _format_path(path: Path) -> str:
-    return str(path) if path.is_absolute() else f"./{path}"
-
-
 NAME = Text("name")
-PATH = Text("path", parse_path, _format_path)
+PATH = Text("path", parse_path, lambda path: str(path) if path.is_absolute() else f"./{path}")
 PATTERN = Text("RE2 pattern", _parse_pattern)

@@ -19,18 +19,12 @@ from simple_registry.times import parse_duration
 Word = TypeVar("Word", bound=str)
 
 _SIZE = re.compile(r"([0-9]{1,18})(?: ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB))?", re.ASCII)
-_BYTES = {
+_BYTES: dict[str | None, int] = {
     None: 1,
     "B": 1,
-    "kB": 10**3,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-    "TiB": 2**40,
+    "KB": 1000,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
 }
 
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)

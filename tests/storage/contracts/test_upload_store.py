@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.content import ContentInterrupted, stream_of
+from simple_registry.content import ContentInterrupted
 from simple_registry.faults import SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.records import ContentRecord, Received
 from storage.support import blob_of, run
+from support.streams import stream_of
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
@@ -17,6 +16,7 @@ from simple_registry.storage.protocols import Condition
 from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import blob_of, run
+from support.streams import stream_of
 
 DATA = b"data"
 BLOB = blob_of(DATA)

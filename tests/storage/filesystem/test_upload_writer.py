@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from simple_registry.content import ContentInterrupted, stream_of
+from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
@@ -16,6 +16,7 @@ from simple_registry.storage.filesystem.upload_writer import BATCH_BYTES, BATCH_
 from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk
 from storage.support import run
+from support.streams import stream_of
 
 NOTHING = Received()
 

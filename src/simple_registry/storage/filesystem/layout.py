@@ -73,10 +73,6 @@ class Layout:
         """Return a path relative to the root."""
         return path.removeprefix(f"{self.root}/")
 
-    def absolute(self, place: str) -> str:
-        """Return the path that `relative` shortened."""
-        return f"{self.root}/{place}"
-
     def session(self, session: str) -> str:
         """Return the path of a session's bytes."""
         if not is_session(session):
