@@ -19,7 +19,7 @@ def test_entries_never_cost_more_than_the_capacity(kept):
         assert cache.size == sum(known[each] for each in range(10) if cache.find(each) is not None)
 
 
-def test_those_used_least_recently_go_first():
+def test_least_recently_used_entries_are_evicted_first():
     cache = BoundedCache(3)
     for key in "abc":
         cache.keep(key, key, 1)

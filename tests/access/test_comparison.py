@@ -44,7 +44,7 @@ def test_a_removed_user_loses_all_it_had():
     ]
 
 
-def test_users_from_outside_are_compared_too():
+def test_external_users_are_compared():
     new = declared(binding("ci:bob", READONLY, "^team/app$"))
     assert told(declared(), new) == [("User", "ci:bob", "+", "pull blobs manifests tags referrers", ["team/app"])]
 

@@ -123,7 +123,7 @@ def test_numbers_and_truth_values_are_written_as_json_writes_them():
     assert fill_template("{id}-{flag}", {"id": 7, "flag": False}) == r"7-false"
 
 
-def test_the_prefix_keeps_a_foreign_subject_from_being_a_user_of_ours():
+def test_the_prefix_prevents_a_foreign_subject_from_being_a_user():
     assert trusted().identity({"sub": "admin"}).name == "ci:admin"
 
 

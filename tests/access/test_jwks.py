@@ -99,7 +99,7 @@ def test_broken_and_weak_keys_are_left_out_and_told(entry):
 
 
 @pytest.mark.parametrize("data", [b'{"keys": []}', b'{"keys": [], "other": 1}'])
-def test_a_document_without_keys_says_that_there_are_none(data):
+def test_a_document_without_keys_has_no_keys(data):
     assert parse_jwks(data) == Jwks(())
 
 

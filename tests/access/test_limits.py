@@ -46,7 +46,7 @@ def allowed(grant, scope):
 
 
 @given(names, tags, actions)
-def test_an_exact_grant_gives_its_actions_on_its_repository_and_tags_alone(name, tag, words):
+def test_an_exact_grant_covers_only_its_repository_and_tags(name, tag, words):
     grant = one(parse_exact_limit, f"repository:{name}:{','.join(words)}")
     given_actions = set(ACTIONS) if "*" in words else set(words)
     expected = {(verb, resource) for verb in METHODS for resource in REPOSITORY if ACTION_OF[verb] in given_actions}

@@ -71,7 +71,7 @@ def test_users_and_groups_of_one_name_are_different():
     assert not allows(policy, Identity("ops"), permission)
 
 
-def test_a_credential_brings_its_own_bindings_to_itself_alone():
+def test_bindings_of_a_credential_apply_to_it_alone():
     policy = BindingPolicy([])
     bound = BoundRole("ci/bindings[0]", role(READONLY), (ScopePattern("^ci/"),))
     identity = Identity("ci:a", bindings=(bound,))

@@ -90,7 +90,7 @@ def test_a_large_pattern_is_found_too():
 
 
 @given(utf8, utf8)
-def test_an_escaped_text_matches_itself_alone(text, other):
+def test_an_escaped_text_matches_only_itself(text, other):
     pattern = ScopePattern(escape(text))
     assert pattern.matches_wholly(text)
     assert pattern.matches_wholly(other) == (text == other)

@@ -74,7 +74,7 @@ def test_signed_claims_are_verified_and_returned(subject, source, reference, sco
         assert TokenSigner(KEYS).verify(TokenSigner(KEYS).sign(claims, kind), kind) == claims
 
 
-def test_the_forger_of_these_tests_can_make_a_right_one():
+def test_the_token_maker_of_these_tests_can_make_a_valid_token():
     assert TokenSigner(KEYS).verify(forged(), TokenKind.ACCESS) == CLAIMS
 
 

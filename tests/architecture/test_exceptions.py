@@ -26,7 +26,7 @@ DIRECT = sorted({(name, base) for name, base in CLASSES if base in ROOTS and not
 
 
 @pytest.mark.parametrize(("name", "base"), DIRECT)
-def test_an_exception_ends_as_its_base_says_or_is_drawn(name, base):
+def test_an_exception_has_the_suffix_of_its_base_or_is_drawn(name, base):
     assert name.endswith(ROOTS[base]) or name in NAMED
 
 

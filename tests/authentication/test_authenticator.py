@@ -263,7 +263,7 @@ def test_two_authorization_headers_are_garbage(world):
             assert reply.status == 401, twice
 
 
-def test_a_user_without_a_password_logs_in_with_tokens_alone(make_front):
+def test_a_user_without_a_password_logs_in_only_with_tokens(make_front):
     known = everybody()
     users = {**known.users, "ada": User("ada", frozenset({"devs"}))}
     front = make_front(rules=replace(known, users=users))
@@ -331,7 +331,7 @@ def signed(kind=TokenKind.ACCESS, *, secret=SECRET, **changed):
     return TokenSigner(GivenKey(secret)).sign(SignedClaims(**(fields | changed)), kind)
 
 
-def test_the_forger_of_these_tests_can_make_a_right_one(world):
+def test_the_token_maker_of_these_tests_can_make_a_valid_token(world):
     assert may_pull(world, token=signed()) == 200
 
 
@@ -449,7 +449,7 @@ def test_limited_credentials_read_public_content(make_front):
     assert front.get("/v2/lib/base/manifests/v1", token="a-narrow-token-of-eve").status == 403
 
 
-def test_a_token_without_scopes_is_good_for_the_ping_alone(world):
+def test_a_token_without_scopes_allows_only_the_ping(world):
     token = world.get("/token", user="ada").json["token"]
     assert world.get("/v2/", token=token).status == 200
     assert "insufficient_scope" in world.get("/v2/team/app/manifests/v1", token=token).all("www-authenticate")[0]

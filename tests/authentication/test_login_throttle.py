@@ -144,7 +144,7 @@ def test_known_users_need_no_place_of_their_network_and_trusted_credentials_none
 # ---------------------------------------------------------------- who goes first
 
 
-def test_trusted_go_before_known_and_known_before_those_with_fewest_failures(throttle):
+def test_trusted_logins_precede_known_ones_and_these_precede_fewest_failures(throttle):
     login(throttle, "carol", right=True)
     fail(throttle, 3)
     fail(throttle, 1, client="198.51.100.1")
@@ -196,7 +196,7 @@ def test_workers_count_together(clock):
     assert rank(one)[0] == 1
 
 
-def test_the_log_says_once_that_a_user_or_an_address_is_throttled(throttle, caplog):
+def test_a_throttled_user_or_address_is_logged_once(throttle, caplog):
     fail(throttle, FREE_FAILURES + 5)
     for number in range(FREE_FAILURES_OF_NETWORK):
         login(throttle, f"user{number}")

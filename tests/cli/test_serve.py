@@ -141,7 +141,7 @@ def test_the_anonymous_user_leaves_the_administrator_of_the_first_start(tmp_path
     assert "password" in capsys.readouterr().err
 
 
-def test_a_configured_administrator_is_left_alone(tmp_path):
+def test_a_configured_administrator_is_unchanged(tmp_path):
     read = _read(CommandLine(flags={"adminpwd": Given("-adminpwd", (hash_password("x", 4),))}))
     assert _with_users(read, tmp_path, "http://localhost:5000") is read
     assert list(tmp_path.iterdir()) == []

@@ -126,7 +126,7 @@ def test_files_that_do_not_load_are_refused_at_the_start():
         files.followed()
 
 
-def test_files_that_do_not_load_keep_the_old_value_and_say_why():
+def test_files_that_do_not_load_keep_the_old_value_and_give_a_reason():
     files = Files()
     followed = files.followed()
     files.become(ConfigError("a.yaml:1: wrong"))
@@ -150,7 +150,7 @@ def test_a_failed_load_is_retried_without_a_change_of_files():
 
 
 @pytest.mark.parametrize("fails", ["load", "signature"])
-def test_a_defect_of_ours_keeps_the_old_value_and_is_logged_with_its_traceback(monkeypatch, caplog, fails):
+def test_an_internal_error_keeps_the_old_value_and_is_logged_with_its_traceback(monkeypatch, caplog, fails):
     files = Files()
     followed = files.followed()
 

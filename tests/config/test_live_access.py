@@ -127,7 +127,7 @@ def test_half_written_yaml_changes_nothing_until_it_is_whole(live, tmp_path):
     assert live.stale is None
 
 
-def test_a_good_file_beside_a_broken_one_is_not_taken_alone(live, tmp_path):
+def test_a_valid_file_is_not_loaded_without_a_broken_one(live, tmp_path):
     (tmp_path / "a.yaml").write_text(user("new"))
     (tmp_path / "b.yaml").write_text("kind: Usr\nmetadata: {name: x}\n")
     assert users(live) == {"old"}
@@ -382,7 +382,7 @@ def test_a_change_is_in_force_on_every_worker_within_a_second(server):
         assert server.catalog() == {status}
 
 
-def test_a_broken_set_keeps_the_old_rules_and_readiness_says_so(server):
+def test_a_broken_set_keeps_the_old_rules_and_shows_in_readiness(server):
     server.write(CATALOG)
     time.sleep(1.0)
     assert server.catalog() == {200}

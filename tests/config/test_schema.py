@@ -21,7 +21,7 @@ def test_the_command_prints_it(capsys):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_document_that_says_everything_fits(kind):
+def test_a_full_document_matches_the_schema(kind):
     assert list(problems(json_schema(), full_documents()[kind])) == []
 
 

@@ -41,7 +41,7 @@ def test_present_fields_become_values_and_others_are_absent():
     }
 
 
-def test_a_list_of_one_may_be_written_without_brackets_where_that_is_said():
+def test_a_single_item_may_be_written_without_brackets_if_declared():
     assert read("{text: a, loose: b}")["loose"] == ("b",)
 
 

@@ -48,7 +48,7 @@ def test_omitted_fields_have_defaults(load):
     assert (read.conditions, read.bindings) == ((), ())
 
 
-def test_everything_can_be_said(load):
+def test_every_field_can_be_set(load):
     rules = load(
         audience="[a, b]",
         keys="{jwksFile: keys.json}",
@@ -117,7 +117,7 @@ def test_no_issuer_can_name_the_users_of_another(load, first, further):
         ("ci-", second(name="ci2")),
     ],
 )
-def test_prefixes_that_keep_names_apart_are_accepted(load, first, further):
+def test_distinct_prefixes_are_accepted(load, first, further):
     assert len(load(further, userPrefix=f"'{first}'").issuers) == 2
 
 

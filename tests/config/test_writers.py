@@ -59,7 +59,7 @@ def test_without_reports_of_the_system_nothing_is_being_written(tmp_path, monkey
         assert writers.poll([str(tmp_path)]) == frozenset()
 
 
-def test_a_queue_goes_with_what_it_was_for(tmp_path):
+def test_an_inotify_queue_is_closed_with_its_owner(tmp_path):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(300):
         Writers().poll([str(tmp_path)])
@@ -104,7 +104,7 @@ def test_lost_events_end_nothing_that_is_open(tmp_path, monkeypatch):
     assert names(followed, tmp_path) == set()
 
 
-def test_where_the_system_does_not_say_lost_events_end_it_after_a_while(tmp_path, monkeypatch):
+def test_without_leases_a_lost_event_expires(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "fcntl", denied)
     followed = Writers()
     names(followed, tmp_path)

@@ -55,7 +55,7 @@ def test_patterns_of_the_recipes_are_valid():
         ScopePattern(text.replace(r"\|", "|"))
 
 
-def test_the_first_example_loads_and_gives_what_it_says(tmp_path, capsys):
+def test_the_first_example_has_the_described_permissions(tmp_path, capsys):
     load(tmp_path, FIRST)
     assert main(["can-i", "-as", "alice", "push", "image", "team/app:v1", "-cfgdir", str(tmp_path)]) == 0
     assert main(["can-i", "-as", "alice", "pull", "image", "other/app:v1", "-cfgdir", str(tmp_path)]) == 1
@@ -68,7 +68,7 @@ def test_anonymous_reads_what_the_example_gives(tmp_path):
         assert main(["can-i", "-anonymous", "pull", "image", where, "-cfgdir", str(tmp_path)]) == code
 
 
-def test_a_wrong_scope_is_warned_about_as_the_guide_says(tmp_path, capsys):
+def test_a_wrong_scope_causes_the_warning_of_the_guide(tmp_path, capsys):
     load(tmp_path, FIRST.replace("^team/.+$", "^team/app$"))
     assert main(["policy", "check", str(tmp_path)]) == 0
     assert "matches team/app, but no tag of it; write '^team/app(:.+)?$'" in capsys.readouterr().out

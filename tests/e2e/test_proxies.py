@@ -200,7 +200,7 @@ def test_client_needs_no_port_where_the_proxy_has_the_port_of_https(registry, tr
     assert {name: made.said for name, made in attempts.items() if made is not None and not made.accepted} == {}
 
 
-def test_index_comes_back_with_equal_digests(registry, repository, layout, tmp_path):
+def test_an_index_is_pulled_with_equal_digests(registry, repository, layout, tmp_path):
     skopeo = installed("skopeo", tmp_path, "--insecure-policy")
     remote = f"docker://{registry.host}/public/{repository}:{TAG}"
     proof = f"{ACCOUNT.username}:{ACCOUNT.secret}"
@@ -219,7 +219,7 @@ def test_index_comes_back_with_equal_digests(registry, repository, layout, tmp_p
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_large_layer_goes_up_and_comes_down(registry, repository, curl, layer, tmp_path, framing):
+def test_a_large_layer_is_pushed_and_pulled(registry, repository, curl, layer, tmp_path, framing):
     path, digest = layer
     proof = f"{ACCOUNT.username}:{ACCOUNT.secret}"
     location = registry.request("POST", f"/v2/private/{repository}/blobs/uploads/").headers["location"]

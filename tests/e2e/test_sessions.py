@@ -50,7 +50,7 @@ def start(registry):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_a_client_that_comes_back_after_its_network_went_has_its_session_at_once(registry, method):
+def test_a_client_that_reconnects_has_its_session_at_once(registry, method):
     for _ in range(4):  # the kernel picks the workers: sometimes the same one, sometimes the other
         location = start(registry)
         dead = DeadClient(registry, location)

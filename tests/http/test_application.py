@@ -82,7 +82,7 @@ def test_a_large_blob_is_sent_whole(front):
     assert front.get(f"/v2/team/app/blobs/{digest}").body == data
 
 
-def test_empty_answers_say_that_they_are_empty(front):
+def test_empty_answers_have_a_content_length_unless_204(front):
     location = front.open_session("team/app")
     reply = front.patch(location, body=b"x")
     assert (reply.body, reply.header("content-length")) == (b"", "0")
@@ -124,7 +124,7 @@ def test_a_store_that_fails_before_anything_is_sent_becomes_503(memory_front, mo
     assert "the test says no" in logged[-1]["note"]
 
 
-def test_content_that_goes_before_any_of_it_is_sent_is_404(memory_front, monkeypatch):
+def test_content_that_vanishes_before_the_first_byte_is_404(memory_front, monkeypatch):
     digest = memory_front.push_blob("a", b"content")
 
     def go():
@@ -163,7 +163,7 @@ def test_a_manifest_that_cannot_be_read_is_absent_until_it_is_pushed_again(memor
     assert memory_front.get(path).body == data
 
 
-def test_content_that_goes_again_and_again_becomes_503_where_rows_cannot_be_written(memory_front, monkeypatch, logged):
+def test_content_that_vanishes_repeatedly_becomes_503_if_rows_cannot_be_written(memory_front, monkeypatch, logged):
     digest = memory_front.push_blob("a", b"content")
     failing(monkeypatch, *[ContentGone("read content", "it went")] * 3)
 

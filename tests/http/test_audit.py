@@ -277,7 +277,7 @@ def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, recorded, 
     assert of(recorded, "event", "identity", "reference", "status") == [("request.uncertain", "ada", "v1", 499)]
 
 
-def test_the_line_is_there_before_the_answer(front, recorded, monkeypatch):
+def test_the_line_is_written_before_the_answer(front, recorded, monkeypatch):
     send, at_answer = Exchange.send, []
 
     async def answered(exchange, answer, *further):

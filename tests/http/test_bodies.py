@@ -19,7 +19,7 @@ def test_a_bounded_body_is_read_whole_up_to_its_limit():
     assert asyncio.run(read_bounded(body(b"one", b"two"), 6)) == b"onetwo"
 
 
-def test_a_longer_body_is_refused_by_its_announcement_alone():
+def test_an_announced_body_that_is_too_long_is_refused_unread():
     sent = body(b"seven..", announced=7)
     with pytest.raises(ManifestTooLarge) as refused:
         asyncio.run(read_bounded(sent, 6))

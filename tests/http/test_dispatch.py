@@ -156,7 +156,7 @@ def test_a_full_disk_is_a_507(broken):
     assert (reply.status, reply.codes) == (507, ["UNKNOWN"])
 
 
-def test_a_read_only_disk_is_a_503_that_says_so(broken):
+def test_a_read_only_disk_is_a_503_with_its_reason(broken):
     front = broken(StorageReadOnly("keep content", "read-only"))
     with front.unchanged():
         reply = push_into(front)
@@ -164,7 +164,7 @@ def test_a_read_only_disk_is_a_503_that_says_so(broken):
     assert "read-only" in reply.json["errors"][0]["message"]
 
 
-def test_readiness_says_what_can_be_done_to_the_storage(memory_front, monkeypatch):
+def test_readiness_reports_the_condition_of_the_storage(memory_front, monkeypatch):
     assert memory_front.get("/readyz").json["storage"] == "writable"
     monkeypatch.setattr(memory_front.kept.stores.uploads, "condition", lambda: "read-only")
     assert memory_front.get("/readyz").json["storage"] == "read-only"
@@ -333,7 +333,7 @@ def test_a_session_of_another_identity_does_not_exist(people, thief, method):
     assert people.patch(session, user="ada", body=b"own").status == 202
 
 
-def test_a_session_goes_on_with_another_credential_of_the_same_identity(people):
+def test_a_session_continues_with_another_credential_of_its_identity(people):
     location = people.post("/v2/team/app/blobs/uploads/", user="ada").location
     token = people.get("/token?scope=repository:team/app:push", user="ada").json["token"]
     assert people.patch(location, token=token, body=b"x").status == 202
@@ -411,7 +411,7 @@ def test_a_hidden_repository_answers_like_an_absent_one(people, path):
 # ---------------------------------------------------------------- rules that do not load
 
 
-def test_readiness_says_whether_the_rules_are_those_on_disk(people):
+def test_readiness_reports_whether_the_rules_are_current(people):
     assert people.get("/readyz", user=None).json["configuration"] == "current"
     people.access.stale = "roles.yaml:3: secret words"
     reply = people.get("/readyz", user=None)

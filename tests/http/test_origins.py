@@ -98,7 +98,7 @@ def test_a_plain_origin_is_one_that_the_configuration_or_a_trusted_proxy_names()
 
 
 @pytest.mark.parametrize("proto", ["https", "https, http", "http, https", "HTTPS"])
-def test_anybody_may_say_that_a_client_came_over_tls(proto):
+def test_any_peer_may_report_that_a_client_used_tls(proto):
     found = Origins().origin(request(x_forwarded_proto=proto, x_forwarded_host="evil.example"))
     assert found == "https://registry.example:5000"
 

@@ -49,7 +49,7 @@ def test_any_n_is_a_number_or_refused(text):
 
 
 @given(st.text())
-def test_last_is_whatever_the_client_says(text):
+def test_last_may_be_any_text(text):
     assert parse_page_request(_query(last=text)).last == text
 
 

@@ -103,7 +103,7 @@ def test_logins_that_are_throttled_together_are_warned_of_once(signs, throttled,
     assert said(caplog) == [TOGETHER]
 
 
-def test_a_trusted_proxy_that_does_not_say_whom_it_speaks_for_is_warned_of(signs, throttled, caplog):
+def test_a_trusted_proxy_without_forwarded_address_causes_a_warning(signs, throttled, caplog):
     throttled("127.0.0.1")
     throttled("203.0.113.1")
     caplog.clear()

@@ -152,7 +152,7 @@ def test_an_unsatisfied_range_has_the_size():
 
 @pytest.mark.parametrize("form", ["{}-{}", "bytes {}-{}/*", "bytes {}-{}/1000", "{}-{}/100", " {}-{} "])
 @given(numbers, numbers)
-def test_a_chunk_says_where_it_lies_in_any_form_that_clients_send(form, start, length):
+def test_every_form_of_content_range_is_accepted(form, start, length):
     assert parse_chunk_range(form.format(start, start + length)) == Span(start, start + length + 1)
 
 

@@ -31,7 +31,7 @@ def told(measures):
     return parse(asyncio.run(measures.text()).decode())
 
 
-def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):
+def test_a_total_continues_from_the_previous_process(processes):
     number, first = next_process(processes)
     first.watch(families.COLLECTED, lambda: 7, "contents")
     first.copy()

@@ -93,7 +93,7 @@ def test_unexpected_statuses_and_methods_are_other(observe, told):
     }
 
 
-def test_a_process_goes_on_from_what_its_row_holds(layout, board, observe, told):
+def test_a_process_continues_from_the_numbers_of_its_row(layout, board, observe, told):
     observe(PAIRS[0], 200, 0.5, 1, 2)
     later = RequestNumbers(layout, board.row(0))
     for _ in range(2):

@@ -135,16 +135,16 @@ def test_images_that_are_not_containers_are_known_by_the_type_of_their_config(co
 
 
 @pytest.mark.parametrize("content_type", [OCI, OCI + "; charset=utf-8", "", None, "application/json", OCI.upper()])
-def test_an_image_without_media_type_is_what_the_header_or_its_shape_says(content_type):
+def test_an_image_without_media_type_is_detected_by_header_or_shape(content_type):
     assert parse_manifest(encode(image(b"one", mediaType=None)), content_type).media_type == OCI
 
 
 @pytest.mark.parametrize("content_type", [OCI_INDEX, "", None, "application/octet-stream"])
-def test_an_index_without_media_type_is_what_the_header_or_its_shape_says(content_type):
+def test_an_index_without_media_type_is_detected_by_header_or_shape(content_type):
     assert parse_manifest(encode(index(b"one", mediaType=None)), content_type).media_type == OCI_INDEX
 
 
-def test_an_empty_media_type_is_an_absent_one():
+def test_an_empty_media_type_counts_as_absent():
     assert parse_manifest(encode(image(mediaType="")), OCI).media_type == OCI
 
 

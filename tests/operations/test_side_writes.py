@@ -45,7 +45,7 @@ def test_a_write_is_awaited_and_a_storage_fault_ignored():
     asyncio.run(main())
 
 
-def test_a_write_that_takes_long_goes_on_in_the_background(monkeypatch):
+def test_a_slow_write_continues_in_the_background(monkeypatch):
     monkeypatch.setattr(side_writes, "MAX_WAIT", 0.01)
 
     async def main():

@@ -413,7 +413,7 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
 
 
 @pytest.mark.parametrize("size", [0, 4])
-def test_a_session_published_without_a_row_continues_beside_that_content(disk_front, monkeypatch, size):
+def test_a_session_published_without_a_row_continues_in_a_copy(disk_front, monkeypatch, size):
     whole = DATA + b"the rest"
     digest = disk_front.push_blob("victim", whole)
     location = disk_front.open_session("a")

@@ -68,7 +68,7 @@ def test_part_of_content_is_streamed(objects, span):
     run(scenario())
 
 
-def test_content_that_goes_between_opening_and_reading_is_gone(objects):
+def test_content_removed_between_open_and_read_is_gone(objects):
     async def scenario():
         digest = digest_of(DATA)
         store = ObjectContentStore(objects)

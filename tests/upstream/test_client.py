@@ -229,7 +229,7 @@ def tls(tmp_path):
         yield server, ssl.create_default_context(cafile=str(files.authority))
 
 
-def test_a_document_comes_over_tls(tls):
+def test_a_document_is_fetched_over_tls(tls):
     server, context = tls
     server.document = b"x"
     url = f"https://localhost:{server.port}/"

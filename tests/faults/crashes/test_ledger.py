@@ -60,7 +60,7 @@ def test_an_unfinished_change_may_happen_until_a_restart(ledger):
     assert ledger.allowed(TAG) == {"three"}
 
 
-def test_an_answer_that_comes_after_the_power_went_acknowledges_nothing(ledger):
+def test_an_answer_after_a_power_cut_acknowledges_nothing(ledger):
     cut = point(ledger, "one")
     ledger.power = False
     cut.acknowledge()

@@ -149,7 +149,7 @@ def test_a_session_whose_bytes_are_gone_is_missed(ledger, connection, registry):
     assert verify(ledger, connection)[0] == f"lost: {SESSION}: allowed 10, found absent"
 
 
-def test_a_session_that_cannot_go_on_is_told(ledger, connection, registry):
+def test_a_session_that_cannot_continue_is_reported(ledger, connection, registry):
     rows(registry, "UPDATE upload_sessions SET received_digest = NULL")
     for file in (registry.data / "uploads").iterdir():
         file.write_bytes(bytes(10))

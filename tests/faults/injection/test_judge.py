@@ -79,7 +79,7 @@ def test_shots_count_the_calls_of_each_thread_and_name_only_the_data():
     assert {shot.fault for shot in planned if shot.call == "fsync"} == {"EIO", "ENOSPC", "EINTR", "EIO+", "SIGKILL"}
 
 
-def test_locks_are_let_go_of_without_fail():
+def test_a_release_of_a_lock_gets_no_fault():
     calls = trace("flock(3</d/l>, LOCK_UN) = 0", "flock(3</d/l>, LOCK_EX) = 0")
     assert [shot.number for shot in shots(calls, "/d", {7: "rows"}, Scale.FULL) if shot.fault == "ENOLCK"] == [2]
 

@@ -35,7 +35,7 @@ def test_health_asks_for_no_credentials(front, path):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_says_nothing_about_content(front, path):
+def test_health_reveals_nothing_about_content(front, path):
     before = front.get(path, user=None).body
     push_image(front, "team/app", "v1")
     assert front.get(path, user=None).body == before

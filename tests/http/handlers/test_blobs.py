@@ -210,7 +210,7 @@ def streaming(blob, monkeypatch):
     return make
 
 
-def test_a_blob_that_is_streamed_comes_whole_and_in_parts(blob, streaming):
+def test_a_blob_is_streamed_whole_and_in_ranges(blob, streaming):
     streaming()
     assert blob.get(PATH).body == DATA
     assert blob.head(PATH).header("content-length") == str(len(DATA))

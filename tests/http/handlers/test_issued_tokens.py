@@ -240,7 +240,7 @@ def test_only_a_user_with_every_permission_sees_tokens_of_others(front, user, ow
     assert front.get(f"{PATH}?owner={owner}", user=user).status == 403
 
 
-def test_every_right_over_the_catalog_alone_revokes_no_tokens_of_others(front):
+def test_catalog_permissions_revoke_no_tokens_of_others(front):
     of_alice, secret = create(front)
     with front.unchanged():
         assert front.delete(f"{PATH}/{of_alice}", user="cata").status == 404
@@ -295,7 +295,7 @@ def test_a_revoked_token_ends_everything_derived_from_it(front):
     assert front.delete(f"{PATH}/{token_id}", user="alice").status == 404
 
 
-def test_an_expired_token_may_finish_its_upload_and_goes_a_day_later(front, clock):
+def test_an_expired_token_may_finish_its_upload_and_is_removed_a_day_later(front, clock):
     token_id, secret = create(front, expiresIn=60)
     session = front.post("/v2/team/app/blobs/uploads/", token=secret).location
     clock.advance(61)

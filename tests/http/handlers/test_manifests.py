@@ -129,7 +129,7 @@ def test_a_manifest_of_another_repository_is_unknown_here(front):
 # ---------------------------------------------------------------- push
 
 
-def test_a_push_by_tag_says_where_and_what_it_is(parts):
+def test_a_push_by_tag_returns_location_and_digest(parts):
     data = encode(image(b"one"))
     reply = put(parts, "v1", data)
     assert reply.status == 201
@@ -222,7 +222,7 @@ def test_a_tag_that_may_not_be_pushed_refuses_all_of_them(make_front):
     assert (reply.status, reply.codes) == (403, ["DENIED"])
 
 
-def test_a_manifest_with_a_subject_says_that_it_was_understood(parts):
+def test_a_push_with_a_subject_is_answered_with_oci_subject(parts):
     subject = digest_of(b"nobody has this")
     document = image(b"one", subject={"mediaType": OCI, "digest": str(subject), "size": 15})
     reply = put(parts, "sig", document)
@@ -655,7 +655,7 @@ def test_a_manifest_deleted_here_stays_elsewhere(front):
 
 @pytest.mark.parametrize("reference", ["none", "-bad", digest_of(b"none")])
 @pytest.mark.parametrize("repository", ["team/app", "none"])
-def test_deleting_what_is_not_there_is_a_404(front, repository, reference):
+def test_deleting_absent_content_is_a_404(front, repository, reference):
     push_image(front, "team/app", "v1")
     with front.unchanged():
         reply = front.delete(f"/v2/{repository}/manifests/{reference}")
@@ -684,7 +684,7 @@ class _KeepsSecrets:
         return Refused(lambda: "no") if permission.scope.endswith(":secret-tag") else Allowed("yes")
 
 
-def test_a_manifest_with_a_tag_that_may_not_go_stays_and_the_tag_is_not_named(make_front):
+def test_a_manifest_with_a_protected_tag_is_kept_and_the_tag_is_not_revealed(make_front):
     everybody = make_front()
     data = push_tags(everybody, "team/app", ["secret-tag", "v1"])
     everybody.access.rules = make_front(rules=decided_by(_KeepsSecrets())).access.rules
@@ -695,7 +695,7 @@ def test_a_manifest_with_a_tag_that_may_not_go_stays_and_the_tag_is_not_named(ma
     assert b"secret" not in reply.body
 
 
-def test_a_tag_that_comes_while_its_manifest_is_deleted_is_asked_about_too(make_front, monkeypatch):
+def test_a_tag_added_during_a_deletion_is_authorized_too(make_front, monkeypatch):
     front = make_front()
     data = push_tags(front, "team/app", ["v1"])
     rows = front.kept.stores.rows.manifests

@@ -522,7 +522,7 @@ def test_a_blob_is_mounted_with_and_without_its_source(front, source):
     assert holds(front, DATA)
 
 
-def test_a_mounted_blob_stays_when_its_source_goes(front):
+def test_a_mounted_blob_survives_the_deletion_of_its_source(front):
     front.push_blob("team/base", DATA)
     mount(front, source="team/base")
     front.delete(f"/v2/team/base/blobs/{DIGEST}")

@@ -348,7 +348,7 @@ def test_a_push_that_a_removal_may_have_overtaken_places_its_bytes_again(rows, c
     run(scenario())
 
 
-def test_content_that_is_there_has_one_place_and_the_other_is_surplus(rows):
+def test_a_second_copy_of_whole_content_is_surplus(rows):
     first, second = (ContentRecord(BLOB.digest, BLOB.size, Place(key)) for key in ("first", "second"))
 
     async def scenario():

@@ -70,7 +70,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("state", "event"), [(state, event) for state in LIFE for event in LIFE[state]])
-def test_every_event_leads_where_the_table_says(rows, state, event):
+def test_every_event_leads_to_the_state_of_the_table(rows, state, event):
     async def scenario():
         session = Session(rows)
         for step in WAYS[state]:
@@ -107,7 +107,7 @@ def test_an_event_outside_the_table_is_refused_and_changes_nothing(rows):
     run(scenario())
 
 
-def test_a_held_session_comes_with_its_current_row(rows):
+def test_holding_a_session_returns_its_current_row(rows):
     async def scenario():
         await open_sessions(rows, session_of())
         async with rows.hold("s") as row:

@@ -225,7 +225,7 @@ def test_content_that_was_published_keeps_its_bytes_when_fewer_are_published(sto
     run(scenario())
 
 
-def test_publishing_what_is_not_there_is_a_fault(stores):
+def test_publishing_missing_bytes_is_a_fault(stores):
     with pytest.raises(SessionBytesMissing):
         run(stores.uploads.publish("s", Received(4, digest_of(b"data")), digest_of(b"data")))
     assert run(stores.read(blob_of(b"data"))) is None

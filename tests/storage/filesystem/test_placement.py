@@ -71,7 +71,7 @@ def test_named_content_is_read_only(layout, disk):
     assert stat.S_IMODE(os.stat(layout.blob(BLOB.digest)).st_mode) == 0o444
 
 
-def test_a_directory_that_has_the_name_gives_way(layout, disk):
+def test_a_directory_with_the_name_of_content_is_moved(layout, disk):
     placement = Placement(layout, disk)
     name(layout, disk, placement)
     path = Path(layout.blob(BLOB.digest))

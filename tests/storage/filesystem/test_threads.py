@@ -67,7 +67,7 @@ def test_an_idle_thread_is_used_before_another_is_started(threads):
     assert len(run(scenario())) <= 2
 
 
-def test_calls_run_beside_each_other(threads):
+def test_calls_run_concurrently(threads):
     barrier = threading.Barrier(2, timeout=10)
 
     async def scenario():

@@ -74,7 +74,7 @@ def test_the_next_request_in_this_process_reads_nothing_again(layout, threads):
     assert disk.read_bytes == 0
 
 
-def test_another_process_reads_what_is_there(layout, threads):
+def test_another_process_reads_the_received_bytes(layout, threads):
     disk = ReadCountingDisk()
 
     async def scenario():
@@ -197,7 +197,7 @@ def test_a_cancelled_append_writes_to_no_closed_file(layout, threads):
     assert set(errors) <= {asyncio.CancelledError}
 
 
-def test_a_full_disk_passes_through_and_the_session_can_go_on(layout, threads):
+def test_a_full_disk_is_reported_and_the_session_can_continue(layout, threads):
     async def scenario():
         store = FilesystemUploadStore(layout, Disk(), threads)
         kept = await append(store, b"kept ")
