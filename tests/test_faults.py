@@ -1,4 +1,4 @@
-"""What storage raises when it cannot do its work."""
+"""The faults that storage raises."""
 
 from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageFull
 

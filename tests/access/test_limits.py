@@ -1,4 +1,4 @@
-"""Limits of credentials: read as they are written, and never more than they say."""
+"""Limits of credentials: parsed as written, and never wider."""
 
 import time
 

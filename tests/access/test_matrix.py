@@ -81,7 +81,7 @@ MINIMUM = 10_000
 
 
 def means(verbs):
-    """The methods that verbs stand for: words for several, and GET includes HEAD but not the other way round."""
+    """The methods of verbs: words for several, and GET includes HEAD but not vice versa."""
     methods = set()
     for verb in (verb.upper() for verb in verbs):
         methods |= {

@@ -1,4 +1,4 @@
-"""Any binding allows, none takes away, and each answer says why."""
+"""Any binding can allow, none can deny, and each decision has its reason."""
 
 import pytest
 from hypothesis import given, strategies as st

@@ -1,4 +1,4 @@
-"""Every endpoint says which part of the specification it is, what it needs, and what it does."""
+"""Every endpoint has its id in the specification, its need, and a description."""
 
 import ast
 import re

@@ -57,7 +57,7 @@ def everybody(**changed):
 
 @pytest.fixture
 def world(make_front):
-    """An application with everybody in it, and something in two repositories."""
+    """An application with every kind of user, and content in two repositories."""
     front = make_front(rules=everybody())
     push_image(front, "team/app", "v1")
     push_image(front, "lib/base", "v1")
@@ -319,7 +319,7 @@ def test_a_forged_external_token_is_refused_everywhere(clock, name):
 
 
 def signed(kind=TokenKind.ACCESS, *, secret=SECRET, **changed):
-    """Return a token of ours, or one that somebody else signed."""
+    """Return a token signed by the registry, or by another key."""
     fields = {
         "subject": "ada",
         "proof": Proof(Source.STATIC_TOKEN, static_token(STATIC, "ada").value_hash.hex()),

@@ -1,4 +1,4 @@
-"""What is remembered of logins is keyed, of a fixed size, and shared with processes that are forked."""
+"""The memory of logins is keyed, of a fixed size, and shared with forked processes."""
 
 import os
 

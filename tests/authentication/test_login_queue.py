@@ -1,4 +1,4 @@
-"""Who goes first, who gives way, and who has waited too long."""
+"""The order, the eviction and the timeout of waiting logins."""
 
 import pytest
 from hypothesis import given, strategies as st

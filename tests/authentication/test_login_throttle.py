@@ -218,7 +218,7 @@ def test_a_description_counts_and_cuts_long_names(throttle):
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.floats(0, 20)), max_size=200))
 def test_within_any_minute_a_pair_has_few_wrong_answers(story):
-    """Whatever comes in between: right passwords of other users, pauses, attempts that are given up."""
+    """Other events: right passwords of other users, pauses, attempts that are abandoned."""
     clock = SettableClock()
     throttle = LoginThrottle(LoginMemory(), clock, lambda _: None)
     moments = []

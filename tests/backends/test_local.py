@@ -1,4 +1,4 @@
-"""The local backend: a data directory claimed by one server, and opened by commands beside it."""
+"""The local backend: a data directory claimed by one server, and opened by commands at the same time."""
 
 import asyncio
 import os

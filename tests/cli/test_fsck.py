@@ -1,4 +1,4 @@
-"""`fsck`: exit codes, what goes where, and what it does about a directory that cannot be checked."""
+"""`fsck`: exit codes, output, and directories that cannot be checked."""
 
 import asyncio
 import io

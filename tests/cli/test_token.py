@@ -33,7 +33,7 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def rows(data_dir):
-    """What the server sees."""
+    """The tokens that the server sees."""
     return rows_of(Database(str(data_dir / "registry.db")), SystemClock())
 
 

@@ -1,4 +1,4 @@
-"""`uploads`: sessions listed and ended in a data directory, beside the server that uses it."""
+"""`uploads`: sessions listed and ended in a data directory that a server uses."""
 
 import asyncio
 import io

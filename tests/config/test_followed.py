@@ -14,7 +14,7 @@ class Files:
         self.state = 0
         self.loads = 0
         self.meanwhile = []
-        """What happens while they are loaded, one after the other."""
+        """Changes of the files during a load, one after the other."""
 
     def load(self, _known):
         self.loads += 1

@@ -182,7 +182,7 @@ def errors(kind: type[RegistryError]) -> Iterator[type[RegistryError]]:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A folder with a shell in which `simple-registry` is a command, and the port that stands for 5000."""
+    """A folder with a shell in which `simple-registry` is a command, and the port that replaces 5000."""
 
     folder: Path
     port: int = 5000

@@ -1,4 +1,4 @@
-"""The sets of documents in `docs/yaml/examples` load without a warning, and give exactly what their tables say."""
+"""The sets of documents in `docs/yaml/examples` load without a warning, and agree with their tables."""
 
 import pytest
 

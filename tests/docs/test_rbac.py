@@ -1,4 +1,4 @@
-"""The guide keeps its promises: what it shows loads, patterns mean what it says, and its output is what is printed."""
+"""The guide is correct: its documents load, its patterns match as described, and its output is the real one."""
 
 import re
 

@@ -98,7 +98,7 @@ class Copy:
         return self.run("-m", "simple_registry", *words, **environment)
 
     def shape_in_schema(self, kind):
-        """Return what the schema says of the `spec` of a kind."""
+        """Return the schema of the `spec` of a kind."""
         branches = json.loads(self.command("policy", "schema")[1])["allOf"]
         (then,) = (each["then"] for each in branches if each["if"]["properties"]["kind"]["const"] == kind)
         return then["properties"]["spec"]["properties"]

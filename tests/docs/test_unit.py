@@ -13,10 +13,10 @@ from support.sources import ROOT
 GUIDE = (ROOT / "docs/operations/service.md").read_text("utf-8")
 UNIT = re.search(r"```ini\n(\[Unit\].*?)```", GUIDE, re.DOTALL)[1]
 OLDER = re.search(r"there, write\n\n((?:    .*\n)+)", GUIDE)[1].replace("    ", "")
-"""What stands for `Type=notify-reload` where systemd does not know it."""
+"""The replacement of `Type=notify-reload` where systemd does not know it."""
 KNOWS_NOTIFY_RELOAD = 253
 EXPOSURE = 15
-"""The most that `systemd-analyze security` may say, times ten."""
+"""The maximum of `systemd-analyze security`, times ten."""
 
 
 def settings(unit):

@@ -1,4 +1,4 @@
-"""From the audit log of a real server one can tell who pushed what when, through rotations and killed workers."""
+"""The audit log of a real server has every push, with user and time, through rotations and killed workers."""
 
 import base64
 import contextlib
@@ -86,7 +86,7 @@ class Client:
                 query = f"digest={digest_of(blob)}"
                 assert self.send("POST", f"/v2/team/app/blobs/uploads/?{query}", blob) == 201
             status = self.send("PUT", f"/v2/team/app/manifests/{self.tag}", data, **{"Content-Type": MANIFEST})
-        except (OSError, http.client.HTTPException):  # its worker was killed: nobody told us
+        except (OSError, http.client.HTTPException):  # its worker was killed
             self.doubtful.append(digest)
             return
         assert status == 201

@@ -57,7 +57,7 @@ def image(docker, tmp_path):
 
 
 def push(docker, image, reference):
-    """Push an image under a name and return its digest and what docker said."""
+    """Push an image under a name and return its digest and the output of docker."""
     docker("tag", image, reference)
     said = docker("push", reference)
     digest = re.search(r"digest: (sha256:[0-9a-f]{64})", said)

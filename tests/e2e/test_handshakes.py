@@ -35,9 +35,9 @@ NEEDS_CREDENTIALS_FOR_BASIC = frozenset({"docker"})
 READABLE = (
     *("unauthorized", "authentication required", "authorization failed", "credential", "username/password"),
     *("denied", "forbidden"),
-    "too many requests",  # to those who go on trying with a token that was revoked
+    "too many requests",  # for further attempts with a revoked token
 )
-"""Words that tell somebody that it is about credentials or rights, whatever the client adds around them."""
+"""Words that show that credentials or permissions are the reason, whatever the client adds around them."""
 
 
 def expected(client: str, policy: Policy, credential: Credential, challenge: Challenge) -> str:
@@ -53,7 +53,7 @@ def expected(client: str, policy: Policy, credential: Credential, challenge: Cha
 
 
 class Measured(NamedTuple):
-    """The words of a cell, and what the client said to each refusal."""
+    """The words of a cell, and the client's output for each refusal."""
 
     outcome: str
     refusals: dict[str, str]
@@ -95,7 +95,7 @@ def test_client_achieves_what_its_credential_allows(scenario, clients, client, c
 
 
 def attempts(session, policy, credential):
-    """Try everything, in the order in which people do; with credentials that nobody believes only what reads."""
+    """Try all operations in the usual order; with invalid credentials, only reads."""
     tried = {"login": session.log_in()}
     application = session.client.repository
     tried["public"] = session.pull(f"public/team/{application}", credential.tag)

@@ -274,12 +274,12 @@ def test_request_after_a_refused_upload_is_not_taken_for_the_rest_of_its_body(re
     assert [status for status, _, _ in answers] == [401] * 4, answers
 
 
-# --- a registry that is told nothing of its proxy ---------------------------------------------------------------------
+# --- a registry without configured proxies ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=["nginx", "haproxy"])  # Caddy tells by itself
 def untold(request, trap, tmp_path_factory):
-    """A registry behind a proxy that neither the proxy nor the documents tell it of."""
+    """A registry behind a proxy that neither headers nor documents announce."""
     with serve_behind(request.param, "tcp", tmp_path_factory.mktemp("untold"), trap, told=False) as front:
         yield front
 

@@ -43,7 +43,7 @@ REFUSALS = {
 
 
 class Told(NamedTuple):
-    """What a client understood."""
+    """The part of an error that a client shows."""
 
     status: int
     body: str

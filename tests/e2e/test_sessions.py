@@ -1,4 +1,4 @@
-"""Upload sessions of a real server with two workers: clients whose network goes, and those who come back."""
+"""Upload sessions of a real server with two workers: clients that lose their network and reconnect."""
 
 import base64
 import contextlib

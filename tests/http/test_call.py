@@ -1,4 +1,4 @@
-"""What a handler may ask of an authorised call."""
+"""The methods of an authorised call."""
 
 from dataclasses import replace
 

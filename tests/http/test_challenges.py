@@ -1,4 +1,4 @@
-"""Each 401 tells clients what to send, in every mode, with and without an anonymous user."""
+"""The challenge of each 401, in every mode, with and without an anonymous user."""
 
 import pytest
 

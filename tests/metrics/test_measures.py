@@ -1,4 +1,4 @@
-"""What a process copies into its row, and what it tells about all."""
+"""The numbers that a process copies into its row, and the metrics of all processes."""
 
 import asyncio
 import contextlib

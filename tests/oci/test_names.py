@@ -1,4 +1,4 @@
-"""Repository names, tags and references: the grammars of the specification, and nothing beside them."""
+"""Repository names, tags and references: exactly the grammars of the specification."""
 
 import contextlib
 import re

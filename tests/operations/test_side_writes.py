@@ -1,4 +1,4 @@
-"""Writes beside an answer: bounded in time and number, one for each key, and finished in the background."""
+"""Side writes: bounded in time and number, one for each key, and finished in the background."""
 
 import asyncio
 

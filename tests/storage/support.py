@@ -1,4 +1,4 @@
-"""What the storage tests share: a clock they turn themselves, and all three stores of one kind together."""
+"""Shared by the storage tests: a settable clock, and all three stores of one kind."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ OTHER = RepositoryName("team/other")
 
 
 class ManualClock:
-    """Stands still until told otherwise. Begins now, since the times of files come from the machine."""
+    """A clock that only tests move. It starts at the present time, because the times of files come from the machine."""
 
     def __init__(self):
         self.time = time.time()

@@ -1,4 +1,4 @@
-"""The stores over whole objects, beside their contracts: what they read, and what a failure leaves in the server."""
+"""The stores over whole objects, beyond their contracts: their reads, and the remains of a failure."""
 
 import asyncio
 import uuid

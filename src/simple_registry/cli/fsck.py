@@ -1,4 +1,4 @@
-"""`fsck`: check a data directory, beside a running server or without one, and repair it.
+"""`fsck`: check a data directory, whether or not a server uses it, and repair it.
 
     0  nothing is wrong, or everything was repaired     1  something remains     2  the check cannot be done
 

@@ -23,7 +23,7 @@ COMMANDS = {
     "uploads": "list or cancel open uploads",
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
-    "fsck": "check the data directory, beside a running server too",
+    "fsck": "check the data directory, also while a server runs",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version",
     "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",

@@ -135,7 +135,7 @@ def test_head_ignores_a_range(blob):
 
 
 def parts(reply):
-    """Return the parts of a multipart answer, read by somebody else's parser."""
+    """Return the parts of a multipart answer, read by the parser of the standard library."""
     head = f"Content-Type: {reply.header('content-type')}\r\n\r\n".encode()
     message = email.message_from_bytes(head + reply.body)
     assert message.is_multipart()

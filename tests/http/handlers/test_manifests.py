@@ -678,7 +678,7 @@ def test_a_deleted_manifest_can_be_pushed_again(front):
 
 
 class _KeepsSecrets:
-    """Lets everybody do everything, except to a tag that is secret."""
+    """Allows everything, except on a secret tag."""
 
     def decide(self, _identity, permission):
         return Refused(lambda: "no") if permission.scope.endswith(":secret-tag") else Allowed("yes")

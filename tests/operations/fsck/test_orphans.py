@@ -18,7 +18,7 @@ DIGEST = digest_of(DATA)
 
 @pytest.fixture(autouse=True)
 def something(disk_front):
-    """Let there be a repository: an empty database beside content is another finding."""
+    """Create a repository: an empty database with content is another finding."""
     push_image(disk_front, "a", "v1", b"layer")
 
 

@@ -1,4 +1,4 @@
-"""What every content store promises."""
+"""The contract of content stores."""
 
 import asyncio
 from dataclasses import replace

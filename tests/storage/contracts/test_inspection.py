@@ -1,4 +1,4 @@
-"""What every inspection of a content store promises to `fsck`."""
+"""The contract of inspections of content stores."""
 
 import uuid
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Every state of holdings and of content meets every event, in every store, as the tables say."""
+"""Every state of holdings and of content follows the tables for every event, in every store."""
 
 import asyncio
 
@@ -54,7 +54,7 @@ async def end_manifest(rows, manifest=IMAGE, repository=REPOSITORY):
 
 
 async def lead_to(rows, state):
-    """Lead the holding of a blob to a state, and hold its content elsewhere, so that only the holding changes."""
+    """Bring the holding of a blob into a state, and hold its content elsewhere, so that only the holding changes."""
     await push(rows, OTHER)
     if state is not HoldingState.ABSENT:
         await push(rows)

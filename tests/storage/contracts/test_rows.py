@@ -1,4 +1,4 @@
-"""What every store of rows promises."""
+"""The contract of stores of rows."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What every store of upload sessions promises, and the life of a session in it, event by event."""
+"""The contract of stores of upload sessions, and the life of a session, event by event."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -27,7 +27,7 @@ async def open_sessions(rows, *opened, limit=99, share=99):
 
 
 class Session:
-    """One session, the request that holds it, and what it is by what the rows say."""
+    """One session, the request that holds it, and its state according to the rows."""
 
     def __init__(self, rows):
         self.rows = rows

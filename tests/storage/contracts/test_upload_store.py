@@ -1,4 +1,4 @@
-"""What every upload store promises."""
+"""The contract of upload stores."""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The sum of all rows; the contracts cover what each kind promises."""
+"""All rows of one database; the contracts cover each kind."""
 
 import pytest
 

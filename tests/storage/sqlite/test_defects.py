@@ -1,4 +1,4 @@
-"""Every defect can be planted, is found once, in order, page by page, and is gone when it was repaired."""
+"""Every planted defect is found once, in order, page by page, and is gone after its repair."""
 
 import apsw
 import pytest
@@ -67,7 +67,7 @@ REPAIRED = (
     Defect.NEEDED_UNREFERRED,
     Defect.REFERRED_UNNEEDED,
 )
-"""The defects for which rows alone suffice."""
+"""The defects whose repair needs only rows."""
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ class Disk:
             os.utime(path)
 
     def in_memory(self, fd: int) -> bool:
-        """Return whether the beginning of an open file is in the page cache; `False` if the system cannot tell."""
+        """Return whether the beginning of an open file is in the page cache; `False` if that is unknown."""
         try:
             return os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT) > 0
         except OSError:
@@ -202,7 +202,7 @@ class Disk:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def names(self, path: str) -> Sequence[str]:
-        """Return the names in a directory, in no order."""
+        """Return the names in a directory, unordered."""
         with _faults("list a directory"):
             return os.listdir(path)
 

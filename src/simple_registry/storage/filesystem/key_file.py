@@ -86,7 +86,7 @@ class KeyFile:
     def rotate(self, now: float, keep: float) -> SigningKey:
         """Make a new key that signs from now on; drop those that have not signed for `keep` seconds.
 
-        Waits for the disk: not for an event loop. Raises: DataDirectoryRefused, StorageFault.
+        Blocks on the disk: not for the event loop. Raises: DataDirectoryRefused, StorageFault.
         """
         with self._locked():
             keys = self._read_or_none() or ()

@@ -27,7 +27,7 @@ MAX_NAME = 200
 
 
 class Layout:
-    """Names the files of one data directory. A digest, prefix or session that was not parsed is a ValueError."""
+    """The paths of one data directory. A digest, prefix or session that was not parsed is a ValueError."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         """Build paths below `root`, made absolute so that they do not depend on the current directory."""

@@ -27,7 +27,7 @@ def insert(name):
 
 @pytest.fixture
 def batches(monkeypatch):
-    """How many changes each commit held."""
+    """The number of changes in each commit."""
     sizes = []
     commit = Commits.commit
 
@@ -40,7 +40,7 @@ def batches(monkeypatch):
 
 
 async def while_busy(writer, *writes):
-    """Begin `writes` (coroutines) while the thread is held up by another, and return what came of them."""
+    """Start `writes` (coroutines) while another write blocks the thread, and return their results."""
     started, go_on = threading.Event(), threading.Event()
 
     def hold_up(_connection):
@@ -109,7 +109,7 @@ def test_a_cancelled_caller_does_not_disturb_the_others(path, look):
 
 
 def test_a_cancelled_caller_waits_for_the_end_of_its_change(path, look):
-    """It may hold what the change is about; the next holder must not be overtaken by the change."""
+    """It may hold a session; the change must not overtake the next holder."""
     found = []
 
     async def impatient(writer):
