@@ -71,7 +71,7 @@ class FilesystemContentStore:
         return found.st_dev, found.st_ino
 
     def _remove(self, path: str) -> None:
-        self._placement.make_way(path)
+        self._placement.displace(path)
         if not self._disk.unlink(path):
             self.check()  # an unreachable tree is not an absent file
 

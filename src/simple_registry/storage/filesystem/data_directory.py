@@ -50,7 +50,9 @@ class DataDirectory:
             lock = disk.open_write(layout.server_lock)
             try:
                 _lock(disk, layout, lock)
-                _require_known_format(layout)  # again: another server may have changed the directory before the lock was held
+                _require_known_format(
+                    layout
+                )  # again: another server may have changed the directory before the lock was held
                 _prepare(disk, layout)
             except BaseException:
                 disk.close(lock)
