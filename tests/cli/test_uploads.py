@@ -24,8 +24,8 @@ DATA = b"some content"
 def front(tmp_path):
     """A server over the directory."""
     clock = SettableClock()
-    everybody = rules(binding("bob", READWRITE, ""), binding("anonymous", READWRITE, ""), users=["bob", "anonymous"])
-    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock, rules=everybody) as front:
+    access = rules(binding("bob", READWRITE, ""), binding("anonymous", READWRITE, ""), users=["bob", "anonymous"])
+    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock, rules=access) as front:
         yield front
 
 

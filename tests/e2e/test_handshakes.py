@@ -114,7 +114,7 @@ SCOPES = "scope=repository:private/team/app:pull,push&scope=registry:catalog:*"
 
 
 @pytest.fixture(params=["no header", "anonymous token"])
-def nobody(request, scenario):
+def no_credentials(request, scenario):
     """Headers of a client without credentials."""
     if request.param == "no header":
         return {}
@@ -126,7 +126,7 @@ def nobody(request, scenario):
     return {"Authorization": f"Bearer {json.loads(answer.body)['token']}"}
 
 
-def test_private_content_is_not_readable_without_credentials(scenario, nobody):
+def test_private_content_is_not_readable_without_credentials(scenario, no_credentials):
     digest = scenario.registry.digest("private/team/app", "password")
     manifest = scenario.registry.manifest("private/team/app", "password")
     paths = ["manifests/password", f"manifests/{digest}", f"blobs/{manifest['layers'][0]['digest']}"]
@@ -134,29 +134,29 @@ def test_private_content_is_not_readable_without_credentials(scenario, nobody):
 
     for path in paths:
         for method in ("GET", "HEAD"):
-            answer = scenario.registry.request(method, f"{PRIVATE}/{path}", headers=nobody, anonymous=True)
+            answer = scenario.registry.request(method, f"{PRIVATE}/{path}", headers=no_credentials, anonymous=True)
             assert answer.status == 401, (method, path, answer)
 
 
-def test_private_layers_are_not_mounted_without_credentials(scenario, nobody):
+def test_private_layers_are_not_mounted_without_credentials(scenario, no_credentials):
     manifest = scenario.registry.manifest("private/team/app", "password")
     query = f"mount={manifest['layers'][0]['digest']}&from=private/team/app"
 
     path = f"/v2/public/team/app/blobs/uploads/?{query}"
-    answer = scenario.registry.request("POST", path, headers=nobody, anonymous=True)
+    answer = scenario.registry.request("POST", path, headers=no_credentials, anonymous=True)
 
     assert answer.status == 401
 
 
-def test_the_catalog_without_credentials_lists_only_public_repositories(scenario, nobody):
-    answer = scenario.registry.request("GET", "/v2/_catalog", headers=nobody, anonymous=True)
+def test_the_catalog_without_credentials_lists_only_public_repositories(scenario, no_credentials):
+    answer = scenario.registry.request("GET", "/v2/_catalog", headers=no_credentials, anonymous=True)
 
     if scenario.policy is Policy.NONE:
         assert answer.status == 401
     else:
         repositories = json.loads(answer.body)["repositories"]
         assert [name for name in repositories if not name.startswith("public/")] == []
-        assert nobody or {"public/team/app", "public/team/demo"} <= set(repositories)
+        assert no_credentials or {"public/team/app", "public/team/demo"} <= set(repositories)
 
 
 def test_catalog_token_lists_what_its_user_may_pull(scenario):

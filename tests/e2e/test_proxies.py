@@ -178,11 +178,11 @@ def test_client_logs_in_pushes_and_pulls(registry, clients, client, tmp_path):
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_client_without_credentials_pulls_what_is_public_only(registry, clients, client, tmp_path):
-    nobody = clients(client).at(registry, tmp_path, None)
-    application = nobody.client.repository
+    anonymous = clients(client).at(registry, tmp_path, None)
+    application = anonymous.client.repository
 
-    public = nobody.pull(f"public/team/{application}", client)
-    private = nobody.pull(f"{secrets_for(client)}/{application}", TAG)
+    public = anonymous.pull(f"public/team/{application}", client)
+    private = anonymous.pull(f"{secrets_for(client)}/{application}", TAG)
 
     assert public.accepted, public.said
     assert not private.accepted
@@ -278,20 +278,20 @@ def test_request_after_a_refused_upload_is_not_taken_for_the_rest_of_its_body(re
 
 
 @pytest.fixture(scope="module", params=["nginx", "haproxy"])  # Caddy tells by itself
-def untold(request, trap, tmp_path_factory):
+def unconfigured(request, trap, tmp_path_factory):
     """A registry behind a proxy that neither headers nor documents announce."""
-    with serve_behind(request.param, "tcp", tmp_path_factory.mktemp("untold"), trap, told=False) as front:
+    with serve_behind(request.param, "tcp", tmp_path_factory.mktemp("unconfigured"), trap, told=False) as front:
         yield front
 
 
-def test_an_unconfigured_registry_sends_no_client_to_a_plain_address(untold):
+def test_an_unconfigured_registry_sends_no_client_to_a_plain_address(unconfigured):
     name = {"Host": "registry.example"}
-    answers = [get(untold, path, OTHER, name) for path in ("/v2/", "/v2/private/team/app/tags/list")]
+    answers = [get(unconfigured, path, OTHER, name) for path in ("/v2/", "/v2/private/team/app/tags/list")]
 
     assert [status for status, _ in answers] == [401, 401]
     challenges = [each for _, answered in answers for each in answered.get_all("www-authenticate")]
     assert all(each.startswith(("Basic ", 'Bearer realm="https://registry.example/token"')) for each in challenges)
-    assert untold.log.read_text().count("a proxy seems to be in front of the registry") == 1
+    assert unconfigured.log.read_text().count("a proxy seems to be in front of the registry") == 1
 
 
 # --- the trap -------------------------------------------------------------------------------------------------------

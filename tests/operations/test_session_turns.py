@@ -60,12 +60,12 @@ def claimed(front, monkeypatch):
     """Is set once a session has been claimed."""
     event, claim = asyncio.Event(), front.kept.stores.rows.sessions.claim_session
 
-    async def claim_and_tell(session):
+    async def claim_and_record(session):
         row = await claim(session)
         event.set()
         return row
 
-    monkeypatch.setattr(front.kept.stores.rows.sessions, "claim_session", claim_and_tell)
+    monkeypatch.setattr(front.kept.stores.rows.sessions, "claim_session", claim_and_record)
     return event
 
 

@@ -685,11 +685,11 @@ class _KeepsSecrets:
 
 
 def test_a_manifest_with_a_protected_tag_is_kept_and_the_tag_is_not_revealed(make_front):
-    everybody = make_front()
-    data = push_tags(everybody, "team/app", ["secret-tag", "v1"])
-    everybody.access.rules = make_front(rules=decided_by(_KeepsSecrets())).access.rules
-    with everybody.unchanged():
-        reply = everybody.delete(f"/v2/team/app/manifests/{digest_of(data)}")
+    front = make_front()
+    data = push_tags(front, "team/app", ["secret-tag", "v1"])
+    front.access.rules = make_front(rules=decided_by(_KeepsSecrets())).access.rules
+    with front.unchanged():
+        reply = front.delete(f"/v2/team/app/manifests/{digest_of(data)}")
     assert (reply.status, reply.codes) == (403, ["DENIED"])
     assert reply.json["errors"][0]["detail"]["scope"] == "team/app"
     assert b"secret" not in reply.body

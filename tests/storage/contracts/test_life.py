@@ -53,7 +53,7 @@ async def end_manifest(rows, manifest=IMAGE, repository=REPOSITORY):
 # ---------------------------------------------------------------- holdings
 
 
-async def lead_to(rows, state):
+async def bring_into(rows, state):
     """Bring the holding of a blob into a state, and hold its content elsewhere, so that only the holding changes."""
     await push(rows, OTHER)
     if state is not HoldingState.ABSENT:
@@ -95,7 +95,7 @@ def test_a_holding_follows_its_table(rows, state, event):
         pytest.skip("content that no manifest needs is not collected yet")
 
     async def scenario():
-        await lead_to(rows, state)
+        await bring_into(rows, state)
         assert await state_of(rows) is state
         if state is HoldingState.DELETED:
             await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
@@ -241,17 +241,17 @@ async def ended(rows):
 # ---------------------------------------------------------------- content
 
 
-async def lead_content_to(rows, state):
+async def bring_content_into(rows, state):
     if state is ContentState.ABSENT:
         return
     await push(rows)
     if state is ContentState.DAMAGED:
         await mark_damaged(rows, BLOB)
     if state is ContentState.CONDEMNED:
-        await let_go(rows)
+        await end_blob(rows)
 
 
-async def let_go(rows):
+async def end_blob(rows):
     await rows.blobs.remove_blob(REPOSITORY, BLOB.digest)
     await rows.garbage.end_holdings(LATER, 9)
 
@@ -275,7 +275,7 @@ async def apply_to_content(rows, event):
         case ContentEvent.FOUND_DAMAGED:
             await mark_damaged(rows, BLOB)
         case ContentEvent.UNHELD:
-            await let_go(rows)
+            await end_blob(rows)
         case ContentEvent.REMOVED:
             await rows.garbage.forget([BLOB])
 
@@ -287,7 +287,7 @@ def test_content_follows_its_table(rows, state, event):
         pytest.skip("only condemned content is removed")
 
     async def scenario():
-        await lead_content_to(rows, state)
+        await bring_content_into(rows, state)
         assert await content_state(rows) is state
         await apply_to_content(rows, event)
         assert await content_state(rows) is CONTENTS[state].get(event, state)
@@ -299,7 +299,7 @@ def test_content_that_another_repository_holds_stays(rows):
     async def scenario():
         await push(rows)
         await push(rows, OTHER)
-        await let_go(rows)
+        await end_blob(rows)
         assert await content_state(rows) is ContentState.WHOLE
         await rows.blobs.remove_blob(OTHER, BLOB.digest)
         await rows.garbage.end_holdings(LATER, 9)
@@ -337,7 +337,7 @@ def test_a_deleted_blob_is_kept_until_the_grace_has_passed(rows, clock):
 @pytest.mark.parametrize("counted", ["before", "after"])
 def test_a_push_that_a_removal_may_have_overtaken_places_its_bytes_again(rows, counted):
     async def scenario():
-        await lead_content_to(rows, ContentState.CONDEMNED)
+        await bring_content_into(rows, ContentState.CONDEMNED)
         before = await rows.contents.removals()
         assert await rows.blobs.add_blob(OTHER, BLOB, removals=before) == ContentRemoved()
         await rows.garbage.forget([BLOB])

@@ -43,11 +43,11 @@ async def while_busy(writer, *writes):
     """Start `writes` (coroutines) while another write blocks the thread, and return their results."""
     started, go_on = threading.Event(), threading.Event()
 
-    def hold_up(_connection):
+    def block(_connection):
         started.set()
         go_on.wait()
 
-    first = asyncio.create_task(writer.write(hold_up))
+    first = asyncio.create_task(writer.write(block))
     await asyncio.to_thread(started.wait)
     tasks = [asyncio.create_task(write) for write in writes]
     await asyncio.sleep(0.01)
@@ -149,12 +149,12 @@ def test_a_closed_event_loop_does_not_disturb_the_thread(path, look):
     writer = Writer(path)
     started, go_on = threading.Event(), threading.Event()
 
-    def hold_up(_connection):
+    def block(_connection):
         started.set()
         go_on.wait()
 
     loop = asyncio.new_event_loop()
-    task = loop.create_task(writer.write(hold_up))
+    task = loop.create_task(writer.write(block))
     loop.run_until_complete(asyncio.sleep(0))
     started.wait()
     loop.close()
