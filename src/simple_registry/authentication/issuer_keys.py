@@ -97,9 +97,7 @@ class IssuerKeys:
         """
         source = self.source_of(issuer, kid)
         if source.asking is not None and not source.knows(kid, self._clock.monotonic()):
-            await asyncio.shield(
-                source.asking
-            )  # shielded: a request that is cancelled must not cancel it for the others
+            await asyncio.shield(source.asking)  # a request that is cancelled must not cancel it for the others
         keys = source.keys(self._clock.monotonic())
         if not keys:
             reason = source.fault or "there is none that verifies signatures"

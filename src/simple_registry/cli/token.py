@@ -21,7 +21,7 @@ from simple_registry.config.settings import Settings
 from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
-from simple_registry.operations.issued_tokens import TokenRow, Tokens
+from simple_registry.operations.issued_tokens import TokenRow, Tokens, token_document
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
 from simple_registry.times import TimeInvalid, format_moment, parse_expiry
@@ -81,7 +81,7 @@ async def _list(asked: argparse.Namespace, settings: Settings, _: Users, stdout:
     async with open_tokens(settings.data_dir) as tokens:
         rows = [row async for row in _all(tokens, asked.user)]
     if asked.json:
-        stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
+        stdout.write(json.dumps([token_document(row) for row in rows], indent=2) + "\n")
     else:
         stdout.writelines(table([_COLUMNS, *map(_cells, rows)]))
     stdout.flush()
@@ -181,18 +181,6 @@ async def _all(tokens: Tokens, owner: str | None) -> AsyncIterator[TokenRow]:
         for row in page.rows:
             yield row
         last, more = (page.rows[-1].token_id, page.more) if page.rows else (None, False)
-
-
-def _described(row: TokenRow) -> dict[str, object]:
-    return {
-        "id": row.token_id,
-        "owner": row.owner,
-        "description": row.description,
-        "created": format_moment(row.created),
-        "expires": None if row.expires is None else format_moment(row.expires),
-        "scopes": row.scopes,
-        "lastUsed": None if row.last_used is None else format_moment(row.last_used),
-    }
 
 
 def _cells(row: TokenRow) -> Sequence[str]:

@@ -26,7 +26,7 @@ def document_files(directories: Iterable[Path]) -> list[Path]:
     for directory in directories:
         _require_directory(directory)
         for file in _files(directory, frozenset()):
-            files.setdefault(_real(file), file)  # a file below two given directories counts once
+            files.setdefault(os.path.realpath(file), file)  # a file below two given directories counts once
     return list(files.values())
 
 
@@ -57,17 +57,12 @@ def _require_directory(path: Path) -> None:
         raise ConfigError(f"-cfgdir {path}: this is not a directory")
 
 
-def _real(path: Path) -> str:
-    """Return the path without links. Unlike `Path.resolve`, this accepts a link to itself, which fails when read."""
-    return os.path.realpath(path)
-
-
 def _files(directory: Path, above: frozenset[str]) -> Iterator[Path]:
-    here = _real(directory)
+    here = os.path.realpath(directory)  # unlike `Path.resolve`, it takes a link to itself, which cannot be read
     if here in above:  # a symbolic link that leads back up
         return
     try:
-        visible = sorted(entry for entry in directory.iterdir() if not _is_hidden(entry.name))
+        visible = sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
         entries = [(entry, entry.is_dir()) for entry in visible]
     except OSError as error:
         raise ConfigError(f"cannot read the directory {directory}: {error.strerror}") from error
@@ -83,7 +78,7 @@ def _entries(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str
     try:
         status = os.stat(path)  # noqa: PTH116 (a hot loop of plain strings)
         with os.scandir(path) as found:
-            entries = [entry for entry in found if not _is_hidden(entry.name)]
+            entries = [entry for entry in found if not entry.name.startswith(".")]
     except OSError:
         return
     yield path, FileStamp(status.st_dev, status.st_ino, 0, 0, 0)
@@ -98,7 +93,3 @@ def _entries(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str
                 yield entry.path, FileStamp.of(os.stat(entry.path))  # noqa: PTH116 (as above)
         except OSError:
             continue
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")

@@ -103,10 +103,7 @@ class Followed(Generic[Value]):
         return self._reload()
 
     def _reload(self) -> Poll:
-        """Load, and keep the result unless the files changed meanwhile.
-
-        Raises: ConfigError.
-        """
+        """Load, and keep the result unless the files changed meanwhile."""
         self._tried = self._seen
         value = self._load(self.value)
         if self._signature() != self._seen:

@@ -153,10 +153,7 @@ class Dispatcher:
             self.failed_passwords += 1
 
     async def _decide(self, request: Request, matched: Matched) -> Authorization:
-        """Return the authorization of a request as it begins, without any permission yet.
-
-        Raises: as `_identify`.
-        """
+        """Return the authorization of a request as it begins, without any permission yet."""
         caller, rules = await self._identify(request, matched)
         if caller.expired and not matched.endpoint.continues:
             raise ExpiredToken(note="an expired token")

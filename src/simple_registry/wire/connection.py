@@ -236,10 +236,7 @@ class Connection:
         return self._state is State.IDLE
 
     def _check_partial_head(self) -> None:
-        """Refuse a partial head that is too large or cannot become valid.
-
-        Raises: RequestRefused.
-        """
+        """Refuse (RequestRefused) a partial head that is too large or cannot become valid."""
         if len(self._buffer) >= MAX_HEAD:
             if self._buffer.find(b"\r\n", 0, MAX_TARGET) < 0:
                 raise RequestRefused(414, f"a request target may have at most {MAX_TARGET} bytes")

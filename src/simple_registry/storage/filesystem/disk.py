@@ -166,7 +166,7 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _fault("inspect a file", error) from error
+            raise fault_of(error)("inspect a file", error) from error
 
     def stat_open(self, fd: int) -> os.stat_result:
         """Return the status of an open file."""
@@ -213,11 +213,7 @@ def _faults(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _fault(action, error) from error
-
-
-def _fault(action: str, error: OSError) -> StorageFault:
-    return fault_of(error)(action, error)
+        raise fault_of(error)(action, error) from error
 
 
 def fault_of(error: OSError) -> type[StorageFault]:

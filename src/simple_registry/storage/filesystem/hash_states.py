@@ -43,9 +43,7 @@ class HashStates:
         """Return the state of a session if its file is unchanged."""
         with self._lock:
             kept = self._states.find(session)
-        if kept is None or kept[:2] != (algorithm, FileStamp.of(file)):
-            return None
-        return kept[2]
+        return kept[2] if kept is not None and kept[:2] == (algorithm, FileStamp.of(file)) else None
 
     def drop(self, session: str) -> None:
         """Drop the state of a session."""

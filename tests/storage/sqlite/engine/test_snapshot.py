@@ -101,7 +101,7 @@ def test_without_room_for_a_copy_nothing_is_upgraded(old, upgrade, monkeypatch, 
     def full(*_):
         raise error
 
-    monkeypatch.setattr(snapshot, "_sync", full)
+    monkeypatch.setattr(snapshot, "sync", full)
     with pytest.raises(DataDirectoryRefused, match="there is no room for the copy") as refused:
         upgrade()
     assert "\n" not in str(refused.value)

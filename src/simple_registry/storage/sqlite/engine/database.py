@@ -48,16 +48,12 @@ class Database:
             raise fault(_ACTION, error) from error
         self.path = path
         self._writer = Writer(path, log_reserve)
+        self.commit_sizes: Sequence[int] = self._writer.sizes
         self._closed = False
         self._version: Sequence[Row] = ()
         self._answers: dict[Hashable, Any] = {}
         self.hits = 0
         self.misses = 0
-
-    @property
-    def commit_sizes(self) -> Sequence[int]:
-        """The number of commits by their number of changes, from 0."""
-        return self._writer.sizes
 
     def rows(self, sql: str, *bindings: Value) -> Sequence[Row]:
         """Return all rows of a query."""
