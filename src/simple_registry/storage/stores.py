@@ -11,9 +11,8 @@ from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
 class DatabaseCounts(CacheCounts, Protocol):
     """Counts of a database in this process, and of its cache of rows."""
 
-    @property
-    def commit_sizes(self) -> Sequence[int]:
-        """The number of commits by their number of changes, from 0."""
+    commit_sizes: Sequence[int]
+    """The number of commits by their number of changes, from 0."""
 
 
 class DiskSpace(NamedTuple):
