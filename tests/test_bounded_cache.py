@@ -8,7 +8,7 @@ entries = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60)), max_size=60
 
 
 @given(entries)
-def test_what_is_kept_never_costs_more_than_the_capacity(kept):
+def test_entries_never_cost_more_than_the_capacity(kept):
     cache = BoundedCache(100)
     known = {}
     for key, cost in kept:
@@ -19,7 +19,7 @@ def test_what_is_kept_never_costs_more_than_the_capacity(kept):
         assert cache.size == sum(known[each] for each in range(10) if cache.find(each) is not None)
 
 
-def test_those_used_least_recently_go_first():
+def test_least_recently_used_entries_are_evicted_first():
     cache = BoundedCache(3)
     for key in "abc":
         cache.keep(key, key, 1)
@@ -28,7 +28,7 @@ def test_those_used_least_recently_go_first():
     assert [key for key in "abcd" if cache.find(key)] == ["a", "d"]
 
 
-def test_what_is_larger_than_the_cache_takes_the_place_of_nothing_but_itself():
+def test_an_entry_larger_than_the_cache_evicts_only_its_own_key():
     cache = BoundedCache(3)
     cache.keep("a", "old", 1)
     cache.keep("b", "b", 1)
@@ -37,7 +37,7 @@ def test_what_is_larger_than_the_cache_takes_the_place_of_nothing_but_itself():
     assert (len(cache), cache.size) == (1, 1)
 
 
-def test_what_is_dropped_costs_nothing():
+def test_a_dropped_entry_costs_nothing():
     cache = BoundedCache(3)
     cache.keep("a", "a", 3)
     cache.drop("a")

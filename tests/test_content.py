@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.content import PIECE, ContentInterrupted, InMemory, LocalFile, Span, stream_of
+from simple_registry.content import PIECE, ContentInterrupted, InMemory, LocalFile, Span
 from simple_registry.faults import ContentGone, StorageFault
+from support.streams import stream_of
 
 DATA = bytes(range(256)) * 1000
 

@@ -1,9 +1,9 @@
-"""What storage raises when it cannot do its work."""
+"""The faults that storage raises."""
 
 from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageFull
 
 
-def test_a_fault_says_what_could_not_be_done_and_why():
+def test_a_fault_names_its_action_and_reason():
     fault = StorageFault("read rows", OSError("no such device"))
     assert str(fault) == "cannot read rows: no such device"
     assert fault.action == "read rows"

@@ -8,7 +8,7 @@ import pytest
 from simple_registry.files import FileStamp, exposure, open_regular
 
 
-def test_a_regular_file_is_opened_also_behind_a_link(tmp_path):
+def test_a_regular_file_is_opened_through_a_link(tmp_path):
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")
     for name in ("file", "link"):
@@ -16,7 +16,7 @@ def test_a_regular_file_is_opened_also_behind_a_link(tmp_path):
             assert file.read() == b"content"
 
 
-def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+def test_anything_but_a_regular_file_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(OSError, match="not a regular file"):

@@ -30,7 +30,7 @@ def test_networks_hold_their_address_and_nothing_else_raises(address):
 
 
 @given(st.text())
-def test_anything_else_is_no_address(text):
+def test_other_text_is_not_an_address(text):
     assert parse_address(text) is None or network_of(text)
 
 

@@ -41,7 +41,7 @@ def test_the_same_failure_over_and_over_is_logged_once_until_a_round_is_done(cap
     assert caplog.text.count("the work failed") == 3
 
 
-def sleeps_for_ever(tree):
+def sleeps_forever(tree):
     """Return whether there is a loop without an end that sleeps."""
     return any(
         isinstance(loop, ast.While)
@@ -54,4 +54,4 @@ def sleeps_for_ever(tree):
 @pytest.mark.parametrize("module", sorted(modules()))
 def test_nothing_else_repeats_by_itself(module):
     """A loop of its own ends with the first failure that its author did not think of."""
-    assert sleeps_for_ever(ast.parse(modules()[module].read_text("utf-8"))) is (module == "periodic")
+    assert sleeps_forever(ast.parse(modules()[module].read_text("utf-8"))) is (module == "periodic")

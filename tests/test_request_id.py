@@ -5,7 +5,7 @@ import asyncio
 from simple_registry.request_id import REQUEST_ID
 
 
-def test_requests_that_are_handled_at_once_are_kept_apart():
+def test_concurrent_requests_have_separate_ids():
     async def handle(name):
         REQUEST_ID.set(name)
         await asyncio.sleep(0)

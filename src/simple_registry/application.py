@@ -80,6 +80,7 @@ class Application:
         )
         self.find_client = origins.find_client
         self.trusts = origins.trusts
+        self.metrics = measures.text
         self.http = HttpApplication(
             dispatcher,
             clock=clock,
@@ -100,10 +101,6 @@ class Application:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.close()
-
-    async def metrics(self) -> bytes:
-        """Return the metrics of all workers."""
-        return await self._measures.text()
 
     def follow_certificate(self, ends: Callable[[], float]) -> None:
         """Export the end of the certificate, which `ends` returns as Unix time."""

@@ -2,10 +2,22 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+
+
+class CacheCounts(Protocol):
+    """The counts of a cache."""
+
+    @property
+    def hits(self) -> int:
+        """Number of lookups that found an entry."""
+
+    @property
+    def misses(self) -> int:
+        """Number of lookups that found none."""
 
 
 class BoundedCache(Generic[Key, Value]):

@@ -120,17 +120,11 @@ class LocalFile:
             raise file_fault(error) from error
 
     async def read(self) -> bytes:
-        """Return all of it.
-
-        Raises: ContentGone, StorageFault.
-        """
+        """Return all of it."""
         return await asyncio.to_thread(self._read)
 
     async def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
-        """Yield part of it.
-
-        Raises: ContentGone, StorageFault.
-        """
+        """Yield part of it."""
         fd = self.open()
         try:
             for start in range(span.start, span.stop, PIECE):
@@ -173,9 +167,3 @@ class ContentInterrupted(Exception):
         super().__init__(f"{received} of {announced} bytes received")
         self.received = received
         self.announced = announced
-
-
-async def stream_of(*chunks: bytes) -> ByteStream:
-    """Yield `chunks` as a stream."""
-    for chunk in chunks:
-        yield chunk

@@ -2,10 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Protocol
 
 from simple_registry import __version__
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.bounded_cache import CacheCounts
 from simple_registry.config.live_access import LiveAccess
 from simple_registry.http.dispatch import Dispatcher
 from simple_registry.http.routes import ROUTES
@@ -17,18 +17,6 @@ from simple_registry.services import Services, Trust
 from simple_registry.storage.stores import Stores
 
 LAYOUT = Layout([(endpoint.name, method) for route in ROUTES for method, endpoint in route.endpoints.items()])
-
-
-class Cache(Protocol):
-    """A cache that counts its hits."""
-
-    @property
-    def hits(self) -> int:
-        """Number of lookups that found an entry."""
-
-    @property
-    def misses(self) -> int:
-        """Number of lookups that found none."""
 
 
 class Decisions:
@@ -71,7 +59,7 @@ def measure_services(measures: Measures, services: Services, dispatcher: Dispatc
     measures.ask(families.INFO, lambda: {(__version__,): 1})
 
 
-def _measure_cache(measures: Measures, name: str, cache: Cache) -> None:
+def _measure_cache(measures: Measures, name: str, cache: CacheCounts) -> None:
     measures.watch(families.CACHE_HITS, lambda: cache.hits, name)
     measures.watch(families.CACHE_MISSES, lambda: cache.misses, name)
 

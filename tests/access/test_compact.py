@@ -17,7 +17,7 @@ data = st.binary(min_size=1, max_size=20)
 
 
 @given(data, data, data)
-def test_what_is_written_comes_back(header, payload, signature):
+def test_a_compact_token_is_parsed_into_its_parts(header, payload, signature):
     parts = [encode_base64url(part) for part in (header, payload, signature)]
     read = parse_compact(".".join(parts))
     assert read == CompactToken(header, payload, signature, f"{parts[0]}.{parts[1]}".encode())

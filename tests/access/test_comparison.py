@@ -44,12 +44,12 @@ def test_a_removed_user_loses_all_it_had():
     ]
 
 
-def test_users_from_outside_are_compared_too():
+def test_external_users_are_compared():
     new = declared(binding("ci:bob", READONLY, "^team/app$"))
     assert told(declared(), new) == [("User", "ci:bob", "+", "pull blobs manifests tags referrers", ["team/app"])]
 
 
-def test_gains_stand_before_losses():
+def test_gains_are_listed_before_losses():
     old = declared(binding("@team", ADMINS, "^team/app$"), alice="")
     new = declared(binding("@team", READONLY, "^library/x$"), alice="")
     assert [(sign, scopes) for _, _, sign, _, scopes in told(old, new)] == [("+", ["library/x"]), ("-", ["team/app"])]

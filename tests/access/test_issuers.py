@@ -30,14 +30,14 @@ def test_a_subject_becomes_a_user_below_the_prefix():
 
 
 @pytest.mark.parametrize("value", [None, "", 1.5, [], {}, ["a"], "a b", "a\n", "a\x00b", "a\x7f", "x" * 256])
-def test_a_subject_that_is_no_name_is_refused(value):
+def test_an_invalid_subject_is_refused(value):
     with pytest.raises(ClaimsInvalid):
         trusted().identity({"sub": value})
     with pytest.raises(ClaimsInvalid):
         trusted().identity({})
 
 
-def test_nobody_becomes_anonymous():
+def test_no_subject_becomes_anonymous():
     with pytest.raises(ClaimsInvalid):
         trusted(user_prefix="").identity({"sub": "anonymous"})
     with pytest.raises(ClaimsInvalid):
@@ -123,7 +123,7 @@ def test_numbers_and_truth_values_are_written_as_json_writes_them():
     assert fill_template("{id}-{flag}", {"id": 7, "flag": False}) == r"7-false"
 
 
-def test_the_prefix_keeps_a_foreign_subject_from_being_a_user_of_ours():
+def test_the_prefix_prevents_a_foreign_subject_from_being_a_user():
     assert trusted().identity({"sub": "admin"}).name == "ci:admin"
 
 

@@ -99,7 +99,7 @@ def test_broken_and_weak_keys_are_left_out_and_told(entry):
 
 
 @pytest.mark.parametrize("data", [b'{"keys": []}', b'{"keys": [], "other": 1}'])
-def test_a_document_without_keys_says_that_there_are_none(data):
+def test_a_document_without_keys_has_no_keys(data):
     assert parse_jwks(data) == Jwks(())
 
 
@@ -130,7 +130,7 @@ def test_the_number_of_keys_is_bounded():
 
 
 @pytest.mark.parametrize("text", ["", "x", "é\ud800", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
-def test_what_is_no_pem_is_refused(text):
+def test_text_that_is_not_pem_is_refused(text):
     with pytest.raises(KeysInvalid):
         parse_pem_keys([text])
 

@@ -1,4 +1,4 @@
-"""Limits of credentials: read as they are written, and never more than they say."""
+"""Limits of credentials: parsed as written, and never wider."""
 
 import time
 
@@ -46,7 +46,7 @@ def allowed(grant, scope):
 
 
 @given(names, tags, actions)
-def test_an_exact_grant_gives_its_actions_on_its_repository_and_tags_alone(name, tag, words):
+def test_an_exact_grant_covers_only_its_repository_and_tags(name, tag, words):
     grant = one(parse_exact_limit, f"repository:{name}:{','.join(words)}")
     given_actions = set(ACTIONS) if "*" in words else set(words)
     expected = {(verb, resource) for verb in METHODS for resource in REPOSITORY if ACTION_OF[verb] in given_actions}
@@ -106,7 +106,7 @@ def test_metrics_are_a_grant_of_their_own_and_no_pattern_of_repositories_reaches
         "repository:a\nb:pull",
     ],
 )
-def test_what_is_no_grant_is_refused(text):
+def test_an_invalid_grant_is_refused(text):
     for read in (parse_limit, parse_client_limit):
         with pytest.raises(GrantInvalid):
             read([text])
@@ -261,7 +261,7 @@ HOSTILE = ["(?:[a-z]{1,9}/?){51}:v$", "(.*a){20}.{20}z", "(a|b|ab|ba|aab){120}x"
 
 
 @pytest.mark.parametrize("pattern", HOSTILE)
-def test_what_a_decision_within_a_limit_takes_is_bounded(pattern):
+def test_the_time_of_a_decision_within_a_limit_is_bounded(pattern):
     size = parse_client_limit([f"repository:{pattern}:pull"])[0].pattern.size
     limit = parse_client_limit([f"repository:{pattern}:pull"] * (MAX_CLIENT_LIMIT // size))
     began = time.process_time()

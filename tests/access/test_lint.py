@@ -30,7 +30,7 @@ def texts(given):
     return [(one.kind, one.name, one.at, one.text) for one in lint(given, NOW)]
 
 
-def test_documents_that_mean_what_they_say_get_no_warning():
+def test_unambiguous_documents_cause_no_warning():
     assert texts(declared()) == []
     assert texts(Declared()) == []
 

@@ -81,7 +81,7 @@ MINIMUM = 10_000
 
 
 def means(verbs):
-    """The methods that verbs stand for: words for several, and GET includes HEAD but not the other way round."""
+    """The methods of verbs: words for several, and GET includes HEAD but not vice versa."""
     methods = set()
     for verb in (verb.upper() for verb in verbs):
         methods |= {
@@ -170,7 +170,7 @@ def questions():
     return itertools.product(USERS, VERBS, RESOURCES, ASKED)
 
 
-def test_every_decision_is_what_the_guide_says():
+def test_every_decision_is_that_of_the_guide():
     asked = allowed = 0
     for bindings in sets_of_bindings(count=25, seed=5):
         policy = policy_of(bindings)
@@ -183,7 +183,7 @@ def test_every_decision_is_what_the_guide_says():
     assert 0.05 < allowed / asked < 0.6  # a matrix that is nearly all yes, or all no, would prove little
 
 
-def test_the_binding_that_a_decision_names_gives_it_alone():
+def test_the_binding_that_a_decision_names_suffices():
     for bindings in sets_of_bindings(count=8, seed=7):
         policy = policy_of(bindings)
         for user, verb, resource, scope in questions():

@@ -37,7 +37,7 @@ def test_hashes_of_every_form_verify(form):
     [("", "empty"), ("a\0b", "NUL"), ("x" * 73, "73 bytes"), ("é" * 37, "74 bytes"), ("\ud800", "Unicode"),
      ("srt_x", "token"), ("eyJ0.e30.x", "token"), ("eyJ..", "token"), ("eyJ0.e30.x=", "token")],
 )  # fmt: skip
-def test_what_bcrypt_would_cut_or_misread_is_refused(password, reason):
+def test_a_password_that_bcrypt_would_cut_or_misread_is_refused(password, reason):
     with pytest.raises(PasswordInvalid, match=reason):
         hash_password(password, FAST)
     assert not verify_password(password, GO_HASH, cost=FAST)
@@ -55,7 +55,7 @@ def test_72_bytes_are_hashed_whole():
     ["", "$2b$", "secret", GO_HASH + "\n", GO_HASH[:-1], GO_HASH + "x", GO_HASH.replace("$2a$", "$2x$"),
      GO_HASH.replace("$04$", "$03$"), GO_HASH.replace("$04$", "$32$"), "$2b$12$" + "z" * 53],
 )  # fmt: skip
-def test_what_is_no_hash_is_not_taken_for_one(text):
+def test_other_text_is_not_a_password_hash(text):
     assert not is_password_hash(text)
 
 

@@ -1,4 +1,4 @@
-"""What a call needs, and the string that scope patterns search."""
+"""The permission that a call needs, and the string that scope patterns search."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Any binding allows, none takes away, and each answer says why."""
+"""Any binding can allow, none can deny, and each decision has its reason."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -51,7 +51,7 @@ def test_the_same_question_has_the_same_answer(some, identity, permission):
 
 
 @given(bindings, st.frozensets(st.sampled_from(["devs", "ops"])), permissions)
-def test_a_name_that_nobody_bound_has_only_what_its_groups_have(some, groups, permission):
+def test_an_unbound_user_has_only_the_roles_of_its_groups(some, groups, permission):
     of_groups = [each for each in some if each.groups]
     assert allows(BindingPolicy(some), Identity("eve", groups), permission) == allows(
         BindingPolicy(of_groups), Identity("eve", groups), permission
@@ -59,7 +59,7 @@ def test_a_name_that_nobody_bound_has_only_what_its_groups_have(some, groups, pe
 
 
 @given(bindings, permissions)
-def test_nobody_has_anything_by_default(some, permission):
+def test_no_identity_has_permissions_by_default(some, permission):
     assert not allows(BindingPolicy(some), ANONYMOUS, permission)
     assert not allows(BindingPolicy([]), Identity("ada", frozenset({"devs"})), permission)
 
@@ -71,7 +71,7 @@ def test_users_and_groups_of_one_name_are_different():
     assert not allows(policy, Identity("ops"), permission)
 
 
-def test_a_credential_brings_its_own_bindings_to_itself_alone():
+def test_bindings_of_a_credential_apply_to_it_alone():
     policy = BindingPolicy([])
     bound = BoundRole("ci/bindings[0]", role(READONLY), (ScopePattern("^ci/"),))
     identity = Identity("ci:a", bindings=(bound,))
@@ -109,7 +109,7 @@ def test_a_refusal_names_the_nearest_binding_and_what_it_lacks(permission, words
     assert "other" not in decision.reason
 
 
-def test_what_is_remembered_is_bounded(monkeypatch):
+def test_the_cache_of_decisions_is_bounded(monkeypatch):
     monkeypatch.setattr("simple_registry.access.policy.REMEMBERED", 10)
     policy = BindingPolicy([])
     for number in (*range(100), 0, 99):

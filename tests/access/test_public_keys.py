@@ -50,7 +50,7 @@ def test_a_jwk_has_the_algorithms_of_its_kind():
     assert parse_jwk(ECAlgorithm.to_jwk(key, as_dict=True)) == (key, {"ES256"})
 
 
-def test_a_jwk_of_an_unknown_kind_is_none_of_ours():
+def test_a_jwk_of_an_unknown_kind_is_ignored():
     assert parse_jwk({"kty": "EC", "crv": "secp256k1", "x": "", "y": ""}) is None
     assert parse_jwk({"kty": "other"}) is None
 

@@ -36,7 +36,7 @@ def permissions(text):
         ("delete image team/app:v1", ["DELETE manifests team/app:v1"]),
     ],
 )
-def test_a_question_comes_down_to_what_requests_need(text, needs):
+def test_a_question_has_the_permissions_of_its_requests(text, needs):
     assert permissions(text) == needs
 
 
@@ -66,7 +66,7 @@ def test_pushing_an_image_asks_for_its_parts_first():
         ("GET image team/app", "write pull, push or delete for an image"),
     ],
 )
-def test_a_wrong_question_is_refused_with_a_right_one(text, says):
+def test_an_invalid_question_is_refused_with_an_example(text, says):
     with pytest.raises(QuestionInvalid) as refused:
         parse_question(text.split())
     assert says in str(refused.value)
@@ -102,7 +102,7 @@ def test_an_answer_names_what_is_nearest():
     assert str(asked("pull catalog")[0]).startswith("GET catalog: ")
 
 
-def test_an_answer_says_when_the_token_is_too_narrow():
+def test_an_answer_shows_that_the_token_is_too_narrow():
     limits = (parse_limit(["repository:^team/app:pull"]),)
     assert all(answer.allowed for answer in asked("pull image team/app:v1", limits=limits))
     assert "the token's scopes do not" in asked("push manifests team/app:v1", limits=limits)[0].reason

@@ -1,4 +1,4 @@
-"""Words of roles mean what the documentation says, and nothing that it does not."""
+"""Words of roles have exactly the documented meaning."""
 
 import pytest
 from hypothesis import given, strategies as st

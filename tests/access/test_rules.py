@@ -1,4 +1,4 @@
-"""Rules know who exists, and nobody exists without being named."""
+"""Rules know the users that documents name, and no others."""
 
 from dataclasses import replace
 

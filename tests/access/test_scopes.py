@@ -62,7 +62,7 @@ def test_a_line_end_is_not_an_end():
 @pytest.mark.parametrize(
     "text", ["(", "[", "a{2,1}", "*", r"(a)\1", "(?=a)", "(?<!a)b", r"\q", "a**", "a{1001}", "\ud800", "x" * 10_000_000]
 )
-def test_what_is_no_pattern_is_refused_with_a_reason(text):
+def test_an_invalid_pattern_is_refused_with_a_reason(text):
     with pytest.raises(PatternInvalid) as refusal:
         ScopePattern(text)
     assert str(refusal.value)
@@ -90,7 +90,7 @@ def test_a_large_pattern_is_found_too():
 
 
 @given(utf8, utf8)
-def test_an_escaped_text_matches_itself_alone(text, other):
+def test_an_escaped_text_matches_only_itself(text, other):
     pattern = ScopePattern(escape(text))
     assert pattern.matches_wholly(text)
     assert pattern.matches_wholly(other) == (text == other)
@@ -98,7 +98,7 @@ def test_an_escaped_text_matches_itself_alone(text, other):
 
 
 @given(common, words)
-def test_what_both_know_means_what_it_means_to_other_engines(pattern, scope):
+def test_syntax_that_re_shares_matches_the_same(pattern, scope):
     for text in (pattern, f"^{pattern}$", f"^(?:{pattern})"):
         assert ScopePattern(text).matches(scope) == (re.search(text, scope) is not None)
     assert ScopePattern(pattern).matches_wholly(scope) == (re.fullmatch(pattern, scope) is not None)
@@ -167,7 +167,7 @@ def test_a_pattern_of_a_client_is_right_where_its_automaton_outgrows_its_memory(
 
 
 @pytest.mark.parametrize("pattern", [r"(?i)(\pL|\pN){400}x", "a{999}b{999}", r"\pL" * 60, "[^a]{400}"])
-def test_what_costs_too_much_is_right_for_documents_only(pattern):
+def test_an_expensive_pattern_is_allowed_in_documents_only(pattern):
     with pytest.raises(PatternInvalid, match="large"):
         ScopePattern(pattern, of_client=True)
     assert ScopePattern(pattern).size > MAX_CLIENT_PATTERN // 2

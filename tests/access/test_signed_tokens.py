@@ -74,7 +74,7 @@ def test_signed_claims_are_verified_and_returned(subject, source, reference, sco
         assert TokenSigner(KEYS).verify(TokenSigner(KEYS).sign(claims, kind), kind) == claims
 
 
-def test_the_forger_of_these_tests_can_make_a_right_one():
+def test_the_token_maker_of_these_tests_can_make_a_valid_token():
     assert TokenSigner(KEYS).verify(forged(), TokenKind.ACCESS) == CLAIMS
 
 
@@ -189,7 +189,7 @@ def payload(token):
     return json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
 
 
-def test_a_token_that_brings_its_own_key_is_not_believed():
+def test_a_token_with_its_own_key_is_rejected():
     own = b"k" * 32
     jwk = {"kty": "oct", "k": encode(own), "kid": "mine"}
     for header in (

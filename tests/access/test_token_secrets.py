@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from simple_registry.access.token_secrets import ISSUED_PREFIX, StaticToken, new_token, token_hash
 
 
-def test_a_new_token_is_like_no_other_and_survives_headers_and_urls():
+def test_a_new_token_is_unique_and_safe_in_headers_and_urls():
     tokens = [new_token() for _ in range(1000)]
     assert len(set(tokens)) == 1000
     for token in tokens:

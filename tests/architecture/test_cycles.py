@@ -8,7 +8,7 @@ MODULES = modules()
 
 
 def imported_modules(path):
-    """Return the modules of ours that a module imports, wherever in it the import is."""
+    """Return the modules of this program that a module imports, at any place in it."""
     names = [name.removeprefix(f"{PACKAGE}.") for name in imports(path) if name.startswith(f"{PACKAGE}.")]
     # `from package import name` names a module of the package, or something in it.
     return {name if name in MODULES else name.rpartition(".")[0] for name in names} - {""}

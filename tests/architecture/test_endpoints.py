@@ -1,4 +1,4 @@
-"""Every endpoint says which part of the specification it is, what it needs, and what it does."""
+"""Every endpoint has its id in the specification, its need, and a description."""
 
 import ast
 import re
@@ -75,7 +75,7 @@ def test_every_endpoint_of_the_specification_is_here_with_its_methods():
     assert {name: methods for name, methods in SPECIFIED.items() if not methods <= found.get(name, set())} == {}
 
 
-def test_whatever_can_be_got_can_be_asked_for_with_head_but_sessions_and_tokens():
+def test_every_get_endpoint_except_sessions_and_tokens_has_head():
     for route in ROUTES:
         if "GET" in route.endpoints and route.endpoints["GET"].ids not in {"end-13", "token"}:
             assert route.endpoints["HEAD"] is route.endpoints["GET"]

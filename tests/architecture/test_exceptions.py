@@ -26,11 +26,11 @@ DIRECT = sorted({(name, base) for name, base in CLASSES if base in ROOTS and not
 
 
 @pytest.mark.parametrize(("name", "base"), DIRECT)
-def test_an_exception_ends_as_its_base_says_or_is_drawn(name, base):
+def test_an_exception_has_the_suffix_of_its_base_or_is_drawn(name, base):
     assert name.endswith(ROOTS[base]) or name in NAMED
 
 
-def test_what_is_drawn_exists():
+def test_every_exception_of_the_drawing_exists():
     ours = {name for name, _ in CLASSES}
     assert NAMED & {name for name, _ in DIRECT}
     assert {name for name in NAMED if name.endswith(("Error", "Fault")) and name != "ValueError"} <= ours

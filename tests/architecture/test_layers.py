@@ -18,7 +18,7 @@ SINGLE = {
     "request_id",
     "times",
 }
-"""Modules that import nothing of ours, but for what `content` raises."""
+"""Modules that import no other module of this program, except the faults that `content` raises."""
 
 VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content", "faults"}

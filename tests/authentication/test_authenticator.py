@@ -34,7 +34,7 @@ NOW = SettableClock().now()
 CI = "ci:repo:a/b"
 
 
-def everybody(**changed):
+def full_rules(**changed):
     """Return rules with ada (team/, by a group), eve (her own place), tokens, an issuer and anonymous pulls of lib/."""
     given_rules = {
         "users": {"ada": "devs", "eve": "", "anonymous": "public"},
@@ -57,8 +57,8 @@ def everybody(**changed):
 
 @pytest.fixture
 def world(make_front):
-    """An application with everybody in it, and something in two repositories."""
-    front = make_front(rules=everybody())
+    """An application with every kind of user, and content in two repositories."""
+    front = make_front(rules=full_rules())
     push_image(front, "team/app", "v1")
     push_image(front, "lib/base", "v1")
     return front
@@ -121,13 +121,13 @@ def test_a_signed_token_is_a_bearer_token_and_a_password_of_its_user(world):
     assert may_pull(world, user="eve", password=token) == 401
 
 
-def test_a_token_of_nobodys_is_refused_as_a_wrong_password(world):
+def test_an_unknown_token_is_refused_as_a_wrong_password(world):
     assert world.get("/v2/", user="ada", password="a.b.c").status == 401
     assert world.get("/v2/", user="ada", password="srt_unknown").status == 401
 
 
 def test_text_in_the_form_of_a_token_is_not_verified_as_a_password(memory_front):
-    memory_front.access.rules = everybody()
+    memory_front.access.rules = full_rules()
     memory_front.verify = lambda *_, **__: True
     for password, status in {"a.b.c": 200, "eyJ.b": 200, "eyJ.b.c": 401, "eyJhbGciOiJub25lIn0.e30.": 401}.items():
         assert memory_front.get("/v2/", user="ada", password=password).status == status
@@ -135,13 +135,13 @@ def test_text_in_the_form_of_a_token_is_not_verified_as_a_password(memory_front)
 
 def test_without_credentials_one_is_anonymous_where_that_exists(world):
     assert world.get("/v2/lib/base/manifests/v1", user=None).status == 200
-    world.access.rules = everybody(users=["ada"])
+    world.access.rules = full_rules(users=["ada"])
     assert world.get("/v2/lib/base/manifests/v1", user=None).status == 401
 
 
 def test_every_mode_of_challenges_accepts_every_credential(clock):
     for mode in ChallengeMode:
-        with Front(in_memory(clock), clock, Settings(web=Web(challenge=mode)), rules=everybody()) as front:
+        with Front(in_memory(clock), clock, Settings(web=Web(challenge=mode)), rules=full_rules()) as front:
             push_image(front, "team/app", "v1")
             _, secret = issued(front)
             for credentials in ({"user": "ada"}, *({"token": each} for each in (STATIC, secret, external()))):
@@ -163,14 +163,14 @@ def refused(reply):
 @pytest.mark.parametrize("header", GARBAGE)
 @pytest.mark.parametrize("path", ["/v2/", "/v2/lib/base/manifests/v1", "/token", "/v2/_catalog", "/api/v1/tokens"])
 def test_garbage_is_a_401_even_in_an_empty_policy(clock, header, path):
-    with Front(in_memory(clock), clock, rules=everybody()) as front:
+    with Front(in_memory(clock), clock, rules=full_rules()) as front:
         assert refused(front.get(path, headers={"authorization": header}))
 
 
 @how(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])) | st.text("abcXYZ019._-=+/ ", max_size=60))
 def test_no_header_whatever_it_holds_is_anonymous_or_a_crash(memory_front, text):
-    memory_front.access.rules = everybody()
+    memory_front.access.rules = full_rules()
     for header in (text, f"Basic {text}", f"Bearer {text}", f"Bearer srt_{text}", f"Bearer {text}.{text}.{text}"):
         assert refused(memory_front.get("/v2/lib/base/tags/list", headers={"authorization": header}))
 
@@ -244,7 +244,7 @@ def test_an_empty_user_with_an_empty_password_is_an_anonymous_caller(world):
         assert reply.status == without.status
         assert reply.all("www-authenticate") == without.all("www-authenticate")
         assert reply.json.get("errors") == without.json.get("errors")
-    world.access.rules = everybody(users=["ada"])
+    world.access.rules = full_rules(users=["ada"])
     for path in ("/v2/", "/token", "/v2/lib/base/manifests/v1"):
         assert refused(world.get(path, **empty))
 
@@ -263,8 +263,8 @@ def test_two_authorization_headers_are_garbage(world):
             assert reply.status == 401, twice
 
 
-def test_a_user_without_a_password_logs_in_with_tokens_alone(make_front):
-    known = everybody()
+def test_a_user_without_a_password_logs_in_only_with_tokens(make_front):
+    known = full_rules()
     users = {**known.users, "ada": User("ada", frozenset({"devs"}))}
     front = make_front(rules=replace(known, users=users))
     assert front.get("/v2/", user="ada").status == 401
@@ -312,14 +312,14 @@ FORGED = {
 
 @pytest.mark.parametrize("name", FORGED)
 def test_a_forged_external_token_is_refused_everywhere(clock, name):
-    with Front(in_memory(clock), clock, rules=everybody()) as front, front.unchanged():
+    with Front(in_memory(clock), clock, rules=full_rules()) as front, front.unchanged():
         for path in ("/v2/", "/v2/lib/base/tags/list", "/token"):
             assert refused(front.get(path, token=FORGED[name]))
         assert refused(front.get("/v2/", user="ci", password=FORGED[name]))
 
 
 def signed(kind=TokenKind.ACCESS, *, secret=SECRET, **changed):
-    """Return a token of ours, or one that somebody else signed."""
+    """Return a token signed by the registry, or by another key."""
     fields = {
         "subject": "ada",
         "proof": Proof(Source.STATIC_TOKEN, static_token(STATIC, "ada").value_hash.hex()),
@@ -331,7 +331,7 @@ def signed(kind=TokenKind.ACCESS, *, secret=SECRET, **changed):
     return TokenSigner(GivenKey(secret)).sign(SignedClaims(**(fields | changed)), kind)
 
 
-def test_the_forger_of_these_tests_can_make_a_right_one(world):
+def test_the_token_maker_of_these_tests_can_make_a_valid_token(world):
     assert may_pull(world, token=signed()) == 200
 
 
@@ -357,7 +357,7 @@ def test_the_forger_of_these_tests_can_make_a_right_one(world):
     ],
 )
 def test_a_signed_token_whose_proof_does_not_hold_is_refused(clock, token):
-    with Front(in_memory(clock), clock, rules=everybody()) as front:
+    with Front(in_memory(clock), clock, rules=full_rules()) as front:
         for path in ("/v2/", "/v2/team/app/tags/list", "/v2/lib/base/tags/list", "/token"):
             assert refused(front.get(path, token=token))
 
@@ -372,7 +372,7 @@ def test_a_refresh_token_is_good_for_nothing_but_refreshing(world):
 
 def test_an_external_token_is_never_the_administrator_of_the_flags(world):
     people = issuing.trusted(user_prefix="", groups_claim="groups")
-    world.access.rules = replace(everybody(issuers=[people]), administrator=ADMINISTRATOR)
+    world.access.rules = replace(full_rules(issuers=[people]), administrator=ADMINISTRATOR)
     token = external(sub=ADMINISTRATOR)
     with world.unchanged():
         assert refused(world.get("/v2/", token=token))
@@ -383,7 +383,7 @@ def test_an_external_token_is_never_the_administrator_of_the_flags(world):
 
 
 def test_an_external_token_with_a_prefix_is_never_a_local_user(world):
-    world.access.rules = everybody(issuers=[issuing.trusted(user_prefix="a.")], users=["a.da", "a.dam"])
+    world.access.rules = full_rules(issuers=[issuing.trusted(user_prefix="a.")], users=["a.da", "a.dam"])
     assert refused(world.get("/v2/", token=external(sub="da")))
     assert world.get("/v2/", token=external(sub="bel")).status == 200
 
@@ -449,7 +449,7 @@ def test_limited_credentials_read_public_content(make_front):
     assert front.get("/v2/lib/base/manifests/v1", token="a-narrow-token-of-eve").status == 403
 
 
-def test_a_token_without_scopes_is_good_for_the_ping_alone(world):
+def test_a_token_without_scopes_allows_only_the_ping(world):
     token = world.get("/token", user="ada").json["token"]
     assert world.get("/v2/", token=token).status == 200
     assert "insufficient_scope" in world.get("/v2/team/app/manifests/v1", token=token).all("www-authenticate")[0]
@@ -485,7 +485,7 @@ GRANTS = st.lists(
 def test_a_limited_credential_never_does_more_than_its_user(memory_front, request_line, grants, user):
     method, path = request_line
     token, patterns = "a-limited-static-token", [grant.replace(":team", ":^team") for grant in grants]
-    memory_front.access.rules = everybody(tokens=[static_token(token, user, scopes=patterns)])
+    memory_front.access.rules = full_rules(tokens=[static_token(token, user, scopes=patterns)])
     wide = status_of(memory_front, method, path, user=user).status
     derived = access_token(memory_front, "%20".join(grants), user=user)
     twice = access_token(memory_front, "%20".join(grants), token=token)
@@ -521,30 +521,30 @@ def refresh(front, token):
 
 
 ENDINGS = {
-    "a changed password": ("password", lambda: replace(everybody(), users=_with_hash("ada", "$2b$04$" + "a" * 53))),
-    "a removed password": ("password", lambda: replace(everybody(), users=_with_hash("ada", None))),
-    "a removed user": ("password", lambda: everybody(users=["anonymous"])),
-    "a removed token": ("static", lambda: everybody(tokens=[])),
-    "a token given to somebody else": ("static", lambda: everybody(tokens=[static_token(STATIC, "eve")])),
-    "the removed user of a token": ("static", lambda: everybody(users=["eve", "anonymous"])),
-    "the removed owner of an issued token": ("issued", lambda: everybody(users=["eve", "anonymous"])),
-    "a removed issuer": ("external", lambda: everybody(issuers=[])),
+    "a changed password": ("password", lambda: replace(full_rules(), users=_with_hash("ada", "$2b$04$" + "a" * 53))),
+    "a removed password": ("password", lambda: replace(full_rules(), users=_with_hash("ada", None))),
+    "a removed user": ("password", lambda: full_rules(users=["anonymous"])),
+    "a removed token": ("static", lambda: full_rules(tokens=[])),
+    "a token given to another user": ("static", lambda: full_rules(tokens=[static_token(STATIC, "eve")])),
+    "the removed user of a token": ("static", lambda: full_rules(users=["eve", "anonymous"])),
+    "the removed owner of an issued token": ("issued", lambda: full_rules(users=["eve", "anonymous"])),
+    "a removed issuer": ("external", lambda: full_rules(issuers=[])),
     "an issuer with other keys": (
         "external",
-        lambda: everybody(issuers=[issuing.trusted(issuing.KeysFromPem((issuing.public_pem(issuing.OTHER_RSA),)))]),
+        lambda: full_rules(issuers=[issuing.trusted(issuing.KeysFromPem((issuing.public_pem(issuing.OTHER_RSA),)))]),
     ),
-    "an issuer for another audience": ("external", lambda: everybody(issuers=[issuing.trusted(audiences=("other",))])),
-    "an issuer with another prefix": ("external", lambda: everybody(issuers=[issuing.trusted(user_prefix="x:")])),
+    "an issuer for another audience": ("external", lambda: full_rules(issuers=[issuing.trusted(audiences=("other",))])),
+    "an issuer with another prefix": ("external", lambda: full_rules(issuers=[issuing.trusted(user_prefix="x:")])),
 }
 
 
 def _with_hash(name, password_hash):
-    users = everybody().users
+    users = full_rules().users
     return {**users, name: replace(users[name], password_hash=password_hash)}
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_what_ends_a_credential_ends_what_was_derived_from_it_at_the_next_request(world, name):
+def test_the_end_of_a_credential_ends_derived_tokens_at_the_next_request(world, name):
     proved, after = ENDINGS[name]
     access, refreshing = derived_from(world, proved)
     assert may_pull(world, token=access) == 200
@@ -570,14 +570,14 @@ def test_revoking_an_issued_token_ends_it_and_what_was_derived_from_it(world):
 
 def test_a_right_that_is_taken_away_is_gone_from_tokens_that_carry_it(world):
     access = access_token(world, user="ada")
-    world.access.rules = rules(users=["ada"], tokens=everybody().tokens.values())
+    world.access.rules = rules(users=["ada"], tokens=full_rules().tokens.values())
     assert world.get("/v2/team/app/manifests/v1", token=access).status == 403
 
 
 def test_ending_anonymous_access_ends_anonymous_tokens(world):
     token = world.get("/token?scope=repository:lib/base:pull", user=None).json["token"]
     assert world.get("/v2/lib/base/manifests/v1", token=token).status == 200
-    world.access.rules = everybody(users=["ada", "eve"])
+    world.access.rules = full_rules(users=["ada", "eve"])
     assert refused(world.get("/v2/lib/base/manifests/v1", token=token))
 
 
@@ -658,7 +658,7 @@ def short_lived(world, proved):
 def test_an_expired_token_whose_rights_went_too_finishes_nothing(world, clock):
     location = world.post("/v2/team/app/blobs/uploads/", token=SHORT).location
     clock.advance(61)
-    world.access.rules = rules(users=["ada"], tokens=everybody().tokens.values())
+    world.access.rules = rules(users=["ada"], tokens=full_rules().tokens.values())
     with world.unchanged():
         assert world.patch(location, token=SHORT, body=b"x").status == 403
 
@@ -678,7 +678,7 @@ def test_an_expired_credential_is_not_exchanged_for_a_fresh_one(world, clock):
 
 @pytest.fixture
 def busy_front(memory_front):
-    memory_front.access.rules = everybody()
+    memory_front.access.rules = full_rules()
     return memory_front
 
 
@@ -714,7 +714,7 @@ def guess(front, number=0, **how):
 
 
 def test_guesses_are_answered_late_and_the_right_password_at_once(memory_front, clock):
-    memory_front.access.rules = everybody()
+    memory_front.access.rules = full_rules()
     began = clock.monotonic()
     assert patiently(memory_front, *(guess(memory_front, n) for n in range(FREE_FAILURES + 2))) == [401] * 7
     assert clock.monotonic() - began >= 4
@@ -757,7 +757,7 @@ def test_a_name_of_unusual_length_is_refused_before_anything_else(busy_front, sl
     assert busy_front.get("/v2/", user="a" * 255, password=external()).status == 200
 
 
-def test_guesses_at_once_are_no_more_than_one_by_one(busy_front, slow_hash):
+def test_concurrent_guesses_are_throttled_like_sequential_ones(busy_front, slow_hash):
     statuses = patiently(busy_front, *(guess(busy_front, number) for number in range(200)))
     assert set(statuses) == {401, 429}
     assert statuses.count(401) == len(slow_hash) < 20
@@ -794,7 +794,7 @@ def test_one_address_that_guesses_users_leaves_the_others_room(busy_front, slow_
 
 
 def test_an_address_that_fails_with_many_users_refuses_none_of_them(memory_front):
-    memory_front.access.rules = everybody()
+    memory_front.access.rules = full_rules()
     scan = [guess(memory_front, user=f"user{number}") for number in range(FREE_FAILURES_OF_NETWORK + 5)]
     assert set(patiently(memory_front, *scan)) == {401}
     for user in ("ada", "eve"):

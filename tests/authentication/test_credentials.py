@@ -27,7 +27,7 @@ def test_basic_credentials_are_read_as_they_were_written(name, password):
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", " Basic"])
-def test_the_case_of_the_scheme_means_nothing(scheme):
+def test_the_case_of_the_scheme_is_ignored(scheme):
     assert parse_authorization(f"{scheme} {b64encode(b'ada:x').decode()}") == BasicCredentials("ada", "x")
 
 
@@ -40,13 +40,13 @@ def test_a_bearer_token_is_taken_as_it_is():
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a,b", '"a"', "ä", "a=b", "a" * 40_000])
-def test_a_malformed_bearer_token_is_an_invalid_one(value):
+def test_a_malformed_bearer_token_is_an_invalid_token(value):
     with pytest.raises(Unauthorized) as refusal:
         parse_authorization(f"Bearer {value}")
     assert len(value) > 30_000 or isinstance(refusal.value, InvalidToken)
 
 
-def test_an_empty_name_goes_with_an_empty_password_only():
+def test_an_empty_name_requires_an_empty_password():
     assert parse_authorization("Basic Og==") == NO_CREDENTIALS
     with pytest.raises(WrongCredentials):
         parse_authorization(basic("", "x"))

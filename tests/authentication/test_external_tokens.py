@@ -106,7 +106,7 @@ def test_expiry_is_returned_every_time(tokens, clock):
         clock.advance(301)
 
 
-def test_an_issuer_that_is_no_longer_trusted_ends_its_tokens(tokens):
+def test_tokens_end_with_the_trust_in_their_issuer(tokens):
     text = token()
     verify(tokens, text)
     refused(tokens, text, OTHER)

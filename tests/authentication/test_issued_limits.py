@@ -55,7 +55,7 @@ def test_a_limit_is_compiled_once_in_another_thread(threads):
     assert threads[0] != threading.main_thread().name
 
 
-def test_a_limit_is_that_of_the_scopes_which_stand_in_the_row(threads):
+def test_a_limit_follows_the_scopes_of_the_row(threads):
     limits = IssuedLimits()
     one, other = find(limits, row(), row(scopes=SCOPES[:1]))
     assert (len(one), len(other)) == (2, 1)

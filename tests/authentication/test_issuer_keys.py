@@ -209,7 +209,7 @@ def test_a_key_that_the_issuer_dropped_is_gone(keys, fetcher, clock):
 
 
 @pytest.mark.parametrize("document", [jwks(), jwks({"kty": "oct", "k": "c2VjcmV0"}), jwks(jwk(WEAK_RSA, "weak"))])
-def test_an_issuer_that_says_it_has_no_keys_has_none(keys, fetcher, clock, document, caplog):
+def test_an_issuer_with_an_empty_key_set_has_no_keys(keys, fetcher, clock, document, caplog):
     find(keys)
     fetcher.document = document
     clock.advance(FRESH)
@@ -229,7 +229,7 @@ def test_an_entry_that_cannot_be_read_keeps_no_withdrawn_key_in_use(keys, fetche
     assert "c2VjcmV0" not in caplog.text
 
 
-def test_a_defect_of_ours_leaves_the_keys_in_use_and_shows(keys, fetcher, clock, monkeypatch, caplog):
+def test_an_internal_error_keeps_the_keys_and_is_reported(keys, fetcher, clock, monkeypatch, caplog):
     first = find(keys)
     monkeypatch.setattr(issuer_keys, "parse_jwks", lambda _: 1 / 0)
     clock.advance(FRESH)
@@ -338,7 +338,7 @@ def test_a_pipe_in_place_of_a_file_of_keys_is_refused(keys, tmp_path):
         find(keys, issuer=trusted(KeysFromFile(str(tmp_path / "jwks.json"))))
 
 
-def test_a_file_that_says_there_are_no_keys_withdraws_them(keys, tmp_path, clock):
+def test_an_empty_key_set_withdraws_all_keys(keys, tmp_path, clock):
     path = tmp_path / "jwks.json"
     path.write_bytes(FIRST)
     issuer = trusted(KeysFromFile(str(path)))
@@ -371,7 +371,7 @@ def test_concurrent_requests_for_a_file_all_find_its_keys(keys, tmp_path):
     assert {tuple(kids(found)) for found in asyncio.run(scenario())} == {("first",)}
 
 
-def test_keys_are_asked_for_before_a_token_comes_and_in_time_again(keys, fetcher, clock, monkeypatch):
+def test_keys_are_fetched_before_the_first_token_and_refreshed_in_time(keys, fetcher, clock, monkeypatch):
     monkeypatch.setattr(issuer_keys, "FILE_INTERVAL", 0.001)
     asked = 0
 

@@ -1,4 +1,4 @@
-"""What is remembered of logins is keyed, of a fixed size, and shared with processes that are forked."""
+"""The memory of logins is keyed, of a fixed size, and shared with forked processes."""
 
 import os
 
@@ -27,7 +27,7 @@ def test_known_logins_are_there_from_the_start():
     assert memory.known.find(memory.mark("ada", "192.0.2.2")) is None
 
 
-def test_something_is_said_first_by_one_process_only():
+def test_only_one_process_is_the_first_to_log():
     memory = LoginMemory()
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""Who goes first, who gives way, and who has waited too long."""
+"""The order, the eviction and the timeout of waiting logins."""
 
 import pytest
 from hypothesis import given, strategies as st
@@ -44,13 +44,13 @@ def taken(queue):
     return names
 
 
-def test_equals_go_in_the_order_in_which_they_came(queue, add):
+def test_equal_entries_are_taken_in_order_of_arrival(queue, add):
     for name in ("one", "two", "three"):
         add(name)
     assert taken(queue) == ["one", "two", "three"]
 
 
-def test_where_some_failed_the_last_goes_first(queue, add, throttle, clock):
+def test_after_failures_the_latest_attempt_is_taken_first(queue, add, throttle, clock):
     fail(throttle, "192.0.2.1")
     for name in ("one", "two", "three"):
         add(name)
@@ -58,7 +58,7 @@ def test_where_some_failed_the_last_goes_first(queue, add, throttle, clock):
     assert taken(queue) == ["three", "two", "one"]
 
 
-def test_the_rank_goes_before_the_order(queue, add, throttle):
+def test_the_rank_precedes_the_order(queue, add, throttle):
     fail(throttle, "192.0.2.1")
     add("from where one failed")
     add("from elsewhere", "198.51.100.1")
@@ -99,7 +99,7 @@ def test_a_full_queue_drops_from_the_network_with_most(add, monkeypatch, waiting
     assert [add(number, client) for number, client in enumerate(waiting)] == [None, None, gives_way]
 
 
-def test_those_from_where_many_failed_give_way_first_and_known_users_last(add, throttle, monkeypatch):
+def test_networks_with_many_failures_are_evicted_first_and_known_users_last(add, throttle, monkeypatch):
     monkeypatch.setattr(login_queue, "MAX_WAITING", 2)
     fail(throttle, "10.0.0.1", 3)
     known = throttle.attempt("10.0.0.1", "carol")
@@ -111,7 +111,7 @@ def test_those_from_where_many_failed_give_way_first_and_known_users_last(add, t
     assert add("trusted", "203.0.113.1", trusted=True) == "first"
 
 
-def test_more_guesses_than_places_give_way_although_their_user_is_known(add, throttle, monkeypatch):
+def test_excess_guesses_are_refused_even_for_a_known_user(add, throttle, monkeypatch):
     monkeypatch.setattr(login_queue, "MAX_WAITING", PLACES_OF_PAIR + 1)
     known = throttle.attempt("10.0.0.1", "carol")
     throttle.end(known, throttle.begin(known), right=True)

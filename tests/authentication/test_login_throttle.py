@@ -103,23 +103,23 @@ def test_a_user_has_a_few_places_for_each_network(throttle):
 
 
 def test_a_network_has_more_places_over_all_users(throttle):
-    begun = [begin(throttle, user=f"user{number}") for number in range(PLACES_OF_NETWORK + 5)]
-    assert sum(map(len, begun)) == PLACES_OF_NETWORK
+    started = [begin(throttle, user=f"user{number}") for number in range(PLACES_OF_NETWORK + 5)]
+    assert sum(map(len, started)) == PLACES_OF_NETWORK
     assert not may_begin(throttle)
 
 
 @pytest.mark.parametrize("right", [True, None])
 def test_a_place_is_free_once_nothing_wrong_came_of_it(throttle, right):
     attempt = throttle.attempt(CLIENT, "ada")
-    (begun, *_) = begin(throttle, PLACES_OF_PAIR)
-    throttle.end(attempt, begun, right=right)
+    (started, *_) = begin(throttle, PLACES_OF_PAIR)
+    throttle.end(attempt, started, right=right)
     assert may_begin(throttle)
 
 
 def test_a_wrong_answer_keeps_its_place_until_it_is_given(throttle, clock):
     fail(throttle, FREE_FAILURES + 2)
-    begun = begin(throttle, PLACES_OF_PAIR)
-    assert len(begun) == PLACES_OF_PAIR - 3  # three answers wait: 1, 2 and 4 s
+    started = begin(throttle, PLACES_OF_PAIR)
+    assert len(started) == PLACES_OF_PAIR - 3  # three answers wait: 1, 2 and 4 s
     clock.advance(1)
     assert may_begin(throttle)
 
@@ -144,7 +144,7 @@ def test_known_users_need_no_place_of_their_network_and_trusted_credentials_none
 # ---------------------------------------------------------------- who goes first
 
 
-def test_trusted_go_before_known_and_known_before_those_with_fewest_failures(throttle):
+def test_trusted_logins_precede_known_ones_and_these_precede_fewest_failures(throttle):
     login(throttle, "carol", right=True)
     fail(throttle, 3)
     fail(throttle, 1, client="198.51.100.1")
@@ -196,7 +196,7 @@ def test_workers_count_together(clock):
     assert rank(one)[0] == 1
 
 
-def test_the_log_says_once_that_a_user_or_an_address_is_throttled(throttle, caplog):
+def test_a_throttled_user_or_address_is_logged_once(throttle, caplog):
     fail(throttle, FREE_FAILURES + 5)
     for number in range(FREE_FAILURES_OF_NETWORK):
         login(throttle, f"user{number}")
@@ -218,7 +218,7 @@ def test_a_description_counts_and_cuts_long_names(throttle):
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 3), st.floats(0, 20)), max_size=200))
 def test_within_any_minute_a_pair_has_few_wrong_answers(story):
-    """Whatever comes in between: right passwords of other users, pauses, attempts that are given up."""
+    """Other events: right passwords of other users, pauses, attempts that are abandoned."""
     clock = SettableClock()
     throttle = LoginThrottle(LoginMemory(), clock, lambda _: None)
     moments = []

@@ -382,7 +382,7 @@ def test_guesses_at_a_user_that_is_known_there_refuse_no_first_login(clock, othe
 
 
 @pytest.mark.parametrize("at_once", [20, MAX_WAITING + 20])
-def test_a_wide_network_of_fresh_networks_does_not_refuse_users_who_mistyped_once_or_share_an_address(play, at_once):
+def test_an_attack_from_fresh_networks_refuses_no_user_after_a_typing_error_or_behind_a_shared_address(play, at_once):
     async def scenario(world):
         await world.log_in("carol", "mistyped", HOME)
         world.attack(FRESH_64, at_once=at_once, user="user{}")
@@ -397,7 +397,7 @@ def test_a_wide_network_of_fresh_networks_does_not_refuse_users_who_mistyped_onc
 
 @pytest.mark.parametrize("attacker", [CLIENT, "192.0.2.{}"])
 @pytest.mark.parametrize("at_once", [40, MAX_WAITING + 20])
-def test_an_attacker_in_the_same_ipv4_wide_network_refuses_no_one(play, attacker, at_once):
+def test_an_attacker_in_the_same_ipv4_wide_network_blocks_no_user(play, attacker, at_once):
     async def scenario(world):
         world.senders = cycle(range(1, 17))
         world.attack(attacker, at_once=at_once, user="user{}")

@@ -1,4 +1,4 @@
-"""The local backend: a data directory claimed by one server, and opened by commands beside it."""
+"""The local backend: a data directory claimed by one server, and opened by commands at the same time."""
 
 import asyncio
 import os
@@ -85,7 +85,7 @@ def test_a_directory_is_checked_while_a_server_holds_it(data_dir):
 
 @COMMANDS
 @pytest.mark.parametrize("exists", [False, True])
-def test_a_directory_that_no_server_made_is_refused_and_left_alone(tmp_path, command, exists):
+def test_a_directory_that_no_server_made_is_refused_unchanged(tmp_path, command, exists):
     directory = tmp_path / "other"
     if exists:
         directory.mkdir()

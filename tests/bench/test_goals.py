@@ -35,7 +35,7 @@ def test_a_goal_is_missed_below_the_wanted_ratio():
     assert reached(Goal("", "rate", 10.1, DOCKER)) == (10, False)
 
 
-def test_a_goal_can_compare_two_workloads_of_ours():
+def test_a_goal_can_compare_two_of_our_workloads():
     assert reached(Goal("", "same", 0.85, against="rate")) == (0.8, False)
 
 

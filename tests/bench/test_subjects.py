@@ -35,7 +35,7 @@ def test_a_missing_peer_is_left_out():
     assert [peer.name for peer in described(PEERS)] == ["one"]
 
 
-def test_the_described_peers_are_valid_and_ours_is_first(monkeypatch):
+def test_the_described_peers_are_valid_and_this_registry_is_first(monkeypatch):
     monkeypatch.setattr("harness.subjects.peers", list)
 
     assert entrants()[0].name == "simple-registry"

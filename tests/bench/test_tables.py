@@ -17,7 +17,7 @@ def titled(title):
     return title.format(large="256 MiB")
 
 
-def test_ratios_are_factors_by_which_ours_is_better():
+def test_ratios_are_the_factors_of_improvement():
     text = tables.ratios([RATE, SECONDS], RESULTS, ["ours", "theirs"], titled)
 
     assert text == (

@@ -179,7 +179,7 @@ def data_dir(tmp_path):
     directory.release()
 
 
-def test_issued_tokens_are_looked_up_beside_a_running_server(ask, token_file, data_dir):
+def test_issued_tokens_are_found_while_a_server_runs(ask, token_file, data_dir):
     secrets = [new_token() for _ in range(4)]
 
     async def issue():

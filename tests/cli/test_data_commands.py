@@ -1,4 +1,4 @@
-"""What commands about a data directory share."""
+"""The parts that commands on a data directory share."""
 
 from pathlib import Path
 

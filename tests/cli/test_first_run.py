@@ -29,7 +29,7 @@ def test_the_first_start_shows_a_password_once_and_keeps_only_its_hash(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]
 
 
-def test_it_says_how_to_log_in_and_push(tmp_path):
+def test_the_output_shows_how_to_log_in_and_push(tmp_path):
     _, shown = begin(tmp_path)
     assert "docker login -u admin localhost:5000\n" in shown
     assert "docker push localhost:5000/" in shown

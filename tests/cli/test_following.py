@@ -34,8 +34,8 @@ class Parent:
 
     def write(self, content):
         self.file.write_text(content)
-        self.following.look(self.configured)
-        self.following.look(self.configured)
+        self.following.poll(self.configured)
+        self.following.poll(self.configured)
 
     @property
     def audited(self):

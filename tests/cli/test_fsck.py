@@ -1,4 +1,4 @@
-"""`fsck`: exit codes, what goes where, and what it does about a directory that cannot be checked."""
+"""`fsck`: exit codes, output, and directories that cannot be checked."""
 
 import asyncio
 import io
@@ -122,7 +122,7 @@ def test_all_repaired_is_0(data_dir, run):
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "broken"])
-def test_another_file_instead_of_a_database_is_named_with_what_to_do_and_left_alone(data_dir, run, damage):
+def test_a_file_that_is_not_a_database_is_reported_with_a_remedy_and_unchanged(data_dir, run, damage):
     database = data_dir / "registry.db"
     for name in ("registry.db-wal", "registry.db-shm"):
         (data_dir / name).unlink(missing_ok=True)
@@ -138,7 +138,7 @@ def test_another_file_instead_of_a_database_is_named_with_what_to_do_and_left_al
     assert database.exists() is (damage != "missing")
 
 
-def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run):
+def test_parts_may_be_missing_if_configured(data_dir, tmp_path, run):
     manifest = encode(image(b"absent"))
     layout = Layout(data_dir)
 
@@ -168,7 +168,7 @@ def test_parts_may_be_missing_as_the_configuration_says(data_dir, tmp_path, run)
     assert run("-cfgdir", str(tmp_path))[0] == 0
 
 
-def test_a_directory_that_is_not_ours_is_2(tmp_path, capsys):
+def test_a_foreign_directory_is_exit_code_2(tmp_path, capsys):
     assert main(["fsck", "-datadir", str(tmp_path)]) == 2
     assert "not a data directory" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

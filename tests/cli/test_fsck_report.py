@@ -61,7 +61,7 @@ def test_json_leaves_out_what_does_not_apply():
         ([Kind.SHORT, Kind.SHORT, Kind.LONG], "1 long, 2 short; 0 repaired, 3 remaining"),
     ],
 )
-def test_a_summary_says_whether_anything_is_wrong(kinds, said):
+def test_a_summary_reports_whether_anything_is_wrong(kinds, said):
     summary, stream = Summary(), io.StringIO()
     for kind in kinds:
         summary.count(Finding(kind=kind, to_do=Remedy.PUSH))

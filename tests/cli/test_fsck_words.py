@@ -33,7 +33,7 @@ def test_facts_are_filled_in():
     assert fsck_words.detail(short) == "it has 4 bytes, its row says 5; its bytes are whole, so the row is wrong"
 
 
-def test_a_repair_that_also_moved_something_says_where():
+def test_a_repair_that_moved_a_file_shows_its_new_path():
     directory = Finding(kind=Kind.NOT_A_FILE, done=Repair.MARKED, moved_to="quarantine/x.1")
     assert fsck_words.done(directory) == f"{fsck_words.REPAIRS[Repair.MARKED]}; moved to quarantine/x.1"
     assert fsck_words.to_do(directory) == ""

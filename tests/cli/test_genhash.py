@@ -60,7 +60,7 @@ def converse(*answers):
     try:
         while more := os.read(terminal, 1000):
             shown += more
-    except OSError:  # how a terminal whose other side is closed says that it has ended
+    except OSError:  # the end of a terminal whose other side is closed
         pass
     os.close(terminal)
     return process.returncode, written.decode(), shown.decode()

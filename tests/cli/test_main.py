@@ -1,4 +1,4 @@
-"""Exit codes and the one line that goes with them, asked through the front."""
+"""Exit codes and their one line of output, through `main`."""
 
 import os
 import socket

@@ -192,7 +192,9 @@ def data_dir(tmp_path):
 
 
 @pytest.mark.parametrize("page", [1000, 7])
-def test_rights_are_compared_over_what_exists_beside_a_running_server(rules, changed, data_dir, monkeypatch, page):
+def test_permissions_are_compared_over_existing_repositories_while_a_server_runs(
+    rules, changed, data_dir, monkeypatch, page
+):
     monkeypatch.setattr("simple_registry.cli.policy.PAGE", page)
     code, said = run("diff", rules, changed, "-datadir", data_dir)
     assert code == 0

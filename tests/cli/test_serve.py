@@ -111,10 +111,10 @@ def test_the_address_that_is_shown_can_be_used(authority, url):
 
 
 def test_without_users_there_is_the_administrator_of_the_first_start(tmp_path, capsys):
-    begun = _with_users(_read(CommandLine()), tmp_path, "http://localhost:5000")
-    assert set(begun.documents.value.rules.users) == {"admin"}
+    started = _with_users(_read(CommandLine()), tmp_path, "http://localhost:5000")
+    assert set(started.documents.value.rules.users) == {"admin"}
     assert "password" in capsys.readouterr().err
-    again = _with_users(_read(CommandLine(), begun), tmp_path, "http://localhost:5000")
+    again = _with_users(_read(CommandLine(), started), tmp_path, "http://localhost:5000")
     assert set(again.documents.value.rules.users) == {"admin"}
     assert capsys.readouterr().err == ""
 
@@ -123,7 +123,7 @@ ISSUER = "kind: TokenIssuer\nmetadata: {name: ci}\nspec: {issuer: https://ci, au
 
 
 @pytest.mark.parametrize("document", ["kind: User\nmetadata: {name: bob}\n", ISSUER])
-def test_where_a_document_names_users_there_is_no_other_administrator(tmp_path, document):
+def test_documents_with_users_replace_the_first_administrator(tmp_path, document):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text(document)
     read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
@@ -135,13 +135,13 @@ def test_the_anonymous_user_leaves_the_administrator_of_the_first_start(tmp_path
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text("kind: User\nmetadata: {name: anonymous}\n")
     read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
-    begun = _with_users(read, tmp_path, "http://localhost:5000")
-    assert set(begun.documents.value.rules.users) == {"admin", "anonymous"}
-    assert not begun.documents.value.named_users
+    started = _with_users(read, tmp_path, "http://localhost:5000")
+    assert set(started.documents.value.rules.users) == {"admin", "anonymous"}
+    assert not started.documents.value.named_users
     assert "password" in capsys.readouterr().err
 
 
-def test_a_configured_administrator_is_left_alone(tmp_path):
+def test_a_configured_administrator_is_unchanged(tmp_path):
     read = _read(CommandLine(flags={"adminpwd": Given("-adminpwd", (hash_password("x", 4),))}))
     assert _with_users(read, tmp_path, "http://localhost:5000") is read
     assert list(tmp_path.iterdir()) == []

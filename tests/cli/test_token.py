@@ -33,7 +33,7 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def rows(data_dir):
-    """What the server sees."""
+    """The tokens that the server sees."""
     return rows_of(Database(str(data_dir / "registry.db")), SystemClock())
 
 
@@ -48,7 +48,7 @@ def run(data_dir):
     return call
 
 
-def test_the_secret_goes_to_standard_output_alone_and_is_kept_as_a_hash(run, rows):
+def test_the_secret_is_only_printed_and_stored_as_a_hash(run, rows):
     out, err = run("create", "-user", "alice", "-description", "ci", "-expires", "30d")
     secret = out.removesuffix("\n")
     assert secret.startswith(ISSUED_PREFIX)

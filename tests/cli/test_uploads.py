@@ -1,4 +1,4 @@
-"""`uploads`: sessions listed and ended in a data directory, beside the server that uses it."""
+"""`uploads`: sessions listed and ended in a data directory that a server uses."""
 
 import asyncio
 import io
@@ -24,8 +24,8 @@ DATA = b"some content"
 def front(tmp_path):
     """A server over the directory."""
     clock = SettableClock()
-    everybody = rules(binding("bob", READWRITE, ""), binding("anonymous", READWRITE, ""), users=["bob", "anonymous"])
-    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock, rules=everybody) as front:
+    access = rules(binding("bob", READWRITE, ""), binding("anonymous", READWRITE, ""), users=["bob", "anonymous"])
+    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock, rules=access) as front:
         yield front
 
 
@@ -95,15 +95,15 @@ def test_a_session_that_is_written_to_ends_with_the_request(front, run):
     upload, location = session(front)
 
     async def scenario():
-        begun = asyncio.Event()
+        started = asyncio.Event()
 
         async def silent():
             yield DATA
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
         writing = asyncio.ensure_future(front.send("PATCH", location, body=silent()))
-        await begun.wait()
+        await started.wait()
         said = await asyncio.to_thread(run, "cancel", upload)
         return said, await writing
 

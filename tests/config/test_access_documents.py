@@ -85,7 +85,7 @@ def test_no_documents_allow_nothing(tmp_path):
     assert rules.users == {}
 
 
-def test_the_administrator_of_the_flags_may_do_everything_beside_documents(tmp_path):
+def test_the_administrator_of_the_options_has_all_permissions_beside_documents(tmp_path):
     rules = load(tmp_path, RULES, ADMIN)
     decision = rules.policy.decide(Identity("admin"), Permission("DELETE", Resource.MANIFESTS, "any/thing:1"))
     assert decision == Allowed("-adminname admin")
@@ -97,7 +97,7 @@ def test_the_administrator_of_the_flags_may_do_everything_beside_documents(tmp_p
     )
 
 
-def test_a_value_hash_may_say_which_hash_it_is(tmp_path):
+def test_a_value_hash_may_have_an_algorithm_prefix(tmp_path):
     hashed = hashlib.sha256(VALUE.encode()).hexdigest()
     for text in (hashed, hashed.upper(), f"sha256:{hashed}"):
         rules = load(tmp_path, RULES.replace(f"value: {VALUE}", f"valueHash: '{text}'"))
@@ -161,7 +161,7 @@ SUBJECTS, ROLE_REF, SCOPES = "subjects: [{kind: User, name: bob}]", "roleRef: {n
         ),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_file_line_and_what_would_be_right(tmp_path, text, says):
+def test_an_error_has_file_line_and_remedy(tmp_path, text, says):
     refused = refusal(tmp_path, text)
     assert re.match(rf"{tmp_path}/a\.yaml:[0-9]+: ", refused)
     assert says in refused
@@ -189,6 +189,6 @@ def test_warnings_name_file_and_line_in_the_order_of_the_lines(tmp_path):
     assert [warning.split("'")[1] for warning in few] == ["deploy", "deploy"]
 
 
-def test_loading_for_a_worker_says_nothing(tmp_path, caplog):
+def test_loading_for_a_worker_logs_nothing(tmp_path, caplog):
     load(tmp_path, RULES.replace(", expiresAt: '2027-01-31T12:00:00Z'", ""))
     assert caplog.records == []

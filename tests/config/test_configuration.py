@@ -168,7 +168,7 @@ def test_two_documents_of_one_name_are_refused(tmp_path):
         ("{dataDir: ''}", "is not a path"),
     ],
 )
-def test_what_a_file_may_not_say_is_refused(tmp_path, spec, says):
+def test_an_invalid_configuration_is_refused(tmp_path, spec, says):
     configuration(tmp_path, spec)
     with pytest.raises(ConfigError, match=r"main.yaml:3: ") as refused:
         from_file(tmp_path)

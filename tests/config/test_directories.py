@@ -28,7 +28,7 @@ def test_writing_adding_removing_and_renaming_are_seen(tmp_path):
     assert changes(tmp_path, file.parent.rmdir)
 
 
-def test_an_editor_that_writes_beside_and_renames_is_seen_even_with_the_old_size_and_time(tmp_path):
+def test_a_renamed_file_is_detected_even_with_the_old_size_and_time(tmp_path):
     file, other = tmp_path / "a.yaml", tmp_path / "a.yaml~"
     file.write_text("one")
     status = file.stat()
@@ -93,7 +93,7 @@ def test_directories_are_walked_without_hidden_things_and_loops(tmp_path):
     assert found == ["a.yml", "b.yaml", "linked.yaml", "sub/c.yaml"]
 
 
-def test_what_is_not_a_directory_is_refused(tmp_path):
+def test_a_path_that_is_not_a_directory_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"^-cfgdir .*absent: this directory does not exist$"):
         document_files([tmp_path / "absent"])
     (tmp_path / "file").touch()

@@ -90,7 +90,7 @@ def test_claims_are_judged_as_those_of_a_token_are(read):
     assert caller(read, "issuer: people, claims: {sub: unknown}") is None
 
 
-def test_without_an_anonymous_user_there_is_no_anonymous_caller(read, tmp_path):
+def test_without_an_anonymous_user_anonymous_clients_have_no_caller(read, tmp_path):
     (tmp_path / "table.yaml").write_text("- {anonymous: true, cannot: [pull catalog]}\n")
     (tmp_path / "empty").mkdir()
     (only,) = read_expectations(tmp_path / "table.yaml", load_access([tmp_path / "empty"]))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.config.followed import LOOKS_TO_RETRY, Followed, Look
+from simple_registry.config.followed import POLLS_TO_RETRY, Followed, Poll
 from simple_registry.config.values import ConfigError
 
 
@@ -14,7 +14,7 @@ class Files:
         self.state = 0
         self.loads = 0
         self.meanwhile = []
-        """What happens while they are loaded, one after the other."""
+        """Changes of the files during a load, one after the other."""
 
     def load(self, _known):
         self.loads += 1
@@ -33,43 +33,43 @@ class Files:
         return Followed(self.load, lambda: self.state)
 
 
-def looks(followed, times):
-    return [followed.look() for _ in range(times)]
+def polls(followed, times):
+    return [followed.poll() for _ in range(times)]
 
 
 def test_files_are_loaded_once_and_again_only_when_they_change():
     files = Files()
     followed = files.followed()
-    assert looks(followed, 3) == [Look.NOTHING] * 3
+    assert polls(followed, 3) == [Poll.UNCHANGED] * 3
     assert (followed.value, followed.stale, files.loads) == ("old", None, 1)
     files.become("new")
-    assert looks(followed, 4) == [Look.NOTHING, Look.TAKEN, Look.NOTHING, Look.NOTHING]
+    assert polls(followed, 4) == [Poll.UNCHANGED, Poll.LOADED, Poll.UNCHANGED, Poll.UNCHANGED]
     assert (followed.value, followed.stale, files.loads) == ("new", None, 2)
 
 
-def test_what_changes_from_look_to_look_is_not_loaded():
+def test_files_that_change_between_polls_are_not_loaded():
     files = Files()
     followed = files.followed()
     for _ in range(5):
         files.become("half")
-        assert followed.look() is Look.NOTHING
+        assert followed.poll() is Poll.UNCHANGED
     files.become("new")
-    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert polls(followed, 2) == [Poll.UNCHANGED, Poll.LOADED]
     assert (followed.value, files.loads) == ("new", 2)
 
 
-def test_what_changes_while_it_is_loaded_is_not_taken():
+def test_files_that_change_during_a_load_are_not_used():
     files = Files()
     followed = files.followed()
     files.become("half")
     files.meanwhile = ["new"]
-    assert looks(followed, 2) == [Look.NOTHING, Look.NOTHING]
+    assert polls(followed, 2) == [Poll.UNCHANGED, Poll.UNCHANGED]
     assert followed.value == "old"
-    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert polls(followed, 2) == [Poll.UNCHANGED, Poll.LOADED]
     assert followed.value == "new"
 
 
-def test_what_changes_while_it_is_loaded_first_is_loaded_again():
+def test_files_that_change_during_the_first_load_are_loaded_again():
     files = Files()
     files.content, files.meanwhile = "half", ["new"]
     assert files.followed().value == "new"
@@ -78,12 +78,12 @@ def test_what_changes_while_it_is_loaded_first_is_loaded_again():
 def test_files_that_change_at_each_look_are_a_problem_until_they_rest():
     files = Files()
     followed = files.followed()
-    for _ in range(LOOKS_TO_RETRY):
+    for _ in range(POLLS_TO_RETRY):
         files.become("half")
-        last = followed.look()
-    assert last is Look.REFUSED
+        last = followed.poll()
+    assert last is Poll.REFUSED
     assert (followed.value, followed.stale) == ("old", "the files change all the time")
-    assert followed.look() is Look.TAKEN
+    assert followed.poll() is Poll.LOADED
     assert (followed.value, followed.stale) == ("half", None)
 
 
@@ -94,17 +94,17 @@ def test_files_that_change_at_each_load_are_refused_at_the_start():
         files.followed()
 
 
-def test_what_is_unfinished_is_not_loaded_until_it_is_finished():
+def test_unfinished_files_are_not_loaded():
     files, reasons = Files(), []
     followed = Followed(files.load, lambda: files.state, unfinished=lambda: reasons[-1] if reasons else None)
     files.become("half")
     reasons.append("a.yaml: it is open")
-    assert looks(followed, 4) == [Look.NOTHING, Look.REFUSED, Look.NOTHING, Look.NOTHING]
+    assert polls(followed, 4) == [Poll.UNCHANGED, Poll.REFUSED, Poll.UNCHANGED, Poll.UNCHANGED]
     assert (followed.value, followed.stale, files.loads) == ("old", "a.yaml: it is open", 1)
     with pytest.raises(ConfigError, match="it is open"):
         Followed(files.load, lambda: files.state, followed.value, unfinished=followed.unfinished)
     reasons.clear()
-    assert followed.look() is Look.TAKEN
+    assert followed.poll() is Poll.LOADED
     assert (followed.value, followed.stale) == ("half", None)
 
 
@@ -112,10 +112,10 @@ def test_a_writer_that_took_long_is_not_taken_for_files_that_change_all_the_time
     files, reasons = Files(), ["a.yaml: it is open"]
     followed = Followed(files.load, lambda: files.state, unfinished=lambda: reasons[-1] if files.state else None)
     files.become("half")
-    looks(followed, 2 * LOOKS_TO_RETRY - 1)
+    polls(followed, 2 * POLLS_TO_RETRY - 1)
     files.become("whole")
     reasons.append(None)
-    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert polls(followed, 2) == [Poll.UNCHANGED, Poll.LOADED]
     assert (followed.value, followed.stale) == ("whole", None)
 
 
@@ -126,31 +126,31 @@ def test_files_that_do_not_load_are_refused_at_the_start():
         files.followed()
 
 
-def test_files_that_do_not_load_keep_the_old_value_and_say_why():
+def test_files_that_do_not_load_keep_the_old_value_and_give_a_reason():
     files = Files()
     followed = files.followed()
     files.become(ConfigError("a.yaml:1: wrong"))
-    assert looks(followed, 3) == [Look.NOTHING, Look.REFUSED, Look.NOTHING]
+    assert polls(followed, 3) == [Poll.UNCHANGED, Poll.REFUSED, Poll.UNCHANGED]
     assert (followed.value, followed.stale) == ("old", "a.yaml:1: wrong")
     files.become("new")
-    assert looks(followed, 2) == [Look.NOTHING, Look.TAKEN]
+    assert polls(followed, 2) == [Poll.UNCHANGED, Poll.LOADED]
     assert (followed.value, followed.stale) == ("new", None)
 
 
-def test_what_did_not_load_is_tried_again_after_a_while_although_no_file_changed():
+def test_a_failed_load_is_retried_without_a_change_of_files():
     files = Files()
     followed = files.followed()
     files.become(ConfigError("cannot read a.yaml: Too many open files"))
-    looks(followed, 2)
+    polls(followed, 2)
     files.content = "new"
-    assert looks(followed, LOOKS_TO_RETRY) == [Look.NOTHING] * (LOOKS_TO_RETRY - 1) + [Look.TAKEN]
+    assert polls(followed, POLLS_TO_RETRY) == [Poll.UNCHANGED] * (POLLS_TO_RETRY - 1) + [Poll.LOADED]
     assert (followed.value, followed.stale, files.loads) == ("new", None, 3)
-    looks(followed, 2 * LOOKS_TO_RETRY)
+    polls(followed, 2 * POLLS_TO_RETRY)
     assert files.loads == 3
 
 
 @pytest.mark.parametrize("fails", ["load", "signature"])
-def test_a_defect_of_ours_keeps_the_old_value_and_is_logged_with_its_traceback(monkeypatch, caplog, fails):
+def test_an_internal_error_keeps_the_old_value_and_is_logged_with_its_traceback(monkeypatch, caplog, fails):
     files = Files()
     followed = files.followed()
 
@@ -159,10 +159,10 @@ def test_a_defect_of_ours_keeps_the_old_value_and_is_logged_with_its_traceback(m
 
     files.become("new")
     monkeypatch.setattr(followed, f"_{fails}", defect)
-    assert looks(followed, 2)[-1] is Look.REFUSED
+    assert polls(followed, 2)[-1] is Poll.REFUSED
     assert followed.value == "old"
     assert "see the log" in followed.stale
     assert "RuntimeError: a defect" in caplog.text
     monkeypatch.undo()
-    looks(followed, LOOKS_TO_RETRY)
+    polls(followed, POLLS_TO_RETRY)
     assert (followed.value, followed.stale) == ("new", None)

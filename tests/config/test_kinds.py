@@ -19,7 +19,7 @@ def load(directory, documents):
     return load_access([directory])
 
 
-def test_the_full_documents_say_everything_and_load(tmp_path):
+def test_the_full_documents_have_every_field_and_load(tmp_path):
     for kind, prefix, mapping in MAPPINGS:
         there = set(at(full_documents()[kind]["spec"], prefix))
         assert there | set(mapping.one_of) == {field.name for field in mapping.fields}
@@ -54,7 +54,7 @@ def test_a_required_field_is_missed_and_no_other(tmp_path, kind, prefix, mapping
         ("TokenIssuer", "keys.", {"pem": ["x"]}),
     ],
 )
-def test_of_fields_that_exclude_each_other_one_is_there(tmp_path, kind, prefix, both):
+def test_exactly_one_of_exclusive_fields_is_present(tmp_path, kind, prefix, both):
     with pytest.raises(ConfigError, match="needs exactly one of"):
         load(tmp_path, changed(kind, prefix, lambda fields: fields.update(both)))
 

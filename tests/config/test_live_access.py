@@ -45,16 +45,16 @@ def live(tmp_path):
     return follow(tmp_path)
 
 
-def look(live, times=2):
-    async def looks():
+def poll(live, times=2):
+    async def polls():
         for _ in range(times):
-            await live.look()
+            await live.poll()
 
-    asyncio.run(looks())
+    asyncio.run(polls())
 
 
 def users(live):
-    look(live)
+    poll(live)
     return set(live.rules.users)
 
 
@@ -77,17 +77,17 @@ def test_running_looks_again_and_again_until_it_is_cancelled(tmp_path):
 
 def test_a_look_needs_no_thread_of_requests(live, tmp_path):
     (tmp_path / "a.yaml").write_text(user("new"))
-    run_beside_busy_threads(live.look)
-    run_beside_busy_threads(live.look)
+    run_beside_busy_threads(live.poll)
+    run_beside_busy_threads(live.poll)
     assert set(live.rules.users) == {"new"}
 
 
 def test_a_set_that_does_not_load_is_logged_once_and_counted(live, tmp_path, caplog):
     (tmp_path / "a.yaml").write_text("kind: Usr\nmetadata: {name: x}\n")
     with caplog.at_level(logging.INFO, "simple_registry"):
-        look(live, 5)
+        poll(live, 5)
         (tmp_path / "b.yaml").write_text(ROLE)
-        look(live)
+        poll(live)
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "the old ones stay in force: " in caplog.text
     assert (live.stale is None, live.failures, live.reloads) == (False, 2, 0)
@@ -127,7 +127,7 @@ def test_half_written_yaml_changes_nothing_until_it_is_whole(live, tmp_path):
     assert live.stale is None
 
 
-def test_a_good_file_beside_a_broken_one_is_not_taken_alone(live, tmp_path):
+def test_a_valid_file_is_not_loaded_without_a_broken_one(live, tmp_path):
     (tmp_path / "a.yaml").write_text(user("new"))
     (tmp_path / "b.yaml").write_text("kind: Usr\nmetadata: {name: x}\n")
     assert users(live) == {"old"}
@@ -205,10 +205,10 @@ def test_a_writer_that_pauses_between_any_two_bytes_never_widens_anything(tmp_pa
         for end in range(len(WRITTEN)):
             written.write(WRITTEN[end : end + 1].encode())
             for _ in range(3):
-                documents.look()
+                documents.poll()
             assert "a program writes to it" in documents.stale
             assert width(documents.value.rules) <= allowed, WRITTEN[:end]
-    documents.look()
+    documents.poll()
     assert documents.stale is None
     assert "^team/shared(:.+)?$" in width(documents.value.rules)
 
@@ -220,10 +220,10 @@ def test_a_writer_that_ends_too_early_never_widens_a_line(tmp_path):
     allowed = width(documents.value.rules)
     for end in range(len(WRITTEN)):
         file.write_text(WRITTEN[:end])
-        documents.look()  # at the end of a line it may pause for one look, where the system does not tell of writers
+        documents.poll()  # at the end of a line it may pause for one poll, where the system does not report writers
         if not WRITTEN[:end].endswith("\n"):
-            documents.look()
-            documents.look()
+            documents.poll()
+            documents.poll()
             assert documents.stale is not None
         assert width(documents.value.rules) <= allowed, WRITTEN[:end]
 
@@ -231,12 +231,12 @@ def test_a_writer_that_ends_too_early_never_widens_a_line(tmp_path):
 @pytest.mark.parametrize("content", ["", "# who may do what\n", "---\n"])
 def test_a_file_that_is_emptied_keeps_the_old_rules(live, tmp_path, content):
     (tmp_path / "b.yaml").write_text(ROLE)
-    look(live)
+    poll(live)
     (tmp_path / "b.yaml").write_text(content)
-    look(live)
+    poll(live)
     assert live.stale == f"{tmp_path}/b.yaml: it holds no documents any more; remove the file if they are to go"
     (tmp_path / "b.yaml").unlink()
-    look(live)
+    poll(live)
     assert live.stale is None
 
 
@@ -255,8 +255,8 @@ def test_one_of_several_directories_that_is_emptied_keeps_the_old_rules(tmp_path
         (tmp_path / name / "a.yaml").write_text(user(name))
     documents = follow_documents((tmp_path / "one", tmp_path / "two"), None)
     (tmp_path / "two/a.yaml").unlink()
-    documents.look()
-    documents.look()
+    documents.poll()
+    documents.poll()
     assert set(documents.value.rules.users) == {"one", "two"}
     assert "two: no documents are left below it" in documents.stale
 
@@ -382,7 +382,7 @@ def test_a_change_is_in_force_on_every_worker_within_a_second(server):
         assert server.catalog() == {status}
 
 
-def test_a_broken_set_keeps_the_old_rules_and_readiness_says_so(server):
+def test_a_broken_set_keeps_the_old_rules_and_shows_in_readiness(server):
     server.write(CATALOG)
     time.sleep(1.0)
     assert server.catalog() == {200}
@@ -428,7 +428,7 @@ def test_documents_that_vanish_leave_everything_as_it_was(server):
     assert server.catalog() == {200}
 
 
-def test_what_a_program_still_writes_is_in_force_on_no_worker_until_it_is_closed(server):
+def test_a_file_that_is_open_for_writing_is_in_force_on_no_worker(server):
     binding = DOCUMENTS.format(hashed="", scope=CATALOG).rpartition("---\n")[2].replace("{name: bob}", "{name: b}", 1)
     with (server.rules / "b.yaml").open("wb", buffering=0) as written:
         written.write(binding.encode())

@@ -3,7 +3,7 @@
 import pytest
 
 from simple_registry.config.access_documents import declared_of
-from simple_registry.config.followed import Look
+from simple_registry.config.followed import Poll
 from simple_registry.config.load import follow_documents, read_documents, warnings_on
 from simple_registry.config.values import ConfigError
 
@@ -18,7 +18,7 @@ def test_documents_come_after_those_that_were_in_force_before(tmp_path):
     assert after.value.named_users
     assert not follow_documents((tmp_path,), None).value.named_users
     (tmp_path / "a.yaml").write_text(USER)
-    assert [after.look(), after.look()] == [Look.NOTHING, Look.TAKEN]
+    assert [after.poll(), after.poll()] == [Poll.UNCHANGED, Poll.LOADED]
 
 
 def test_the_digest_is_that_of_all_files_one_after_the_other(tmp_path):

@@ -36,7 +36,7 @@ def test_rows_know_their_attribute_and_their_default():
     assert (rows["inner.many"].many, rows["inner.one"].many) == (True, False)
 
 
-def test_an_option_says_what_its_row_says():
+def test_an_option_has_the_text_of_its_row():
     options = {row.option.name: row.option for row in rows_of(Outer) if row.option}
     assert options["the-mode"].variable == "SIMPLE_REGISTRY_THE_MODE"
     assert (options["the-mode"].meaning, options["the-mode"].details) == ("the mode: a, b", "Choose well.")

@@ -21,7 +21,7 @@ def test_the_command_prints_it(capsys):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_document_that_says_everything_fits(kind):
+def test_a_full_document_matches_the_schema(kind):
     assert list(problems(json_schema(), full_documents()[kind])) == []
 
 
@@ -55,7 +55,7 @@ def test_every_example_fits(path):
         ("Configuration", "", {"web": []}),
     ],
 )
-def test_what_is_wrong_does_not_fit(kind, prefix, change):
+def test_an_invalid_document_does_not_match_the_schema(kind, prefix, change):
     assert not fits(json_schema(), changed(kind, prefix, lambda fields: fields.update(change))[kind])
 
 

@@ -29,7 +29,7 @@ def read(spec):
     return SHAPE.read(document.spec)
 
 
-def test_what_is_present_becomes_values_and_the_rest_is_absent():
+def test_present_fields_become_values_and_others_are_absent():
     assert read("{text: 1, loose: []}") == {"text": "1", "loose": ()}
     assert read("{text: a, list: [a, b], map: {c: ^x}, inner: {b: c}, word: two, count: 3}") == {
         "text": "a",
@@ -41,7 +41,7 @@ def test_what_is_present_becomes_values_and_the_rest_is_absent():
     }
 
 
-def test_a_list_of_one_may_be_written_without_brackets_where_that_is_said():
+def test_a_single_item_may_be_written_without_brackets_if_declared():
     assert read("{text: a, loose: b}")["loose"] == ("b",)
 
 
@@ -68,7 +68,7 @@ def test_paths_are_relative_to_the_file_that_names_them():
         ("{text: a, word: tow}", "spec.word is wrong: 'tow' is not accepted; did you mean 'two'?"),
     ],
 )
-def test_what_is_wrong_is_named_with_file_line_and_path(spec, says):
+def test_an_error_has_file_line_and_path(spec, says):
     with pytest.raises(ConfigError) as refused:
         read(spec)
     assert str(refused.value).startswith(f"/etc/a.yaml:3: {says}")

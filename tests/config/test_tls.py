@@ -124,7 +124,7 @@ def encrypted(form):
         ),
     ],
 )
-def test_what_is_wrong_is_named(load, chain, key, says):
+def test_an_unusable_certificate_or_key_is_refused_with_its_reason(load, chain, key, says):
     with pytest.raises(ConfigError, match=says) as refused:
         load(chain(), key())
     assert "\n" not in str(refused.value)
@@ -151,7 +151,7 @@ def test_absent_files_are_named(tmp_path):
         ({"names": ()}, "has no subjectAltName"),
     ],
 )
-def test_what_clients_will_refuse_is_only_a_warning(load, changed, says):
+def test_a_certificate_that_clients_will_refuse_is_only_a_warning(load, changed, says):
     (warning,) = load(certificate(RSA, **changed), key_bytes()).warnings
     assert says in warning
 

@@ -39,7 +39,7 @@ def issuer(rules):
     return found
 
 
-def test_what_is_left_out_has_a_default(load):
+def test_omitted_fields_have_defaults(load):
     read = issuer(load())
     assert (read.name, read.issuer, read.audiences) == ("ci", "https://ci.example", ("registry",))
     assert read.keys == KeysFromUrl("https://ci.example/keys")
@@ -48,7 +48,7 @@ def test_what_is_left_out_has_a_default(load):
     assert (read.conditions, read.bindings) == ((), ())
 
 
-def test_everything_can_be_said(load):
+def test_every_field_can_be_set(load):
     rules = load(
         audience="[a, b]",
         keys="{jwksFile: keys.json}",
@@ -117,7 +117,7 @@ def test_no_issuer_can_name_the_users_of_another(load, first, further):
         ("ci-", second(name="ci2")),
     ],
 )
-def test_prefixes_that_keep_names_apart_are_accepted(load, first, further):
+def test_distinct_prefixes_are_accepted(load, first, further):
     assert len(load(further, userPrefix=f"'{first}'").issuers) == 2
 
 
@@ -169,7 +169,7 @@ def test_bindings_may_name_users_that_come_from_an_issuer(load):
         ({"bindings": "[{roleRef: {name: push}, scopes: ['({x}']}]"}, "[0].scopes[0] is wrong: not a valid pattern"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_named_with_file_line_and_what_would_be_right(load, tmp_path, changes, says):
+def test_an_error_has_file_line_and_remedy(load, tmp_path, changes, says):
     with pytest.raises(ConfigError) as refused:
         load(**changes)
     assert re.match(rf"{tmp_path}/a\.yaml:[0-9]+: ", str(refused.value))

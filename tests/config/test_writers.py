@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.config.writers import LOOKS_AFTER_LOSS, UNKNOWN, Unfinished, Writers
+from simple_registry.config.writers import POLLS_AFTER_LOSS, UNKNOWN, Unfinished, Writers
 
 
 def names(writers, directory):
-    return {Path(path).name for path in writers.look([str(directory)])}
+    return {Path(path).name for path in writers.poll([str(directory)])}
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def test_without_reports_of_the_system_nothing_is_being_written(tmp_path, monkey
     writers = Writers()
     with (tmp_path / "a.yaml").open("wb", buffering=0) as file:
         file.write(b"x")
-        assert writers.look([str(tmp_path)]) == frozenset()
+        assert writers.poll([str(tmp_path)]) == frozenset()
 
 
-def test_a_queue_goes_with_what_it_was_for(tmp_path):
+def test_an_inotify_queue_is_closed_with_its_owner(tmp_path):
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(300):
-        Writers().look([str(tmp_path)])
+        Writers().poll([str(tmp_path)])
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
@@ -100,11 +100,11 @@ def test_lost_events_end_nothing_that_is_open(tmp_path, monkeypatch):
         file.write(b"x")
         assert names(followed, tmp_path) == {"a.yaml"}
         lose_events(monkeypatch)
-        assert [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)] == [{"a.yaml"}] * LOOKS_AFTER_LOSS
+        assert [names(followed, tmp_path) for _ in range(POLLS_AFTER_LOSS)] == [{"a.yaml"}] * POLLS_AFTER_LOSS
     assert names(followed, tmp_path) == set()
 
 
-def test_where_the_system_does_not_say_lost_events_end_it_after_a_while(tmp_path, monkeypatch):
+def test_without_leases_a_lost_event_expires(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "fcntl", denied)
     followed = Writers()
     names(followed, tmp_path)
@@ -112,8 +112,8 @@ def test_where_the_system_does_not_say_lost_events_end_it_after_a_while(tmp_path
         file.write(b"x")
         assert names(followed, tmp_path) == {"a.yaml"}
         lose_events(monkeypatch)
-        looks = [names(followed, tmp_path) for _ in range(LOOKS_AFTER_LOSS)]
-    assert looks == [{"a.yaml"}] * (LOOKS_AFTER_LOSS - 1) + [set()]
+        polls = [names(followed, tmp_path) for _ in range(POLLS_AFTER_LOSS)]
+    assert polls == [{"a.yaml"}] * (POLLS_AFTER_LOSS - 1) + [set()]
 
 
 REASON = "a.yaml: a program writes to it, and has not closed it yet"
@@ -154,7 +154,7 @@ def test_a_worker_that_begins_late_knows_of_a_writer_for_as_long_as_it_writes(un
     assert in_worker() == "None"
 
 
-def test_what_the_parent_has_not_looked_at_is_not_known_to_be_finished(unfinished, in_worker, tmp_path):
+def test_files_that_the_parent_has_not_polled_are_not_known_to_be_finished(unfinished, in_worker, tmp_path):
     (tmp_path / "a.yaml").write_text("x\n")
     assert in_worker() == repr(UNKNOWN)
     assert unfinished() is None

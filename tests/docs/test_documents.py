@@ -184,7 +184,7 @@ def errors(kind: type[RegistryError]) -> Iterator[type[RegistryError]]:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A folder with a shell in which `simple-registry` is a command, and the port that stands for 5000."""
+    """A folder with a shell in which `simple-registry` is a command, and the port that replaces 5000."""
 
     folder: Path
     port: int = 5000
@@ -326,7 +326,7 @@ def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
     assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
 
 
-def test_make_says_what_to_do_where_the_clone_cannot_be_written_to():
+def test_make_shows_a_remedy_if_the_clone_is_read_only():
     require("make")
     nowhere = "VENV=/proc/no-such-place/venv"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The sets of documents in `docs/yaml/examples` load without a warning, and give exactly what their tables say."""
+"""The sets of documents in `docs/yaml/examples` load without a warning, and agree with their tables."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_a_set_loads_without_a_warning(name, capsys):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_set_gives_what_its_table_says(name, capsys):
+def test_a_set_has_the_results_of_its_table(name, capsys):
     table = YAML / "expectations" / f"{name}.yaml"
     code = main(["policy", "test", str(table), "-cfgdir", str(directory(name))])
     assert (code, capsys.readouterr().out.rpartition(" ")[2]) == (0, "hold\n")

@@ -187,7 +187,7 @@ def bounds():
 FOUND = bounds()
 
 
-def test_every_row_says_what_it_protects_whose_share_it_is_and_what_is_seen():
+def test_every_row_has_purpose_share_and_answer():
     assert len(BY_NAME) == len(ROWS) > 30
     for row in ROWS:
         assert len(row) == len(NAMED), row

@@ -1,4 +1,4 @@
-"""The guide keeps its promises: what it shows loads, patterns mean what it says, and its output is what is printed."""
+"""The guide is correct: its documents load, its patterns match as described, and its output is the real one."""
 
 import re
 
@@ -38,7 +38,7 @@ def load(directory, text):
     return load_access([directory])
 
 
-def test_every_pattern_of_the_guide_means_what_stands_beside_it():
+def test_every_pattern_of_the_guide_matches_as_described():
     section = GUIDE.partition("| pattern | matches |")[2].partition("\n\n")[0]
     shown = [pattern.replace(r"\|", "|") for pattern in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)]
     assert shown == list(MEANS)
@@ -55,7 +55,7 @@ def test_patterns_of_the_recipes_are_valid():
         ScopePattern(text.replace(r"\|", "|"))
 
 
-def test_the_first_example_loads_and_gives_what_it_says(tmp_path, capsys):
+def test_the_first_example_has_the_described_permissions(tmp_path, capsys):
     load(tmp_path, FIRST)
     assert main(["can-i", "-as", "alice", "push", "image", "team/app:v1", "-cfgdir", str(tmp_path)]) == 0
     assert main(["can-i", "-as", "alice", "pull", "image", "other/app:v1", "-cfgdir", str(tmp_path)]) == 1
@@ -68,7 +68,7 @@ def test_anonymous_reads_what_the_example_gives(tmp_path):
         assert main(["can-i", "-anonymous", "pull", "image", where, "-cfgdir", str(tmp_path)]) == code
 
 
-def test_a_wrong_scope_is_warned_about_as_the_guide_says(tmp_path, capsys):
+def test_a_wrong_scope_causes_the_warning_of_the_guide(tmp_path, capsys):
     load(tmp_path, FIRST.replace("^team/.+$", "^team/app$"))
     assert main(["policy", "check", str(tmp_path)]) == 0
     assert "matches team/app, but no tag of it; write '^team/app(:.+)?$'" in capsys.readouterr().out
@@ -106,7 +106,7 @@ spec: {subjects: [{kind: Group, name: developers}], roleRef: {name: readwrite}, 
 
 
 @pytest.mark.parametrize("verbs", ["[pull, push]", "[pull, push, delete]"])
-def test_the_table_of_expectations_holds_and_tells_as_the_guide_shows(tmp_path, capsys, verbs):
+def test_the_table_of_expectations_has_the_output_of_the_guide(tmp_path, capsys, verbs):
     rules, table = tmp_path / "rules", tmp_path / "expectations.yaml"
     rules.mkdir()
     load(rules, (FIRST + ISSUER).replace("[pull, push]", verbs))

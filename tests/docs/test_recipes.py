@@ -98,7 +98,7 @@ class Copy:
         return self.run("-m", "simple_registry", *words, **environment)
 
     def shape_in_schema(self, kind):
-        """Return what the schema says of the `spec` of a kind."""
+        """Return the schema of the `spec` of a kind."""
         branches = json.loads(self.command("policy", "schema")[1])["allOf"]
         (then,) = (each["then"] for each in branches if each["if"]["properties"]["kind"]["const"] == kind)
         return then["properties"]["spec"]["properties"]
@@ -160,7 +160,7 @@ def test_tests_name_what_a_setting_needs_beside_its_row(whole_copy):
         *re.findall(r"\]\((\S+)\)", text_of("a setting")),
     }
     assert {test for _, test in missing} == {
-        "test_the_full_documents_say_everything_and_load",
+        "test_the_full_documents_have_every_field_and_load",
         "test_generated_parts_are_up_to_date",
         "test_every_setting_of_limits_has_a_row_with_its_default",
     }

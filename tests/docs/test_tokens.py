@@ -1,4 +1,4 @@
-"""The token guide's documents load, and give exactly what the guide says."""
+"""The token guide's documents load, and give exactly the described permissions."""
 
 import re
 from pathlib import Path

@@ -13,10 +13,10 @@ from support.sources import ROOT
 GUIDE = (ROOT / "docs/operations/service.md").read_text("utf-8")
 UNIT = re.search(r"```ini\n(\[Unit\].*?)```", GUIDE, re.DOTALL)[1]
 OLDER = re.search(r"there, write\n\n((?:    .*\n)+)", GUIDE)[1].replace("    ", "")
-"""What stands for `Type=notify-reload` where systemd does not know it."""
+"""The replacement of `Type=notify-reload` where systemd does not know it."""
 KNOWS_NOTIFY_RELOAD = 253
 EXPOSURE = 15
-"""The most that `systemd-analyze security` may say, times ten."""
+"""The maximum of `systemd-analyze security`, times ten."""
 
 
 def settings(unit):
@@ -30,7 +30,7 @@ def test_the_command_is_one_that_the_program_takes():
     assert {"adminpwd-file", "datadir", "audit-log"} <= given.keys()
 
 
-def test_what_is_written_to_lies_in_directories_that_the_unit_makes():
+def test_all_written_paths_are_in_directories_of_the_unit():
     unit = settings(UNIT)
     given = parse_command_line(unit["ExecStart"].replace("\\\n", " ").split()[1:], {}).flags
     assert unit["ProtectSystem"] == "strict"
@@ -39,7 +39,7 @@ def test_what_is_written_to_lies_in_directories_that_the_unit_makes():
     assert f"unix:/run/{unit['RuntimeDirectory']}/" in GUIDE
 
 
-def test_starts_reloads_and_ends_are_told_and_have_their_time():
+def test_starts_reloads_and_stops_are_notified_and_have_timeouts():
     unit = settings(UNIT)
     assert unit["Type"] == "notify-reload"
     assert "ExecReload" not in unit  # systemd sends SIGHUP by itself

@@ -1,4 +1,4 @@
-"""What each client is told in order to log in, pull and push: one recipe of command lines for each.
+"""The command lines with which each client logs in, pulls and pushes.
 
 Every attempt has a home of its own for credentials; the storage of an engine is shared by all of a test run.
 """
@@ -22,7 +22,7 @@ Words = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a command goes: a repository of a registry, and a folder for what comes back."""
+    """The target of a command: a repository of a registry, and a folder for its output."""
 
     registry: Registry
     repository: str

@@ -29,7 +29,7 @@ Cell = tuple[str, Policy, Credential, Challenge]
 
 
 def writing() -> bool:
-    """Tell whether this run measures what the document will say, instead of comparing."""
+    """Return whether this run writes the document, instead of comparing with it."""
     return os.environ.get("E2E_WRITE_TABLE") == "1"
 
 
@@ -55,7 +55,7 @@ def write_document() -> None:
 
 
 def documented() -> dict[Cell, str]:
-    """Return what the document says."""
+    """Return the cells of the document."""
     return parse(PAGE.read_text())
 
 
@@ -74,7 +74,7 @@ def render(outcomes: Mapping[Cell, str]) -> str:
 
 
 def parse(text: str) -> dict[Cell, str]:
-    """Return what the tables say."""
+    """Return the cells of the tables."""
     outcomes: dict[Cell, str] = {}
     policy = Policy.NONE
     for line in text.splitlines():

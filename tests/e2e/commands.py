@@ -1,4 +1,4 @@
-"""Other people's programs: found or built, run in a home of their own, with everything they said in the failure.
+"""External programs: found or built, run in a home of their own, with all their output in a failure.
 
 skopeo = installed("skopeo", home, "--insecure-policy")
 skopeo("list-tags", reference)             → standard output; any exit code but 0 fails the test
@@ -39,7 +39,7 @@ def temporary_home() -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of a command that may fail, and all that it printed."""
+    """The result of a command that may fail, and its whole output."""
 
     accepted: bool
     said: str
@@ -104,7 +104,7 @@ def built(tool: GoTool, home: Path, *words: str) -> Command:
 
 
 def unavailable(reason: str) -> NoReturn:
-    """Skip the test on somebody's laptop; fail it in CI, where every client must be there."""
+    """Skip the test on a developer's machine; fail it in CI, where every client must be installed."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

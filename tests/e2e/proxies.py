@@ -32,7 +32,7 @@ from e2e.server import Registry, serve
 from harness.certificates import Certificates, issue
 
 ACCOUNT = Account("alice", "open: sesame/£")
-"""A user who may do everything."""
+"""A user with all permissions."""
 NEWCOMER = Account("bob", "swordfish: two/£")
 """Another one, whose password no worker has verified yet."""
 
@@ -92,14 +92,14 @@ backend registry
     server registry 127.0.0.1:5000
 """,
 }
-"""What users write, quoted by docs/operations/reverse-proxies.md."""
+"""The configuration of users, quoted by docs/operations/reverse-proxies.md."""
 
 PROXIES = tuple(CONFIGURATIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """How a registry listens: its `-addr` below a folder, and the word for its peer in `web.trustedProxies`."""
+    """An address of a registry: its `-addr` below a folder, and its peer in `web.trustedProxies`."""
 
     address: str
     trusted: str
@@ -113,7 +113,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What a test puts into a configuration: addresses to listen on, certificates, the registry behind.
+    """The values that a test puts into a configuration: listen addresses, certificates, the registry behind.
 
     Without `told` the registry is told nothing: the proxy adds no headers, as far as it can be kept from that.
     """
@@ -307,7 +307,7 @@ def secrets_for(client: str) -> str:
 
 
 def _documents(kind: Backend | None) -> str:
-    """Return the registry's documents: everybody pulls public/**, users do everything."""
+    """Return the registry's documents: everyone may pull public/**, and users have all permissions."""
     users = [
         {"passwordHash": bcrypt.hashpw(account.secret.encode(), bcrypt.gensalt(rounds=4)).decode()}
         for account in (ACCOUNT, NEWCOMER)

@@ -1,4 +1,4 @@
-"""Registries to log in to: one for each policy and challenge, and every credential that somebody may hold.
+"""Registries to log in to: one for each policy and challenge, with credentials of every kind.
 
     policy   none     there is no anonymous user; alice and a CI system use public/team and private/team
              public   everybody reads public/team; alice and CI push there; private/team is the administrator's alone
@@ -38,7 +38,7 @@ Document = dict[str, object]
 
 
 class Policy(StrEnum):
-    """Who may read without credentials."""
+    """The repositories that are readable without credentials."""
 
     NONE = "none"
     PUBLIC = "public"
@@ -46,7 +46,7 @@ class Policy(StrEnum):
 
 
 class Challenge(StrEnum):
-    """What a 401 asks for (`web.challenge`)."""
+    """The scheme of challenges (`web.challenge`)."""
 
     BASIC = "basic"
     BEARER = "bearer"
@@ -54,7 +54,7 @@ class Challenge(StrEnum):
 
 
 class Credential(StrEnum):
-    """What a client was given."""
+    """A kind of credentials."""
 
     PASSWORD = "password"
     STATIC = "static token"
@@ -72,7 +72,7 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user's name and what goes in the place of a password."""
+    """A user's name and the text for the password."""
 
     username: str
     secret: str

@@ -101,7 +101,7 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         anonymous: bool = False,
     ) -> Answer:
-        """Send one request as the administrator, or as nobody; header names of the answer are in lower case."""
+        """Send one request as the administrator, or anonymously; header names of the answer are in lower case."""
         credentials = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         proof = {} if anonymous else {"Authorization": f"Basic {credentials}"}
         with self._connect() as connection:

@@ -36,7 +36,7 @@ SUITE_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of the suite said."""
+    """The results of one run of the suite."""
 
     cases: Mapping[str, int]
     """Test cases by status: passed, skipped, failure, error."""
@@ -48,7 +48,7 @@ class Outcome:
     """Pass, Skip, Disabled, FAIL or Error by API and by kind of data."""
 
     def complaints(self, *, at_least: int, disabled: Collection[str] = ()) -> list[str]:
-        """List what stands in the way of a clean result; verdicts named in `disabled` must be Disabled."""
+        """List what prevents a clean result; verdicts named in `disabled` must be Disabled."""
         found = list(self.failed)
         if self.totals["tests"] < at_least:
             found.append(f"only {self.totals['tests']} tests ran, at least {at_least} were expected")

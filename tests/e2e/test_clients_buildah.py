@@ -46,7 +46,7 @@ def test_wrong_password_is_refused(registry, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["oci", "docker"])
-def test_image_comes_back_with_an_equal_digest(buildah, registry, repository, build, form):
+def test_an_image_is_pulled_with_an_equal_digest(buildah, registry, repository, build, form):
     remote, image = f"{registry.host}/{repository}:{form}", build()
 
     buildah("push", *trust(registry), "--format", form, "--digestfile", "digest", image, f"docker://{remote}")

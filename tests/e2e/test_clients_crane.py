@@ -39,7 +39,7 @@ def test_no_credentials_are_refused(registry, tmp_path, repository):
     assert "UNAUTHORIZED" in said
 
 
-def test_index_comes_back_with_equal_digests(crane, registry, repository, layout, tmp_path):
+def test_an_index_is_pulled_with_equal_digests(crane, registry, repository, layout, tmp_path):
     remote = f"{registry.host}/{repository}:v1"
 
     crane("push", layout.path, remote)

@@ -57,7 +57,7 @@ def image(docker, tmp_path):
 
 
 def push(docker, image, reference):
-    """Push an image under a name and return its digest and what docker said."""
+    """Push an image under a name and return its digest and the output of docker."""
     docker("tag", image, reference)
     said = docker("push", reference)
     digest = re.search(r"digest: (sha256:[0-9a-f]{64})", said)
@@ -77,7 +77,7 @@ def test_pull_without_login_is_refused(registry, daemon, tmp_path, repository):
     assert "no basic auth credentials" in said or "unauthorized" in said
 
 
-def test_image_comes_back_with_an_equal_digest(docker, registry, repository, image):
+def test_an_image_is_pulled_with_an_equal_digest(docker, registry, repository, image):
     reference = f"{registry.host}/{repository}:v1"
 
     digest, _ = push(docker, image, reference)

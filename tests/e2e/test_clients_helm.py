@@ -47,7 +47,7 @@ def test_wrong_password_is_refused(registry, tmp_path):
     assert "401" in said or "unauthorized" in said.lower()
 
 
-def test_chart_comes_back_as_it_was(helm, registry, repository, package, tmp_path):
+def test_a_chart_is_pulled_unchanged(helm, registry, repository, package, tmp_path):
     chart, remote = package("1.0.0"), f"oci://{registry.host}/{repository}"
     pushed = chart.read_bytes()
 

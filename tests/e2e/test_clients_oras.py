@@ -56,7 +56,7 @@ def test_wrong_password_is_refused(registry, tmp_path):
     assert "unauthorized" in said
 
 
-def test_artifact_comes_back_as_it_was(oras, registry, artifact, tmp_path):
+def test_an_artifact_is_pulled_unchanged(oras, registry, artifact, tmp_path):
     oras("pull", *trust(registry), "--output", tmp_path, artifact)
 
     assert (tmp_path / "artifact.txt").read_text() == "hello\n"
@@ -97,7 +97,7 @@ def test_deleted_referrer_is_not_discovered(oras, registry, repository, artifact
     assert discover(oras, registry, artifact) == []
 
 
-def test_index_comes_back_with_equal_digests(oras, registry, repository, layout, tmp_path):
+def test_an_index_is_pulled_with_equal_digests(oras, registry, repository, layout, tmp_path):
     remote = f"{registry.host}/{repository}:v1"
 
     oras("cp", *trust(registry, "to-"), "--from-oci-layout", f"{layout.path}:{TAG}", remote)

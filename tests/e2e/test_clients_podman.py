@@ -57,7 +57,7 @@ def test_logout_ends_access(registry, other_home, repository):
 
 
 @pytest.mark.parametrize("form", ["oci", "v2s2"])
-def test_image_comes_back_with_an_equal_digest(podman, registry, repository, image, form):
+def test_an_image_is_pulled_with_an_equal_digest(podman, registry, repository, image, form):
     remote = f"{registry.host}/{repository}:{form}"
 
     podman("push", *trust(registry), "--format", form, "--digestfile", "digest", image, f"docker://{remote}")

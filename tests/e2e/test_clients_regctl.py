@@ -44,7 +44,7 @@ def test_wrong_password_is_refused(registry, tmp_path):
     assert "unauthorized" in said.lower()
 
 
-def test_index_comes_back_with_equal_digests(regctl, registry, repository, layout, tmp_path):
+def test_an_index_is_pulled_with_equal_digests(regctl, registry, repository, layout, tmp_path):
     remote = push(regctl, registry, repository, layout)
 
     regctl("image", "copy", remote, f"ocidir://{tmp_path / 'back'}:v1")
@@ -130,7 +130,7 @@ def test_copy_to_another_repository_mounts_the_blobs(regctl, registry, repositor
     assert registry.mounts(f"{repository}/copy") >= 4
 
 
-def test_blobs_known_elsewhere_are_mounted_without_saying_where(regctl, registry, repository, single_layout):
+def test_blobs_of_other_repositories_are_mounted_without_a_source(regctl, registry, repository, single_layout):
     push(regctl, registry, repository, single_layout)
 
     push(regctl, registry, f"{repository}/copy", single_layout)

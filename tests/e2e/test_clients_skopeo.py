@@ -41,7 +41,7 @@ def test_wrong_password_is_refused(registry, tmp_path):
     assert "invalid username/password" in said
 
 
-def test_index_comes_back_with_equal_digests(skopeo, registry, repository, layout, tmp_path):
+def test_an_index_is_pulled_with_equal_digests(skopeo, registry, repository, layout, tmp_path):
     remote = f"docker://{registry.host}/{repository}:v1"
 
     skopeo("copy", "--all", *trust(registry, "dest-"), f"oci:{layout.path}:{TAG}", remote)
@@ -63,7 +63,7 @@ def test_raw_manifest_is_the_exact_bytes(skopeo, registry, repository, layout):
     assert raw.encode() == layout.blob(layout.index)
 
 
-def test_docker_format_comes_back_as_pushed(skopeo, registry, repository, single_layout):
+def test_the_docker_format_is_pulled_as_pushed(skopeo, registry, repository, single_layout):
     remote = f"docker://{registry.host}/{repository}:v1"
     skopeo("copy", "--format", "v2s2", *trust(registry, "dest-"), f"oci:{single_layout.path}:{TAG}", remote)
 

@@ -27,6 +27,6 @@ def test_challenges_are_named_only_where_they_matter():
     assert "| basic: refused<br>bearer, auto: public |" in rendered
 
 
-def test_the_document_tells_of_every_combination():
+def test_the_document_lists_every_combination():
     assert set(clients_table.documented()) == set(CELLS)
     assert "?" not in clients_table.documented().values()

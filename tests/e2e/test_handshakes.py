@@ -35,9 +35,9 @@ NEEDS_CREDENTIALS_FOR_BASIC = frozenset({"docker"})
 READABLE = (
     *("unauthorized", "authentication required", "authorization failed", "credential", "username/password"),
     *("denied", "forbidden"),
-    "too many requests",  # to those who go on trying with a token that was revoked
+    "too many requests",  # for further attempts with a revoked token
 )
-"""Words that tell somebody that it is about credentials or rights, whatever the client adds around them."""
+"""Words that show that credentials or permissions are the reason, whatever the client adds around them."""
 
 
 def expected(client: str, policy: Policy, credential: Credential, challenge: Challenge) -> str:
@@ -53,7 +53,7 @@ def expected(client: str, policy: Policy, credential: Credential, challenge: Cha
 
 
 class Measured(NamedTuple):
-    """The words of a cell, and what the client said to each refusal."""
+    """The words of a cell, and the client's output for each refusal."""
 
     outcome: str
     refusals: dict[str, str]
@@ -95,7 +95,7 @@ def test_client_achieves_what_its_credential_allows(scenario, clients, client, c
 
 
 def attempts(session, policy, credential):
-    """Try everything, in the order in which people do; with credentials that nobody believes only what reads."""
+    """Try all operations in the usual order; with invalid credentials, only reads."""
     tried = {"login": session.log_in()}
     application = session.client.repository
     tried["public"] = session.pull(f"public/team/{application}", credential.tag)
@@ -114,7 +114,7 @@ SCOPES = "scope=repository:private/team/app:pull,push&scope=registry:catalog:*"
 
 
 @pytest.fixture(params=["no header", "anonymous token"])
-def nobody(request, scenario):
+def no_credentials(request, scenario):
     """Headers of a client without credentials."""
     if request.param == "no header":
         return {}
@@ -126,7 +126,7 @@ def nobody(request, scenario):
     return {"Authorization": f"Bearer {json.loads(answer.body)['token']}"}
 
 
-def test_nothing_private_is_readable_for_nobody(scenario, nobody):
+def test_private_content_is_not_readable_without_credentials(scenario, no_credentials):
     digest = scenario.registry.digest("private/team/app", "password")
     manifest = scenario.registry.manifest("private/team/app", "password")
     paths = ["manifests/password", f"manifests/{digest}", f"blobs/{manifest['layers'][0]['digest']}"]
@@ -134,29 +134,29 @@ def test_nothing_private_is_readable_for_nobody(scenario, nobody):
 
     for path in paths:
         for method in ("GET", "HEAD"):
-            answer = scenario.registry.request(method, f"{PRIVATE}/{path}", headers=nobody, anonymous=True)
+            answer = scenario.registry.request(method, f"{PRIVATE}/{path}", headers=no_credentials, anonymous=True)
             assert answer.status == 401, (method, path, answer)
 
 
-def test_layers_of_private_repositories_are_not_mounted_for_nobody(scenario, nobody):
+def test_private_layers_are_not_mounted_without_credentials(scenario, no_credentials):
     manifest = scenario.registry.manifest("private/team/app", "password")
     query = f"mount={manifest['layers'][0]['digest']}&from=private/team/app"
 
     path = f"/v2/public/team/app/blobs/uploads/?{query}"
-    answer = scenario.registry.request("POST", path, headers=nobody, anonymous=True)
+    answer = scenario.registry.request("POST", path, headers=no_credentials, anonymous=True)
 
     assert answer.status == 401
 
 
-def test_catalog_shows_nobody_but_what_is_public(scenario, nobody):
-    answer = scenario.registry.request("GET", "/v2/_catalog", headers=nobody, anonymous=True)
+def test_the_catalog_without_credentials_lists_only_public_repositories(scenario, no_credentials):
+    answer = scenario.registry.request("GET", "/v2/_catalog", headers=no_credentials, anonymous=True)
 
     if scenario.policy is Policy.NONE:
         assert answer.status == 401
     else:
         repositories = json.loads(answer.body)["repositories"]
         assert [name for name in repositories if not name.startswith("public/")] == []
-        assert nobody or {"public/team/app", "public/team/demo"} <= set(repositories)
+        assert no_credentials or {"public/team/app", "public/team/demo"} <= set(repositories)
 
 
 def test_catalog_token_lists_what_its_user_may_pull(scenario):

@@ -1,4 +1,4 @@
-"""Logins at a real server of two workers: what one learnt the other knows, and a restart keeps who was known."""
+"""Logins at a real server of two workers, which share what they learn, and keep known users over a restart."""
 
 import base64
 import json

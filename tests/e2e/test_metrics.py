@@ -48,7 +48,7 @@ def until(condition):
         time.sleep(0.05)
 
 
-def test_requests_to_all_workers_are_told_by_any(registry):
+def test_any_worker_reports_the_requests_of_all(registry):
     ping(registry, 60)
     time.sleep(COPIED)
     assert all(pings(told(registry)) == 60 for _ in range(10))
@@ -57,7 +57,7 @@ def test_requests_to_all_workers_are_told_by_any(registry):
     assert value(metrics, "simple_registry_cpu_seconds_total") > 0
 
 
-def test_counters_go_on_when_workers_are_killed_one_after_another(registry):
+def test_counters_continue_after_workers_are_killed(registry):
     total = 0
     for _ in range(2):
         for worker in workers(registry):
@@ -72,7 +72,7 @@ def test_counters_go_on_when_workers_are_killed_one_after_another(registry):
     until(lambda: value(told(registry), "simple_registry_workers") == 3)
 
 
-def test_counters_go_on_when_a_reload_exchanges_all_workers(registry):
+def test_counters_continue_after_a_reload_replaces_all_workers(registry):
     total = 0
     for round_number in range(1, 4):
         ping(registry, 9)

@@ -87,7 +87,7 @@ def test_the_same_content_may_be_pushed_to_both_at_once(registries):
             assert registry.request("GET", f"/v2/team/app/blobs/{digest_of(data)}").body == data
 
 
-def test_a_blob_that_one_deleted_is_gone_from_another_and_comes_back_with_a_push(registries):
+def test_a_worker_sees_deletions_and_pushes_of_another(registries):
     one, two = registries
     data = b"deleted and pushed again"
     digest = digest_of(data)

@@ -56,7 +56,7 @@ def test_exactly_one_of_many_writers_moves_a_tag_each_time(tmp_path):
             condition = {"If_Match": f'"{digest_of(won)}"'}
     command = [sys.executable, "-m", "simple_registry", "fsck", "-datadir", str(tmp_path / "data")]
     said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert said.returncode == 0, said.stdout  # what the losers had written is left to the collector
+    assert said.returncode == 0, said.stdout  # bytes of the losers are left to the collector
 
 
 def test_a_counter_in_a_tag_loses_no_step(registry):

@@ -178,11 +178,11 @@ def test_client_logs_in_pushes_and_pulls(registry, clients, client, tmp_path):
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_client_without_credentials_pulls_what_is_public_only(registry, clients, client, tmp_path):
-    nobody = clients(client).at(registry, tmp_path, None)
-    application = nobody.client.repository
+    anonymous = clients(client).at(registry, tmp_path, None)
+    application = anonymous.client.repository
 
-    public = nobody.pull(f"public/team/{application}", client)
-    private = nobody.pull(f"{secrets_for(client)}/{application}", TAG)
+    public = anonymous.pull(f"public/team/{application}", client)
+    private = anonymous.pull(f"{secrets_for(client)}/{application}", TAG)
 
     assert public.accepted, public.said
     assert not private.accepted
@@ -200,7 +200,7 @@ def test_client_needs_no_port_where_the_proxy_has_the_port_of_https(registry, tr
     assert {name: made.said for name, made in attempts.items() if made is not None and not made.accepted} == {}
 
 
-def test_index_comes_back_with_equal_digests(registry, repository, layout, tmp_path):
+def test_an_index_is_pulled_with_equal_digests(registry, repository, layout, tmp_path):
     skopeo = installed("skopeo", tmp_path, "--insecure-policy")
     remote = f"docker://{registry.host}/public/{repository}:{TAG}"
     proof = f"{ACCOUNT.username}:{ACCOUNT.secret}"
@@ -219,7 +219,7 @@ def test_index_comes_back_with_equal_digests(registry, repository, layout, tmp_p
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_large_layer_goes_up_and_comes_down(registry, repository, curl, layer, tmp_path, framing):
+def test_a_large_layer_is_pushed_and_pulled(registry, repository, curl, layer, tmp_path, framing):
     path, digest = layer
     proof = f"{ACCOUNT.username}:{ACCOUNT.secret}"
     location = registry.request("POST", f"/v2/private/{repository}/blobs/uploads/").headers["location"]
@@ -274,24 +274,24 @@ def test_request_after_a_refused_upload_is_not_taken_for_the_rest_of_its_body(re
     assert [status for status, _, _ in answers] == [401] * 4, answers
 
 
-# --- a registry that is told nothing of its proxy ---------------------------------------------------------------------
+# --- a registry without configured proxies ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=["nginx", "haproxy"])  # Caddy tells by itself
-def untold(request, trap, tmp_path_factory):
-    """A registry behind a proxy that neither the proxy nor the documents tell it of."""
-    with serve_behind(request.param, "tcp", tmp_path_factory.mktemp("untold"), trap, told=False) as front:
+def unconfigured(request, trap, tmp_path_factory):
+    """A registry behind a proxy that neither headers nor documents announce."""
+    with serve_behind(request.param, "tcp", tmp_path_factory.mktemp("unconfigured"), trap, told=False) as front:
         yield front
 
 
-def test_registry_that_is_told_nothing_sends_no_one_to_a_plain_address(untold):
+def test_an_unconfigured_registry_sends_no_client_to_a_plain_address(unconfigured):
     name = {"Host": "registry.example"}
-    answers = [get(untold, path, OTHER, name) for path in ("/v2/", "/v2/private/team/app/tags/list")]
+    answers = [get(unconfigured, path, OTHER, name) for path in ("/v2/", "/v2/private/team/app/tags/list")]
 
     assert [status for status, _ in answers] == [401, 401]
     challenges = [each for _, answered in answers for each in answered.get_all("www-authenticate")]
     assert all(each.startswith(("Basic ", 'Bearer realm="https://registry.example/token"')) for each in challenges)
-    assert untold.log.read_text().count("a proxy seems to be in front of the registry") == 1
+    assert unconfigured.log.read_text().count("a proxy seems to be in front of the registry") == 1
 
 
 # --- the trap -------------------------------------------------------------------------------------------------------

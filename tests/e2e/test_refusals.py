@@ -36,14 +36,14 @@ class Refusal(NamedTuple):
 
 ADMIN = "Basic " + base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
 REFUSALS = {
-    "401-nobody": Refusal(401, "UNAUTHORIZED", "PATCH", "/v2/refused/blobs/uploads/0123456789"),
+    "401-anonymous": Refusal(401, "UNAUTHORIZED", "PATCH", "/v2/refused/blobs/uploads/0123456789"),
     "401-invalid": Refusal(401, "UNAUTHORIZED", "PUT", "/v2/refused/manifests/v1", "Bearer of-bad-news"),
     "413": Refusal(413, "SIZE_INVALID", "PUT", "/v2/refused/manifests/v1", ADMIN),
 }
 
 
 class Told(NamedTuple):
-    """What a client understood."""
+    """The part of an error that a client shows."""
 
     status: int
     body: str

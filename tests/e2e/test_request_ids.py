@@ -50,7 +50,7 @@ def test_a_line_that_is_written_deep_inside_has_the_id_of_its_own_request(regist
         (b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: x\r\n" % number for number in range(200)) + b"\r\n", 431),
     ],
 )
-def test_what_is_not_a_request_is_answered_and_logged_too(registry, head, status):
+def test_input_that_is_not_a_request_is_answered_and_logged(registry, head, status):
     host, _, port = registry.endpoint.rpartition(":")
     with contextlib.closing(socket.create_connection((host, int(port)), timeout=10)) as connection:
         connection.sendall(head)

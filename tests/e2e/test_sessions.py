@@ -1,4 +1,4 @@
-"""Upload sessions of a real server with two workers: clients whose network goes, and those who come back."""
+"""Upload sessions of a real server with two workers: clients that lose their network and reconnect."""
 
 import base64
 import contextlib
@@ -26,7 +26,7 @@ def registry(tmp_path_factory):
 
 
 class DeadClient:
-    """Has begun a chunk, and sends neither its rest nor that it ends, as a client does whose network is gone."""
+    """Starts a chunk and sends nothing more, as a client does whose network is gone."""
 
     def __init__(self, registry, location):
         host, _, port = registry.endpoint.rpartition(":")
@@ -50,7 +50,7 @@ def start(registry):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_a_client_that_comes_back_after_its_network_went_has_its_session_at_once(registry, method):
+def test_a_client_that_reconnects_has_its_session_at_once(registry, method):
     for _ in range(4):  # the kernel picks the workers: sometimes the same one, sometimes the other
         location = start(registry)
         dead = DeadClient(registry, location)
@@ -67,7 +67,7 @@ def test_a_client_that_comes_back_after_its_network_went_has_its_session_at_once
             assert registry.request("PUT", f"{location}?digest={digest}").status == 201
 
 
-def test_what_was_acknowledged_outlives_any_number_of_clients_that_died(registry):
+def test_acknowledged_bytes_survive_any_number_of_dead_clients(registry):
     location = start(registry)
     assert registry.request("PATCH", location, body=PIECE).status == 202
     dead = [DeadClient(registry, location) for _ in range(4)]

@@ -56,7 +56,7 @@ def test_each_verdict_but_pass_is_a_complaint(results, name, verdict):
     assert results(document=document).complaints(at_least=2) == [f"{name}: {verdict}, expected Pass"]
 
 
-def test_what_is_disabled_on_purpose_must_be_disabled(results):
+def test_a_test_that_is_expected_to_be_disabled_must_be_disabled(results):
     document = CLEAN_YAML.replace("Sparse Manifests: Pass", "Sparse Manifests: Disabled")
 
     assert results(document=document).complaints(at_least=2, disabled={suite.SPARSE}) == []

@@ -29,7 +29,7 @@ def test_a_bug_that_was_not_caught_is_shown():
     assert "| `b-bug` | kills | seen |" in text
 
 
-def test_an_example_does_not_tell_where_this_tree_is():
+def test_an_example_does_not_show_local_paths():
     told = f'mkdirat(AT_FDCWD<{ROOT}>, "docker") in "/cut/off/src/simple_registry/app.py" of {ROOT}/tests'
     text = catch_table([("a-bug", Score("kills", "x", "", [told]))])
     assert '| mkdirat(AT_FDCWD, "docker") in simple_registry/app.py" of tests |' in text

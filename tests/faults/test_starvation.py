@@ -29,7 +29,7 @@ def test_the_slowest_is_compared_with_the_mean():
     assert len(faults(pushes, [])) == 1
 
 
-def test_waits_are_told_in_milliseconds():
+def test_waits_are_in_milliseconds():
     pushes = [Waits([(0.0, 0.001)] * 97 + [(0.0, 1.0)] * 3) for _ in range(2)]
     assert percentile(pushes, 50) == 1.0
     assert percentile(pushes, 100) == 1000.0
@@ -38,7 +38,7 @@ def test_waits_are_told_in_milliseconds():
     assert "times the mean wait" in fault
 
 
-def test_who_is_overtaken_by_a_crowd_starves():
+def test_a_request_that_many_overtake_starves():
     one, before, crowd = Waits([(5.5, 5000.5)]), Waits([(0.25, 6.5)]), even(300, 1.0)
     assert sorted(overtakings([one, before, crowd]))[-2:] == [5, 294]
     assert overtaken_share([one, crowd]) == 1 / 301
@@ -49,5 +49,5 @@ def test_who_is_overtaken_by_a_crowd_starves():
     assert "times the mean wait" in tail
 
 
-def test_what_is_refused_is_a_fault():
+def test_a_refused_request_is_a_fault():
     assert faults([Waits([(0.0, 0.1)], [503])], [even(1, 0.1)]) == ["1 requests were answered 503"]

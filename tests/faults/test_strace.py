@@ -15,7 +15,7 @@ TRACE = r"""
 """.strip().splitlines()
 
 
-def test_calls_stand_in_the_order_of_their_entries_and_know_their_returns():
+def test_calls_are_ordered_by_entry_and_have_their_returns():
     calls = read_trace(TRACE)
     assert [(call.name, call.entered, call.left) for call in calls] == [
         ("openat", 0, 0),
@@ -39,7 +39,7 @@ def test_a_call_succeeded_only_when_it_returned_without_an_error():
     assert (failed.error, failed.injected) == ("ENOSPC", True)
 
 
-def test_arguments_are_told_apart_whatever_their_strings_hold():
+def test_arguments_are_separated_whatever_their_strings_contain():
     arguments = read_trace(TRACE)[1].split()
     assert arguments == ["9</d/uploads/one>", r'"a, \"b\" <c> \n\0"...', "4096", "0"]
     assert open_on(arguments[0]) == "/d/uploads/one"

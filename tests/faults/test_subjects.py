@@ -34,7 +34,7 @@ def test_a_killed_subject_starts_again_over_what_it_kept(subject, tmp_path):
         registry.stop()
 
 
-def test_a_subject_that_ends_says_why(tmp_path):
+def test_the_exit_of_a_subject_shows_its_reason(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "file").touch()
     with pytest.raises(DidNotStart, match="holds other files"), running(OURS, tmp_path):

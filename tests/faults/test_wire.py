@@ -73,7 +73,7 @@ def test_a_body_is_announced():
 
 
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"])
-def test_a_connection_that_breaks_says_so_and_sends_nothing_twice(answer):
+def test_a_broken_connection_is_reported_and_sends_nothing_twice(answer):
     with closing(Scripted(answer)) as server, Wire(server.address) as wire:
         with pytest.raises(Broken):
             wire.ask("PUT", "/x", b"data")

@@ -31,7 +31,7 @@ def test_a_program_is_built_once(go):
     assert path.read_text() == "install registry.test/tool@v1.0.0\n"
 
 
-def test_a_failed_build_says_why_and_is_tried_again(go):
+def test_a_failed_build_shows_its_reason_and_is_retried(go):
     go("echo no such module >&2; exit 1")
     with pytest.raises(ToolUnavailable, match="no such module"):
         build(TOOL)

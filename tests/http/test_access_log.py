@@ -15,7 +15,7 @@ def lines(caplog):
     return lambda: [record.fields for record in caplog.records if record.name == logger.name]
 
 
-def test_one_line_for_every_request_says_who_did_what(memory_front, lines):
+def test_every_request_has_one_line_with_its_identity_and_action(memory_front, lines):
     push_image(memory_front, "team/app", "v1")
     before = len(lines())
     reply = memory_front.get("/v2/team/app/manifests/v1", headers={"user-agent": "podman/5"})
@@ -33,7 +33,7 @@ def test_one_line_for_every_request_says_who_did_what(memory_front, lines):
     }
 
 
-def test_what_clients_write_as_they_like_is_cut(memory_front, lines):
+def test_text_from_clients_is_cut(memory_front, lines):
     long = "x" * 20_000
     user = basic("u" * 9000, "wrong")
     memory_front.request("M" * 9000, f"/v2/{long}", headers={"user-agent": long, "authorization": user})
@@ -43,7 +43,7 @@ def test_what_clients_write_as_they_like_is_cut(memory_front, lines):
     assert all(len(str(value)) <= MAX_VALUE for value in line.values())
 
 
-def test_who_sent_no_valid_credentials_is_nobody(memory_front, lines):
+def test_a_request_without_valid_credentials_has_no_identity(memory_front, lines):
     memory_front.get("/v2/", headers={"authorization": "Basic garbage"})
     assert lines()[0]["identity"] == "-"
     assert lines()[0]["note"]

@@ -42,7 +42,7 @@ def test_no_answer_is_a_page_to_a_browser(memory_front):
         assert reply.header("content-security-policy") == "default-src 'none'; sandbox"
 
 
-def test_an_answer_to_a_failure_of_ours_is_no_page_either(memory_front, monkeypatch):
+def test_an_answer_to_an_internal_error_is_not_a_page_either(memory_front, monkeypatch):
     monkeypatch.setattr(memory_front.kept.stores.rows.repositories, "page_repositories", None)
     reply = memory_front.get("/v2/_catalog")
     assert reply.status == 500
@@ -82,7 +82,7 @@ def test_a_large_blob_is_sent_whole(front):
     assert front.get(f"/v2/team/app/blobs/{digest}").body == data
 
 
-def test_empty_answers_say_that_they_are_empty(front):
+def test_empty_answers_have_a_content_length_unless_204(front):
     location = front.open_session("team/app")
     reply = front.patch(location, body=b"x")
     assert (reply.body, reply.header("content-length")) == (b"", "0")
@@ -124,7 +124,7 @@ def test_a_store_that_fails_before_anything_is_sent_becomes_503(memory_front, mo
     assert "the test says no" in logged[-1]["note"]
 
 
-def test_content_that_goes_before_any_of_it_is_sent_is_404(memory_front, monkeypatch):
+def test_content_that_vanishes_before_the_first_byte_is_404(memory_front, monkeypatch):
     digest = memory_front.push_blob("a", b"content")
 
     def go():
@@ -163,7 +163,7 @@ def test_a_manifest_that_cannot_be_read_is_absent_until_it_is_pushed_again(memor
     assert memory_front.get(path).body == data
 
 
-def test_content_that_goes_again_and_again_becomes_503_where_rows_cannot_be_written(memory_front, monkeypatch, logged):
+def test_content_that_vanishes_repeatedly_becomes_503_if_rows_cannot_be_written(memory_front, monkeypatch, logged):
     digest = memory_front.push_blob("a", b"content")
     failing(monkeypatch, *[ContentGone("read content", "it went")] * 3)
 
@@ -176,21 +176,21 @@ def test_content_that_goes_again_and_again_becomes_503_where_rows_cannot_be_writ
 
 
 def test_a_client_that_left_before_its_answer_is_logged_as_499(memory_front, monkeypatch, logged):
-    failing(monkeypatch, ClientGone("the client left", begun=False))
+    failing(monkeypatch, ClientGone("the client left", started=False))
     with pytest.raises(AssertionError, match="never answered"):
         memory_front.get("/v2/")
     assert (logged[-1]["status"], logged[-1]["note"]) == (499, "the client left")
 
 
 def test_an_answer_that_broke_off_keeps_its_status_and_gets_a_note(memory_front, monkeypatch, logged):
-    failing(monkeypatch, ClientGone("the client left", begun=True))
+    failing(monkeypatch, ClientGone("the client left", started=True))
     with pytest.raises(AssertionError, match="never answered"):
         memory_front.get("/v2/")
     assert (logged[-1]["status"], logged[-1]["note"]) == (200, "the client left")
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "UNSUPPORTED"), (431, "UNSUPPORTED"), (503, "UNKNOWN")])
-def test_what_never_became_a_request_has_a_document_an_id_and_a_line(memory_front, logged, status, code):
+def test_input_that_never_became_a_request_has_an_error_document_an_id_and_a_line(memory_front, logged, status, code):
     answer = memory_front.application.http.refuse("192.0.2.9", RequestRefused(status, "a reason"))
     headers = dict(answer.headers)
     assert answer.status == status

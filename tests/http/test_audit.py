@@ -266,18 +266,18 @@ def test_a_write_that_the_end_of_the_process_cuts_is_uncertain(front, recorded, 
 
     monkeypatch.setattr(front.kept.stores.rows.tags, "remove_tag", stuck)
 
-    async def given_up():
+    async def abandoned():
         request = asyncio.ensure_future(front.send("DELETE", "/v2/team/app/manifests/v1", user="ada"))
         await reached.wait()
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
 
-    front.run(given_up())
+    front.run(abandoned())
     assert of(recorded, "event", "identity", "reference", "status") == [("request.uncertain", "ada", "v1", 499)]
 
 
-def test_the_line_is_there_before_the_answer(front, recorded, monkeypatch):
+def test_the_line_is_written_before_the_answer(front, recorded, monkeypatch):
     send, at_answer = Exchange.send, []
 
     async def answered(exchange, answer, *further):

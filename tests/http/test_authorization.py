@@ -165,9 +165,9 @@ def test_a_token_that_expires_while_the_body_arrives_ends_nothing(make_front, cl
 
 
 def test_a_token_that_becomes_that_of_another_user_ends_the_request(make_front):
-    everybody = [binding("bob", READWRITE, ""), binding("eve", READWRITE, "")]
+    bindings = [binding("bob", READWRITE, ""), binding("eve", READWRITE, "")]
     before, after = (
-        rules(*everybody, users=["bob", "eve"], tokens=[static_token("token", name)]) for name in ("bob", "eve")
+        rules(*bindings, users=["bob", "eve"], tokens=[static_token("token", name)]) for name in ("bob", "eve")
     )
     front = make_front(rules=before)
     body = body_during_which(lambda: setattr(front.access, "rules", after), DATA)

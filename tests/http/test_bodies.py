@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.http.bodies import read_bounded
 from simple_registry.oci.errors import ManifestTooLarge, Unavailable
 from support.front import Body
+from support.streams import stream_of
 
 
 def body(*chunks, announced=None):
@@ -19,7 +19,7 @@ def test_a_bounded_body_is_read_whole_up_to_its_limit():
     assert asyncio.run(read_bounded(body(b"one", b"two"), 6)) == b"onetwo"
 
 
-def test_a_longer_body_is_refused_by_its_announcement_alone():
+def test_an_announced_body_that_is_too_long_is_refused_unread():
     sent = body(b"seven..", announced=7)
     with pytest.raises(ManifestTooLarge) as refused:
         asyncio.run(read_bounded(sent, 6))
@@ -34,7 +34,7 @@ def test_a_longer_body_of_unknown_length_is_refused_at_the_first_byte_too_many()
     assert sent.received == 7
 
 
-def test_a_body_for_which_there_is_no_room_is_refused_for_now(monkeypatch):
+def test_a_body_without_room_in_memory_is_refused_temporarily(monkeypatch):
     monkeypatch.setattr(Body, "reserve", lambda _, size: size < 4)
     with pytest.raises(Unavailable):
         asyncio.run(read_bounded(body(b"one", b"four"), 100))

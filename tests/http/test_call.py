@@ -1,4 +1,4 @@
-"""What a handler may ask of an authorised call."""
+"""The methods of an authorised call."""
 
 from dataclasses import replace
 
@@ -65,7 +65,7 @@ def test_the_limits_of_the_caller_count(call_of, grant, can):
     assert not call.visible(Resource.BLOBS)("b")
 
 
-def test_what_is_public_is_listed_within_any_limits(call_of):
+def test_public_repositories_are_listed_whatever_the_limits(call_of):
     limited = replace(CALLER, limits=((),), public=ANONYMOUS)
     call = call_of(
         limited, binding("ada", ("blobs", "GET"), "^[ab]$"), binding("anonymous", ("blobs", "GET"), "^[bc]$")

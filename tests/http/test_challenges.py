@@ -1,4 +1,4 @@
-"""Each 401 tells clients what to send, in every mode, with and without an anonymous user."""
+"""The challenge of each 401, in every mode, with and without an anonymous user."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_a_token_that_will_not_do_is_answered_with_the_reason(error, word, anony
 
 
 @pytest.mark.parametrize("name", ["if-match", "if-none-match"])
-def test_a_deletion_on_a_condition_needs_a_token_that_reads_too(name):
+def test_a_conditional_deletion_needs_a_token_with_read_access(name):
     delete = Permission("DELETE", Resource.MANIFESTS, "team/app:v1")
     for headers, scope in (
         ({}, "repository:team/app:delete"),
@@ -77,7 +77,7 @@ def test_the_token_endpoint_never_sends_clients_to_itself(mode):
         ("", "repository:team/app:pull,push"),
     ],
 )
-def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
+def test_the_challenge_of_a_mount_includes_its_source(query, scope):
     request = Request("POST", "/v2/team/app/blobs/uploads/", query, {}, None, "id", host="r.example", secure=True)
     permission = Permission("POST", Resource.BLOBS, "team/app")
     challenger = Challenger("bearer", Origins())
@@ -86,7 +86,7 @@ def test_the_challenge_to_a_mount_names_its_source_too(query, scope):
 
 @pytest.mark.parametrize("mode", ["auto", "bearer", "basic"])
 @pytest.mark.parametrize("host", ["", "r.example", "10.0.0.1:5000"])
-def test_nobody_is_sent_over_a_plain_connection_that_nothing_vouches_for(mode, host):
+def test_no_client_is_sent_to_an_unconfirmed_plain_origin(mode, host):
     request = Request("GET", "/v2/", "", {}, None, "id", host=host)
     challenger = Challenger(mode, Origins())
     assert challenger.challenge(request, InvalidToken(), PULL, anonymous=True) == BASIC

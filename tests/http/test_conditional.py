@@ -37,12 +37,12 @@ def test_the_entity_tag_is_the_digest_in_quotes():
 @pytest.mark.parametrize(
     "header", [TAG, f"W/{TAG}", "*", f"{OTHER_TAG}, {TAG}", f"{TAG},{OTHER_TAG}", f'"x", W/{TAG} ']
 )
-def test_who_has_the_content_needs_it_not(header):
+def test_a_client_with_the_current_content_gets_304(header):
     assert not_modified(request_with(if_none_match=header), DIGEST)
 
 
 @pytest.mark.parametrize("header", [OTHER_TAG, f"W/{OTHER_TAG}", str(DIGEST), "", '""', f"{OTHER_TAG}, *", "w/" + TAG])
-def test_who_has_something_else_gets_it(header):
+def test_a_client_with_other_content_gets_the_content(header):
     assert not not_modified(request_with(if_none_match=header), DIGEST)
 
 

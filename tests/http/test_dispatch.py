@@ -42,7 +42,7 @@ def test_credentials_are_asked_before_permission(make_front):
     assert front.get("/v2/team/app/tags/list").status == 403
 
 
-def test_who_may_not_gets_the_same_bytes_whether_the_thing_exists_or_not(make_front):
+def test_a_refusal_does_not_reveal_whether_the_resource_exists(make_front):
     rules = Rules(("admin", "*", "*", "*"))
     front = make_front(rules=decided_by(rules, users=["eve"]))
     push_image(front, "team/app", "v1")
@@ -104,7 +104,7 @@ def test_logging_in_needs_no_permission(make_front):
     assert make_front(rules=decided_by(Rules())).get("/v2/").status == 200
 
 
-def test_who_is_anonymous_and_may_not_is_asked_who_they_are(make_front):
+def test_an_anonymous_client_without_permission_is_challenged(make_front):
     front = make_front(rules=rules(users=["anonymous"]))
     reply = front.get("/v2/team/app/tags/list", user=None)
     assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
@@ -156,7 +156,7 @@ def test_a_full_disk_is_a_507(broken):
     assert (reply.status, reply.codes) == (507, ["UNKNOWN"])
 
 
-def test_a_read_only_disk_is_a_503_that_says_so(broken):
+def test_a_read_only_disk_is_a_503_with_its_reason(broken):
     front = broken(StorageReadOnly("keep content", "read-only"))
     with front.unchanged():
         reply = push_into(front)
@@ -164,7 +164,7 @@ def test_a_read_only_disk_is_a_503_that_says_so(broken):
     assert "read-only" in reply.json["errors"][0]["message"]
 
 
-def test_readiness_says_what_can_be_done_to_the_storage(memory_front, monkeypatch):
+def test_readiness_reports_the_condition_of_the_storage(memory_front, monkeypatch):
     assert memory_front.get("/readyz").json["storage"] == "writable"
     monkeypatch.setattr(memory_front.kept.stores.uploads, "condition", lambda: "read-only")
     assert memory_front.get("/readyz").json["storage"] == "read-only"
@@ -268,7 +268,7 @@ def test_a_filtered_catalog_is_paged_without_gaps_and_without_names_of_others(pe
     assert seen == ["team/app", "team/other"]
 
 
-def test_who_may_not_see_the_catalog_does_not(people):
+def test_the_catalog_requires_its_permission(people):
     assert people.get("/v2/_catalog", user="mute").status == 403
 
 
@@ -320,7 +320,7 @@ def told(reply):
 
 @pytest.mark.parametrize("thief", ["admin", "mute"])
 @pytest.mark.parametrize("method", ["GET", "PATCH", "PUT", "DELETE"])
-def test_a_session_of_somebody_else_does_not_exist(people, thief, method):
+def test_a_session_of_another_identity_does_not_exist(people, thief, method):
     session = people.post("/v2/team/app/blobs/uploads/", user="ada").location
     unknown = session[:-4] + "0000"
     body = b"stolen" if method in {"PATCH", "PUT"} else b""
@@ -333,7 +333,7 @@ def test_a_session_of_somebody_else_does_not_exist(people, thief, method):
     assert people.patch(session, user="ada", body=b"own").status == 202
 
 
-def test_a_session_goes_on_with_another_credential_of_the_same_identity(people):
+def test_a_session_continues_with_another_credential_of_its_identity(people):
     location = people.post("/v2/team/app/blobs/uploads/", user="ada").location
     token = people.get("/token?scope=repository:team/app:push", user="ada").json["token"]
     assert people.patch(location, token=token, body=b"x").status == 202
@@ -401,7 +401,7 @@ def test_refused_and_missing_answer_with_the_same_bytes(people, credentials):
 @pytest.mark.parametrize(
     "path", ["tags/list", "manifests/v1", "referrers/sha256:" + "0" * 64, "blobs/sha256:" + "0" * 64]
 )
-def test_a_repository_that_is_hidden_answers_like_one_that_is_not_there(people, path):
+def test_a_hidden_repository_answers_like_an_absent_one(people, path):
     hidden, absent = (people.get(f"/v2/{name}/{path}", user="eve") for name in ("team/app", "team/abc"))
     assert hidden.status == absent.status == 403
     assert repr(told(hidden)).replace("team/app", "") == repr(told(absent)).replace("team/abc", "")
@@ -411,7 +411,7 @@ def test_a_repository_that_is_hidden_answers_like_one_that_is_not_there(people, 
 # ---------------------------------------------------------------- rules that do not load
 
 
-def test_readiness_says_whether_the_rules_are_those_on_disk(people):
+def test_readiness_reports_whether_the_rules_are_current(people):
     assert people.get("/readyz", user=None).json["configuration"] == "current"
     people.access.stale = "roles.yaml:3: secret words"
     reply = people.get("/readyz", user=None)

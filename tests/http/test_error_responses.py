@@ -48,7 +48,7 @@ def test_the_note_stays_here():
     assert b"between us" not in error_response(REQUEST, Denied(note="between us")).content
 
 
-def test_several_errors_stand_side_by_side():
+def test_several_errors_share_one_document():
     status, _, document = answer(Several([ManifestBlobUnknown(digest="a"), ManifestBlobUnknown(digest="b")]))
     assert status == 404
     assert [error["detail"]["digest"] for error in document["errors"]] == ["a", "b"]
@@ -72,7 +72,7 @@ def test_several_errors_stand_side_by_side():
         (Unavailable(), "retry-after", "1"),
     ],
 )
-def test_headers_say_how_clients_continue(error, name, value):
+def test_headers_show_how_clients_continue(error, name, value):
     assert answer(error)[1].get(name) == value
 
 
@@ -85,7 +85,7 @@ def test_no_error_is_cached():
     assert answer(BlobUnknown())[1]["cache-control"] == "no-store"
 
 
-def test_a_failure_says_only_where_to_look():
+def test_a_failure_shows_only_the_place_of_its_log():
     response = failure_response(REQUEST)
     assert response.status == 500
     assert json.loads(response.content) == {

@@ -4,7 +4,7 @@ from simple_registry.http.events import Event, EventName
 from simple_registry.oci.names import RepositoryName
 
 
-def test_names_say_what_and_then_what_became_of_it():
+def test_event_names_have_subject_and_result():
     assert all(name.value.count(".") == 1 for name in EventName)
 
 

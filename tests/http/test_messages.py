@@ -40,13 +40,13 @@ def test_a_field_that_contradicts_itself_is_refused_and_one_that_repeats_itself_
     assert "digest" in refused.value.facts["reason"]
 
 
-def test_a_field_that_is_not_there_has_no_value():
+def test_an_absent_field_has_no_value():
     assert Query("a=1").find("b") is None
     assert Query("a=1").all("b") == []
 
 
 @pytest.mark.parametrize("text", ["mount", "mount=", "a=1&mount", "mount=&a"])
-def test_a_field_without_a_value_is_there_and_empty(text):
+def test_a_field_without_a_value_is_present_and_empty(text):
     assert Query(text).find("mount") == ""
 
 
@@ -57,7 +57,7 @@ def test_any_query_is_read_or_refused(text):
 
 
 @pytest.mark.parametrize("text", ["tag=%ff", "%80=1", "last=%c3"])
-def test_bytes_that_are_no_text_are_refused(text):
+def test_bytes_that_are_not_text_are_refused(text):
     with pytest.raises(QueryInvalid):
         Query(text)
 

@@ -19,7 +19,7 @@ def test_a_number_may_have_any_length(text):
 @pytest.mark.parametrize(
     "text", ["", " 1", "1 ", "1\n", "+1", "-1", "1_0", "1.0", "1e3", "0x10", "\u0661", "\uff11\uff10", "\u00b2"]
 )
-def test_anything_but_ascii_digits_is_no_number(text):
+def test_only_ascii_digits_are_a_number(text):
     assert parse_number(text) is None
 
 

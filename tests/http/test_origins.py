@@ -84,7 +84,7 @@ def test_a_plain_origin_is_one_of_this_machine(host):
 
 @pytest.mark.parametrize("host", ["registry.example", "registry:5000", "10.0.0.1:5000", "[2001:db8::1]:5000"])
 @pytest.mark.parametrize("peer", ["203.0.113.9", "127.0.0.1", "unix", "10.0.0.1"])
-def test_a_plain_connection_is_no_reason_to_send_anybody_to_a_plain_origin(peer, host):
+def test_a_plain_connection_alone_gives_no_plain_origin(peer, host):
     for origins in (Origins(), Origins(trusted=PROXIES)):
         assert origins.origin(request(peer=peer, host=host)) is None
         assert origins.origin(request(peer=peer, host=host, x_forwarded_proto="ftp")) is None
@@ -98,7 +98,7 @@ def test_a_plain_origin_is_one_that_the_configuration_or_a_trusted_proxy_names()
 
 
 @pytest.mark.parametrize("proto", ["https", "https, http", "http, https", "HTTPS"])
-def test_anybody_may_say_that_a_client_came_over_tls(proto):
+def test_any_peer_may_report_that_a_client_used_tls(proto):
     found = Origins().origin(request(x_forwarded_proto=proto, x_forwarded_host="evil.example"))
     assert found == "https://registry.example:5000"
 
@@ -126,7 +126,7 @@ def test_it_is_known_whether_anything_was_configured():
     )
 
 
-def test_without_a_name_there_is_no_origin():
+def test_a_request_without_a_host_name_has_no_origin():
     assert Origins().origin(request(host="")) is None
     assert Origins(trusted=PROXIES).origin(request(peer="10.0.0.1", x_forwarded_host="a b/c")) is None
 
@@ -136,7 +136,7 @@ def test_a_configured_url_has_the_last_word():
     assert Origins("https://r.example").origin(request(host="")) == "https://r.example"
 
 
-def test_a_proxy_is_believed_and_a_stranger_is_not():
+def test_only_trusted_proxies_set_the_origin():
     headers = {"x_forwarded_proto": "https", "x_forwarded_host": "r.example"}
     origins = Origins(trusted=PROXIES)
     assert origins.origin(request(peer="10.0.0.1", **headers)) == "https://r.example"

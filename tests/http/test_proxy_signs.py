@@ -27,7 +27,7 @@ def memory():
 
 @pytest.fixture
 def signs(memory, clock):
-    """Make what looks for signs, in one worker of several."""
+    """Make the signs of one worker of several."""
 
     def signs(*trusted, external_url=None):
         return ProxySigns(Origins(external_url, trusted), memory, LoginThrottle(memory, clock, lambda _: None))
@@ -67,7 +67,7 @@ def said(caplog):
 def test_a_proxy_that_nothing_names_is_warned_of_once_over_all_workers(signs, sign, caplog):
     one, two = signs(), signs()
     for each in (one, two, one):
-        each.look(sign)
+        each.observe(sign)
     assert said(caplog) == [UNTOLD]
     assert caplog.records[0].fields == {"peer": sign.peer, "host": sign.host}
 
@@ -77,38 +77,38 @@ def test_a_proxy_that_nothing_names_is_warned_of_once_over_all_workers(signs, si
     [request(host="localhost:5000"), request("unix", "localhost"), request("203.0.113.1")],
     ids=lambda each: f"{each.peer} {each.host} {','.join(each.headers)}",
 )
-def test_a_client_without_a_proxy_is_no_reason_to_warn(signs, throttled, plain, caplog):
+def test_a_client_without_a_proxy_causes_no_warning(signs, throttled, plain, caplog):
     throttled(plain.peer)
     caplog.clear()
-    signs().look(plain)
+    signs().observe(plain)
     assert said(caplog) == []
 
 
-def test_what_is_configured_is_not_warned_of(signs, caplog):
-    signs(ip_network("127.0.0.0/8")).look(request())
-    signs("unix").look(request("unix"))
-    signs(external_url="https://r.example").look(request())
+def test_configured_proxies_cause_no_warning(signs, caplog):
+    signs(ip_network("127.0.0.0/8")).observe(request())
+    signs("unix").observe(request("unix"))
+    signs(external_url="https://r.example").observe(request())
     assert said(caplog) == []
 
 
 def test_logins_that_are_throttled_together_are_warned_of_once(signs, throttled, caplog):
     for how in ({}, {"external_url": "https://r.example"}):
-        signs(**how).look(request())
+        signs(**how).observe(request())
     caplog.clear()
     throttled("127.0.0.1")
     caplog.clear()
     for _ in range(2):
-        signs(external_url="https://r.example").look(request())
-        signs(ip_network("10.0.0.0/8")).look(request())  # another one is named
+        signs(external_url="https://r.example").observe(request())
+        signs(ip_network("10.0.0.0/8")).observe(request())  # another one is named
     assert said(caplog) == [TOGETHER]
 
 
-def test_a_trusted_proxy_that_does_not_say_whom_it_speaks_for_is_warned_of(signs, throttled, caplog):
+def test_a_trusted_proxy_without_forwarded_address_causes_a_warning(signs, throttled, caplog):
     throttled("127.0.0.1")
     throttled("203.0.113.1")
     caplog.clear()
-    looking = signs(ip_network("127.0.0.0/8"))
-    looking.look(msgspec.structs.replace(request(x_forwarded_for="203.0.113.1"), client="203.0.113.1"))
+    observing = signs(ip_network("127.0.0.0/8"))
+    observing.observe(msgspec.structs.replace(request(x_forwarded_for="203.0.113.1"), client="203.0.113.1"))
     assert said(caplog) == []
-    looking.look(request())
+    observing.observe(request())
     assert said(caplog) == [TOGETHER]

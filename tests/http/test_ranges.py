@@ -146,13 +146,13 @@ def test_numbers_of_any_length_are_numbers(header, span):
     assert parse_range(header, 10) == [span]
 
 
-def test_an_unsatisfied_range_tells_the_size():
+def test_an_unsatisfied_range_has_the_size():
     assert unsatisfied_range(10) == "bytes */10"
 
 
 @pytest.mark.parametrize("form", ["{}-{}", "bytes {}-{}/*", "bytes {}-{}/1000", "{}-{}/100", " {}-{} "])
 @given(numbers, numbers)
-def test_a_chunk_says_where_it_lies_in_any_form_that_clients_send(form, start, length):
+def test_every_form_of_content_range_is_accepted(form, start, length):
     assert parse_chunk_range(form.format(start, start + length)) == Span(start, start + length + 1)
 
 
@@ -192,7 +192,7 @@ def test_any_text_is_a_chunk_range_or_refused(text):
 
 
 @pytest.mark.parametrize(("received", "header"), [(0, "0-0"), (1, "0-0"), (2, "0-1"), (100, "0-99")])
-def test_what_was_received_never_ends_before_it_begins(received, header):
+def test_a_received_range_never_ends_before_it_begins(received, header):
     assert received_range(received) == header
 
 

@@ -47,7 +47,7 @@ def test_every_endpoint_declares_its_need_and_scope(method, path, needs, scope):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_caller_who_may_begin_an_upload_may_ask_for_its_state_and_cancel_it(method):
+def test_status_and_cancel_require_the_permission_to_start_an_upload(method):
     assert resolve(method, "/v2/a/b/blobs/uploads/7").permission == Permission("POST", Resource.BLOBS, "a/b")
 
 
@@ -71,7 +71,7 @@ def test_only_sessions_continue_after_credentials_expired():
         ("/v2/a/blobs/uploads/manifests/v1", "a/blobs/uploads:v1"),
     ],
 )
-def test_a_repository_may_be_called_like_an_endpoint(path, repository):
+def test_a_repository_may_have_the_name_of_an_endpoint(path, repository):
     assert resolve("GET", path).permission.scope == repository
 
 

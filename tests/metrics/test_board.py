@@ -5,7 +5,7 @@ import os
 from simple_registry.metrics.board import Board
 
 
-def test_what_a_child_writes_after_the_fork_is_seen_by_its_parent():
+def test_a_parent_sees_writes_of_its_child_after_the_fork():
     board = Board(rows=3, width=4)
     for number in (0, 1, 2):
         board.use(number)
@@ -31,7 +31,7 @@ def test_rows_do_not_overlap():
     assert board.totals() == [11111, 22222, 33333]
 
 
-def test_rows_that_nobody_uses_count_nothing():
+def test_unused_rows_do_not_count():
     board = Board(rows=3, width=1)
     board.row(2)[0] = 5
     assert board.totals() == [0]

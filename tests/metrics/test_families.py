@@ -8,7 +8,7 @@ from simple_registry.metrics.families import FAMILIES, Kind
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_a_name_says_whose_it_is_and_what_it_counts(family):
+def test_a_name_has_the_prefix_and_the_suffix_of_its_kind(family):
     assert re.fullmatch(r"simple_registry_[a-z_]+", family.name)
     assert family.name.endswith("_total") == (family.kind is Kind.COUNTER)
     assert not re.search(r"_(count|sum|bucket)$", family.name)
@@ -26,7 +26,7 @@ def test_names_are_there_once():
     assert len({family.name for family in FAMILIES}) == len(FAMILIES)
 
 
-def test_bounds_go_up():
+def test_bounds_increase():
     for family in FAMILIES:
         assert list(family.bounds) == sorted(set(family.bounds))
         assert bool(family.bounds) == (family.kind is Kind.HISTOGRAM)

@@ -21,15 +21,15 @@ def test_gauges_are_known_since_they_end_with_their_process():
     assert not set(counters) & set(LAYOUT.gauges)
 
 
-def test_every_number_of_a_row_is_told_under_its_name():
+def test_every_number_of_a_row_is_exported_under_its_name():
     totals = [0.0] * LAYOUT.width
     for number, at in enumerate(LAYOUT.at.values()):
         totals[at] = number + 1
-    told = parse(exposition(LAYOUT.samples(totals)).decode())
+    exported = parse(exposition(LAYOUT.samples(totals)).decode())
     for number, (family, series) in enumerate(LAYOUT.at):
-        assert value(told, family.name, **dict(zip(family.labels, series, strict=True))) == number + 1
-    assert set(told) == {family.name for family in FAMILIES} - {family.name for family in ASKED}
-    assert {family.name for family in SAMPLED} <= set(told)
+        assert value(exported, family.name, **dict(zip(family.labels, series, strict=True))) == number + 1
+    assert set(exported) == {family.name for family in FAMILIES} - {family.name for family in ASKED}
+    assert {family.name for family in SAMPLED} <= set(exported)
 
 
 def test_a_board_has_a_row_for_the_parent_and_many_for_each_worker():

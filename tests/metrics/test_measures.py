@@ -1,4 +1,4 @@
-"""What a process copies into its row, and what it tells about all."""
+"""The numbers that a process copies into its row, and the metrics of all processes."""
 
 import asyncio
 import contextlib
@@ -27,11 +27,11 @@ def next_process(processes):
     return number, Measures(processes)
 
 
-def told(measures):
+def exported(measures):
     return parse(asyncio.run(measures.text()).decode())
 
 
-def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):
+def test_a_total_continues_from_the_previous_process(processes):
     number, first = next_process(processes)
     first.watch(families.COLLECTED, lambda: 7, "contents")
     first.copy()
@@ -39,7 +39,7 @@ def test_a_total_goes_on_from_where_the_process_before_it_ended(processes):
     processes.ended(number)
     _, second = next_process(processes)
     second.watch(families.COLLECTED, lambda: 3, "contents")
-    assert value(told(second), families.COLLECTED.name, what="contents") == 10
+    assert value(exported(second), families.COLLECTED.name, what="contents") == 10
 
 
 def test_a_gauge_is_that_of_the_processes_that_live(processes):
@@ -48,34 +48,34 @@ def test_a_gauge_is_that_of_the_processes_that_live(processes):
     first.copy()
     _, second = next_process(processes)
     second.watch(families.ACCESS_STALE, lambda: True)
-    assert value(told(second), families.ACCESS_STALE.name) == 2
+    assert value(exported(second), families.ACCESS_STALE.name) == 2
     processes.ended(number)
-    assert value(told(second), families.ACCESS_STALE.name) == 1
+    assert value(exported(second), families.ACCESS_STALE.name) == 1
 
 
-def test_requests_of_all_processes_are_told_by_any(processes):
+def test_any_process_exports_the_requests_of_all(processes):
     for _ in range(3):
         _, measures = next_process(processes)
         measures.requests.observe(counted("get_blob", "GET"), 200, 0.5, 0, 10)
         measures.copy()
-    assert value(told(measures), families.REQUESTS.name, status="200") == 3
-    assert value(told(measures), families.SENT.name) == 30
+    assert value(exported(measures), families.REQUESTS.name, status="200") == 3
+    assert value(exported(measures), families.SENT.name) == 30
 
 
-def test_commits_are_told_by_how_much_they_held(processes):
+def test_commits_are_exported_by_their_size(processes):
     number, first = next_process(processes)
     first.watch_commits(lambda: [0, 5, 0, 2])
     first.copy()
     processes.ended(number)
     _, second = next_process(processes)
     second.watch_commits(lambda: [0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
-    metrics = told(second)
+    metrics = exported(second)
     name = families.COMMITS.name
     assert (value(metrics, name, "_count"), value(metrics, name, "_sum")) == (8, 5 + 6 + 9)
     assert [value(metrics, name, "_bucket", le=bound) for bound in ("1", "2", "4", "8", "16")] == [5, 5, 7, 7, 8]
 
 
-def test_what_cannot_be_had_is_left_out_and_the_rest_is_told(processes):
+def test_unavailable_values_are_omitted_and_others_exported(processes):
     _, measures = next_process(processes)
 
     def broken():
@@ -83,7 +83,7 @@ def test_what_cannot_be_had_is_left_out_and_the_rest_is_told(processes):
 
     measures.ask(families.DISK_FREE, broken)
     measures.ask(families.DISK_SIZE, lambda: {(): 5})
-    metrics = told(measures)
+    metrics = exported(measures)
     assert metrics[families.DISK_FREE.name].samples == {}
     assert value(metrics, families.DISK_SIZE.name) == 5
     assert value(metrics, families.START_TIME.name) == int(processes.started * 1e6) / 1e6 or processes.started
@@ -91,7 +91,7 @@ def test_what_cannot_be_had_is_left_out_and_the_rest_is_told(processes):
 
 def test_a_process_knows_its_own_cost(processes):
     _, measures = next_process(processes)
-    metrics = told(measures)
+    metrics = exported(measures)
     assert value(metrics, families.CPU.name) > 0
     assert value(metrics, families.RESIDENT.name) > 1_000_000
 

@@ -39,7 +39,7 @@ def test_counters_outlive_their_process_and_gauges_do_not(processes):
     assert total(processes, COUNTER) == 7
 
 
-def test_a_process_too_many_runs_uncounted_and_the_log_says_so(processes, caplog):
+def test_a_process_without_a_row_is_uncounted_and_logged(processes, caplog):
     rows = [processes.begin() for _ in range(17)]
     assert rows[16] is None
     assert "leave out" in caplog.text
@@ -49,7 +49,7 @@ def test_a_process_too_many_runs_uncounted_and_the_log_says_so(processes, caplog
     assert total(processes, COUNTER) == 0
 
 
-def test_what_became_of_workers_is_counted(processes):
+def test_exits_and_reloads_of_workers_are_counted(processes):
     processes.serving(3)
     processes.serving(2)
     processes.died()

@@ -55,7 +55,7 @@ def test_every_code_of_the_table_has_a_class_of_its_own(code):
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_messages_and_statuses_say_something(kind):
+def test_every_error_has_a_message_and_a_status(kind):
     assert kind.message
     assert 400 <= kind.status < 600
 

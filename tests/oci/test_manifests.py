@@ -135,21 +135,21 @@ def test_images_that_are_not_containers_are_known_by_the_type_of_their_config(co
 
 
 @pytest.mark.parametrize("content_type", [OCI, OCI + "; charset=utf-8", "", None, "application/json", OCI.upper()])
-def test_an_image_without_media_type_is_what_the_header_or_its_shape_says(content_type):
+def test_an_image_without_media_type_is_detected_by_header_or_shape(content_type):
     assert parse_manifest(encode(image(b"one", mediaType=None)), content_type).media_type == OCI
 
 
 @pytest.mark.parametrize("content_type", [OCI_INDEX, "", None, "application/octet-stream"])
-def test_an_index_without_media_type_is_what_the_header_or_its_shape_says(content_type):
+def test_an_index_without_media_type_is_detected_by_header_or_shape(content_type):
     assert parse_manifest(encode(index(b"one", mediaType=None)), content_type).media_type == OCI_INDEX
 
 
-def test_an_empty_media_type_is_an_absent_one():
+def test_an_empty_media_type_counts_as_absent():
     assert parse_manifest(encode(image(mediaType="")), OCI).media_type == OCI
 
 
 @pytest.mark.parametrize("content_type", [OCI, OCI + ";charset=utf-8", f" {OCI} ", "", None])
-def test_a_declared_type_stands_whether_or_not_the_header_repeats_it(content_type):
+def test_a_declared_type_applies_with_or_without_the_header(content_type):
     assert parse_manifest(encode(image()), content_type).media_type == OCI
 
 
@@ -332,7 +332,7 @@ def test_an_index_of_as_many_children_as_4_mib_hold_is_accepted():
 @pytest.mark.parametrize(
     "data", [b"", b" ", b"null", b"[]", b"{}", b"1", b'"x"', b"{", b"{]", b"\xff\xfe", b"\0", b"<html>"]
 )
-def test_what_is_no_json_object_with_a_kind_is_refused(data):
+def test_anything_but_a_json_object_with_a_known_type_is_refused(data):
     refuse(data)
 
 
@@ -382,7 +382,7 @@ def test_huge_numbers_cost_nothing(number, field):
 
 
 @pytest.mark.parametrize("size", [-1, 2**63, 2**64, 1.5, "1", None, True, 1e3, [], {}])
-def test_sizes_that_are_no_whole_numbers_are_refused(size):
+def test_sizes_that_are_not_whole_numbers_are_refused(size):
     refuse(image(layers=[descriptor(b"one") | {"size": size}]))
 
 

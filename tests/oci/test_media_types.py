@@ -33,7 +33,7 @@ def test_every_kind_of_manifest_in_use_can_be_pushed(kind):
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
     ],
 )
-def test_types_that_are_no_manifests_or_could_run_in_a_browser_cannot(kind):
+def test_types_of_other_content_or_of_active_content_are_not_manifest_types(kind):
     assert kind not in media_types.MANIFESTS
 
 
@@ -101,7 +101,7 @@ def test_one_word_is_a_type_of_descriptors_only(text):
 
 
 @pytest.mark.parametrize("text", NEITHER)
-def test_what_is_no_media_type_is_told_apart(text):
+def test_invalid_media_types_are_detected(text):
     assert not media_types.is_media_type(text)
     assert not media_types.is_descriptor_type(text)
 
@@ -114,7 +114,7 @@ def test_a_type_made_to_be_hard_to_read_is_refused_at_once(text):
 
 
 @pytest.mark.parametrize("text", NAMED + WITH_PARAMETERS + WORDS + ["a+b/c+d;e=f+g", "text/x-c++src"])
-def test_bare_pluses_are_told_from_blanks(text):
+def test_bare_pluses_are_distinguished_from_blanks(text):
     assert media_types.with_pluses(parse_qsl(f"t={text.replace(';', '%3B')}", keep_blank_values=True)[0][1]) == text
     assert media_types.with_pluses(text) == text
 

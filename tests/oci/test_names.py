@@ -1,4 +1,4 @@
-"""Repository names, tags and references: the grammars of the specification, and nothing beside them."""
+"""Repository names, tags and references: exactly the grammars of the specification."""
 
 import contextlib
 import re
@@ -113,7 +113,7 @@ def test_a_reference_with_a_colon_is_a_digest(data, algorithm):
 
 
 @given(st.text())
-def test_text_that_is_no_reference_is_refused_as_what_it_looks_like(text):
+def test_an_invalid_reference_is_refused_as_a_digest_or_a_tag(text):
     expected = DigestInvalid if ":" in text else TagInvalid
     with contextlib.suppress(expected):
         parse_reference(text)

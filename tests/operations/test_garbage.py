@@ -2,13 +2,13 @@
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import garbage as module
 from simple_registry.operations.garbage import Collected
 from simple_registry.storage.records import ContentRecord, Received
 from support.access import READWRITE, binding, rules
 from support.documents import CONFIG, encode, image, push_image
+from support.streams import stream_of
 
 GRACE = 3600.0
 DATA = b"some content"

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUploadUnknown, UploadBusy, UploadTaken
@@ -16,6 +15,7 @@ from simple_registry.operations.uploads import Chunk
 from simple_registry.storage.records import Received
 from simple_registry.wire.eager import start
 from support.actors import ACTOR
+from support.streams import stream_of
 
 A = parse_repository_name("a")
 OLD, NEW = b"old bytes", b"the new bytes"
@@ -61,16 +61,16 @@ def claimed(front, monkeypatch):
     """Is set once a session has been claimed."""
     event, claim = asyncio.Event(), front.kept.stores.rows.sessions.claim_session
 
-    async def claim_and_tell(session):
+    async def claim_and_record(session):
         row = await claim(session)
         event.set()
         return row
 
-    monkeypatch.setattr(front.kept.stores.rows.sessions, "claim_session", claim_and_tell)
+    monkeypatch.setattr(front.kept.stores.rows.sessions, "claim_session", claim_and_record)
     return event
 
 
-async def begun(work, client):
+async def started(work, client):
     task = asyncio.ensure_future(work)
     await client.waits.wait()
     return task
@@ -93,7 +93,7 @@ def test_a_newer_request_ends_an_older_one_that_waits_for_bytes(front, uploads, 
             if older == "append"
             else uploads.finish(row, digest_of(OLD), silent.chunk, actor=ACTOR)
         )
-        first = await begun(work, silent)
+        first = await started(work, silent)
         result = await asyncio.wait_for(NEWER[newer](uploads, row), 5)
         with pytest.raises(UploadTaken) as taken:
             await first
@@ -115,7 +115,7 @@ def test_acknowledged_bytes_stay_and_others_are_dropped(front, uploads, row):
     async def scenario():
         await uploads.append(row, Chunk(stream_of(b"kept ")))
         silent = Client(b"lost " * 100_000)
-        first = await begun(uploads.append(row, silent.chunk), silent)
+        first = await started(uploads.append(row, silent.chunk), silent)
         await uploads.append(row, Chunk(stream_of(b"and more"), start=5))
         with pytest.raises(UploadTaken):
             await first
@@ -130,7 +130,7 @@ def test_bytes_received_after_the_claim_do_not_count(front, uploads, row, monkey
 
     async def scenario():
         client = Client(OLD, b" and the rest")
-        first = await begun(uploads.append(row, client.chunk), client)
+        first = await started(uploads.append(row, client.chunk), client)
         newer = asyncio.ensure_future(uploads.append(row, Chunk(stream_of(NEW))))
         await claimed.wait()
         client.resumes.set()
@@ -177,9 +177,9 @@ def test_a_request_in_its_first_step_is_watched_too(front, uploads, row):
 
     async def scenario():
         loop = asyncio.get_running_loop()
-        begun = loop.create_future()
-        loop.call_soon(lambda: begun.set_result(start(loop, append())))
-        await (await begun)
+        started = loop.create_future()
+        loop.call_soon(lambda: started.set_result(start(loop, append())))
+        await (await started)
 
     front.run(scenario())
     assert appended[0].received.size == len(NEW)
@@ -188,7 +188,7 @@ def test_a_request_in_its_first_step_is_watched_too(front, uploads, row):
 def test_of_many_requests_the_newest_wins(front, uploads, row):
     async def scenario():
         silent = [Client(bytes([number])) for number in range(5)]
-        tasks = [await begun(uploads.append(row, client.chunk), client) for client in silent]
+        tasks = [await started(uploads.append(row, client.chunk), client) for client in silent]
         extended = await uploads.append(row, Chunk(stream_of(NEW)))
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(error) for error in ended] == [UploadTaken] * 5
@@ -254,7 +254,7 @@ def test_a_newer_request_is_refused_when_the_older_one_does_not_release_the_sess
 def test_without_a_claim_the_holder_keeps_its_turn(front, uploads, row, turns):
     async def scenario():
         client = Client(OLD, NEW)
-        first = await begun(uploads.append(row, client.chunk), client)
+        first = await started(uploads.append(row, client.chunk), client)
         with pytest.raises(UploadBusy):
             async with turns.take(row, claim=False):
                 pass
@@ -284,7 +284,7 @@ def test_an_absent_session_has_no_turns(front, uploads, row, turns):
 def test_a_request_ends_when_the_row_of_its_session_is_removed(front, uploads, row):
     async def scenario():
         silent = Client(OLD)
-        first = await begun(uploads.append(row, silent.chunk), silent)
+        first = await started(uploads.append(row, silent.chunk), silent)
         await front.kept.stores.rows.sessions.remove_session(row.session)
         with pytest.raises(BlobUploadUnknown):
             await asyncio.wait_for(first, 5)
@@ -298,7 +298,7 @@ def test_a_fault_of_the_rows_ends_no_waiting_request(front, uploads, row, monkey
 
     async def scenario():
         client = Client(OLD, NEW)
-        first = await begun(uploads.append(row, client.chunk), client)
+        first = await started(uploads.append(row, client.chunk), client)
         with monkeypatch.context() as patch:
             looks = asyncio.Event()
 
@@ -327,7 +327,7 @@ def test_an_unrelated_timeout_passes_through(front, uploads, row):
 def test_a_cancelled_request_releases_its_session(front, uploads, row):
     async def scenario():
         silent = Client(OLD)
-        first = await begun(uploads.append(row, silent.chunk), silent)
+        first = await started(uploads.append(row, silent.chunk), silent)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first

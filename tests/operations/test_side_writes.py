@@ -1,4 +1,4 @@
-"""Writes beside an answer: bounded in time and number, one for each key, and finished in the background."""
+"""Side writes: bounded in time and number, one for each key, and finished in the background."""
 
 import asyncio
 
@@ -14,10 +14,10 @@ class Gate:
 
     def __init__(self):
         self.entered, self.opened = asyncio.Event(), asyncio.Event()
-        self.begun = self.ended = 0
+        self.started = self.ended = 0
 
     async def write(self):
-        self.begun += 1
+        self.started += 1
         self.entered.set()
         await self.opened.wait()
         self.ended += 1
@@ -45,18 +45,18 @@ def test_a_write_is_awaited_and_a_storage_fault_ignored():
     asyncio.run(main())
 
 
-def test_a_write_that_takes_long_goes_on_in_the_background(monkeypatch):
+def test_a_slow_write_continues_in_the_background(monkeypatch):
     monkeypatch.setattr(side_writes, "MAX_WAIT", 0.01)
 
     async def main():
         writes, gate, other = SideWrites(), Gate(), Gate()
         await asyncio.gather(*(writes.write("key", gate.write) for _caller in range(3)))
         await writes.write("other", other.write)
-        assert (gate.begun, gate.ended, other.begun) == (1, 0, 1)
+        assert (gate.started, gate.ended, other.started) == (1, 0, 1)
         monkeypatch.setattr(side_writes, "MAX_WAIT", 5)
         gate.opened.set()
         await writes.write("key", gate.write)
-        assert (gate.begun, gate.ended) == (1, 1)
+        assert (gate.started, gate.ended) == (1, 1)
 
     asyncio.run(main())
 
@@ -84,6 +84,6 @@ def test_the_number_of_writes_is_bounded(monkeypatch):
         writes, gate = SideWrites(), Gate()
         for key in range(3):
             await writes.write(key, gate.write)
-        assert gate.begun == 2
+        assert gate.started == 2
 
     asyncio.run(main())

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import (
@@ -28,6 +27,7 @@ from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
 from simple_registry.storage.records import ContentRecord, ContentRemoved, Received
 from simple_registry.storage.sqlite.engine.connections import open_lock
 from support.actors import ACTOR
+from support.streams import stream_of
 
 A, B = parse_repository_name("a"), parse_repository_name("b")
 DATA = b"some content"
@@ -220,9 +220,9 @@ def test_a_session_that_receives_its_first_bytes_is_not_ended(front, make_upload
     row = front.run(uploads.start(A, "ada"))
 
     async def scenario():
-        begun, go_on = asyncio.Event(), asyncio.Event()
-        first = asyncio.ensure_future(uploads.append(row, Chunk(slow(begun, go_on))))
-        await begun.wait()
+        started, go_on = asyncio.Event(), asyncio.Event()
+        first = asyncio.ensure_future(uploads.append(row, Chunk(slow(started, go_on))))
+        await started.wait()
         with pytest.raises(TooManyRequests):
             await uploads.start(A, "ada")
         go_on.set()
@@ -241,9 +241,9 @@ def test_an_idle_session_is_found_behind_many_that_receive_their_first_bytes(fro
     async def scenario():
         go_on, appends = asyncio.Event(), []
         for row in rows:
-            begun = asyncio.Event()
-            appends.append(asyncio.ensure_future(uploads.append(row, Chunk(slow(begun, go_on)))))
-            await begun.wait()
+            started = asyncio.Event()
+            appends.append(asyncio.ensure_future(uploads.append(row, Chunk(slow(started, go_on)))))
+            await started.wait()
         newest = await uploads.start(A, "ada")
         go_on.set()
         await asyncio.gather(*appends)
@@ -254,10 +254,10 @@ def test_an_idle_session_is_found_behind_many_that_receive_their_first_bytes(fro
         front.run(uploads.get(A, "ada", empty.session))
 
 
-async def slow(begun, go_on):
+async def slow(started, go_on):
     """Yield half, and the other half when it may."""
     yield DATA
-    begun.set()
+    started.set()
     await go_on.wait()
     yield DATA
 
@@ -422,7 +422,7 @@ def test_a_session_whose_bytes_were_published_without_a_row_can_be_finished_agai
 
 
 @pytest.mark.parametrize("size", [0, 4])
-def test_a_session_published_without_a_row_continues_beside_that_content(disk_front, monkeypatch, size):
+def test_a_session_published_without_a_row_continues_in_a_copy(disk_front, monkeypatch, size):
     whole = DATA + b"the rest"
     digest = disk_front.push_blob("victim", whole)
     location = disk_front.open_session("a")

@@ -53,10 +53,10 @@ class Application:
     async def __call__(self, exchange):
         path = exchange.head.path
         if path == "/slow":
-            (self._directory / "slow-begun").touch()
+            (self._directory / "slow-started").touch()
             await asyncio.sleep(1.0)
         if path == "/forever":
-            (self._directory / "forever-begun").touch()
+            (self._directory / "forever-started").touch()
             await asyncio.sleep(1000)
         if path == "/hang":
             time.sleep(1000)  # noqa: ASYNC251 (hangs on purpose)

@@ -90,7 +90,7 @@ def test_every_worker_answers_and_so_does_a_new_one(start, stop_gently):
         scrape(process)
 
 
-def test_metrics_are_served_beside_a_hung_worker(start):
+def test_metrics_are_served_while_a_worker_hangs(start):
     process = start("-workers", "2", "-metrics-addr", "127.0.0.1:0").ready()
     hung = next(iter(process.workers()))
     os.kill(hung, signal.SIGSTOP)

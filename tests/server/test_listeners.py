@@ -78,7 +78,7 @@ def test_a_name_listens_on_its_ipv4_address(listen):
         (TcpAddress("a" * 64 + ".example", 5000), "the host name does not resolve"),
     ],
 )
-def test_addresses_that_are_not_ours_are_refused(listen, addr, says):
+def test_foreign_addresses_are_refused(listen, addr, says):
     with pytest.raises(ListenFault, match=says):
         listen(addr)
 

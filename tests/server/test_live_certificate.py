@@ -27,10 +27,10 @@ def live(certificate):
     return LiveCertificate(tls, follow_certificate(tls)), lambda: certificate("other"), tls
 
 
-def look(live, times=1):
+def poll(live, times=1):
     async def run():
         for _ in range(times):
-            await live.look()
+            await live.poll()
 
     asyncio.run(run())
 
@@ -38,7 +38,7 @@ def look(live, times=1):
 def test_unchanged_files_keep_the_context(live):
     certificate, _, _ = live
     before = certificate.context()
-    look(certificate, 3)
+    poll(certificate, 3)
     assert certificate.context() is before
 
 
@@ -46,8 +46,8 @@ def test_a_look_uses_a_thread_of_its_own(live):
     certificate, write, _ = live
     before = certificate.context()
     write()
-    run_beside_busy_threads(certificate.look)
-    run_beside_busy_threads(certificate.look)
+    run_beside_busy_threads(certificate.poll)
+    run_beside_busy_threads(certificate.poll)
     assert certificate.context() is not before
 
 
@@ -55,10 +55,10 @@ def test_a_new_certificate_is_used_once_it_is_stable(live, caplog):
     certificate, write, _ = live
     before = certificate.context()
     write()
-    look(certificate)
+    poll(certificate)
     assert certificate.context() is before  # it may be incomplete
     with caplog.at_level("INFO", "simple_registry"):
-        look(certificate)
+        poll(certificate)
     assert certificate.context() is not before
     assert "the certificate was replaced" in caplog.text
 
@@ -67,11 +67,11 @@ def test_an_invalid_certificate_leaves_the_old_one_and_is_logged_once(live, capl
     certificate, write, tls = live
     before = certificate.context()
     tls.key.write_text("half a ke")
-    look(certificate, 5)
+    poll(certificate, 5)
     assert certificate.context() is before
     assert caplog.text.count("the certificate was not replaced, the old one stays in use") == 1
     write()
-    look(certificate, 2)
+    poll(certificate, 2)
     assert certificate.context() is not before
 
 
@@ -79,7 +79,7 @@ def test_the_old_certificate_stays_when_its_files_are_removed(live):
     certificate, _, tls = live
     before = certificate.context()
     tls.certificate.unlink()
-    look(certificate, 3)
+    poll(certificate, 3)
     assert certificate.context() is before
 
 
@@ -114,7 +114,7 @@ def test_a_renewed_certificate_has_its_own_end(live):
     certificate = LiveCertificate(tls, followed)
     assert certificate.ends() == 1.0
     write()
-    look(certificate, 2)
+    poll(certificate, 2)
     assert certificate.ends() == follow_certificate(tls).value.ends
 
 
@@ -127,7 +127,7 @@ def test_a_certificate_without_a_usable_context_is_refused(live, monkeypatch):
 
     monkeypatch.setattr(live_certificate, "tls_context", refuses)
     write()
-    look(certificate, 2)
+    poll(certificate, 2)
     assert certificate.context() is before
     with pytest.raises(ConfigError, match=rf"the certificate {tls.certificate} cannot be used: .*ee key too small"):
         follow_certificate(tls)
@@ -137,10 +137,10 @@ def test_a_worker_that_starts_with_an_older_certificate_loads_the_current_one(li
     _, write, tls = live
     older = follow_certificate(tls)
     write()  # as for a worker that is forked afterwards
-    begun = LiveCertificate(tls, older)
-    before = begun.context()
-    look(begun, 2)
-    assert begun.context() is not before
+    started = LiveCertificate(tls, older)
+    before = started.context()
+    poll(started, 2)
+    assert started.context() is not before
 
 
 def test_paths_of_keys_are_temporary():

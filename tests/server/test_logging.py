@@ -42,7 +42,7 @@ def test_text_shows_message_and_fields():
     assert line[:24].endswith("Z")
 
 
-def test_json_is_one_object_with_fields_that_cannot_replace_ours():
+def test_json_is_one_object_whose_fields_cannot_replace_its_own():
     line = json.loads(JsonFormatter().format(record("hello", {"status": 200, "message": "forged", "x": Path("a")})))
     assert line["message"] == "hello"
     assert (line["status"], line["level"], line["logger"], line["x"]) == (200, "info", "simple_registry.x", "a")
@@ -221,7 +221,7 @@ def test_every_line_fits(fields, message):
         {"a": Path("b"), "logger": None},
     ],
 )
-def test_field_lines_look_like_those_of_logging(configured, form, fields):
+def test_field_lines_equal_those_of_logging(configured, form, fields):
     slow, fast = io.StringIO(), Writes()
     configured(LogLevel.INFO, form, slow)
     logging.getLogger("simple_registry.x").info("hello", extra={"fields": fields})

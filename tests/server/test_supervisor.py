@@ -23,9 +23,9 @@ def test_a_worker_killed_repeatedly_while_it_serves_is_replaced_at_once(start):
     for _ in range(6):
         time.sleep(SERVED_TIME)
         os.kill(int(process.get()[0]), signal.SIGKILL)
-    begun = time.monotonic()
+    started = time.monotonic()
     process.get()
-    assert time.monotonic() - begun < 1.6  # otherwise it would take 0.1 * 2**4 s and the time of a start
+    assert time.monotonic() - started < 1.6  # otherwise it would take 0.1 * 2**4 s and the time of a start
 
 
 def test_all_workers_serve_and_stop_gently(start, stop_gently):
@@ -39,14 +39,14 @@ def test_all_workers_serve_and_stop_gently(start, stop_gently):
 
 def test_a_worker_killed_twice_within_two_seconds_is_replaced_each_time(start):
     process = start("-workers", "1").ready()
-    begun = time.monotonic()
+    started = time.monotonic()
     seen = set()
     for _ in range(2):
         victim = int(process.get()[0])
         seen.add(victim)
         os.kill(victim, signal.SIGKILL)
     final = int(process.get()[0])
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - started < 2.0
     assert final not in seen
     assert [line["message"] for line in process.lines].count("a worker died and is replaced: killed by signal 9") == 2
 
@@ -69,7 +69,7 @@ def test_a_request_in_flight_is_finished_before_the_end(start, number):
     answers = []
     request = threading.Thread(target=lambda: answers.append(process.get("/slow")))
     request.start()
-    process.until((process.data / "slow-begun").exists)
+    process.until((process.data / "slow-started").exists)
     idle = process.connection()
     idle.request("GET", "/")
     idle.getresponse().read()
@@ -87,7 +87,7 @@ def test_a_second_signal_ends_at_once(start, alive):
     workers = process.workers()
     hanging = process.connection()
     hanging.request("GET", "/forever")
-    process.until((process.data / "forever-begun").exists)
+    process.until((process.data / "forever-started").exists)
     process.signal(signal.SIGINT)
     process.until_log("stopping; finishing requests in flight")
     time.sleep(0.6)
@@ -101,7 +101,7 @@ def test_a_signal_that_arrives_twice_at_once_is_one_signal(start):
     process = start("-workers", "1").ready()
     slow = process.connection()
     slow.request("GET", "/slow")
-    process.until((process.data / "slow-begun").exists)
+    process.until((process.data / "slow-started").exists)
     process.signal(signal.SIGTERM)
     process.until_log("stopping; finishing requests in flight")
     process.signal(signal.SIGTERM)
@@ -338,9 +338,9 @@ def test_a_new_connection_is_served_beside_hundreds_of_idle_ones(start):
         for _ in range(600):
             kept = stack.enter_context(socket.create_connection((process.host, process.port)))
             kept.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-        begun = time.monotonic()
+        started = time.monotonic()
         process.get()
-        assert time.monotonic() - begun < 5.0
+        assert time.monotonic() - started < 5.0
 
 
 def test_a_start_without_room_for_a_process_is_refused(monkeypatch):

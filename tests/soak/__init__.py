@@ -1,1 +1,1 @@
-"""What becomes of a registry that is used, misused, reloaded and robbed of workers for a while."""
+"""A registry under mixed load, misuse, reloads and kills of workers for minutes."""

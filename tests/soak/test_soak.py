@@ -155,7 +155,7 @@ class Soak:
         time.sleep(0.02)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def babble(self, sock):
+    def send_garbage(self, sock):
         sock.sendall(
             random.choice([b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, self.head("GET", "/v2/")[:-5]])
         )
@@ -220,7 +220,7 @@ def test_memory_and_descriptors_do_not_grow_and_every_request_is_answered(tmp_pa
             "no reader": soak.read_nothing,
             "slow writer": soak.write_slowly,
             "reset": soak.reset,
-            "babble": soak.babble,
+            "garbage": soak.send_garbage,
         }
         threads = [threading.Thread(target=soak.repeat, args=item) for item in good.items() for _ in range(2)]
         threads += [threading.Thread(target=soak.misbehave, args=item) for item in bad.items() for _ in range(4)]

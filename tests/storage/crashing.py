@@ -56,7 +56,7 @@ class KillingVFS(apsw.VFS):
 
 
 async def use(stores, acknowledge):
-    """Do what the registry does all day, and tell what came of it."""
+    """Do the usual operations of a registry, and return their results."""
     first = await push(stores, "a", b"first" * 1000)
     acknowledge(REPOSITORY, first.digest)
     again = await push(stores, "b", b"first" * 1000, OTHER)

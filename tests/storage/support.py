@@ -1,4 +1,4 @@
-"""What the storage tests share: a clock they turn themselves, and all three stores of one kind together."""
+"""Shared by the storage tests: a settable clock, and all three stores of one kind."""
 
 import asyncio
 import time
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simple_registry.content import stream_of
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.contents import Contents
@@ -34,13 +33,14 @@ from support.actors import ACTOR
 from support.memory.content_store import MemoryContentStore
 from support.memory.rows import MemoryRows
 from support.memory.upload_store import MemoryUploadStore
+from support.streams import stream_of
 
 REPOSITORY = RepositoryName("team/app")
 OTHER = RepositoryName("team/other")
 
 
 class ManualClock:
-    """Stands still until told otherwise. Begins now, since the times of files come from the machine."""
+    """A clock that only tests move. It starts at the present time, because the times of files come from the machine."""
 
     def __init__(self):
         self.time = time.time()

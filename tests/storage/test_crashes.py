@@ -1,4 +1,4 @@
-"""A server that is killed, at any point, loses nothing it acknowledged and leaves no row without its file."""
+"""A server that is killed at any point loses nothing that it acknowledged and leaves no row without its file."""
 
 import os
 import stat
@@ -70,7 +70,7 @@ def check_rows(data):
 
 
 async def check_leftovers(stores):
-    """Whatever a kill leaves is found as abandoned, and does not stand in the way of the same push."""
+    """The remains of a kill are found as abandoned, and do not block the same push."""
     for session in await stores.uploads.abandoned(stores.clock.now() + 60):
         await stores.uploads.discard(session, Received())
     for session, data in {"a": b"first" * 1000, "c": b"doomed"}.items():

@@ -1,4 +1,4 @@
-"""The tables of the life of content are closed, and what is absent can come about."""
+"""The tables of the life of content are complete, and every state can be reached."""
 
 import pytest
 

@@ -1,17 +1,18 @@
-"""The stores over whole objects, beside their contracts: what they read, and what a failure leaves in the server."""
+"""The stores over whole objects, beyond their contracts: their reads, and the remains of a failure."""
 
 import asyncio
 import uuid
 
 import pytest
 
-from simple_registry.content import ContentInterrupted, Span, stream_of
+from simple_registry.content import ContentInterrupted, Span
 from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.records import ContentRecord, Received
 from storage.support import run
 from support.object_store.client import Objects, object_server
 from support.object_store.stores import PART, ObjectContentStore, ObjectUploadStore
+from support.streams import stream_of
 
 DATA = bytes(range(256)) * 300
 
@@ -67,7 +68,7 @@ def test_part_of_content_is_streamed(objects, span):
     run(scenario())
 
 
-def test_content_that_goes_between_opening_and_reading_is_gone(objects):
+def test_content_removed_between_open_and_read_is_gone(objects):
     async def scenario():
         digest = digest_of(DATA)
         store = ObjectContentStore(objects)

@@ -1,4 +1,4 @@
-"""The operator's page on storage says what the program does."""
+"""The operator's page on storage agrees with the program."""
 
 import re
 import subprocess

@@ -1,1 +1,1 @@
-"""What tests share: an in-process client over the whole application, stores to run it on, and documents to push."""
+"""Shared by tests: an in-process client over the whole application, stores for it, and documents to push."""

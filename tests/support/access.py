@@ -52,7 +52,7 @@ def rules(
     tokens: Iterable[StaticToken] = (),
     issuers: Iterable[TrustedIssuer] = (),
 ) -> AccessRules:
-    """Return rules with the administrator, who may do everything, and `users` (name to groups, as words).
+    """Return rules with the administrator, with all permissions, and `users` (name to groups, as words).
 
     All have the one password but for `anonymous`, who has none.
     """

@@ -1,4 +1,4 @@
-"""Work beside a default pool that has no thread to spare."""
+"""Runs work while all threads of the default pool are busy."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Checking the stores under a front, as `fsck` does beside a server."""
+"""Checks of the stores under a front, as `fsck` does while a server runs."""
 
 import apsw
 

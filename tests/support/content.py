@@ -10,7 +10,7 @@ from simple_registry.content import Span
 class Streamed:
     """Streams `data` in pieces, up to `stop` if that is given; raises `fault` there, or just ends.
 
-    `closed` counts the streams that were begun and ended, however that came.
+    `closed` counts the streams that were started and ended, however that came.
     """
 
     data: bytes
@@ -19,7 +19,7 @@ class Streamed:
     stop: int | None = None
     fault: Exception | None = None
     extra: bytes = b""
-    begun: list[Span] = field(default_factory=list)
+    started: list[Span] = field(default_factory=list)
     closed: int = 0
 
     @property
@@ -34,7 +34,7 @@ class Streamed:
         return b"".join([piece async for piece in self.stream(Span(0, self.size))])
 
     async def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
-        self.begun.append(span)
+        self.started.append(span)
         stop = span.stop if self.stop is None else min(span.stop, self.stop)
         try:
             for start in range(span.start, stop, self.piece):

@@ -1,4 +1,4 @@
-"""A server of documents on a loopback port, which counts what it is asked and misbehaves as it is told."""
+"""A server of documents on a loopback port, which counts requests and misbehaves on demand."""
 
 import threading
 from collections.abc import Callable

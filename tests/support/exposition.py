@@ -15,7 +15,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass
 class Metric:
-    """A metric as it was told: `samples` by the suffix of the name and the labels."""
+    """An exported metric: `samples` by the suffix of the name and the labels."""
 
     help: str
     kind: str = ""

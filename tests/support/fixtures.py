@@ -15,7 +15,7 @@ MakeFront = Callable[..., Front]
 
 @pytest.fixture
 def clock() -> SettableClock:
-    """A clock that stands still."""
+    """A clock that only tests move."""
     return SettableClock()
 
 

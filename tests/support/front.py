@@ -311,7 +311,7 @@ class Front:
         return digest_of(data)
 
     def open_session(self, repository: str, query: str = "") -> str:
-        """Open an upload session and return where it goes on."""
+        """Open an upload session and return its location."""
         reply = self.post(f"/v2/{repository}/blobs/uploads/{query}")
         assert reply.status == 202, reply
         return reply.location
@@ -326,7 +326,7 @@ class Front:
         assert self.kept.snapshot() == before
 
     def settle(self) -> None:
-        """Wait until the uses of issued tokens are noted, which happens beside the answers."""
+        """Wait until the uses of issued tokens are recorded, which happens in the background."""
         self.run(self.services.registry.tokens.finish_touches())
 
 

@@ -1,4 +1,4 @@
-"""`Authorization` headers that nobody should send."""
+"""Invalid `Authorization` headers."""
 
 from base64 import b64encode
 

@@ -1,4 +1,4 @@
-"""A validator of the words of JSON Schema that ours uses; it refuses to judge by words that it does not know."""
+"""A validator for the keywords of JSON Schema that our schema uses; it refuses unknown keywords."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""One document of each kind that says everything it can, to change one thing at a time."""
+"""One document of each kind with every field, of which tests change one at a time."""
 
 import copy
 from pathlib import Path
@@ -106,7 +106,7 @@ def documents_of(text):
 
 
 def full_documents():
-    """Return the documents that say everything, by kind."""
+    """Return the full documents, by kind."""
     return {document["kind"]: document for document in documents_of(EVERYTHING)}
 
 

@@ -45,12 +45,12 @@ class Kept:
 
 
 def behind(stores: Stores) -> Kept:
-    """Return the stores of an application that was built elsewhere, for a front that only asks it."""
+    """Return the stores of an application that was built elsewhere, for a front that only sends requests."""
 
-    def nobody(*_: object) -> None:
-        raise AssertionError("nobody looks behind these stores")
+    def unavailable(*_: object) -> None:
+        raise AssertionError("these stores have no raw access")
 
-    return Kept(stores, nobody, nobody)
+    return Kept(stores, unavailable, unavailable)
 
 
 def in_memory(clock: Clock) -> Kept:

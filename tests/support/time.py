@@ -1,10 +1,10 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that only tests move."""
 
 from simple_registry.clock import Reading
 
 
 class SettableClock:
-    """Tells the time that it was told."""
+    """Returns the time that was set."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self.seconds = now

@@ -198,7 +198,7 @@ def test_a_resolver_of_names_that_hangs_is_given_up(monkeypatch):
         answer.set()
 
 
-def test_nobody_listening_is_a_fault():
+def test_an_unused_port_is_a_fault():
     with DocumentsServer() as server:
         url = server.url
     assert "does not answer" in refused(url)
@@ -229,7 +229,7 @@ def tls(tmp_path):
         yield server, ssl.create_default_context(cafile=str(files.authority))
 
 
-def test_a_document_comes_over_tls(tls):
+def test_a_document_is_fetched_over_tls(tls):
     server, context = tls
     server.document = b"x"
     url = f"https://localhost:{server.port}/"

@@ -15,5 +15,5 @@ def test_a_slow_body_has_its_period():
 
 
 def test_client_gone_has_whether_the_answer_had_begun():
-    assert ClientGone("why", begun=True).begun
-    assert str(ClientGone("why", begun=False)) == "why"
+    assert ClientGone("why", started=True).started
+    assert str(ClientGone("why", started=False)) == "why"

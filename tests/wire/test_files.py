@@ -176,7 +176,7 @@ def test_a_file_truncated_while_it_is_sent_ends_the_connection(wire, tmp_path, p
     assert b"HTTP/1.1 " not in rest
     wire.until(lambda: wire.application.unsent)
     assert isinstance(wire.application.unsent[0], ClientGone)
-    assert wire.application.unsent[0].begun
+    assert wire.application.unsent[0].started
     assert wire.server.open_files == 0
     assert wire.works()
 
@@ -255,7 +255,7 @@ def test_a_client_can_see_that_a_stream_broke_off(wire, library, before, fault):
     assert len(body) < int(headers["content-length"])
     assert set(body.removeprefix(b"begin")) == {0}
     assert isinstance(library.unsent[0], ClientGone)
-    assert library.unsent[0].begun
+    assert library.unsent[0].started
     assert (wire.server.budget.held, content.closed) == (0, 1)
 
 

@@ -164,7 +164,7 @@ def test_a_stream_that_fails_at_once_is_not_sent(pair, content, fault):
             await made.send(b"head", Parts([b"a", whole(content)], 5), "a")
         with pytest.raises(BlockingIOError):
             pair[1].recv(1)
-        assert (shared.budget.held, lost, content.closed) == (0, [], len(content.begun))
+        assert (shared.budget.held, lost, content.closed) == (0, [], len(content.started))
 
     asyncio.run(scenario())
 
@@ -180,7 +180,7 @@ def test_a_stream_that_fails_after_its_first_bytes_ends_the_connection(pair, how
         await receive(pair[1], 4 + MIB - 64 * 1024 if "stop" in how else 4 + 2 * MIB)
         with pytest.raises(ClientGone) as gone:
             await sending
-        assert gone.value.begun
+        assert gone.value.started
         assert (shared.budget.held, lost, content.closed) == (0, [True], 1)
 
     asyncio.run(scenario())
@@ -236,7 +236,7 @@ def test_unread_small_answers_that_exceed_the_budget_end_the_connection(pair):
         with pytest.raises(ClientGone, match="is used up") as gone:
             await send_often(made)
         assert lost == [True]
-        assert gone.value.begun
+        assert gone.value.started
 
     asyncio.run(scenario())
 

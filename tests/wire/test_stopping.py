@@ -113,7 +113,7 @@ class Persistent(Application):
     """A handler that runs without its client."""
 
     async def __call__(self, exchange):
-        self.clients.append("begun")
+        self.clients.append("started")
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0.5)
             self.clients.append("finished")
@@ -128,7 +128,7 @@ def test_stopping_waits_for_a_handler_whose_client_left(wire):
     sock.close()
     wire.until(lambda: wire.server.connections == 0)
     wire.stop()
-    assert wire.application.clients == ["begun", "finished"]
+    assert wire.application.clients == ["started", "finished"]
 
 
 def test_a_failed_handler_does_not_delay_the_end(wire, sock, begin_stop):

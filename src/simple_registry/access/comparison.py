@@ -17,10 +17,7 @@ Right = tuple[str, Resource]
 Rights = frozenset[Right]
 
 _MEANINGFUL = {
-    Resource.CATALOG: ("GET",),
-    Resource.METRICS: ("GET",),
-    Resource.TAGS: ("GET",),
-    Resource.REFERRERS: ("GET",),
+    **dict.fromkeys(Resource, ("GET",)),
     Resource.BLOBS: METHODS,
     Resource.MANIFESTS: ("GET", "HEAD", "PUT", "DELETE"),
 }

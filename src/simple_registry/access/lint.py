@@ -105,7 +105,7 @@ def _about_scopes(binding: Binding) -> Iterator[LintWarning]:
     if Resource.MANIFESTS not in bound.role.resources:
         return
     for index, pattern in enumerate(bound.scopes):
-        repositories = _repositories(pattern)
+        repositories = [scope for scope in sample_scopes(pattern) if ":" not in scope]
         if repositories and not any(_reaches_tags(bound.scopes, repository) for repository in repositories):
             yield LintWarning(
                 "RoleBinding",
@@ -113,10 +113,6 @@ def _about_scopes(binding: Binding) -> Iterator[LintWarning]:
                 f"{pattern.text!r} matches {repositories[0]}, but no tag of it; write {_with_tags(pattern.text)!r}",
                 ("scopes", index),
             )
-
-
-def _repositories(pattern: ScopePattern) -> Sequence[str]:
-    return [scope for scope in sample_scopes(pattern) if ":" not in scope]
 
 
 def _reaches_tags(patterns: Iterable[ScopePattern], repository: str) -> bool:

@@ -36,10 +36,8 @@ class PasswordInvalid(ValueError):
 def hash_password(password: str, cost: int = COST) -> str:
     """Return the `$2b$` hash of `password`.
 
-    Raises:
-        PasswordInvalid: it is empty, longer than 72 bytes of UTF-8, looks like a token, or holds a NUL byte or half a
-            character.
-
+    Raises: PasswordInvalid when it is empty, longer than 72 bytes of UTF-8, looks like a token, or holds a NUL byte or
+    half a character.
     """
     return bcrypt.hashpw(_usable(password), bcrypt.gensalt(cost)).decode("ascii")
 

@@ -81,10 +81,6 @@ def decide(policy: Policy, caller: Caller, permission: Permission) -> Decision |
     return TooNarrow(decision.binding)
 
 
-def _everywhere(_scope: str) -> bool:
-    return True
-
-
 class BindingPolicy:
     """The policy that role bindings make."""
 
@@ -118,7 +114,7 @@ class BindingPolicy:
         """Return the question whether `identity` has a permission in a scope; for listings, which ask often."""
         bindings = [bound for bound in self.bindings_of(identity) if bound.role.covers(verb, resource)]
         if any(bound.reaches_everything for bound in bindings):
-            return _everywhere
+            return lambda _scope: True
         return lambda scope: any(bound.reaches(scope) for bound in bindings)
 
     def reach_below(self, identity: Identity, verb: str, resource: Resource) -> Callable[[str], bool]:

@@ -23,12 +23,7 @@ VERBS = ("pull", "push", "delete", *METHODS)
 RESOURCES = (*(resource.value for resource in Resource), IMAGE)
 
 _METHODS = {
-    ("pull", "catalog"): ("GET",),
-    ("pull", "metrics"): ("GET",),
-    ("pull", "blobs"): ("GET",),
-    ("pull", "manifests"): ("GET",),
-    ("pull", "tags"): ("GET",),
-    ("pull", "referrers"): ("GET",),
+    **{("pull", resource.value): ("GET",) for resource in Resource},
     ("push", "blobs"): ("POST", "PATCH", "PUT"),
     ("push", "manifests"): ("PUT",),
     ("delete", "blobs"): ("DELETE",),
@@ -101,7 +96,8 @@ def _permissions(verb: str, resource: str, where: str | None) -> tuple[Permissio
             raise QuestionInvalid(f"the {resource} belongs to no repository; leave it out")
         return _each(verb, Resource(resource), CATALOG_SCOPE)
     if where is None:
-        raise QuestionInvalid(f"name a repository: {verb} {resource} REPOSITORY{_tag_of(resource)}")
+        tag = "[:TAG]" if resource in _WITH_TAGS else ""
+        raise QuestionInvalid(f"name a repository: {verb} {resource} REPOSITORY{tag}")
     repository, scope = _scopes(where, resource)
     if resource == IMAGE:
         return _of_image(verb, repository, scope)
@@ -146,7 +142,3 @@ def _scopes(where: str, resource: str) -> tuple[str, str]:
     if colon and resource not in _WITH_TAGS:
         raise QuestionInvalid(f"{resource} have no tags; name the repository alone: {repository}")
     return repository, scope_of(repository, reference)
-
-
-def _tag_of(resource: str) -> str:
-    return "[:TAG]" if resource in _WITH_TAGS else ""

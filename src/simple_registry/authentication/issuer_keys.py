@@ -86,25 +86,25 @@ class IssuerKeys:
         self._fetcher = fetcher
         self._clock = clock
         self._sources: dict[Keys, _Source] = {}
-        self._thread = ThreadPoolExecutor(1, "looks")  # its own, so that no request delays the withdrawal of a key
+        self._thread = ThreadPoolExecutor(
+            1, "issuer keys"
+        )  # its own, so that no request delays the withdrawal of a key
 
     async def find(self, issuer: TrustedIssuer, kid: str | None) -> Sequence[PublicKey]:
         """Return the keys of an issuer, refreshed first if none of them has the id `kid`.
 
         Raises: IssuerKeysFault.
         """
-        source = self.look(issuer, kid)
+        source = self.source_of(issuer, kid)
         if source.asking is not None and not source.knows(kid, self._clock.monotonic()):
-            await asyncio.shield(
-                source.asking
-            )  # shielded: a request that is cancelled must not cancel it for the others
+            await asyncio.shield(source.asking)  # a request that is cancelled must not cancel it for the others
         keys = source.keys(self._clock.monotonic())
         if not keys:
             reason = source.fault or "there is none that verifies signatures"
             raise IssuerKeysFault(f"no keys of TokenIssuer {issuer.name}: {reason}")
         return keys
 
-    def look(self, issuer: TrustedIssuer, kid: str | None = None) -> _Source:
+    def source_of(self, issuer: TrustedIssuer, kid: str | None = None) -> _Source:
         """Return the source of an issuer's keys, after starting a refresh in the background if one is due."""
         source = self._sources.setdefault(issuer.keys, _Source())
         now = self._clock.monotonic()
@@ -180,7 +180,7 @@ class KeyRefresh:
 
     async def _look(self) -> None:
         for issuer in self._issuers():
-            self._keys.look(issuer)
+            self._keys.source_of(issuer)
 
 
 def _read(path: str, known: FileStamp | None) -> tuple[FileStamp, bytes | None]:

@@ -101,13 +101,13 @@ class _Tally:
         at = min(self._places, key=row.__getitem__)
         row[at] = now + MAX_CHECK
 
-    def end(self, key: bytes, begun: float, until: float) -> None:
-        """Free the place of the attempt that had `begun` then, from `until` on."""
+    def end(self, key: bytes, started: float, until: float) -> None:
+        """Free the place of the attempt that started at `started`, from `until` on."""
         row = self._table.find(key)
         if row is None:
             return
         for at in self._places:
-            if row[at] == begun + MAX_CHECK:
+            if row[at] == started + MAX_CHECK:
                 row[at] = until
                 return
 
@@ -182,12 +182,12 @@ class LoginThrottle:
         self._networks.begin(attempt.of_network, now)
         return now
 
-    def end(self, attempt: Attempt, begun: float, *, right: bool | None) -> float:
+    def end(self, attempt: Attempt, started: float, *, right: bool | None) -> float:
         """Count the result of an attempt, if there is one; return the seconds by which its answer is delayed."""
         now = self._clock.monotonic()
         delay = self._fail(attempt, now) if right is False else 0.0
-        self._pairs.end(attempt.of_pair, begun, now + delay)
-        self._networks.end(attempt.of_network, begun, now + delay)
+        self._pairs.end(attempt.of_pair, started, now + delay)
+        self._networks.end(attempt.of_network, started, now + delay)
         if right:
             self._pairs.forget(attempt.of_pair)
             self._know(attempt.user, attempt.network, attempt.of_pair)

@@ -169,18 +169,18 @@ class PasswordVerifier:
             self._throttle.know(waiting.attempt.client, waiting.attempt.user)
             question.answer.set_result(True)
             return
-        begun = self._throttle.begin(waiting.attempt)
+        started = self._throttle.begin(waiting.attempt)
         work = partial(self._verify, question.credentials.password, question.stored, cost=question.cost)
         try:
             done = asyncio.get_running_loop().run_in_executor(self._executor, work)
         except RuntimeError as error:  # the system cannot start a thread; the next login tries again
-            self._throttle.end(waiting.attempt, begun, right=None)
+            self._throttle.end(waiting.attempt, started, right=None)
             question.answer.set_exception(error)
             return
         self._idle -= 1
-        done.add_done_callback(partial(self._finish, waiting, begun))
+        done.add_done_callback(partial(self._finish, waiting, started))
 
-    def _finish(self, waiting: Waiting[_Question], begun: float, done: "asyncio.Future[bool]") -> None:
+    def _finish(self, waiting: Waiting[_Question], started: float, done: "asyncio.Future[bool]") -> None:
         self._idle += 1
         answer = waiting.attached.answer
         if done.cancelled():
@@ -188,19 +188,19 @@ class PasswordVerifier:
             return
         failure = done.exception()
         if failure is None:
-            self._judge(waiting, begun, right=done.result())
+            self._judge(waiting, started, right=done.result())
         else:
-            self._throttle.end(waiting.attempt, begun, right=None)
+            self._throttle.end(waiting.attempt, started, right=None)
             answer.set_exception(failure)
         self._start_next()
 
-    def _judge(self, waiting: Waiting[_Question], begun: float, *, right: bool) -> None:
+    def _judge(self, waiting: Waiting[_Question], started: float, *, right: bool) -> None:
         question, now = waiting.attached, self._clock.monotonic()
         if right:
             self._memory.verified.take(question.right)[0] = now
         else:
             self._memory.wrong.take(question.wrong)[0] = now
-        delay = self._throttle.end(waiting.attempt, begun, right=right)
+        delay = self._throttle.end(waiting.attempt, started, right=right)
         if delay:
             self._delayed.append((now + delay, question.answer))
         else:

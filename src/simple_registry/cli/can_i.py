@@ -51,13 +51,11 @@ Prints yes (exit code 0) or no (1), and the binding that decided or the nearest 
 def can_i(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
     """Run `can-i` with these arguments. Return the exit code.
 
-    Raises:
-        UsageError: the arguments are not a question.
-        ConfigError: the documents do not load.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
-    asked = _parser().parse_intermixed_args(arguments)
+    parser = Parser("can-i", _HELP)
+    parser.add_argument("question", nargs="*")
+    asked = parser.parse_intermixed_args(arguments)
     if asked.help:
         stdout.write(_HELP)
         return 0
@@ -86,12 +84,6 @@ def required_directories(given: Sequence[str], environment: Mapping[str, str]) -
     if not directories:
         raise UsageError("-cfgdir is required")
     return directories
-
-
-def _parser() -> Parser:
-    parser = Parser("can-i", _HELP)
-    parser.add_argument("question", nargs="*")
-    return parser
 
 
 def _caller(asked: argparse.Namespace, rules: AccessRules) -> tuple[Caller | None, str]:

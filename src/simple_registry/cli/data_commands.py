@@ -35,10 +35,7 @@ def open_stores(data_dir: Path) -> AbstractAsyncContextManager[Stores]:
 
 @asynccontextmanager
 async def open_tokens(data_dir: Path) -> AsyncIterator[Tokens]:
-    """Open the issued tokens of a data directory for a block.
-
-    Raises: as `open_stores`.
-    """
+    """Open the issued tokens of a data directory for a block, as `open_stores` does."""
     async with open_stores(data_dir) as stores:
         yield build_tokens(stores, SystemClock())
 

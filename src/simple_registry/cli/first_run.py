@@ -39,9 +39,7 @@ def first_administrator(data_dir: Path, url: str, show: TextIO) -> Administrator
 
     If there is none yet, create one and write its password to `show`, with instructions for `url`.
 
-    Raises:
-        ConfigError: `admin.hash` cannot be read or written, or holds no hash; or documents named users before.
-
+    Raises: ConfigError when `admin.hash` cannot be read or written, or holds no hash; or documents named users before.
     """
     if (data_dir / OVER_NAME).exists():
         raise ConfigError(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from simple_registry.cli.first_run import end_first_administrator
-from simple_registry.config.followed import Look
+from simple_registry.config.followed import Poll
 from simple_registry.config.load import Configured, Loaded
 from simple_registry.config.settings import Settings
 from simple_registry.http.audit import rules_line
@@ -29,11 +29,11 @@ class Following:
         self._in_force = self._logged = configured.documents.value.configuration.values
         self._take(configured)
 
-    def look(self, configured: Configured) -> None:
+    def poll(self, configured: Configured) -> None:
         """Check all files once."""
         if configured.certificate is not None:
-            configured.certificate.look()
-        if configured.documents.look() is Look.TAKEN:
+            configured.certificate.poll()
+        if configured.documents.poll() is Poll.LOADED:
             self._take(configured)
 
     def _take(self, configured: Configured) -> None:

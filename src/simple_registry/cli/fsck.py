@@ -1,4 +1,4 @@
-"""`fsck`: check a data directory, beside a running server or without one, and repair it.
+"""`fsck`: check a data directory, whether or not a server uses it, and repair it.
 
     0  nothing is wrong, or everything was repaired     1  something remains     2  the check cannot be done
 
@@ -45,11 +45,7 @@ Exit code: 0 nothing is wrong or all was repaired, 1 something remains, 2 the ch
 def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
     """Run the command with the arguments after `fsck`; return the exit code.
 
-    Raises:
-        UsageError: an argument is wrong.
-        ConfigError: a configuration is wrong.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
     asked = Parser("fsck", _HELP).parse_args(arguments)
     if asked.help:

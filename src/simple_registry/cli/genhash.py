@@ -15,10 +15,7 @@ from simple_registry.cli.options import UsageError
 def genhash(stdin: TextIO, stdout: TextIO) -> int:
     """Read a password and print its hash.
 
-    Raises:
-        UsageError: the two passwords differ, or nothing was entered.
-        PasswordInvalid: the password cannot be hashed.
-
+    Raises: UsageError when the two passwords differ, or none was entered; PasswordInvalid when it cannot be hashed.
     """
     password = _ask() if stdin.isatty() else _read(stdin)
     stdout.write(hash_password(password) + "\n")

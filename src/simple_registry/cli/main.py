@@ -104,10 +104,6 @@ def _too_late(line: CommandLine) -> int:
     raise UsageError(f"write the command first, then its options: simple-registry {line.command} ...")
 
 
-def _genhash(_: CommandLine) -> int:
-    return genhash(sys.stdin, sys.stdout)
-
-
 def _version(_: CommandLine) -> int:
     import platform  # noqa: PLC0415 (only needed here)
 
@@ -128,7 +124,7 @@ def _help(line: CommandLine) -> int:
 _COMMANDS: dict[str, Callable[[CommandLine], int]] = {
     "serve": _serve,
     **dict.fromkeys(_WITH_OWN_OPTIONS, _too_late),
-    "genhash": _genhash,
+    "genhash": lambda _: genhash(sys.stdin, sys.stdout),
     "version": _version,
     "help": _help,
 }

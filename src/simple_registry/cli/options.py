@@ -24,7 +24,7 @@ COMMANDS = {
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
     "read-only": "refuse all changes for a while, as during a move",
-    "fsck": "check the data directory, beside a running server too",
+    "fsck": "check the data directory, also while a server runs",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version",
     "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",
@@ -164,9 +164,7 @@ class _Once(argparse.Action):
 def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str]) -> CommandLine:
     """Parse `arguments` and the variables of `environment`.
 
-    Raises:
-        UsageError: an option or command is unknown, given twice, or lacks its value.
-
+    Raises: UsageError when an option or command is unknown, given twice, or lacks its value.
     """
     parser = command_parser()
     parsed = vars(parser.parse_args(arguments))

@@ -9,7 +9,7 @@ schema   0
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -25,7 +25,6 @@ from simple_registry.config.load import load_access, read_documents, warnings_on
 from simple_registry.config.schema import json_schema
 from simple_registry.config.values import ConfigError
 from simple_registry.server.logging import printable
-from simple_registry.storage.protocols import Rows
 
 PAGE = 1000
 _SHOWN = 8
@@ -57,11 +56,7 @@ schema: prints the JSON Schema of the documents, for editors.
 def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
     """Run `policy` with these arguments. Return the exit code.
 
-    Raises:
-        UsageError: the arguments are invalid.
-        ConfigError: a file does not load.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
     asked = _parser().parse_intermixed_args(arguments)
     if asked.help:
@@ -147,23 +142,20 @@ def _failure(expectation: Expectation, found: Sequence[Answer]) -> str | None:
     return f"{what}: {missing if missing is not None else 'these credentials are rejected'}"
 
 
-async def _existing_scopes(data_dir: Path) -> list[str]:
+async def _existing_scopes(data_dir: Path) -> Sequence[str]:
     """Return every repository of a data directory, and every tag as `repository:tag`."""
+    scopes: list[str] = []
     async with open_stores(data_dir) as stores:
-        return [scope async for scope in _scopes_of_rows(stores.rows)]
-
-
-async def _scopes_of_rows(rows: Rows) -> AsyncIterator[str]:
-    after: str | None = None
-    while repositories := await rows.repositories.page_repositories(after, PAGE):
-        after = repositories[-1]
-        for repository in repositories:
-            yield repository
-            tag: str | None = None
-            while tags := await rows.tags.page_tags(repository, tag, PAGE):
-                tag = tags[-1]
-                for each in tags:
-                    yield f"{repository}:{each}"
+        after: str | None = None
+        while repositories := await stores.rows.repositories.page_repositories(after, PAGE):
+            after = repositories[-1]
+            for repository in repositories:
+                scopes.append(repository)
+                tag: str | None = None
+                while tags := await stores.rows.tags.page_tags(repository, tag, PAGE):
+                    tag = tags[-1]
+                    scopes += (f"{repository}:{each}" for each in tags)
+    return scopes
 
 
 def _diff(old: Path, new: Path, data_dir: Path | None, stdout: TextIO) -> int:

@@ -51,12 +51,7 @@ _log = logging.getLogger(__name__)
 def serve(line: CommandLine) -> int:
     """Run the registry until a signal stops it. Return the exit code.
 
-    Raises:
-        ConfigError: the configuration cannot be used.
-        ListenFault: the address cannot be listened on.
-        StorageFault: the data directory cannot be used.
-        StartFault: a worker cannot start.
-
+    Raises: ConfigError, ListenFault, StorageFault when the data directory cannot be used, StartFault.
     """
     write_errors_at_once()
     configured = _read(line)
@@ -114,7 +109,7 @@ def _run(
             listeners,
             build=partial(application.build, processes=processes, logins=application.load_logins(configured.settings)),
             reread=reread,
-            follow=following.look,
+            follow=following.poll,
             processes=processes,
             manager=manager,
         )

@@ -21,7 +21,7 @@ from simple_registry.config.settings import Settings
 from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
-from simple_registry.operations.issued_tokens import TokenRow, Tokens
+from simple_registry.operations.issued_tokens import TokenRow, Tokens, token_document
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
 from simple_registry.times import TimeInvalid, format_moment, parse_expiry
@@ -36,13 +36,12 @@ _COLUMNS = ("ID", "OWNER", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "DESCRIP
 def token(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
     """Run `token` with these arguments. Return the exit code.
 
-    Raises:
-        UsageError: the arguments are invalid.
-        ConfigError: a name or a configuration is wrong.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
-    asked = _parser().parse_args(arguments)
+    parser = Parser("token", _HELP)
+    parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
+    parser.add_argument("id", nargs="?")
+    asked = parser.parse_args(arguments)
     if asked.help:
         stdout.write(_HELP)
         return 0
@@ -82,7 +81,7 @@ async def _list(asked: argparse.Namespace, settings: Settings, _: Users, stdout:
     async with open_tokens(settings.data_dir) as tokens:
         rows = [row async for row in _all(tokens, asked.user)]
     if asked.json:
-        stdout.write(json.dumps([_described(row) for row in rows], indent=2) + "\n")
+        stdout.write(json.dumps([token_document(row) for row in rows], indent=2) + "\n")
     else:
         stdout.writelines(table([_COLUMNS, *map(_cells, rows)]))
     stdout.flush()
@@ -149,13 +148,6 @@ The secret of a new token is printed once, alone, on standard output.
 """
 
 
-def _parser() -> Parser:
-    parser = Parser("token", _HELP)
-    parser.add_argument("action", nargs="?", choices=tuple(_ACTIONS))
-    parser.add_argument("id", nargs="?")
-    return parser
-
-
 def _expires(text: str | None, tokens: Tokens) -> float | None:
     try:
         return None if text is None else parse_expiry(text, tokens.now())
@@ -189,18 +181,6 @@ async def _all(tokens: Tokens, owner: str | None) -> AsyncIterator[TokenRow]:
         for row in page.rows:
             yield row
         last, more = (page.rows[-1].token_id, page.more) if page.rows else (None, False)
-
-
-def _described(row: TokenRow) -> dict[str, object]:
-    return {
-        "id": row.token_id,
-        "owner": row.owner,
-        "description": row.description,
-        "created": format_moment(row.created),
-        "expires": None if row.expires is None else format_moment(row.expires),
-        "scopes": row.scopes,
-        "lastUsed": None if row.last_used is None else format_moment(row.last_used),
-    }
 
 
 def _cells(row: TokenRow) -> Sequence[str]:

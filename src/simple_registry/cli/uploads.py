@@ -45,13 +45,12 @@ Exit code: 0 success, 1 a session could not be ended, 2 invalid arguments or dat
 def uploads(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
     """Run `uploads` with these arguments. Return the exit code.
 
-    Raises:
-        UsageError: the arguments are invalid.
-        ConfigError: a configuration is wrong.
-        StorageFault: the data directory cannot be used.
-
+    Raises: UsageError, ConfigError, StorageFault when the data directory cannot be used.
     """
-    asked = _parser().parse_args(arguments)
+    parser = Parser("uploads", _HELP)
+    parser.add_argument("action", nargs="?", choices=("list", "cancel"))
+    parser.add_argument("ids", nargs="*")
+    asked = parser.parse_args(arguments)
     if asked.help:
         stdout.write(_HELP)
         return 0
@@ -62,13 +61,6 @@ def uploads(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
     if asked.action == "cancel" and bool(asked.ids) != bool(asked.user):
         return asyncio.run(_cancel(asked, data_dir, stderr))
     raise UsageError("usage: uploads list, uploads cancel ID or uploads cancel -user NAME; see 'uploads -help'")
-
-
-def _parser() -> Parser:
-    parser = Parser("uploads", _HELP)
-    parser.add_argument("action", nargs="?", choices=("list", "cancel"))
-    parser.add_argument("ids", nargs="*")
-    return parser
 
 
 @asynccontextmanager

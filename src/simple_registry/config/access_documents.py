@@ -1,9 +1,9 @@
-"""Documents about access: their shapes, and how they are read into one `Declared`.
+"""Documents about access: their shapes, and the functions that read them into one `Declared`.
 
     documents ──► by kind ──► users, roles, issuers ──► bindings, tokens, … (which name them) ──► Declared
 
-Every error names file, line and what would be right. Nothing is guessed: a binding of a user that no document names
-is an error, unless the prefix of a trusted issuer covers the name.
+Every error has the file, the line and a remedy. Nothing is guessed: a binding of a user that no document names is an
+error, unless the prefix of a trusted issuer covers the name.
 """
 
 import re
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.limits import Grant, parse_limit
 from simple_registry.access.passwords import is_password_hash
-from simple_registry.access.permission import Resource
 from simple_registry.access.roles import (
     METHODS,
     RESOURCE_WORDS,
@@ -36,18 +35,10 @@ from simple_registry.config.values import ConfigError, nearest
 from simple_registry.times import parse_moment
 
 MIN_TOKEN = 32
-"""Characters of a token's value: a stolen hash lets values be tried without asking the registry."""
+"""Characters of a token's value, because a stolen hash allows guessing without the registry."""
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
 _VERBS = ("pull", "push", "delete", "*", *METHODS, *(method.lower() for method in METHODS if method != "DELETE"))
-
-
-def _resources(text: str) -> frozenset[Resource]:
-    return parse_resources([text])
-
-
-def _verbs(text: str) -> frozenset[str]:
-    return parse_verbs([text])
 
 
 def _grant(text: str) -> Grant:
@@ -95,13 +86,13 @@ ROLE = Kind(
         (
             Field(
                 "resources",
-                ListOf(Text("word", _resources, words=tuple(RESOURCE_WORDS))),
+                ListOf(Text("word", lambda text: parse_resources([text]), words=tuple(RESOURCE_WORDS))),
                 "`manifests` includes reading tags and referrers",
                 required=True,
             ),
             Field(
                 "verbs",
-                ListOf(Text("word", _verbs, words=_VERBS)),
+                ListOf(Text("word", lambda text: parse_verbs([text]), words=_VERBS)),
                 "`pull` is GET and HEAD, `push` is POST, PUT and PATCH; GET includes HEAD",
                 required=True,
             ),
@@ -164,15 +155,12 @@ TOKEN = Kind(
 
 
 def names_users(documents: Documents) -> bool:
-    """Return whether documents name a user or an issuer; the provisional administrator ends then.
-
-    The user anonymous has no credentials.
-    """
+    """Return whether documents name a user other than `anonymous`, or an issuer: the provisional administrator ends."""
     return bool(documents.of("TokenIssuer")) or any(user.name != ANONYMOUS_NAME for user in documents.of("User"))
 
 
 def declared_of(documents: Documents, administrator: Administrator | None) -> Declared:
-    """Return what documents, and the administrator of the flags, declare about access.
+    """Return the access that documents declare, with the administrator of the options.
 
     Raises: ConfigError.
     """

@@ -1,4 +1,4 @@
-"""The administrator that flags and variables name: a user that may do everything, without any document."""
+"""The administrator from options and variables: a user with all permissions, without any document."""
 
 import re
 from dataclasses import replace
@@ -43,9 +43,7 @@ def read_password_file(path: Path) -> str:
 def administrator(name: str, password: str) -> Administrator:
     """Return the administrator `name`; `password` is a bcrypt hash when it begins with `$2`.
 
-    Raises:
-        ConfigError: it begins like a hash and is not one, or cannot be hashed.
-
+    Raises: ConfigError when it begins like a hash and is not one, or cannot be hashed.
     """
     if not password.startswith("$2"):
         try:
@@ -61,11 +59,9 @@ def administrator(name: str, password: str) -> Administrator:
 
 
 def given_administrator(flags: Options, environment: Options) -> Administrator | None:
-    """Return the administrator that options name, if they do.
+    """Return the administrator that options name, or `None`.
 
-    Raises:
-        ConfigError: an option is wrong, or the password file is.
-
+    Raises: ConfigError when an option is wrong, or the password file is.
     """
     password = _password(flags) or _password(environment)
     name = flags.get("adminname") or environment.get("adminname")

@@ -1,7 +1,7 @@
 """Settings from every layer: flag > environment > file > default.
 
-Options arrive as text, with the spelling the user knows (`-addr`, `SIMPLE_REGISTRY_ADDR`). The last layer that names a
-setting gives all of its value.
+Options arrive as text, with the spelling that the user wrote (`-addr`, `SIMPLE_REGISTRY_ADDR`). A higher layer replaces
+the whole value of a setting.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ class Given:
 
     @property
     def text(self) -> str:
-        """The one text of an option that cannot be repeated."""
+        """The text of an option that cannot be repeated."""
         return self.texts[0]
 
 
@@ -34,7 +34,7 @@ Options = Mapping[str, Given]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What `Configuration` documents set, by path, with warnings about it."""
+    """The values that `Configuration` documents set, by path, with warnings."""
 
     values: Mapping[str, object]
     warnings: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ CONFIGURATION = Kind("Configuration", "settings of the server", _shape(_BY_PATH.
 
 
 def configuration_of(documents: Documents) -> Configuration:
-    """Return what documents set together.
+    """Return the configuration that all documents set together.
 
     Raises: ConfigError.
     """

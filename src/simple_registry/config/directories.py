@@ -1,6 +1,6 @@
-"""Which files below the given directories hold documents, and what differs when they change.
+"""The files with documents below the given directories, and a signature that differs when they change.
 
-Hidden files and folders are left out, also the `..data` folders of mounted volumes. Links are followed.
+Hidden files and directories are omitted, also the `..data` directories of mounted volumes. Links are followed.
 """
 
 import os
@@ -12,7 +12,7 @@ from simple_registry.config.values import ConfigError
 from simple_registry.files import FileStamp
 
 Signature = tuple[tuple[str, FileStamp], ...]
-"""Path and stamp of each document and directory. A directory has no times in it: other files may come and go."""
+"""Path and stamp of each document and directory. That of a directory has no times: other files may come and go."""
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -26,14 +26,14 @@ def document_files(directories: Iterable[Path]) -> list[Path]:
     for directory in directories:
         _require_directory(directory)
         for file in _files(directory, frozenset()):
-            files.setdefault(_real(file), file)  # a file below two given directories counts once
+            files.setdefault(os.path.realpath(file), file)  # a file below two given directories counts once
     return list(files.values())
 
 
 def signature(directories: Iterable[Path]) -> Signature:
     """Return the signature of the documents below `directories`; nothing is read.
 
-    Other files may change as they like: a document beside a file that is written all the time comes to rest.
+    Other files have no influence, even one in the same directory that is written all the time.
     """
     entries: set[tuple[str, FileStamp]] = set()
     for directory in directories:
@@ -57,17 +57,12 @@ def _require_directory(path: Path) -> None:
         raise ConfigError(f"-cfgdir {path}: this is not a directory")
 
 
-def _real(path: Path) -> str:
-    """Return the path without links; unlike `Path.resolve` also of a link to itself, which cannot be read later."""
-    return os.path.realpath(path)
-
-
 def _files(directory: Path, above: frozenset[str]) -> Iterator[Path]:
-    here = _real(directory)
+    here = os.path.realpath(directory)  # unlike `Path.resolve`, it takes a link to itself, which cannot be read
     if here in above:  # a symbolic link that leads back up
         return
     try:
-        visible = sorted(entry for entry in directory.iterdir() if not _is_hidden(entry.name))
+        visible = sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
         entries = [(entry, entry.is_dir()) for entry in visible]
     except OSError as error:
         raise ConfigError(f"cannot read the directory {directory}: {error.strerror}") from error
@@ -79,11 +74,11 @@ def _files(directory: Path, above: frozenset[str]) -> Iterator[Path]:
 
 
 def _entries(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, FileStamp]]:
-    """Yield what is at `path` and below. What vanishes meanwhile is left out."""
+    """Yield the entries of a signature for `path` and below, without those that vanish meanwhile."""
     try:
         status = os.stat(path)  # noqa: PTH116 (a hot loop of plain strings)
         with os.scandir(path) as found:
-            entries = [entry for entry in found if not _is_hidden(entry.name)]
+            entries = [entry for entry in found if not entry.name.startswith(".")]
     except OSError:
         return
     yield path, FileStamp(status.st_dev, status.st_ino, 0, 0, 0)
@@ -98,7 +93,3 @@ def _entries(path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str
                 yield entry.path, FileStamp.of(os.stat(entry.path))  # noqa: PTH116 (as above)
         except OSError:
             continue
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")

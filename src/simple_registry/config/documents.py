@@ -2,8 +2,8 @@
 
     directories ──► read_documents_below ──► Documents ──► the shape of each kind (`config.shapes`)
 
-YAML is composed into nodes and never constructed into objects. Scalars keep the text as it was written; a shape parses
-it. Duplicate keys are refused: YAML would silently keep the last, and drop a rule that its author relies on.
+YAML is composed into nodes, never constructed into objects. Scalars keep their text as written; a shape parses it.
+Duplicate keys are refused: YAML would silently keep the last one, and drop a rule that its author relies on.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from simple_registry.files import open_regular
 API_VERSION = "simple-registry.jlsalvador.online/v1beta1"
 _TEXT_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "timestamp")}
 _TRUTH_TAG = "tag:yaml.org,2002:bool"
-# libyaml where there is one, as in every wheel: reloads are seven times faster. Its nesting is limited, too.
+# libyaml if available, as in every wheel: reloads are seven times faster. It limits nesting, too.
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG_NAMES = {"null": "nothing", "bool": "true or false"}
 
@@ -73,9 +73,7 @@ class Entry:
     def fields(self, known: Collection[str]) -> dict[str, "Entry"]:
         """Return the entries of a mapping, by key.
 
-        Raises:
-            ConfigError: it is not a mapping, a key is there twice, or a key is not among `known`.
-
+        Raises: ConfigError when it is not a mapping, a key occurs twice, or a key is not among `known`.
         """
         found = self.any_fields()
         for name, entry in found.items():
@@ -86,9 +84,7 @@ class Entry:
     def any_fields(self) -> dict[str, "Entry"]:
         """Return the entries of a mapping with any keys.
 
-        Raises:
-            ConfigError: it is not a mapping, or a key is there twice.
-
+        Raises: ConfigError when it is not a mapping, or a key occurs twice.
         """
         if not isinstance(self.node, yaml.MappingNode):
             raise self.error(f"must be a mapping (name: value), not {self._what()}")
@@ -147,7 +143,7 @@ class Documents:
     digest: str
     """`sha256:` and the hash of all files, one after the other in the order in which they are read."""
     holders: frozenset[Path]
-    """The files that hold documents, and those of the given directories with such files below."""
+    """The files with documents, and the given directories that have such files below."""
 
     def of(self, kind: str) -> Sequence[Document]:
         """Return the documents of a kind."""
@@ -157,9 +153,7 @@ class Documents:
 def read_documents_below(directories: Sequence[Path], kinds: Collection[str]) -> Documents:
     """Return all documents below `directories`, which are of some known kinds.
 
-    Raises:
-        ConfigError: a directory or file cannot be read, or a document does not have the common shape.
-
+    Raises: ConfigError when a directory or file cannot be read, or a document does not have the common shape.
     """
     documents: list[Document] = []
     hashed = hashlib.sha256()
@@ -178,9 +172,7 @@ def read_documents_below(directories: Sequence[Path], kinds: Collection[str]) ->
 def parse_documents(file: Path, content: bytes) -> list[Document]:
     """Return the documents in the content of `file`.
 
-    Raises:
-        ConfigError: the content breaks off, is not YAML, or a document does not have the common shape.
-
+    Raises: ConfigError when the content breaks off, is not YAML, or a document does not have the common shape.
     """
     if content and not content.endswith(b"\n"):
         line = content.count(b"\n") + 1
@@ -191,9 +183,7 @@ def parse_documents(file: Path, content: bytes) -> list[Document]:
 def read_roots(file: Path) -> list[Entry]:
     """Return the root of each YAML document of a file whose documents have no kind.
 
-    Raises:
-        ConfigError: the file cannot be read or is not YAML.
-
+    Raises: ConfigError when the file cannot be read or is not YAML.
     """
     return list(_roots(file, read_file(file, regular=False)))
 
@@ -201,9 +191,7 @@ def read_roots(file: Path) -> list[Entry]:
 def read_file(file: Path, *, regular: bool = True) -> bytes:
     """Return the content of a file. Unless `regular` is false, a pipe or device, which could block, is refused.
 
-    Raises:
-        ConfigError: it cannot be read.
-
+    Raises: ConfigError when it cannot be read.
     """
     try:
         with open_regular(file) if regular else file.open("rb") as opened:
@@ -256,9 +244,7 @@ def _document(entry: Entry) -> Document:
 def _by_kind(documents: Sequence[Document]) -> Mapping[str, Sequence[Document]]:
     """Return the documents of each kind, in the order of their names.
 
-    Raises:
-        ConfigError: two documents of one kind have the same name.
-
+    Raises: ConfigError when two documents of one kind have the same name.
     """
     kinds: dict[str, dict[str, Document]] = {}
     for document in documents:

@@ -1,4 +1,4 @@
-"""Expectations: YAML tables of what callers may do and may not, for use in a user's CI.
+"""Expectations: YAML tables of what callers may and may not do, for use in a user's CI.
 
     - as: bob                                 a User
       can: [push image team/app:v1]
@@ -29,7 +29,7 @@ _SUBJECTS = ("as", "anonymous", "groups", "token", "issuer")
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One line of a table: a question about a caller (`None`: the credentials are rejected), and the right answer."""
+    """One line of a table: a question about a caller (`None` if its credentials are rejected) and the right answer."""
 
     place: Place
     who: str
@@ -78,9 +78,9 @@ def _user(fields: Mapping[str, Entry], rules: AccessRules) -> tuple[str, Caller 
 
 
 def caller_named(name: str, rules: AccessRules) -> Identity | None:
-    """Return the identity of a user that a document names, or that may come with a trusted issuer's token.
+    """Return the identity of a user that a document names, or that a trusted issuer's token may have.
 
-    What the claims of such a token add is not in it.
+    Groups and roles from claims of such a token are not part of it.
     """
     prefixes = [issuer.user_prefix for issuer in rules.issuers if issuer.user_prefix]
     return rules.identity(name) or (Identity(name) if name.startswith(tuple(prefixes)) else None)
@@ -110,7 +110,7 @@ def _token(fields: Mapping[str, Entry], rules: AccessRules) -> tuple[str, Caller
 
 
 def caller_of_token(token: StaticToken, rules: AccessRules) -> Caller | None:
-    """Return the caller of a `Token` document; `None` when its user does not exist."""
+    """Return the caller of a `Token` document, or `None` if its user does not exist."""
     identity = rules.identity(token.username)
     limits = () if token.limit is None else (token.limit,)
     proof = Proof(Source.STATIC_TOKEN)
@@ -130,14 +130,14 @@ def _issuer(fields: Mapping[str, Entry], rules: AccessRules) -> tuple[str, Calle
 
 
 def _claim(entry: Entry) -> object:
-    """Return the value of a claim; a list holds texts, as in claims of groups."""
+    """Return the value of a claim; a list has texts, as in claims of groups."""
     if entry.is_list():
         return [item.text() for item in entry.items()]
     return {"true": True, "false": False}.get(entry.word(), entry.word())
 
 
 def caller_of_claims(issuer_name: str, claims: Mapping[str, object], rules: AccessRules) -> Caller | None:
-    """Return the caller of a token with these claims; `None` when they do not meet its issuer's conditions."""
+    """Return the caller of a token with these claims, or `None` if they do not meet its issuer's conditions."""
     issuer = next(each for each in rules.issuers if each.name == issuer_name)
     try:
         return Caller(rules.identity_of_claims(issuer, claims), Proof(Source.EXTERNAL))

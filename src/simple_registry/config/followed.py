@@ -1,10 +1,10 @@
-"""A value that follows files: looked at periodically, loaded once they stay the same, exchanged in one step.
+"""A value that follows files: they are polled, and loaded once they stay unchanged; the value is replaced in one step.
 
-    changed ──► unchanged at the next look ──► loaded, unchanged still ──► the new value is in force
-                                          └──► it does not load, or must not be taken ──► the old value stays; `stale`
+    changed ──► unchanged at the next poll ──► loaded, still unchanged ──► the new value is in force
+                                          └──► it cannot be loaded or used ──► the old value stays; `stale`
 
-So no set of files is loaded while it is written. The parent looks, and keeps what loaded last; each worker begins with
-a copy of that, whatever the files are by then, and looks for itself from then on.
+So no set of files is loaded while it is being written. The parent polls, and keeps the value that loaded last. Each
+worker starts with a copy of it, whatever the files are by then, and polls for itself.
 """
 
 import logging
@@ -15,11 +15,11 @@ from typing import Generic, TypeVar
 from simple_registry.config.values import ConfigError
 
 INTERVAL = 0.3
-"""Seconds between two looks: with two of them and the time to load, a change is in force within one second."""
+"""Seconds between two polls: with two of them and the time to load, a change is in force within one second."""
 
-LOOKS_TO_RETRY = 30
-"""Looks after which unchanged files that did not load are tried again, since the fault may have been temporary, and
-after which files that change at each look are reported."""
+POLLS_TO_RETRY = 30
+"""Polls after which unchanged files that did not load are tried again, because the fault may have been temporary, and
+after which files that change at each poll are reported."""
 
 _ATTEMPTS = 5
 
@@ -28,18 +28,18 @@ Value = TypeVar("Value")
 logger = logging.getLogger("simple_registry")
 
 
-class Look(Enum):
-    """The result of a look."""
+class Poll(Enum):
+    """The result of a poll."""
 
-    NOTHING = auto()
-    TAKEN = auto()
+    UNCHANGED = auto()
+    LOADED = auto()
     """There is a new value."""
     REFUSED = auto()
     """The old value stays; `stale` is the reason."""
 
 
 class Followed(Generic[Value]):
-    """A value of files. Looking at them waits for the disk: not for an event loop."""
+    """A value that is loaded from files. Polling blocks on the disk: not for the event loop."""
 
     def __init__(
         self,
@@ -75,46 +75,43 @@ class Followed(Generic[Value]):
                 return value, seen
         raise ConfigError("the files change while they are read; try again once they are written")
 
-    def look(self) -> Look:
-        """Look once, and take over what changed."""
+    def poll(self) -> Poll:
+        """Poll once, and load files that changed."""
         try:
-            return self._look()
+            return self._poll()
         except ConfigError as error:
             return self._refuse(str(error))
         except Exception:
             logger.exception("files that changed cannot be loaded")
             return self._refuse("an unexpected failure; see the log")
 
-    def _look(self) -> Look:
+    def _poll(self) -> Poll:
         unfinished = self.unfinished()
         before, self._seen = self._seen, self._signature()
         behind = self._seen != self._tried or self.stale is not None
         self._waited = self._waited + 1 if behind else 0
-        overdue = self._waited >= LOOKS_TO_RETRY
+        overdue = self._waited >= POLLS_TO_RETRY
         if self._seen != before:
-            return self._refuse("the files change all the time") if overdue else Look.NOTHING
+            return self._refuse("the files change all the time") if overdue else Poll.UNCHANGED
         if self._seen == self._tried and not overdue:
-            return Look.NOTHING
+            return Poll.UNCHANGED
         if unfinished is not None:
             if unfinished not in ("", self.stale):
                 return self._refuse(unfinished)
-            self._waited = 0  # the files rest: only ones that change all the time are overdue
-            return Look.NOTHING
-        return self._take()
+            self._waited = 0  # the files are unchanged: only files that change all the time are overdue
+            return Poll.UNCHANGED
+        return self._reload()
 
-    def _take(self) -> Look:
-        """Load, and keep the result unless the files changed meanwhile.
-
-        Raises: ConfigError.
-        """
+    def _reload(self) -> Poll:
+        """Load, and keep the result unless the files changed meanwhile."""
         self._tried = self._seen
         value = self._load(self.value)
         if self._signature() != self._seen:
             self._tried = None
-            return Look.NOTHING
+            return Poll.UNCHANGED
         self.value, self.stale, self._waited = value, None, 0
-        return Look.TAKEN
+        return Poll.LOADED
 
-    def _refuse(self, reason: str) -> Look:
+    def _refuse(self, reason: str) -> Poll:
         self.stale, self._waited = reason, 0
-        return Look.REFUSED
+        return Poll.REFUSED

@@ -10,4 +10,4 @@ KINDS = {
     for kind in (USER, ROLE, ROLE_BINDING, TOKEN, RETENTION, TAG_PROTECTION, TOKEN_ISSUER, CONFIGURATION)
 }
 SECRETS = (("Configuration", ("web", "tokenSecret")), ("Token", ("value",)))
-"""Kinds of documents that can hold a secret in clear, and its path."""
+"""Kinds of documents that can hold a secret in clear text, and its path."""

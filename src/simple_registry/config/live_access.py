@@ -1,8 +1,8 @@
-"""The rules in force in a worker, followed as the documents change.
+"""The access rules in force in a worker, which follow the documents.
 
-Every worker follows the files by itself, so no message between processes is needed. A look runs in a thread of its own
-and costs one `stat` for each file, which works on any file system, for editors that rename, and for Kubernetes, which
-swaps a symbolic link.
+Every worker polls the files by itself, so no message between processes is needed. A poll runs in its own thread and
+costs one `stat` for each file. It works on any file system, with editors that rename, and with Kubernetes, which swaps
+a symbolic link.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from simple_registry.access.rules import AccessRules
-from simple_registry.config.followed import INTERVAL, Followed, Look
+from simple_registry.config.followed import INTERVAL, Followed, Poll
 from simple_registry.config.load import Loaded
 from simple_registry.periodic import repeat
 
@@ -23,7 +23,7 @@ class CurrentAccess(Protocol):
 
     @property
     def rules(self) -> AccessRules:
-        """The rules; a request takes them once and stays with them."""
+        """The rules; a request reads them once and uses the same ones to its end."""
 
     @property
     def stale(self) -> str | None:
@@ -37,7 +37,7 @@ class LiveAccess:
         """Begin with the documents that the parent loaded last."""
         self._documents = documents
         self._interval = interval
-        self._thread = ThreadPoolExecutor(1, "looks")  # of its own: no request delays the end of a user
+        self._thread = ThreadPoolExecutor(1, "documents")  # its own, so that no request delays the removal of a user
         self.rules = documents.value.rules
         self.reloads = 0
         self.failures = 0
@@ -49,17 +49,17 @@ class LiveAccess:
 
     async def run(self) -> None:
         """Follow the files until cancelled."""
-        await repeat(self.look, self._interval, "looking at the documents")
+        await repeat(self.poll, self._interval, "polling the documents")
 
-    async def look(self) -> None:
-        """Look once, and take over what changed."""
+    async def poll(self) -> None:
+        """Poll once, and use the rules of documents that changed."""
         known = self._documents.stale
-        match await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.look):
-            case Look.TAKEN:
+        match await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.poll):
+            case Poll.LOADED:
                 self.rules = self._documents.value.rules
                 self.reloads += 1
                 logger.info("access rules reloaded", extra={"fields": {"users": len(self.rules.users)}})
-            case Look.REFUSED:
+            case Poll.REFUSED:
                 self.failures += 1
                 if self._documents.stale != known:
                     logger.error("access rules not reloaded, the old ones stay in force: %s", self._documents.stale)

@@ -1,4 +1,4 @@
-"""All documents together: rules, which take effect at once, and settings, which wait for SIGHUP.
+"""All documents together: access rules, which take effect at once, and settings, which need SIGHUP.
 
 directories ──► read_documents ──► configuration_of ──► settings of the files
 └──► declared_of ──► rules
@@ -26,7 +26,7 @@ from simple_registry.files import exposure
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Everything that documents say."""
+    """The result of loading all documents."""
 
     rules: AccessRules
     configuration: Configuration
@@ -36,12 +36,12 @@ class Loaded:
     holders: frozenset[Path]
     """As in `Documents`."""
     named_users: bool
-    """Whether these documents name a user or an issuer, or those before them did."""
+    """Whether these documents, or earlier ones, name a user or an issuer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What the parent keeps, and each worker is forked with: both followed values are the last ones that loaded."""
+    """The configuration that the parent keeps and forked workers inherit: the values that loaded last."""
 
     settings: Settings
     documents: Followed[Loaded]
@@ -67,14 +67,12 @@ def load_access(directories: Iterable[Path], administrator: Administrator | None
 def load_documents(
     directories: Sequence[Path], administrator: Administrator | None, before: Loaded | None = None
 ) -> Loaded:
-    """Return all that the documents below `directories` say, with the administrator of the flags.
+    """Load the documents below `directories`, with the administrator of the options.
 
-    A provisional administrator is part of it until documents name users, now or before.
+    A provisional administrator is part of the rules until documents name a user.
 
-    Raises:
-        ConfigError: a document is wrong, or a file or directory that held documents `before` still exists and holds
-            none, as while it is written, or when its mount has gone.
-
+    Raises: ConfigError when a document is wrong, or a file or directory that held documents `before` exists but holds
+    none, as during a write, or after an unmount.
     """
     documents = read_documents(directories)
     _require_kept(documents.holders, before)
@@ -94,7 +92,7 @@ def load_documents(
 def follow_documents(
     directories: tuple[Path, ...], administrator: Administrator | None, before: Followed[Loaded] | None = None
 ) -> Followed[Loaded]:
-    """Return the documents below `directories`, with the administrator of the flags; `before` were followed until now.
+    """Follow the documents below `directories`, with the administrator of the options, from `before` on.
 
     Raises: ConfigError.
     """
@@ -124,7 +122,7 @@ def _located(found: Iterable[LintWarning], documents: Documents) -> tuple[str, .
 
 
 def _exposed(documents: Documents) -> Iterator[str]:
-    """Yield a warning for each file that holds a secret in clear and that every user may read."""
+    """Yield a warning for each file with a secret in clear text that every user may read."""
     holding = [document for kind, path in SECRETS for document in documents.of(kind) if document.find(*path)]
     for file in dict.fromkeys(document.place.file for document in holding):
         yield from exposure(file, "the secret in")

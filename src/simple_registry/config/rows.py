@@ -1,9 +1,9 @@
-"""One row for one setting: its default, its shape, its option and variable, its field in documents, and what it means.
+"""One row for each setting: its default, shape, option, variable, field in documents, and meaning.
 
     workers: int = setting(0, WORKERS, "worker processes", option=Option("workers", "NUMBER"), restart=True)
 
     rows_of(Settings)        ──► options, help, `Configuration` documents, schema, reference
-    build(Settings, values)  ──► Settings, with defaults for what is not among the values
+    build(Settings, values)  ──► Settings, with defaults for the rest
 
 To a type checker, and to the rest of the program, the attributes are those of any dataclass.
 """
@@ -57,11 +57,11 @@ class Row:
     details: str = ""
     """Further sentences for the reference."""
     without: str = ""
-    """What holds by default, where the default value does not say it."""
+    """The description of the default, if its value does not show it."""
     restart: bool = False
-    """Whether a reload leaves it as it is."""
+    """Whether a change needs a restart, and not only a reload."""
     warning: Callable[[str], str | None] | None = None
-    """Returns a warning about a text that is accepted, but changed."""
+    """Returns a warning about a text that is accepted, but with another value."""
 
     @property
     def text(self) -> Text:
@@ -118,7 +118,7 @@ def section(of: type[Value]) -> Value:
 
 
 def optional_section(of: type[Value]) -> Value | None:
-    """Return an attribute that is a dataclass of settings, or `None` when none of these is given."""
+    """Return an attribute that is a dataclass of settings, or `None` if none of them is given."""
     return field(default=None, metadata={"section": of})
 
 
@@ -132,7 +132,7 @@ def rows_of(of: type, prefix: str = "") -> Iterator[Row]:
 
 
 def build(of: type[Value], values: Mapping[str, object], prefix: str = "") -> Value:
-    """Return a dataclass of settings that holds `values` (by dotted attribute), and the defaults for the rest."""
+    """Return a dataclass of settings with `values`, by dotted attribute, and defaults for the rest."""
     given: dict[str, object] = {}
     for each in fields(cast("Any", of)):
         name = prefix + each.name

@@ -1,4 +1,4 @@
-"""The JSON Schema of documents, made from their shapes: `simple-registry policy schema` prints it for editors."""
+"""The JSON Schema of documents, built from their shapes: `simple-registry policy schema` prints it for editors."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from simple_registry.config.shapes import BOOLEAN, Fields, Kind, ListOf, MapOf, 
 
 Json = Mapping[str, object]
 
-DIALECT = "http://json-schema.org/draft-07/schema#"  # what editors of YAML know
+DIALECT = "http://json-schema.org/draft-07/schema#"  # the one that YAML editors support
 
 
 def json_schema() -> Json:

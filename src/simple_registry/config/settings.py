@@ -1,6 +1,6 @@
-"""Every setting of a running registry: one row each, and one immutable value of all.
+"""Every setting of a registry: one row each, and one immutable value with all of them.
 
-Options, variables, `Configuration` documents, the help, the schema and the reference are made from the rows.
+Options, variables, `Configuration` documents, the help, the schema and the reference are generated from the rows.
 """
 
 import math
@@ -53,7 +53,7 @@ class ChallengeMode(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How log lines look; `auto` is `text` on a terminal and `json` otherwise."""
+    """The format of log lines; `auto` is `text` on a terminal and `json` otherwise."""
 
     AUTO = "auto"
     TEXT = "text"
@@ -98,9 +98,9 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not keep it from being used.
+    """A chain (PEM, leaf first), its private key (PEM, PKCS#8), and `warnings` that do not prevent its use.
 
-    `begins` and `ends` are those of the leaf, in Unix time.
+    `begins` and `ends` are the validity of the leaf, in Unix time.
     """
 
     chain: bytes
@@ -115,9 +115,9 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Administrator:
-    """The user of `-adminname`, with a bcrypt hash; a `provisional` one gives way to any `User` document.
+    """The user of `-adminname`, with a bcrypt hash; any `User` document replaces a `provisional` one.
 
-    A `fresh` hash was made from a password at this start.
+    A `fresh` hash was computed from a password at this start.
     """
 
     name: str

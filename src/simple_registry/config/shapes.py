@@ -22,17 +22,17 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A scalar: its name in the reference, its parser, and what an editor can check of it."""
+    """A scalar: its name in the reference, its parser, and checks for editors."""
 
     what: str = "text"
     parse: Callable[[str], Any] = str
-    """Raises ValueError, with a message that shows what would be right."""
+    """Raises ValueError, with a message that shows a correct example."""
     format: Callable[[Any], str] = str
-    """The opposite of `parse`, for the documentation of defaults."""
+    """The inverse of `parse`, for the documentation of defaults."""
     words: tuple[str, ...] = ()
     pattern: str | None = None
     number: bool = False
-    """Whether people also write it as a number."""
+    """Whether a YAML number is accepted, too."""
 
     def read(self, entry: Entry) -> Any:
         """Return the value of a scalar. A relative path is relative to the file that names it."""
@@ -68,7 +68,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class MapOf:
-    """A mapping whose keys the writer of the document chooses; `key` is what they are."""
+    """A mapping with any keys; `key` describes them."""
 
     inner: Text
     key: str
@@ -101,7 +101,7 @@ Shape = Union[Text, ListOf, MapOf, Fields]  # noqa: UP007 (the names above are f
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its name, its shape, what it means, whether it is required, and what holds without it."""
+    """A field: its name, shape and meaning, whether it is required, and its default."""
 
     name: str
     shape: Shape
@@ -142,11 +142,7 @@ def _parse_pattern(text: str) -> ScopePattern:
         raise ConfigError(f"not a valid pattern: {error}") from None
 
 
-def _format_path(path: Path) -> str:
-    return str(path) if path.is_absolute() else f"./{path}"
-
-
 BOOLEAN = Text("boolean", _parse_boolean, lambda value: str(value).lower(), words=("true", "false"))
 NAME = Text("name")
-PATH = Text("path", parse_path, _format_path)
+PATH = Text("path", parse_path, lambda path: str(path) if path.is_absolute() else f"./{path}")
 PATTERN = Text("RE2 pattern", _parse_pattern)

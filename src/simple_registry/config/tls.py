@@ -1,9 +1,9 @@
-"""Certificate chain and private key, in every common PEM form, checked before a client sees them.
+"""Certificate chain and private key, in every common PEM form, checked before they are served.
 
     PKCS#8, PKCS#1 ("RSA PRIVATE KEY"), SEC1 ("EC PRIVATE KEY")  ──►  PKCS#8, which every version of OpenSSL reads
 
-The chain begins with the server's own certificate (the leaf), which the key must fit. Other blocks of a file, such as
-"EC PARAMETERS" or a certificate kept beside its key, are passed over.
+The chain begins with the server's own certificate (the leaf), which must match the key. Other blocks of a file, such as
+"EC PARAMETERS" or a certificate in the file of its key, are ignored.
 """
 
 import re
@@ -27,20 +27,18 @@ _LARGEST_FILE = 1024 * 1024
 _SMALLEST_RSA = 2048
 _DAY = 86_400.0
 MARKS = (30 * _DAY, 7 * _DAY, _DAY)
-"""Seconds before its end at which a certificate is worth a warning."""
+"""Seconds before its end at which warnings about a certificate are logged."""
 
 
 def load_certificate(tls: Tls, now: datetime) -> Certificate:
     """Return the certificate chain and key of `tls`.
 
-    Raises:
-        ConfigError: a file is unreadable, empty or not PEM, the key is encrypted, of a kind that TLS does not use
-            here, or does not fit the first certificate.
-
+    Raises: ConfigError when a file is unreadable, empty or not PEM, or the key is encrypted, of a kind that TLS does
+    not use here, or does not fit the first certificate.
     """
     certificates = _certificates(tls.certificate)
     key = _private_key(tls.key)
-    _require_fit(tls, certificates, key)
+    _require_match(tls, certificates, key)
     leaf = certificates[0]
     loaded = Certificate(
         chain=b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in certificates),
@@ -54,17 +52,16 @@ def load_certificate(tls: Tls, now: datetime) -> Certificate:
 
 
 def passed_mark(certificate: Certificate, now: float) -> float | None:
-    """Return the last mark before its end that a certificate has passed: seconds, 0 once it has ended.
+    """Return the last mark that a certificate has passed: seconds before its end, 0 once it has ended.
 
-    Only those count that are less than a third of its life: one that is renewed in time, as ACME clients do after two
-    thirds, passes none.
+    Only marks in the last third of its life count: ACME clients renew after two thirds, and then no mark is passed.
     """
     marks = [mark for mark in MARKS if mark < (certificate.ends - certificate.begins) / 3]
     return min((mark for mark in (*marks, 0.0) if certificate.ends - now <= mark), default=None)
 
 
 def expiry_warning(tls: Tls, certificate: Certificate, now: float) -> str | None:
-    """Return the warning about the end of a certificate, from the first mark on, however long its life is."""
+    """Return the warning about the end of a certificate, from the first mark on, whatever its life."""
     if certificate.ends - now > MARKS[0]:
         return None
     end = datetime.fromtimestamp(certificate.ends, UTC)
@@ -121,12 +118,12 @@ def _private_key(path: Path) -> PrivateKeyTypes:
     return key
 
 
-def _require_fit(tls: Tls, certificates: list[x509.Certificate], key: PrivateKeyTypes) -> None:
+def _require_match(tls: Tls, certificates: list[x509.Certificate], key: PrivateKeyTypes) -> None:
     own = _public(key.public_key())
-    fits = [_public(certificate.public_key()) == own for certificate in certificates]
-    if fits[0]:
+    matches = [_public(certificate.public_key()) == own for certificate in certificates]
+    if matches[0]:
         return
-    if any(fits):
+    if any(matches):
         raise ConfigError(
             f"the certificate {tls.certificate} does not begin with the one that the key {tls.key} belongs to; "
             "put the server's own certificate first"
@@ -135,7 +132,7 @@ def _require_fit(tls: Tls, certificates: list[x509.Certificate], key: PrivateKey
 
 
 def _public(key: object) -> bytes:
-    # Typed as object because a certificate may hold kinds of key that never fit ours; each kind can do this.
+    # Typed as object because a certificate may have other kinds of key, which never match; each kind has this method.
     public: bytes = key.public_bytes(  # type: ignore[attr-defined]
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

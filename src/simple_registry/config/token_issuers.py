@@ -41,7 +41,7 @@ def _claim(text: str) -> str:
 
 
 def _prefix(text: str) -> str:
-    """Return a prefix that ends visibly, so that no rest of a name makes it that of another issuer or of a user."""
+    """Return a prefix that ends with a separator, so that its names cannot be those of another prefix or of a user."""
     if text and text[-1] not in _SEPARATORS:
         raise ConfigError(
             f"{text!r} does not end with one of {' '.join(_SEPARATORS)}, and is not empty; write {text + ':'!r}"
@@ -50,7 +50,7 @@ def _prefix(text: str) -> str:
 
 
 def _https(text: str) -> str:
-    """Return a URL that is safe from changes on the way: HTTPS, or plain HTTP on this machine."""
+    """Return a URL whose answers cannot be changed in transit: HTTPS, or plain HTTP on this machine."""
     try:
         url = urlsplit(text)
         secure = url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)
@@ -62,7 +62,7 @@ def _https(text: str) -> str:
 
 
 def _template(text: str) -> str:
-    """Return a template that makes a valid pattern, whatever the claims hold."""
+    """Return a template that produces a valid pattern, whatever the values of the claims."""
     try:
         ScopePattern(fill_template(text, dict.fromkeys(template_claims(text), "sample")) or "", of_client=True)
     except PatternInvalid as error:
@@ -137,20 +137,20 @@ TOKEN_ISSUER = Kind(
 
 
 def read_issuers(documents: Sequence[Document], roles: Mapping[str, Role]) -> tuple[TrustedIssuer, ...]:
-    """Return the issuers that documents describe, none of which can name users of another.
+    """Return the issuers that documents describe. None can name users of another.
 
     Raises: ConfigError.
     """
     issuers = tuple(_issuer(document, roles) for document in documents)
     for (_, one), (document, other) in combinations(zip(documents, issuers, strict=True), 2):
-        _require_apart(one, other, document)
+        _require_distinct(one, other, document)
     return issuers
 
 
-def _require_apart(one: TrustedIssuer, other: TrustedIssuer, document: Document) -> None:
-    """Refuse `other`, of a document, when a name below its prefix may be one below that of `one`.
+def _require_distinct(one: TrustedIssuer, other: TrustedIssuer, document: Document) -> None:
+    """Refuse `other`, of a document, if a name with its prefix could also have the prefix of `one`.
 
-    Names without a prefix are those of `User` documents, which no prefix reaches; see `AccessRules.keeps_from`.
+    Names without a prefix are those of `User` documents, which are checked apart; see `AccessRules.keeps_from`.
     """
     prefixes = one.user_prefix, other.user_prefix
     if not all(prefixes) or not (prefixes[0].startswith(prefixes[1]) or prefixes[1].startswith(prefixes[0])):
@@ -165,7 +165,7 @@ def _require_apart(one: TrustedIssuer, other: TrustedIssuer, document: Document)
 
 
 def role_named(document: Document, name: str, roles: Mapping[str, Role], *path: str | int) -> Role:
-    """Return the role of a name that a document has at a path.
+    """Return the role that a document names at a path.
 
     Raises: ConfigError.
     """

@@ -1,7 +1,7 @@
-"""Parsers of what people write in options and documents: sizes, counts, addresses, words and paths.
+"""Parsers of the text in options and documents: sizes, counts, addresses, words and paths.
 
-Each takes the whole text and returns its value or raises `ConfigError`; the message names the text and shows what would
-be right. The caller adds the place of the text: an option, a variable, a file and line.
+Each takes the whole text, and returns its value or raises `ConfigError`; the message has the text and a correct
+example. The caller adds the place of the text: an option, a variable, a file and line.
 """
 
 import difflib
@@ -19,18 +19,12 @@ from simple_registry.times import parse_duration
 Word = TypeVar("Word", bound=str)
 
 _SIZE = re.compile(r"([0-9]{1,18})(?: ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB))?", re.ASCII)
-_BYTES = {
+_BYTES: dict[str | None, int] = {
     None: 1,
     "B": 1,
-    "kB": 10**3,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-    "TiB": 2**40,
+    "KB": 1000,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
 }
 
 _COUNT = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -43,15 +37,15 @@ _URL = re.compile(
 )
 _MAX_PORT = 65_535
 MAX_TAGS = 64
-"""Each tag of a push is a header line of its answer, and many clients refuse an answer with more than 100 of those."""
+"""Each tag of a push is a header line of its answer, and many clients refuse an answer with more than 100 lines."""
 MIN_SECRET = 32
 MIN_TOKEN_TIMEOUT = 60
-"""Seconds; clients take a token of a shorter life for one of 60."""
+"""Seconds; clients treat a shorter life as 60 seconds."""
 _MAX_TOKEN_TIMEOUT = 86_400
 
 
 class ConfigError(ValueError):
-    """The configuration cannot be used; the message says where it is wrong, why, and what would be right."""
+    """The configuration cannot be used; the message has the place of the error, its reason, and a remedy."""
 
     def at(self, place: object) -> "ConfigError":
         """Return the same error with the `place` of the text in front."""
@@ -73,7 +67,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text, for the one place that needs it."""
+        """Return the text. Only for its use; never for output."""
         return self._text
 
     def __eq__(self, other: object) -> bool:
@@ -133,7 +127,7 @@ def parse_count(text: str) -> int:
 
 
 def parse_tags_per_push(text: str) -> int:
-    """Return how many tags one push may set."""
+    """Return the number of tags that one push may set."""
     count = parse_count(text)
     if count > MAX_TAGS:
         raise ConfigError(f"{text!r} is too many for the answer of a push; write at most {MAX_TAGS}")
@@ -153,7 +147,7 @@ def parse_workers(text: str) -> int:
 
 
 def parse_path(text: str) -> Path:
-    """Return a path, not yet looked at."""
+    """Return a path; nothing is read yet."""
     if not text or "\0" in text:
         raise ConfigError(f"{text!r} is not a path")
     return Path(text)
@@ -207,7 +201,7 @@ def _bad_address(text: str, reason: str) -> ConfigError:
 
 
 def parse_external_url(text: str) -> str:
-    """Return the URL of a whole host, without a slash at its end: clients take the host alone for the registry."""
+    """Return the URL of a host, without a slash at its end: for clients, a registry is a host without a path."""
     match = _URL.fullmatch(text)
     port = int(match[3][1:]) if match and match[3] else 1
     if match is None or not 0 < port <= _MAX_PORT:
@@ -221,14 +215,14 @@ def parse_external_url(text: str) -> str:
 
 
 def parse_secret(text: str) -> Secret:
-    """Return a secret that cannot be guessed; no refusal shows it."""
+    """Return a secret that is long enough; the error does not show it."""
     if len(text) < MIN_SECRET:
         raise ConfigError(f"a secret has at least {MIN_SECRET} characters; make one with 'openssl rand -hex 32'")
     return Secret(text)
 
 
 def parse_token_timeout(text: str) -> int:
-    """Return the seconds that a token lives: at most a day, and no less than clients understand."""
+    """Return the life of a token in seconds: at most a day, and no less than clients understand."""
     seconds = parse_duration(text)
     if seconds > _MAX_TOKEN_TIMEOUT:
         raise ConfigError(f"{text!r} is too long for a token that cannot be called back; write at most 24h")
@@ -236,7 +230,7 @@ def parse_token_timeout(text: str) -> int:
 
 
 def token_timeout_warning(text: str) -> str | None:
-    """Return a warning when tokens live longer than the text."""
+    """Return a warning if tokens will live longer than the text says."""
     if parse_duration(text) >= MIN_TOKEN_TIMEOUT:
         return None
     return f"is {text}, but clients take anything shorter for {MIN_TOKEN_TIMEOUT} seconds; that is what is used"
@@ -260,7 +254,7 @@ def parse_proxy(text: str) -> TrustedProxy:
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """Return `; did you mean …?`, or the list of what is known when nothing is near."""
+    """Return `; did you mean …?`, or the list of known names if none is similar."""
     near = difflib.get_close_matches(name, known, 1)
     if not near:
         near = [word for word in known if word.lower() == name.lower()]

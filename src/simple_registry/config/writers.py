@@ -1,11 +1,11 @@
-"""Documents that are being written: the parent decides, and its workers read that in memory that all of them share.
+"""Documents that are being written: the parent detects them, and its workers read the result in shared memory.
 
-    parent   looks at the files, then at who writes them ──► │ hash of both │ reason │
-    worker   looks at the files: are they those of the parent, and is there no reason? ◄──┘
+    parent   polls the files, then their writers ──► │ hash of both │ reason │
+    worker   polls the files: are they those of the parent, and is there no reason? ◄──┘
 
-A document that is written in place looks complete whenever its writer pauses at the end of a line; only the system
-knows that there is more to come, and reports it through inotify(7). It does not know of other machines that write to a
-shared disk, and is not asked about files behind links. Only the parent saw every writer begin.
+A document that is written in place looks complete whenever its writer pauses at the end of a line. Only the kernel
+knows that the file is still open, and reports it through inotify(7). It does not report writers on other machines that
+share a disk, and files behind links are not watched. Only the parent has watched since before every writer started.
 """
 
 import ctypes
@@ -27,18 +27,18 @@ _HEAD = struct.Struct("iIII")
 """Watch, events, cookie, and the size of the name that follows."""
 _BUFFER = 64 * 1024
 
-LOOKS_AFTER_LOSS = 30
-"""Looks for which what was being written is believed to be, after events were lost: its end may be one of them."""
+POLLS_AFTER_LOSS = 30
+"""Polls for which a file counts as being written after events were lost, because its close may be one of them."""
 
 UNKNOWN = ""
-"""The reason while the parent has not looked at the files as they are now."""
+"""The reason while the parent has not polled the present files."""
 
 _SHARED = struct.Struct("q4088s")
-"""A hash and a reason. The hash covers files and reason, so one that is read while it is written fits nothing."""
+"""A hash of the files and the reason, and the reason. A value read during a write does not match its hash."""
 
 
 class Unfinished:
-    """Returns why the documents should not be loaded yet, as far as a writer began after the first look."""
+    """Returns why the documents should not be loaded yet: a writer that started after the first poll."""
 
     def __init__(self, directories: tuple[Path, ...]) -> None:
         """Decide in this process, for the processes that it forks."""
@@ -61,25 +61,25 @@ class Unfinished:
         return reason.decode(errors="surrogateescape") if reason else None
 
     def _reason(self, found: Signature) -> str:
-        written = self._writers.look(directories_of(found)) & {path for path, *_ in found}
+        written = self._writers.poll(directories_of(found)) & {path for path, *_ in found}
         return f"{min(written)}: a program writes to it, and has not closed it yet" if written else ""
 
 
 class Writers:
-    """Follows the writers below some directories, from the first look on."""
+    """Follows the writers below some directories, from the first poll on."""
 
     def __init__(self) -> None:
         self._queue = _libc().inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(_libc(), "inotify_init1") else -1
         self._directories: dict[int, str] = {}
         self._written: dict[str, int | None] = {}
-        """Paths that are being written, and for how many looks that is believed once they may have been closed."""
+        """Paths that are being written, and for how many more polls once they may have been closed."""
 
     def __del__(self) -> None:
         """Close the queue: a user may have few of them."""
         if self._queue >= 0:
             os.close(self._queue)
 
-    def look(self, directories: Iterable[str]) -> frozenset[str]:
+    def poll(self, directories: Iterable[str]) -> frozenset[str]:
         """Return the paths that are being written in `directories`, which are watched from now on."""
         for directory in directories:
             watch = (
@@ -107,42 +107,42 @@ class Writers:
             name = data[at + _HEAD.size : at + _HEAD.size + size].rstrip(b"\0")
             at += _HEAD.size + size
             if events & _OVERFLOW:
-                self._written = dict.fromkeys(self._written, LOOKS_AFTER_LOSS)
+                self._written = dict.fromkeys(self._written, POLLS_AFTER_LOSS)
             elif events & _IGNORED:
                 self._directories.pop(watch, None)
             elif watch in self._directories:
-                self._note(f"{self._directories[watch]}/{os.fsdecode(name)}", events)
+                self._record(f"{self._directories[watch]}/{os.fsdecode(name)}", events)
 
-    def _note(self, path: str, events: int) -> None:
+    def _record(self, path: str, events: int) -> None:
         if events & _MODIFY:
             self._written[path] = None
         elif not events & _CLOSE_WRITE:
             self._written.pop(path, None)
-        elif path in self._written:  # closed, perhaps not by the program that wrote
+        elif path in self._written:  # closed, but perhaps not by the program that wrote
             self._written[path] = 1
 
     def _end(self) -> None:
-        """Drop what has ended, as far as the system reports it, or else after a number of looks."""
-        for path, looks in list(self._written.items()):
-            if looks is not None:
+        """Drop files that have been closed, if the system reports it, or else after a number of polls."""
+        for path, polls in list(self._written.items()):
+            if polls is not None:
                 is_open = _is_open_for_writing(path)
-                if is_open is None and looks > 1:
-                    self._written[path] = looks - 1
+                if is_open is None and polls > 1:
+                    self._written[path] = polls - 1
                 elif not is_open:
                     del self._written[path]
 
 
 def _is_open_for_writing(path: str) -> bool | None:
-    """Return whether any program has a file open for writing; `None` where the system does not say, as to other users.
+    """Return whether any program has a file open for writing; `None` if unknown, as for files of other users.
 
-    The kernel grants a read lease only while there is no such program, fcntl(2). It ends as the file is closed here.
+    The kernel grants a read lease only while there is no such program, fcntl(2). The lease ends with the close here.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        # A writer that comes right now has this signal sent; the usual one, SIGIO, would end the process.
+        # A writer that opens the file right now causes this signal; the default, SIGIO, would end the process.
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:

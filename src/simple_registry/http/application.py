@@ -127,7 +127,7 @@ class HttpApplication:
                 await exchange.send(outcome.response, *further)
         except ClientGone as cause:
             outcome.note = str(cause)
-            if not cause.begun:
+            if not cause.started:
                 outcome.response = CLIENT_GONE
 
     async def _send_content(

@@ -115,9 +115,7 @@ def _what(outcome: Outcome) -> Mapping[str, object]:
             return {"repository": repository, "reference": None if digest else reference, "digest": digest}
         case DigestTarget(repository, digest):
             return {"repository": repository, "digest": str(digest)}
-        case RepositoryTarget(repository):
-            return {"repository": repository}
-        case SessionTarget(repository, _):
+        case RepositoryTarget(repository) | SessionTarget(repository):
             return {"repository": repository}
         case _:
             return {}

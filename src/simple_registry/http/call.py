@@ -100,10 +100,7 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         return within
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
-        """Require a further permission, now and when the body has arrived.
-
-        Raises: as `require_permission`.
-        """
+        """Require a further permission, now and when the body has arrived."""
         self.authorization.require(Permission(verb, resource, scope))
 
     def precondition(self, resource: Resource, *scopes: str) -> Precondition:

@@ -144,7 +144,7 @@ class Dispatcher:
             )
             outcome.note, outcome.error = error.note, error
             self._count_failure(error)
-            self._proxies.look(request)
+            self._proxies.observe(request)
             return error_response(request, error, challenge)
 
     def _count_failure(self, error: Unauthorized) -> None:
@@ -155,10 +155,7 @@ class Dispatcher:
             self.failed_passwords += 1
 
     async def _decide(self, request: Request, matched: Matched) -> Authorization:
-        """Return the authorization of a request as it begins, without any permission yet.
-
-        Raises: as `_identify`.
-        """
+        """Return the authorization of a request as it begins, without any permission yet."""
         caller, rules = await self._identify(request, matched)
         if caller.expired and not matched.endpoint.continues:
             raise ExpiredToken(note="an expired token")

@@ -1,6 +1,6 @@
 """Errors as responses (distribution-spec, "Error Codes"); they become so nowhere else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -26,32 +26,29 @@ RETRY_AFTER = "1"
 def error_response(request: Request, error: RegistryError, challenge: str | None = None) -> Response:
     """Return the response for `error`, with the challenge of a 401."""
     errors = error.errors if isinstance(error, Several) else [error]
-    headers: Headers = [
-        ("content-type", "application/json"),
-        ("cache-control", "no-store"),
-        *([] if challenge is None else [("www-authenticate", challenge)]),
-        *_headers(request, errors[0]),
-    ]
-    document = {"errors": [_entry(each) for each in errors], "requestId": request.id}
-    return Response(errors[0].status, headers, msgspec.json.encode(document))
+    challenges = [] if challenge is None else [("www-authenticate", challenge)]
+    headers = [*challenges, *_headers(request, errors[0])]
+    return _response(request, errors[0].status, [_entry(each) for each in errors], headers)
 
 
 def refusal_response(request: Request, status: int, reason: str) -> Response:
     """Return the response to a request that breaks the rules of HTTP or is not accepted, with the reason as message."""
-    headers: Headers = [("content-type", "application/json"), ("cache-control", "no-store")]
     if status == Unavailable.status:
-        headers.append(("retry-after", RETRY_AFTER))
-    code = Unavailable.code if status == Unavailable.status else Unsupported.code
-    document = {"errors": [{"code": code, "message": reason}], "requestId": request.id}
-    return Response(status, headers, msgspec.json.encode(document))
+        errors = [{"code": Unavailable.code, "message": reason}]
+        return _response(request, status, errors, [("retry-after", RETRY_AFTER)])
+    return _response(request, status, [{"code": Unsupported.code, "message": reason}])
 
 
 def failure_response(request: Request) -> Response:
     """Return the response after a bug: without detail, but with the id to look for in the log."""
-    document = {"errors": [{"code": "UNKNOWN", "message": "internal error"}], "requestId": request.id}
-    return Response(
-        500, [("content-type", "application/json"), ("cache-control", "no-store")], msgspec.json.encode(document)
-    )
+    return _response(request, 500, [{"code": "UNKNOWN", "message": "internal error"}])
+
+
+def _response(
+    request: Request, status: int, errors: Sequence[Mapping[str, object]], further: Sequence[tuple[str, str]] = ()
+) -> Response:
+    headers = [("content-type", "application/json"), ("cache-control", "no-store"), *further]
+    return Response(status, headers, msgspec.json.encode({"errors": errors, "requestId": request.id}))
 
 
 def _entry(error: RegistryError) -> Mapping[str, object]:

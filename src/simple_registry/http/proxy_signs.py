@@ -25,8 +25,8 @@ class ProxySigns:
         self._memory = memory
         self._throttle = throttle
 
-    def look(self, request: Request) -> None:
-        """Look at a request that gets a 401."""
+    def observe(self, request: Request) -> None:
+        """Observe a request that gets a 401."""
         trusted = self._origins.trusts(request.peer)
         forwarded = not trusted and self._looks_forwarded(request)
         silent = trusted and request.client == request.peer

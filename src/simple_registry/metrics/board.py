@@ -23,15 +23,10 @@ class Board:
 
     def __init__(self, *, rows: int, width: int) -> None:
         """Map `rows` rows of `width` numbers, all 0. Only rows in use take memory."""
-        self._rows = rows
+        self.rows = rows
         self._width = width
         # The first word is the number of rows ever used; reading the others would allocate their pages.
         self._numbers = memoryview(mmap.mmap(-1, (1 + rows * width) * WORD)).cast("d")
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return self._rows
 
     def row(self, number: int) -> Row:
         """Return the numbers of a row."""

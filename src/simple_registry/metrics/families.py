@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from itertools import product
 
 
 class Kind(StrEnum):
@@ -26,111 +28,68 @@ class Family:
     """Values of the labels, where they are few and known in advance."""
 
 
-def _each(*words: str) -> tuple[tuple[str, ...], ...]:
-    return tuple((word,) for word in words)
+def _family(kind: Kind, name: str, meaning: str, bounds: tuple[float, ...] = (), **labels: tuple[str, ...]) -> Family:
+    """Return a metric with the values of its labels, none where they are not known in advance."""
+    return Family(name, kind, meaning, tuple(labels), bounds, tuple(product(*labels.values())))
 
 
-REQUESTS = Family(
-    "simple_registry_requests_total",
-    Kind.COUNTER,
-    "Requests answered.",
-    ("endpoint", "method", "status"),
-    series=(),
-)
-REQUEST_SECONDS = Family(
+_counter, _gauge, _histogram = (partial(_family, kind) for kind in (Kind.COUNTER, Kind.GAUGE, Kind.HISTOGRAM))
+
+REQUESTS = _counter("simple_registry_requests_total", "Requests answered.", endpoint=(), method=(), status=())
+REQUEST_SECONDS = _histogram(
     "simple_registry_request_seconds",
-    Kind.HISTOGRAM,
     "Seconds from the head of a request to its answer, upload included.",
-    ("endpoint", "method"),
-    bounds=(0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0),
-    series=(),
+    (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0),
+    endpoint=(),
+    method=(),
 )
-RECEIVED = Family(
-    "simple_registry_received_bytes_total",
-    Kind.COUNTER,
-    "Bytes of the bodies of requests.",
-    ("endpoint", "method"),
-    series=(),
-)
-SENT = Family(
-    "simple_registry_sent_bytes_total",
-    Kind.COUNTER,
-    "Bytes of the bodies of answers.",
-    ("endpoint", "method"),
-    series=(),
-)
-COMMITS = Family(
+RECEIVED = _counter("simple_registry_received_bytes_total", "Bytes of the bodies of requests.", endpoint=(), method=())
+SENT = _counter("simple_registry_sent_bytes_total", "Bytes of the bodies of answers.", endpoint=(), method=())
+COMMITS = _histogram(
     "simple_registry_commit_changes",
-    Kind.HISTOGRAM,
     "Changes that shared one commit to the database.",
-    bounds=(1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0),
+    (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0),
 )
-CACHES = _each("decisions", "logins", "manifests", "rows")
-CACHE_HITS = Family(
-    "simple_registry_cache_hits_total", Kind.COUNTER, "Answers found in a cache.", ("cache",), series=CACHES
+_CACHES = ("decisions", "logins", "manifests", "rows")
+CACHE_HITS = _counter("simple_registry_cache_hits_total", "Answers found in a cache.", cache=_CACHES)
+CACHE_MISSES = _counter("simple_registry_cache_misses_total", "Answers not found in a cache.", cache=_CACHES)
+LOGIN_FAILURES = _counter(
+    "simple_registry_login_failures_total", "Requests with rejected credentials.", credential=("password", "token")
 )
-CACHE_MISSES = Family(
-    "simple_registry_cache_misses_total", Kind.COUNTER, "Answers not found in a cache.", ("cache",), series=CACHES
+_RESULTS = ("done", "failed")
+ACCESS_RELOADS = _counter(
+    "simple_registry_access_reloads_total", "Changes of the access documents that a worker noticed.", result=_RESULTS
 )
-LOGIN_FAILURES = Family(
-    "simple_registry_login_failures_total",
-    Kind.COUNTER,
-    "Requests with rejected credentials.",
-    ("credential",),
-    series=_each("password", "token"),
-)
-ACCESS_RELOADS = Family(
-    "simple_registry_access_reloads_total",
-    Kind.COUNTER,
-    "Changes of the access documents that a worker noticed.",
-    ("result",),
-    series=_each("done", "failed"),
-)
-ACCESS_STALE = Family(
+ACCESS_STALE = _gauge(
     "simple_registry_access_stale_workers",
-    Kind.GAUGE,
     "Workers with outdated access rules, because the current documents do not load.",
 )
-COLLECTED = Family(
-    "simple_registry_collected_total",
-    Kind.COUNTER,
-    "What garbage collection removed.",
-    ("what",),
-    series=_each("contents", "sessions", "tokens"),
+COLLECTED = _counter(
+    "simple_registry_collected_total", "What garbage collection removed.", what=("contents", "sessions", "tokens")
 )
-AUDIT_LINES = Family("simple_registry_audit_lines_total", Kind.COUNTER, "Lines of the audit log.")
-AUDIT_FAILURES = Family(
-    "simple_registry_audit_failures_total", Kind.COUNTER, "Lines of the audit log that were lost through a fault."
+AUDIT_LINES = _counter("simple_registry_audit_lines_total", "Lines of the audit log.")
+AUDIT_FAILURES = _counter(
+    "simple_registry_audit_failures_total", "Lines of the audit log that were lost through a fault."
 )
-CPU = Family("simple_registry_cpu_seconds_total", Kind.COUNTER, "Processor time of the workers.")
-RESIDENT = Family("simple_registry_resident_bytes", Kind.GAUGE, "Memory of the workers, shared pages counted for each.")
-WORKERS = Family("simple_registry_workers", Kind.GAUGE, "Workers that serve.")
-WORKER_DEATHS = Family("simple_registry_worker_deaths_total", Kind.COUNTER, "Workers that died and were replaced.")
-RELOADS = Family(
-    "simple_registry_reloads_total",
-    Kind.COUNTER,
-    "SIGHUPs, by result.",
-    ("result",),
-    series=_each("done", "failed"),
-)
-ISSUER_KEYS_STALE = Family(
+CPU = _counter("simple_registry_cpu_seconds_total", "Processor time of the workers.")
+RESIDENT = _gauge("simple_registry_resident_bytes", "Memory of the workers, shared pages counted for each.")
+WORKERS = _gauge("simple_registry_workers", "Workers that serve.")
+WORKER_DEATHS = _counter("simple_registry_worker_deaths_total", "Workers that died and were replaced.")
+RELOADS = _counter("simple_registry_reloads_total", "SIGHUPs, by result.", result=_RESULTS)
+ISSUER_KEYS_STALE = _gauge(
     "simple_registry_issuer_keys_stale",
-    Kind.GAUGE,
     "1 while the keys of a TokenIssuer cannot be fetched and older ones are in use.",
-    ("issuer",),
-    series=(),
+    issuer=(),
 )
-UPLOADS_OPEN = Family("simple_registry_uploads_open", Kind.GAUGE, "Upload sessions that are open.")
-DISK_FREE = Family(
-    "simple_registry_disk_free_bytes", Kind.GAUGE, "Free bytes of the file system of the data directory."
+UPLOADS_OPEN = _gauge("simple_registry_uploads_open", "Upload sessions that are open.")
+DISK_FREE = _gauge("simple_registry_disk_free_bytes", "Free bytes of the file system of the data directory.")
+DISK_SIZE = _gauge("simple_registry_disk_size_bytes", "Size in bytes of that file system.")
+CERTIFICATE_EXPIRY = _gauge(
+    "simple_registry_certificate_expiry_time_seconds", "When the TLS certificate expires, Unix time."
 )
-DISK_SIZE = Family("simple_registry_disk_size_bytes", Kind.GAUGE, "Size in bytes of that file system.")
-READ_ONLY = Family("simple_registry_read_only", Kind.GAUGE, "1 in read-only mode, in which nothing changes.")
-CERTIFICATE_EXPIRY = Family(
-    "simple_registry_certificate_expiry_time_seconds", Kind.GAUGE, "When the TLS certificate expires, Unix time."
-)
-START_TIME = Family("simple_registry_start_time_seconds", Kind.GAUGE, "When the server started, Unix time.")
-INFO = Family("simple_registry_info", Kind.GAUGE, "Always 1; the label carries the version.", ("version",), series=())
+READ_ONLY = _gauge("simple_registry_read_only", "1 in read-only mode, in which nothing changes.")
+START_TIME = _gauge("simple_registry_start_time_seconds", "When the server started, Unix time.")
+INFO = _gauge("simple_registry_info", "Always 1; the label carries the version.", version=())
 
 SAMPLED = (
     CACHE_HITS,

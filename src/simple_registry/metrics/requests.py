@@ -19,8 +19,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OTHER = "other"
 
 STATUSES = (
-    *(200, 201, 202, 204, 206, 304),
-    *(400, 401, 403, 404, 405, 408, 409, 413, 414, 415, 416, 429, 499),
+    *(200, 201, 202, 204, 206, 304, 307),
+    *(400, 401, 403, 404, 405, 408, 409, 412, 413, 414, 415, 416, 429, 499),
     *(500, 503, 507),
 )
 """Statuses with a counter of their own; all others are counted as `other`."""

@@ -17,6 +17,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import Denied, NotFound, RegistryError
 from simple_registry.storage.protocols import TokenRows
 from simple_registry.storage.records import TokenRow
+from simple_registry.times import format_moment
 
 __all__ = [
     "TokenPage",
@@ -27,6 +28,7 @@ __all__ = [
     "TooManyTokens",
     "check_scopes",
     "new_token_id",
+    "token_document",
 ]
 
 logger = logging.getLogger("simple_registry")
@@ -191,6 +193,19 @@ class Tokens:
             await self._rows.touch_token(token_id, when)
         except StorageFault as fault:
             logger.warning("the last use of token %s was not recorded: %s", token_id, fault)
+
+
+def token_document(row: TokenRow) -> dict[str, object]:
+    """Return a token as JSON has it, without its hash."""
+    return {
+        "id": row.token_id,
+        "owner": row.owner,
+        "description": row.description,
+        "created": format_moment(row.created),
+        "expires": None if row.expires is None else format_moment(row.expires),
+        "scopes": row.scopes,
+        "lastUsed": None if row.last_used is None else format_moment(row.last_used),
+    }
 
 
 def _check(description: str, expires: float | None, scopes: Sequence[str] | None, now: float) -> None:

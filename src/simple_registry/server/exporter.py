@@ -66,11 +66,7 @@ class Exporter:
 
 def start_exporter(text: Callable[[], Awaitable[bytes]], listeners: Sequence[Listener]) -> WireServer:
     """Serve the metrics on listening sockets, which the caller closes."""
-    server = WireServer(Exporter(text), limits=LIMITS, find_client=_client)
+    server = WireServer(Exporter(text), limits=LIMITS, find_client=lambda peer, _head: Client(peer, peer))
     for listener in listeners:
         server.listen(listener.socket)
     return server
-
-
-def _client(peer: str, _head: RequestHead | None) -> Client:
-    return Client(peer, peer)

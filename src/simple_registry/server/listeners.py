@@ -132,9 +132,7 @@ class _Opened:
 def open_listeners(addresses: Sequence[Address], count: int, *, existing: Listeners | None = None) -> Listeners:
     """Open sockets for `count` workers; `existing` ones are named in the fault of an address that they use.
 
-    Raises:
-        ListenFault: an address is in use, belongs to another machine, or does not exist.
-
+    Raises: ListenFault when an address is in use, belongs to another machine, or does not exist.
     """
     opened: list[_Opened] = []
     for addr in addresses:
@@ -158,9 +156,7 @@ def _rival(addr: Address, authorities: Sequence[str]) -> str | None:
 def inherited_listeners(environment: MutableMapping[str, str], count: int) -> Listeners | None:
     """Return the sockets that systemd opened for this process (sd_listen_fds(3)), if there are any.
 
-    Raises:
-        ListenFault: one of them is not a listening stream socket.
-
+    Raises: ListenFault when one of them is not a listening stream socket.
     """
     pid, number = environment.pop("LISTEN_PID", ""), environment.pop("LISTEN_FDS", "")
     environment.pop("LISTEN_FDNAMES", None)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from simple_registry.config.followed import Followed, Look
+from simple_registry.config.followed import Followed, Poll
 from simple_registry.config.settings import Certificate, Tls
 from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
 from simple_registry.config.values import ConfigError
@@ -53,7 +53,7 @@ class LiveCertificate:
         """Begin with the certificate that the parent loaded last. One worker should `warn`."""
         self._tls = tls
         self._followed = certificate
-        self._thread = ThreadPoolExecutor(1, "looks")  # a thread of its own, so that no request delays a check
+        self._thread = ThreadPoolExecutor(1, "certificate")  # its own, so that no request delays a check
         self._context = tls_context(certificate.value)
         self._warns = warn
         self._mark = passed_mark(certificate.value, time.time())
@@ -72,7 +72,7 @@ class LiveCertificate:
         await repeat(self._round, INTERVAL, "checking the certificate")
 
     async def _round(self) -> None:
-        await self.look()
+        await self.poll()
         self.remind(time.time())
 
     def remind(self, now: float) -> None:
@@ -82,17 +82,17 @@ class LiveCertificate:
         if mark is not None and mark != before and self._warns:
             _log.warning("%s", expiry_warning(self._tls, self._followed.value, now))
 
-    async def look(self) -> None:
+    async def poll(self) -> None:
         """Check the files once. A change is used if it is unchanged since the previous check."""
         known = self._followed.stale
-        match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.look):
-            case Look.TAKEN:
+        match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.poll):
+            case Poll.LOADED:
                 certificate = self._followed.value
                 self._context, self._mark = tls_context(certificate), None
                 for warning in certificate.warnings if self._warns else ():
                     _log.warning("%s", warning)
                 _log.info("the certificate was replaced")
-            case Look.REFUSED if self._followed.stale != known:
+            case Poll.REFUSED if self._followed.stale != known:
                 _log.error("the certificate was not replaced, the old one stays in use: %s", self._followed.stale)
 
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from functools import lru_cache
-from typing import TextIO, TypeGuard
+from typing import TextIO
 
 import msgspec
 
@@ -186,10 +186,6 @@ class _LineHandler(logging.StreamHandler[TextIO]):
         """Drop the line."""
 
 
-def _is_line_handler(handler: logging.Handler) -> TypeGuard[_LineHandler]:
-    return isinstance(handler, _LineHandler)
-
-
 class FieldLines:
     """Writes lines that differ only in their fields, without `logging` records, which cost more than a request.
 
@@ -200,7 +196,7 @@ class FieldLines:
         """Write `message` at level info for `logger`, in the configured format and to the configured stream."""
         self._logger = logging.getLogger(logger)
         self._message = message
-        self._handler = next(filter(_is_line_handler, logging.getLogger().handlers), None)
+        self._handler = next((each for each in logging.getLogger().handlers if isinstance(each, _LineHandler)), None)
         self._gathered: list[str] = []
 
     def __call__(self, fields: Mapping[str, object]) -> None:

@@ -110,9 +110,7 @@ class Supervisor:
     def run(self) -> int:
         """Serve until a signal ends it; return the exit code.
 
-        Raises:
-            StartFault: one of the first workers cannot start.
-
+        Raises: StartFault when one of the first workers cannot start.
         """
         for number in SIGNALS:
             signal.signal(number, lambda *_: None)  # the only effect of a signal is the byte on the wakeup pipe

@@ -13,7 +13,6 @@ import logging
 import os
 import resource
 import signal
-import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -129,7 +128,7 @@ async def _accept(configured: Configured, post: Post, application: Application) 
         application.http,
         limits=wire_limits(configured.settings.limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         find_client=application.find_client,
-        tls=certificate.context if certificate else _plain,
+        tls=certificate.context if certificate else lambda: None,
         trusts=application.trusts,
     )
     for listener in post.listeners:
@@ -181,10 +180,6 @@ def _live_certificate(configured: Configured, post: Post) -> "LiveCertificate | 
     from simple_registry.server.live_certificate import LiveCertificate  # noqa: PLC0415 (only where there is TLS)
 
     return LiveCertificate(configured.settings.tls, configured.certificate, warn=post.number == 0)
-
-
-def _plain() -> ssl.SSLContext | None:
-    return None
 
 
 def wire_limits(limits: Limits, open_files: int) -> WireLimits:

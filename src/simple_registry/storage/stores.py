@@ -4,23 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from simple_registry.bounded_cache import CacheCounts
 from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
 
 
-class DatabaseCounts(Protocol):
-    """Counts of a database in this process."""
+class DatabaseCounts(CacheCounts, Protocol):
+    """Counts of a database in this process, and of its cache of rows."""
 
-    @property
-    def hits(self) -> int:
-        """Reads that the cache of rows answered."""
-
-    @property
-    def misses(self) -> int:
-        """Reads that it could not answer."""
-
-    @property
-    def commit_sizes(self) -> Sequence[int]:
-        """The number of commits by their number of changes, from 0."""
+    commit_sizes: Sequence[int]
+    """The number of commits by their number of changes, from 0."""
 
 
 class DiskSpace(NamedTuple):

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from errno import ETIMEDOUT
 from http import HTTPStatus
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from simple_registry.networks import is_loopback
 from simple_registry.upstream.protocols import UpstreamFault
@@ -57,10 +57,7 @@ class HttpsFetcher:
         self._deadline = deadline
 
     async def fetch(self, url: str) -> bytes:
-        """Return the document at `url`.
-
-        Raises: UpstreamFault.
-        """
+        """Return the document at `url`."""
         answer: concurrent.futures.Future[bytes] = concurrent.futures.Future()
         # A daemon thread for each: one that hangs in the resolver must not block a pool, nor the exit of the process.
         threading.Thread(target=self._work, args=(url, answer), name="fetch", daemon=True).start()
@@ -137,11 +134,8 @@ def _target(url: str) -> _Target:
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise UpstreamFault(f"{parts.hostname} is fetched over https:// only")
     secure = parts.scheme == "https"
-    return _Target(secure, parts.hostname, port or (443 if secure else 80), _path(parts))
-
-
-def _path(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Target(secure, parts.hostname, port or (443 if secure else 80), path)
 
 
 def _document(response: http.client.HTTPResponse) -> bytes:

@@ -136,10 +136,7 @@ class ArrivingBody:
     # ---------------------------------------------------------------- for the handler
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield chunks.
-
-        Raises: ContentInterrupted, BodyTooSlow.
-        """
+        """Yield chunks."""
         while pieces := await self._receive():
             for piece in pieces:
                 yield piece

@@ -236,10 +236,7 @@ class Connection:
         return self._state is State.IDLE
 
     def _check_partial_head(self) -> None:
-        """Refuse a partial head that is too large or cannot become valid.
-
-        Raises: RequestRefused.
-        """
+        """Refuse (RequestRefused) a partial head that is too large or cannot become valid."""
         if len(self._buffer) >= MAX_HEAD:
             if self._buffer.find(b"\r\n", 0, MAX_TARGET) < 0:
                 raise RequestRefused(414, f"a request target may have at most {MAX_TARGET} bytes")
@@ -326,12 +323,9 @@ class Connection:
             await self._sender.write(_CONTINUE, self.client.account)
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
-        """Send the answer to the current request; return when the kernel has its last byte.
-
-        Raises: as `Sender.send`.
-        """
+        """Send the answer to the current request; return when the kernel has its last byte."""
         if self._state is State.CLOSED:
-            raise ClientGone("the client left before the answer", begun=False)
+            raise ClientGone("the client left before the answer", started=False)
         self._last = self._is_last()
         content, size = answer.content, answer.size
         head = head_of(answer.status, answer.headers, size, last=self._last, further=further)

@@ -43,12 +43,12 @@ class CannotSend(Exception):
 class ClientGone(Exception):
     """The client reset the connection or did not read, so the answer cannot be sent in full.
 
-    `begun` is true if part of it was sent.
+    `started` is true if part of it was sent.
     """
 
-    def __init__(self, reason: str, *, begun: bool) -> None:
+    def __init__(self, reason: str, *, started: bool) -> None:
         super().__init__(reason)
-        self.begun = begun
+        self.started = started
 
 
 class Body(Protocol):
@@ -75,28 +75,19 @@ class Body(Protocol):
 class Exchange(Protocol):
     """One request and its answer."""
 
-    @property
-    def head(self) -> RequestHead:
-        """The head of the request."""
+    head: RequestHead
+    peer: str
+    """The address of the other end of the connection, without a port; `unix` for a unix socket."""
+    client: Client
+    """The client: the peer, or the client behind it if the peer is a trusted proxy."""
+    secure: bool
+    """Whether the connection is encrypted."""
+    cached: object
+    """A value that the application caches between the requests of a connection; `None` at first."""
 
     @property
     def body(self) -> Body:
         """The body of the request."""
-
-    @property
-    def peer(self) -> str:
-        """The address of the other end of the connection, without a port; `unix` for a unix socket."""
-
-    @property
-    def client(self) -> Client:
-        """The client: the peer, or the client behind it if the peer is a trusted proxy."""
-
-    @property
-    def secure(self) -> bool:
-        """Whether the connection is encrypted."""
-
-    cached: object
-    """A value that the application caches between the requests of a connection; `None` at first."""
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         """Send the answer, with `further` header lines; return when its last byte has been sent.

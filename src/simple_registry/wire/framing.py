@@ -83,10 +83,7 @@ class Chunked:
         return self._state is _State.COMPLETE
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Return the content in `data`, and the bytes after the end of the body.
-
-        Raises: RequestRefused.
-        """
+        """Return the content in `data`, and the bytes after the end of the body."""
         view = memoryview(data)
         pieces: list[memoryview] = []
         at = 0

@@ -60,19 +60,13 @@ class Preamble:
         """Wait for input."""
         self._server.loop.add_reader(self._fd, self._peek)
 
-    def stop(self) -> None:
-        """Close; there is no request to finish."""
-        self.close()
-
-    def expire(self) -> None:
-        """Close; the preamble did not arrive in time."""
-        self.close()
-
     def close(self) -> None:
         """Close the socket."""
         self._stop_waiting()
         self._socket.close()
         self._server.on_closed(self)
+
+    stop = expire = close  # there is no request to finish
 
     def _stop_waiting(self) -> None:
         """Remove all callbacks."""

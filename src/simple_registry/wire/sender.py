@@ -48,7 +48,7 @@ class Sender:
         self._abort = abort
         self._secure = secure
         self._closed = False
-        self._begun = False
+        self._started = False
         """Whether bytes of the current answer have been sent."""
         self._progress: Progress | None = None
         """The client's progress in reading the current answer, once the sender has had to wait."""
@@ -65,14 +65,14 @@ class Sender:
         self.deadline = NEVER
         self._shared.loop.remove_writer(self._fd)
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(ClientGone("the client did not read the answer", begun=self._begun))
+            self._waiter.set_exception(ClientGone("the client did not read the answer", started=self._started))
 
     async def send(self, head: bytes, content: bytes | Part | Parts, account: str | None) -> None:
         """Send an answer; memory for unread bytes is reserved under `account`.
 
         Raises: ClientGone; before the first byte has been sent: CannotSend, ContentGone, StorageFault.
         """
-        self._begun, self._progress = False, None
+        self._started, self._progress = False, None
         match content:  # keyword patterns: positional ones take four times as long
             case Part(content=InMemory(data=data), span=span):
                 content = data[span.start : span.stop]
@@ -117,7 +117,7 @@ class Sender:
             if before:
                 await self.write(before, account)
         except StorageFault as fault:
-            if not self._begun:
+            if not self._started:
                 raise
             raise self._gone(fault) from fault
         finally:
@@ -228,7 +228,7 @@ class Sender:
             sent = 0
         except OSError as error:
             raise self._gone(error) from error
-        self._begun = self._begun or sent > 0
+        self._started = self._started or sent > 0
         if sent == len(data):
             return
         size = len(data) - sent
@@ -294,19 +294,19 @@ class Sender:
         return int(_INT.unpack(answer)[0])
 
     def _moved(self, size: int) -> None:
-        self._begun = True
+        self._started = True
         if self._progress is not None:
             self._progress.moved(size, self._shared.loop.time())
 
     def _require_open(self) -> None:
         if self._closed:
-            raise ClientGone("the client left before the end of the answer", begun=self._begun)
+            raise ClientGone("the client left before the end of the answer", started=self._started)
 
     def _gone(self, error: OSError | StorageFault) -> ClientGone:
         """Close the connection, because the rest of the answer cannot be sent; return the error to raise."""
         self._abort()
         reason = (error.strerror if isinstance(error, OSError) else None) or error
-        return ClientGone(f"cannot send the answer: {reason}", begun=self._begun)
+        return ClientGone(f"cannot send the answer: {reason}", started=self._started)
 
 
 def _set(waiter: "asyncio.Future[None]") -> None:

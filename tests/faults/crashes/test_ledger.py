@@ -28,7 +28,7 @@ def test_only_the_last_acknowledged_state_is_allowed(ledger):
     assert ledger.allowed(TAG) == {"two"}
 
 
-def test_what_was_not_acknowledged_may_have_happened_or_not(ledger):
+def test_an_unacknowledged_change_may_have_happened_or_not(ledger):
     point(ledger, "one").acknowledge()
     point(ledger, "two").fail()
     assert ledger.allowed(TAG) == {"one", "two"}
@@ -49,7 +49,7 @@ def test_of_operations_that_overlap_each_may_be_the_last(ledger):
     assert ledger.allowed(TAG) == {"one", "two"}
 
 
-def test_what_nobody_saw_end_may_happen_until_everything_was_restarted(ledger):
+def test_an_unfinished_change_may_happen_until_a_restart(ledger):
     point(ledger, "late")
     point(ledger, "two").acknowledge()
     assert ledger.allowed(TAG) == {"late", "two"}
@@ -60,7 +60,7 @@ def test_what_nobody_saw_end_may_happen_until_everything_was_restarted(ledger):
     assert ledger.allowed(TAG) == {"three"}
 
 
-def test_an_answer_that_comes_after_the_power_went_acknowledges_nothing(ledger):
+def test_an_answer_after_a_power_cut_acknowledges_nothing(ledger):
     cut = point(ledger, "one")
     ledger.power = False
     cut.acknowledge()
@@ -71,13 +71,13 @@ def test_an_answer_that_comes_after_the_power_went_acknowledges_nothing(ledger):
     assert ledger.acknowledged == 1
 
 
-def test_what_was_refused_did_not_happen(ledger):
+def test_a_refused_change_did_not_happen(ledger):
     point(ledger, "one").acknowledge()
     point(ledger, "two").refuse()
     assert ledger.allowed(TAG) == {"one"}
 
 
-def test_what_was_seen_at_rest_stays(ledger):
+def test_a_value_observed_at_rest_stays(ledger):
     point(ledger, "one").acknowledge()
     point(ledger, "two").fail()
     ledger.observe(TAG, "one")

@@ -63,7 +63,7 @@ def rows(registry, sql, *values):
     connection.close()
 
 
-def test_what_is_as_it_was_acknowledged_has_no_faults(ledger, connection, registry):
+def test_an_acknowledged_state_has_no_faults(ledger, connection, registry):
     assert verify(ledger, connection) == []
     assert check_files(registry.data, deep=True) == []
     assert check_with_fsck(registry.data) == []
@@ -91,7 +91,7 @@ def test_a_manifest_whose_part_is_gone_is_half(ledger, connection):
     assert any(fault.startswith(f"{TAG}: its part") for fault in faults)
 
 
-def test_a_tag_that_somebody_moved_or_deleted_is_missed(ledger, connection):
+def test_a_moved_or_deleted_tag_is_reported_as_lost(ledger, connection):
     put_manifest(connection, REPOSITORY, TAG.name, ARTIFACT)
     [fault] = verify(ledger, connection)
     assert fault == f"lost: {TAG}: allowed {IMAGE.digest}, found {ARTIFACT.digest}"
@@ -100,7 +100,7 @@ def test_a_tag_that_somebody_moved_or_deleted_is_missed(ledger, connection):
     assert fault.endswith("found absent")
 
 
-def test_a_tag_that_nobody_pushed_is_listed(ledger, connection):
+def test_a_tag_that_was_not_pushed_is_reported(ledger, connection):
     put_manifest(connection, REPOSITORY, "stray", IMAGE)
     assert verify(ledger, connection) == [f"the tag list of {REPOSITORY} has stray"]
     connection.ask("DELETE", f"/v2/{REPOSITORY}/manifests/stray")
@@ -149,7 +149,7 @@ def test_a_session_whose_bytes_are_gone_is_missed(ledger, connection, registry):
     assert verify(ledger, connection)[0] == f"lost: {SESSION}: allowed 10, found absent"
 
 
-def test_a_session_that_cannot_go_on_is_told(ledger, connection, registry):
+def test_a_session_that_cannot_continue_is_reported(ledger, connection, registry):
     rows(registry, "UPDATE upload_sessions SET received_digest = NULL")
     for file in (registry.data / "uploads").iterdir():
         file.write_bytes(bytes(10))

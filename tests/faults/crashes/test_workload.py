@@ -10,7 +10,7 @@ from faults.crashes.workload import Gate, Workload
 from harness.subjects import OURS, running
 
 
-def test_a_closed_gate_lets_nobody_pass_until_it_opens_or_all_is_over():
+def test_a_closed_gate_blocks_until_it_opens_or_the_run_ends():
     gate, passes = Gate(3), []
 
     def client():

@@ -27,7 +27,7 @@ def test_planted_bugs_are_caught(tmp_path, bug):
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_damage_is_what_its_name_says(tmp_path, kind):
+def test_every_damage_has_the_effect_of_its_name(tmp_path, kind):
     path = tmp_path / "file"
     path.write_bytes(b"content")
     before = path.stat()
@@ -43,7 +43,7 @@ def test_damage_is_what_its_name_says(tmp_path, kind):
 
 @pytest.mark.parametrize("part", ["layer", "manifest"])
 @pytest.mark.parametrize("kind", ["missing", "truncated", "longer", "a directory"])
-def test_what_skopeo_pushes_again_is_healed(tmp_path, kind, part):
+def test_a_push_by_skopeo_heals_content(tmp_path, kind, part):
     if shutil.which("skopeo") is None:
         pytest.skip("no skopeo here")
 

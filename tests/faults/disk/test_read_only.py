@@ -33,7 +33,7 @@ def test_planted_bugs_are_caught(tmp_path, bug):
     assert not score.passed
 
 
-def test_readiness_and_the_log_say_that_the_disk_failed(tmp_path):
+def test_readiness_and_the_log_report_a_failed_disk(tmp_path):
     with Ext4(tmp_path, DISK) as disk:
         with running(OURS, tmp_path / "server", data=disk.path / "data") as registry:
             client = Client(registry.address)

@@ -4,7 +4,7 @@ from faults.fsck.online import collecting, fsck_online
 from faults.scores import Scale
 
 
-def test_a_check_beside_a_registry_at_work_finds_nothing(tmp_path, scale):
+def test_a_check_of_a_busy_registry_finds_nothing(tmp_path, scale):
     score = fsck_online(collecting(), tmp_path, scale)
     print(score)
     assert score.passed, str(score)

@@ -56,7 +56,7 @@ def test_a_listing_reads_the_register_of_all_that_it_might_have_shown():
     assert len(violations(registers)) == 1
 
 
-def test_every_register_is_judged_alone():
+def test_every_register_is_judged_by_itself():
     good, bad = Operation(Act.WRITE, "x", 0, NEVER), Operation(Act.READ, "x", 1, 2)
     assert violations({TAG: [good, bad]}) == []
     assert violations({TAG: [bad], NOTE: [good]}) == [

@@ -72,7 +72,7 @@ def test_a_violation_names_what_cannot_be_and_what_was_possible():
     )
 
 
-def test_what_was_there_before_counts():
+def test_the_initial_value_counts():
     assert check(history(("read", 1, 0, 1)), initial=1) is None
     assert check(history(("read", 1, 0, 1))) is not None
 
@@ -146,7 +146,7 @@ def simulated(seed, operations, clients, *, lose=0.0):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_what_did_happen_is_accepted_and_a_stale_read_in_it_is_found(seed):
+def test_a_true_history_is_accepted_and_a_stale_read_is_found(seed):
     happened = simulated(seed, 600, clients=6)
     assert check(happened) is None
     first = next(each for each in happened if each.act is Act.WRITE)
@@ -169,7 +169,7 @@ def test_long_histories_take_time_in_proportion_to_their_length():
     assert time.process_time() - started < 20  # measured: under 1 s; trying orders would take for ever
 
 
-def test_what_cannot_be_decided_is_said_so():
+def test_an_undecidable_history_is_reported():
     writes = [Operation(Act.WRITE, number, 0, 9) for number in range(12)]
     with pytest.raises(Undecided):
         check([*writes, Operation(Act.READ, "none of them", 1, 2)], most=100)

@@ -63,7 +63,7 @@ def test_a_refusal_has_its_status_and_a_document(fault, reply, wrong):
     assert wrong_refusal(Shot("files", "fsync", 1, "x", fault), reply) == wrong
 
 
-def test_a_shot_says_what_strace_is_to_do():
+def test_a_shot_has_the_arguments_of_strace():
     assert Shot("rows", "fdatasync", 2, "x", "EIO").injection == "inject=fdatasync:error=EIO:when=2"
     assert Shot("rows", "fdatasync", 2, "x", "EIO+").injection == "inject=fdatasync:error=EIO:when=2+"
     assert Shot("files", "rename", 1, "x", "SIGKILL").injection == "inject=rename:signal=SIGKILL:when=1"

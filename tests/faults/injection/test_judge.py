@@ -38,7 +38,7 @@ def test_a_second_sync_of_the_same_bytes_proves_nothing():
         ['pwrite64(3</d/up/x>, "abc", 5000, 0) = 5000', "ftruncate(3</d/up/x>, 5000) = 0"],
     ],
 )
-def test_bytes_written_again_cut_off_or_without_a_name_are_no_matter(between):
+def test_bytes_that_are_rewritten_truncated_or_unlinked_are_ignored(between):
     assert wrong(WRITE, FAILED, *between, SYNC) == []
 
 
@@ -55,12 +55,12 @@ def test_of_a_log_only_what_lies_before_its_new_end_matters():
     assert wrong(*two, LOG_FAILED, LOG_SYNC, LOG.format(8272), LOG_SYNC)
 
 
-def test_a_log_begun_anew_leaves_nothing_of_the_old_one():
+def test_a_restarted_log_has_nothing_of_the_old_one():
     anew = 'pwrite64(6</d/r.db-wal>, "header", 32, 0) = 32'
     assert wrong(LOG.format(32), LOG_FAILED, LOG_SYNC, anew, LOG.format(32), LOG_SYNC, LOG.format(4152), LOG_SYNC) == []
 
 
-def test_what_was_acknowledged_over_a_failed_sync_is_named():
+def test_an_acknowledgement_after_a_failed_sync_is_reported():
     lines = ('openat(AT_FDCWD</>, "/d/up/x", O_RDWR|O_CREAT, 0600) = 3</d/up/x>', WRITE, FAILED)
     assert "bytes of up/x" in acknowledged(trace(*lines), "/d", ["/d/up"], 0.0, 9.0)[0]
     assert acknowledged(trace(*lines[:2], SYNC), "/d", ["/d/up"], 0.0, 9.0) == []
@@ -79,12 +79,12 @@ def test_shots_count_the_calls_of_each_thread_and_name_only_the_data():
     assert {shot.fault for shot in planned if shot.call == "fsync"} == {"EIO", "ENOSPC", "EINTR", "EIO+", "SIGKILL"}
 
 
-def test_locks_are_let_go_of_without_fail():
+def test_a_release_of_a_lock_gets_no_fault():
     calls = trace("flock(3</d/l>, LOCK_UN) = 0", "flock(3</d/l>, LOCK_EX) = 0")
     assert [shot.number for shot in shots(calls, "/d", {7: "rows"}, Scale.FULL) if shot.fault == "ENOLCK"] == [2]
 
 
-def test_names_that_are_made_up_do_not_tell_calls_apart():
+def test_random_names_do_not_distinguish_calls():
     (call,) = trace('mkdir("/d/blobs/sha256/ab", 0700) = 0')
     assert touched(call, "/d") == "blobs/sha256/*"
     (call,) = trace("fsync(3</d/uploads/724fc206-0746-4085-a642-5fc15f332ad7>) = 0")

@@ -12,7 +12,7 @@ from harness.subjects import OURS, ours
 pytestmark = pytest.mark.usefixtures("tracing")
 
 
-def test_all_that_an_answer_stands_for_is_on_disk_before_it(scale, tmp_path):
+def test_every_acknowledged_byte_is_on_disk_before_its_answer(scale, tmp_path):
     score = order(OURS, tmp_path, scale)
     print(f"\n{score}")
     assert score.passed, str(score)

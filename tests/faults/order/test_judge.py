@@ -51,7 +51,7 @@ def test_a_missing_sync_is_named(missing, what):
         ("fsync(3</d/up/y>) = 0", "bytes"),
     ],
 )
-def test_what_is_no_sync_of_the_file_does_not_count(instead, what):
+def test_only_a_sync_of_the_file_counts(instead, what):
     assert what in verdict(CREATE, WRITE, instead, RENAME, SYNC_BLOBS, ANSWER)[0]
 
 
@@ -90,7 +90,7 @@ def test_a_removed_name_counts_only_when_a_deletion_is_answered():
     assert verdict(*gone, "fsync(4</d>) = 0", ANSWER, removes=True) == []
 
 
-def test_what_a_mount_points_at_must_be_on_disk_though_it_came_before():
+def test_the_target_of_a_mount_must_be_on_disk_even_if_it_is_older():
     trace = (CREATE, WRITE, RENAME, SYNC_BLOBS, *COMMIT, ANSWER)
     assert verdict(*trace, since=4.0, rests_on=4.0) == []
     assert "bytes of blobs/x" in verdict(*trace, since=4.0, rests_on=0.0)[0]
@@ -125,7 +125,7 @@ def test_a_commit_that_waits_for_the_next_does_not_count_as_its_beginning():
     )
 
 
-def test_a_durable_file_may_be_replaced_after_the_row_that_it_stands_for():
+def test_a_durable_file_may_be_replaced_after_its_row():
     replace = RENAME.replace("/d/blobs/x", "/d/old")
     assert verdict(CREATE, WRITE, *COMMIT, SYNC, replace, "fsync(4</d>) = 0", ANSWER) == []
     assert verdict(CREATE, WRITE, *COMMIT, SYNC, RENAME, SYNC_BLOBS, ANSWER) != []

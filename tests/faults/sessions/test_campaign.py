@@ -27,7 +27,7 @@ def test_an_upload_depends_on_its_seed_only():
     assert one.content != other.content
 
 
-def test_what_is_left_follows_what_was_acknowledged():
+def test_the_rest_begins_after_the_acknowledged_bytes():
     upload = new_upload("1")
     upload.acknowledged = len(upload.content) - 3
     assert upload.left == 3

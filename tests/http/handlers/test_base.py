@@ -23,7 +23,7 @@ def test_base_answers_with_and_without_the_slash(memory_front):
     assert memory_front.get("/v2").status == 200
 
 
-def test_base_challenges_who_sends_no_credentials(memory_front):
+def test_the_base_challenges_clients_without_credentials(memory_front):
     reply = memory_front.get("/v2/", user=None)
     assert (reply.status, reply.codes) == (401, ["UNAUTHORIZED"])
     assert reply.header("www-authenticate") == 'Basic realm="simple-registry"'
@@ -35,7 +35,7 @@ def test_health_asks_for_no_credentials(front, path):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_health_says_nothing_about_content(front, path):
+def test_health_reveals_nothing_about_content(front, path):
     before = front.get(path, user=None).body
     push_image(front, "team/app", "v1")
     assert front.get(path, user=None).body == before

@@ -48,7 +48,7 @@ def test_a_condition_is_about_the_blob_of_this_repository(blob):
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
 @pytest.mark.parametrize("data", [b"", b"x", DATA])
-def test_head_tells_what_get_would(front, data, algorithm):
+def test_head_answers_as_get_does(front, data, algorithm):
     digest = front.push_blob("team/app", data, algorithm)
     got, head = (front.request(method, f"/v2/team/app/blobs/{digest}") for method in ("GET", "HEAD"))
     assert got.body == data
@@ -76,7 +76,7 @@ def test_an_unknown_blob_is_the_same_404_for_head(blob):
     assert got.codes == ["BLOB_UNKNOWN"]
 
 
-def test_a_manifest_is_no_blob(front):
+def test_a_manifest_is_not_a_blob(front):
     data = b'{"schemaVersion":2,"manifests":[]}'
     digest = front.push_manifest("team/app", "v1", data, "application/vnd.oci.image.index.v1+json")
     assert front.get(f"/v2/team/app/blobs/{digest}").status == 404
@@ -86,7 +86,7 @@ def test_a_manifest_is_no_blob(front):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_has_the_blob_is_told_so(blob, method):
+def test_a_client_with_the_blob_gets_304(blob, method):
     reply = blob.request(method, PATH, headers={"if-none-match": f'"{DIGEST}"'})
     assert (reply.status, reply.body) == (304, b"")
     assert reply.header("etag") == f'"{DIGEST}"'
@@ -135,7 +135,7 @@ def test_head_ignores_a_range(blob):
 
 
 def parts(reply):
-    """Return the parts of a multipart answer, read by somebody else's parser."""
+    """Return the parts of a multipart answer, read by the parser of the standard library."""
     head = f"Content-Type: {reply.header('content-type')}\r\n\r\n".encode()
     message = email.message_from_bytes(head + reply.body)
     assert message.is_multipart()
@@ -172,7 +172,7 @@ def test_ranges_that_add_up_to_more_than_the_blob_get_it_once(blob):
     st.binary(min_size=1, max_size=40),
     st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=4),
 )
-def test_whatever_is_asked_for_is_what_comes(data, pairs):
+def test_every_range_returns_its_bytes(data, pairs):
     clock = SettableClock()
     with Front(in_memory(clock), clock) as front:
         digest = front.push_blob("a", data)
@@ -210,7 +210,7 @@ def streaming(blob, monkeypatch):
     return make
 
 
-def test_a_blob_that_is_streamed_comes_whole_and_in_parts(blob, streaming):
+def test_a_blob_is_streamed_whole_and_in_ranges(blob, streaming):
     streaming()
     assert blob.get(PATH).body == DATA
     assert blob.head(PATH).header("content-length") == str(len(DATA))
@@ -225,7 +225,7 @@ def test_a_whole_blob_with_a_url_is_redirected_there(blob, streaming):
     assert reply.header("cache-control") == "no-store"
 
 
-def test_whatever_else_is_asked_of_a_blob_with_a_url_is_answered_here(blob, streaming):
+def test_other_requests_for_a_blob_with_a_url_are_answered_here(blob, streaming):
     before = blob.head(PATH)
     streaming(URL)
     head = blob.head(PATH)

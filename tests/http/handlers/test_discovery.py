@@ -94,14 +94,14 @@ def test_last_is_left_out_and_need_not_exist(front):
     assert tags(front, "?last=") == TAGS
 
 
-def test_a_page_goes_on_after_its_last_tag_was_deleted(front):
+def test_a_listing_continues_after_a_deleted_tag(front):
     push_tags(front, "team/app", TAGS)
     first = front.get("/v2/team/app/tags/list?n=3")
     front.delete(f"/v2/team/app/manifests/{first.json['tags'][-1]}")
     assert tags(front, next_page(first).partition("/tags/list")[2]) == TAGS[3:6]
 
 
-def test_a_listing_meets_what_stays_whatever_comes_and_goes_meanwhile(front):
+def test_a_listing_has_every_tag_that_exists_throughout(front):
     data = push_tags(front, "team/app", TAGS)
     seen, target, changes = [], "/v2/team/app/tags/list?n=2", iter(["A1", "a-c", "v11", "zz"])
     while target is not None:
@@ -189,7 +189,7 @@ def test_any_digest_has_an_index_in_any_repository(front):
 
 
 @pytest.mark.parametrize("digest", ["sha256:short", "tag", "md5:" + "0" * 32])
-def test_what_is_no_digest_is_a_400(front, digest):
+def test_an_invalid_digest_is_a_400(front, digest):
     reply = front.get(f"/v2/team/app/referrers/{digest}")
     assert (reply.status, reply.codes) == (400, ["DIGEST_INVALID"])
 
@@ -223,7 +223,7 @@ def test_an_index_without_artifact_type_has_none(front, subject):
     assert "annotations" not in described
 
 
-def test_a_filter_is_applied_and_said_to_be(front, subject):
+def test_a_filter_is_applied_and_announced(front, subject):
     for kind in ("application/x.sbom", "application/x.sig", "application/x.sbom+json"):
         refer(front, subject, artifactType=kind)
     for kind in ("application/x.sbom", "application/x.sbom+json", "application/none"):

@@ -240,7 +240,7 @@ def test_only_a_user_with_every_permission_sees_tokens_of_others(front, user, ow
     assert front.get(f"{PATH}?owner={owner}", user=user).status == 403
 
 
-def test_every_right_over_the_catalog_alone_revokes_no_tokens_of_others(front):
+def test_catalog_permissions_revoke_no_tokens_of_others(front):
     of_alice, secret = create(front)
     with front.unchanged():
         assert front.delete(f"{PATH}/{of_alice}", user="cata").status == 404
@@ -258,7 +258,7 @@ def test_a_user_with_every_permission_sees_and_revokes_all(front, user):
     assert front.get("/v2/", token=secret).status == 401
 
 
-def test_a_user_named_like_all_owners_is_one_user(make_front):
+def test_the_user_with_the_name_of_all_owners_is_one_user(make_front):
     front = make_front(rules=rules(users=["*", "bob"]))
     create(front, user="bob")
     assert ids(front.get(PATH, user="*")) == []
@@ -295,7 +295,7 @@ def test_a_revoked_token_ends_everything_derived_from_it(front):
     assert front.delete(f"{PATH}/{token_id}", user="alice").status == 404
 
 
-def test_an_expired_token_may_finish_its_upload_and_goes_a_day_later(front, clock):
+def test_an_expired_token_may_finish_its_upload_and_is_removed_a_day_later(front, clock):
     token_id, secret = create(front, expiresIn=60)
     session = front.post("/v2/team/app/blobs/uploads/", token=secret).location
     clock.advance(61)

@@ -60,7 +60,7 @@ def test_a_manifest_comes_back_byte_for_byte(front, by):
     assert ("immutable" in reply.header("cache-control")) is (by == "digest")
 
 
-def test_head_tells_what_get_would(front):
+def test_head_answers_as_get_does(front):
     data = push_image(front, "team/app", "v1")
     for reference in ("v1", digest_of(data), "none", digest_of(b"none"), "-bad", "sha256:bad"):
         got, head = (front.request(method, f"/v2/team/app/manifests/{reference}") for method in ("GET", "HEAD"))
@@ -99,7 +99,7 @@ def test_nothing_is_converted_whatever_accept_says(memory_front, accept):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_who_has_the_manifest_is_told_so(front, method):
+def test_a_client_with_the_manifest_gets_304(front, method):
     data = push_image(front, "team/app", "v1")
     reply = front.request(method, "/v2/team/app/manifests/v1", headers={"if-none-match": f'"{digest_of(data)}"'})
     assert (reply.status, reply.body) == (304, b"")
@@ -129,7 +129,7 @@ def test_a_manifest_of_another_repository_is_unknown_here(front):
 # ---------------------------------------------------------------- push
 
 
-def test_a_push_by_tag_says_where_and_what_it_is(parts):
+def test_a_push_by_tag_returns_location_and_digest(parts):
     data = encode(image(b"one"))
     reply = put(parts, "v1", data)
     assert reply.status == 201
@@ -222,7 +222,7 @@ def test_a_tag_that_may_not_be_pushed_refuses_all_of_them(make_front):
     assert (reply.status, reply.codes) == (403, ["DENIED"])
 
 
-def test_a_manifest_with_a_subject_says_that_it_was_understood(parts):
+def test_a_push_with_a_subject_is_answered_with_oci_subject(parts):
     subject = digest_of(b"nobody has this")
     document = image(b"one", subject={"mediaType": OCI, "digest": str(subject), "size": 15})
     reply = put(parts, "sig", document)
@@ -334,7 +334,7 @@ def test_a_nested_index_needs_its_child_index(parts):
     assert put(parts, "v1", outer, OCI_INDEX).status == 201
 
 
-def test_a_manifest_does_not_stand_for_a_layer(parts):
+def test_a_manifest_does_not_count_as_a_layer(parts):
     child = encode(image(b"one"))
     put(parts, digest_of(child), child)
     reply = put(parts, "v1", image(layers=[descriptor(child, LAYER_TYPE)]))
@@ -441,7 +441,7 @@ def test_on_a_digest_a_condition_asks_what_this_repository_holds(parts):
 
 
 @pytest.mark.parametrize("by", ["tag", "digest"])
-def test_what_is_deleted_is_what_its_client_saw(front, by):
+def test_a_conditional_delete_removes_only_the_version_that_its_client_saw(front, by):
     data = push_tags(front, "team/app", ["v1"])
     path = f"/v2/team/app/manifests/{'v1' if by == 'tag' else digest_of(data)}"
     for conditions in (
@@ -482,7 +482,7 @@ def test_a_read_on_a_condition_is_of_what_its_client_saw(front):
     assert front.get("/v2/team/app/manifests/v2", headers={"if-match": "*"}).status == 404
 
 
-def test_who_may_not_read_a_tag_may_not_ask_about_it(make_front):
+def test_a_precondition_on_a_tag_requires_permission_to_read_it(make_front):
     blind = binding("bob", ("blobs manifests", "PUT DELETE"), "^team/app(:.+)?$", name="blind")
     sighted = binding("bob", ("manifests", "HEAD"), "^team/app:seen$", name="sighted")
     front = make_front(rules=rules(blind, sighted, users=["bob"]))
@@ -587,7 +587,7 @@ def test_large_manifests_are_taken_in_one_at_a_time(front, monkeypatch):
     assert most == [1] * 4
 
 
-def test_who_may_not_push_any_more_when_the_turn_comes_is_refused(make_front, monkeypatch):
+def test_permission_is_checked_again_after_waiting_for_a_turn(make_front, monkeypatch):
     pushes = binding("bob", ("*", "*"), "^team/.+$", name="pushes")
     front = make_front(rules=rules(pushes, users=["bob"]))
     read = manifests.parse_manifest
@@ -655,7 +655,7 @@ def test_a_manifest_deleted_here_stays_elsewhere(front):
 
 @pytest.mark.parametrize("reference", ["none", "-bad", digest_of(b"none")])
 @pytest.mark.parametrize("repository", ["team/app", "none"])
-def test_deleting_what_is_not_there_is_a_404(front, repository, reference):
+def test_deleting_absent_content_is_a_404(front, repository, reference):
     push_image(front, "team/app", "v1")
     with front.unchanged():
         reply = front.delete(f"/v2/{repository}/manifests/{reference}")
@@ -678,24 +678,24 @@ def test_a_deleted_manifest_can_be_pushed_again(front):
 
 
 class _KeepsSecrets:
-    """Lets everybody do everything, except to a tag that is secret."""
+    """Allows everything, except on a secret tag."""
 
     def decide(self, _identity, permission):
         return Refused(lambda: "no") if permission.scope.endswith(":secret-tag") else Allowed("yes")
 
 
-def test_a_manifest_with_a_tag_that_may_not_go_stays_and_the_tag_is_not_named(make_front):
-    everybody = make_front()
-    data = push_tags(everybody, "team/app", ["secret-tag", "v1"])
-    everybody.access.rules = make_front(rules=decided_by(_KeepsSecrets())).access.rules
-    with everybody.unchanged():
-        reply = everybody.delete(f"/v2/team/app/manifests/{digest_of(data)}")
+def test_a_manifest_with_a_protected_tag_is_kept_and_the_tag_is_not_revealed(make_front):
+    front = make_front()
+    data = push_tags(front, "team/app", ["secret-tag", "v1"])
+    front.access.rules = make_front(rules=decided_by(_KeepsSecrets())).access.rules
+    with front.unchanged():
+        reply = front.delete(f"/v2/team/app/manifests/{digest_of(data)}")
     assert (reply.status, reply.codes) == (403, ["DENIED"])
     assert reply.json["errors"][0]["detail"]["scope"] == "team/app"
     assert b"secret" not in reply.body
 
 
-def test_a_tag_that_comes_while_its_manifest_is_deleted_is_asked_about_too(make_front, monkeypatch):
+def test_a_tag_added_during_a_deletion_is_authorized_too(make_front, monkeypatch):
     front = make_front()
     data = push_tags(front, "team/app", ["v1"])
     rows = front.kept.stores.rows.manifests

@@ -190,7 +190,7 @@ def test_an_anonymous_token_gets_a_challenge_where_the_policy_refuses(front):
         assert reply.json["errors"][0]["message"] == "authentication required"
 
 
-def test_a_right_on_one_tag_alone_is_found_when_the_token_is_used(make_front):
+def test_permission_on_a_single_tag_is_found_when_the_token_is_used(make_front):
     front = make_front(rules=rules(binding("eve", ("manifests", "GET"), "^team/app(:v1)?$"), users=["eve"]))
     push_image(front, "team/app", "v1")
     front.put("/v2/team/app/manifests/v2", body=front.get("/v2/team/app/manifests/v1").body)
@@ -242,7 +242,7 @@ def test_an_empty_user_is_a_401_without_an_anonymous_user(memory_front):
     assert log_in(memory_front, "", "").status == 401
 
 
-def test_without_an_anonymous_user_there_is_no_token_without_credentials(memory_front):
+def test_without_an_anonymous_user_a_token_requires_credentials(memory_front):
     reply = ask(memory_front, "repository:lib/base:pull", user=None)
     assert (reply.status, reply.header("www-authenticate")) == (401, 'Basic realm="simple-registry"')
 
@@ -303,7 +303,7 @@ def test_exchanging_tokens_does_not_keep_one_alive(front, clock):
     assert front.get("/v2/", token=token).status == 401
 
 
-def test_the_life_never_goes_beyond_the_credential_behind_it(front, clock):
+def test_a_token_never_outlives_its_credential(front, clock):
     reply = ask(front, offline=True, token=SHORT)
     assert reply.json["expires_in"] == 60
     assert claims(reply.json["refresh_token"])["exp"] == NOW + 60

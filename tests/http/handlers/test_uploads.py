@@ -435,15 +435,15 @@ def test_a_newer_request_ends_one_whose_client_went_silent(front, method, status
     rest = {"body": b""} if method == "DELETE" else chunk(DATA[100:], 100)
 
     async def scenario():
-        begun = asyncio.Event()
+        started = asyncio.Event()
 
         async def silent():
             yield b"lost"
-            begun.set()
+            started.set()
             await asyncio.Event().wait()
 
         first = asyncio.ensure_future(front.send("PATCH", location, body=silent()))
-        await begun.wait()
+        await started.wait()
         look = await front.send("GET", location)
         second = await front.send(method, f"{location}?digest={DIGEST}", **rest)
         return await first, second, look
@@ -522,7 +522,7 @@ def test_a_blob_is_mounted_with_and_without_its_source(front, source):
     assert holds(front, DATA)
 
 
-def test_a_mounted_blob_stays_when_its_source_goes(front):
+def test_a_mounted_blob_survives_the_deletion_of_its_source(front):
     front.push_blob("team/base", DATA)
     mount(front, source="team/base")
     front.delete(f"/v2/team/base/blobs/{DIGEST}")
@@ -550,7 +550,7 @@ def test_a_mount_of_a_malformed_digest_is_refused(memory_front, digest):
 
 
 @pytest.mark.parametrize("source", ["team/hidden", None])
-def test_a_source_that_may_not_be_read_looks_like_an_absent_one(make_front, source):
+def test_an_unreadable_source_answers_like_an_absent_one(make_front, source):
     class Hidden:
         def decide(self, identity, permission):
             if identity.name == "eve" and permission.scope.startswith("team/hidden"):

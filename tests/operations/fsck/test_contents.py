@@ -142,7 +142,7 @@ def file(disk_front):
     return Path(disk_front.kept.layout.blob(DIGEST))
 
 
-def test_a_row_with_a_wrong_size_is_repaired_and_the_bytes_left_alone(disk_front, file):
+def test_a_row_with_a_wrong_size_is_repaired_and_the_bytes_are_unchanged(disk_front, file):
     execute(disk_front, "UPDATE contents SET size = 5 WHERE digest = ?", str(DIGEST))
     (finding,) = check(disk_front, deep=True)
     assert finding.whole

@@ -11,7 +11,7 @@ def test_a_finding_is_repaired_when_nothing_remains_to_be_done():
     assert Finding(kind=Kind.ORPHAN, done=Repair.MOVED).repaired
 
 
-def test_remarks_are_counted_apart():
+def test_remarks_are_counted_separately():
     summary = Summary()
     for finding in (
         Finding(kind=Kind.MODE, to_do=Remedy.PUSH),

@@ -18,7 +18,7 @@ DIGEST = digest_of(DATA)
 
 @pytest.fixture(autouse=True)
 def something(disk_front):
-    """Let there be a repository: an empty database beside content is another finding."""
+    """Create a repository: an empty database with content is another finding."""
     push_image(disk_front, "a", "v1", b"layer")
 
 
@@ -54,7 +54,7 @@ def test_a_condemned_orphan_that_is_pushed_is_held(disk_front, clock):
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_bytes_beside_the_place_of_whole_content_are_removed(tmp_path, clock, deep):
+def test_bytes_at_another_place_of_whole_content_are_removed(tmp_path, clock, deep):
     with in_objects(tmp_path, clock) as (kept, objects), Front(kept, clock) as front:
         digest = front.push_blob("a", DATA)
         needed = front.run(objects.list("content/"))
@@ -66,7 +66,7 @@ def test_bytes_beside_the_place_of_whole_content_are_removed(tmp_path, clock, de
         assert check(front, deep=True) == []
 
 
-def test_bytes_beside_damaged_content_are_left_to_the_push_that_may_have_placed_them(tmp_path, clock):
+def test_bytes_at_another_place_of_damaged_content_are_kept_for_their_push(tmp_path, clock):
     with in_objects(tmp_path, clock) as (kept, objects), Front(kept, clock) as front:
         digest = front.push_blob("a", DATA)
         record = front.run(kept.stores.rows.contents.find_content(digest))

@@ -24,7 +24,7 @@ def facts(findings):
 
 
 def without_versions(snapshot):
-    """Return the files and rows of a snapshot, but for what says which placement of content it is."""
+    """Return the files and rows of a snapshot, without the versions of placements."""
     files, rows = snapshot
     return files, {**rows, "contents": [row[:3] + row[4:] for row in rows["contents"]], "counters": []}
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.fsck.findings import Mode, Remedy
@@ -13,6 +12,7 @@ from support.checking import check, execute, fsck_of
 from support.documents import push_image
 from support.front import Front
 from support.stores import in_objects
+from support.streams import stream_of
 
 
 def test_an_empty_store_is_sound(disk_front):
@@ -73,7 +73,7 @@ def test_content_in_an_object_store_is_checked_and_repaired_as_well(tmp_path, cl
         assert check(front, deep=True) == []
 
 
-def test_what_was_done_is_counted(disk_front):
+def test_repairs_are_counted(disk_front):
     push_image(disk_front, "a", "v1", b"layer")
     disk_front.kept.write(digest_of(b"orphan"), b"orphan")
     disk_front.kept.write(digest_of(b"layer"), None)

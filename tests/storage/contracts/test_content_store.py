@@ -1,4 +1,4 @@
-"""What every content store promises."""
+"""The contract of content stores."""
 
 import asyncio
 from dataclasses import replace
@@ -45,7 +45,7 @@ def test_content_of_another_size_is_absent(stores):
 
 
 @pytest.mark.parametrize("damaged", [b"wrong", b"", b"too long"])
-def test_content_replaces_what_is_there(stores, damaged):
+def test_content_replaces_existing_bytes(stores, damaged):
     async def scenario():
         await put(stores, blob_of(b"right"), damaged)
         assert await stores.read(await put(stores, blob_of(b"right"), b"right")) == b"right"
@@ -73,5 +73,5 @@ def test_removed_content_is_gone_and_removing_again_is_fine(stores):
     run(scenario())
 
 
-def test_a_store_that_is_there_passes_its_check(stores):
+def test_an_existing_store_passes_its_check(stores):
     stores.content.check()

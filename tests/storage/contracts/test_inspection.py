@@ -1,4 +1,4 @@
-"""What every inspection of a content store promises to `fsck`."""
+"""The contract of inspections of content stores."""
 
 import uuid
 from types import SimpleNamespace
@@ -54,7 +54,7 @@ def ignored(_size):
     pass
 
 
-def test_what_is_stored_is_listed_and_found(stores, inspection):
+def test_stored_content_is_listed_and_found(stores, inspection):
     inspection.check()
     assert run(inspection.listing(PREFIX)) == []
     place = run(stores.content.put(DIGEST, DATA))
@@ -75,7 +75,7 @@ def test_a_listing_is_in_order_of_digest(stores, inspection):
     assert [stored.digest for stored in run(inspection.listing(PREFIX))] == same
 
 
-def test_what_was_replaced_is_another_version(stores, inspection, place):
+def test_replaced_content_has_another_version(stores, inspection, place):
     before = run(inspection.find(DIGEST, place))
     assert run(inspection.find(DIGEST, place)) == before
     after = run(inspection.find(DIGEST, run(stores.content.put(DIGEST, DATA[::-1]))))

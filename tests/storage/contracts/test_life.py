@@ -1,4 +1,4 @@
-"""Every state of holdings and of content meets every event, in every store, as the tables say."""
+"""Every state of holdings and of content follows the tables for every event, in every store."""
 
 import asyncio
 
@@ -54,8 +54,8 @@ async def end_manifest(rows, manifest=IMAGE, repository=REPOSITORY):
 # ---------------------------------------------------------------- holdings
 
 
-async def lead_to(rows, state):
-    """Lead the holding of a blob to a state, and hold its content elsewhere, so that only the holding changes."""
+async def bring_into(rows, state):
+    """Bring the holding of a blob into a state, and hold its content elsewhere, so that only the holding changes."""
     await push(rows, OTHER)
     if state is not HoldingState.ABSENT:
         await push(rows)
@@ -96,7 +96,7 @@ def test_a_holding_follows_its_table(rows, state, event):
         pytest.skip("content that no manifest needs is not collected yet")
 
     async def scenario():
-        await lead_to(rows, state)
+        await bring_into(rows, state)
         assert await state_of(rows) is state
         if state is HoldingState.DELETED:
             await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
@@ -126,7 +126,7 @@ def test_asking_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
 
 
 @pytest.mark.parametrize("event", [HoldingEvent.ASKED, HoldingEvent.SEEN])
-def test_what_is_needed_is_not_written(rows, event):
+def test_a_needed_blob_is_not_written(rows, event):
     async def scenario():
         await push(rows)
         await put(rows, IMAGE)
@@ -242,17 +242,17 @@ async def ended(rows):
 # ---------------------------------------------------------------- content
 
 
-async def lead_content_to(rows, state):
+async def bring_content_into(rows, state):
     if state is ContentState.ABSENT:
         return
     await push(rows)
     if state is ContentState.DAMAGED:
         await mark_damaged(rows, BLOB)
     if state is ContentState.CONDEMNED:
-        await let_go(rows)
+        await end_blob(rows)
 
 
-async def let_go(rows):
+async def end_blob(rows):
     await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
     await rows.garbage.end_holdings(LATER, 9)
 
@@ -276,7 +276,7 @@ async def apply_to_content(rows, event):
         case ContentEvent.FOUND_DAMAGED:
             await mark_damaged(rows, BLOB)
         case ContentEvent.UNHELD:
-            await let_go(rows)
+            await end_blob(rows)
         case ContentEvent.REMOVED:
             await rows.garbage.forget([BLOB])
 
@@ -288,7 +288,7 @@ def test_content_follows_its_table(rows, state, event):
         pytest.skip("only condemned content is removed")
 
     async def scenario():
-        await lead_content_to(rows, state)
+        await bring_content_into(rows, state)
         assert await content_state(rows) is state
         await apply_to_content(rows, event)
         assert await content_state(rows) is CONTENTS[state].get(event, state)
@@ -300,7 +300,7 @@ def test_content_that_another_repository_holds_stays(rows):
     async def scenario():
         await push(rows)
         await push(rows, OTHER)
-        await let_go(rows)
+        await end_blob(rows)
         assert await content_state(rows) is ContentState.WHOLE
         await rows.blobs.remove_blob(OTHER, BLOB.digest, actor=ACTOR)
         await rows.garbage.end_holdings(LATER, 9)
@@ -322,7 +322,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
     run(scenario())
 
 
-def test_a_deletion_is_no_end_before_the_grace_has_passed(rows, clock):
+def test_a_deleted_blob_is_kept_until_the_grace_has_passed(rows, clock):
     async def scenario():
         await push(rows)
         await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
@@ -338,7 +338,7 @@ def test_a_deletion_is_no_end_before_the_grace_has_passed(rows, clock):
 @pytest.mark.parametrize("counted", ["before", "after"])
 def test_a_push_that_a_removal_may_have_overtaken_places_its_bytes_again(rows, counted):
     async def scenario():
-        await lead_content_to(rows, ContentState.CONDEMNED)
+        await bring_content_into(rows, ContentState.CONDEMNED)
         before = await rows.contents.removals()
         assert await rows.blobs.add_blob(OTHER, BLOB, removals=before, actor=ACTOR) == ContentRemoved()
         await rows.garbage.forget([BLOB])
@@ -349,7 +349,7 @@ def test_a_push_that_a_removal_may_have_overtaken_places_its_bytes_again(rows, c
     run(scenario())
 
 
-def test_content_that_is_there_has_one_place_and_the_other_is_surplus(rows):
+def test_a_second_copy_of_whole_content_is_surplus(rows):
     first, second = (ContentRecord(BLOB.digest, BLOB.size, Place(key)) for key in ("first", "second"))
 
     async def scenario():
@@ -407,7 +407,7 @@ def test_damaged_content_is_absent_everywhere_until_it_is_placed_again(rows):
 
 
 @pytest.mark.parametrize("artifact_type", [None, "application/x"])
-def test_damaged_manifests_are_no_referrers(rows, artifact_type):
+def test_damaged_manifests_are_not_referrers(rows, artifact_type):
     signature = manifest_of(b"signature", subject=IMAGE.digest, artifact_type="application/x")
 
     async def referrers():

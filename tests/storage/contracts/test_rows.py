@@ -1,4 +1,4 @@
-"""What every store of rows promises."""
+"""The contract of stores of rows."""
 
 import asyncio
 from dataclasses import replace
@@ -314,7 +314,7 @@ ONE_OF_OLD = Precondition(one_of=frozenset({OLD.digest}))
         (Precondition(none_of=frozenset({OLD.digest})), OLD.digest),
     ],
 )
-def test_a_tag_moves_or_goes_only_when_it_points_where_it_must(rows, precondition, unmet):
+def test_a_tag_is_moved_or_deleted_only_from_the_expected_target(rows, precondition, unmet):
     async def scenario():
         await put(rows, OLD, "v1", "v2")
         moved = await put(rows, NEW, "v1", precondition=precondition)
@@ -336,7 +336,7 @@ def test_a_tag_moves_or_goes_only_when_it_points_where_it_must(rows, preconditio
     ("precondition", "holds"),
     [(ONE_OF_OLD, False), (Precondition(exists=True), False), (Precondition(absent=True), True)],
 )
-def test_a_tag_that_is_not_there_names_nothing(rows, precondition, holds):
+def test_an_absent_tag_has_no_target(rows, precondition, holds):
     put_it = run(put(rows, NEW, "v1", precondition=precondition))
     assert put_it == (ManifestStored({Tag("v1"): None}) if holds else PreconditionUnmet(Tag("v1"), None))
     assert run(rows.repositories.has_repository(REPOSITORY)) is holds
@@ -372,7 +372,7 @@ def test_without_tags_a_precondition_is_asked_of_the_digest_in_this_repository(r
     run(scenario())
 
 
-def test_what_is_damaged_is_absent_to_preconditions(rows):
+def test_damaged_content_is_absent_to_preconditions(rows):
     absent, there, other = Precondition(absent=True), Precondition(exists=True), Precondition(one_of=frozenset())
     blob = blob_of(b"damaged")
 
@@ -403,7 +403,7 @@ def test_what_is_damaged_is_absent_to_preconditions(rows):
 
 
 @pytest.mark.parametrize("precondition", [ONE_OF_OLD, Precondition(absent=True)])
-def test_a_blob_goes_only_when_the_precondition_holds(rows, precondition):
+def test_a_blob_is_deleted_only_if_the_precondition_holds(rows, precondition):
     async def scenario():
         await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)
         unmet = PreconditionUnmet(BLOB.digest, BLOB.digest)
@@ -583,7 +583,7 @@ def test_repositories_with_a_manifest_are_listed_in_ascii_order(rows):
     assert run(rows.repositories.page_repositories("a/b", 9)) == names[3:]
 
 
-def test_a_repository_stays_when_its_last_manifest_goes(rows):
+def test_a_repository_survives_the_deletion_of_its_last_manifest(rows):
     async def scenario():
         await put(rows, MANIFEST)
         await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=(), actor=ACTOR)

@@ -1,4 +1,4 @@
-"""What every store of upload sessions promises, and the life of a session in it, event by event."""
+"""The contract of stores of upload sessions, and the life of a session, event by event."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -27,7 +27,7 @@ async def open_sessions(rows, *opened, limit=99, share=99):
 
 
 class Session:
-    """One session, the request that holds it, and what it is by what the rows say."""
+    """One session, the request that holds it, and its state according to the rows."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -70,7 +70,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize(("state", "event"), [(state, event) for state in LIFE for event in LIFE[state]])
-def test_every_event_leads_where_the_table_says(rows, state, event):
+def test_every_event_leads_to_the_state_of_the_table(rows, state, event):
     async def scenario():
         session = Session(rows)
         for step in WAYS[state]:
@@ -83,7 +83,7 @@ def test_every_event_leads_where_the_table_says(rows, state, event):
     run(scenario())
 
 
-def test_what_is_not_in_the_table_is_refused_and_changes_nothing(rows):
+def test_an_event_outside_the_table_is_refused_and_changes_nothing(rows):
     async def scenario():
         absent = Session(rows)
         await absent.do(Event.TAKEN)  # what has no row can be held, and has no row all the while
@@ -107,7 +107,7 @@ def test_what_is_not_in_the_table_is_refused_and_changes_nothing(rows):
     run(scenario())
 
 
-def test_a_held_session_comes_with_its_current_row(rows):
+def test_holding_a_session_returns_its_current_row(rows):
     async def scenario():
         await open_sessions(rows, session_of())
         async with rows.hold("s") as row:

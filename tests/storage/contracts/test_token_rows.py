@@ -1,4 +1,4 @@
-"""What every store promises about issued tokens."""
+"""The contract of stores of issued tokens."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What every upload store promises."""
+"""The contract of upload stores."""
 
 import asyncio
 from contextlib import suppress
@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from simple_registry.content import ContentInterrupted, stream_of
+from simple_registry.content import ContentInterrupted
 from simple_registry.faults import SessionBytesMissing, StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.records import ContentRecord, Received
 from storage.support import blob_of, run
+from support.streams import stream_of
 
 
 @pytest.fixture
@@ -224,7 +225,7 @@ def test_content_that_was_published_keeps_its_bytes_when_fewer_are_published(sto
     run(scenario())
 
 
-def test_publishing_what_is_not_there_is_a_fault(stores):
+def test_publishing_missing_bytes_is_a_fault(stores):
     with pytest.raises(SessionBytesMissing):
         run(stores.uploads.publish("s", Received(4, digest_of(b"data")), digest_of(b"data")))
     assert run(stores.read(blob_of(b"data"))) is None

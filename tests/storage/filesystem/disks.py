@@ -1,4 +1,4 @@
-"""Disks that misbehave on purpose: one tells what it did, one is full, one takes its process with it."""
+"""Disks for tests: one records its calls, one is full, one kills its process."""
 
 import errno
 import os

@@ -91,7 +91,7 @@ def test_a_name_that_is_not_durable_is_not_acknowledged(layout, threads):
         run(store.put(DIGEST, DATA))
 
 
-def test_a_directory_in_the_place_of_content_is_no_content(layout, threads):
+def test_a_directory_with_the_name_of_content_is_not_content(layout, threads):
     os.makedirs(layout.blob(DIGEST))
     assert run(FilesystemContentStore(layout, Disk(), threads).open(BLOB)) is None
 

@@ -16,7 +16,7 @@ from storage.filesystem.disks import FullDisk, WatchedDisk
 
 
 def refused(path, disk=None):
-    """Return what the refusal says, after seeing that it is one line."""
+    """Return the message of the refusal, and require that it is one line."""
     with pytest.raises(DataDirectoryRefused) as caught:
         DataDirectory.claim(path, disk)
     text = str(caught.value)

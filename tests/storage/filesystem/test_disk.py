@@ -15,7 +15,7 @@ from storage.filesystem.disks import WatchedDisk
 DISK = Disk()
 
 
-def test_what_is_written_can_be_read(tmp_path):
+def test_written_bytes_can_be_read(tmp_path):
     fd = DISK.create(f"{tmp_path}/x")
     DISK.write(fd, b"hello", 0)
     DISK.write(fd, b"p!", 3)

@@ -48,7 +48,7 @@ def test_bytes_and_name_are_durable_before_we_return(layout, disk):
     assert disk.taken() == ["make_read_only new", *made, "link new", "fsync new", f"fsync_directory {directory}"]
 
 
-def test_what_has_the_name_gives_way_to_durable_bytes_only(layout, disk):
+def test_an_existing_file_is_replaced_by_durable_bytes_only(layout, disk):
     placement = Placement(layout, disk)
     name(layout, disk, placement, b"damaged")
     disk.taken()
@@ -71,7 +71,7 @@ def test_named_content_is_read_only(layout, disk):
     assert stat.S_IMODE(os.stat(layout.blob(BLOB.digest)).st_mode) == 0o444
 
 
-def test_a_directory_that_has_the_name_gives_way(layout, disk):
+def test_a_directory_with_the_name_of_content_is_moved(layout, disk):
     placement = Placement(layout, disk)
     name(layout, disk, placement)
     path = Path(layout.blob(BLOB.digest))
@@ -83,7 +83,7 @@ def test_a_directory_that_has_the_name_gives_way(layout, disk):
     assert Path(f"{path}.displaced", "holiday").is_dir()
 
 
-def test_content_that_nobody_may_read_is_not_present(layout, disk):
+def test_unreadable_content_is_not_present(layout, disk):
     placement = Placement(layout, disk)
     name(layout, disk, placement)
     Path(layout.blob(BLOB.digest)).chmod(0)

@@ -67,7 +67,7 @@ def test_an_idle_thread_is_used_before_another_is_started(threads):
     assert len(run(scenario())) <= 2
 
 
-def test_calls_run_beside_each_other(threads):
+def test_calls_run_concurrently(threads):
     barrier = threading.Barrier(2, timeout=10)
 
     async def scenario():
@@ -89,12 +89,12 @@ def test_a_loop_closed_before_its_call_ends_has_no_effect(threads):
 
 def test_calls_share_the_existing_threads_when_no_more_can_start(monkeypatch):
     pool = Threads(4)
-    start, begun = threading.Thread.start, []
+    start, started = threading.Thread.start, []
 
     def refuse(thread):
-        if thread.name.startswith("files_") and begun:
+        if thread.name.startswith("files_") and started:
             raise RuntimeError("can't start new thread")
-        begun.append(thread)
+        started.append(thread)
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.content import stream_of
 from simple_registry.faults import StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
@@ -17,6 +16,7 @@ from simple_registry.storage.protocols import Condition
 from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import blob_of, run
+from support.streams import stream_of
 
 DATA = b"data"
 BLOB = blob_of(DATA)
@@ -222,7 +222,7 @@ def test_a_look_at_the_lock_of_a_file_ends_no_upload(layout, store):
     assert run(scenario()) == RECEIVED
 
 
-def test_what_a_crashed_put_leaves_counts_as_abandoned(layout, store):
+def test_bytes_of_a_crashed_put_are_abandoned(layout, store):
     left = Path(layout.uploads) / "put-6f1c"
     left.write_bytes(b"half")
     os.utime(left, (1, 1))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from simple_registry.content import ContentInterrupted, stream_of
+from simple_registry.content import ContentInterrupted
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
@@ -16,6 +16,7 @@ from simple_registry.storage.filesystem.upload_writer import BATCH_BYTES, BATCH_
 from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk
 from storage.support import run
+from support.streams import stream_of
 
 NOTHING = Received()
 
@@ -73,7 +74,7 @@ def test_the_next_request_in_this_process_reads_nothing_again(layout, threads):
     assert disk.read_bytes == 0
 
 
-def test_another_process_reads_what_is_there(layout, threads):
+def test_another_process_reads_the_received_bytes(layout, threads):
     disk = ReadCountingDisk()
 
     async def scenario():
@@ -196,7 +197,7 @@ def test_a_cancelled_append_writes_to_no_closed_file(layout, threads):
     assert set(errors) <= {asyncio.CancelledError}
 
 
-def test_a_full_disk_passes_through_and_the_session_can_go_on(layout, threads):
+def test_a_full_disk_is_reported_and_the_session_can_continue(layout, threads):
     async def scenario():
         store = FilesystemUploadStore(layout, Disk(), threads)
         kept = await append(store, b"kept ")

@@ -1,4 +1,4 @@
-"""A database, and ways to look into it."""
+"""A database, and fixtures that read it directly."""
 
 import apsw
 import pytest
@@ -34,7 +34,7 @@ def look(path):
 
 @pytest.fixture
 def plan(path):
-    """Return a function that tells, step by step, how SQLite would run a statement."""
+    """Return a function that returns the steps of SQLite's plan for a statement."""
     connection = apsw.Connection(path)
 
     def steps(node):
@@ -52,7 +52,7 @@ def assert_indexed(plan):
         for sql in statements:
             steps = plan(sql)
             assert any(step.startswith("SEARCH") for step in steps)
-            # json_each is no table: it is what the statement was given.
+            # json_each is not a table: it is a parameter of the statement.
             # Nor is `holders`: it grows by one search for each row of a page.
             scans = [
                 step for step in steps if step.startswith("SCAN") and step.split()[1] not in {"json_each", "holders"}

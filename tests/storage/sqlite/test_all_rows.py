@@ -1,4 +1,4 @@
-"""The sum of all rows; the contracts cover what each kind promises."""
+"""All rows of one database; the contracts cover each kind."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_another_process_sees_what_was_committed(path, store, clock):
     run(other.close())
 
 
-def test_what_was_committed_is_there_after_reopening(path, clock):
+def test_committed_rows_exist_after_reopening(path, clock):
     store = rows_of(Database(path), clock)
     run(store.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR))
     run(store.close())

@@ -1,4 +1,4 @@
-"""Every defect can be planted, is found once, in order, page by page, and is gone when it was repaired."""
+"""Every planted defect is found once, in order, page by page, and is gone after its repair."""
 
 import apsw
 import pytest
@@ -67,7 +67,7 @@ REPAIRED = (
     Defect.NEEDED_UNREFERRED,
     Defect.REFERRED_UNNEEDED,
 )
-"""The defects for which rows alone suffice."""
+"""The defects whose repair needs only rows."""
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_defect_is_found_alone_and_once(rows, plant, defect):
 
 
 @pytest.mark.parametrize("defect", REPAIRED)
-def test_what_is_repaired_is_no_longer_a_defect_and_nothing_else_is(rows, plant, defect):
+def test_a_repair_removes_its_defect_and_causes_no_other(rows, plant, defect):
     plant(PLANTED[defect])
     first, second = every(rows, defect)
     assert run(rows.repair(first))

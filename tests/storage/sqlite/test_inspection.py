@@ -29,7 +29,7 @@ def rows(path, clock):
 
 @pytest.fixture
 def add(look):
-    """Return functions that write rows without any rule."""
+    """Return functions that write rows without any check."""
     look("PRAGMA foreign_keys = OFF")
 
     class Add:

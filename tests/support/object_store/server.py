@@ -19,7 +19,7 @@ LOCK = Lock()
 
 
 class Server(ThreadingHTTPServer):
-    """Answers many clients at once, and says nothing of those that leave."""
+    """Serves many clients at once, and logs no disconnects."""
 
     request_queue_size = 128
 

@@ -11,12 +11,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simple_registry.content import ByteStream, Content, Span, stream_of
+from simple_registry.content import ByteStream, Content, Span
 from simple_registry.faults import ContentGone, SessionBytesMissing
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.storage.protocols import Condition
 from simple_registry.storage.records import ContentRecord, Place, Received
 from support.object_store.client import Objects
+from support.streams import stream_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hasher

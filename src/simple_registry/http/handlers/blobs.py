@@ -25,7 +25,8 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     """
     repository, digest, blobs = call.target.repository, call.target.digest, call.registry.blobs
     if call.request.method == "HEAD":
-        record, content = await blobs.check(repository, digest, may_push=lambda: _may_push(call))
+        may_push = partial(call.can, "POST", Resource.BLOBS, scope_of(repository))
+        record, content = await blobs.check(repository, digest, may_push=may_push)
     else:
         record, content = await blobs.open(repository, digest)
     require_match(call.request, digest)
@@ -49,10 +50,6 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
         return Response(206, [*whole, extent], Part(content, spans[0]), mark_damaged=mark_damaged)
     kind, parts = _multipart(content, spans)
     return Response(206, [*headers, kind], parts, mark_damaged=mark_damaged)
-
-
-def _may_push(call: Call[DigestTarget]) -> bool:
-    return call.can("POST", Resource.BLOBS, scope_of(call.target.repository))
 
 
 async def delete_blob(call: Call[DigestTarget]) -> Response:

@@ -20,8 +20,8 @@ from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.targets import IssuedTokenTarget, NoTarget, Target
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
-from simple_registry.operations.issued_tokens import TokenRequestInvalid, TokenRow, check_scopes
-from simple_registry.times import TimeInvalid, format_moment, parse_duration, parse_moment
+from simple_registry.operations.issued_tokens import TokenRequestInvalid, check_scopes, token_document
+from simple_registry.times import TimeInvalid, parse_duration, parse_moment
 
 MAX_REQUEST = 64 * 1024
 ALL_OWNERS = "*"
@@ -59,7 +59,7 @@ async def list_tokens(call: Call[NoTarget]) -> Response:
     if page.more:
         fields = {"owner": asked or call.identity.name, "n": str(wanted.limit), "last": page.rows[-1].token_id}
         link = [("link", next_page_link(call.request.path, fields))]
-    return _reply(200, {"tokens": [_described(row) for row in page.rows]}, link)
+    return _reply(200, {"tokens": [token_document(row) for row in page.rows]}, link)
 
 
 async def create_token(call: Call[NoTarget]) -> Response:
@@ -80,7 +80,7 @@ async def create_token(call: Call[NoTarget]) -> Response:
         fingerprint=call.caller.proof.reference,
     )
     event = Event(EventName.TOKEN_CREATE, token=row.token_id, owner=row.owner)
-    return _reply(201, {**_described(row), "secret": secret}, events=(event,))
+    return _reply(201, {**token_document(row), "secret": secret}, events=(event,))
 
 
 async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
@@ -136,22 +136,6 @@ async def _scopes(asked: TokenRequest) -> Sequence[str] | None:
     except GrantInvalid as error:
         raise TokenRequestInvalid(scopes=str(error)) from None
     return asked.scopes
-
-
-def _described(row: TokenRow) -> dict[str, object]:
-    return {
-        "id": row.token_id,
-        "owner": row.owner,
-        "description": row.description,
-        "created": _moment(row.created),
-        "expires": _moment(row.expires),
-        "scopes": row.scopes,
-        "lastUsed": _moment(row.last_used),
-    }
-
-
-def _moment(when: float | None) -> str | None:
-    return None if when is None else format_moment(when)
 
 
 def _reply(

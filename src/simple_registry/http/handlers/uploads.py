@@ -121,14 +121,8 @@ def _chunk(call: Call[Target]) -> Chunk:
 
 
 def _session(status: int, row: SessionRow) -> Response:
-    return Response(
-        status,
-        [
-            ("location", upload_url(row.repository, row.session)),
-            ("range", received_range(row.received.size)),
-            ("docker-upload-uuid", row.session),
-        ],
-    )
+    location, extent = upload_url(row.repository, row.session), received_range(row.received.size)
+    return Response(status, [("location", location), ("range", extent), ("docker-upload-uuid", row.session)])
 
 
 def _created(

@@ -2,7 +2,7 @@
 
     database ──► rows ──► uploads ──► content and orphans ──► strays
 
-It can run beside a busy server: every suspicion is checked again, while no collector runs, before it is reported. A
+It can run alongside a busy server: every suspicion is checked again, while no collector runs, before it is reported. A
 repair destroys nothing that may be needed: damaged content is marked, so that the next push heals it; content without
 holdings is left to the collector, and other files are moved to the quarantine. Every repair is a transaction that
 checks its reason again, so `fsck` can be interrupted at any moment and run again.

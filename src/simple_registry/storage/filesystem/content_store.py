@@ -25,9 +25,9 @@ class FilesystemContentStore:
         self._tree = self._identity()
 
     async def open(self, record: ContentRecord) -> Content | None:
-        """Return the content, or `None` when there is no file of this size.
+        """Return the content, or `None` if there is no file of this size.
 
-        Done without a thread: it is one lookup in the kernel's cache of names, far shorter than changing threads.
+        Runs on the event loop: one lookup in the kernel's name cache is far cheaper than a thread switch.
 
         Raises: StorageFault when the data directory is gone.
         """
@@ -39,34 +39,28 @@ class FilesystemContentStore:
         return LocalFile(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
 
     async def has(self, record: ContentRecord) -> bool:
-        """Return whether there is a file of this size.
-
-        Raises: StorageFault when the data directory is gone.
-        """
+        """Return whether there is a file of this size."""
         return await self.open(record) is not None
 
     async def put(self, digest: Digest, data: bytes) -> Place:
-        """Keep small content durably, in the place of whatever is there, which also heals a damaged file."""
+        """Store small content durably, replacing damaged bytes. Return its place."""
         await self._threads.run(self._put, digest, data)
         return PLACE
 
     async def remove(self, record: ContentRecord) -> None:
-        """Remove the file of content. An absent one is fine.
-
-        Raises: StorageFault, also when the data directory is gone.
-        """
+        """Remove the file of content, if there is one. Raise StorageFault if the data directory is gone."""
         await self._threads.run(self._remove, self._layout.blob(record.digest))
 
     def check(self) -> None:
-        """Raise StorageFault unless the data directory is there, with the `blobs/` that it had at the start.
+        """Raise StorageFault unless the data directory exists, with the `blobs/` that it had at the start.
 
-        One that is unmounted, or replaced while a backup is restored, would look like one whose files were removed:
-        all content that is read would be marked as damaged.
+        While it is unmounted, or replaced by a backup, its files only seem to be removed: without this check, all
+        content that is read would be marked as damaged.
         """
         if self._disk.stat(self._layout.format) is None:
             raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
         tree = self._identity()
-        self._tree = self._tree or tree  # a process may begin while it is away
+        self._tree = self._tree or tree  # a process may start while it is unmounted
         if tree is None or tree != self._tree:
             raise StorageFault("look for content", f"{self._layout.blobs} is gone, or was replaced since the start")
 
@@ -77,16 +71,16 @@ class FilesystemContentStore:
         return found.st_dev, found.st_ino
 
     def _remove(self, path: str) -> None:
-        self._placement.make_way(path)
+        self._placement.displace(path)
         if not self._disk.unlink(path):
-            self.check()  # where the tree is out of reach, so is the file
+            self.check()  # an unreachable tree is not an absent file
 
     def _put(self, digest: Digest, data: bytes) -> None:
-        """Write a file under a name that a session could have, so that what a crash leaves counts as abandoned."""
+        """Write a file under the name of a session, so that it counts as abandoned after a crash."""
         path = self._layout.session(f"put-{uuid.uuid4()}")
         fd = self._disk.create(path)
         try:
-            self._disk.try_lock(fd)  # as the writer of a session does, so that it does not count as abandoned
+            self._disk.try_lock(fd)  # as the writer of a session does, so that it does not count as abandoned yet
             self._disk.write(fd, data, 0)
             self._placement.link(fd, path, digest)
         finally:

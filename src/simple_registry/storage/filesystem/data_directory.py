@@ -43,14 +43,16 @@ class DataDirectory:
         if os.geteuid() == 0:  # any other user is restricted by the modes of the directory
             _require_owner(layout)
             _require_closed(layout)
-        _require_ours(layout)
+        _require_known_format(layout)
         if read_only:
             return cls(layout, read_only, disk, _lock_read_only(disk, layout))
         try:
             lock = disk.open_write(layout.server_lock)
             try:
                 _lock(disk, layout, lock)
-                _require_ours(layout)  # again: another server may have changed the directory before the lock was held
+                _require_known_format(
+                    layout
+                )  # again: another server may have changed the directory before the lock was held
                 _prepare(disk, layout)
             except BaseException:
                 disk.close(lock)
@@ -72,7 +74,7 @@ class DataDirectory:
             raise DataDirectoryRefused(layout.root, "it is not a data directory; give that of the server with -datadir")
         if os.geteuid() == 0:
             _require_closed(layout)
-        _require_ours(layout)
+        _require_known_format(layout)
         return layout
 
     def traces(self) -> str | None:
@@ -118,7 +120,7 @@ def _require_directory(disk: Disk, layout: Layout) -> bool:
 
 
 def _is_read_only(disk: Disk, layout: Layout) -> bool:
-    """Return whether the file system is read-only, by a write: one that failed shows it only then."""
+    """Return whether the file system is read-only. Tries a write: only that reveals a disk that failed."""
     try:
         disk.touch(layout.root)
     except StorageReadOnly:
@@ -155,18 +157,18 @@ def _require_closed(layout: Layout) -> None:
     if found.st_uid != 0:
         raise DataDirectoryRefused(
             layout.root,
-            f"it belongs to the user with id {found.st_uid}, who could lead root elsewhere; "
+            f"it belongs to the user with id {found.st_uid}, who could redirect root's writes; "
             f"run this as that user (sudo -u '#{found.st_uid}'), or give it to root (chown root)",
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise DataDirectoryRefused(
             layout.root,
-            "other users may write to it, and could lead root elsewhere; "
-            "take that from them (chmod go-w), or run this as a user of its own",
+            "other users may write to it, and could redirect root's writes; "
+            "remove that permission (chmod go-w), or run this as a dedicated user",
         )
 
 
-def _require_ours(layout: Layout) -> None:
+def _require_known_format(layout: Layout) -> None:
     """Require that the directory is new, or has the marker of a known format."""
     try:
         marker = Path(layout.format).read_text("ascii")

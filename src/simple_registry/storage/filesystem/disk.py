@@ -166,7 +166,7 @@ class Disk:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise _fault("inspect a file", error) from error
+            raise fault_of(error)("inspect a file", error) from error
 
     def stat_open(self, fd: int) -> os.stat_result:
         """Return the status of an open file."""
@@ -190,7 +190,7 @@ class Disk:
             os.utime(path)
 
     def in_memory(self, fd: int) -> bool:
-        """Return whether the beginning of an open file is in the page cache; `False` if the system cannot tell."""
+        """Return whether the beginning of an open file is in the page cache; `False` if that is unknown."""
         try:
             return os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT) > 0
         except OSError:
@@ -202,7 +202,7 @@ class Disk:
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def names(self, path: str) -> Sequence[str]:
-        """Return the names in a directory, in no order."""
+        """Return the names in a directory, unordered."""
         with _faults("list a directory"):
             return os.listdir(path)
 
@@ -213,11 +213,7 @@ def _faults(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _fault(action, error) from error
-
-
-def _fault(action: str, error: OSError) -> StorageFault:
-    return fault_of(error)(action, error)
+        raise fault_of(error)(action, error) from error
 
 
 def fault_of(error: OSError) -> type[StorageFault]:

@@ -1,8 +1,8 @@
-"""Reading files for `fsck`: what the disk has, not what memory has, and without pushing other files out of memory.
+"""Reads files for `fsck` from the disk itself, without filling the page cache.
 
-The kernel keeps what was read. A check of the whole store would fill memory with files that nothing uses, and would not
-see a bad sector under a file that is in memory already. So the kernel drops the file before it is read, and again
-afterwards, unless it was in memory before: then something uses it, and reading it has put it back.
+A check of the whole store would fill the page cache with files that nothing uses, and would miss a bad sector under a
+cached file. So a file is dropped from the cache before it is read, and again afterwards unless it was cached before:
+then something uses it.
 """
 
 import errno
@@ -21,7 +21,7 @@ _THIS_FILE = frozenset({errno.EIO, errno.EACCES, errno.EPERM, errno.EBADMSG, err
 
 
 def hash_file(disk: Disk, path: str, stamp: Hashable, algorithm: str, read: Callable[[int], None]) -> Digest | None:
-    """Return the digest of a regular file, or `None` when there is not the one of this stamp; `read` gets sizes read.
+    """Return the digest of the file with this stamp, or `None` if it is not there. `read` is called with sizes read.
 
     Raises: ContentUnreadable; StorageFault for a failure that may have another cause.
     """

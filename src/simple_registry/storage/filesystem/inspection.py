@@ -1,4 +1,4 @@
-"""What is in a data directory, for `fsck`: content, names that are not ours, and the quarantine."""
+"""The files of a data directory for `fsck`: content, strays, and the quarantine."""
 
 import os
 import re
@@ -52,27 +52,27 @@ class FilesystemInspection:
         return self._stored(digest)
 
     async def hash(self, stored: Stored, read: Callable[[int], None]) -> Digest | None:
-        """Return the digest of the stored bytes, or `None` when something else is there by now, or nothing."""
+        """Return the digest of the stored bytes, or `None` if they were replaced or removed meanwhile."""
         return await self._threads.run(self._hash, stored, read)
 
     async def keep(self, stored: Stored) -> bool:
-        """Make what is stored durable, with its name. Returns whether it is still there."""
+        """Make the stored bytes and their name durable. Return whether they are still there."""
         return await self._threads.run(self._keep, stored)
 
     async def strays(self) -> Sequence[tuple[str, float]]:
-        """Return the paths with names that are not ours, in order, and when each was changed."""
+        """Return the paths of strays, in order, each with the time of its last change."""
         return await self._threads.run(self._strays)
 
     async def set_aside(self, path: str, name: str) -> str:
-        """Move what is at a path to the quarantine, under `name` and a number; return its path there."""
+        """Move a file or directory to the quarantine, under `name` and a number. Return its path there."""
         return await self._threads.run(self._set_aside, path, name)
 
     async def clear_name(self, digest: Digest) -> str | None:
-        """Move a directory that has the name of content to the quarantine; return its path there, if there was one."""
+        """Move a directory that has the name of content to the quarantine. Return its path there, if there was one."""
         return await self._threads.run(self._clear_name, digest)
 
     async def set_mode(self, digest: Digest) -> None:
-        """Give a file of content the mode of content."""
+        """Set the mode of a file of content to the one that content has."""
         await self._threads.run(self._disk.make_path_read_only, self._layout.blob(digest))
 
     def _list(self, prefix: str) -> list[Stored]:
@@ -113,7 +113,7 @@ class FilesystemInspection:
         yield from self._foreign(self._layout.uploads, is_session)
 
     def _foreign(self, directory: str, is_ours: Callable[[str], object]) -> Iterator[str]:
-        """Yield what is not ours in a directory, or its own path when it is something else."""
+        """Yield the strays in a directory, or its own path if it is not a directory."""
         status = self._disk.stat(directory)
         if status is not None and not stat.S_ISDIR(status.st_mode):
             yield directory
@@ -136,7 +136,7 @@ class FilesystemInspection:
 
     def _clear_name(self, digest: Digest) -> str | None:
         try:
-            # The slash lets nothing but a directory be moved: a push may put a file here at any moment.
+            # With the slash, only a directory is moved: a push may place a file here at any moment.
             return self._set_aside(f"{self.path(digest)}/", str(digest))
         except StorageFault as fault:
             if isinstance(fault.__cause__, FileNotFoundError | NotADirectoryError):

@@ -49,7 +49,10 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class KeyFile:
-    """Signing keys in a file, which takes microseconds to read and is read again when it changes."""
+    """Signing keys in a file, which takes microseconds to read and is read again when it changes.
+
+    Methods raise DataDirectoryRefused or StorageFault when there are no keys, from an earlier read either.
+    """
 
     def __init__(
         self, path: str, clock: Clock, disk: Disk | None = None, new_secret: Callable[[], bytes] | None = None
@@ -64,38 +67,26 @@ class KeyFile:
         self._checked_at = float("-inf")
 
     def prepare(self) -> None:
-        """Create the file if it is missing, and require that it can be used. Called at start.
-
-        Raises: DataDirectoryRefused, StorageFault.
-        """
+        """Create the file if it is missing, and require that it can be used. Called at start."""
         self._check()
 
     def keys(self) -> Sequence[SigningKey]:
-        """Return all keys, oldest first.
-
-        Raises: DataDirectoryRefused, StorageFault, if none were read before.
-        """
+        """Return all keys, oldest first."""
         self._refresh(CHECK_INTERVAL)
         return self._keys
 
     def current(self) -> SigningKey:
-        """Return the key that signs.
-
-        Raises: as `keys`.
-        """
+        """Return the key that signs."""
         return self.keys()[-1]
 
     def find(self, kid: str) -> SigningKey | None:
-        """Return the key with this id, even if another process has just created it.
-
-        Raises: as `keys`.
-        """
+        """Return the key with this id, even if another process has just created it."""
         return self._find(self.keys(), kid) or self._find(self._refresh(0), kid)
 
     def rotate(self, now: float, keep: float) -> SigningKey:
         """Make a new key that signs from now on; drop those that have not signed for `keep` seconds.
 
-        Waits for the disk: not for an event loop. Raises: DataDirectoryRefused, StorageFault.
+        Blocks on the disk: not for the event loop. Raises: DataDirectoryRefused, StorageFault.
         """
         with self._locked():
             keys = self._read_or_none() or ()
@@ -125,10 +116,7 @@ class KeyFile:
         return self._keys
 
     def _check(self) -> None:
-        """Read the file if it changed, and create it if it is missing.
-
-        Raises: DataDirectoryRefused, StorageFault.
-        """
+        """Read the file if it changed, and create it if it is missing."""
         mark = self._current_mark()
         if mark is None:
             try:

@@ -27,7 +27,7 @@ MAX_NAME = 200
 
 
 class Layout:
-    """Names the files of one data directory."""
+    """The paths of one data directory. A digest, prefix or session that was not parsed is a ValueError."""
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
         """Build paths below `root`, made absolute so that they do not depend on the current directory."""
@@ -50,26 +50,17 @@ class Layout:
         return [f"{self.blobs}/{algorithm}" for algorithm in ALGORITHMS]
 
     def blob(self, digest: Digest) -> str:
-        """Return the path of content.
-
-        Raises: ValueError for a digest that was not parsed.
-        """
+        """Return the path of content."""
         return f"{self.blob_directory(digest)}/{digest.encoded}"
 
     def blob_directory(self, digest: Digest) -> str:
-        """Return the directory of `blob`.
-
-        Raises: ValueError for a digest that was not parsed.
-        """
+        """Return the directory of `blob`."""
         if digest.algorithm not in ALGORITHMS or _ENCODED.fullmatch(digest.encoded) is None:
             raise ValueError("no path is built from a digest that was not parsed")
         return f"{self.blobs}/{digest.algorithm}/{digest.encoded[:2]}"
 
     def shard(self, algorithm: str, shard: str) -> str:
-        """Return the directory of all content whose digest begins with these two digits.
-
-        Raises: ValueError for any other prefix.
-        """
+        """Return the directory of all content whose digest begins with these two digits."""
         if algorithm not in ALGORITHMS or _SHARD.fullmatch(shard) is None:
             raise ValueError("not a digest prefix")
         return f"{self.blobs}/{algorithm}/{shard}"
@@ -82,15 +73,8 @@ class Layout:
         """Return a path relative to the root."""
         return path.removeprefix(f"{self.root}/")
 
-    def absolute(self, place: str) -> str:
-        """Return the path that `relative` shortened."""
-        return f"{self.root}/{place}"
-
     def session(self, session: str) -> str:
-        """Return the path of a session's bytes.
-
-        Raises: ValueError for text that cannot be a session's name.
-        """
+        """Return the path of a session's bytes."""
         if not is_session(session):
             raise ValueError("no path is built from a session name that was not checked")
         return f"{self.uploads}/{session}"

@@ -1,4 +1,4 @@
-"""The logins of recent days, by which they keep their priority over unknown ones after a restart.
+"""Recent logins, which keep their priority over unknown ones across restarts.
 
     ["alice","203.0.113.7",20421]        user, network, day since the Unix epoch
 
@@ -58,7 +58,7 @@ class LoginFile:
                 size = self._disk.stat_open(fd).st_size
                 if size > MAX_SIZE:
                     size = self._shorten(fd, size)
-                # A full disk or a power cut may have torn the last line; a newline keeps this one apart from it.
+                # A full disk or a power cut may have torn the last line; a newline separates this one from it.
                 torn = size > 0 and self._disk.read(fd, 1, size - 1) != b"\n"
                 self._disk.write(fd, b"\n" * torn + _encoded([(user, network, day)]), size)
             finally:
@@ -72,7 +72,7 @@ class LoginFile:
         return len(kept)
 
     def _newest(self, data: bytes) -> list[_Line]:
-        """Return the last day of each user and network, oldest first, within the days that are kept."""
+        """Return the last day of each user and network, oldest first, without expired ones."""
         today = int(self._clock.now()) // _DAY
         days: dict[tuple[str, str], int] = {}
         for line in data.splitlines():

@@ -1,16 +1,16 @@
-"""Giving a file its final name in the content tree, so that it survives a power cut.
+"""Gives a file its final name in the content tree, durably.
 
     read-only ──► link ──► fsync file ──► fsync directory        the name is free
     read-only ──► fsync file ──► rename ──► fsync directory      the name is taken
     mkdir ──► fsync parent                                       before the first name in a directory
 
-A free name may become durable before its bytes, since content exists only by its row, which comes last: one commit of
-the journal then covers both, and the second sync finds nothing to write. A name that is taken may be that of whole
-content. It changes hands in one step, and only to durable bytes: no reader ever misses it, and a damaged file is
-healed.
+A free name may become durable before its bytes, because content exists only by its row, which is committed last. One
+commit of the journal then covers both, and the second sync has nothing to write. A taken name may be that of whole
+content. So its file is replaced in one step, by durable bytes only: readers always find a whole file, and a damaged one
+is healed.
 
-The file keeps the name that it had, so that an upload can begin again at the naming until its row is committed. A file
-with two names is never written.
+The file keeps its first name, so that an upload can repeat this step until its row is committed. A file with two names
+is never written.
 """
 
 import os
@@ -26,7 +26,7 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.records import Place
 
 PLACE = Place("")
-"""A digest leads to its file: there is one place for each."""
+"""The place of all content: the path of a file follows from its digest."""
 
 _T = TypeVar("_T")
 
@@ -43,9 +43,9 @@ class Placement:
         self._durable_directories: set[str] = set()
 
     def link(self, fd: int, path: str, digest: Digest) -> None:
-        """Give the file at `path`, open as `fd`, the final name of `digest` beside its own, durably.
+        """Give the file at `path`, open as `fd`, the final name of `digest` as a second name, durably.
 
-        Where the file system has no links, its own name goes.
+        On a file system without hard links, the file is renamed instead.
         """
         target = self._layout.blob(digest)
         self._disk.make_read_only(fd)
@@ -57,37 +57,37 @@ class Placement:
         self._disk.fsync_directory(self._layout.blob_directory(digest))
 
     def _replace(self, path: str, target: str) -> None:
-        self.make_way(target)
-        second = self._layout.session(f"put-{uuid.uuid4()}")  # what a crash leaves counts as abandoned
+        self.displace(target)
+        second = self._layout.session(f"put-{uuid.uuid4()}")  # abandoned after a crash
         if not self._disk.link(path, second):
             self._disk.rename(path, target)
             return
         self._disk.rename(second, target)
-        self._disk.unlink(second)  # rename(2) does nothing where both are names of one file
+        self._disk.unlink(second)  # rename(2) does nothing if both are names of one file
 
-    def _in_directory(self, digest: Digest, give: Callable[[], _T]) -> _T:
-        """Return what `give` returns, once the directory of a digest exists."""
+    def _in_directory(self, digest: Digest, name: Callable[[], _T]) -> _T:
+        """Call `name` once the directory of a digest exists, and return its result."""
         directory = self._directory(digest)
         try:
-            return give()
+            return name()
         except StorageFault:
             if self._disk.stat(directory) is not None:
                 raise
             # Another program removed the directory, which was empty.
             self._durable_directories.discard(directory)
             self._directory(digest)
-            return give()
+            return name()
 
-    def make_way(self, target: str) -> None:
-        """Give a directory that has the final name of content another one."""
+    def displace(self, target: str) -> None:
+        """Rename a directory that has the final name of content."""
         named = self._disk.stat(target)
         if named is not None and stat.S_ISDIR(named.st_mode):
-            self._disk.rename(target, f"{target}.displaced")  # a file cannot take the place of a directory
+            self._disk.rename(target, f"{target}.displaced")  # a rename cannot replace a directory by a file
 
     def _directory(self, digest: Digest) -> str:
-        """Return the directory of a digest, which exists and is durable.
+        """Return the directory of a digest, after making it durable.
 
-        The parent is synced even when another process made the directory: that one may not have synced it yet.
+        The parent is synced even if another process made the directory, because that one may not have synced it yet.
         """
         directory = self._layout.blob_directory(digest)
         if directory not in self._durable_directories:

@@ -1,7 +1,7 @@
-"""Threads for blocking calls on files. A caller waits for its call to end, even if it is cancelled (`Completion`).
+"""Threads for blocking calls on files. A caller waits for the end of its call, even if it is cancelled (`Completion`).
 
 The standard pool takes four times as long to pass a call and its result, because its futures serve waiting threads
-rather than an event loop. For a small push that time exceeds the rest of Python's work.
+rather than an event loop. For a small push, that time exceeds the rest of Python's work.
 """
 
 from collections.abc import Callable

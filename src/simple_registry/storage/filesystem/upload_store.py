@@ -1,7 +1,7 @@
-"""The upload store as files: one for each session, renamed into the content tree when its digest was verified.
+"""The upload store as files: one for each session, linked into the content tree once its digest is verified.
 
-While a file is written it is locked (`flock`), as is a manifest that is being written beside the sessions: so nothing
-that is being written counts as abandoned, whatever the clock says.
+The file of a session is locked (`flock`) while it is written, and so is that of a manifest: so it never counts as
+abandoned meanwhile, whatever the time.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from simple_registry.storage.protocols import Condition
 from simple_registry.storage.records import Place, Received
 
 MIN_ROOM = 1024 * 1024
-"""Bytes below which no upload begins: clients that try again and again would use up the room that rows need."""
+"""Free bytes below which no upload starts: clients that retry would use up the space that rows need."""
 
 
 class FilesystemUploadStore:
@@ -34,7 +34,7 @@ class FilesystemUploadStore:
         self._states = HashStates()
 
     def condition(self) -> Condition:
-        """Return whether bytes can be written, by trying: a disk that failed is read-only only then."""
+        """Return whether bytes can be written. Tries a write: only that reveals a disk that failed."""
         try:
             self.require_room()
             self._disk.touch(self._layout.uploads)
@@ -45,20 +45,20 @@ class FilesystemUploadStore:
         return Condition.WRITABLE
 
     def require_room(self) -> None:
-        """Raise StorageFull, or StorageReadOnly, when it is plain that no upload can succeed."""
+        """Raise StorageFull or StorageReadOnly if a quick check shows that no upload can succeed."""
         room = self._disk.room(self._layout.uploads)
         if room < MIN_ROOM:
-            raise StorageFull("take an upload", f"{room} bytes are left on the disk")
+            raise StorageFull("start an upload", f"{room} bytes are left on the disk")
 
     async def has(self, session: str, received: Received) -> bool:
-        """Return whether the received bytes are here and can be continued. Done without a thread: it is one lookup."""
+        """Return whether the session has the received bytes. Runs on the event loop: it is one lookup."""
         file = self._disk.stat(self._layout.session(session))
         return received.size <= (0 if file is None else file.st_size)
 
     async def extend(
         self, session: str, received: Received, algorithm: str, stream: ByteStream, *, last: bool = False
     ) -> Received:
-        """Add a stream to the session's file, durably unless it is the `last` one.
+        """Append a stream to the session's file, durably unless it is the `last` one.
 
         Raises: SessionBytesMissing, StorageFault, and what the stream raises.
         """
@@ -82,12 +82,12 @@ class FilesystemUploadStore:
         return await self._threads.run(self._digest, session, received, algorithm)
 
     async def publish(self, session: str, received: Received, digest: Digest) -> Place:
-        """Give the received bytes their final name, durably; they keep that of the session, too."""
+        """Give the received bytes their final name, durably. They keep the name of the session, too."""
         await self._threads.run(self._publish, session, received, digest)
         return PLACE
 
     async def discard(self, session: str, received: Received) -> None:  # noqa: ARG002 (it is one file)
-        """Remove the session's file. An absent one is fine."""
+        """Remove the session's file, if it exists."""
         self._states.drop(session)
         await self._threads.run(self._disk.unlink, self._layout.session(session))
 
@@ -103,7 +103,7 @@ class FilesystemUploadStore:
     def _digest(self, session: str, received: Received, algorithm: str) -> Digest:
         fd = self._disk.open_read(self._layout.session(session))
         if fd is None:
-            raise SessionBytesMissing("read an upload session", f"{session} has no bytes here")
+            raise SessionBytesMissing("read an upload session", f"{session} has no bytes")
         try:
             return Digest(algorithm, hash_file(self._disk, fd, received.size, algorithm).hexdigest())
         finally:
@@ -113,7 +113,7 @@ class FilesystemUploadStore:
         path = self._layout.session(session)
         named = self._disk.stat(path)
         if named is None and received.size:
-            raise SessionBytesMissing("publish an upload session", f"{session} has no bytes here")
+            raise SessionBytesMissing("publish an upload session", f"{session} has no bytes")
         if named is not None and named.st_size != received.size:
             own_file(self._layout, self._disk, session, received.size)
         fd = self._disk.open_write(path)
@@ -130,7 +130,7 @@ class FilesystemUploadStore:
 
     def _abandoned(self, before: float) -> list[str]:
         if self._disk.stat(self._layout.uploads) is None:
-            return []  # in a backup, which leaves them out
+            return []  # a backup omits them
         sessions = filter(is_session, self._disk.names(self._layout.uploads))
         return [session for session in sessions if self._is_abandoned(session, before)]
 

@@ -1,11 +1,11 @@
-"""Adding bytes to the file of one upload session: a thread hashes and writes while the next bytes arrive.
+"""Appends bytes to the file of one upload session: a thread hashes and writes while the next bytes arrive.
 
     write* ──► sync       the bytes are durable, and their value is the session's
-          ├──► value      the same, where a publish makes them durable
-          └──► undo       the file ends again where the old value ends
+          ├──► value      the same, if a publish makes them durable
+          └──► undo       the file is truncated to the old value
 
-Bytes are handed to the thread in batches. While one is written the next is gathered, so an upload holds two batches
-in memory, whatever its size. The hash state always belongs to exactly the bytes written so far.
+The thread gets bytes in batches. While it writes one, the next is gathered, so an upload holds two batches in memory,
+whatever its size. The hash state always covers exactly the bytes written so far.
 """
 
 import uuid
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hasher
 
 BATCH_BYTES = 256 * 1024
-"""Enough that changing threads costs little beside the hashing."""
+"""Enough that switching threads costs little compared with the hashing."""
 BATCH_CHUNKS = 64
-"""A client that sends single bytes must not make us gather hundreds of thousands of them."""
+"""Bounds the number of chunks in a batch from a client that sends single bytes."""
 READ_BYTES = 1024 * 1024
 
 
@@ -43,7 +43,7 @@ class _File:
 
 
 class Extension:
-    """One extension of a session that the caller holds. One method at a time, in any thread; `close` ends it."""
+    """One extension of a session that the caller holds. Call one method at a time, in any thread, and `close` last."""
 
     def __init__(
         self, session: str, received: Received, algorithm: str, *, layout: Layout, disk: Disk, states: HashStates
@@ -59,7 +59,7 @@ class Extension:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no byte was to be written."""
+        """Whether the stream had no byte."""
         return self._file is None
 
     def write(self, batch: list[bytes]) -> None:
@@ -74,12 +74,12 @@ class Extension:
         file.size += len(data)
 
     def value(self) -> Received:
-        """Return the received bytes with those that were written."""
+        """Return the received bytes, including those written."""
         file = self._opened()
         return Received(file.size, Digest(self._algorithm, file.hasher.hexdigest()))
 
     def sync(self) -> Received:
-        """Make the bytes durable, and return the value with them."""
+        """Make the bytes durable, and return the new value."""
         file = self._opened()
         self._disk.fsync(file.fd)
         if not self._received.size:
@@ -88,7 +88,7 @@ class Extension:
         return self.value()
 
     def undo(self) -> None:
-        """Give the room back. Later bytes do not count in any case, so a disk that fails here changes nothing."""
+        """Free the space of new bytes. They do not count in any case, so a disk that fails here changes nothing."""
         file = self._opened()
         with suppress(StorageFault):
             self._disk.truncate(file.fd, self._received.size)
@@ -109,20 +109,20 @@ class Extension:
             own_file(self._layout, self._disk, self._session, self._received.size)
             fd = self._disk.open_write(path)
             try:
-                # The only writer; but `fsck` and the collector lock it for a moment, to see whether it is written to.
+                # The only writer; but `fsck` and the collector lock it for a moment to check whether it is in use.
                 self._disk.lock(fd)
                 state = self._cut(fd)
             except BaseException:
                 with suppress(StorageFault):
                     if not self._disk.stat_open(fd).st_size:
-                        self._disk.unlink(path)  # opening made it
+                        self._disk.unlink(path)  # the open created it
                 self._disk.close(fd)
                 raise
             self._file = _File(fd, self._received.size, state.hasher.copy(), state)
         return self._file
 
     def _cut(self, fd: int) -> HashState:
-        """Drop what follows the received bytes, and return their hash state, reading them when it is not at hand."""
+        """Truncate the file to the received bytes, and return their hash state, reading them if it is not cached."""
         file, size = self._disk.stat_open(fd), self._received.size
         if file.st_size < size:
             raise SessionBytesMissing("extend an upload session", f"{self._session} has {file.st_size} of {size} bytes")
@@ -134,16 +134,16 @@ class Extension:
         return state
 
     def _keep(self, state: HashState) -> None:
-        with suppress(StorageFault):  # then the next extension reads what is there
+        with suppress(StorageFault):  # then the next extension reads the file
             self._states.keep(self._session, self._algorithm, self._disk.stat_open(self._opened().fd), state)
 
 
 def own_file(layout: Layout, disk: Disk, session: str, size: int) -> None:
-    """Make sure that a session's file, which is about to change, is not content.
+    """Ensure that a session's file, which is about to change, is not content.
 
-    It is content too when it was published, and the row of the blob could not be written. The row of another push may
-    lead to it, so it must neither get other bytes nor the mode of a session: a copy of its first `size` bytes takes its
-    place in the session, durably.
+    It is content, too, if it was published but the row of the blob could not be written. Another push may have added
+    the row since, so neither its bytes nor its mode may change: the session gets a durable copy of the first `size`
+    bytes.
     """
     path = layout.session(session)
     named = disk.stat(path)
@@ -152,7 +152,7 @@ def own_file(layout: Layout, disk: Disk, session: str, size: int) -> None:
     source = disk.open_read(path)
     if source is None:
         return
-    copy = layout.session(f"put-{uuid.uuid4()}")  # what a crash leaves counts as abandoned
+    copy = layout.session(f"put-{uuid.uuid4()}")  # abandoned after a crash
     target = disk.create(copy)
     try:
         disk.try_lock(target)
@@ -170,9 +170,9 @@ def own_file(layout: Layout, disk: Disk, session: str, size: int) -> None:
 
 
 async def write_batches(stream: ByteStream, extension: Extension, threads: Threads) -> None:
-    """Write a stream in batches, one of which is gathered while another is written.
+    """Write a stream in batches; one is gathered while another is written.
 
-    However the stream ends, no thread writes any more when this returns. Raises: what the stream and `write` raise.
+    When this returns, no thread writes any more, even after a failure. Raises: what the stream and `write` raise.
     """
     batch: list[bytes] = []
     gathered = 0
@@ -197,7 +197,7 @@ async def write_batches(stream: ByteStream, extension: Extension, threads: Threa
 def hash_file(disk: Disk, fd: int, size: int, algorithm: str) -> "Hasher":
     """Return the hash state of the first `size` bytes of an open file.
 
-    Raises: StorageFault when it is shorter.
+    Raises: StorageFault if it is shorter.
     """
     hasher = new_hasher(algorithm)
     position = 0

@@ -142,10 +142,7 @@ class SqliteRowInspection:
         return await self._database.write(condemn)
 
     async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
-        """Make a repository hold the manifest that its tag points at, and whose bytes are durable at this place.
-
-        Returns `False` if the tag no longer lacks it. The caller holds `GarbageRows.collecting`.
-        """
+        """Make a repository hold the manifest that its tag lacks. The caller holds `GarbageRows.collecting`."""
         now = self._clock.now()
 
         def restore(connection: apsw.Connection) -> bool:

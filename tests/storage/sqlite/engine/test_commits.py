@@ -38,7 +38,7 @@ def test_all_changes_are_made(commits, look):
     assert names(look) == ["a", "b", "c"]
 
 
-def test_a_change_that_fails_is_undone_alone(commits, look):
+def test_a_failed_change_is_undone_without_the_others(commits, look):
     def half(connection):
         insert("half")(connection)
         raise ValueError("no")

@@ -14,7 +14,7 @@ def database(path):
     run(database.close())
 
 
-def test_what_was_written_can_be_read(database):
+def test_written_rows_can_be_read(database):
     run(database.write(lambda connection: connection.execute("INSERT INTO repositories VALUES ('a'), ('b')") and None))
     assert database.rows("SELECT name FROM repositories WHERE name > ?", "") == [("a",), ("b",)]
     assert database.row("SELECT name FROM repositories WHERE name = ?", "b") == ("b",)

@@ -18,7 +18,7 @@ from simple_registry.storage.sqlite.engine.migrate import APPLICATION_ID, migrat
 
 
 def refused(path):
-    """Return what the refusal says, after seeing that it is one line and changed nothing."""
+    """Return the message of the refusal, and require that it is one line and changed nothing."""
     before = Path(path).read_bytes()
     with pytest.raises(DataDirectoryRefused) as caught:
         migrate(path)

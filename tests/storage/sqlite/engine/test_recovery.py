@@ -14,7 +14,7 @@ from simple_registry.storage.sqlite.engine.recovery import is_log_suspect, mark_
 
 
 class FailingFile(apsw.VFSFile):
-    """A file whose next syncs fail, as many as `failing` of the file system says; its bytes are written anyway."""
+    """A file whose next syncs fail, `failing` of the file system times; its bytes are written anyway."""
 
     def __init__(self, vfs, name, flags):
         super().__init__("unix", name, flags)

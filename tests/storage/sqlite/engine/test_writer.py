@@ -27,7 +27,7 @@ def insert(name):
 
 @pytest.fixture
 def batches(monkeypatch):
-    """How many changes each commit held."""
+    """The number of changes in each commit."""
     sizes = []
     commit = Commits.commit
 
@@ -40,14 +40,14 @@ def batches(monkeypatch):
 
 
 async def while_busy(writer, *writes):
-    """Begin `writes` (coroutines) while the thread is held up by another, and return what came of them."""
+    """Start `writes` (coroutines) while another write blocks the thread, and return their results."""
     started, go_on = threading.Event(), threading.Event()
 
-    def hold_up(_connection):
+    def block(_connection):
         started.set()
         go_on.wait()
 
-    first = asyncio.create_task(writer.write(hold_up))
+    first = asyncio.create_task(writer.write(block))
     await asyncio.to_thread(started.wait)
     tasks = [asyncio.create_task(write) for write in writes]
     await asyncio.sleep(0.01)
@@ -109,7 +109,7 @@ def test_a_cancelled_caller_does_not_disturb_the_others(path, look):
 
 
 def test_a_cancelled_caller_waits_for_the_end_of_its_change(path, look):
-    """It may hold what the change is about; the next holder must not be overtaken by the change."""
+    """It may hold a session; the change must not overtake the next holder."""
     found = []
 
     async def impatient(writer):
@@ -149,12 +149,12 @@ def test_a_closed_event_loop_does_not_disturb_the_thread(path, look):
     writer = Writer(path)
     started, go_on = threading.Event(), threading.Event()
 
-    def hold_up(_connection):
+    def block(_connection):
         started.set()
         go_on.wait()
 
     loop = asyncio.new_event_loop()
-    task = loop.create_task(writer.write(hold_up))
+    task = loop.create_task(writer.write(block))
     loop.run_until_complete(asyncio.sleep(0))
     started.wait()
     loop.close()

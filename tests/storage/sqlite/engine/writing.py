@@ -1,4 +1,4 @@
-"""A program that writes rows for a while, one after the other, and says how many: `writing.py <database> <name>`."""
+"""A program that writes rows for a while, and prints their number: `writing.py <database> <name>`."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""How blobs are found; the contracts cover the rest."""
+"""Rows of blobs; the contracts cover the rest."""
 
 from storage.support import OTHER, REPOSITORY, blob_of, run
 from support.actors import ACTOR

@@ -1,4 +1,4 @@
-"""How the collector finds its work, and who waits for it; the rest is in the contracts."""
+"""The queries and the lock of the collector; the contracts cover the rest."""
 
 import asyncio
 

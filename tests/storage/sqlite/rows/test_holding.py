@@ -1,4 +1,4 @@
-"""Statements are made from the tables of the life of content; what they do is in the contracts."""
+"""Statements are built from the tables of the life of content; the contracts cover their effects."""
 
 from simple_registry.storage.life import HOLDINGS, HoldingEvent
 from simple_registry.storage.sqlite.rows import holding

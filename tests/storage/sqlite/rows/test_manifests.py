@@ -1,4 +1,4 @@
-"""How manifests are found and kept; the contracts cover the rest."""
+"""Queries and columns of manifests; the contracts cover the rest."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How tokens are found and kept; the contracts cover the rest."""
+"""Columns of tokens; the contracts cover the rest."""
 
 import pytest
 

@@ -18,7 +18,8 @@ from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 BUSY_MILLISECONDS = 10_000
 """Covers short exclusive locks of SQLite, such as recovery after a crash. Writers queue on a lock file instead."""
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of a disk, a quota or a file size limit that leaves no room."""
 
 
 def open_connection(path: str, *, query_only: bool = False, create: bool = False) -> apsw.Connection:
@@ -81,5 +82,5 @@ def fault(action: str, error: Exception, connection: apsw.Connection | None = No
         system_errno = connection.system_errno
     if isinstance(error, apsw.ReadOnlyError) or system_errno == errno.EROFS:
         return StorageReadOnly(action, error)
-    full = isinstance(error, apsw.FullError) or system_errno in _FULL
+    full = isinstance(error, apsw.FullError) or system_errno in FULL
     return (StorageFull if full else StorageFault)(action, error)

@@ -40,14 +40,12 @@ ROW_SIZE = 100
 
 
 class Database:
-    """Reads and writes rows. Created after the fork, on the thread that reads."""
+    """Reads and writes rows. Created after the fork, on the thread that reads. Every method may raise StorageFault."""
 
     def __init__(self, path: str, log_reserve: int = 0, *, read_only: bool = False) -> None:
         """Open the database at `path`, which `migrate` has brought up to date; see `reserve` for `log_reserve`.
 
         With `read_only`, this process changes nothing.
-
-        Raises: StorageFault.
         """
         try:
             self._reader = open_connection(path, query_only=True)
@@ -58,22 +56,15 @@ class Database:
         self.path = path
         self._read_only = read_only
         self._writer = Writer(path, log_reserve)
+        self.commit_sizes: Sequence[int] = self._writer.sizes
         self._closed = False
         self._version: Sequence[Row] = ()
         self._answers: dict[Hashable, Any] = {}
         self.hits = 0
         self.misses = 0
 
-    @property
-    def commit_sizes(self) -> Sequence[int]:
-        """The number of commits by their number of changes, from 0."""
-        return self._writer.sizes
-
     def rows(self, sql: str, *bindings: Value) -> Sequence[Row]:
-        """Return all rows of a query.
-
-        Raises: StorageFault.
-        """
+        """Return all rows of a query."""
         if self._closed:
             raise StorageFault(_ACTION, "the store is closed")
         try:
@@ -82,18 +73,12 @@ class Database:
             raise fault(_ACTION, error, self._reader) from error
 
     def row(self, sql: str, *bindings: Value) -> Row | None:
-        """Return the only row of a query, or `None`.
-
-        Raises: StorageFault.
-        """
+        """Return the only row of a query, or `None`."""
         rows = self.rows(sql, *bindings)
         return rows[0] if rows else None
 
     def cached(self, question: Hashable, read: Callable[[], _T]) -> _T:
-        """Return the result of `read` for this question, from the cache if no process has committed since.
-
-        Raises: StorageFault.
-        """
+        """Return the result of `read` for this question, from the cache if no process has committed since."""
         # Before the rows: a commit between the two reads makes the result newer than its version, never older.
         version = self.rows(_VERSION)
         if version != self._version or len(self._answers) >= MAX_CACHED:
@@ -114,8 +99,6 @@ class Database:
 
         The page ends after `size` bytes of text and `ROW_SIZE` for each row, but has at least one row. If `size` is
         above `MAX_INLINE`, it is read in a thread.
-
-        Raises: StorageFault.
         """
         if self._closed:
             raise StorageFault(_ACTION, "the store is closed")
@@ -127,10 +110,7 @@ class Database:
             raise fault(_ACTION, error, self._reader) from error
 
     async def in_thread(self, read: Callable[[apsw.Connection], _T]) -> _T:
-        """Return the result of `read`, called in a thread with its own connection, for longer reads.
-
-        Raises: StorageFault, and what `read` raises.
-        """
+        """Return the result of `read`, called in a thread with its own connection, for longer reads."""
         return await asyncio.to_thread(self._read_in_thread, read)
 
     def _read_in_thread(self, read: Callable[[apsw.Connection], _T]) -> _T:

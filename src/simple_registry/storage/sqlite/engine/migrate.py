@@ -17,7 +17,7 @@ from simple_registry.faults import DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
 from simple_registry.storage.sqlite.engine.recovery import mark_log_suspect
 from simple_registry.storage.sqlite.engine.reserve import keep_log, truncate_log
-from simple_registry.storage.sqlite.engine.snapshot import take_snapshot
+from simple_registry.storage.sqlite.engine.snapshot import sync, take_snapshot
 
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
@@ -162,7 +162,7 @@ def _migrate(connection: apsw.Connection, path: str, upgrading: Callable[[], Non
         connection.execute(
             f"BEGIN IMMEDIATE; {sql}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT"
         )
-    _sync_directory(os.path.dirname(path))
+    sync(os.path.dirname(path))  # its name; SQLite does so for its other files
 
 
 def _version(connection: apsw.Connection, path: str) -> int:
@@ -177,12 +177,3 @@ def _version(connection: apsw.Connection, path: str) -> int:
 
 def _number(connection: apsw.Connection, sql: str) -> int:
     return int(connection.execute(sql).fetchall()[0][0] or 0)
-
-
-def _sync_directory(path: str) -> None:
-    """Make the name of the database durable. SQLite does so for its other files."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -3,15 +3,13 @@
 Only a complete copy has the final name. The program never removes it.
 """
 
-import errno
 import os
 from contextlib import suppress
 
 import apsw
 
 from simple_registry.faults import DataDirectoryRefused
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from simple_registry.storage.sqlite.engine.connections import FULL
 
 
 def take_snapshot(connection: apsw.Connection, path: str, number: int) -> None:
@@ -24,12 +22,12 @@ def take_snapshot(connection: apsw.Connection, path: str, number: int) -> None:
     try:
         _copy(connection, unfinished)
         os.rename(unfinished, target)
-        _sync(os.path.dirname(path), os.O_DIRECTORY)
+        sync(os.path.dirname(path))
     except (apsw.Error, OSError) as error:
         with suppress(OSError):
             os.unlink(unfinished)
-        full = isinstance(error, apsw.FullError) or getattr(error, "errno", None) in _FULL
-        if not full and not (isinstance(error, apsw.IOError) and connection.system_errno in _FULL):
+        full = isinstance(error, apsw.FullError) or getattr(error, "errno", None) in FULL
+        if not full and not (isinstance(error, apsw.IOError) and connection.system_errno in FULL):
             raise
         reason = (
             f"there is no room for the copy that an upgrade needs ({target}); free some, or use the previous version"
@@ -43,11 +41,12 @@ def _copy(connection: apsw.Connection, target: str) -> None:
     # SQLite accepts an empty file as target. One that it creates would be readable by other users.
     os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     connection.execute("VACUUM INTO ?", (target,))
-    _sync(target, 0)
+    sync(target)
 
 
-def _sync(path: str, flags: int) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+def sync(path: str) -> None:
+    """Make a file durable, or the names in a directory."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:

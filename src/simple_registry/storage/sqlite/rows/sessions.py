@@ -52,10 +52,7 @@ class SqliteSessionRows:
 
     @asynccontextmanager
     async def hold(self, session: str) -> AsyncIterator[SessionRow | None]:
-        """Hold a session, and return its present row.
-
-        Raises (on entering): SessionBusy, StorageFault.
-        """
+        """Hold a session, and return its present row."""
         with name_lock(f"{os.path.dirname(self._database.path)}/uploads.lock", session) as ours:
             if not ours:
                 raise SessionBusy(session)

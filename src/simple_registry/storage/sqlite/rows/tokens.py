@@ -12,11 +12,7 @@ _COLUMNS = "token_id, secret_hash, owner, description, created, expires, scopes,
 _FIND = f"SELECT {_COLUMNS} FROM tokens WHERE secret_hash = ?"
 _FIND_BY_ID = f"SELECT {_COLUMNS} FROM tokens WHERE token_id = ?"
 _PAGE = f"SELECT {_COLUMNS} FROM tokens WHERE token_id > ? ORDER BY token_id LIMIT ?"
-_PAGE_OF_OWNER = f"""
-SELECT {_COLUMNS} FROM tokens
-WHERE owner = ? AND token_id > ?
-ORDER BY token_id LIMIT ?
-"""
+_PAGE_OF_OWNER = f"SELECT {_COLUMNS} FROM tokens WHERE owner = ? AND token_id > ? ORDER BY token_id LIMIT ?"
 _COUNT_OF_OWNER = "SELECT count(*) FROM tokens WHERE owner = ?"
 _ADD = f"INSERT INTO tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _REMOVE = "DELETE FROM tokens WHERE token_id = ?"
