@@ -24,7 +24,7 @@ VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content", "faults"}
 ACCESS = VALUES | {"access"}
 RECORDS = VALUES | {"storage.life", "storage.records"}
-PROTOCOLS = RECORDS | {"storage.protocols", "storage.inspection"}
+PROTOCOLS = RECORDS | {"storage.protection", "storage.protocols", "storage.inspection"}
 STORES = PROTOCOLS | {"storage.stores"}
 ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py")]
 
@@ -38,7 +38,8 @@ ALLOWED = {
     "access": ACCESS,
     "storage.life": set(),
     "storage.records": RECORDS,
-    "storage.protocols": RECORDS,
+    "storage.protection": RECORDS,
+    "storage.protocols": RECORDS | {"storage.protection"},
     "storage.inspection": RECORDS | {"storage.protocols"},
     "storage.stores": PROTOCOLS,
     "upstream": VALUES | {"upstream"},

@@ -9,11 +9,13 @@ import msgspec
 from simple_registry.access.caller import Caller, Identity
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, Policy, decide
+from simple_registry.access.tag_protection import ProtectedTags
 from simple_registry.authentication.token_service import TokenService
 from simple_registry.http.authorization import Authorization, ConfirmedBody
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
 from simple_registry.http.targets import Target
+from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.contents import Contents
@@ -102,6 +104,11 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
     def require(self, verb: str, resource: Resource, scope: str) -> None:
         """Require a further permission, now and when the body has arrived."""
         self.authorization.require(Permission(verb, resource, scope))
+
+    def guard(self, repository: RepositoryName) -> ProtectedTags | None:
+        """Return what keeps tags of a repository from being moved or deleted by this caller, by the rules of now."""
+        rules = self.authorization.rules
+        return rules.protected_tags(repository, self.identity) if rules.protections else None
 
     def precondition(self, resource: Resource, *scopes: str) -> Precondition:
         """Return what the request's conditions ask of what it changes in these scopes.

@@ -168,6 +168,19 @@ class PreconditionFailed(RegistryError):
     status = 412
 
 
+class TagIsProtected(RegistryError):
+    """code-12, for a tag that a rule keeps from being moved or deleted (409)."""
+
+    code = "DENIED"
+    message = "a tag is protected"
+    status = 409
+
+    def __init__(self, tag: str, rule: str, change: str) -> None:
+        """Name the tag, the rule, and the `change` that it forbids: `moved` or `deleted`."""
+        super().__init__(tag=tag, rule=rule)
+        self.message = f"the tag {tag} is protected by the rule {rule}: it cannot be {change}"
+
+
 class Unsupported(RegistryError):
     """code-13."""
 

@@ -27,6 +27,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     PartsUnmet,
     Place,
+    TagProtected,
 )
 
 logger = logging.getLogger("simple_registry")
@@ -34,7 +35,7 @@ logger = logging.getLogger("simple_registry")
 MAX_ATTEMPTS = 5
 """Attempts to place the bytes of one push; each removal of other content may cost one."""
 
-_Outcome = TypeVar("_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet)
+_Outcome = TypeVar("_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected)
 
 
 class Contents:

@@ -20,6 +20,7 @@ from simple_registry.oci.errors import (
     PreconditionFailed,
     RegistryError,
     Several,
+    TagIsProtected,
     Unavailable,
 )
 from simple_registry.oci.manifests import Manifest, parse_manifest
@@ -28,6 +29,7 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, Preco
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
+from simple_registry.storage.protection import TagGuard, refuse_moves
 from simple_registry.storage.protocols import ManifestRows, TagRows
 from simple_registry.storage.records import (
     Actor,
@@ -42,6 +44,7 @@ from simple_registry.storage.records import (
     PartsUnmet,
     Place,
     StoredManifest,
+    TagProtected,
     UnmetPart,
 )
 
@@ -166,13 +169,15 @@ class Manifests:
         actor: Actor,
         tags: Sequence[Tag] = (),
         precondition: Precondition = UNCONDITIONAL,
+        guard: TagGuard | None = None,
     ) -> Pushed:
         """Store a manifest and point the reference (and `tags`) at it, or change nothing. Called within its `turn`.
 
-        `precondition` must hold for each tag, or for the digest when there are no tags.
+        `precondition` must hold for each tag, or for the digest when there are no tags; `guard` keeps tags from moving.
 
-        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, or Several with a ManifestBlobUnknown for each of up
-        to `MAX_ERRORS` missing parts; when none is missing, with a PartSizeInvalid for each of a wrong size.
+        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, TagIsProtected, or Several with a
+        ManifestBlobUnknown for each of up to `MAX_ERRORS` missing parts; when none is missing, with a PartSizeInvalid
+        for each of a wrong size.
         """
         if not isinstance(reference, Digest):
             tags = (reference, *tags)
@@ -180,7 +185,7 @@ class Manifests:
             row, parts = self._read(data, reference, content_type)
         else:
             row, parts = await asyncio.to_thread(self._read, data, reference, content_type)
-        push = _Push(data, tags, precondition, row, parts, actor)
+        push = _Push(data, tags, precondition, row, parts, actor, guard)
         previous = await self._keep(repository, push)
         return Pushed(push.row.digest, push.row.size, push.row.subject, previous)
 
@@ -192,19 +197,21 @@ class Manifests:
         authorize: Callable[[Tag], None],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
+        guard: TagGuard | None = None,
     ) -> Sequence[Tag]:
         """Remove a manifest and the tags that point at it. Return the tags.
 
         `authorize` is called for each tag and raises to refuse; no tag is removed without it.
 
-        Raises: ManifestUnknown, PreconditionFailed, Unavailable when tags change too fast, and what `authorize` raises.
+        Raises: ManifestUnknown, PreconditionFailed, TagIsProtected, Unavailable when tags change too fast, and what
+        `authorize` raises.
         """
         # Repeated when a tag came between the authorization and the transaction, which removes exactly these tags.
         for _attempt in range(MAX_DELETE_ATTEMPTS):
             tags = await self._tags.tags_of(repository, digest)
             await in_turns(tags, authorize)  # there may be any number of them
             match await self._rows.remove_manifest(
-                repository, digest, tags=tags, actor=actor, precondition=precondition
+                repository, digest, tags=tags, actor=actor, precondition=precondition, guard=guard
             ):
                 case ManifestRemoved():
                     return tags
@@ -212,13 +219,13 @@ class Manifests:
                     raise ManifestUnknown(reference=str(digest))
                 case PreconditionUnmet() as unmet:
                     _require_met(unmet)
+                case TagProtected(tag, rule):
+                    raise TagIsProtected(tag, rule, "deleted")
         raise Unavailable(note=f"tags of {digest} changed {MAX_DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:
         """Store a manifest, and return the previous targets of its tags."""
-        # Refused before anything is written; `put_manifest` checks again in its transaction.
-        if push.precondition != UNCONDITIONAL:
-            _require_met(push.precondition.unmet(await self._targets(repository, push)))
+        await self._require_allowed(repository, push)
         push = await self._with_parts(repository, push)
         match await self._put(repository, push):
             case ManifestStored(previous):
@@ -227,14 +234,27 @@ class Manifests:
                 _require_parts(parts)
             case PreconditionUnmet() as unmet:
                 _require_met(unmet)
+            case TagProtected() as protected:
+                _require_free(protected)
         raise AssertionError("a manifest that is not stored is refused")
 
-    async def _put(self, repository: RepositoryName, push: "_Push") -> ManifestStored | PartsUnmet | PreconditionUnmet:
+    async def _require_allowed(self, repository: RepositoryName, push: "_Push") -> None:
+        """Refuse a push before anything is written; `put_manifest` checks again in its transaction."""
+        if push.precondition == UNCONDITIONAL and push.guard is None:
+            return
+        targets = await self._targets(repository, push)
+        _require_met(push.precondition.unmet(targets))
+        moves = [(tag, target) for tag, (_, target) in zip(push.tags, targets, strict=False)]
+        _require_free(refuse_moves(push.guard, moves, push.row.digest))
+
+    async def _put(
+        self, repository: RepositoryName, push: "_Push"
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected:
         """Write the rows of a manifest, and before them its bytes, unless these are durable already."""
 
         async def confirm(
             place: Place | None, removals: int
-        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
+        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
             return await self._rows.put_manifest(
                 repository,
                 push.row,
@@ -244,6 +264,7 @@ class Manifests:
                 parts=push.parts,
                 actor=push.actor,
                 precondition=push.precondition,
+                guard=push.guard,
             )
 
         if await self._is_kept(push.row):
@@ -341,6 +362,7 @@ class _Push:
     row: ManifestRow
     parts: Sequence[DescribedPart]
     actor: Actor
+    guard: TagGuard | None = None
 
 
 def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool) -> Iterator[DescribedPart]:
@@ -369,6 +391,11 @@ def _require_met(unmet: PreconditionUnmet | None) -> None:
     if unmet is not None:
         current = None if unmet.current is None else str(unmet.current)
         raise PreconditionFailed(reference=str(unmet.reference), current=current)
+
+
+def _require_free(protected: TagProtected | None) -> None:
+    if protected is not None:
+        raise TagIsProtected(protected.tag, protected.rule, "moved")
 
 
 def manifest_row(digest: Digest, size: int, manifest: Manifest) -> ManifestRow:

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed
+from simple_registry.oci.errors import ManifestUnknown, NameUnknown, PreconditionFailed, TagIsProtected
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, MAX_LARGE_PAGES, Page, fill_page, visible_of
+from simple_registry.storage.protection import TagGuard
 from simple_registry.storage.protocols import RepositoryRows, TagRows
-from simple_registry.storage.records import Actor, TagAbsent, TagRemoved
+from simple_registry.storage.records import Actor, TagAbsent, TagProtected, TagRemoved
 
 MAX_TAGS_CHECKED = 10_000
 """Tags that are checked for one that the caller may see; more would make a catalog take seconds."""
@@ -55,16 +56,24 @@ class Tags:
         return False
 
     async def delete(
-        self, repository: RepositoryName, tag: Tag, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
+        self,
+        repository: RepositoryName,
+        tag: Tag,
+        *,
+        actor: Actor,
+        precondition: Precondition = UNCONDITIONAL,
+        guard: TagGuard | None = None,
     ) -> Digest:
         """Remove this tag, but neither its manifest nor other tags. Return its target.
 
-        Raises: ManifestUnknown, PreconditionFailed.
+        Raises: ManifestUnknown, PreconditionFailed, TagIsProtected.
         """
-        match await self._tags.remove_tag(repository, tag, actor=actor, precondition=precondition):
+        match await self._tags.remove_tag(repository, tag, actor=actor, precondition=precondition, guard=guard):
             case TagRemoved(digest):
                 return digest
             case TagAbsent():
                 raise ManifestUnknown(reference=tag)
             case PreconditionUnmet(current=current):
                 raise PreconditionFailed(reference=tag, current=None if current is None else str(current))
+            case TagProtected(rule=rule):
+                raise TagIsProtected(tag, rule, "deleted")

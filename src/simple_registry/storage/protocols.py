@@ -25,6 +25,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent
+from simple_registry.storage.protection import TagGuard
 from simple_registry.storage.records import (
     Actor,
     BlobAbsent,
@@ -47,6 +48,7 @@ from simple_registry.storage.records import (
     StoredBlob,
     StoredManifest,
     TagAbsent,
+    TagProtected,
     TagRemoved,
     TagsChanged,
     TokenRow,
@@ -207,12 +209,14 @@ class ManifestRows(Protocol):
         parts: Sequence[DescribedPart],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
+        guard: TagGuard | None = None,
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. The call may be repeated.
 
         `place` is the place of its new bytes, with `removals` as in `add_blob`, or `None` if the content was whole
         already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags; damaged
-        manifests count as absent. When the push is refused, placed bytes without a row get one, as condemned.
+        manifests count as absent. Then no tag may move that `guard` keeps. When the push is refused, placed bytes
+        without a row get one, as condemned.
         """
 
     async def remove_manifest(
@@ -223,11 +227,12 @@ class ManifestRows(Protocol):
         tags: Sequence[Tag],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
+        guard: TagGuard | None = None,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
 
-        `precondition` must hold for the digest; a damaged manifest counts as absent. Its parts stay needed until the
-        grace ends.
+        `precondition` must hold for the digest; a damaged manifest counts as absent. Then `guard` must keep none of
+        the tags. Its parts stay needed until the grace ends.
         """
 
     async def page_referrers(
@@ -256,9 +261,18 @@ class TagRows(Protocol):
         """Return tags in ASCII order after `after`, which need not exist."""
 
     async def remove_tag(
-        self, repository: RepositoryName, tag: Tag, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
-    ) -> TagRemoved | TagAbsent | PreconditionUnmet:
-        """Remove this tag if it exists and the precondition holds, for which a damaged manifest counts as absent."""
+        self,
+        repository: RepositoryName,
+        tag: Tag,
+        *,
+        actor: Actor,
+        precondition: Precondition = UNCONDITIONAL,
+        guard: TagGuard | None = None,
+    ) -> TagRemoved | TagAbsent | PreconditionUnmet | TagProtected:
+        """Remove this tag if it exists, the precondition holds, and `guard` does not keep it.
+
+        For the precondition a damaged manifest counts as absent.
+        """
 
 
 class RepositoryRows(Protocol):

@@ -288,3 +288,11 @@ class TagRemoved:
 @dataclass(frozen=True, slots=True)
 class TagAbsent:
     """There was no such tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagProtected:
+    """Nothing was changed: the rule of this name keeps the tag as it is."""
+
+    tag: Tag
+    rule: str

@@ -24,6 +24,7 @@ from simple_registry.storage.life import (
     HoldingEvent,
     HoldingState,
 )
+from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
     Actor,
@@ -48,6 +49,7 @@ from simple_registry.storage.records import (
     StoredBlob,
     StoredManifest,
     TagAbsent,
+    TagProtected,
     TagRemoved,
     TagsChanged,
     UnmetPart,
@@ -193,7 +195,8 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         parts: Sequence[DescribedPart],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
+        guard: TagGuard | None = None,
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
         digest = manifest.digest
         removed = self._require(digest, place, removals)
@@ -204,7 +207,11 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         targets = before.items() or [(digest, digest if at.manifest(digest) else None)]
         named = [(reference, self._visible(target)) for reference, target in targets]
         unmet = (await self.find_parts(repository, parts)).unmet
-        refusal = precondition.unmet(named) or (PartsUnmet(unmet) if unmet else None)
+        refusal = (
+            precondition.unmet(named)
+            or refuse_moves(guard, before.items(), digest)
+            or (PartsUnmet(unmet) if unmet else None)
+        )
         content = None if place is None else ContentRecord(digest, manifest.size, place)
         if refusal is not None:
             if content is not None:
@@ -226,7 +233,8 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         tags: Sequence[Tag],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
+        guard: TagGuard | None = None,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
         at = self._at(repository)
         row = at.manifest(digest)
@@ -237,6 +245,9 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             return PreconditionUnmet(digest, named)
         if set(await self.tags_of(repository, digest)) != set(tags):
             return TagsChanged()
+        refusal = refuse_deletions(guard, tags)
+        if refusal is not None:
+            return refusal
         deleted = apply_event(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
         at.manifests[digest] = (row, deleted or _NEEDED)
         event = self.record(actor, JournalAction.MANIFEST_DELETE, repository, before=digest)
@@ -287,8 +298,14 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         return _page(self._at(repository).tags, after, limit)
 
     async def remove_tag(
-        self, repository: RepositoryName, tag: Tag, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
-    ) -> TagRemoved | TagAbsent | PreconditionUnmet:
+        self,
+        repository: RepositoryName,
+        tag: Tag,
+        *,
+        actor: Actor,
+        precondition: Precondition = UNCONDITIONAL,
+        guard: TagGuard | None = None,
+    ) -> TagRemoved | TagAbsent | PreconditionUnmet | TagProtected:
         """Remove this tag if it exists and the precondition holds."""
         current = self._at(repository).tags.get(tag)
         if current is None:
@@ -296,6 +313,9 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         named = self._visible(current)
         if not precondition.holds(named):
             return PreconditionUnmet(tag, named)
+        refusal = refuse_deletions(guard, (tag,))
+        if refusal is not None:
+            return refusal
         self.record(actor, JournalAction.TAG_DELETE, repository, tag=tag, before=current)
         return TagRemoved(self._at(repository).tags.pop(tag))
 

@@ -50,6 +50,7 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
             actor=call.actor,
             tags=tags,
             precondition=precondition,
+            guard=call.guard(repository),
         )
     headers = [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)]
     return Response(201, headers, events=_push_events(repository, pushed))
@@ -62,11 +63,18 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     if isinstance(reference, Digest):
         authorize = partial(_require_delete, call)
         tags = await call.registry.manifests.delete(
-            repository, reference, authorize=authorize, actor=call.actor, precondition=precondition
+            repository,
+            reference,
+            authorize=authorize,
+            actor=call.actor,
+            precondition=precondition,
+            guard=call.guard(repository),
         )
         gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
         return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))
-    pointed_at = await call.registry.tags.delete(repository, reference, actor=call.actor, precondition=precondition)
+    pointed_at = await call.registry.tags.delete(
+        repository, reference, actor=call.actor, precondition=precondition, guard=call.guard(repository)
+    )
     return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
 
 

@@ -12,6 +12,7 @@ from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
+from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
 from simple_registry.storage.records import (
     Actor,
     ContentRecord,
@@ -27,6 +28,7 @@ from simple_registry.storage.records import (
     PartsUnmet,
     Place,
     StoredManifest,
+    TagProtected,
     TagsChanged,
     UnmetPart,
 )
@@ -153,10 +155,13 @@ class SqliteManifestRows:
         parts: Sequence[DescribedPart],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
+        guard: TagGuard | None = None,
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
 
-        def put(connection: apsw.Connection) -> ManifestStored | PartsUnmet | PreconditionUnmet | ContentRemoved:
+        def put(
+            connection: apsw.Connection,
+        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
             removed = require_content(connection, manifest.digest, place, removals)
             if removed is not None:
                 return removed
@@ -164,18 +169,23 @@ class SqliteManifestRows:
             visible: list[tuple[Reference, Digest | None]] = [(tag, target) for tag, (_, target) in targets.items()]
             if not tags:
                 visible = [(manifest.digest, _held(connection, repository, manifest.digest)[1])]
-            refusal = precondition.unmet(visible) or _parts_unmet(connection, repository, parts)
+            before = {tag: target for tag, (target, _) in targets.items()}
+            refusal = (
+                precondition.unmet(visible)
+                or refuse_moves(guard, before.items(), manifest.digest)
+                or _parts_unmet(connection, repository, parts)
+            )
             content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
             if refusal is not None:
                 if content is not None:
                     refuse_content(connection, content)
                 return refusal
             surplus = None if content is None else place_content(connection, content)
-            now, previous = self._clock.now(), {tag: before for tag, (before, _) in targets.items()}
+            now = self._clock.now()
             hold_manifest(connection, repository, manifest, now)
             action = JournalAction.TAG_SET
-            point_tags(connection, repository, manifest.digest, previous, now, actor=actor, action=action)
-            return ManifestStored(previous, surplus)
+            point_tags(connection, repository, manifest.digest, before, now, actor=actor, action=action)
+            return ManifestStored(before, surplus)
 
         return await self._database.write(put)
 
@@ -187,12 +197,13 @@ class SqliteManifestRows:
         tags: Sequence[Tag],
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
+        guard: TagGuard | None = None,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
 
         def remove(
             connection: apsw.Connection,
-        ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagsChanged:
+        ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
             names = (repository, str(digest))
             held, visible = _held(connection, repository, digest)
             if held is None:
@@ -201,6 +212,9 @@ class SqliteManifestRows:
                 return PreconditionUnmet(digest, visible)
             if {tag for (tag,) in connection.execute(_TAGS, names).fetchall()} != set(tags):
                 return TagsChanged()
+            refusal = refuse_deletions(guard, tags)
+            if refusal is not None:
+                return refusal
             now, deleted = self._clock.now(), HOLDINGS[_KEPT][HoldingEvent.DELETED]
             connection.execute(_REMOVE_TAGS, names)
             connection.execute(_REMOVE, (deleted, now, *names))

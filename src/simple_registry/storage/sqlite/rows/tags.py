@@ -8,7 +8,8 @@ from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.records import Actor, JournalAction, TagAbsent, TagRemoved
+from simple_registry.storage.protection import TagGuard, refuse_deletions
+from simple_registry.storage.records import Actor, JournalAction, TagAbsent, TagProtected, TagRemoved
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.journal import record
 
@@ -46,15 +47,19 @@ class SqliteTagRows:
         *,
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> TagRemoved | TagAbsent | PreconditionUnmet:
-        """Remove this tag if it exists and the precondition holds."""
+        guard: TagGuard | None = None,
+    ) -> TagRemoved | TagAbsent | PreconditionUnmet | TagProtected:
+        """Remove this tag if it exists, the precondition holds, and `guard` does not keep it."""
 
-        def remove(connection: apsw.Connection) -> TagRemoved | TagAbsent | PreconditionUnmet:
+        def remove(connection: apsw.Connection) -> TagRemoved | TagAbsent | PreconditionUnmet | TagProtected:
             digest, visible = target_of(connection, repository, tag)
             if digest is None:
                 return TagAbsent()
             if not precondition.holds(visible):
                 return PreconditionUnmet(tag, visible)
+            refusal = refuse_deletions(guard, (tag,))
+            if refusal is not None:
+                return refusal
             connection.execute(_REMOVE, (repository, tag))
             now = self._clock.now()
             record(connection, now, actor, JournalAction.TAG_DELETE, repository, tag=tag, before=digest)
