@@ -31,6 +31,7 @@ from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
+from simple_registry.operations.renewals import Renewals
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.uploads import Uploads, new_session_id
@@ -116,14 +117,14 @@ def build_services(
 ) -> Services:
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
     rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
-    contents = build_contents(stores)
+    contents, renewals = build_contents(stores), Renewals(clock)
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
     registry = Registry(
         contents=contents,
-        blobs=Blobs(rows.blobs, contents, clock),
+        blobs=Blobs(rows.blobs, contents, renewals),
         uploads=uploads,
-        manifests=Manifests(rows.manifests, rows.tags, contents, REQUIRED[settings.allow_missing]),
+        manifests=Manifests(rows.manifests, rows.tags, contents, renewals, REQUIRED[settings.allow_missing]),
         tags=Tags(rows.tags, rows.repositories),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),

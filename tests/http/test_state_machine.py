@@ -1,4 +1,7 @@
-"""Pushes, deletes, mounts and listings in any order, compared with a model that fits on one screen."""
+"""Pushes, deletes, mounts, listings and collections in any order, compared with a model that fits on two screens.
+
+What is needed never vanishes; what is unneeded or deleted vanishes after the grace, parts not before their manifest.
+"""
 
 import contextlib
 
@@ -27,19 +30,37 @@ MANIFESTS = [
     (SUBJECT, [], media_types.OCI_IMAGE_INDEX),
 ]
 REFERRER = MANIFESTS[2][0]
-SESSION_LIFE = 24 * 3600
+PARTS = {data: parts for data, parts, _ in MANIFESTS}
+SESSION_LIFE = GRACE = 24 * 3600
+NEEDED, UNNEEDED, DELETED = "needed", "unneeded", "deleted"
 manifests = st.sampled_from(MANIFESTS)
 
 
+def _all_visible(holdings, repository):
+    return [data for data, (state, _) in holdings.get(repository, {}).items() if state != DELETED]
+
+
+def _visible(holdings, repository, data):
+    return data in _all_visible(holdings, repository)
+
+
+def _due(holdings, before):
+    return [
+        (repository, data)
+        for repository, held in holdings.items()
+        for data, (state, since) in held.items()
+        if state != NEEDED and since < before
+    ]
+
+
 class Registry(RuleBasedStateMachine):
-    """The model: what each repository holds. Sets and dictionaries, nothing clever."""
+    """The model: what each repository holds, in which state and since when. Dictionaries, nothing clever."""
 
     @initialize()
     def begin(self):
         self.resources = contextlib.ExitStack()
         self.clock = SettableClock()
         self.front = self.resources.enter_context(Front(in_memory(self.clock), self.clock))
-        self.known = set()
         self.blobs = {}
         self.manifests = {}
         self.tags = {}
@@ -50,11 +71,15 @@ class Registry(RuleBasedStateMachine):
             self.resources.close()
 
     def holds(self, repository, data):
-        return data in self.blobs.get(repository, set())
+        return _visible(self.blobs, repository, data)
+
+    def needs(self, repository, data):
+        held = self.manifests.get(repository, {})
+        return any(state == NEEDED and data in PARTS[each] for each, (state, _) in held.items())
 
     def keep_blob(self, repository, data):
-        self.known.add(repository)
-        self.blobs.setdefault(repository, set()).add(data)
+        state = NEEDED if self.needs(repository, data) else UNNEEDED
+        self.blobs.setdefault(repository, {})[data] = (state, self.clock.now())
 
     # ------------------------------------------------------------ blobs
 
@@ -73,13 +98,21 @@ class Registry(RuleBasedStateMachine):
     def delete_blob(self, repository, data):
         reply = self.front.delete(f"/v2/{repository}/blobs/{digest_of(data)}")
         assert reply.status == (202 if self.holds(repository, data) else 404)
-        self.blobs.get(repository, set()).discard(data)
+        if self.holds(repository, data):
+            self.blobs[repository][data] = (DELETED, self.clock.now())
+
+    @rule(repository=repositories, data=blobs)
+    def look_for_blob(self, repository, data):
+        reply = self.front.head(f"/v2/{repository}/blobs/{digest_of(data)}")
+        assert reply.status == (200 if self.holds(repository, data) else 404)
+        if self.holds(repository, data) and self.blobs[repository][data][0] == UNNEEDED:
+            self.blobs[repository][data] = (UNNEEDED, self.clock.now())
 
     @rule(repository=repositories, data=blobs, source=st.none() | repositories)
     def mount_blob(self, repository, data, source):
         query = f"?mount={digest_of(data)}" + (f"&from={source}" if source else "")
         reply = self.front.post(f"/v2/{repository}/blobs/uploads/{query}")
-        if any(self.holds(holder, data) for holder in ([source] if source else self.blobs)):
+        if any(self.holds(holder, data) for holder in ([source] if source else list(self.blobs))):
             assert reply.status == 201
             self.keep_blob(repository, data)
         else:
@@ -130,8 +163,9 @@ class Registry(RuleBasedStateMachine):
             assert reply.codes == ["MANIFEST_BLOB_UNKNOWN"] * len(missing)
             return
         assert reply.status == 201
-        self.known.add(repository)
-        self.manifests.setdefault(repository, set()).add(data)
+        self.manifests.setdefault(repository, {})[data] = (NEEDED, 0)
+        for part in parts:
+            self.blobs[repository][part] = (NEEDED, 0)
         for each in [*([tag] if tag else []), *further]:
             self.tags.setdefault(repository, {})[each] = data
 
@@ -143,16 +177,30 @@ class Registry(RuleBasedStateMachine):
     @rule(repository=repositories, manifest=manifests)
     def delete_manifest(self, repository, manifest):
         data = manifest[0]
-        found = data in self.manifests.get(repository, set())
+        found = _visible(self.manifests, repository, data)
         assert self.front.delete(f"/v2/{repository}/manifests/{digest_of(data)}").status == (202 if found else 404)
-        self.manifests.get(repository, set()).discard(data)
+        if found:
+            self.manifests[repository][data] = (DELETED, self.clock.now())
+            for part in PARTS[data]:
+                if self.blobs[repository].get(part, ("", 0))[0] == NEEDED and not self.needs(repository, part):
+                    self.blobs[repository][part] = (UNNEEDED, self.clock.now())
         kept = {tag: pointed for tag, pointed in self.tags.get(repository, {}).items() if pointed != data}
         self.tags[repository] = kept
 
-    @rule(hours=st.sampled_from([0, 1, 2, 30]))
+    @rule(hours=st.sampled_from([0, 1, 12, 30]))
     def collect_garbage(self, hours):
         self.clock.advance(hours * 3600)
         self.front.run(self.front.services.garbage.collect())
+        for repository, data in _due(self.manifests, self.clock.now() - GRACE):
+            del self.manifests[repository][data]
+        for repository, data in _due(self.blobs, self.clock.now() - GRACE):
+            state, _ = self.blobs[repository][data]
+            holders = [holder for each, holder in self.manifests.get(repository, {}).items() if data in PARTS[each]]
+            waits = [since for holder, since in holders if holder != NEEDED or state != DELETED]
+            if waits:
+                self.blobs[repository][data] = (state, max(waits) + 0.001)
+            else:
+                del self.blobs[repository][data]
         oldest = self.clock.now() - SESSION_LIFE
         self.sessions = {location: session for location, session in self.sessions.items() if session[2] >= oldest}
 
@@ -161,23 +209,24 @@ class Registry(RuleBasedStateMachine):
     @invariant()
     def listings_agree_with_the_model(self):
         listed = self.front.get("/v2/_catalog").json["repositories"]
-        assert listed == sorted(name for name, held in self.manifests.items() if held)
+        assert listed == sorted(name for name in self.manifests if _all_visible(self.manifests, name))
         for repository in ("a", "a/b", "c"):
             reply = self.front.get(f"/v2/{repository}/tags/list")
-            assert reply.status == (200 if repository in self.known else 404)
-            if repository in self.known:
+            known = self.manifests.get(repository) or self.blobs.get(repository)
+            assert reply.status == (200 if known else 404)
+            if known:
                 assert reply.json["tags"] == sorted(self.tags.get(repository, {}))
             referrers = self.front.get(f"/v2/{repository}/referrers/{digest_of(SUBJECT)}").json["manifests"]
-            expected = [str(digest_of(REFERRER))] if REFERRER in self.manifests.get(repository, set()) else []
+            expected = [str(digest_of(REFERRER))] if _visible(self.manifests, repository, REFERRER) else []
             assert [each["digest"] for each in referrers] == expected
 
     @invariant()
     def acknowledged_content_can_be_pulled(self):
-        for repository, held in self.blobs.items():
-            for data in held:
+        for repository in self.blobs:
+            for data in _all_visible(self.blobs, repository):
                 assert self.front.get(f"/v2/{repository}/blobs/{digest_of(data)}").body == data
-        for repository, held in self.manifests.items():
-            for data in held:
+        for repository in self.manifests:
+            for data in _all_visible(self.manifests, repository):
                 assert self.front.get(f"/v2/{repository}/manifests/{digest_of(data)}").body == data
         for repository, pointed in self.tags.items():
             for tag, data in pointed.items():

@@ -1,16 +1,16 @@
-"""The collector: it removes content without holdings after the grace, and nothing else."""
+"""The collector: it removes what nothing needs after the grace, and nothing else."""
 
 import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import garbage as module
-from simple_registry.operations.garbage import Collected
+from simple_registry.operations.garbage import UNKNOWN_SESSION_LIFE, Collected
 from simple_registry.storage.records import ContentRecord, Received
 from support.access import READWRITE, binding, rules
 from support.documents import CONFIG, encode, image, push_image
 from support.streams import stream_of
 
-GRACE = 3600.0
+GRACE = 24 * 3600.0
 DATA = b"some content"
 DIGEST = digest_of(DATA)
 
@@ -36,8 +36,8 @@ def test_content_without_holdings_is_removed_after_the_grace_and_not_before(fron
 
 
 def test_held_content_stays(front, collect, clock):
-    for repository in ("a", "a/b"):
-        front.push_blob(repository, DATA)
+    front.push_blob("a", DATA)
+    push_image(front, "a/b", "v1", DATA)
     front.delete(f"/v2/a/blobs/{DIGEST}")
     clock.advance(10 * GRACE)
     assert collect().contents == 0
@@ -62,13 +62,29 @@ def test_content_held_again_within_the_grace_stays(front, collect, clock, again)
     assert front.get(f"/v2/b/blobs/{DIGEST}").body == DATA
 
 
-def test_a_deleted_manifest_is_removed_and_its_blobs_stay(front, collect, clock):
+def test_a_deleted_image_is_removed_with_its_blobs_and_its_repository(front, collect, clock):
     data = push_image(front, "a", "v1", DATA)
+    push_image(front, "b", "v1", b"other")
     front.delete(f"/v2/a/manifests/{digest_of(data)}")
-    clock.advance(GRACE + 1)
-    assert collect().contents == 1
-    assert not kept(front, data)
+    clock.advance(GRACE - 1)
+    assert collect().contents == 0
     assert front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
+    clock.advance(2)
+    assert collect().contents == 2
+    assert not any(kept(front, each) for each in (data, DATA))
+    assert kept(front, CONFIG)
+    assert front.get("/v2/a/tags/list").status == 404
+
+
+def test_blobs_that_no_manifest_ever_needed_are_removed_after_the_grace(front, collect, clock):
+    front.push_blob("a", DATA)
+    clock.advance(GRACE - 1)
+    assert front.head(f"/v2/a/blobs/{DIGEST}").status == 200
+    clock.advance(GRACE - 1)
+    assert collect().contents == 0
+    clock.advance(2)
+    assert collect().contents == 1
+    assert not kept(front, DATA)
 
 
 def test_a_manifest_whose_tag_was_deleted_stays(front, collect, clock):
@@ -115,13 +131,13 @@ def test_idle_sessions_are_ended(front, collect, clock):
     assert front.get(location).status == 404
 
 
-def test_sessions_of_a_removed_user_end_after_the_grace(make_front, clock):
+def test_sessions_of_a_removed_user_end_after_an_hour(make_front, clock):
     front = make_front(rules=rules(binding("bob", READWRITE, ""), users=["bob"]))
     theirs = front.post("/v2/a/blobs/uploads/", user="bob").location
     front.patch(theirs, body=DATA, user="bob")
     ours = front.open_session("a")
     front.access.rules = rules()
-    clock.advance(GRACE - 1)
+    clock.advance(UNKNOWN_SESSION_LIFE - 1)
     assert front.run(front.services.garbage.collect()).sessions == 0
     clock.advance(2)
     assert front.run(front.services.garbage.collect()).sessions == 1

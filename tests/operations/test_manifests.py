@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from simple_registry.clock import SystemClock
 from simple_registry.content import InMemory, LocalFile
 from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci import media_types
@@ -31,6 +32,7 @@ from simple_registry.operations.manifests import (
     Required,
     kept_annotations,
 )
+from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.records import ContentRecord, TagsChanged
 from storage.support import mark_damaged
 from support.actors import ACTOR
@@ -44,7 +46,7 @@ OCI = media_types.OCI_IMAGE_MANIFEST
 def manifests_of(stores, required):
     rows = stores.rows
     contents = Contents(rows.contents, rows.garbage, stores.content)
-    return Manifests(rows.manifests, rows.tags, contents, required)
+    return Manifests(rows.manifests, rows.tags, contents, Renewals(SystemClock()), required)
 
 
 @pytest.fixture

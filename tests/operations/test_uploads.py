@@ -329,7 +329,7 @@ def test_a_damaged_file_is_healed_by_any_push_of_its_content(front, uploads, dam
 def test_content_collected_during_its_push_is_placed_again(front, uploads, clock, monkeypatch):
     digest, store = front.push_blob("a", DATA), front.kept.stores.uploads
     front.delete(f"/v2/a/blobs/{digest}")
-    clock.advance(10_000)
+    clock.advance(2 * 24 * 3600)
     publish, collected = store.publish, []
 
     async def publish_then_collect(*what):

@@ -57,6 +57,9 @@ class KillingVFS(apsw.VFS):
 
 async def use(stores, acknowledge):
     """Do the usual operations of a registry, and return their results."""
+    doomed = await push(stores, "c", b"doomed")
+    await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest, actor=ACTOR)
+    stores.clock.time += 10
     first = await push(stores, "a", b"first" * 1000)
     acknowledge(REPOSITORY, first.digest)
     again = await push(stores, "b", b"first" * 1000, OTHER)
@@ -68,10 +71,7 @@ async def use(stores, acknowledge):
         REPOSITORY, manifest, tags=[Tag("v1")], parts=(), place=Place(""), removals=0, actor=ACTOR
     )
     acknowledge(REPOSITORY, manifest.digest)
-    doomed = await push(stores, "c", b"doomed")
-    await stores.rows.blobs.remove_blob(REPOSITORY, doomed.digest, actor=ACTOR)
-    before = stores.clock.now() + 1
-    await stores.rows.garbage.end_holdings(before, 9)
+    await stores.rows.garbage.end_holdings(stores.clock.now(), 9)
     for record in await stores.rows.garbage.page_condemned(None, 9):
         await stores.content.remove(record)
         await stores.rows.garbage.forget([record])

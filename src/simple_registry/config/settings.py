@@ -194,11 +194,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarbageCollection:
-    """When content that no repository holds is removed. Times in seconds."""
+    """When content that nothing needs is removed. Times in seconds."""
 
     interval: float = setting(600.0, _DURATION, "time between garbage collections", path="garbageCollection.interval")
     grace: float = setting(
-        3600.0, _DURATION, "time for which content that no repository holds is kept", path="garbageCollection.grace"
+        24 * 3600.0,
+        _DURATION,
+        "time for which content that is unneeded or was deleted is kept",
+        path="garbageCollection.grace",
     )
 
 

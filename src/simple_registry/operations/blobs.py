@@ -3,17 +3,15 @@
 from collections.abc import Callable
 from functools import partial
 
-from simple_registry.clock import Clock
 from simple_registry.content import Content
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.contents import Contents
-from simple_registry.operations.side_writes import SideWrites
-from simple_registry.storage.life import HoldingEvent, HoldingState
+from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protocols import BlobRows
-from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, Holding, StoredBlob
+from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StoredBlob
 
 __all__ = ["Actor", "Blobs", "ContentRecord", "Visible"]
 
@@ -23,18 +21,14 @@ Visible = Callable[[RepositoryName], bool]
 MAX_HOLDERS = 1000
 """Repositories with the blob that a mount without a source checks; after them the client must upload."""
 
-RENEWAL_INTERVAL = 60
-"""Seconds before the grace of a holding is renewed again, because each renewal is a write."""
-
 
 class Blobs:
     """The operations on blobs."""
 
-    def __init__(self, rows: BlobRows, contents: Contents, clock: Clock) -> None:
+    def __init__(self, rows: BlobRows, contents: Contents, renewals: Renewals) -> None:
         self._rows = rows
         self._contents = contents
-        self._clock = clock
-        self._renewals = SideWrites()
+        self._renewals = renewals
 
     async def open(self, repository: RepositoryName, digest: Digest) -> tuple[ContentRecord, Content]:
         """Return the record and the content of a blob.
@@ -51,18 +45,17 @@ class Blobs:
     ) -> tuple[ContentRecord, Content]:
         """Return what `open` does for a HEAD, by which clients decide what to push.
 
-        The client relies on the answer, so an unneeded blob is kept for another grace each time; for a caller that may
-        not push, only once.
+        The grace of an unneeded blob is renewed.
 
         Raises: BlobUnknown.
         """
         blob, content = await self._open(repository, digest)
-        if blob.holding.state is HoldingState.UNNEEDED:
-            event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
-            if self._writes(event, blob.holding):
-                # The answer is true without the renewal: a disk that is full, read-only, failing or busy serves blobs.
-                renew = partial(self._rows.renew_blob, repository, digest, event)
-                await self._renewals.write((repository, digest, event), renew)
+        await self._renewals.renew(
+            ("blob", repository, digest),
+            blob.holding,
+            may_push=may_push,
+            write=partial(self._rows.renew_blob, repository, digest),
+        )
         return blob.content, content
 
     async def _open(self, repository: RepositoryName, digest: Digest) -> tuple[StoredBlob, Content]:
@@ -71,12 +64,6 @@ class Blobs:
         if blob is None or content is None:
             raise BlobUnknown(digest=str(digest))
         return blob, content
-
-    def _writes(self, event: HoldingEvent, holding: Holding) -> bool:
-        """Return whether an event of an unneeded holding must be written."""
-        if event is HoldingEvent.SEEN:
-            return not holding.extended
-        return abs(self._clock.now() - holding.since) >= RENEWAL_INTERVAL
 
     async def mount(
         self,

@@ -1,7 +1,7 @@
-"""Garbage collection: of abandoned upload sessions, deleted holdings, content without holdings, and old tokens.
+"""Garbage collection: of abandoned upload sessions, unneeded and deleted content, and old tokens.
 
-    deleted holdings whose grace has passed end ─► content without holdings is condemned       one transaction
-    condemned content                           ─► its bytes are removed ─► its row is removed
+    holdings whose grace has passed end ─► content without holdings is condemned       one transaction
+    condemned content                   ─► its bytes are removed ─► its row is removed
 
 The grace is longer than any read that began while the content was held. One collector works at a time; the next one
 finishes what a dead one left condemned. A jump of the machine's clock does not age anything (`cutoffs`).
@@ -21,6 +21,9 @@ BATCH = 500
 
 UNKNOWN_KEPT = 24 * 3600
 """Seconds for which tokens outlive the removal of their user."""
+
+UNKNOWN_SESSION_LIFE = 3600
+"""Seconds for which a session of an identity that is unknown by now may be idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,9 @@ class Garbage:
         is_user: Callable[[str], bool],
         known: Callable[[str], bool],
     ) -> None:
-        """Collect what was deleted `grace` seconds ago, sessions untouched for `session_life` seconds, and old tokens.
+        """Collect what was deleted or unneeded `grace` seconds ago, idle sessions after `session_life`, and old tokens.
 
         `is_user` returns whether a user of that name exists now; `known`, whether an identity can have that name.
-        Sessions of unknown identities end after `grace` seconds.
         """
         self._rows = rows
         self._tokens = tokens
@@ -70,7 +72,9 @@ class Garbage:
             await self._rows.reset_times(future, to=future - MAX_SKEW)
         before = self._cutoffs.before(self._grace)
         sessions = await self._uploads.expire(
-            self._cutoffs.before(self._session_life), known=self._known, unknown_before=before
+            self._cutoffs.before(self._session_life),
+            known=self._known,
+            unknown_before=self._cutoffs.before(UNKNOWN_SESSION_LIFE),
         )
         async with self._rows.collecting():
             await self._rows.end_holdings(before, BATCH)

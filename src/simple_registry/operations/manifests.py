@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -29,6 +30,7 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, Preco
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
+from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protection import TagGuard, refuse_moves
 from simple_registry.storage.protocols import ManifestRows, TagRows
 from simple_registry.storage.records import (
@@ -95,10 +97,13 @@ class Pushed:
 class Manifests:
     """The operations on manifests."""
 
-    def __init__(self, rows: ManifestRows, tags: TagRows, contents: Contents, required: Required) -> None:
+    def __init__(
+        self, rows: ManifestRows, tags: TagRows, contents: Contents, renewals: Renewals, required: Required
+    ) -> None:
         self._rows = rows
         self._tags = tags
         self._contents = contents
+        self._renewals = renewals
         self._required = required
         self._large_reads = asyncio.Semaphore(MAX_LARGE_READS)
         self._large_pushes = asyncio.Semaphore(MAX_LARGE_PUSHES)
@@ -116,6 +121,24 @@ class Manifests:
         if row is None:
             raise ManifestUnknown(reference=str(reference))
         return row, await self._open(row)
+
+    async def check(
+        self, repository: RepositoryName, reference: Reference, *, may_push: Callable[[], bool]
+    ) -> tuple[StoredManifest, Content]:
+        """Return what `pull` does for a HEAD, by which clients decide what to push.
+
+        The grace of an unneeded manifest is renewed, with that of all that ends with it.
+
+        Raises: ManifestUnknown.
+        """
+        row, content = await self.pull(repository, reference)
+        await self._renewals.renew(
+            ("manifest", repository, row.digest),
+            row.holding,
+            may_push=may_push,
+            write=partial(self._rows.renew_manifest, repository, row.digest),
+        )
+        return row, content
 
     async def _find(self, repository: RepositoryName, reference: Reference) -> StoredManifest | None:
         if isinstance(reference, Digest):

@@ -4,10 +4,12 @@ A *holding* is what makes content part of a repository, as a blob or as a manife
 by all repositories. Adapters build their statements from these tables, and their contract tests cover every pair of
 state and event. An event that a state does not list changes and writes nothing.
 
-    holdings:  push, mount ─► unneeded ─► needed       a manifest of the repository refers to it
-                                 ▲          │
-                                 └──────────┘          the last one ended
+    holdings:  push, mount ─► unneeded ─► needed       a needed manifest of the repository refers to it
+                              │  ▲          │
+                              │  └──────────┘          the last one was deleted, or became unneeded
+                              ▼
                delete ─► deleted ─► absent             404 at once; restorable until the grace has passed
+                     unneeded ─► absent                served until the grace has passed
     content:   push ─► whole ─► condemned ─► absent    the last holding of any repository ended
                         │ ▲
                         ▼ │
@@ -35,17 +37,17 @@ class HoldingEvent(StrEnum):
     ASKED = "asked"
     """A HEAD of a caller that may push. Unlike a push, it does not undo a deletion that came in between."""
     SEEN = "seen"
-    """A HEAD of a caller that may only pull. It prolongs the grace only once, so that a scanner keeps no garbage."""
+    """A HEAD of a caller that may only pull. It restarts the grace only once, so that a scanner keeps no garbage."""
     KEPT = "kept"
-    """A manifest of the repository refers to it. For a manifest, the push itself is this event."""
+    """A needed manifest of the repository refers to it. For a manifest, the push itself is this event."""
     RELEASED = "released"
-    """The holding of the last manifest that refers to it ended."""
+    """The last needed manifest that refers to it was deleted or became unneeded. For a manifest: nothing keeps it."""
     DELETED = "deleted"
     """A client deleted it."""
     RESTORED = "restored"
     """A deletion was undone."""
     EXPIRED = "expired"
-    """Its grace has passed."""
+    """Its grace has passed, and no manifest that could be restored refers to it."""
 
 
 HOLDINGS: Mapping[HoldingState, Mapping[HoldingEvent, HoldingState]] = {

@@ -35,6 +35,7 @@ from simple_registry.storage.records import (
     ContentRemoved,
     DescribedPart,
     FoundParts,
+    HoldingsEnded,
     JournalEvent,
     ManifestAbsent,
     ManifestRemoved,
@@ -232,7 +233,13 @@ class ManifestRows(Protocol):
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
 
         `precondition` must hold for the digest; a damaged manifest counts as absent. Then `guard` must keep none of
-        the tags. Its parts stay needed until the grace ends.
+        the tags. Parts that no other needed manifest refers to become unneeded.
+        """
+
+    async def renew_manifest(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
+        """Apply an event (asked or seen) to an unneeded manifest and all that ends with it: parts and referrers.
+
+        Return whether it changed anything. A power cut may undo the change.
         """
 
     async def page_referrers(
@@ -276,7 +283,7 @@ class TagRows(Protocol):
 
 
 class RepositoryRows(Protocol):
-    """Repositories. One exists from its first blob or manifest on, even after all are deleted."""
+    """Repositories. One exists while it holds a blob or a manifest, deleted or not."""
 
     async def has_repository(self, repository: RepositoryName) -> bool:
         """Return whether the repository exists."""
@@ -428,8 +435,13 @@ class GarbageRows(Protocol):
     async def reset_times(self, future: float, *, to: float) -> None:
         """Set the times that `is_dated_after` finds to `to`: a wrong clock wrote them."""
 
-    async def end_holdings(self, before: float, limit: int) -> None:
-        """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
+    async def end_holdings(self, before: float, limit: int) -> HoldingsEnded:
+        """End up to `limit` holdings that were deleted or unneeded before this time: manifests first, oldest first.
+
+        A holding to which a manifest refers, whatever its state, waits for that manifest; only what a client deleted
+        does not wait for one that is needed. Content without holdings is condemned, and a repository that holds nothing
+        is removed.
+        """
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
         """Return condemned content, ordered by digest, after `after`."""

@@ -42,12 +42,16 @@ class ContentRecord:
 class Holding:
     """The state in which a repository holds content, and its start (seconds since the epoch), if that matters.
 
-    `extended` is whether the grace of an unneeded holding has been prolonged for a caller that may only pull.
+    `extended` is whether the grace of an unneeded holding was restarted for a caller that may only pull.
     """
 
     state: HoldingState
     since: float = 0.0
     extended: bool = False
+
+
+NEEDED = Holding(HoldingState.NEEDED)
+"""The holding of what is needed: its start does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class StoredManifest:
     media_type: str
     place: Place = Place("")
     version: int = field(default=0, compare=False)
+    holding: Holding = field(default=NEEDED, compare=False)
 
     @property
     def content(self) -> ContentRecord:
@@ -276,6 +281,15 @@ class ManifestAbsent:
 @dataclass(frozen=True, slots=True)
 class TagsChanged:
     """Nothing was changed: the tags of the manifest are not those that the caller named."""
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingsEnded:
+    """The numbers of holdings that ended, and of those that wait for a manifest which refers to them."""
+
+    manifests: int = 0
+    blobs: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)

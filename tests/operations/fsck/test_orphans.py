@@ -47,8 +47,8 @@ def test_a_whole_orphan_is_left_to_the_collector(disk_front, path):
 def test_a_condemned_orphan_that_is_pushed_is_held(disk_front, clock):
     disk_front.kept.write(DIGEST, DATA)
     check(disk_front, repair=True)
-    disk_front.push_blob("a", DATA)
-    clock.advance(10_000)
+    push_image(disk_front, "a", "v1", DATA)
+    clock.advance(2 * 24 * 3600)
     disk_front.run(disk_front.services.garbage.collect())
     assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == DATA
 

@@ -17,6 +17,7 @@ from simple_registry.storage.records import (
     ContentRecord,
     ContentRemoved,
     DescribedPart,
+    HoldingsEnded,
     ManifestRemoved,
     Part,
     Place,
@@ -74,7 +75,7 @@ async def apply_event(rows, event):
         case HoldingEvent.KEPT:
             await put(rows, OTHER_IMAGE)
         case HoldingEvent.RELEASED:
-            await end_manifest(rows)
+            await rows.manifests.remove_manifest(REPOSITORY, IMAGE.digest, tags=(), actor=ACTOR)
         case HoldingEvent.DELETED:
             await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         case HoldingEvent.EXPIRED:
@@ -92,9 +93,6 @@ async def state_of(rows):
 @pytest.mark.parametrize("event", HoldingEvent)
 @pytest.mark.parametrize("state", HoldingState)
 def test_a_holding_follows_its_table(rows, state, event):
-    if (state, event) == (HoldingState.UNNEEDED, HoldingEvent.EXPIRED):
-        pytest.skip("content that no manifest needs is not collected yet")
-
     async def scenario():
         await bring_into(rows, state)
         assert await state_of(rows) is state
@@ -110,7 +108,7 @@ async def since(rows):
     return (await rows.blobs.find_blob(REPOSITORY, BLOB.digest)).holding
 
 
-def test_asking_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
+def test_asking_restarts_the_grace_and_seeing_restarts_it_once(rows, clock):
     async def scenario():
         await push(rows)
         before = await since(rows)
@@ -118,7 +116,8 @@ def test_asking_restarts_the_grace_and_seeing_prolongs_it_once(rows, clock):
         clock.time += 100
         assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.SEEN)
         assert not await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.SEEN)
-        assert ((await since(rows)).since, (await since(rows)).extended) == (before.since, True)
+        assert ((await since(rows)).since, (await since(rows)).extended) == (clock.now(), True)
+        clock.time += 100
         assert await rows.blobs.renew_blob(REPOSITORY, BLOB.digest, HoldingEvent.ASKED)
         assert ((await since(rows)).since, (await since(rows)).extended) == (clock.now(), False)
 
@@ -148,17 +147,92 @@ def test_a_blob_that_is_pushed_after_its_manifest_is_needed_at_once(rows):
     run(scenario())
 
 
-def test_a_part_stays_needed_until_the_last_manifest_has_ended(rows):
+def test_a_part_is_needed_until_the_last_manifest_is_deleted(rows):
     async def scenario():
         await push(rows)
         for manifest in (IMAGE, OTHER_IMAGE):
             await put(rows, manifest)
-        await end_manifest(rows)
-        assert await state_of(rows) is HoldingState.NEEDED
+        for manifest, state in ((IMAGE, HoldingState.NEEDED), (OTHER_IMAGE, HoldingState.UNNEEDED)):
+            await rows.manifests.remove_manifest(REPOSITORY, manifest.digest, tags=(), actor=ACTOR)
+            assert await state_of(rows) is state
+
+    run(scenario())
+
+
+def test_parts_end_with_their_manifest_and_never_before(rows, clock):
+    async def scenario():
+        await push(rows)
+        clock.time += 100
+        await put(rows, IMAGE)
+        await rows.manifests.remove_manifest(REPOSITORY, IMAGE.digest, tags=(), actor=ACTOR)
+        deleted = clock.time
+        assert await rows.garbage.end_holdings(deleted, 9) == HoldingsEnded()
+        assert await rows.garbage.end_holdings(deleted + 1, 9) == HoldingsEnded(manifests=1, blobs=1)
+        assert await ended(rows) == {IMAGE.digest, BLOB.digest}
+
+    run(scenario())
+
+
+def test_a_part_whose_turn_comes_waits_for_the_last_manifest_that_could_be_restored(rows, clock):
+    async def scenario():
+        await push(rows)
+        for manifest in (IMAGE, OTHER_IMAGE):
+            await put(rows, manifest)
+        await rows.manifests.remove_manifest(REPOSITORY, IMAGE.digest, tags=(), actor=ACTOR)
+        first = clock.time
+        clock.time += 100
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
+        clock.time += 100
         await rows.manifests.remove_manifest(REPOSITORY, OTHER_IMAGE.digest, tags=(), actor=ACTOR)
-        assert await state_of(rows) is HoldingState.NEEDED
-        await rows.garbage.end_holdings(LATER, 9)
-        assert await state_of(rows) is HoldingState.UNNEEDED
+        assert await rows.garbage.end_holdings(first + 150, 9) == HoldingsEnded(manifests=1, waiting=1)
+        assert await rows.garbage.end_holdings(clock.time, 9) == HoldingsEnded()
+        assert await rows.garbage.end_holdings(clock.time + 1, 9) == HoldingsEnded(manifests=1, blobs=1)
+
+    run(scenario())
+
+
+def test_what_a_client_deleted_does_not_wait_for_a_needed_manifest(rows, clock):
+    async def scenario():
+        await push(rows)
+        await put(rows, IMAGE)
+        await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
+        assert await rows.garbage.end_holdings(LATER, 9) == HoldingsEnded(blobs=1)
+
+    run(scenario())
+
+
+def test_children_wait_for_their_index_even_if_all_were_deleted_at_once(rows, clock):
+    children = [manifest_of(b"child %d" % number) for number in range(5)]
+    index = manifest_of(b"index", children=tuple(child.digest for child in children))
+
+    async def scenario():
+        for manifest in (*children, index):
+            await put(rows, manifest)
+        for manifest in (*children, index):
+            await rows.manifests.remove_manifest(REPOSITORY, manifest.digest, tags=(), actor=ACTOR)
+        rounds = [await rows.garbage.end_holdings(clock.time + 1, 2) for _ in range(9)]
+        assert sum(each.manifests for each in rounds) == len(children) + 1
+        assert rounds[-1] == HoldingsEnded()
+        assert await ended(rows) == {manifest.digest for manifest in (*children, index)}
+
+    run(scenario())
+
+
+def test_a_repository_that_holds_nothing_is_removed(rows, clock):
+    async def scenario():
+        await push(rows)
+        await put(rows, IMAGE)
+        await put(rows, IMAGE, OTHER)
+        await rows.manifests.remove_manifest(REPOSITORY, IMAGE.digest, tags=(), actor=ACTOR)
+        await rows.garbage.end_holdings(clock.time, 9)
+        assert await rows.repositories.has_repository(REPOSITORY)
+        await rows.garbage.end_holdings(clock.time + 1, 1)
+        assert await rows.repositories.has_repository(REPOSITORY)
+        await rows.garbage.end_holdings(clock.time + 1, 9)
+        assert not await rows.repositories.has_repository(REPOSITORY)
+        assert await rows.repositories.has_repository(OTHER)
+        await put(rows, OTHER_IMAGE)
+        assert await rows.repositories.has_repository(REPOSITORY)
 
     run(scenario())
 
@@ -284,9 +358,6 @@ async def apply_to_content(rows, event):
 @pytest.mark.parametrize("event", [event for event in ContentEvent if event is not ContentEvent.REPAIRED])
 @pytest.mark.parametrize("state", ContentState)
 def test_content_follows_its_table(rows, state, event):
-    if event is ContentEvent.REMOVED and state is not ContentState.CONDEMNED:
-        pytest.skip("only condemned content is removed")
-
     async def scenario():
         await bring_content_into(rows, state)
         assert await content_state(rows) is state
@@ -300,6 +371,7 @@ def test_content_that_another_repository_holds_stays(rows):
     async def scenario():
         await push(rows)
         await push(rows, OTHER)
+        await put(rows, IMAGE, OTHER)
         await end_blob(rows)
         assert await content_state(rows) is ContentState.WHOLE
         await rows.blobs.remove_blob(OTHER, BLOB.digest, actor=ACTOR)
@@ -313,6 +385,7 @@ def test_content_held_as_manifest_and_as_blob_needs_both_to_end(rows):
     async def scenario():
         await put(rows, IMAGE)
         await push(rows, OTHER, IMAGE.stored.content)
+        await put(rows, manifest_of(b"cache index", children=(IMAGE.digest,)), OTHER)
         await end_manifest(rows)
         assert await rows.garbage.page_condemned(None, 9) == []
         await rows.blobs.remove_blob(OTHER, IMAGE.digest, actor=ACTOR)
@@ -328,8 +401,9 @@ def test_a_deleted_blob_is_kept_until_the_grace_has_passed(rows, clock):
         await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR)
         await rows.garbage.end_holdings(clock.now(), 9)
         assert await content_state(rows) is ContentState.WHOLE
+        clock.time += 100
         await push(rows)
-        await rows.garbage.end_holdings(LATER, 9)
+        await rows.garbage.end_holdings(clock.now(), 9)
         assert await content_state(rows) is ContentState.WHOLE
 
     run(scenario())

@@ -1,6 +1,6 @@
 """The contents of one repository in memory, and the events of its holdings."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Tag
@@ -40,8 +40,12 @@ class MemoryRepository:
         return self.blob(digest) is not None or (part is Part.CHILD and self.manifest(digest) is not None)
 
     def needs(self, digest: Digest) -> bool:
-        """Return whether a manifest, deleted or not, refers to this content."""
-        return any(digest in row.children for row, _ in self.manifests.values())
+        """Return whether a needed manifest refers to this content."""
+        return any(holding.state is HoldingState.NEEDED for holding in self.referring(digest))
+
+    def referring(self, digest: Digest) -> list[Holding]:
+        """Return the holdings of the manifests, deleted or not, that refer to this content."""
+        return [holding for row, holding in self.manifests.values() if digest in row.children]
 
     def apply_event(self, event: HoldingEvent, digest: Digest, now: float) -> bool:
         """Apply an event to a blob. Return whether it changed anything."""
@@ -53,15 +57,49 @@ class MemoryRepository:
             self.blobs[digest] = after
         return before != after
 
+    def apply_to_manifest(self, event: HoldingEvent, digest: Digest, now: float) -> bool:
+        """Apply an event to a manifest, but not to its parts. Return whether it changed anything."""
+        if digest not in self.manifests:
+            return False
+        row, before = self.manifests[digest]
+        after = apply_event(before, event, now)
+        if after is None:
+            del self.manifests[digest]
+        else:
+            self.manifests[digest] = (row, after)
+        return before != after
+
+    def keep(self, event: HoldingEvent, digest: Digest, now: float) -> None:
+        """Apply an event (kept, asked or seen) to what a manifest keeps: parts and referrers, and theirs."""
+        pending, known = [digest], {digest}
+        while pending:
+            self.apply_to_manifest(event, each := pending.pop(), now)
+            children = self.manifests[each][0].children
+            for child in children:
+                self.apply_event(event, child, now)
+            referrers = [row.digest for row, _ in self.manifests.values() if row.subject == each]
+            found = {one for one in (*children, *referrers) if self._is_unneeded(one)} - known
+            pending += found
+            known |= found
+
+    def _is_unneeded(self, digest: Digest) -> bool:
+        return digest in self.manifests and self.manifests[digest][1].state is HoldingState.UNNEEDED
+
+    def release_parts(self, digest: Digest, now: float) -> None:
+        """Make the parts of a manifest that is needed no more unneeded, except those of another needed manifest."""
+        for child in self.manifests[digest][0].children:
+            if not self.needs(child):
+                self.apply_event(HoldingEvent.RELEASED, child, now)
+
 
 def apply_event(holding: Holding | None, event: HoldingEvent, now: float) -> Holding | None:
     """Return a holding (`None`: absent) after an event."""
     after = HOLDINGS[HoldingState.ABSENT if holding is None else holding.state].get(event)
     if after is None:
         return holding
-    if event is HoldingEvent.SEEN and holding is not None:
-        return replace(holding, extended=True)
-    return None if after is HoldingState.ABSENT else Holding(after, now)
+    if event is HoldingEvent.SEEN and holding is not None and holding.extended:
+        return holding
+    return None if after is HoldingState.ABSENT else Holding(after, now, extended=event is HoldingEvent.SEEN)
 
 
 def _unless_deleted(holding: Holding | None) -> Holding | None:

@@ -5,7 +5,7 @@ is right for tests and trials and nothing larger.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -18,7 +18,6 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import (
     CONTENTS,
-    HOLDINGS,
     ContentEvent,
     ContentState,
     HoldingEvent,
@@ -27,6 +26,7 @@ from simple_registry.storage.life import (
 from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.records import (
+    NEEDED,
     Actor,
     BlobAbsent,
     BlobAdded,
@@ -36,6 +36,7 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     Holding,
+    HoldingsEnded,
     JournalAction,
     ManifestAbsent,
     ManifestRemoved,
@@ -55,10 +56,14 @@ from simple_registry.storage.records import (
     UnmetPart,
 )
 from support.memory.journal_rows import MemoryJournalRows
-from support.memory.repository import MemoryRepository, apply_event
+from support.memory.repository import MemoryRepository
 from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
+_Due = tuple[float, RepositoryName, Digest]
+
+AFTER = 0.001
+"""Seconds after a manifest at which the turn of its parts comes."""
 
 
 class MemoryRows(MemoryJournalRows, MemoryTokenRows):
@@ -165,7 +170,16 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         row, content = self._at(repository).manifest(digest), self._whole(digest)
         if row is None or content is None:
             return None
-        return replace(row.stored, size=content.size, place=content.place, version=content.version)
+        holding = self._at(repository).manifests[digest][1]
+        return replace(row.stored, size=content.size, place=content.place, version=content.version, holding=holding)
+
+    async def renew_manifest(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
+        """Apply an event to an unneeded manifest and all that ends with it. Return whether it changed anything."""
+        at = self._at(repository)
+        changed = at.apply_to_manifest(event, digest, self._clock.now())
+        if changed:
+            at.keep(event, digest, self._clock.now())
+        return changed
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
         """Return which parts the repository holds, and which are not in it as described."""
@@ -248,8 +262,8 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         refusal = refuse_deletions(guard, tags)
         if refusal is not None:
             return refusal
-        deleted = apply_event(at.manifests[digest][1], HoldingEvent.DELETED, self._clock.now())
-        at.manifests[digest] = (row, deleted or _NEEDED)
+        at.apply_to_manifest(HoldingEvent.DELETED, digest, self._clock.now())
+        at.release_parts(digest, self._clock.now())
         event = self.record(actor, JournalAction.MANIFEST_DELETE, repository, before=digest)
         for tag in sorted(set(tags)):
             del at.tags[tag]
@@ -417,27 +431,55 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             if row.touched > future:
                 self._sessions[session] = replace(row, touched=to)
 
-    async def end_holdings(self, before: float, limit: int) -> None:
-        """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
-        blobs = [
-            (holding.since, name, digest)
-            for name, at in self._repositories.items()
-            for digest, holding in at.blobs.items()
-            if _is_over(holding, before)
-        ]
-        manifests = [
-            (holding.since, name, digest)
-            for name, at in self._repositories.items()
-            for digest, (_, holding) in at.manifests.items()
-            if _is_over(holding, before)
-        ]
-        for _since, name, digest in sorted(blobs)[:limit]:
-            self._repositories[name].apply_event(HoldingEvent.EXPIRED, digest, before)
-        for _since, name, digest in sorted(manifests)[: max(0, limit - len(blobs))]:
-            self._end_manifest(self._repositories[name], digest)
-        for _since, _name, digest in (*blobs, *manifests):
+    async def end_holdings(self, before: float, limit: int) -> HoldingsEnded:
+        """End up to `limit` holdings that were deleted or unneeded before this time: manifests first, oldest first."""
+        manifests = self._due(before, _manifest_holdings)[:limit]
+        ended = [due for due in manifests if self._end_manifest(due)]
+        blobs = self._due(before, lambda at: at.blobs)[: limit - len(manifests)]
+        ended_blobs = [due for due in blobs if self._end_blob(due)]
+        for _since, name, digest in (*ended, *ended_blobs):
             if not any(at.holds(digest) for at in self._repositories.values()) and digest in self._contents:
                 self._apply_to_content(ContentEvent.UNHELD, self._contents[digest][0])
+            if (at := self._repositories.get(name)) and not at.blobs and not at.manifests:
+                del self._repositories[name]
+        waiting = len(manifests) + len(blobs) - len(ended) - len(ended_blobs)
+        return HoldingsEnded(len(ended), len(ended_blobs), waiting)
+
+    def _due(self, before: float, holdings: Callable[[MemoryRepository], Mapping[Digest, Holding]]) -> list[_Due]:
+        return sorted(
+            (holding.since, name, digest)
+            for name, at in self._repositories.items()
+            for digest, holding in holdings(at).items()
+            if holding.state is not HoldingState.NEEDED and holding.since < before
+        )
+
+    def _end_manifest(self, due: _Due) -> bool:
+        _since, name, digest = due
+        at = self._repositories[name]
+        row, holding = at.manifests[digest]
+        until = self._waits(at, digest, holding)
+        if until is not None:
+            at.manifests[digest] = (row, replace(holding, since=until))
+            return False
+        return at.apply_to_manifest(HoldingEvent.EXPIRED, digest, self._clock.now())
+
+    def _end_blob(self, due: _Due) -> bool:
+        _since, name, digest = due
+        at = self._repositories[name]
+        until = self._waits(at, digest, at.blobs[digest])
+        if until is not None:
+            at.blobs[digest] = replace(at.blobs[digest], since=until)
+            return False
+        return at.apply_event(HoldingEvent.EXPIRED, digest, self._clock.now())
+
+    def _waits(self, at: MemoryRepository, digest: Digest, holding: Holding) -> float | None:
+        """Return until when a holding waits for a manifest that refers to it."""
+        times = [
+            self._clock.now() if each.state is HoldingState.NEEDED else each.since
+            for each in at.referring(digest)
+            if HoldingState.NEEDED is not each.state or holding.state is not HoldingState.DELETED
+        ]
+        return max(times) + AFTER if times else None
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
         """Return condemned content, ordered by digest, after `after`."""
@@ -550,20 +592,12 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
     def _hold_manifest(self, repository: RepositoryName, manifest: ManifestRow) -> None:
         """Make the repository hold a manifest whose content has a row, and need its parts."""
         at = self._repositories.setdefault(repository, MemoryRepository())
-        at.manifests[manifest.digest] = (manifest, _NEEDED)
-        for child in manifest.children:
-            at.apply_event(HoldingEvent.KEPT, child, self._clock.now())
-
-    def _end_manifest(self, at: MemoryRepository, digest: Digest) -> None:
-        """End the holding of a manifest; parts that no other manifest needs become unneeded."""
-        row, _holding = at.manifests.pop(digest)
-        for child in row.children:
-            if not at.needs(child):
-                at.apply_event(HoldingEvent.RELEASED, child, self._clock.now())
+        at.manifests[manifest.digest] = (manifest, NEEDED)
+        at.keep(HoldingEvent.KEPT, manifest.digest, self._clock.now())
 
 
-_NEEDED = Holding(HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent.KEPT])
-"""The holding of every manifest."""
+def _manifest_holdings(at: MemoryRepository) -> Mapping[Digest, Holding]:
+    return {digest: holding for digest, (_, holding) in at.manifests.items()}
 
 
 def _holdings(at: MemoryRepository) -> Iterator[tuple[Digest, Holding]]:
@@ -574,10 +608,6 @@ def _holdings(at: MemoryRepository) -> Iterator[tuple[Digest, Holding]]:
 def _dated(at: MemoryRepository) -> Iterator[Holding]:
     """Yield the holdings whose start matters."""
     yield from (holding for _, holding in _holdings(at) if holding.state is not HoldingState.NEEDED)
-
-
-def _is_over(holding: Holding, before: float) -> bool:
-    return holding.state is HoldingState.DELETED and holding.since < before
 
 
 def _reset(holding: Holding, future: float, to: float) -> Holding:

@@ -21,8 +21,12 @@ from simple_registry.operations.manifests import Pushed
 async def get_manifest(call: Call[ManifestTarget]) -> Response:
     """end-3: pull a manifest, exactly as it was pushed, whatever `Accept` says."""
     # The content is opened for a HEAD too: a client that finds a manifest does not push it.
-    row, content = await call.registry.manifests.pull(call.target.repository, call.target.reference)
-    immutable = isinstance(call.target.reference, Digest)
+    repository, reference, manifests = call.target.repository, call.target.reference, call.registry.manifests
+    if call.request.method == "HEAD":
+        row, content = await manifests.check(repository, reference, may_push=lambda: _may_push(call))
+    else:
+        row, content = await manifests.pull(repository, reference)
+    immutable = isinstance(reference, Digest)
     require_match(call.request, row.digest)
     if not_modified(call.request, row.digest):
         return Response(304, content_headers(row.digest, immutable=immutable))
@@ -31,6 +35,10 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
         return Response(200, headers, Unsent(row.size))
     mark_damaged = partial(call.registry.contents.mark_damaged, row.content)
     return Response(200, headers, Part(content, Span(0, row.size)), mark_damaged=mark_damaged)
+
+
+def _may_push(call: Call[ManifestTarget]) -> bool:
+    return call.can("PUT", Resource.MANIFESTS, scope_of(call.target.repository, call.target.reference))
 
 
 async def put_manifest(call: Call[ManifestTarget]) -> Response:

@@ -58,16 +58,18 @@ _NO_MANIFEST = """
 NOT EXISTS (SELECT 1 FROM manifests AS whole WHERE whole.repository = found.repository AND whole.digest = found.digest)
 """
 _REFERRED = """
-EXISTS (SELECT 1 FROM manifest_children AS part WHERE part.repository = found.repository AND part.child = found.digest)
+EXISTS (
+    SELECT 1 FROM manifest_children AS part JOIN manifests USING (repository, digest)
+    WHERE part.repository = found.repository AND part.child = found.digest AND manifests.state = 'needed')
 """
 
 
-def _held(table: str, column: str) -> str:
-    """Return the condition that the repository of a row holds, not deleted, what a column of it names."""
+def _held(table: str, column: str, state: str = "<> 'deleted'") -> str:
+    """Return the condition that the repository of a row holds, in such a state, what a column of it names."""
     return f"""
     EXISTS (
         SELECT 1 FROM {table} AS held
-        WHERE held.repository = found.repository AND held.digest = found.{column} AND held.state <> 'deleted')
+        WHERE held.repository = found.repository AND held.digest = found.{column} AND held.state {state})
     """
 
 
@@ -100,7 +102,7 @@ QUERIES: Mapping[Defect, Query] = {
         "manifest_children AS found",
         "repository, digest, position",
         f"""
-        {WELL_FORMED} AND {well_formed("child")} AND {_held("manifests", "digest")}
+        {WELL_FORMED} AND {well_formed("child")} AND {_held("manifests", "digest", "= 'needed'")}
         AND NOT {_held("repository_blobs", "child")} AND NOT {_held("manifests", "child")}
         """,
     ),

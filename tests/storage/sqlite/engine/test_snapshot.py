@@ -22,6 +22,8 @@ def old(tmp_path, monkeypatch):
     migrate(path)
     connection = apsw.Connection(path)
     connection.execute("INSERT INTO repositories VALUES ('a')")
+    connection.execute("INSERT INTO blobs (digest, size) VALUES ('sha256:a', 1)")
+    connection.execute("INSERT INTO repository_blobs VALUES ('a', 'sha256:a')")
     yield path
     connection.close()
 

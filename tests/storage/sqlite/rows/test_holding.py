@@ -7,5 +7,6 @@ from simple_registry.storage.sqlite.rows import holding
 def test_each_event_has_a_statement_for_the_states_that_know_it():
     for event in HoldingEvent:
         states = {state for state, events in HOLDINGS.items() if event in events}
-        assert all(f"WHEN '{state}'" in holding.EVENT_STATEMENTS[event] for state in states)
-        assert holding.EVENT_STATEMENTS[event].count("WHEN") == len(states)
+        for statements in (holding.BLOB_STATEMENTS, holding.MANIFEST_STATEMENTS):
+            assert all(f"WHEN '{state}'" in statements[event] for state in states)
+            assert statements[event].count("WHEN") == len(states)

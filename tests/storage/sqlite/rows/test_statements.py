@@ -8,7 +8,6 @@ import pytest
 from simple_registry.storage.sqlite import rows
 
 EXEMPT = {
-    "garbage._LATER": "two searches, combined in one row",
     "sessions._COUNT": "the sessions are limited in number",
     "tokens._OWNERS": "the collector asks for all of them, once a round",
 }

@@ -8,7 +8,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
-from simple_registry.storage.life import HoldingEvent, HoldingState
+from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.records import (
     Actor,
     BlobAbsent,
@@ -16,7 +16,6 @@ from simple_registry.storage.records import (
     BlobRemoved,
     ContentRecord,
     ContentRemoved,
-    Holding,
     JournalAction,
     StoredBlob,
 )
@@ -24,6 +23,7 @@ from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.holding import (
     apply_event,
     hold_blob,
+    holding_of,
     is_needed,
     place_content,
     record_of,
@@ -63,8 +63,7 @@ class SqliteBlobRows:
         row = self._database.row(_FIND, repository, str(digest))
         if row is None:
             return None
-        holding = Holding(HoldingState(str(row[4])), float(row[5] or 0), bool(row[6]))
-        return StoredBlob(record_of(row[:4]), holding)
+        return StoredBlob(record_of(row[:4]), holding_of(row[4:]))
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold this blob, ordered by name, after `after`."""

@@ -1,50 +1,56 @@
-"""Expired holdings, content without holdings, and times that a wrong clock wrote."""
+"""Holdings whose grace is over, content without holdings, and times that a wrong clock wrote."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from itertools import groupby
 
 import apsw
-import msgspec
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.life import HoldingEvent
-from simple_registry.storage.records import ContentRecord
-from simple_registry.storage.sqlite.engine.database import Database
+from simple_registry.storage.records import ContentRecord, HoldingsEnded
+from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.engine.name_locks import name_lock
-from simple_registry.storage.sqlite.rows.holding import apply_event, record_of, release_content
+from simple_registry.storage.sqlite.rows.holding import record_of, release_content
 
 RETRY_INTERVAL = 0.02
 """Seconds between two attempts to become the collector; another one is done within milliseconds."""
 
-# The conditions are those of partial indexes.
+AFTER = 0.001
+"""Seconds after a manifest at which the turn of its parts comes."""
+
 _LATER = """
-SELECT EXISTS (SELECT 1 FROM repository_blobs WHERE state = 'deleted' AND since > ?1)
-    OR EXISTS (SELECT 1 FROM repository_blobs WHERE state = 'unneeded' AND since > ?1)
-    OR EXISTS (SELECT 1 FROM manifests WHERE state = 'deleted' AND since > ?1)
+SELECT EXISTS (SELECT 1 FROM repository_blobs WHERE state <> 'needed' AND since > ?1)
+    OR EXISTS (SELECT 1 FROM manifests WHERE state <> 'needed' AND since > ?1)
     OR EXISTS (SELECT 1 FROM upload_sessions WHERE touched > ?1)
 """
 _BACK = (
-    "UPDATE repository_blobs SET since = ? WHERE state = 'deleted' AND since > ?",
-    "UPDATE repository_blobs SET since = ? WHERE state = 'unneeded' AND since > ?",
-    "UPDATE manifests SET since = ? WHERE state = 'deleted' AND since > ?",
+    "UPDATE repository_blobs SET since = ? WHERE state <> 'needed' AND since > ?",
+    "UPDATE manifests SET since = ? WHERE state <> 'needed' AND since > ?",
     "UPDATE upload_sessions SET touched = ? WHERE touched > ?",
 )
+# The conditions are those of partial indexes.
 _ENDING_BLOBS = """
-SELECT repository, digest FROM repository_blobs WHERE state = 'deleted' AND since < ? ORDER BY since LIMIT ?
+SELECT repository, digest, state FROM repository_blobs WHERE state <> 'needed' AND since < ? ORDER BY since LIMIT ?
 """
 _ENDING_MANIFESTS = """
-SELECT repository, digest FROM manifests WHERE state = 'deleted' AND since < ? ORDER BY since LIMIT ?
+SELECT repository, digest, state FROM manifests WHERE state <> 'needed' AND since < ? ORDER BY since LIMIT ?
 """
+# The time of the last manifest that refers to a holding. One that is needed keeps all but what a client deleted.
+_WAITS = """
+SELECT max(CASE manifests.state WHEN 'needed' THEN ?4 ELSE manifests.since END)
+FROM manifest_children AS part JOIN manifests USING (repository, digest)
+WHERE part.repository = ?1 AND part.child = ?2 AND (manifests.state <> 'needed' OR ?3 <> 'deleted')
+"""
+_DELAY_BLOB = "UPDATE repository_blobs SET since = ? WHERE repository = ? AND digest = ?"
+_DELAY_MANIFEST = "UPDATE manifests SET since = ? WHERE repository = ? AND digest = ?"
 _END_BLOB = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
-_CHILDREN = "SELECT child FROM manifest_children WHERE repository = ? AND digest = ?"
 # Its children go with it: ON DELETE CASCADE.
 _END_MANIFEST = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
-_STILL_NEEDED = """
-SELECT value FROM json_each(?2)
-WHERE EXISTS (SELECT 1 FROM manifest_children WHERE repository = ?1 AND child = value)
+_END_REPOSITORY = """
+DELETE FROM repositories WHERE name = ?1
+AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository = ?1)
+AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = ?1)
 """
 _CONDEMNED = """
 SELECT digest, size, place, version FROM contents WHERE state = 'condemned' AND digest > ? ORDER BY digest LIMIT ?
@@ -91,18 +97,21 @@ class SqliteGarbageRows:
 
         await self._database.write(reset_times)
 
-    async def end_holdings(self, before: float, limit: int) -> None:
-        """End up to `limit` holdings that were deleted before this time, and condemn content without holdings."""
+    async def end_holdings(self, before: float, limit: int) -> HoldingsEnded:
+        """End up to `limit` holdings that were deleted or unneeded before this time: manifests first, oldest first."""
 
-        def end(connection: apsw.Connection) -> None:
-            blobs = connection.execute(_ENDING_BLOBS, (before, limit)).fetchall()
-            manifests = connection.execute(_ENDING_MANIFESTS, (before, limit - len(blobs))).fetchall()
-            connection.executemany(_END_BLOB, blobs)
-            for repository, ending in groupby(manifests, key=lambda row: str(row[0])):
-                _end_manifests(connection, repository, [str(digest) for _, digest in ending], self._clock.now())
-            release_content(connection, {str(digest) for _, digest in (*blobs, *manifests)})
+        def end(connection: apsw.Connection) -> HoldingsEnded:
+            now = self._clock.now()
+            manifests = connection.execute(_ENDING_MANIFESTS, (before, limit)).fetchall()
+            ended = _end(connection, manifests, now, delay=_DELAY_MANIFEST, end=_END_MANIFEST)
+            blobs = connection.execute(_ENDING_BLOBS, (before, limit - len(manifests))).fetchall()
+            ended_blobs = _end(connection, blobs, now, delay=_DELAY_BLOB, end=_END_BLOB)
+            release_content(connection, {digest for _, digest in (*ended, *ended_blobs)})
+            connection.executemany(_END_REPOSITORY, {(repository,) for repository, _ in (*ended, *ended_blobs)})
+            waiting = len(manifests) + len(blobs) - len(ended) - len(ended_blobs)
+            return HoldingsEnded(len(ended), len(ended_blobs), waiting)
 
-        await self._database.write(end)
+        return await self._database.write(end)
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
         """Return condemned content, ordered by digest, after `after`."""
@@ -123,13 +132,16 @@ class SqliteGarbageRows:
         await self._database.write(forget)
 
 
-def _end_manifests(connection: apsw.Connection, repository: str, digests: Sequence[str], now: float) -> None:
-    """End holdings of manifests of one repository; parts that no other manifest needs become unneeded."""
-    children: set[str] = set()
-    for digest in digests:
-        children.update(str(child) for (child,) in connection.execute(_CHILDREN, (repository, digest)).fetchall())
-        connection.execute(_END_MANIFEST, (repository, digest))
-    listed = msgspec.json.encode(sorted(children)).decode()
-    needed = {str(child) for (child,) in connection.execute(_STILL_NEEDED, (repository, listed)).fetchall()}
-    released = msgspec.json.encode(sorted(children - needed)).decode()
-    apply_event(connection, HoldingEvent.RELEASED, repository, released, now)
+def _end(
+    connection: apsw.Connection, due: Sequence[Row], now: float, *, delay: str, end: str
+) -> Sequence[tuple[str, str]]:
+    """End holdings whose turn has come, unless a manifest refers to them. Return repositories and digests."""
+    ended: list[tuple[str, str]] = []
+    for repository, digest, state in due:
+        ((until,),) = connection.execute(_WAITS, (repository, digest, state, now)).fetchall()
+        if until is None:
+            connection.execute(end, (repository, digest))
+            ended.append((str(repository), str(digest)))
+        else:
+            connection.execute(delay, (float(until) + AFTER, repository, digest))
+    return ended

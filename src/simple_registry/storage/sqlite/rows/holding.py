@@ -10,7 +10,7 @@ import apsw
 
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.storage.life import CONTENTS, HOLDINGS, ContentEvent, ContentState, HoldingEvent, HoldingState
-from simple_registry.storage.records import ContentRecord, ContentRemoved, Place
+from simple_registry.storage.records import ContentRecord, ContentRemoved, Holding, Place
 from simple_registry.storage.sqlite.engine.database import Row
 
 REMOVALS = "SELECT value FROM counters WHERE name = 'removals'"
@@ -21,7 +21,10 @@ _NEXT_VERSION = "UPDATE counters SET value = value + 1 WHERE name = 'placements'
 _PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4, version = ?5 WHERE digest = ?1"
 _ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since) VALUES (?, ?, ?, ?)"
 _BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND digest = ?"
-_NEEDED = "SELECT 1 FROM manifest_children WHERE repository = ? AND child = ? LIMIT 1"
+_NEEDED = """
+SELECT 1 FROM manifest_children AS part JOIN manifests USING (repository, digest)
+WHERE part.repository = ? AND part.child = ? AND manifests.state = 'needed' LIMIT 1
+"""
 
 
 def _transitions(pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
@@ -30,16 +33,15 @@ def _transitions(pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
     return f"CASE state {following} END", ", ".join(f"'{state}'" for state, _ in pairs)
 
 
-def _event_statement(event: HoldingEvent) -> str:
-    """Return the statement that applies an event to blobs of a repository whose state allows it.
+def _event_statement(table: str, event: HoldingEvent) -> str:
+    """Return the statement that applies an event to holdings of a repository whose state allows it.
 
     Its parameters are the repository, a JSON array of digests, and the time.
     """
     following, known = _transitions([(state, events[event]) for state, events in HOLDINGS.items() if event in events])
     once = "AND NOT extended" if event is HoldingEvent.SEEN else ""
-    clock = "extended = 1" if event is HoldingEvent.SEEN else "since = :now, extended = 0"
     return f"""
-    UPDATE repository_blobs SET state = {following}, {clock}
+    UPDATE {table} SET state = {following}, since = :now, extended = {int(event is HoldingEvent.SEEN)}
     WHERE repository = :repository AND digest IN (SELECT value FROM json_each(:digests)) AND state IN ({known}) {once}
     """
 
@@ -55,12 +57,24 @@ def _unheld() -> str:
 
 
 _RELEASE = _unheld()
-EVENT_STATEMENTS = {event: _event_statement(event) for event in HoldingEvent}
+BLOB_STATEMENTS = {event: _event_statement("repository_blobs", event) for event in HoldingEvent}
+MANIFEST_STATEMENTS = {event: _event_statement("manifests", event) for event in HoldingEvent}
 
 
 def apply_event(connection: apsw.Connection, event: HoldingEvent, repository: str, digests: str, now: float) -> bool:
     """Apply an event to blobs of a repository; `digests` is a JSON array. Return whether any changed."""
-    connection.execute(EVENT_STATEMENTS[event], {"repository": repository, "digests": digests, "now": now})
+    return _apply(connection, BLOB_STATEMENTS[event], repository, digests, now)
+
+
+def apply_to_manifests(
+    connection: apsw.Connection, event: HoldingEvent, repository: str, digests: str, now: float
+) -> bool:
+    """Apply an event to manifests of a repository, but not to their parts. Return whether any changed."""
+    return _apply(connection, MANIFEST_STATEMENTS[event], repository, digests, now)
+
+
+def _apply(connection: apsw.Connection, statement: str, repository: str, digests: str, now: float) -> bool:
+    connection.execute(statement, {"repository": repository, "digests": digests, "now": now})
     return connection.changes() > 0
 
 
@@ -78,7 +92,7 @@ def hold_blob(connection: apsw.Connection, repository: str, digest: Digest, now:
 
 
 def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> bool:
-    """Return whether a manifest of the repository, deleted or not, refers to this content."""
+    """Return whether a needed manifest of the repository refers to this content."""
     return bool(connection.execute(_NEEDED, (repository, str(digest))).fetchall())
 
 
@@ -136,3 +150,9 @@ def record_of(row: Row) -> ContentRecord:
     """Return the record from a row of digest, size, place and version."""
     digest, size, place, version = row
     return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)), int(version or 0))
+
+
+def holding_of(row: Row) -> Holding:
+    """Return the holding from a row of state, since and extended."""
+    state, since, extended = row
+    return Holding(HoldingState(str(state)), float(since or 0), bool(extended))

@@ -35,24 +35,26 @@ from simple_registry.storage.records import (
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.holding import (
     ADD_REPOSITORY,
-    apply_event,
+    apply_to_manifests,
+    holding_of,
     place_content,
     record_of,
     refuse_content,
     require_content,
 )
 from simple_registry.storage.sqlite.rows.journal import record
+from simple_registry.storage.sqlite.rows.needs import keep_manifest, prolong_manifest, release_parts
 from simple_registry.storage.sqlite.rows.tags import point_tags, target_of
 
 _FIND = """
-SELECT digest, size, media_type, place, version
+SELECT digest, size, media_type, place, version, held.state, held.since, held.extended
 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
 # A deleted manifest has no tags.
 _FIND_TAGGED = """
-SELECT digest, size, media_type, place, version
-FROM tags JOIN manifests USING (repository, digest) JOIN contents USING (digest)
+SELECT digest, size, media_type, place, version, held.state, held.since, held.extended
+FROM tags JOIN manifests AS held USING (repository, digest) JOIN contents USING (digest)
 WHERE repository = ? AND tag = ? AND contents.state = 'whole'
 """
 
@@ -74,10 +76,11 @@ MAX_INLINE_PARTS = 64
 """Parts that are looked up on the event loop; an image has fewer, an index may have many thousands."""
 
 _PUT = """
-INSERT INTO manifests (repository, digest, state, media_type, artifact_type, subject, annotations)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO manifests (repository, digest, state, pushed, media_type, artifact_type, subject, annotations)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (repository, digest) DO UPDATE SET
     state = excluded.state,
+    pushed = excluded.pushed,
     media_type = excluded.media_type,
     artifact_type = excluded.artifact_type,
     subject = excluded.subject,
@@ -91,7 +94,6 @@ WHERE repository = ? AND digest = ? AND held.state <> 'deleted'
 """
 _TAGS = "SELECT tag FROM tags WHERE repository = ? AND digest = ?"
 _REMOVE_TAGS = "DELETE FROM tags WHERE repository = ? AND digest = ?"
-_REMOVE = "UPDATE manifests SET state = ?, since = ? WHERE repository = ? AND digest = ?"
 
 # A manifest is kept by itself, whatever its state was before.
 _KEPT = HOLDINGS[HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]][HoldingEvent.KEPT]
@@ -133,9 +135,14 @@ class SqliteManifestRows:
         row = self._database.row(sql, repository, reference)
         if row is None:
             return None
-        digest, size, media_type, place, version = row
+        digest, size, media_type, place, version = row[:5]
         return StoredManifest(
-            parse_digest(str(digest)), int(size or 0), str(media_type), Place(str(place)), int(version or 0)
+            parse_digest(str(digest)),
+            int(size or 0),
+            str(media_type),
+            Place(str(place)),
+            int(version or 0),
+            holding_of(row[5:]),
         )
 
     async def find_parts(self, repository: RepositoryName, parts: Sequence[DescribedPart]) -> FoundParts:
@@ -215,9 +222,10 @@ class SqliteManifestRows:
             refusal = refuse_deletions(guard, tags)
             if refusal is not None:
                 return refusal
-            now, deleted = self._clock.now(), HOLDINGS[_KEPT][HoldingEvent.DELETED]
+            now = self._clock.now()
             connection.execute(_REMOVE_TAGS, names)
-            connection.execute(_REMOVE, (deleted, now, *names))
+            apply_to_manifests(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', now)
+            release_parts(connection, repository, digest, now)
             event = record(connection, now, actor, JournalAction.MANIFEST_DELETE, repository, before=digest)
             for tag in sorted(set(tags)):
                 action = JournalAction.TAG_DELETE
@@ -225,6 +233,13 @@ class SqliteManifestRows:
             return ManifestRemoved()
 
         return await self._database.write(remove)
+
+    async def renew_manifest(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
+        """Apply an event to an unneeded manifest and all that ends with it. Return whether it changed anything."""
+        now = self._clock.now()
+        return await self._database.write(
+            lambda connection: prolong_manifest(connection, event, repository, digest, now), durable=False
+        )
 
     async def page_referrers(
         self,
@@ -283,18 +298,16 @@ def _find_parts(
 
 
 def hold_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow, now: float) -> None:
-    """Make the repository, created if absent, hold a manifest, and need its children. Its content has a row."""
+    """Make the repository, created if absent, hold a manifest, and need its parts. Its content has a row."""
     digest = str(manifest.digest)
     subject = None if manifest.subject is None else str(manifest.subject)
     about = (manifest.media_type, manifest.artifact_type, subject, manifest.annotations.decode())
     connection.execute(ADD_REPOSITORY, (repository,))
-    connection.execute(_PUT, (repository, digest, _KEPT, *about))
+    connection.execute(_PUT, (repository, digest, _KEPT, now, *about))
     connection.execute(_DROP_CHILDREN, (repository, digest))
-    children = [str(child) for child in manifest.children]
-    connection.executemany(
-        _ADD_CHILD, [(repository, digest, position, child) for position, child in enumerate(children)]
-    )
-    apply_event(connection, HoldingEvent.KEPT, repository, msgspec.json.encode(children).decode(), now)
+    children = [(repository, digest, position, str(child)) for position, child in enumerate(manifest.children)]
+    connection.executemany(_ADD_CHILD, children)
+    keep_manifest(connection, repository, manifest.digest, now)
 
 
 def _referrer(row: Row) -> ReferrerDescriptor:

@@ -1,0 +1,44 @@
+"""The grace of unneeded holdings, renewed when a client asks for them."""
+
+from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
+
+from simple_registry.clock import Clock
+from simple_registry.operations.side_writes import SideWrites
+from simple_registry.storage.life import HoldingEvent, HoldingState
+from simple_registry.storage.records import Holding
+
+RENEWAL_INTERVAL = 60
+"""Seconds before the grace of a holding is renewed again, because each renewal is a write."""
+
+
+class Renewals:
+    """The renewals under way in this process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._writes = SideWrites()
+
+    async def renew(
+        self,
+        key: Hashable,
+        holding: Holding,
+        *,
+        may_push: Callable[[], bool],
+        write: Callable[[HoldingEvent], Awaitable[object]],
+    ) -> None:
+        """Renew the grace of an unneeded holding for a HEAD, by which clients decide what to push.
+
+        A client that may push relies on the answer, so it gets another grace each time; one that may not, only once.
+        """
+        if holding.state is not HoldingState.UNNEEDED:
+            return
+        event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
+        if self._is_due(event, holding):
+            # The answer is true without the renewal: a disk that is full, read-only, failing or busy serves content.
+            await self._writes.write((key, event), partial(write, event))
+
+    def _is_due(self, event: HoldingEvent, holding: Holding) -> bool:
+        if event is HoldingEvent.SEEN:
+            return not holding.extended
+        return abs(self._clock.now() - holding.since) >= RENEWAL_INTERVAL

@@ -1,0 +1,78 @@
+"""What manifests keep: their parts, through child manifests, and their referrers.
+
+    needed manifest ─► its parts are needed
+    unneeded        ─► kept again with all that is unneeded below it, or prolonged with it
+    deleted         ─► its parts are released, so that none ends later than one grace from now
+
+Each function runs in its caller's transaction, and visits every manifest once, however many paths lead to it.
+"""
+
+from collections.abc import Iterable
+
+import apsw
+import msgspec
+
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.life import HoldingEvent
+from simple_registry.storage.sqlite.rows.holding import apply_event, apply_to_manifests
+
+# The manifest, and the unneeded manifests that it would keep: children and referrers, and theirs.
+_KEPT_WITH = """
+WITH RECURSIVE kept (digest) AS (
+    VALUES (?2)
+    UNION
+    SELECT held.digest FROM kept
+    CROSS JOIN manifest_children AS part ON part.repository = ?1 AND part.digest = kept.digest
+    CROSS JOIN manifests AS held ON held.repository = ?1 AND held.digest = part.child AND held.state = 'unneeded'
+    UNION
+    SELECT held.digest FROM kept
+    CROSS JOIN manifests AS held INDEXED BY manifests_referrers ON held.repository = ?1 AND held.subject = kept.digest
+    AND held.state <> 'deleted' AND held.state = 'unneeded'
+)
+SELECT digest FROM kept
+"""
+_PARTS = """
+SELECT DISTINCT child FROM manifest_children
+WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+"""
+_RELEASED = """
+SELECT child FROM manifest_children AS part WHERE repository = ?1 AND digest = ?2 AND NOT EXISTS (
+    SELECT 1 FROM manifest_children AS other JOIN manifests USING (repository, digest)
+    WHERE other.repository = ?1 AND other.child = part.child AND manifests.state = 'needed'
+)
+"""
+
+
+def keep_manifest(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
+    """Make all that a needed manifest keeps needed: its parts, and the manifests that became unneeded with it."""
+    _apply_below(connection, HoldingEvent.KEPT, repository, digest, now)
+
+
+def prolong_manifest(
+    connection: apsw.Connection, event: HoldingEvent, repository: str, digest: Digest, now: float
+) -> bool:
+    """Apply an event (asked or seen) to an unneeded manifest and all that ends with it. Return whether it changed."""
+    changed = apply_to_manifests(connection, event, repository, _array([str(digest)]), now)
+    if changed:
+        _apply_below(connection, event, repository, digest, now)
+    return changed
+
+
+def _apply_below(connection: apsw.Connection, event: HoldingEvent, repository: str, digest: Digest, now: float) -> None:
+    manifests = _array(_texts(connection, _KEPT_WITH, repository, str(digest)))
+    apply_to_manifests(connection, event, repository, manifests, now)
+    apply_event(connection, event, repository, _array(_texts(connection, _PARTS, repository, manifests)), now)
+
+
+def release_parts(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
+    """Make the parts of a manifest that is needed no more unneeded, except those of another needed manifest."""
+    released = _array(_texts(connection, _RELEASED, repository, str(digest)))
+    apply_event(connection, HoldingEvent.RELEASED, repository, released, now)
+
+
+def _texts(connection: apsw.Connection, sql: str, *bindings: str) -> Iterable[str]:
+    return [str(text) for (text,) in connection.execute(sql, bindings).fetchall()]
+
+
+def _array(texts: Iterable[str]) -> str:
+    return msgspec.json.encode(texts).decode()
