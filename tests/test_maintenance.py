@@ -33,7 +33,8 @@ def keys(tmp_path, clock):
 def maintain(front, keys, until):
     """Do maintenance over and over until an event is set."""
     read_only = front.services.registry.read_only
-    maintenance = Maintenance(front.services.garbage, keys, read_only, front.clock, interval=0.001)
+    services = front.services
+    maintenance = Maintenance(services.garbage, services.retention, keys, read_only, front.clock, interval=0.001)
 
     async def scenario():
         rounds = asyncio.create_task(maintenance.run())

@@ -33,6 +33,7 @@ from simple_registry.metrics_wiring import (
     measure_audit,
     measure_certificate,
     measure_collection,
+    measure_retention,
     measure_services,
 )
 from simple_registry.server.audit_file import AuditFile
@@ -126,13 +127,23 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
         metrics=measures.text,
     )
     measure_access(measures, access)
-    background: list[Background] = [access, KeyRefresh(issuer_keys, lambda: access.rules.issuers)]
+    background: list[Background] = [
+        access,
+        services.registry.pulls,
+        KeyRefresh(issuer_keys, lambda: access.rules.issuers),
+    ]
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval
         maintenance = Maintenance(
-            services.garbage, renewable_keys, services.registry.read_only, clock, interval=interval
+            services.garbage,
+            services.retention,
+            renewable_keys,
+            services.registry.read_only,
+            clock,
+            interval=interval,
         )
         measure_collection(measures, maintenance.collected)
+        measure_retention(measures, lambda: services.retention.removed)
         background.append(maintenance)
     audit_file = None if settings.audit is None else AuditFile(settings.audit)
     if audit_file is not None:

@@ -1,4 +1,4 @@
-"""Maintenance, by one worker for all of them: garbage collection, and renewal of the signing key."""
+"""Maintenance, by one worker for all of them: retention, garbage collection, and renewal of the signing key."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from simple_registry.clock import Clock
 from simple_registry.faults import StorageReadOnly
 from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.read_only import ReadOnly
+from simple_registry.operations.retention import TagRetention
 from simple_registry.periodic import repeat
 
 KEY_LIFE = 30 * 24 * 3600
@@ -36,10 +37,18 @@ class Maintenance:
     """Repeated work on the stores that all workers share."""
 
     def __init__(
-        self, garbage: Garbage, keys: RenewableKeys | None, read_only: ReadOnly, clock: Clock, *, interval: float
+        self,
+        garbage: Garbage,
+        retention: TagRetention,
+        keys: RenewableKeys | None,
+        read_only: ReadOnly,
+        clock: Clock,
+        *,
+        interval: float,
     ) -> None:
         """Do a round every `interval` seconds. Without `keys`, the operator gave one, which is not renewed."""
         self._garbage = garbage
+        self._retention = retention
         self._keys = keys
         self._read_only = read_only
         self._clock = clock
@@ -54,6 +63,7 @@ class Maintenance:
     async def _round(self) -> None:
         try:
             await self._read_only.require_off()
+            await self._retention.run_due()
             await self._collect()
             await self._renew_key()
         except StorageReadOnly as fault:

@@ -119,6 +119,11 @@ def measure_collection(measures: Measures, collected: Mapping[str, int]) -> None
         measures.watch(families.COLLECTED, partial(collected.__getitem__, what), what)
 
 
+def measure_retention(measures: Measures, removed: Callable[[], int]) -> None:
+    """Export the number of tags that retention removed."""
+    measures.watch(families.RETIRED, removed)
+
+
 def measure_certificate(measures: Measures, ends: Callable[[], float]) -> None:
     """Export the end of the certificate."""
     measures.ask(families.CERTIFICATE_EXPIRY, lambda: {(): ends()})

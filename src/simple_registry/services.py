@@ -29,10 +29,12 @@ from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
+from simple_registry.operations.pulls import Pulls
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.renewals import Renewals
 from simple_registry.operations.repositories import Repositories
+from simple_registry.operations.retention import Policies, TagRetention
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.uploads import Uploads, new_session_id
 from simple_registry.storage.stores import Stores
@@ -95,11 +97,13 @@ class Services:
     authentication: Authentication
     registry: Registry
     garbage: Garbage
+    retention: TagRetention
 
     async def close(self) -> None:
         """Finish the writes under way and close the stores."""
         await self.trust.external.close()
         await self.registry.tokens.finish_touches()
+        await self.registry.pulls.write()
         self.authentication.close()
         await self.stores.rows.close()
 
@@ -128,6 +132,7 @@ def build_services(
         tags=Tags(rows.tags, rows.repositories),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
+        pulls=Pulls(rows.tag_times, clock),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
         token_service=TokenService(
@@ -149,7 +154,7 @@ def build_services(
         is_user=lambda name: trust.rules().identity(name) is not None,
         known=lambda name: trust.rules().knows(name),
     )
-    return Services(stores, trust, authentication, registry, garbage)
+    return Services(stores, trust, authentication, registry, garbage, build_retention(stores, clock, trust.rules))
 
 
 def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:
@@ -173,6 +178,16 @@ def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: C
 def build_tokens(stores: Stores, clock: Clock) -> Tokens:
     """Build the operations on issued tokens."""
     return Tokens(stores.rows.tokens, clock, new_secret=new_token, hash_secret=token_hash)
+
+
+def build_retention(stores: Stores, clock: Clock, rules: Callable[[], AccessRules]) -> TagRetention:
+    """Build the retention of tags by the rules of each moment. No exception of a TagProtection holds for it."""
+
+    def policies() -> Policies:
+        current = rules()
+        return Policies(current.retentions, lambda repository: current.protected_tags(repository, None))
+
+    return TagRetention(stores.rows.tag_times, stores.rows.repositories, Cutoffs(clock), policies)
 
 
 def build_contents(stores: Stores) -> Contents:

@@ -46,7 +46,8 @@ ALLOWED = {
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
     "storage.filesystem": PROTOCOLS | {"storage.filesystem", "access.signed_tokens"},
-    "operations": PROTOCOLS | {"operations"},
+    # Which tags stay is a pure function of their times. Permissions are never decided here.
+    "operations": PROTOCOLS | {"operations", "access.retention"},
     "authentication": ACCESS | {"operations.issued_tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
     "config": ACCESS | {"config"},

@@ -30,7 +30,7 @@ MAX_WORDS = 2500
 
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
-READ_ONLY = "docs/operations/read-only.md"
+READ_ONLY, RETENTION = (f"docs/operations/{page}.md" for page in ("read-only", "retention"))
 ENDPOINTS, ERRORS, CONTENT, TOKENS = (
     f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
 )
@@ -53,6 +53,7 @@ RUN = {
     (RUNNING, "ready"),
     (FSCK, "fsck"),
     (READ_ONLY, "read-only"),
+    (RETENTION, "retention"),
     *((CONTENT, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -93,6 +94,11 @@ def block(document: str, name: str) -> str:
         assert text.count(old) == 1, f"{document} {name}: {old!r} is not there once"
         text = text.replace(old, new)
     return text
+
+
+def yaml_of(document: str) -> str:
+    """The first YAML example of a document."""
+    return re.findall(r"^```yaml\n(.*?)^```$", (ROOT / document).read_text("utf-8"), re.DOTALL | re.MULTILINE)[0]
 
 
 # ---------------------------------------------------------------- links
@@ -275,6 +281,9 @@ def test_the_registry_starts_and_answers(desk):
             running.run(block(RUNNING, "ready"))
             == '{"status":"ready","configuration":"current","staleIssuers":[],"storage":"writable"}'
         )
+        (desk.folder / "documents").mkdir()
+        (desk.folder / "documents" / "retention.yaml").write_text(yaml_of(RETENTION))
+        assert running.run(block(RETENTION, "retention")) == ""  # there are no tags yet
         assert running.run(block(READ_ONLY, "read-only")).count("read-only mode is on since") == 2
 
 

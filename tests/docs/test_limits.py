@@ -95,6 +95,7 @@ INSIDE = {
     "operations.manifests.MAX_DELETE_ATTEMPTS": "how often a deletion is repeated",
     "operations.manifests.MAX_ERRORS": "parts that one refusal names",
     "operations.manifests.MAX_INLINE": "what is done in a thread",
+    "operations.pulls.MAX_NOTED": "writes that no answer depends on",
     "operations.session_turns.MAX_ATTEMPTS": "how long a request waits for an older one",
     "operations.side_writes.MAX_WAIT": "writes that no answer depends on",
     "operations.side_writes.MAX_WRITES": "writes that no answer depends on",

@@ -84,6 +84,12 @@ def _uploads(words: Sequence[str]) -> int:
     return uploads(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _retention(words: Sequence[str]) -> int:
+    from simple_registry.cli.retention import retention  # noqa: PLC0415 (as above)
+
+    return retention(words, os.environ, sys.stdout, sys.stderr)
+
+
 def _read_only(words: Sequence[str]) -> int:
     from simple_registry.cli.read_only import read_only  # noqa: PLC0415 (as above)
 
@@ -95,6 +101,7 @@ _WITH_OWN_OPTIONS = {
     "uploads": _uploads,
     "can-i": _can_i,
     "policy": _policy,
+    "retention": _retention,
     "read-only": _read_only,
     "fsck": _fsck,
 }

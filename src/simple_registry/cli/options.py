@@ -23,6 +23,7 @@ COMMANDS = {
     "uploads": "list or cancel open uploads",
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
+    "retention": "show or remove the tags that no rule keeps",
     "read-only": "refuse all changes for a while, as during a move",
     "fsck": "check the data directory, also while a server runs",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",

@@ -21,6 +21,7 @@ from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
+from simple_registry.operations.pulls import Pulls
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
@@ -39,6 +40,7 @@ class Registry:
     tags: Tags
     referrers: Referrers
     repositories: Repositories
+    pulls: Pulls
     read_only: ReadOnly
     manifest_size: int
     tags_per_push: int

@@ -67,6 +67,7 @@ ACCESS_STALE = _gauge(
 COLLECTED = _counter(
     "simple_registry_collected_total", "What garbage collection removed.", what=("contents", "sessions", "tokens")
 )
+RETIRED = _counter("simple_registry_retention_tags_total", "Tags that retention removed on schedule.")
 AUDIT_LINES = _counter("simple_registry_audit_lines_total", "Lines of the audit log.")
 AUDIT_FAILURES = _counter(
     "simple_registry_audit_failures_total", "Lines of the audit log that were lost through a fault."
@@ -98,6 +99,7 @@ SAMPLED = (
     ACCESS_RELOADS,
     ACCESS_STALE,
     COLLECTED,
+    RETIRED,
     AUDIT_LINES,
     AUDIT_FAILURES,
     CPU,

@@ -43,6 +43,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     PartsUnmet,
     Place,
+    Pull,
     ReadOnlyMode,
     Received,
     SessionRow,
@@ -51,6 +52,7 @@ from simple_registry.storage.records import (
     TagAbsent,
     TagProtected,
     TagRemoved,
+    TagRow,
     TagsChanged,
     TokenRow,
 )
@@ -282,6 +284,28 @@ class TagRows(Protocol):
         """
 
 
+class TagTimes(Protocol):
+    """When tags were pushed and pulled, and which of them go for that."""
+
+    async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
+        """Return all tags of a repository, as they are at one moment, in ASCII order. They are read in a thread."""
+
+    async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
+        """Record the last pulls of tags: of the tag, or of all that point at the digest.
+
+        A tag that was pulled less than `apart` seconds before is not written. A power cut may undo this.
+        """
+
+    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read. Return them."""
+
+    async def retention_runs(self) -> Mapping[str, float]:
+        """Return when each Retention ran."""
+
+    async def keep_retention_runs(self, runs: Mapping[str, float]) -> None:
+        """Replace what `retention_runs` returns."""
+
+
 class RepositoryRows(Protocol):
     """Repositories. One exists while it holds a blob or a manifest, deleted or not."""
 
@@ -479,6 +503,7 @@ class Rows:
     blobs: BlobRows
     manifests: ManifestRows
     tags: TagRows
+    tag_times: TagTimes
     repositories: RepositoryRows
     journal: JournalRows
     sessions: SessionRows

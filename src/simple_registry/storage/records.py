@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NewType
 
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.storage.life import HoldingState
 
 Place = NewType("Place", str)
@@ -194,6 +194,25 @@ class JournalEvent:
     after: Digest | None
     actor: Actor
     cause: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag, its target, and the times of its last push and its last pull, which may be an hour late."""
+
+    tag: Tag
+    digest: Digest
+    pushed: float
+    pulled: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull of a manifest by tag, or by a digest at which tags may point."""
+
+    repository: RepositoryName
+    reference: Reference
+    when: float
 
 
 class Part(StrEnum):

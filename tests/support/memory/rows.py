@@ -45,6 +45,7 @@ from simple_registry.storage.records import (
     Part,
     PartsUnmet,
     Place,
+    Pull,
     ReadOnlyMode,
     SessionRow,
     StoredBlob,
@@ -52,11 +53,13 @@ from simple_registry.storage.records import (
     TagAbsent,
     TagProtected,
     TagRemoved,
+    TagRow,
     TagsChanged,
     UnmetPart,
 )
 from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository
+from support.memory.tag_times import MemoryTagTimes
 from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
@@ -66,7 +69,7 @@ AFTER = 0.001
 """Seconds after a manifest at which the turn of its parts comes."""
 
 
-class MemoryRows(MemoryJournalRows, MemoryTokenRows):
+class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
@@ -89,6 +92,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             blobs=one,
             manifests=one,
             tags=one,
+            tag_times=one,
             repositories=one,
             journal=one,
             sessions=one,
@@ -234,6 +238,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         surplus = None if content is None else self._place(content)
         self._hold_manifest(repository, manifest)
         self._at(repository).tags.update(dict.fromkeys(tags, digest))
+        self.date_push(repository, before, self._clock.now())
         for tag, target in before.items():
             if target != digest:
                 self.record(actor, JournalAction.TAG_SET, repository, tag=tag, before=target, after=digest)
@@ -332,6 +337,22 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             return refusal
         self.record(actor, JournalAction.TAG_DELETE, repository, tag=tag, before=current)
         return TagRemoved(self._at(repository).tags.pop(tag))
+
+    async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
+        """Return all tags of a repository."""
+        return self.dated(repository, self._at(repository).tags)
+
+    async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
+        """Record the last pulls of tags."""
+        for pull in pulls:
+            self.date_pull(pull, self._at(pull.repository).tags, apart)
+
+    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read."""
+        retired = [each.tag for each in await self.dated_tags(repository) if each in tags]
+        for tag in retired:
+            await self.remove_tag(repository, tag, actor=actor)
+        return retired
 
     # repositories
 

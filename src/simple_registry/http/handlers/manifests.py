@@ -26,6 +26,7 @@ async def get_manifest(call: Call[ManifestTarget]) -> Response:
         row, content = await manifests.check(repository, reference, may_push=lambda: _may_push(call))
     else:
         row, content = await manifests.pull(repository, reference)
+    call.registry.pulls.note(repository, reference)
     immutable = isinstance(reference, Digest)
     require_match(call.request, row.digest)
     if not_modified(call.request, row.digest):

@@ -11,6 +11,7 @@ from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 from simple_registry.storage.sqlite.rows.mode import SqliteModeRows
 from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
 from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
+from simple_registry.storage.sqlite.rows.tag_times import SqliteTagTimes
 from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
 from simple_registry.storage.sqlite.rows.tokens import SqliteTokenRows
 
@@ -27,6 +28,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         blobs=SqliteBlobRows(database, clock),
         manifests=SqliteManifestRows(database, clock),
         tags=SqliteTagRows(database, clock),
+        tag_times=SqliteTagTimes(database, clock),
         repositories=SqliteRepositoryRows(database),
         journal=SqliteJournalRows(database),
         sessions=SqliteSessionRows(database),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from pathlib import Path
 
 import apsw
@@ -141,6 +142,24 @@ def test_sessions_continue_after_a_migration(tmp_path, monkeypatch):
     store = rows_of(Database(path), SystemClock())
     found = asyncio.run(store.sessions.find_session("s"))
     assert found == SessionRow("s", RepositoryName("a"), "ada", "sha256", Received(), 7.5, 7.5)
+    asyncio.run(store.close())
+
+
+def test_tags_from_before_their_times_count_as_pushed_by_the_migration(tmp_path, monkeypatch):
+    path, steps = str(tmp_path / "registry.db"), migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "migrations", lambda: steps[:8])
+        migrate(path)
+    digest = f"sha256:{'0' * 64}"
+    connection = apsw.Connection(path)
+    connection.execute("INSERT INTO tags (repository, tag, digest) VALUES ('a', 'v1', ?)", (digest,))
+    connection.close()
+    before = int(time.time())
+    migrate(path)
+    store = rows_of(Database(path), SystemClock())
+    (tag,) = asyncio.run(store.tag_times.dated_tags(RepositoryName("a")))
+    assert before <= tag.pushed <= time.time()
+    assert tag.pulled is None
     asyncio.run(store.close())
 
 

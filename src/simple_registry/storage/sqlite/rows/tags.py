@@ -19,8 +19,8 @@ _POINTED_AT = """
 SELECT digest, contents.state = 'whole' FROM tags LEFT JOIN contents USING (digest) WHERE repository = ? AND tag = ?
 """
 _POINT = """
-INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)
-ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest
+INSERT INTO tags (repository, tag, digest, pushed) VALUES (?, ?, ?, ?)
+ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest, pushed = excluded.pushed
 """
 _REMOVE = "DELETE FROM tags WHERE repository = ? AND tag = ?"
 
@@ -60,9 +60,7 @@ class SqliteTagRows:
             refusal = refuse_deletions(guard, (tag,))
             if refusal is not None:
                 return refusal
-            connection.execute(_REMOVE, (repository, tag))
-            now = self._clock.now()
-            record(connection, now, actor, JournalAction.TAG_DELETE, repository, tag=tag, before=digest)
+            drop_tag(connection, repository, tag, digest, self._clock.now(), actor=actor)
             return TagRemoved(digest)
 
         return await self._database.write(remove)
@@ -77,6 +75,14 @@ def target_of(connection: apsw.Connection, repository: str, tag: Tag) -> tuple[D
     return digest, digest if found[0][1] else None
 
 
+def drop_tag(
+    connection: apsw.Connection, repository: str, tag: Tag, digest: Digest, now: float, *, actor: Actor
+) -> None:
+    """Remove a tag that points at this manifest, as an event of the journal."""
+    connection.execute(_REMOVE, (repository, tag))
+    record(connection, now, actor, JournalAction.TAG_DELETE, repository, tag=tag, before=digest)
+
+
 def point_tags(
     connection: apsw.Connection,
     repository: str,
@@ -89,6 +95,6 @@ def point_tags(
 ) -> None:
     """Point tags, given with their targets until now, at a manifest; those that change are events of the journal."""
     for tag, before in targets.items():
-        connection.execute(_POINT, (repository, tag, str(digest)))
+        connection.execute(_POINT, (repository, tag, str(digest), now))
         if before != digest:
             record(connection, now, actor, action, repository, tag=tag, before=before, after=digest)

@@ -28,3 +28,13 @@ CREATE TABLE read_only (
     reason TEXT NOT NULL,
     since REAL NOT NULL
 ) STRICT;
+
+-- What retention needs to know. Of older tags the times are not known: they count as pushed now.
+ALTER TABLE tags ADD COLUMN pushed REAL NOT NULL DEFAULT 0;
+UPDATE tags SET pushed = unixepoch();
+ALTER TABLE tags ADD COLUMN pulled REAL;  -- NULL: not since then
+
+CREATE TABLE retention_runs (
+    name TEXT PRIMARY KEY,
+    ran REAL NOT NULL  -- or when the document was first read
+) STRICT, WITHOUT ROWID;

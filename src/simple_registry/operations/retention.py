@@ -1,0 +1,110 @@
+"""Retention: the tags that no rule keeps are removed, repository by repository.
+
+    tags and times of one repository, at one moment ──► verdicts ──► those that go, unless they changed since then
+
+Only tags are removed; each is an event of the journal, so that it can be brought back.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simple_registry.access.retention import Retention, Times, Verdict, judge
+from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.operations.cutoffs import Cutoffs
+from simple_registry.storage.protection import TagGuard
+from simple_registry.storage.protocols import RepositoryRows, TagTimes
+from simple_registry.storage.records import Actor, TagRow
+
+BATCH = 500
+"""Tags that one transaction removes."""
+
+PAGE = 1000
+"""Repositories read at a time."""
+
+logger = logging.getLogger("simple_registry")
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The Retentions in force, and what protects the tags of a repository."""
+
+    retentions: Sequence[Retention]
+    guard: Callable[[RepositoryName], TagGuard]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The tags of a repository that Retentions reach, in ASCII order, each with its verdict."""
+
+    repository: RepositoryName
+    tags: Sequence[tuple[TagRow, Verdict]]
+
+
+class TagRetention:
+    """Plans and applies Retentions. It may run beside any other operation, in any process."""
+
+    def __init__(
+        self,
+        rows: TagTimes,
+        repositories: RepositoryRows,
+        cutoffs: Cutoffs,
+        policies: Callable[[], Policies],
+    ) -> None:
+        """Judge by the `policies` of each moment."""
+        self._rows = rows
+        self._repositories = repositories
+        self._cutoffs = cutoffs
+        self._policies = policies
+        self.removed = 0
+        """Tags that runs on schedule removed."""
+
+    async def plan(self) -> AsyncIterator[Judged]:
+        """Yield the verdicts on the tags of each repository that a Retention reaches."""
+        policies = self._policies()
+        after: RepositoryName | None = None
+        while page := await self._repositories.page_repositories(after, PAGE):
+            after = page[-1]
+            for repository in page:
+                reaching = [each for each in policies.retentions if each.may_reach(repository)]
+                if reaching and (judged := await self._judge(repository, reaching, policies)).tags:
+                    yield judged
+
+    async def apply(self, of: Callable[[str], bool] = lambda _name: True) -> AsyncIterator[Judged]:
+        """Remove the tags that go by Retentions of some names, and yield those that went."""
+        async for judged in self.plan():
+            going = [(row, verdict) for row, verdict in judged.tags if verdict.reason is None and of(verdict.retention)]
+            gone: set[Tag] = set()
+            for name in dict.fromkeys(verdict.retention for _, verdict in going):
+                rows = [row for row, verdict in going if verdict.retention == name]
+                for start in range(0, len(rows), BATCH):
+                    batch = rows[start : start + BATCH]
+                    gone.update(
+                        await self._rows.retire_tags(judged.repository, batch, actor=Actor(f"retention:{name}"))
+                    )
+            if gone:
+                yield Judged(judged.repository, [each for each in going if each[0].tag in gone])
+
+    async def run_due(self) -> None:
+        """Apply the Retentions whose interval has passed since they ran, or since they were first read."""
+        now, known = self._cutoffs.before(0), await self._rows.retention_runs()
+        wanted = [each for each in self._policies().retentions if each.interval]
+        # A time in the future is that of a wrong clock.
+        runs = {each.name: min(known.get(each.name, now), now) for each in wanted}
+        due = {each.name for each in wanted if runs[each.name] + each.interval <= now}
+        if due:
+            count = sum([len(judged.tags) async for judged in self.apply(due.__contains__)])
+            self.removed += count
+            logger.info("retention applied", extra={"fields": {"retentions": ",".join(sorted(due)), "tags": count}})
+        runs |= dict.fromkeys(due, now)
+        if runs != known:
+            await self._rows.keep_retention_runs(runs)
+
+    async def _judge(self, repository: RepositoryName, reaching: Sequence[Retention], policies: Policies) -> Judged:
+        times = Times(self._cutoffs.before(0), self._cutoffs.before)
+        tags = await self._rows.dated_tags(repository)
+        protected = policies.guard(repository).from_deletion
+        verdicts = await asyncio.to_thread(judge, reaching, repository, tags, times, protected)
+        by_tag: Mapping[Tag, TagRow] = {each.tag: each for each in tags}
+        return Judged(repository, [(by_tag[verdict.tag], verdict) for verdict in verdicts])

@@ -1,0 +1,85 @@
+"""When tags were pushed and pulled, and the removal of those that no Retention keeps."""
+
+from collections.abc import Mapping, Sequence
+
+import apsw
+
+from simple_registry.clock import Clock
+from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.records import Actor, Pull, TagRow
+from simple_registry.storage.sqlite.engine.database import Database, Row
+from simple_registry.storage.sqlite.rows.tags import drop_tag
+
+_ALL = "SELECT tag, digest, pushed, pulled FROM tags WHERE repository = ? ORDER BY tag"
+_FIND = "SELECT tag, digest, pushed, pulled FROM tags WHERE repository = ? AND tag = ?"
+# A time that lies in the future is that of a wrong clock.
+_PULLED = """
+UPDATE tags SET pulled = ?1
+WHERE repository = ?2 AND tag = ?3 AND coalesce(pulled, 0) NOT BETWEEN ?1 - ?4 AND ?1 + ?4
+"""
+_DIGEST_PULLED = """
+UPDATE tags SET pulled = ?1
+WHERE repository = ?2 AND digest = ?3 AND coalesce(pulled, 0) NOT BETWEEN ?1 - ?4 AND ?1 + ?4
+"""
+_RUNS = "SELECT name, ran FROM retention_runs"
+_FORGET_RUNS = "DELETE FROM retention_runs"
+_KEEP_RUN = "INSERT INTO retention_runs (name, ran) VALUES (?, ?)"
+
+
+class SqliteTagTimes:
+    """The times of tags, and the runs of Retentions."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
+        """Return all tags of a repository, as they are at one moment, in ASCII order."""
+        return await self._database.in_thread(
+            lambda connection: [_tag(row) for row in connection.execute(_ALL, (repository,)).fetchall()]
+        )
+
+    async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
+        """Record the last pulls of tags."""
+
+        def record_pulls(connection: apsw.Connection) -> None:
+            for pull in pulls:
+                sql = _DIGEST_PULLED if isinstance(pull.reference, Digest) else _PULLED
+                connection.execute(sql, (pull.when, pull.repository, str(pull.reference), apart))
+
+        await self._database.write(record_pulls, durable=False)
+
+    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read. Return them."""
+
+        def retire(connection: apsw.Connection) -> Sequence[Tag]:
+            now, retired = self._clock.now(), []
+            for each in tags:
+                found = connection.execute(_FIND, (repository, each.tag)).fetchall()
+                if found and _tag(found[0]) == each:
+                    drop_tag(connection, repository, each.tag, each.digest, now, actor=actor)
+                    retired.append(each.tag)
+            return retired
+
+        return await self._database.write(retire)
+
+    async def retention_runs(self) -> Mapping[str, float]:
+        """Return when each Retention ran."""
+        return {str(name): float(ran or 0) for name, ran in self._database.rows(_RUNS)}
+
+    async def keep_retention_runs(self, runs: Mapping[str, float]) -> None:
+        """Replace what `retention_runs` returns."""
+
+        def keep(connection: apsw.Connection) -> None:
+            connection.execute(_FORGET_RUNS)
+            connection.executemany(_KEEP_RUN, list(runs.items()))
+
+        await self._database.write(keep)
+
+
+def _tag(row: Row) -> TagRow:
+    tag, digest, pushed, pulled = row
+    return TagRow(
+        Tag(str(tag)), parse_digest(str(digest)), float(pushed or 0), None if pulled is None else float(pulled)
+    )

@@ -1,0 +1,127 @@
+"""When tags were pushed and pulled, and the removal of those that did not change since they were read."""
+
+import pytest
+
+from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.storage.records import JournalAction, Place, Pull, TagRow
+from storage.support import OTHER, REPOSITORY, manifest_of, run
+from support.actors import ACTOR
+
+OLD, NEW = manifest_of(b"old"), manifest_of(b"new")
+V1, V2 = Tag("v1"), Tag("v2")
+HOUR = 3600.0
+
+
+@pytest.fixture
+def rows(stores):
+    return stores.rows
+
+
+@pytest.fixture
+def put(rows):
+    """Push a manifest with tags."""
+
+    def put(manifest, *tags, repository=REPOSITORY):
+        pushed = rows.manifests.put_manifest(
+            repository, manifest, place=Place(""), removals=0, tags=tags, parts=(), actor=ACTOR
+        )
+        run(pushed)
+
+    return put
+
+
+def dated(rows, repository=REPOSITORY):
+    return run(rows.tag_times.dated_tags(repository))
+
+
+def pull(rows, reference, when, repository=REPOSITORY):
+    run(rows.tag_times.record_pulls([Pull(repository, reference, when)], apart=HOUR))
+
+
+def test_each_push_dates_its_tags(rows, put, clock):
+    first = clock.now()
+    put(OLD, V2, V1)
+    clock.time += 10
+    put(OLD, V2)
+    assert dated(rows) == [TagRow(V1, OLD.digest, first), TagRow(V2, OLD.digest, first + 10)]
+    assert dated(rows, OTHER) == []
+
+
+def test_a_pull_by_tag_dates_that_tag(rows, put, clock):
+    put(OLD, V1, V2)
+    pull(rows, V1, 5e9)
+    assert [each.pulled for each in dated(rows)] == [5e9, None]
+
+
+def test_a_pull_by_digest_dates_the_tags_that_point_there(rows, put):
+    put(OLD, V1)
+    put(NEW, V2)
+    put(OLD, V1, repository=OTHER)
+    pull(rows, OLD.digest, 5e9)
+    assert [each.pulled for each in (*dated(rows), *dated(rows, OTHER))] == [5e9, None, None]
+
+
+def test_a_tag_is_dated_once_in_a_while(rows, put):
+    put(OLD, V1)
+    for when, expected in ((5e9, 5e9), (5e9 + HOUR, 5e9), (5e9 + HOUR + 1, 5e9 + HOUR + 1)):
+        pull(rows, V1, when)
+        assert dated(rows)[0].pulled == expected
+
+
+def test_a_date_in_the_future_is_corrected(rows, put):
+    put(OLD, V1)
+    for when in (9e9, 5e9):
+        pull(rows, V1, when)
+        assert dated(rows)[0].pulled == when
+
+
+def test_a_pull_of_what_is_not_there_changes_nothing(rows, put):
+    pull(rows, V1, 5e9)
+    pull(rows, OLD.digest, 5e9, RepositoryName("none"))
+    assert dated(rows) == []
+
+
+def test_a_moved_tag_keeps_its_last_pull_and_a_new_one_has_none(rows, put):
+    put(OLD, V1)
+    pull(rows, V1, 5e9)
+    put(NEW, V1)
+    assert dated(rows)[0].pulled == 5e9
+    run(rows.tags.remove_tag(REPOSITORY, V1, actor=ACTOR))
+    put(NEW, V1)
+    assert dated(rows)[0].pulled is None
+
+
+def test_unchanged_tags_retire_and_are_in_the_journal(rows, put):
+    put(OLD, V1, V2)
+    read = dated(rows)
+    assert run(rows.tag_times.retire_tags(REPOSITORY, read[:1], actor=ACTOR)) == [V1]
+    assert dated(rows) == read[1:]
+    (event,) = run(rows.journal.page_history(REPOSITORY, V1, None, 1))
+    assert (event.action, event.before, event.actor) == (JournalAction.TAG_DELETE, OLD.digest, ACTOR)
+    assert run(rows.manifests.find_manifest(REPOSITORY, OLD.digest)) is not None
+
+
+@pytest.mark.parametrize("change", ["pushed", "moved", "pulled", "removed"])
+def test_tags_that_changed_since_stay(rows, put, clock, change):
+    put(OLD, V1, V2)
+    read = dated(rows)
+    clock.time += 10
+    match change:
+        case "pushed":
+            put(OLD, V1)
+        case "moved":
+            put(NEW, V1)
+        case "pulled":
+            pull(rows, V1, clock.now())
+        case "removed":
+            run(rows.tags.remove_tag(REPOSITORY, V1, actor=ACTOR))
+    left = [each for each in dated(rows) if each.tag == V1]
+    assert run(rows.tag_times.retire_tags(REPOSITORY, read, actor=ACTOR)) == [V2]
+    assert dated(rows) == left
+
+
+def test_runs_are_kept_until_they_are_replaced(rows):
+    assert run(rows.tag_times.retention_runs()) == {}
+    run(rows.tag_times.keep_retention_runs({"a": 1.5, "b": 2.0}))
+    run(rows.tag_times.keep_retention_runs({"b": 3.0}))
+    assert run(rows.tag_times.retention_runs()) == {"b": 3.0}
