@@ -65,6 +65,9 @@ def _size(path: str) -> int:
 
 def _set_up(connection: apsw.Connection, *, query_only: bool) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_MILLISECONDS)
+    # Plans without regard to values: otherwise SQLite prepares each statement again, for 20 µs, at each use of a table
+    # with a partial index.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA trusted_schema = OFF")

@@ -86,6 +86,10 @@ ON CONFLICT (repository, digest) DO UPDATE SET
     subject = excluded.subject,
     annotations = excluded.annotations
 """
+_STATE = """
+SELECT state, (SELECT count(*) FROM manifest_children WHERE repository = ?1 AND digest = ?2)
+FROM manifests WHERE repository = ?1 AND digest = ?2
+"""
 _DROP_CHILDREN = "DELETE FROM manifest_children WHERE repository = ? AND digest = ?"
 _ADD_CHILD = "INSERT INTO manifest_children (repository, digest, position, child) VALUES (?, ?, ?, ?)"
 _HELD = """
@@ -303,7 +307,10 @@ def hold_manifest(connection: apsw.Connection, repository: str, manifest: Manife
     subject = None if manifest.subject is None else str(manifest.subject)
     about = (manifest.media_type, manifest.artifact_type, subject, manifest.annotations.decode())
     connection.execute(ADD_REPOSITORY, (repository,))
+    before = connection.execute(_STATE, (repository, digest)).fetchall()
     connection.execute(_PUT, (repository, digest, _KEPT, now, *about))
+    if before == [(_KEPT, len(manifest.children))]:
+        return  # by its digest it has the same children, which it needs already
     connection.execute(_DROP_CHILDREN, (repository, digest))
     children = [(repository, digest, position, str(child)) for position, child in enumerate(manifest.children)]
     connection.executemany(_ADD_CHILD, children)
