@@ -30,11 +30,24 @@ def keys(tmp_path, clock):
     return KeyFile(str(tmp_path / "keys"), clock)
 
 
-def maintain(front, keys, until):
+class Taken:
+    """Snapshots that are taken when they are asked for."""
+
+    def __init__(self):
+        self.count = 0
+
+    def take_if_due(self):
+        self.count += 1
+        return f"snapshot {self.count}"
+
+
+def maintain(front, keys, until, snapshots=None):
     """Do maintenance over and over until an event is set."""
     read_only = front.services.registry.read_only
-    services = front.services
-    maintenance = Maintenance(services.garbage, services.retention, keys, read_only, front.clock, interval=0.001)
+    services, snapshots = front.services, snapshots or Taken()
+    maintenance = Maintenance(
+        services.garbage, services.retention, keys, read_only, snapshots, front.clock, interval=0.001
+    )
 
     async def scenario():
         rounds = asyncio.create_task(maintenance.run())
@@ -70,6 +83,22 @@ def test_maintenance_renews_a_signing_key_in_time_and_keeps_the_old_one(kept, cl
         maintain(front, keys, renewed)
     assert keys.current() != old
     assert keys.find(old.kid) == old
+
+
+def test_maintenance_takes_snapshots_of_the_database(kept, clock, keys, caplog):
+    class Reporting(Taken):
+        def take_if_due(self):
+            if super().take_if_due() == "snapshot 1":
+                return None
+            loop.call_soon_threadsafe(taken.set)
+            return "the second"
+
+    caplog.set_level(logging.INFO, "simple_registry")
+    taken = asyncio.Event()
+    with Front(kept, clock) as front:
+        loop = front.run(running_loop())
+        maintain(front, keys, taken, Reporting())
+    assert "a snapshot of the database was taken: the second" in caplog.messages
 
 
 async def running_loop():

@@ -5,9 +5,11 @@ from simple_registry.times import (
     TimeInvalid,
     format_duration,
     format_moment,
+    format_stamp,
     parse_duration,
     parse_expiry,
     parse_moment,
+    parse_stamp,
 )
 
 
@@ -75,3 +77,16 @@ def test_a_formatted_duration_is_short_and_means_the_same(text):
 
 def test_a_moment_is_formatted_in_utc_to_the_second():
     assert format_moment(1_700_000_000.9) == "2023-11-14T22:13:20Z"
+
+
+def test_a_stamp_is_short_and_means_the_same_second():
+    assert format_stamp(1_700_000_000.9) == "20231114T221320Z"
+    assert parse_stamp("20231114T221320Z") == 1_700_000_000
+
+
+@pytest.mark.parametrize(
+    "text", ["", "20231114T221320", "2023-11-14T22:13:20Z", "20230231T221320Z", "20231114T221320Z "]
+)
+def test_other_stamps_are_refused(text):
+    with pytest.raises(TimeInvalid):
+        parse_stamp(text)

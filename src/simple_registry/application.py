@@ -134,11 +134,15 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
     ]
     if worker == MAINTENANCE_WORKER:
         interval = settings.garbage_collection.interval
+        snapshots = local.open_snapshots(
+            settings.data_dir, clock, keep=settings.storage.snapshots, interval=settings.storage.snapshot_interval
+        )
         maintenance = Maintenance(
             services.garbage,
             services.retention,
             renewable_keys,
             services.registry.read_only,
+            snapshots,
             clock,
             interval=interval,
         )

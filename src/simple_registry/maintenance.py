@@ -1,4 +1,4 @@
-"""Maintenance, by one worker for all of them: retention, garbage collection, and renewal of the signing key."""
+"""Maintenance, by one worker for all of them: retention, garbage collection, the signing key, and snapshots."""
 
 import asyncio
 import logging
@@ -33,6 +33,16 @@ class RenewableKeys(SigningKeys, Protocol):
         """
 
 
+class Snapshots(Protocol):
+    """Rolling copies of the database."""
+
+    def take_if_due(self) -> str | None:
+        """Take a snapshot if the last one is old. Return its path, if taken.
+
+        Waits for the disk. Raises: StorageFault.
+        """
+
+
 class Maintenance:
     """Repeated work on the stores that all workers share."""
 
@@ -42,6 +52,7 @@ class Maintenance:
         retention: TagRetention,
         keys: RenewableKeys | None,
         read_only: ReadOnly,
+        snapshots: Snapshots,
         clock: Clock,
         *,
         interval: float,
@@ -51,6 +62,7 @@ class Maintenance:
         self._retention = retention
         self._keys = keys
         self._read_only = read_only
+        self._snapshots = snapshots
         self._clock = clock
         self._interval = interval
         self.collected = Counter({"sessions": 0, "contents": 0, "tokens": 0})
@@ -66,6 +78,7 @@ class Maintenance:
             await self._retention.run_due()
             await self._collect()
             await self._renew_key()
+            await self._take_snapshot()
         except StorageReadOnly as fault:
             logger.warning("maintenance waits, the storage is read-only: %s", fault)
 
@@ -81,3 +94,8 @@ class Maintenance:
         if self._keys is not None and self._keys.current().created < now - KEY_LIFE:
             await asyncio.to_thread(self._keys.rotate, now, KEY_KEPT)
             logger.info("the signing key was renewed")
+
+    async def _take_snapshot(self) -> None:
+        taken = await asyncio.to_thread(self._snapshots.take_if_due)
+        if taken is not None:
+            logger.info("a snapshot of the database was taken: %s", taken)

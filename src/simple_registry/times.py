@@ -8,6 +8,8 @@ _SECONDS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1, None: 1}
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
+_STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+_STAMP_FORM = "%Y%m%dT%H%M%SZ"
 
 
 class TimeInvalid(ValueError):
@@ -50,6 +52,24 @@ def parse_moment(text: str) -> float:
 def format_moment(when: float) -> str:
     """Return a time in seconds since the epoch as RFC 3339 writes it, in UTC, without fractions."""
     return datetime.fromtimestamp(int(when), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_stamp(when: float) -> str:
+    """Return a time in seconds since the epoch as the names of files have it: `20270131T120000Z`."""
+    return datetime.fromtimestamp(int(when), UTC).strftime(_STAMP_FORM)
+
+
+def parse_stamp(text: str) -> float:
+    """Return the seconds since the epoch of a stamp.
+
+    Raises: TimeInvalid.
+    """
+    if _STAMP.fullmatch(text):
+        try:
+            return datetime.strptime(text, _STAMP_FORM).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            pass  # as above
+    raise TimeInvalid(f"{text[:40]!r} is not a stamp; write for example 20270131T120000Z")
 
 
 def parse_expiry(text: str, now: float) -> float:

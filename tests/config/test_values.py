@@ -12,6 +12,7 @@ from simple_registry.config.values import (
     UnixAddress,
     parse_address,
     parse_count,
+    parse_count_or_none,
     parse_external_url,
     parse_path,
     parse_proxy,
@@ -39,10 +40,14 @@ def test_other_texts_are_refused_as_sizes_with_an_example(text):
 
 def test_counts_and_workers():
     assert parse_count("7") == 7
+    assert (parse_count_or_none("7"), parse_count_or_none("0")) == (7, 0)
     assert parse_workers("0") == 0
     for text in ("0", "-1", "x", ""):
         with pytest.raises(ConfigError):
             parse_count(text)
+    for text in ("-1", "x", ""):
+        with pytest.raises(ConfigError):
+            parse_count_or_none(text)
     for text in ("1025", "-1", "x", ""):
         with pytest.raises(ConfigError):
             parse_workers(text)

@@ -79,7 +79,7 @@ spec:
     challenge: auto
     trustedProxies: [10.0.0.0/8]
   manifests: {allowMissing: none}
-  storage: {readOnly: false}
+  storage: {readOnly: false, snapshots: 3, snapshotInterval: 24h}
   limits:
     {headerTimeout: 30s, idleTimeout: 130s, handshakeTimeout: 10s, bodyTimeout: 60, minRate: 1KiB, manifestSize: 4MiB,
      sessionLife: 24h, sessions: 5, sessionsPerIdentity: 5, tagsPerPush: 5,

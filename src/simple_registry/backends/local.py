@@ -27,6 +27,7 @@ from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate, require_current
 from simple_registry.storage.sqlite.engine.reserve import LOG_RESERVE
 from simple_registry.storage.sqlite.inspection import SqliteRowInspection
+from simple_registry.storage.sqlite.snapshots import Snapshots
 from simple_registry.storage.stores import DiskSpace, Stores
 
 READERS = 2
@@ -90,6 +91,12 @@ def open_key_file(data_dir: Path, clock: Clock) -> KeyFile:
 def open_login_file(data_dir: Path, clock: Clock, *, keep_days: int) -> LoginFile:
     """Return the file of recent logins of a directory. Nothing is read yet."""
     return LoginFile(Layout(data_dir).logins, Disk(), clock, keep_days=keep_days)
+
+
+def open_snapshots(data_dir: Path, clock: Clock, *, keep: int, interval: float) -> Snapshots:
+    """Return the rolling snapshots of a directory's database. Nothing is read yet."""
+    layout = Layout(data_dir)
+    return Snapshots(layout.database, layout.snapshots, clock, keep=keep, interval=interval)
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ from simple_registry.config.values import (
     parse_address,
     parse_audit,
     parse_count,
+    parse_count_or_none,
     parse_external_url,
     parse_proxy,
     parse_secret,
@@ -71,6 +72,7 @@ class LogLevel(StrEnum):
 
 _ADDRESS = Text("address", parse_address)
 _COUNT = Text("number", parse_count, number=True)
+_COUNT_OR_NONE = Text("number", parse_count_or_none, number=True)
 _DURATION = Text("duration", parse_duration, format_duration, number=True)
 _SIZE = Text("size", parse_size, format_size, number=True)
 
@@ -206,6 +208,22 @@ class GarbageCollection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """How the data directory is kept safe. Times in seconds."""
+
+    snapshots: int = setting(
+        3,
+        _COUNT_OR_NONE,
+        "copies of the database that are kept beside it",
+        path="storage.snapshots",
+        details="`simple-registry recover` rebuilds a lost or broken database from them. 0: none are taken.",
+    )
+    snapshot_interval: float = setting(
+        24 * 3600.0, _DURATION, "time between two of these copies", path="storage.snapshotInterval"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """How clients see the registry."""
 
@@ -307,6 +325,7 @@ class Settings:
     )
     limits: Limits = section(Limits)
     garbage_collection: GarbageCollection = section(GarbageCollection)
+    storage: Storage = section(Storage)
     log_level: LogLevel = setting(
         LogLevel.INFO,
         word(LogLevel),

@@ -126,6 +126,13 @@ def parse_count(text: str) -> int:
     return int(text)
 
 
+def parse_count_or_none(text: str) -> int:
+    """Return a whole number."""
+    if not _COUNT.fullmatch(text):
+        raise ConfigError(f"{text!r} is not a count; write a whole number, 0 for none")
+    return int(text)
+
+
 def parse_tags_per_push(text: str) -> int:
     """Return the number of tags that one push may set."""
     count = parse_count(text)

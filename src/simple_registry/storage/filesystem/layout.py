@@ -4,6 +4,7 @@
 <root>/server.lock                      held by the server that uses the directory
 <root>/registry.db                      rows (with SQLite's -wal and -shm beside it)
 <root>/registry.db.lock                 the lock of writers, for which processes queue
+<root>/snapshots/registry-<time>.db     copies of the rows
 <root>/signing-keys.json                keys that sign tokens (with a .lock beside it)
 <root>/logins.jsonl                     users, their networks, and the day of their last login
 <root>/blobs/<algorithm>/<2 hex>/<hex>  content
@@ -35,6 +36,7 @@ class Layout:
         self.format = f"{self.root}/format"
         self.server_lock = f"{self.root}/server.lock"
         self.database = f"{self.root}/registry.db"
+        self.snapshots = f"{self.root}/snapshots"
         self.signing_keys = f"{self.root}/signing-keys.json"
         self.logins = f"{self.root}/logins.jsonl"
         self.blobs = f"{self.root}/blobs"

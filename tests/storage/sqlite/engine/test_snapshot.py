@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from simple_registry.faults import DataDirectoryRefused
-from simple_registry.storage.sqlite.engine import migrate as migrating, snapshot
+from simple_registry.storage.sqlite.engine import copies, migrate as migrating
 from simple_registry.storage.sqlite.engine.migrate import migrate, migrations, require_current
 
 OLD = 5
@@ -74,7 +74,7 @@ def test_an_upgrade_is_announced_before_it_begins(old, monkeypatch, caplog):
     assert line.startswith(f"upgrading the database from schema {OLD} to {len(migrations())};")
 
 
-def test_a_new_database_is_not_an_upgrade(tmp_path, caplog):
+def test_a_new_database_is_no_upgrade(tmp_path, caplog):
     migrate(str(tmp_path / "new.db"), upgrading=lambda: pytest.fail("nothing is upgraded"))
     assert caplog.messages == []
 
@@ -103,7 +103,7 @@ def test_without_room_for_a_copy_nothing_is_upgraded(old, upgrade, monkeypatch, 
     def full(*_):
         raise error
 
-    monkeypatch.setattr(snapshot, "sync", full)
+    monkeypatch.setattr(copies, "sync", full)
     with pytest.raises(DataDirectoryRefused, match="there is no room for the copy") as refused:
         upgrade()
     assert "\n" not in str(refused.value)

@@ -18,7 +18,7 @@ from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 BUSY_MILLISECONDS = 10_000
 """Covers short exclusive locks of SQLite, such as recovery after a crash. Writers queue on a lock file instead."""
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of a disk, a quota or a file size limit that leaves no room."""
 
 
@@ -85,5 +85,5 @@ def fault(action: str, error: Exception, connection: apsw.Connection | None = No
         system_errno = connection.system_errno
     if isinstance(error, apsw.ReadOnlyError) or system_errno == errno.EROFS:
         return StorageReadOnly(action, error)
-    full = isinstance(error, apsw.FullError) or system_errno in FULL
+    full = isinstance(error, apsw.FullError) or system_errno in _FULL
     return (StorageFull if full else StorageFault)(action, error)

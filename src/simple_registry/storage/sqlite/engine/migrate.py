@@ -15,9 +15,10 @@ import apsw
 
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
+from simple_registry.storage.sqlite.engine.copies import sync
 from simple_registry.storage.sqlite.engine.recovery import mark_log_suspect
 from simple_registry.storage.sqlite.engine.reserve import keep_log, truncate_log
-from simple_registry.storage.sqlite.engine.snapshot import sync, take_snapshot
+from simple_registry.storage.sqlite.engine.snapshot import take_snapshot
 
 APPLICATION_ID = 0x53524547
 """The letters SREG."""
