@@ -39,6 +39,8 @@ SUBSTITUTIONS = {
     (STARTED, "start"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
     (STARTED, "start-tls"): [("-datadir /var/lib/registry", "-datadir ./data -addr 127.0.0.1:0")],
     (STARTED, "start-authority"): [("-addr 0.0.0.0:5000", "-addr 127.0.0.1:0")],
+    (BACKUP, "backup-check"): [("20270131T120000Z", "2*Z")],
+    (BACKUP, "restore"): [("20270131T120000Z", "2*Z")],
     (STARTED, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
     (STARTED, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
 }
@@ -49,7 +51,7 @@ RUN = {
         for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")
     ),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
-    *((BACKUP, name) for name in ("backup", "backup-check")),
+    *((BACKUP, name) for name in ("backup", "backup-archive", "backup-check", "restore", "backup-by-hand")),
     (RUNNING, "ready"),
     (FSCK, "fsck"),
     (READ_ONLY, "read-only"),
@@ -303,36 +305,53 @@ def test_the_registry_starts_with_a_certificate_of_an_authority(desk):
         assert running.run(block(STARTED, "curl-authority")) == '{"status":"ok"}'
 
 
-def test_the_examples_of_the_api_work_and_a_backup_holds_what_they_pushed(desk):
-    require("curl", "sqlite3")
+def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
+    require("curl", "gzip", "sqlite3", "tar")
     desk.run(block(STARTED, "password-file"))
 
     with desk.server(block(STARTED, "start")) as running:
         said = running.run(*all_of(CONTENT, API_NAMES))
         running.run(BEGIN_UPLOAD)
-        running.run(block(BACKUP, "backup"))
+        running.run(*all_of(BACKUP, ("backup", "backup-archive", "backup-by-hand")))
         checked = running.run(block(FSCK, "fsck"))
 
     assert checked.endswith(": nothing is wrong\n")
-    backup = desk.folder / "backup"
-    assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
-    assert {
-        path.name: stat.S_IMODE(path.stat().st_mode) for path in (backup, *backup.glob("*")) if path.name != "blobs"
-    } == {
-        "backup": 0o700,
-        "format": 0o600,
-        "registry.db": 0o600,
-        "signing-keys.json": 0o600,
-    }
     assert said.startswith("{}ell{")
     assert "201\n412\n" in said
     assert '"tags":["latest"]' in said
     assert '"repositories":["demo/hello"]' in said
-    with desk.server(block(STARTED, "start").replace("-datadir ./data", "-datadir ./backup")) as restored:
-        manifest = restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
+    assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong\n")
+    assert desk.run(block(BACKUP, "restore")).endswith(": nothing is wrong\n")
+    desk.run("simple-registry restore registry.tar -datadir from-archive\n")
+    desk.run("gunzip < registry.tar.gz | simple-registry restore - -datadir from-pipe\n")
+    (made,) = (desk.folder / "backups").iterdir()
+    for folder in (made, *(desk.folder / name for name in ("restored", "from-archive", "from-pipe"))):
+        assert modes(folder) == {
+            folder.name: 0o700,
+            "format": 0o600,
+            "registry.db": 0o600,
+            "signing-keys.json": 0o600,
+            "uploads": 0o700,
+        }
+    assert desk.run(check_of("by-hand")).endswith(": nothing is wrong; 1 remarks\n")
+    for name in ("restored", "from-archive", "by-hand"):
+        assert '"layers"' in pulled_from(desk, name)
+        assert "nothing is wrong" in desk.run(check_of(name))
 
-    assert '"layers"' in manifest
-    assert desk.run(block(BACKUP, "backup-check")).endswith(": nothing is wrong; 1 remarks\n")
+
+def modes(folder: Path) -> dict[str, int]:
+    return {
+        path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.glob("*")) if path.name != "blobs"
+    }
+
+
+def check_of(name: str) -> str:
+    return f"simple-registry fsck --deep -datadir ./{name}\n"
+
+
+def pulled_from(desk: Desk, name: str) -> str:
+    with desk.server(block(STARTED, "start").replace("-datadir ./data", f"-datadir ./{name}")) as restored:
+        return restored.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/demo/hello/manifests/latest")
 
 
 def test_make_shows_a_remedy_if_the_clone_is_read_only():

@@ -9,7 +9,9 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
 from simple_registry.operations.contents import MAX_ATTEMPTS, Contents
+from simple_registry.services import build_contents
 from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, PartsUnmet, Place
+from simple_registry.storage.sqlite.removals import without_removals
 
 DATA = b"content"
 RECORD = ContentRecord(digest_of(DATA), len(DATA))
@@ -160,3 +162,15 @@ def test_condemned_content_of_a_dead_collector_is_removed(front, contents, store
     assert front.run(contents.remove_condemned(9)) == 1
     assert front.run(contents.remove_condemned(9)) == 0
     assert not front.run(stores.content.has(RECORD))
+
+
+def test_nothing_is_removed_while_a_backup_is_made(disk_front, clock):
+    kept = disk_front.kept
+    contents = build_contents(kept.stores)
+    disk_front.push_blob("a", DATA)
+    disk_front.delete(f"/v2/a/blobs/{RECORD.digest}")
+    disk_front.run(kept.stores.rows.garbage.end_holdings(clock.now() + 1, 9))
+    with without_removals(kept.layout.database):
+        assert disk_front.run(contents.remove_condemned(9)) == 0
+        assert disk_front.run(kept.stores.content.has(RECORD))
+    assert disk_front.run(contents.remove_condemned(9)) == 1

@@ -55,10 +55,14 @@ def fsck(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextI
     settings = read_settings({"datadir": asked.datadir}, environment, documents)
     mode = Mode(deep=asked.deep, repair=asked.repair)
     report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
-    return asyncio.run(_check(settings, mode, report, ProgressLine(stderr, deep=mode.deep)))
+    return asyncio.run(check(settings, mode, report, ProgressLine(stderr, deep=mode.deep)))
 
 
-async def _check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:
+async def check(settings: Settings, mode: Mode, report: Report, line: ProgressLine) -> int:
+    """Check the data directory of some settings and report what is found. Return the exit code.
+
+    Raises: StorageFault when it cannot be checked.
+    """
     began = time.monotonic()
     summary, progress = Summary(), Progress()
     try:

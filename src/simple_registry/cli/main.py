@@ -96,6 +96,18 @@ def _read_only(words: Sequence[str]) -> int:
     return read_only(words, os.environ, sys.stdout)
 
 
+def _backup(words: Sequence[str]) -> int:
+    from simple_registry.cli.backup import backup  # noqa: PLC0415 (as above)
+
+    return backup(words, os.environ, sys.stdout, sys.stderr)
+
+
+def _restore(words: Sequence[str]) -> int:
+    from simple_registry.cli.restore import restore  # noqa: PLC0415 (as above)
+
+    return restore(words, os.environ, sys.stdout, sys.stderr)
+
+
 _WITH_OWN_OPTIONS = {
     "token": _token,
     "uploads": _uploads,
@@ -104,6 +116,8 @@ _WITH_OWN_OPTIONS = {
     "retention": _retention,
     "read-only": _read_only,
     "fsck": _fsck,
+    "backup": _backup,
+    "restore": _restore,
 }
 
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "retention": "show or remove the tags that no rule keeps",
     "read-only": "refuse all changes for a while, as during a move",
     "fsck": "check the data directory, also while a server runs",
+    "backup": "back up the data directory, also while a server runs",
+    "restore": "make a data directory from a backup",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version",
     "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",

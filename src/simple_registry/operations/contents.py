@@ -113,9 +113,13 @@ class Contents:
     async def remove_condemned(self, limit: int) -> int:
         """Remove up to `limit` condemned contents, including those of a collector that died. Return their number.
 
-        Content that cannot be removed is logged, and tried again after all other content. The caller holds
-        `GarbageRows.collecting`.
+        Content that cannot be removed is logged, and tried again after all other content. While a backup is made, none
+        is removed. The caller holds `GarbageRows.collecting`.
         """
+        async with self._garbage.removing() as allowed:
+            return await self._remove_condemned(limit) if allowed else 0
+
+    async def _remove_condemned(self, limit: int) -> int:
         page = await self._garbage.page_condemned(self._after, limit)
         self._after = page[-1].digest if len(page) == limit else None
         removed = []

@@ -453,6 +453,12 @@ class GarbageRows(Protocol):
         Raises (on entering): InReadOnlyMode, StorageFault.
         """
 
+    def removing(self) -> AbstractAsyncContextManager[bool]:
+        """Hold the right to remove bytes for the block. Yield whether there is one: a backup keeps all bytes.
+
+        Raises (on entering): StorageFault.
+        """
+
     async def is_dated_after(self, future: float) -> bool:
         """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
 

@@ -435,6 +435,11 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         async with self._collecting:
             yield
 
+    @asynccontextmanager
+    async def removing(self) -> AsyncIterator[bool]:
+        """Hold the right to remove bytes for the block. No backup is made of what is in memory."""
+        yield True
+
     async def is_dated_after(self, future: float) -> bool:
         """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""
         holdings = [holding for at in self._repositories.values() for holding in _dated(at)]

@@ -18,6 +18,8 @@ FORMAT = 1
 """The format of directories that this program reads and writes; `docs/storage-format.md` describes it."""
 
 _MARKER = "simple-registry data directory, format "
+MARKER = f"{_MARKER}{FORMAT}\n".encode()
+"""What `format` holds."""
 _HARMLESS = frozenset({"server.lock", "format.new", "lost+found"})
 """Files that a new directory may have: those of an interrupted first start, and of a new file system."""
 
@@ -74,6 +76,18 @@ class DataDirectory:
             raise DataDirectoryRefused(layout.root, "it is not a data directory; give that of the server with -datadir")
         if os.geteuid() == 0:
             _require_closed(layout)
+        _require_known_format(layout)
+        return layout
+
+    @staticmethod
+    def make(path: str | os.PathLike[str], disk: Disk | None = None) -> Layout:
+        """Return the layout of a directory that holds nothing, created if missing, for a copy.
+
+        Raises: DataDirectoryRefused.
+        """
+        layout = Layout(path)
+        if _require_directory(disk or Disk(), layout) or Path(layout.format).exists():
+            raise DataDirectoryRefused(layout.root, "a server has used it; choose an empty directory")
         _require_known_format(layout)
         return layout
 
@@ -232,7 +246,7 @@ def _prepare(disk: Disk, layout: Layout) -> None:
             layout.blobs, f"it is {state}, although registry.db is there; mount it, or restore it from a backup"
         )
     if disk.stat(layout.format) is None:
-        disk.replace(layout.format, f"{_MARKER}{FORMAT}\n".encode())
+        disk.replace(layout.format, MARKER)
     for directory in layout.directories():
         disk.make_directory(directory)
     disk.fsync_directory(layout.blobs)

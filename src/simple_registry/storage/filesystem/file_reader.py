@@ -34,9 +34,14 @@ def hash_file(disk: Disk, path: str, stamp: Hashable, algorithm: str, read: Call
         finally:
             disk.close(fd)
     except StorageFault as fault:
-        if isinstance(fault.__cause__, OSError) and fault.__cause__.errno in _THIS_FILE:
-            raise ContentUnreadable("read a file", fault.__cause__) from fault
-        raise
+        raise about_one_file(fault) from fault
+
+
+def about_one_file(fault: StorageFault) -> StorageFault:
+    """Return ContentUnreadable for a fault that is about the file that was read, and any other as it is."""
+    if isinstance(fault.__cause__, OSError) and fault.__cause__.errno in _THIS_FILE:
+        return ContentUnreadable("read a file", fault.__cause__)
+    return fault
 
 
 def _hash(disk: Disk, fd: int, algorithm: str, read: Callable[[int], None]) -> Digest:

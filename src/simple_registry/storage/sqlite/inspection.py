@@ -93,16 +93,7 @@ class SqliteRowInspection:
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
         """Return up to `limit` repositories and tags that use this content."""
-
-        def find(connection: apsw.Connection) -> Uses:
-            names = [str(name) for (name,) in connection.execute(_HOLDERS, (str(digest), limit)).fetchall()]
-            tags: list[str] = []
-            for name in names:
-                rows = connection.execute(_TAGS, (name, str(digest), limit - len(tags))).fetchall()
-                tags += [f"{name}:{tag}" for (tag,) in rows]
-            return Uses(tuple(names), tuple(tags), part=_any(connection, IS_PART, str(digest)))
-
-        return await self._database.in_thread(find)
+        return await self._database.in_thread(lambda connection: find_uses(connection, digest, limit))
 
     async def page_defects(self, defect: Defect, after: RowDefect | None, limit: int) -> Sequence[RowDefect]:
         """Return defects of one kind, in order, after `after`."""
@@ -156,6 +147,16 @@ class SqliteRowInspection:
             return True
 
         return await self._database.write(restore)
+
+
+def find_uses(connection: apsw.Connection, digest: Digest, limit: int) -> Uses:
+    """Return up to `limit` repositories and tags that use content, in this connection's state of the rows."""
+    names = [str(name) for (name,) in connection.execute(_HOLDERS, (str(digest), limit)).fetchall()]
+    tags: list[str] = []
+    for name in names:
+        rows = connection.execute(_TAGS, (name, str(digest), limit - len(tags))).fetchall()
+        tags += [f"{name}:{tag}" for (tag,) in rows]
+    return Uses(tuple(names), tuple(tags), part=_any(connection, IS_PART, str(digest)))
 
 
 def _content(row: Row) -> ContentRow:

@@ -65,3 +65,10 @@ def test_a_lock_that_cannot_be_taken_is_a_fault(path, monkeypatch):
     with pytest.raises(StorageFault, match="cannot lock a file"), name_lock(path, "s"):
         pass
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_shared_lock_has_many_holders_and_no_other_kind(path):
+    with name_lock(path, "s", shared=True) as one, name_lock(path, "s", shared=True) as two, name_lock(path, "s") as no:
+        assert (one, two, no) == (True, True, False)
+    with name_lock(path, "s") as ours, name_lock(path, "s", shared=True) as shared:
+        assert (ours, shared) == (True, False)

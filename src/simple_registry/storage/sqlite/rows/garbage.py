@@ -11,6 +11,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.storage.records import ContentRecord, HoldingsEnded
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.engine.name_locks import name_lock
+from simple_registry.storage.sqlite.removals import removing
 from simple_registry.storage.sqlite.rows.holding import record_of, release_content
 
 RETRY_INTERVAL = 0.02
@@ -83,6 +84,15 @@ class SqliteGarbageRows:
                     yield
             if not ours:
                 await asyncio.sleep(RETRY_INTERVAL)
+
+    @asynccontextmanager
+    async def removing(self) -> AsyncIterator[bool]:
+        """Hold the right to remove bytes for the block. Yield whether there is one: a backup keeps all bytes.
+
+        Raises (on entering): StorageFault.
+        """
+        with removing(self._database.path) as allowed:
+            yield allowed
 
     async def is_dated_after(self, future: float) -> bool:
         """Return whether a holding became deleted or unneeded, or a session was touched, after this time."""

@@ -1,0 +1,38 @@
+"""The progress of a backup, or of a restore, on a terminal."""
+
+import time
+from typing import TextIO
+
+from simple_registry.cli.fsck_report import ProgressLine
+from simple_registry.operations.fsck.findings import Progress
+
+
+class CopyProgress:
+    """Shows one line on a terminal, from time to time; elsewhere nothing."""
+
+    def __init__(self, stream: TextIO, step: str) -> None:
+        """Write to `stream`; `step` names what is done."""
+        self._progress = Progress()
+        self._progress.step = step
+        self._line = ProgressLine(stream, deep=True) if stream.isatty() else None
+        self._shown_at = 0.0
+
+    def begin(self, contents: int, size: int) -> None:
+        """Learn how many contents and bytes there are in all."""
+        self._progress.contents, self._progress.bytes = contents, size
+
+    def read(self, size: int) -> None:
+        """Count bytes that were read."""
+        self._progress.read(size)
+        if self._line is not None and time.monotonic() - self._shown_at >= self._line.interval:
+            self._shown_at = time.monotonic()
+            self._line.show(self._progress)
+
+    def done(self) -> None:
+        """Count one content."""
+        self._progress.contents_checked += 1
+
+    def clear(self) -> None:
+        """Clear the line, so that something else can be written."""
+        if self._line is not None:
+            self._line.clear()

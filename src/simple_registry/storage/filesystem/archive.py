@@ -1,0 +1,142 @@
+"""A copy of a data directory as a tar archive, written and read in one pass.
+
+    registry.db, small files, blobs/…, format
+
+`format` comes last: an archive without it is incomplete, and so is a directory into which it was unpacked by hand.
+"""
+
+import io
+import re
+import tarfile
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from simple_registry.faults import DataDirectoryRefused, StorageFault
+from simple_registry.oci.digests import ALGORITHMS, Digest
+from simple_registry.storage.filesystem.checked_reader import CheckedReader
+from simple_registry.storage.filesystem.data_directory import MARKER
+from simple_registry.storage.filesystem.disk import NAMED_FILE, PRIVATE_DIRECTORY, PRIVATE_FILE, fault_of
+from simple_registry.storage.filesystem.file_reader import READ_BYTES
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.records import ContentRecord
+
+DATABASE, FORMAT = "registry.db", "format"
+
+_CONTENT = re.compile(r"blobs/([a-z0-9]+)/([0-9a-f]{2})/([0-9a-f]+)", re.ASCII)
+_SMALL = re.compile(r"[a-z-]+(\.json|\.hash)?|documents(/(?!\.)[^/]+)+", re.ASCII)
+
+
+class ArchiveCopy:
+    """Writes a data directory as an archive. Content that is not whole has its full size in it; a reader notices."""
+
+    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+        """Write to `stream`, with the names of `layout`."""
+        self._stream = stream
+        self._layout = layout
+        self._tar = tarfile.open(fileobj=stream, mode="w|", bufsize=READ_BYTES)  # noqa: SIM115 (see `finish`)
+        for directory in layout.directories():
+            self._add(layout.relative(directory), 0, PRIVATE_DIRECTORY)
+
+    def write_database(self, path: Path) -> None:
+        """Write the copied database at `path`."""
+        with path.open("rb") as file:
+            self._add(DATABASE, path.stat().st_size, PRIVATE_FILE, file)
+
+    def write_file(self, path: str, data: bytes) -> None:
+        """Write a small file."""
+        self._add(path, len(data), PRIVATE_FILE, io.BytesIO(data))
+
+    def link_content(self, record: ContentRecord) -> bool:  # noqa: ARG002 (an archive has no previous one)
+        """Return `False`: content is always written."""
+        return False
+
+    def write_content(self, record: ContentRecord, reader: CheckedReader) -> str | None:
+        """Write content. Return what is wrong with it, if anything."""
+        self._add(self._layout.relative(self._layout.blob(record.digest)), record.size, NAMED_FILE, reader)
+        return reader.damage()
+
+    def finish(self) -> None:
+        """Write the last entry and the end of the archive."""
+        self.write_file(FORMAT, MARKER)
+        with _writing():
+            self._tar.close()
+            self._stream.flush()
+
+    def _add(self, name: str, size: int, mode: int, file: IO[bytes] | CheckedReader | None = None) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.type = tarfile.DIRTYPE if file is None else tarfile.REGTYPE
+        entry.size, entry.mode, entry.mtime = size, mode, int(time.time())
+        with _writing():
+            self._tar.addfile(entry, file)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise fault_of(error)("write the archive", error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of an archive, while it is the next one: content (`digest`), the database, or a small file."""
+
+    path: str
+    size: int
+    digest: Digest | None
+    read: Callable[[int], bytes]
+
+
+def entries(stream: BinaryIO, name: str) -> Iterator[Entry]:
+    """Yield the files of the archive `name`, each to be read before the next.
+
+    Raises: DataDirectoryRefused for what `ArchiveCopy` did not write, or did not finish.
+    """
+    path = ""
+    with _faults(name), tarfile.open(fileobj=stream, mode="r|*", bufsize=READ_BYTES) as tar:
+        for member in tar:
+            path = member.name.removeprefix("./").rstrip("/")
+            if member.isdir():
+                continue
+            file = tar.extractfile(member) if member.isreg() else None
+            digest = _digest(path)
+            if file is None or (digest is None and path != DATABASE and _SMALL.fullmatch(path) is None):
+                raise DataDirectoryRefused(
+                    name, f"it holds {path[:160]!r}; give an archive that 'simple-registry backup' wrote"
+                )
+            yield Entry(path, member.size, digest, _reading(file, name))
+    if path != FORMAT:
+        raise DataDirectoryRefused(name, "it was not finished; use another backup")
+
+
+def _reading(file: IO[bytes], name: str) -> Callable[[int], bytes]:
+    def read(size: int) -> bytes:
+        with _faults(name):
+            return file.read(size)
+
+    return read
+
+
+@contextmanager
+def _faults(name: str) -> Iterator[None]:
+    """Turn errors of the archive `name` into faults."""
+    try:
+        yield
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise DataDirectoryRefused(name, f"it is not a whole archive ({error}); use another backup") from error
+    except OSError as error:
+        raise StorageFault("read the archive", error) from error
+
+
+def _digest(path: str) -> Digest | None:
+    """Return the digest of content, from the path that it has in an archive."""
+    match = _CONTENT.fullmatch(path)
+    if match is None or ALGORITHMS.get(match[1]) != len(match[3]) or not match[3].startswith(match[2]):
+        return None
+    return Digest(match[1], match[3])

@@ -1,0 +1,60 @@
+"""The rows of a copied database, which nothing else uses: what a backup or a recovery needs of them."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import apsw
+
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.inspection import Uses
+from simple_registry.storage.records import ContentRecord
+from simple_registry.storage.sqlite.defects import WELL_FORMED
+from simple_registry.storage.sqlite.engine.connections import fault, open_connection
+from simple_registry.storage.sqlite.inspection import find_uses
+from simple_registry.storage.sqlite.rows.holding import record_of
+
+# What is condemned is not copied: no repository holds it, and the collector of a restored registry forgets it.
+_KEPT = f"state <> 'condemned' AND {WELL_FORMED}"
+_TOTALS = f"SELECT count(*), coalesce(sum(size), 0) FROM contents WHERE {_KEPT}"
+_CONTENTS = f"SELECT digest, size, place, version FROM contents WHERE {_KEPT} AND digest > ? ORDER BY digest LIMIT ?"
+_PAGE = 1000
+
+
+class CopiedRows:
+    """The rows of a database, for a block."""
+
+    def __init__(self, path: str) -> None:
+        """Open the database at `path`. Raises: StorageFault."""
+        try:
+            self._connection = open_connection(path)
+        except apsw.Error as error:
+            raise fault("read the copied rows", error) from error
+
+    def __enter__(self) -> Self:
+        """Begin the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None) -> None:
+        """Move the rows of the log into the database, and close it."""
+        self._connection.close()
+
+    def forget_sessions(self) -> None:
+        """Remove the rows of upload sessions, whose bytes were not copied."""
+        self._connection.execute("DELETE FROM upload_sessions")
+
+    def totals(self) -> tuple[int, int]:
+        """Return the number of contents, and their bytes."""
+        contents, size = self._connection.execute(_TOTALS).fetchall()[0]
+        return int(contents or 0), int(size or 0)
+
+    def contents(self) -> Iterator[ContentRecord]:
+        """Yield all content that a repository holds, in order of digest."""
+        after = ""
+        while page := self._connection.execute(_CONTENTS, (after, _PAGE)).fetchall():
+            yield from map(record_of, page)
+            after = str(page[-1][0])
+
+    def uses(self, digest: Digest, limit: int) -> Uses:
+        """Return up to `limit` repositories and tags that use this content."""
+        return find_uses(self._connection, digest, limit)
