@@ -176,7 +176,7 @@ def test_unheld_content_that_a_manifest_lacks_is_not_left_to_the_collector(disk_
 
 
 def test_a_tag_that_does_not_point_at_a_digest_is_removed(disk_front, manifest):
-    execute(disk_front, "INSERT INTO tags VALUES ('a', 'v2', 'sha256:zz')")
+    execute(disk_front, "INSERT INTO tags (repository, tag, digest) VALUES ('a', 'v2', 'sha256:zz')")
     assert facts(check(disk_front)) == [("malformed", "a", "v2", None, False)]
     assert facts(check(disk_front, repair=True)) == [("malformed", "a", "v2", None, True)]
     assert disk_front.get("/v2/a/tags/list").json["tags"] == ["v1"]

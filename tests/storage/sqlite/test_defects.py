@@ -18,8 +18,12 @@ MANIFEST = "INSERT INTO manifests (repository, digest, media_type, annotations) 
 CHILD = "INSERT INTO manifest_children VALUES ('x', '{}', {}, '{}')"
 
 PLANTED = {
-    Defect.TAG_WITHOUT_MANIFEST: [f"INSERT INTO tags VALUES ('{name}', 't', '{A}')" for name in "xy"],
-    Defect.TAG_MALFORMED: [f"INSERT INTO tags VALUES ('{name}', 't', 'sha256:')" for name in "xy"],
+    Defect.TAG_WITHOUT_MANIFEST: [
+        f"INSERT INTO tags (repository, tag, digest) VALUES ('{name}', 't', '{A}')" for name in "xy"
+    ],
+    Defect.TAG_MALFORMED: [
+        f"INSERT INTO tags (repository, tag, digest) VALUES ('{name}', 't', 'sha256:')" for name in "xy"
+    ],
     Defect.PART_MISSING: [
         REPOSITORY,
         CONTENT.format(A, "whole"),

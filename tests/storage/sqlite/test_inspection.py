@@ -51,7 +51,7 @@ def add(look):
             for position, child in enumerate(children):
                 look("INSERT INTO manifest_children VALUES (?, ?, ?, ?)", repository, str(digest), position, str(child))
             for tag in tags:
-                look("INSERT INTO tags VALUES (?, ?, ?)", repository, tag, str(digest))
+                look("INSERT INTO tags (repository, tag, digest) VALUES (?, ?, ?)", repository, tag, str(digest))
 
     return Add
 
@@ -167,7 +167,7 @@ def test_content_without_a_row_is_condemned(rows, add, look):
 @pytest.mark.parametrize("before", [None, "whole", "condemned"])
 def test_a_manifest_is_restored_where_its_tag_lacks_it(rows, add, look, before):
     look("INSERT INTO repositories VALUES ('a')")
-    look("INSERT INTO tags VALUES ('a', 'v1', ?)", str(MANIFEST.digest))
+    look("INSERT INTO tags (repository, tag, digest) VALUES ('a', 'v1', ?)", str(MANIFEST.digest))
     if before:
         add.content(MANIFEST.digest, place="", state=before)
     assert run(rows.restore_manifest(TAGGED, MANIFEST, Place("")))
