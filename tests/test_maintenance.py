@@ -46,7 +46,7 @@ def maintain(front, keys, until, snapshots=None):
     read_only = front.services.registry.read_only
     services, snapshots = front.services, snapshots or Taken()
     maintenance = Maintenance(
-        services.garbage, services.retention, keys, read_only, snapshots, front.clock, interval=0.001
+        services.garbage, services.retention, keys, read_only, front.clock, snapshots=snapshots, interval=0.001
     )
 
     async def scenario():

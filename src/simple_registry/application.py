@@ -142,8 +142,8 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
             services.retention,
             renewable_keys,
             services.registry.read_only,
-            snapshots,
             clock,
+            snapshots=snapshots,
             interval=interval,
         )
         measure_collection(measures, maintenance.collected)

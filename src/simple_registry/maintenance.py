@@ -52,9 +52,9 @@ class Maintenance:
         retention: TagRetention,
         keys: RenewableKeys | None,
         read_only: ReadOnly,
-        snapshots: Snapshots,
         clock: Clock,
         *,
+        snapshots: Snapshots,
         interval: float,
     ) -> None:
         """Do a round every `interval` seconds. Without `keys`, the operator gave one, which is not renewed."""
