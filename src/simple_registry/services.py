@@ -21,7 +21,7 @@ from simple_registry.authentication.password_verifier import PasswordVerifier, V
 from simple_registry.authentication.token_service import TokenService
 from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
-from simple_registry.config.settings import AllowMissing, Settings
+from simple_registry.config.settings import AllowMissing, DeleteReferenced, Settings
 from simple_registry.http.call import Registry
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.contents import Contents
@@ -122,13 +122,21 @@ def build_services(
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
     rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
     contents, renewals = build_contents(stores), Renewals(clock)
+    keep_parts = settings.delete_referenced is DeleteReferenced.REFUSE
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
     registry = Registry(
         contents=contents,
-        blobs=Blobs(rows.blobs, contents, renewals),
+        blobs=Blobs(rows.blobs, contents, renewals, keep_parts=keep_parts),
         uploads=uploads,
-        manifests=Manifests(rows.manifests, rows.tags, contents, renewals, REQUIRED[settings.allow_missing]),
+        manifests=Manifests(
+            rows.manifests,
+            rows.tags,
+            contents,
+            renewals,
+            REQUIRED[settings.allow_missing],
+            keep_parts=keep_parts,
+        ),
         tags=Tags(rows.tags, rows.repositories),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),

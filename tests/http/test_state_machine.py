@@ -96,9 +96,10 @@ class Registry(RuleBasedStateMachine):
 
     @rule(repository=repositories, data=blobs)
     def delete_blob(self, repository, data):
+        needed = self.needs(repository, data)
         reply = self.front.delete(f"/v2/{repository}/blobs/{digest_of(data)}")
-        assert reply.status == (202 if self.holds(repository, data) else 404)
-        if self.holds(repository, data):
+        assert reply.status == ((409 if needed else 202) if self.holds(repository, data) else 404)
+        if self.holds(repository, data) and not needed:
             self.blobs[repository][data] = (DELETED, self.clock.now())
 
     @rule(repository=repositories, data=blobs)

@@ -46,7 +46,7 @@ OCI = media_types.OCI_IMAGE_MANIFEST
 def manifests_of(stores, required):
     rows = stores.rows
     contents = Contents(rows.contents, rows.garbage, stores.content)
-    return Manifests(rows.manifests, rows.tags, contents, Renewals(SystemClock()), required)
+    return Manifests(rows.manifests, rows.tags, contents, Renewals(SystemClock()), required, keep_parts=True)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ spec:
     tokenTimeout: 300
     challenge: auto
     trustedProxies: [10.0.0.0/8]
-  manifests: {allowMissing: none}
+  manifests: {allowMissing: none, deleteReferenced: refuse}
   storage: {readOnly: false, snapshots: 3, snapshotInterval: 24h}
   limits:
     {headerTimeout: 30s, idleTimeout: 130s, handshakeTimeout: 10s, bodyTimeout: 60, minRate: 1KiB, manifestSize: 4MiB,

@@ -37,6 +37,13 @@ from simple_registry.times import format_duration, parse_duration
 MIB = 1024 * 1024
 
 
+class DeleteReferenced(StrEnum):
+    """Whether content that a needed manifest refers to can be deleted."""
+
+    REFUSE = "refuse"
+    ALLOW = "allow"
+
+
 class AllowMissing(StrEnum):
     """Which parts of a manifest may be absent when it is pushed (`manifests.allowMissing`)."""
 
@@ -322,6 +329,13 @@ class Settings:
         "whether nothing can be changed",
         path="storage.readOnly",
         details="For a while, better use `simple-registry read-only on`, which needs no reload.",
+    )
+    delete_referenced: DeleteReferenced = setting(
+        DeleteReferenced.REFUSE,
+        word(DeleteReferenced),
+        "whether content that a manifest of the repository needs can be deleted",
+        path="manifests.deleteReferenced",
+        details="`refuse`: such a deletion is 409.",
     )
     limits: Limits = section(Limits)
     garbage_collection: GarbageCollection = section(GarbageCollection)

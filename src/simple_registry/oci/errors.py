@@ -181,6 +181,19 @@ class TagIsProtected(RegistryError):
         self.message = f"the tag {tag} is protected by the rule {rule}: it cannot be {change}"
 
 
+class StillReferenced(RegistryError):
+    """code-12, for content that a manifest of the repository needs (409)."""
+
+    code = "DENIED"
+    message = "a manifest needs the content"
+    status = 409
+
+    def __init__(self, digest: str, by: str) -> None:
+        """Name the content and the manifest that refers to it."""
+        super().__init__(digest=digest, neededBy=by)
+        self.message = f"the manifest {by} of this repository needs {digest}: delete that manifest first"
+
+
 class Unsupported(RegistryError):
     """code-13."""
 

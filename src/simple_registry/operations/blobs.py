@@ -5,13 +5,13 @@ from functools import partial
 
 from simple_registry.content import Content
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import BlobUnknown, PreconditionFailed
+from simple_registry.oci.errors import BlobUnknown, PreconditionFailed, StillReferenced
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protocols import BlobRows
-from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StoredBlob
+from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StillNeeded, StoredBlob
 
 __all__ = ["Actor", "Blobs", "ContentRecord", "Visible"]
 
@@ -25,8 +25,10 @@ MAX_HOLDERS = 1000
 class Blobs:
     """The operations on blobs."""
 
-    def __init__(self, rows: BlobRows, contents: Contents, renewals: Renewals) -> None:
+    def __init__(self, rows: BlobRows, contents: Contents, renewals: Renewals, *, keep_parts: bool) -> None:
+        """With `keep_parts`, what a needed manifest refers to cannot be deleted."""
         self._rows = rows
+        self._keep_parts = keep_parts
         self._contents = contents
         self._renewals = renewals
 
@@ -94,10 +96,14 @@ class Blobs:
     ) -> None:
         """Delete the blob from the repository; other repositories keep theirs.
 
-        Raises: BlobUnknown, PreconditionFailed.
+        Raises: BlobUnknown, PreconditionFailed, StillReferenced.
         """
-        match await self._rows.remove_blob(repository, digest, actor=actor, precondition=precondition):
+        match await self._rows.remove_blob(
+            repository, digest, actor=actor, precondition=precondition, unless_needed=self._keep_parts
+        ):
             case BlobAbsent():
                 raise BlobUnknown(digest=str(digest))
             case PreconditionUnmet(current=current):
                 raise PreconditionFailed(reference=str(digest), current=None if current is None else str(current))
+            case StillNeeded(by):
+                raise StillReferenced(str(digest), str(by))

@@ -21,6 +21,7 @@ from simple_registry.oci.errors import (
     PreconditionFailed,
     RegistryError,
     Several,
+    StillReferenced,
     TagIsProtected,
     Unavailable,
 )
@@ -45,6 +46,7 @@ from simple_registry.storage.records import (
     Part,
     PartsUnmet,
     Place,
+    StillNeeded,
     StoredManifest,
     TagProtected,
     UnmetPart,
@@ -98,8 +100,17 @@ class Manifests:
     """The operations on manifests."""
 
     def __init__(
-        self, rows: ManifestRows, tags: TagRows, contents: Contents, renewals: Renewals, required: Required
+        self,
+        rows: ManifestRows,
+        tags: TagRows,
+        contents: Contents,
+        renewals: Renewals,
+        required: Required,
+        *,
+        keep_parts: bool,
     ) -> None:
+        """With `keep_parts`, what a needed manifest refers to cannot be deleted."""
+        self._keep_parts = keep_parts
         self._rows = rows
         self._tags = tags
         self._contents = contents
@@ -226,15 +237,21 @@ class Manifests:
 
         `authorize` is called for each tag and raises to refuse; no tag is removed without it.
 
-        Raises: ManifestUnknown, PreconditionFailed, TagIsProtected, Unavailable when tags change too fast, and what
-        `authorize` raises.
+        Raises: ManifestUnknown, PreconditionFailed, TagIsProtected, StillReferenced, Unavailable when tags change too
+        fast, and what `authorize` raises.
         """
         # Repeated when a tag came between the authorization and the transaction, which removes exactly these tags.
         for _attempt in range(MAX_DELETE_ATTEMPTS):
             tags = await self._tags.tags_of(repository, digest)
             await in_turns(tags, authorize)  # there may be any number of them
             match await self._rows.remove_manifest(
-                repository, digest, tags=tags, actor=actor, precondition=precondition, guard=guard
+                repository,
+                digest,
+                tags=tags,
+                actor=actor,
+                precondition=precondition,
+                guard=guard,
+                unless_needed=self._keep_parts,
             ):
                 case ManifestRemoved():
                     return tags
@@ -244,6 +261,8 @@ class Manifests:
                     _require_met(unmet)
                 case TagProtected(tag, rule):
                     raise TagIsProtected(tag, rule, "deleted")
+                case StillNeeded(by):
+                    raise StillReferenced(str(digest), str(by))
         raise Unavailable(note=f"tags of {digest} changed {MAX_DELETE_ATTEMPTS} times while it was being deleted")
 
     async def _keep(self, repository: RepositoryName, push: "_Push") -> Mapping[Tag, Digest | None]:

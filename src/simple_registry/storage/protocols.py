@@ -47,6 +47,7 @@ from simple_registry.storage.records import (
     ReadOnlyMode,
     Received,
     SessionRow,
+    StillNeeded,
     StoredBlob,
     StoredManifest,
     TagAbsent,
@@ -181,9 +182,18 @@ class BlobRows(Protocol):
         """
 
     async def remove_blob(
-        self, repository: RepositoryName, digest: Digest, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
-    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
-        """Delete the blob from the repository if the precondition holds, for which damaged content counts as absent."""
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        actor: Actor,
+        precondition: Precondition = UNCONDITIONAL,
+        unless_needed: bool = False,
+    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet | StillNeeded:
+        """Delete the blob from the repository if the precondition holds, for which damaged content counts as absent.
+
+        With `unless_needed`, only if no needed manifest of the repository refers to it.
+        """
 
 
 class ManifestRows(Protocol):
@@ -231,11 +241,13 @@ class ManifestRows(Protocol):
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
+        unless_needed: bool = False,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | StillNeeded | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
 
         `precondition` must hold for the digest; a damaged manifest counts as absent. Then `guard` must keep none of
-        the tags. Parts that no other needed manifest refers to become unneeded.
+        the tags; with `unless_needed`, no needed manifest of the repository may refer to it. Parts that no other needed
+        manifest refers to become unneeded.
         """
 
     async def renew_manifest(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:

@@ -303,6 +303,13 @@ class TagsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class StillNeeded:
+    """Nothing was changed: the manifest `by` of the repository needs the content."""
+
+    by: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class HoldingsEnded:
     """The numbers of holdings that ended, and of those that wait for a manifest which refers to them."""
 

@@ -14,6 +14,7 @@ from simple_registry.storage.life import (
 )
 from simple_registry.storage.records import (
     BlobAdded,
+    BlobRemoved,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -21,6 +22,7 @@ from simple_registry.storage.records import (
     ManifestRemoved,
     Part,
     Place,
+    StillNeeded,
 )
 from storage.support import OTHER, REPOSITORY, blob_of, manifest_of, mark_damaged, run
 from support.actors import ACTOR
@@ -233,6 +235,43 @@ def test_a_repository_that_holds_nothing_is_removed(rows, clock):
         assert await rows.repositories.has_repository(OTHER)
         await put(rows, OTHER_IMAGE)
         assert await rows.repositories.has_repository(REPOSITORY)
+
+    run(scenario())
+
+
+def test_what_a_needed_manifest_refers_to_is_not_deleted_unless_that_is_allowed(rows):
+    child = manifest_of(b"child")
+    index = manifest_of(b"index", children=(child.digest, BLOB.digest))
+
+    async def deletions():
+        blob = await rows.blobs.remove_blob(REPOSITORY, BLOB.digest, actor=ACTOR, unless_needed=True)
+        manifest = await rows.manifests.remove_manifest(
+            REPOSITORY, child.digest, tags=(), actor=ACTOR, unless_needed=True
+        )
+        return blob, manifest
+
+    async def scenario():
+        await push(rows)
+        for manifest in (child, index):
+            await put(rows, manifest)
+            await put(rows, manifest, OTHER)
+        assert await deletions() == (StillNeeded(index.digest), StillNeeded(index.digest))
+        assert await state_of(rows) is HoldingState.NEEDED
+        assert await rows.manifests.find_manifest(REPOSITORY, child.digest) == child.stored
+        await rows.manifests.remove_manifest(REPOSITORY, index.digest, tags=(), actor=ACTOR)
+        assert await deletions() == (BlobRemoved(), ManifestRemoved())
+
+    run(scenario())
+
+
+def test_a_subject_can_be_deleted(rows):
+    async def scenario():
+        await put(rows, IMAGE)
+        await put(rows, manifest_of(b"signature", subject=IMAGE.digest))
+        removed = await rows.manifests.remove_manifest(
+            REPOSITORY, IMAGE.digest, tags=(), actor=ACTOR, unless_needed=True
+        )
+        assert removed == ManifestRemoved()
 
     run(scenario())
 

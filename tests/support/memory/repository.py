@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Tag
 from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
-from simple_registry.storage.records import Holding, ManifestRow, Part
+from simple_registry.storage.records import Holding, ManifestRow, Part, StillNeeded
 
 
 @dataclass(slots=True)
@@ -41,7 +41,16 @@ class MemoryRepository:
 
     def needs(self, digest: Digest) -> bool:
         """Return whether a needed manifest refers to this content."""
-        return any(holding.state is HoldingState.NEEDED for holding in self.referring(digest))
+        return self.still_needed(digest) is not None
+
+    def still_needed(self, digest: Digest) -> StillNeeded | None:
+        """Return a needed manifest that refers to this content, if there is one."""
+        needing = [
+            row.digest
+            for row, holding in self.manifests.values()
+            if digest in row.children and holding.state is HoldingState.NEEDED
+        ]
+        return StillNeeded(min(needing, key=str)) if needing else None
 
     def referring(self, digest: Digest) -> list[Holding]:
         """Return the holdings of the manifests, deleted or not, that refer to this content."""

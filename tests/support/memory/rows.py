@@ -48,6 +48,7 @@ from simple_registry.storage.records import (
     Pull,
     ReadOnlyMode,
     SessionRow,
+    StillNeeded,
     StoredBlob,
     StoredManifest,
     TagAbsent,
@@ -154,8 +155,14 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         return True
 
     async def remove_blob(
-        self, repository: RepositoryName, digest: Digest, *, actor: Actor, precondition: Precondition = UNCONDITIONAL
-    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        *,
+        actor: Actor,
+        precondition: Precondition = UNCONDITIONAL,
+        unless_needed: bool = False,
+    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet | StillNeeded:
         """Delete the blob from the repository if the precondition holds."""
         at = self._at(repository)
         if at.blob(digest) is None:
@@ -163,6 +170,9 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         named = self._visible(digest)
         if not precondition.holds(named):
             return PreconditionUnmet(digest, named)
+        needed = at.still_needed(digest) if unless_needed else None
+        if needed is not None:
+            return needed
         at.apply_event(HoldingEvent.DELETED, digest, self._clock.now())
         self.record(actor, JournalAction.BLOB_DELETE, repository, before=digest)
         return BlobRemoved()
@@ -253,7 +263,8 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
+        unless_needed: bool = False,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | StillNeeded | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
         at = self._at(repository)
         row = at.manifest(digest)
@@ -267,6 +278,9 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         refusal = refuse_deletions(guard, tags)
         if refusal is not None:
             return refusal
+        needed = at.still_needed(digest) if unless_needed else None
+        if needed is not None:
+            return needed
         at.apply_to_manifest(HoldingEvent.DELETED, digest, self._clock.now())
         at.release_parts(digest, self._clock.now())
         event = self.record(actor, JournalAction.MANIFEST_DELETE, repository, before=digest)

@@ -17,6 +17,7 @@ from simple_registry.storage.records import (
     ContentRecord,
     ContentRemoved,
     JournalAction,
+    StillNeeded,
     StoredBlob,
 )
 from simple_registry.storage.sqlite.engine.database import Database
@@ -28,6 +29,7 @@ from simple_registry.storage.sqlite.rows.holding import (
     place_content,
     record_of,
     require_content,
+    still_needed,
 )
 from simple_registry.storage.sqlite.rows.journal import record
 
@@ -131,16 +133,20 @@ class SqliteBlobRows:
         *,
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
-    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+        unless_needed: bool = False,
+    ) -> BlobRemoved | BlobAbsent | PreconditionUnmet | StillNeeded:
         """Delete the blob from the repository if the precondition holds."""
 
-        def remove(connection: apsw.Connection) -> BlobRemoved | BlobAbsent | PreconditionUnmet:
+        def remove(connection: apsw.Connection) -> BlobRemoved | BlobAbsent | PreconditionUnmet | StillNeeded:
             held = connection.execute(_HELD, (repository, str(digest))).fetchall()
             if not held:
                 return BlobAbsent()
             visible = digest if held[0][0] else None
             if not precondition.holds(visible):
                 return PreconditionUnmet(digest, visible)
+            needed = still_needed(connection, repository, digest) if unless_needed else None
+            if needed is not None:
+                return needed
             now = self._clock.now()
             apply_event(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', now)
             record(connection, now, actor, JournalAction.BLOB_DELETE, repository, before=digest)

@@ -10,7 +10,7 @@ import apsw
 
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.storage.life import CONTENTS, HOLDINGS, ContentEvent, ContentState, HoldingEvent, HoldingState
-from simple_registry.storage.records import ContentRecord, ContentRemoved, Holding, Place
+from simple_registry.storage.records import ContentRecord, ContentRemoved, Holding, Place, StillNeeded
 from simple_registry.storage.sqlite.engine.database import Row
 
 REMOVALS = "SELECT value FROM counters WHERE name = 'removals'"
@@ -22,7 +22,7 @@ _PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4, version = ?5 WH
 _ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since) VALUES (?, ?, ?, ?)"
 _BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND digest = ?"
 _NEEDED = """
-SELECT 1 FROM manifest_children AS part JOIN manifests USING (repository, digest)
+SELECT part.digest FROM manifest_children AS part JOIN manifests USING (repository, digest)
 WHERE part.repository = ? AND part.child = ? AND manifests.state = 'needed' LIMIT 1
 """
 
@@ -93,7 +93,13 @@ def hold_blob(connection: apsw.Connection, repository: str, digest: Digest, now:
 
 def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> bool:
     """Return whether a needed manifest of the repository refers to this content."""
-    return bool(connection.execute(_NEEDED, (repository, str(digest))).fetchall())
+    return still_needed(connection, repository, digest) is not None
+
+
+def still_needed(connection: apsw.Connection, repository: str, digest: Digest) -> StillNeeded | None:
+    """Return a needed manifest of the repository that refers to this content, if there is one."""
+    rows = connection.execute(_NEEDED, (repository, str(digest))).fetchall()
+    return StillNeeded(parse_digest(str(rows[0][0]))) if rows else None
 
 
 def find_content(connection: apsw.Connection, digest: Digest) -> tuple[ContentRecord | None, ContentState]:

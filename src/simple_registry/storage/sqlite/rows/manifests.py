@@ -27,6 +27,7 @@ from simple_registry.storage.records import (
     Part,
     PartsUnmet,
     Place,
+    StillNeeded,
     StoredManifest,
     TagProtected,
     TagsChanged,
@@ -41,6 +42,7 @@ from simple_registry.storage.sqlite.rows.holding import (
     record_of,
     refuse_content,
     require_content,
+    still_needed,
 )
 from simple_registry.storage.sqlite.rows.journal import record
 from simple_registry.storage.sqlite.rows.needs import keep_manifest, prolong_manifest, release_parts
@@ -209,12 +211,13 @@ class SqliteManifestRows:
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
+        unless_needed: bool = False,
+    ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | StillNeeded | TagsChanged:
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it."""
 
         def remove(
             connection: apsw.Connection,
-        ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | TagsChanged:
+        ) -> ManifestRemoved | ManifestAbsent | PreconditionUnmet | TagProtected | StillNeeded | TagsChanged:
             names = (repository, str(digest))
             held, visible = _held(connection, repository, digest)
             if held is None:
@@ -226,6 +229,9 @@ class SqliteManifestRows:
             refusal = refuse_deletions(guard, tags)
             if refusal is not None:
                 return refusal
+            needed = still_needed(connection, repository, digest) if unless_needed else None
+            if needed is not None:
+                return needed
             now = self._clock.now()
             connection.execute(_REMOVE_TAGS, names)
             apply_to_manifests(connection, HoldingEvent.DELETED, repository, f'["{digest}"]', now)
