@@ -24,7 +24,7 @@ VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content", "faults"}
 ACCESS = VALUES | {"access"}
 RECORDS = VALUES | {"storage.life", "storage.records"}
-PROTOCOLS = RECORDS | {"storage.protection", "storage.protocols", "storage.inspection"}
+PROTOCOLS = RECORDS | {"storage.protection", "storage.protocols", "storage.inspection", "storage.sources"}
 STORES = PROTOCOLS | {"storage.stores"}
 ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py")]
 
@@ -41,6 +41,7 @@ ALLOWED = {
     "storage.protection": RECORDS,
     "storage.protocols": RECORDS | {"storage.protection"},
     "storage.inspection": RECORDS | {"storage.protocols"},
+    "storage.sources": RECORDS,
     "storage.stores": PROTOCOLS,
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},

@@ -67,6 +67,7 @@ BOUNDS = {
 INSIDE = {
     "access.external_tokens._LATEST": "the latest date",
     "access.public_keys.MIN_RSA_BITS": "what an issuer publishes",
+    "oci.layouts.MAX_INDEX_BYTES": "a file that the operator names",
     "operations.issued_tokens._LATEST": "the latest date",
     "wire.proxy_header.PREFIX": "a part of the header, whose size has a row",
     "access.external_tokens.MAX_KEYS_TRIED": "keys of an issuer's set; a token names the one that it was signed with",

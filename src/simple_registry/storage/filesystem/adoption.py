@@ -1,0 +1,120 @@
+"""Files of other programs, taken into the content tree: shared by the file system, linked, or copied; then verified.
+
+    reflink, link or copy ──► hash ──► final name (`placement`)
+
+What is hashed is what was made, so a source that changes meanwhile does no harm, unless it is linked: then its file is
+ours, too. It gets a name that counts as abandoned after a crash.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+
+from simple_registry.content import LocalFile, file_fault
+from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import Digest, new_hasher
+from simple_registry.storage.filesystem.disk import Disk
+from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.placement import PLACE, Placement
+from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.records import Place
+from simple_registry.storage.sources import BytesDiffer, Transfer
+
+READ_BYTES = 1024 * 1024
+
+_FICLONE = 0x40049409
+_NO_REFLINK = frozenset({errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM})
+
+
+class FilesystemAdoption:
+    """Takes files into the content tree of one data directory."""
+
+    def __init__(self, layout: Layout, disk: Disk, threads: Threads) -> None:
+        self._layout = layout
+        self._disk = disk
+        self._threads = threads
+        self._placement = Placement(layout, disk)
+
+    async def adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> Place:
+        """Make the bytes of a file, which must be those of `digest`, durable content. Return their place.
+
+        Raises: BytesDiffer, StorageFault.
+        """
+        await self._threads.run(self._adopt, file, digest, transfer)
+        return PLACE
+
+    def _adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> None:
+        path = self._layout.session(f"put-{uuid.uuid4()}")
+        fd = self._linked(file, path) if transfer is Transfer.LINK else self._disk.create(path)
+        try:
+            self._disk.try_lock(fd)  # so that the collector does not take it for abandoned
+            if transfer is not Transfer.LINK:
+                self._fill(fd, file, transfer)
+            actual = _hash(fd, digest.algorithm)
+            if actual != digest:
+                raise BytesDiffer(file.path, actual)
+            self._placement.link(fd, path, digest)
+        finally:
+            self._disk.close(fd)
+            with suppress(StorageFault):  # then it counts as abandoned
+                self._disk.unlink(path)
+
+    def _linked(self, file: LocalFile, path: str) -> int:
+        """Give the file a second name, and open it."""
+        found = self._disk.stat(file.path)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            raise StorageFault(f"link {file.path}", "it is not a regular file")
+        if found.st_uid != os.geteuid():
+            raise StorageFault(
+                f"link {file.path}", f"it belongs to the user with id {found.st_uid}, who could change it; use -copy"
+            )
+        if not self._disk.link(file.path, path):
+            raise StorageFault(f"link {file.path}", "the file system or the kernel does not allow it; use -copy")
+        fd = self._disk.open_read(path)
+        if fd is None:
+            raise StorageFault(f"link {file.path}", "its new name has gone")
+        return fd
+
+    def _fill(self, fd: int, file: LocalFile, transfer: Transfer) -> None:
+        source = file.open()
+        try:
+            if transfer is Transfer.COPY or not _reflink(fd, source, required=transfer is Transfer.REFLINK):
+                position = 0
+                for data in _pieces(source):
+                    self._disk.write(fd, data, position)
+                    position += len(data)
+        finally:
+            self._disk.close(source)
+
+
+def _hash(fd: int, algorithm: str) -> Digest:
+    hasher = new_hasher(algorithm)
+    for data in _pieces(fd):
+        hasher.update(data)
+    return Digest(algorithm, hasher.hexdigest())
+
+
+def _pieces(fd: int) -> Iterator[bytes]:
+    """Yield the bytes of an open file. A bad sector of one file is no reason to stop at it: it raises ContentGone."""
+    position = 0
+    try:
+        while data := os.pread(fd, READ_BYTES, position):
+            yield data
+            position += len(data)
+    except OSError as error:
+        raise file_fault(error) from error
+
+
+def _reflink(fd: int, source: int, *, required: bool) -> bool:
+    """Let an empty file share the bytes of another one. Return whether the file system can."""
+    try:
+        fcntl.ioctl(fd, _FICLONE, source)
+    except OSError as error:
+        if required or error.errno not in _NO_REFLINK:
+            raise StorageFault("share the bytes of a file", error) from error
+        return False
+    return True
