@@ -22,6 +22,7 @@ import pytest
 
 from simple_registry.http.routes import ROUTES
 from simple_registry.oci.errors import RegistryError
+from support.foreign import INDEX, distribution
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse"
@@ -30,7 +31,7 @@ MAX_WORDS = 2500
 
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
-READ_ONLY, RETENTION = (f"docs/operations/{page}.md" for page in ("read-only", "retention"))
+READ_ONLY, RETENTION, MOVING = (f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving"))
 ENDPOINTS, ERRORS, CONTENT, TOKENS = (
     f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
 )
@@ -43,7 +44,9 @@ SUBSTITUTIONS = {
     (BACKUP, "restore"): [("20270131T120000Z", "2*Z")],
     (STARTED, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
     (STARTED, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
+    **{(MOVING, name): [("/var/lib/docker-registry", "./old")] for name in ("adopt-dry", "adopt")},
 }
+MOVING_NAMES = ("adopt-dry", "adopt", "export")
 API_NAMES = ("api-base", "api-range", "api-chunks", "api-manifest", "api-preconditions", "api-lists", "api-delete")
 RUN = {
     *(
@@ -56,6 +59,7 @@ RUN = {
     (FSCK, "fsck"),
     (READ_ONLY, "read-only"),
     (RETENTION, "retention"),
+    *((MOVING, name) for name in MOVING_NAMES),
     *((CONTENT, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -287,6 +291,21 @@ def test_the_registry_starts_and_answers(desk):
         (desk.folder / "documents" / "retention.yaml").write_text(yaml_of(RETENTION))
         assert running.run(block(RETENTION, "retention")) == ""  # there are no tags yet
         assert running.run(block(READ_ONLY, "read-only")).count("read-only mode is on since") == 2
+
+
+def test_another_registry_is_taken_over_and_its_images_are_moved_as_files(desk):
+    require("curl")
+    distribution(desk.folder / "old").image("demo/hello", "latest")
+
+    said = desk.run(block(STARTED, "password-file"), *all_of(MOVING, MOVING_NAMES))
+
+    assert said.count("; no defects (") == len(MOVING_NAMES) + 1
+    with desk.server(block(STARTED, "start")) as running:
+        moved = [
+            running.run(f"curl -sf -u 'admin:{PASSWORD}' $REGISTRY/v2/{name}/hello/manifests/latest")
+            for name in ("demo", "copy")
+        ]
+    assert moved == [INDEX.decode()] * 2
 
 
 def test_the_registry_starts_with_a_certificate_of_its_own(desk):

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from simple_registry.clock import Clock, SystemClock
+from simple_registry.storage.filesystem.adoption import FilesystemAdoption
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
@@ -22,6 +23,7 @@ from simple_registry.storage.filesystem.login_file import LoginFile
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.inspection import Inspection
+from simple_registry.storage.sources import FileAdoption
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate, require_current
@@ -124,6 +126,29 @@ async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
     finally:
         await stores.rows.close()
         threads.close()
+
+
+def make(data_dir: Path) -> None:
+    """Make the directory and its database, unless a server has made them.
+
+    Raises: StorageFault, as `claim`.
+    """
+    if not (data_dir / "format").exists():
+        claim(data_dir, make_keys=False).release()
+
+
+@asynccontextmanager
+async def adoption_for_command(data_dir: Path) -> AsyncIterator[tuple[Stores, FileAdoption]]:
+    """Open the stores of a directory, and what takes files into its content tree, for the block.
+
+    Raises: as `stores_for_command`.
+    """
+    async with stores_for_command(data_dir) as stores:
+        threads = Threads()
+        try:
+            yield stores, FilesystemAdoption(Layout(data_dir), Disk(), threads)
+        finally:
+            threads.close()
 
 
 @asynccontextmanager

@@ -100,9 +100,9 @@ class JsonReport:
 
 
 class ProgressLine:
-    """The progress of a check: one line that is overwritten on a terminal, a new line now and then elsewhere."""
+    """The progress of a command: one line that is overwritten on a terminal, a new line now and then elsewhere."""
 
-    def __init__(self, stream: TextIO, *, deep: bool) -> None:
+    def __init__(self, stream: TextIO, *, deep: bool = False) -> None:
         """Write to `stream`; a `deep` check is measured in bytes."""
         self._stream = stream
         self._deep = deep
@@ -112,8 +112,11 @@ class ProgressLine:
         self.interval = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
 
     def show(self, progress: Progress) -> None:
+        """Write the current line of a check."""
+        self.write(progress_text(progress, time.monotonic() - self._began, deep=self._deep))
+
+    def write(self, text: str) -> None:
         """Write the current line."""
-        text = progress_text(progress, time.monotonic() - self._began, deep=self._deep)
         self._stream.write(f"\r\033[K{text}" if self._terminal else f"{text}\n")
         self._stream.flush()
         self._shown = self._terminal

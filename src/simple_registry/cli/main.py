@@ -108,6 +108,24 @@ def _restore(words: Sequence[str]) -> int:
     return restore(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _export(words: Sequence[str]) -> int:
+    from simple_registry.cli.export import export  # noqa: PLC0415 (as above)
+
+    return export(words, os.environ, sys.stdout, sys.stderr, sys.stdout.buffer)
+
+
+def _import(words: Sequence[str]) -> int:
+    from simple_registry.cli.import_ import import_  # noqa: PLC0415 (as above)
+
+    return import_(words, os.environ, sys.stdout, sys.stderr, sys.stdin.buffer)
+
+
+def _adopt(words: Sequence[str]) -> int:
+    from simple_registry.cli.adopt import adopt  # noqa: PLC0415 (as above)
+
+    return adopt(words, os.environ, sys.stdout, sys.stderr)
+
+
 _WITH_OWN_OPTIONS = {
     "token": _token,
     "uploads": _uploads,
@@ -118,6 +136,9 @@ _WITH_OWN_OPTIONS = {
     "fsck": _fsck,
     "backup": _backup,
     "restore": _restore,
+    "export": _export,
+    "import": _import,
+    "adopt": _adopt,
 }
 
 

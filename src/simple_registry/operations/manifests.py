@@ -105,11 +105,11 @@ class Manifests:
         tags: TagRows,
         contents: Contents,
         renewals: Renewals,
-        required: Required,
+        required: Required | None,
         *,
         keep_parts: bool,
     ) -> None:
-        """With `keep_parts`, what a needed manifest refers to cannot be deleted."""
+        """Without `required` no part has to be there. With `keep_parts` one that is needed cannot be deleted."""
         self._keep_parts = keep_parts
         self._rows = rows
         self._tags = tags
@@ -379,6 +379,8 @@ class Manifests:
 
     def _parts(self, manifest: Manifest) -> Sequence[DescribedPart]:
         """Return the parts of a manifest, each once. Foreign layers and the subject may be absent."""
+        if self._required is None:
+            return ()
         optional = (*manifest.optional, *((manifest.subject,) if manifest.subject else ()))
         parts = (
             *_described(manifest.blobs, Part.BLOB, required=self._required.blobs),

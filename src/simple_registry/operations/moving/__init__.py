@@ -1,0 +1,1 @@
+"""Moving content between registries: export, import, and adoption of a data directory."""
