@@ -30,6 +30,7 @@ from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.pulls import Pulls
+from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.renewals import Renewals
@@ -135,6 +136,7 @@ def build_services(
             contents,
             renewals,
             REQUIRED[settings.allow_missing],
+            quotas=Quotas(rows.usage, clock),
             keep_parts=keep_parts,
         ),
         tags=Tags(rows.tags, rows.repositories),
@@ -212,6 +214,7 @@ def build_uploads(
         stores.rows.blobs,
         build_contents(stores),
         stores.uploads,
+        Quotas(stores.rows.usage, clock),
         clock=clock,
         session_limit=limit,
         session_share=share,

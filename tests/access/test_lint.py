@@ -5,6 +5,7 @@ import pytest
 from simple_registry.access.issuers import KeysFromPem, TemplateBinding, TrustedIssuer
 from simple_registry.access.lint import lint, lint_tokens
 from simple_registry.access.permission import Resource
+from simple_registry.access.quotas import Per, Quota
 from simple_registry.access.roles import Binding, BoundRole, Role, User
 from simple_registry.access.rules import Declared
 from simple_registry.access.scopes import ScopePattern
@@ -126,3 +127,9 @@ def test_tokens_that_never_expire_have_expired_or_are_in_clear_get_warnings():
         ("open", ("value",), "holds its value in clear"),
     ]
     assert list(lint_tokens(given, NOW)) == lint(given, NOW)
+
+
+def test_a_limit_of_tags_per_user_gets_a_warning():
+    limits = {"bytes": 5, "tags": 5}
+    found = texts(declared(quotas=(Quota("a", limits, Per.USER), Quota("b", limits))))
+    assert [each[:3] for each in found] == [("Quota", "a", ("limits", "tags"))]

@@ -16,6 +16,7 @@ SINGLE = {
     "networks",
     "periodic",
     "request_id",
+    "sizes",
     "times",
 }
 """Modules that import no other module of this program, except the faults that `content` raises."""
@@ -23,7 +24,7 @@ SINGLE = {
 VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content", "faults"}
 ACCESS = VALUES | {"access"}
-RECORDS = VALUES | {"storage.life", "storage.records"}
+RECORDS = VALUES | {"storage.life", "storage.quotas", "storage.records"}
 PROTOCOLS = RECORDS | {"storage.protection", "storage.protocols", "storage.inspection", "storage.sources"}
 STORES = PROTOCOLS | {"storage.stores"}
 ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py")]
@@ -37,6 +38,7 @@ ALLOWED = {
     "metrics": {"metrics", "periodic"},
     "access": ACCESS,
     "storage.life": set(),
+    "storage.quotas": VALUES,
     "storage.records": RECORDS,
     "storage.protection": RECORDS,
     "storage.protocols": RECORDS | {"storage.protection"},

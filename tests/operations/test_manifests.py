@@ -32,6 +32,7 @@ from simple_registry.operations.manifests import (
     Required,
     kept_annotations,
 )
+from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.records import ContentRecord, TagsChanged
 from storage.support import mark_damaged
@@ -43,15 +44,23 @@ V1, V2 = parse_tag("v1"), parse_tag("v2")
 OCI = media_types.OCI_IMAGE_MANIFEST
 
 
-def manifests_of(stores, required):
+def manifests_of(stores, required, clock):
     rows = stores.rows
     contents = Contents(rows.contents, rows.garbage, stores.content)
-    return Manifests(rows.manifests, rows.tags, contents, Renewals(SystemClock()), required, keep_parts=True)
+    return Manifests(
+        rows.manifests,
+        rows.tags,
+        contents,
+        Renewals(SystemClock()),
+        required,
+        quotas=Quotas(rows.usage, clock),
+        keep_parts=True,
+    )
 
 
 @pytest.fixture
 def manifests(front):
-    return manifests_of(front.kept.stores, Required())
+    return manifests_of(front.kept.stores, Required(), front.clock)
 
 
 def put(front, manifests, reference, data, **how):
@@ -178,7 +187,7 @@ def test_a_verified_manifest_is_cached_while_its_content_is_the_same(front, mani
 @pytest.mark.parametrize("size", [100, MAX_CACHED, MAX_CACHED + 1, 200_000])
 def test_a_large_manifest_is_sent_from_its_file(disk_front, size):
     stores = disk_front.kept.stores
-    manifests = manifests_of(stores, Required())
+    manifests = manifests_of(stores, Required(), disk_front.clock)
     disk_front.push_blob("a", CONFIG)
     empty = encode(image(annotations={"filler": ""}))
     data = encode(image(annotations={"filler": "x" * max(0, size - len(empty))}))
@@ -327,7 +336,7 @@ def test_parts_that_are_missing_are_named_before_those_of_another_size(front, ma
 
 
 def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
-    lenient = manifests_of(front.kept.stores, Required(blobs=False, children=False))
+    lenient = manifests_of(front.kept.stores, Required(blobs=False, children=False), front.clock)
     document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
     assert put(front, lenient, V1, document).digest == digest_of(document)
     front.push_blob("a", b"layer")
@@ -336,7 +345,7 @@ def test_a_part_that_may_be_absent_may_have_any_size_while_it_is(front):
 
 
 def test_a_manifest_that_is_held_with_a_wrong_size_can_still_be_tagged(front, manifests):
-    lenient = manifests_of(front.kept.stores, Required(blobs=False))
+    lenient = manifests_of(front.kept.stores, Required(blobs=False), front.clock)
     document = encode(image(layers=[descriptor(b"layer") | {"size": 6}]))
     put(front, lenient, V1, document)
     with front.unchanged(), pytest.raises(Several) as missing:
@@ -445,7 +454,7 @@ def test_all_annotations_are_kept_if_they_fit(annotations):
     [(Required(), False, False), (Required(children=False), False, True), (Required(blobs=False), True, False)],
 )
 def test_only_required_parts_must_exist(front, required, image_accepted, index_accepted):
-    manifests = manifests_of(front.kept.stores, required)
+    manifests = manifests_of(front.kept.stores, required, front.clock)
     for data, accepted in ((encode(image(b"x")), image_accepted), (encode(index(b"x")), index_accepted)):
         if accepted:
             assert put(front, manifests, V1, data).digest == digest_of(data)

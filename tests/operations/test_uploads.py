@@ -23,6 +23,7 @@ from simple_registry.oci.errors import (
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations import uploads as module
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.uploads import EMPTY_PAGE, Chunk, Uploads
 from simple_registry.storage.records import ContentRecord, ContentRemoved, Received
 from simple_registry.storage.sqlite.engine.connections import open_lock
@@ -43,6 +44,7 @@ def make_uploads(front):
             stores.rows.blobs,
             Contents(stores.rows.contents, stores.rows.garbage, stores.content),
             stores.uploads,
+            Quotas(stores.rows.usage, front.clock),
             clock=front.clock,
             session_limit=session_limit,
             session_share=session_share,

@@ -35,6 +35,15 @@ spec:
   valueHash: abababababababababababababababababababababababababababababababab
   scopes: ["repository:^team/:pull", "registry:catalog:*"]
 ---
+kind: Quota
+metadata: {name: team}
+spec:
+  limits: {bytes: 20GB, tags: 100, manifests: 1000}
+  per: all
+  scopes: ["^team/"]
+  subjects: [{kind: Group, name: team, apiGroup: rbac.authorization.k8s.io}]
+  warnAt: 90%
+---
 kind: TokenIssuer
 metadata: {name: ci}
 spec:

@@ -12,6 +12,7 @@ from simple_registry.oci.layouts import INDEX, blob_path
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally
+from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.sources import Defect
 from support.front import Front
@@ -66,6 +67,12 @@ def intake_of(front: Front, required: Required | None = Required()) -> Intake:  
     """Return what takes content into the stores of a front."""
     registry, rows = front.services.registry, front.kept.stores.rows
     manifests = Manifests(
-        rows.manifests, rows.tags, registry.contents, Renewals(SystemClock()), required, keep_parts=True
+        rows.manifests,
+        rows.tags,
+        registry.contents,
+        Renewals(SystemClock()),
+        required,
+        quotas=Quotas(rows.usage, front.clock),
+        keep_parts=True,
     )
     return Intake(registry.blobs, registry.uploads, manifests, manifest_size=4 * 1024 * 1024)

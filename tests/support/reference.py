@@ -14,18 +14,20 @@ from simple_registry.config.shapes import Fields, ListOf, MapOf, Text
 from support.sources import ROOT
 
 SCHEMA = ROOT / "docs/schema/simple-registry.schema.json"
-REFERENCE = ROOT / "docs/reference.md"
+REFERENCES = (ROOT / "docs/reference.md", ROOT / "docs/reference-policies.md")
+"""Each kind has its place on one of them."""
 CONFIGURATION = ROOT / "docs/configuration.md"
 
 
 def generated() -> dict[Path, str]:
     """Return the whole text of each document with generated parts."""
-    reference = REFERENCE.read_text("utf-8")
+    references = {path: path.read_text("utf-8") for path in REFERENCES}
     for kind in KINDS.values():
-        meaning = f"{kind.meaning[0].upper()}{kind.meaning[1:]}.\n\n"
-        reference = _replaced(reference, f"kind {kind.name}", meaning + _table(_fields(kind.spec)))
+        name, meaning = f"kind {kind.name}", f"{kind.meaning[0].upper()}{kind.meaning[1:]}.\n\n"
+        page = next((path for path, text in references.items() if _begin(name) in text), REFERENCES[0])
+        references[page] = _replaced(references[page], name, meaning + _table(_fields(kind.spec)))
     return {
-        REFERENCE: reference,
+        **references,
         CONFIGURATION: _replaced(CONFIGURATION.read_text("utf-8"), "options", _table(_options())),
         SCHEMA: json.dumps(json_schema(), indent=2) + "\n",
     }
@@ -33,10 +35,14 @@ def generated() -> dict[Path, str]:
 
 def _replaced(text: str, name: str, block: str) -> str:
     """Return a document with another block between two marks."""
-    begin, end = f"<!-- generated: {name} -->\n", "<!-- end -->\n"
+    begin, end = _begin(name), "<!-- end -->\n"
     before, found, rest = text.partition(begin)
     assert found, f"there is no place for {name}"
     return before + begin + block + end + rest.partition(end)[2]
+
+
+def _begin(name: str) -> str:
+    return f"<!-- generated: {name} -->\n"
 
 
 def _table(rows: list[tuple[str, ...]]) -> str:

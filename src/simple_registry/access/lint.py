@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.passwords import MAX_COST, cost_of
 from simple_registry.access.permission import Resource
+from simple_registry.access.quotas import Per
 from simple_registry.access.roles import Binding
 from simple_registry.access.rules import Declared
 from simple_registry.access.samples import sample_scopes
@@ -35,6 +36,7 @@ def lint(declared: Declared, now: float) -> Sequence[LintWarning]:
         *_about_users(declared),
         *_about_roles(declared),
         *_about_bindings(declared),
+        *_about_quotas(declared),
         *lint_tokens(declared, now),
     ]
 
@@ -97,6 +99,14 @@ def _about_bindings(declared: Declared) -> Iterator[LintWarning]:
                 "RoleBinding", binding.bound.name, f"names the group {group!r}, which no User is in", ("subjects",)
             )
         yield from _about_scopes(binding)
+
+
+def _about_quotas(declared: Declared) -> Iterator[LintWarning]:
+    for quota in declared.quotas:
+        if quota.per is Per.USER and "tags" in quota.limits:
+            yield LintWarning(
+                "Quota", quota.name, "limits tags per user, without effect: tags belong to no user", ("limits", "tags")
+            )
 
 
 def _about_scopes(binding: Binding) -> Iterator[LintWarning]:

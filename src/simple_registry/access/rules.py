@@ -11,6 +11,7 @@ from simple_registry.access.issuers import ClaimsInvalid, TrustedIssuer
 from simple_registry.access.passwords import COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.quotas import Quota
 from simple_registry.access.retention import Retention
 from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
 from simple_registry.access.scopes import ScopePattern
@@ -38,11 +39,12 @@ class Declared:
     """The names of tokens whose values the documents hold."""
     retentions: tuple[Retention, ...] = ()
     protections: tuple[TagProtection, ...] = ()
+    quotas: tuple[Quota, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """Users, the policy, what holds for tags, static tokens (by hash), and trusted issuers."""
+    """Users, the policy, what holds for tags, quotas, static tokens (by hash), and trusted issuers."""
 
     users: Mapping[str, User] = field(default_factory=dict)
     policy: BindingPolicy = field(default_factory=lambda: BindingPolicy(()))
@@ -52,6 +54,7 @@ class AccessRules:
     """The user of the flags, who may do everything; no document describes that user."""
     retentions: tuple[Retention, ...] = ()
     protections: tuple[TagProtection, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     password_cost: int = field(init=False, default=COST)
     """The highest cost of the users' hashes, which a login of an unknown user costs, too: its time reveals nothing."""
 
@@ -115,6 +118,7 @@ def rules_of(declared: Declared) -> AccessRules:
         administrator=declared.administrator,
         retentions=declared.retentions,
         protections=declared.protections,
+        quotas=declared.quotas,
     )
 
 

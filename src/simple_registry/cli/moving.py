@@ -14,6 +14,7 @@ from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally
+from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.renewals import Renewals
 from simple_registry.periodic import repeat
 from simple_registry.server.logging import printable
@@ -41,8 +42,9 @@ def build_blobs(stores: Stores) -> Blobs:
 
 def build_manifests(stores: Stores, required: Required | None) -> Manifests:
     """Return the operations on manifests, which need these parts of theirs."""
-    rows, contents = stores.rows, build_contents(stores)
-    return Manifests(rows.manifests, rows.tags, contents, Renewals(SystemClock()), required, keep_parts=True)
+    rows, clock = stores.rows, SystemClock()
+    contents, quotas = build_contents(stores), Quotas(rows.usage, clock)
+    return Manifests(rows.manifests, rows.tags, contents, Renewals(clock), required, quotas=quotas, keep_parts=True)
 
 
 class Report:

@@ -26,6 +26,7 @@ from simple_registry.access.rules import Declared, administrator_binding
 from simple_registry.access.token_secrets import StaticToken, token_hash
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.documents import Document, Documents
+from simple_registry.config.quota_documents import read_quota
 from simple_registry.config.settings import Administrator
 from simple_registry.config.shapes import NAME, PATTERN, Field, Fields, Kind, ListOf, Text
 from simple_registry.config.subjects import SUBJECT, KnownUsers, read_subjects
@@ -186,6 +187,7 @@ def declared_of(documents: Documents, administrator: Administrator | None) -> De
         in_clear=frozenset(document.name for document in tokens if document.find("value")),
         retentions=tuple(read_retention(document) for document in documents.of("Retention")),
         protections=tuple(read_protection(document, known) for document in documents.of("TagProtection")),
+        quotas=tuple(read_quota(document, known) for document in documents.of("Quota")),
     )
 
 

@@ -14,10 +14,10 @@ SUBJECT = Fields(
         Field(
             "name",
             NAME,
-            "a `User` document, a user covered by the prefix of a `TokenIssuer`, or any group",
+            "a `User`, a user of a `TokenIssuer`, or any group",
             required=True,
         ),
-        Field("apiGroup", Text(), "accepted as Kubernetes writes it; without effect"),
+        Field("apiGroup", Text(), "accepted, without effect"),
     )
 )
 

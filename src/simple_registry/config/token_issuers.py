@@ -73,8 +73,8 @@ def _template(text: str) -> str:
 ROLE_REF = Fields(
     (
         Field("name", NAME, "the `Role`", required=True),
-        Field("kind", Text(), "accepted as Kubernetes writes it; without effect"),
-        Field("apiGroup", Text(), "accepted as Kubernetes writes it; without effect"),
+        Field("kind", Text(), "accepted, without effect"),
+        Field("apiGroup", Text(), "accepted, without effect"),
     )
 )
 _BINDING = Fields(

@@ -1,6 +1,6 @@
 """An authorised call, the argument of every handler."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -14,6 +14,7 @@ from simple_registry.authentication.token_service import TokenService
 from simple_registry.http.authorization import Authorization, ConfirmedBody
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
+from simple_registry.http.quotas import allowances_of
 from simple_registry.http.targets import Target
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
@@ -22,6 +23,7 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.pulls import Pulls
+from simple_registry.operations.quotas import Allowance
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
@@ -111,6 +113,10 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         """Return what keeps tags of a repository from being moved or deleted by this caller, by the rules of now."""
         rules = self.authorization.rules
         return rules.protected_tags(repository, self.identity) if rules.protections else None
+
+    def allowances(self, repository: RepositoryName) -> Sequence[Allowance]:
+        """Return what quotas allow this caller to push to a repository."""
+        return allowances_of(self.authorization.rules.quotas, self.identity, repository)
 
     def precondition(self, resource: Resource, *scopes: str) -> Precondition:
         """Return what the request's conditions ask of what it changes in these scopes.

@@ -1,6 +1,6 @@
 """Blobs: read, mounted and deleted, always by the row of their repository."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from simple_registry.content import Content
@@ -9,6 +9,7 @@ from simple_registry.oci.errors import BlobUnknown, PreconditionFailed, StillRef
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.quotas import Allowance, require_within
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protocols import BlobRows
 from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StillNeeded, StoredBlob
@@ -75,20 +76,26 @@ class Blobs:
         source: RepositoryName | None,
         visible: Visible,
         actor: Actor,
+        allowances: Sequence[Allowance] = (),
     ) -> ContentRecord | None:
         """Make `repository` hold a blob of `source`, or of any repository that the caller may read.
 
         Returns `None` when none of them holds it with its bytes; the client then uploads it. The result reveals nothing
         about repositories that the caller may not read.
+
+        Raises: QuotaExceeded.
         """
         holders = (source,) if source is not None else await self._rows.page_holders(digest, None, MAX_HOLDERS)
         for holder in holders:
             if visible(holder):
                 blob = await self._rows.find_blob(holder, digest)
                 if blob is not None and await self._contents.has(blob.content):
-                    mounted = await self._rows.mount_blob(repository, digest, holder, actor=actor)
-                    if mounted is not None:
+                    mounted = await self._rows.mount_blob(
+                        repository, digest, holder, actor=actor, allowances=allowances
+                    )
+                    if isinstance(mounted, ContentRecord):
                         return mounted
+                    require_within(mounted)
         return None
 
     async def delete(

@@ -20,6 +20,7 @@ from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
 from simple_registry.operations.side_writes import SideWrites
 from simple_registry.storage.protocols import ContentRows, ContentStore, GarbageRows
+from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import (
     BlobAdded,
     ContentRecord,
@@ -35,7 +36,9 @@ logger = logging.getLogger("simple_registry")
 MAX_ATTEMPTS = 5
 """Attempts to place the bytes of one push; each removal of other content may cost one."""
 
-_Outcome = TypeVar("_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected)
+_Outcome = TypeVar(
+    "_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | OverQuota
+)
 
 
 class Contents:

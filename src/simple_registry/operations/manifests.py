@@ -31,9 +31,11 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, Preco
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.manifest_cache import CACHE_SIZE, ManifestCache
 from simple_registry.operations.pages import in_turns
+from simple_registry.operations.quotas import Allowance, QuotaExceeded, Quotas
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protection import TagGuard, refuse_moves
 from simple_registry.storage.protocols import ManifestRows, TagRows
+from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import (
     Actor,
     ContentRecord,
@@ -107,6 +109,7 @@ class Manifests:
         renewals: Renewals,
         required: Required | None,
         *,
+        quotas: Quotas,
         keep_parts: bool,
     ) -> None:
         """Without `required` no part has to be there. With `keep_parts` one that is needed cannot be deleted."""
@@ -115,6 +118,7 @@ class Manifests:
         self._tags = tags
         self._contents = contents
         self._renewals = renewals
+        self._quotas = quotas
         self._required = required
         self._large_reads = asyncio.Semaphore(MAX_LARGE_READS)
         self._large_pushes = asyncio.Semaphore(MAX_LARGE_PUSHES)
@@ -204,12 +208,13 @@ class Manifests:
         tags: Sequence[Tag] = (),
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
+        allowances: Sequence[Allowance] = (),
     ) -> Pushed:
         """Store a manifest and point the reference (and `tags`) at it, or change nothing. Called within its `turn`.
 
         `precondition` must hold for each tag, or for the digest when there are no tags; `guard` keeps tags from moving.
 
-        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, TagIsProtected, or Several with a
+        Raises: DigestInvalid, ManifestInvalid, PreconditionFailed, TagIsProtected, QuotaExceeded, or Several with a
         ManifestBlobUnknown for each of up to `MAX_ERRORS` missing parts; when none is missing, with a PartSizeInvalid
         for each of a wrong size.
         """
@@ -219,8 +224,9 @@ class Manifests:
             row, parts = self._read(data, reference, content_type)
         else:
             row, parts = await asyncio.to_thread(self._read, data, reference, content_type)
-        push = _Push(data, tags, precondition, row, parts, actor, guard)
+        push = _Push(data, tags, precondition, row, parts, actor, guard, allowances)
         previous = await self._keep(repository, push)
+        await self._quotas.warn(allowances)
         return Pushed(push.row.digest, push.row.size, push.row.subject, previous)
 
     async def delete(
@@ -278,6 +284,8 @@ class Manifests:
                 _require_met(unmet)
             case TagProtected() as protected:
                 _require_free(protected)
+            case OverQuota() as over:
+                raise QuotaExceeded(over)
         raise AssertionError("a manifest that is not stored is refused")
 
     async def _require_allowed(self, repository: RepositoryName, push: "_Push") -> None:
@@ -291,12 +299,12 @@ class Manifests:
 
     async def _put(
         self, repository: RepositoryName, push: "_Push"
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected:
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | OverQuota:
         """Write the rows of a manifest, and before them its bytes, unless these are durable already."""
 
         async def confirm(
             place: Place | None, removals: int
-        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
+        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
             return await self._rows.put_manifest(
                 repository,
                 push.row,
@@ -307,6 +315,7 @@ class Manifests:
                 actor=push.actor,
                 precondition=push.precondition,
                 guard=push.guard,
+                allowances=push.allowances,
             )
 
         if await self._is_kept(push.row):
@@ -407,6 +416,7 @@ class _Push:
     parts: Sequence[DescribedPart]
     actor: Actor
     guard: TagGuard | None = None
+    allowances: Sequence[Allowance] = ()
 
 
 def _described(descriptors: Sequence[Descriptor], part: Part, *, required: bool) -> Iterator[DescribedPart]:

@@ -30,6 +30,7 @@ from simple_registry.oci.errors import (
 )
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.quotas import Allowance, QuotaExceeded, Quotas, Room, require_within
 from simple_registry.operations.session_turns import Turn, Turns
 from simple_registry.storage.protocols import BlobRows, SessionRows, UploadStore
 from simple_registry.storage.records import Actor, ContentRecord, Received, SessionRow
@@ -48,11 +49,12 @@ EMPTY_PAGE = 10
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes for a session, with their start and size if the client announced them."""
+    """Bytes for a session, with their start and size if the client gave the range, and the announced length."""
 
     stream: ByteStream
     start: int | None = None
     size: int | None = None
+    announced: int | None = None
 
     def checked(self) -> ByteStream:
         """Return the stream, which raises SizeInvalid at its end if its size is not the announced one."""
@@ -73,6 +75,7 @@ class Uploads:
         blobs: BlobRows,
         contents: Contents,
         uploads: UploadStore,
+        quotas: Quotas,
         *,
         clock: Clock,
         session_limit: int,
@@ -84,6 +87,7 @@ class Uploads:
         self._blobs = blobs
         self._contents = contents
         self._uploads = uploads
+        self._quotas = quotas
         self._clock = clock
         self._session_limit = session_limit
         self._session_share = session_share
@@ -91,15 +95,24 @@ class Uploads:
         self._turns = Turns(rows)
 
     async def start(
-        self, repository: RepositoryName, identity: str, algorithm: str = CANONICAL, *, client: str = ""
+        self,
+        repository: RepositoryName,
+        identity: str,
+        algorithm: str = CANONICAL,
+        *,
+        client: str = "",
+        allowances: Sequence[Allowance] = (),
     ) -> SessionRow:
         """Open a session, counted for its identity, or for the `client` if several share the identity.
 
         If too many are open, the oldest of the same share without any bytes is ended.
 
-        Raises: TooManyRequests when there is none, and StorageFull.
+        Raises: TooManyRequests when there is none, QuotaExceeded when no byte is left, and StorageFull.
         """
         self._uploads.require_room()
+        room = await self._quotas.room(allowances)
+        if room is not None:
+            room.require(1)
         row = self._new_row(repository, identity, algorithm, client)
         for _attempt in range(MAX_ROOM_ATTEMPTS):
             if await self._rows.add_session(row, limit=self._session_limit, share=self._session_share):
@@ -129,49 +142,66 @@ class Uploads:
             raise BlobUploadUnknown(session=row.session, note="it has a row, but its bytes are gone")
         return row
 
-    async def append(self, row: SessionRow, chunk: Chunk) -> SessionRow:
+    async def append(self, row: SessionRow, chunk: Chunk, *, allowances: Sequence[Allowance] = ()) -> SessionRow:
         """Add a chunk to the session, durably, or leave the session as it was.
 
-        Raises: BlobUploadUnknown, RangeInvalid, SizeInvalid, UploadBusy, UploadTaken, and what the stream raises.
+        Raises: BlobUploadUnknown, RangeInvalid, SizeInvalid, UploadBusy, UploadTaken, QuotaExceeded, and what the
+        stream raises.
         """
+        room = await self._quotas.room(allowances)
         async with self._turn(row) as turn:
             async with turn.watched():
-                extended = await self._extend(turn.row, chunk)
+                extended = await self._extend(turn.row, chunk, room)
             updated = await self._rows.update_session(extended)
             if updated is None:
                 await turn.require()
                 raise BlobUploadUnknown(session=row.session)
             return updated
 
-    async def finish(self, row: SessionRow, expected: Digest, chunk: Chunk, *, actor: Actor) -> ContentRecord:
+    async def finish(
+        self, row: SessionRow, expected: Digest, chunk: Chunk, *, actor: Actor, allowances: Sequence[Allowance] = ()
+    ) -> ContentRecord:
         """Add the last chunk (which may be empty) and make the repository hold the blob.
 
-        A chunk out of order leaves the session as it was; a digest that does not match ends it.
+        A chunk out of order leaves the session as it was; a digest that does not match ends it, and so does a blob for
+        which a quota leaves no room.
 
         Raises: as `append`, and DigestInvalid.
         """
+        room = await self._room(row.repository, expected, allowances)
         async with self._turn(row) as turn:
-            async with turn.watched():
-                extended = await self._extend(turn.row, chunk, last=True)
             try:
-                return await self._complete(extended, expected, actor)
-            except DigestInvalid:
+                async with turn.watched():
+                    extended = await self._extend(turn.row, chunk, room, last=True)
+                return await self._complete(extended, expected, actor, allowances)
+            except (DigestInvalid, QuotaExceeded):
                 await self._end(turn.row)
                 raise
 
-    async def put(self, repository: RepositoryName, expected: Digest, chunk: Chunk, *, actor: Actor) -> ContentRecord:
+    async def put(
+        self,
+        repository: RepositoryName,
+        expected: Digest,
+        chunk: Chunk,
+        *,
+        actor: Actor,
+        allowances: Sequence[Allowance] = (),
+    ) -> ContentRecord:
         """Receive a whole blob in one request. A failure leaves nothing.
 
-        Raises: BlobUploadInvalid for a chunk that does not begin at 0, DigestInvalid, SizeInvalid, and what the
-        stream raises.
+        Raises: BlobUploadInvalid for a chunk that does not begin at 0, DigestInvalid, SizeInvalid, QuotaExceeded, and
+        what the stream raises.
         """
         if chunk.start:
             raise BlobUploadInvalid(reason="a blob in one request begins at byte 0", start=chunk.start)
         self._uploads.require_room()
+        room = await self._room(repository, expected, allowances)
         row = self._new_row(repository, actor.identity, expected.algorithm)
         async with self._rows.hold(row.session):  # without a row, but held: the collector must not take its bytes
             try:
-                return await self._complete(await self._extend(row, chunk, last=True), expected, actor)
+                return await self._complete(
+                    await self._extend(row, chunk, room, last=True), expected, actor, allowances
+                )
             except BaseException:
                 await self._discard(row)
                 raise
@@ -264,15 +294,27 @@ class Uploads:
                 await self._end(turn.row)
                 raise BlobUploadUnknown(session=row.session, note=str(fault)) from fault
 
-    async def _extend(self, row: SessionRow, chunk: Chunk, *, last: bool = False) -> SessionRow:
+    async def _room(self, repository: RepositoryName, expected: Digest, allowances: Sequence[Allowance]) -> Room | None:
+        """Return the room for a blob; what the repository holds already needs none."""
+        if not allowances or await self._blobs.find_blob(repository, expected) is not None:
+            return None
+        return await self._quotas.room(allowances)
+
+    async def _extend(self, row: SessionRow, chunk: Chunk, room: Room | None, *, last: bool = False) -> SessionRow:
         """Add the chunk, and return the new row. After a failure the old row stays true."""
         before = row.received
         if chunk.start is not None and chunk.start != before.size:
             raise RangeInvalid(received=before.size, start=chunk.start)
-        received = await self._uploads.extend(row.session, before, row.algorithm, chunk.checked(), last=last)
+        stream = chunk.checked()
+        if room is not None:
+            room.require(before.size + (chunk.announced or 0))
+            stream = room.bounded(stream, before.size)
+        received = await self._uploads.extend(row.session, before, row.algorithm, stream, last=last)
         return replace(row, received=received, touched=self._clock.now())
 
-    async def _complete(self, row: SessionRow, expected: Digest, actor: Actor) -> ContentRecord:
+    async def _complete(
+        self, row: SessionRow, expected: Digest, actor: Actor, allowances: Sequence[Allowance]
+    ) -> ContentRecord:
         """Publish the session's bytes as a blob of its repository."""
         received = row.received
         actual = received.digest
@@ -281,14 +323,20 @@ class Uploads:
         if actual != expected:
             raise DigestInvalid(expected=str(expected), actual=str(actual))
         blob = ContentRecord(expected, received.size)
-        await self._contents.place(
+        outcome = await self._contents.place(
             expected,
             # Bytes and name before the row: a row of whole content must never precede its bytes.
             publish=lambda: self._uploads.publish(row.session, received, expected),
             confirm=lambda place, removals: self._blobs.add_blob(
-                row.repository, replace(blob, place=place), removals=removals, actor=actor, session=row.session
+                row.repository,
+                replace(blob, place=place),
+                removals=removals,
+                actor=actor,
+                session=row.session,
+                allowances=allowances,
             ),
         )
+        require_within(outcome)
         await self._discard(row)
         return blob
 

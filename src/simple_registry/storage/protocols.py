@@ -26,6 +26,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.protection import TagGuard
+from simple_registry.storage.quotas import Account, Allowance, Amounts, OverQuota
 from simple_registry.storage.records import (
     Actor,
     BlobAbsent,
@@ -56,6 +57,8 @@ from simple_registry.storage.records import (
     TagRow,
     TagsChanged,
     TokenRow,
+    TotalUsage,
+    Usage,
 )
 
 # ---------------------------------------------------------------- content
@@ -161,16 +164,25 @@ class BlobRows(Protocol):
         removals: int,
         actor: Actor,
         session: str | None = None,
-    ) -> BlobAdded | ContentRemoved:
+        allowances: Sequence[Allowance] = (),
+    ) -> BlobAdded | ContentRemoved | OverQuota:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row.
 
-        `removals` is `ContentRows.removals()` from before they were placed. The call may be repeated.
+        `removals` is `ContentRows.removals()` from before they were placed. The blob counts for its actor, unless it
+        counts for another one already. The call may be repeated. When the push is refused, placed bytes without a row
+        get one, as condemned.
         """
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, actor: Actor
-    ) -> ContentRecord | None:
-        """Make the repository hold a blob of `source`.
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        source: RepositoryName,
+        *,
+        actor: Actor,
+        allowances: Sequence[Allowance] = (),
+    ) -> ContentRecord | OverQuota | None:
+        """Make the repository hold a blob of `source`, as `add_blob` does.
 
         Returns `None`, and changes nothing, if `source` does not hold it at that moment or its content is not whole.
         """
@@ -223,8 +235,11 @@ class ManifestRows(Protocol):
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
+        allowances: Sequence[Allowance] = (),
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. The call may be repeated.
+
+        The manifest, and parts that did not count before, count for the actor.
 
         `place` is the place of its new bytes, with `removals` as in `add_blob`, or `None` if the content was whole
         already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags; damaged
@@ -456,6 +471,28 @@ class ContentRows(Protocol):
         """
 
 
+class UsageRows(Protocol):
+    """What repositories and identities use, exact in each transaction."""
+
+    async def find_usage(self, repository: RepositoryName) -> Usage | None:
+        """Return what a repository uses."""
+
+    async def page_usage(self, after: str | None, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return repositories and what they use, in ASCII order, after `after`."""
+
+    async def total_usage(self) -> TotalUsage:
+        """Return what all repositories use together."""
+
+    async def amounts(self, account: Account) -> Amounts:
+        """Return what an account uses."""
+
+    async def repositories_above(self, amounts: Amounts) -> Sequence[RepositoryName]:
+        """Return the repositories that use at least one of these amounts, in ASCII order."""
+
+    async def identities_above(self, amounts: Amounts) -> Sequence[str]:
+        """Return the identities that use at least one of these amounts, in ASCII order."""
+
+
 class GarbageRows(Protocol):
     """Expired holdings, content without holdings, and the times by which rows expire."""
 
@@ -529,5 +566,6 @@ class Rows:
     contents: ContentRows
     garbage: GarbageRows
     mode: ModeRows
+    usage: UsageRows
     check: Callable[[], None]
     close: Callable[[], Awaitable[None]]

@@ -215,6 +215,43 @@ class Pull:
     when: float
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a repository uses. `tags`, `manifests`, `blobs` and `bytes` are what counts for quotas.
+
+    A manifest counts while it is needed, a blob also before its first manifest: from its push on. Each holding counts
+    with the size of its content. `unneeded_bytes` and `deleted_bytes` are those of the holdings that do not count.
+    """
+
+    tags: int = 0
+    manifests: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    unneeded_bytes: int = 0
+    deleted_bytes: int = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of all holdings."""
+        return self.bytes + self.unneeded_bytes + self.deleted_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TotalUsage:
+    """What all repositories use together, and the content behind it, each digest once."""
+
+    repositories: int
+    usage: Usage
+    contents: int
+    content_bytes: int
+    condemned_bytes: int
+
+    @property
+    def shared_bytes(self) -> int:
+        """The bytes that would be needed more if each holding had content of its own."""
+        return self.usage.held_bytes - self.content_bytes
+
+
 class Part(StrEnum):
     """How the repository must hold a part of a manifest."""
 

@@ -8,6 +8,7 @@ from simple_registry.operations.manifests import Required
 from simple_registry.storage.inspection import Defect
 from support.checking import check, execute
 from support.documents import encode, image, index, push_image
+from support.front import ADMINISTRATOR
 
 LAYER = b"a layer"
 DIGEST = str(digest_of(LAYER))
@@ -24,9 +25,14 @@ def facts(findings):
 
 
 def without_versions(snapshot):
-    """Return the files and rows of a snapshot, without the versions of placements."""
+    """Return the files and rows of a snapshot, but for what is lost with a manifest: the placement, and the owner."""
     files, rows = snapshot
-    return files, {**rows, "contents": [row[:3] + row[4:] for row in rows["contents"]], "counters": []}
+    owned = {
+        table: [tuple(value for value in row if value not in {"", ADMINISTRATOR}) for row in rows[table]]
+        for table in ("manifests", "repository_blobs")
+    }
+    contents = [row[:3] + row[4:] for row in rows["contents"]]
+    return files, {**rows, **owned, "contents": contents, "counters": [], "usage_by_identity": []}
 
 
 def test_a_tag_whose_manifest_is_gone_gets_it_back_from_its_bytes(disk_front, manifest):

@@ -9,7 +9,8 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.life import HoldingEvent
-from simple_registry.storage.records import ContentRecord, DescribedPart, Part, Place, TokenRow
+from simple_registry.storage.quotas import Allowance, Measure, OfIdentity, OfRepositories, OfRepository
+from simple_registry.storage.records import Actor, ContentRecord, DescribedPart, Part, Place, TokenRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
@@ -54,12 +55,29 @@ TOKENS = st.builds(
 REMOVALS = st.sampled_from([0, 0, 1, None])
 EVENTS = st.sampled_from([HoldingEvent.ASKED, HoldingEvent.SEEN, HoldingEvent.RESTORED])
 
+OWNERS = st.sampled_from(["alice", "bob"])
+LIMITS = st.dictionaries(st.sampled_from(Measure), st.integers(0, 3))
+ACCOUNTS = (
+    st.builds(OfRepository, REPOSITORIES)
+    | st.builds(OfIdentity, OWNERS)
+    | st.just(OfRepositories("all of a", lambda name: name.startswith("a")))
+)
+ALLOWANCES = st.just([]) | st.lists(st.builds(Allowance, st.just("team"), ACCOUNTS, LIMITS), max_size=2)
+
 STEPS = st.one_of(
-    st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, REMOVALS),
-    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES),
+    st.tuples(st.just("add_blob"), REPOSITORIES, BLOBS, REMOVALS, OWNERS, ALLOWANCES),
+    st.tuples(st.just("mount_blob"), REPOSITORIES, DIGESTS, REPOSITORIES, OWNERS, ALLOWANCES),
     st.tuples(st.just("remove_blob"), REPOSITORIES, DIGESTS, PRECONDITIONS),
     st.tuples(
-        st.just("put_manifest"), REPOSITORIES, MANIFESTS, st.lists(TAGS, max_size=2), PARTS, REMOVALS, PRECONDITIONS
+        st.just("put_manifest"),
+        REPOSITORIES,
+        MANIFESTS,
+        st.lists(TAGS, max_size=2),
+        PARTS,
+        REMOVALS,
+        PRECONDITIONS,
+        OWNERS,
+        ALLOWANCES,
     ),
     st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2), PRECONDITIONS),
     st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS, PRECONDITIONS),
@@ -75,7 +93,8 @@ STEPS = st.one_of(
 
 STORES = {
     "remove_tag": "tags",
-    **dict.fromkeys(("mount_blob", "remove_blob", "renew_blob"), "blobs"),
+    "mount_blob": "blobs",
+    **dict.fromkeys(("remove_blob", "renew_blob"), "blobs"),
     **dict.fromkeys(("remove_token", "touch_token", "remove_expired_tokens"), "tokens"),
 }
 
@@ -88,10 +107,12 @@ async def counted(store, removals):
 async def take(store, step, clock):
     name, *arguments = step
     if name == "add_blob":
-        repository, blob, removals = arguments
-        return await store.blobs.add_blob(repository, blob, removals=await counted(store, removals), actor=ACTOR)
+        repository, blob, removals, owner, allowances = arguments
+        return await store.blobs.add_blob(
+            repository, blob, removals=await counted(store, removals), actor=Actor(owner), allowances=allowances
+        )
     if name == "put_manifest":
-        repository, manifest, tags, parts, removals, precondition = arguments
+        repository, manifest, tags, parts, removals, precondition, owner, allowances = arguments
         return await store.manifests.put_manifest(
             repository,
             manifest,
@@ -100,7 +121,8 @@ async def take(store, step, clock):
             tags=tags,
             parts=parts,
             precondition=precondition,
-            actor=ACTOR,
+            actor=Actor(owner),
+            allowances=allowances,
         )
     if name in {"remove_tag", "remove_blob"}:
         repository, reference, precondition = arguments
@@ -120,7 +142,10 @@ async def take(store, step, clock):
     if name == "forget":
         return await store.garbage.forget(await store.garbage.page_condemned(None, 1))
     act = partial(mark_damaged, store) if name == "mark_damaged" else getattr(getattr(store, STORES[name]), name)
-    return await act(*arguments, **({"actor": ACTOR} if name == "mount_blob" else {}))
+    if name == "mount_blob":
+        *arguments, owner, allowances = arguments
+        act = partial(act, actor=Actor(owner), allowances=allowances)
+    return await act(*arguments)
 
 
 async def everything(store, clock):
@@ -133,6 +158,9 @@ async def everything(store, clock):
         "contents": [await store.contents.find_content(digest) for digest in digests],
         "condemned": sorted(await store.garbage.page_condemned(None, 99), key=lambda record: record.digest),
         "dated": [await store.garbage.is_dated_after(clock.time - age) for age in range(1, 4)],
+        "usage": await store.usage.page_usage(None, 9),
+        "total": await store.usage.total_usage(),
+        "identities": [await store.usage.amounts(OfIdentity(name)) for name in ("alice", "bob")],
         "tokens": [list(await store.tokens.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
         "holders": [list(await store.blobs.page_holders(digest, None, 9)) for digest in digests],
         "tags": [list(await store.tags.page_tags(name, None, 9)) for name in repositories],

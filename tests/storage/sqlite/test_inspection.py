@@ -41,7 +41,7 @@ def add(look):
 
         @staticmethod
         def blob(repository, digest, state="needed"):
-            look("INSERT INTO repository_blobs VALUES (?, ?, ?, 0, 0)", repository, str(digest), state)
+            look("INSERT INTO repository_blobs VALUES (?, ?, ?, 0, 0, '', 0)", repository, str(digest), state)
 
         @staticmethod
         def manifest(repository, digest, *children, tags=()):

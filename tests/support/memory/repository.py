@@ -15,6 +15,20 @@ class MemoryRepository:
     blobs: dict[Digest, Holding] = field(default_factory=dict)
     manifests: dict[Digest, tuple[ManifestRow, Holding]] = field(default_factory=dict)
     tags: dict[Tag, Digest] = field(default_factory=dict)
+    owners: dict[tuple[Part, Digest], str] = field(default_factory=dict)
+    released: set[Digest] = field(default_factory=set)
+
+    def counts(self, part: Part, digest: Digest) -> bool:
+        """Return whether a blob, or a manifest (`CHILD`), counts for quotas."""
+        if part is Part.CHILD:
+            return digest in self.manifests and self.manifests[digest][1].state is HoldingState.NEEDED
+        state = self.blobs[digest].state if digest in self.blobs else HoldingState.ABSENT
+        return state is HoldingState.NEEDED or (state is HoldingState.UNNEEDED and digest not in self.released)
+
+    def take_over(self, part: Part, digest: Digest, owner: str) -> None:
+        """Make an identity the owner of a holding, unless it counts."""
+        if not self.counts(part, digest):
+            self.owners[part, digest] = owner
 
     def holds(self, digest: Digest) -> bool:
         """Return whether the repository holds this content as a blob or a manifest, deleted or not."""
@@ -64,6 +78,10 @@ class MemoryRepository:
             self.blobs.pop(digest, None)
         else:
             self.blobs[digest] = after
+        if after is None or after.state is HoldingState.NEEDED:
+            self.released.discard(digest)
+        elif before is not None and before.state is HoldingState.NEEDED and after.state is HoldingState.UNNEEDED:
+            self.released.add(digest)
         return before != after
 
     def apply_to_manifest(self, event: HoldingEvent, digest: Digest, now: float) -> bool:

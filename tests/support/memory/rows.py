@@ -7,7 +7,8 @@ is right for tests and trials and nothing larger.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import astuple, replace
 from typing import TypeVar
 
 from simple_registry.clock import Clock
@@ -25,6 +26,16 @@ from simple_registry.storage.life import (
 )
 from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
 from simple_registry.storage.protocols import Rows
+from simple_registry.storage.quotas import (
+    Account,
+    Allowance,
+    Amounts,
+    Measure,
+    OfIdentity,
+    OfRepository,
+    OverQuota,
+    exceeded,
+)
 from simple_registry.storage.records import (
     NEEDED,
     Actor,
@@ -56,7 +67,9 @@ from simple_registry.storage.records import (
     TagRemoved,
     TagRow,
     TagsChanged,
+    TotalUsage,
     UnmetPart,
+    Usage,
 )
 from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository
@@ -64,10 +77,14 @@ from support.memory.tag_times import MemoryTagTimes
 from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
+_T = TypeVar("_T")
 _Due = tuple[float, RepositoryName, Digest]
 
 AFTER = 0.001
 """Seconds after a manifest at which the turn of its parts comes."""
+
+_CHANGED = ("_repositories", "_contents", "_placements", "_sessions", "_events", "_last", "_pushed", "_pulled")
+"""What a push changes."""
 
 
 class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
@@ -101,6 +118,7 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
             contents=one,
             garbage=one,
             mode=one,
+            usage=one,
             check=one.check,
             close=one.close,
         )
@@ -124,26 +142,44 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         removals: int,
         actor: Actor,
         session: str | None = None,
-    ) -> BlobAdded | ContentRemoved:
+        allowances: Sequence[Allowance] = (),
+    ) -> BlobAdded | ContentRemoved | OverQuota:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
         removed = self._require(content.digest, content.place, removals)
         if removed is not None:
             return removed
-        surplus = self._place(content)
-        self._hold_blob(repository, content.digest)
-        if session is not None:
-            self._sessions.pop(session, None)
-        return BlobAdded(surplus)
+
+        def hold() -> BlobAdded:
+            surplus = self._place(content)
+            self._hold_blob(repository, content.digest, actor.identity)
+            if session is not None:
+                self._sessions.pop(session, None)
+            return BlobAdded(surplus)
+
+        outcome = self._within(allowances, hold)
+        if isinstance(outcome, OverQuota):
+            self._refuse(content)
+        return outcome
 
     async def mount_blob(
-        self, repository: RepositoryName, digest: Digest, source: RepositoryName, *, actor: Actor
-    ) -> ContentRecord | None:
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        source: RepositoryName,
+        *,
+        actor: Actor,
+        allowances: Sequence[Allowance] = (),
+    ) -> ContentRecord | OverQuota | None:
         """Make the repository hold a blob of `source`."""
         blob = await self.find_blob(source, digest)
         if blob is None:
             return None
-        self._hold_blob(repository, digest)
-        return blob.content
+
+        def hold() -> ContentRecord:
+            self._hold_blob(repository, digest, actor.identity)
+            return blob.content
+
+        return self._within(allowances, hold)
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
         """Apply an event to a holding. Return whether it changed anything."""
@@ -224,7 +260,8 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
+        allowances: Sequence[Allowance] = (),
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
         digest = manifest.digest
         removed = self._require(digest, place, removals)
@@ -235,24 +272,29 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         targets = before.items() or [(digest, digest if at.manifest(digest) else None)]
         named = [(reference, self._visible(target)) for reference, target in targets]
         unmet = (await self.find_parts(repository, parts)).unmet
-        refusal = (
+        content = None if place is None else ContentRecord(digest, manifest.size, place)
+
+        def hold() -> ManifestStored:
+            surplus = None if content is None else self._place(content)
+            self._hold_manifest(repository, manifest, actor.identity)
+            self._at(repository).tags.update(dict.fromkeys(tags, digest))
+            self.date_push(repository, before, self._clock.now())
+            for tag, target in before.items():
+                if target != digest:
+                    self.record(actor, JournalAction.TAG_SET, repository, tag=tag, before=target, after=digest)
+            return ManifestStored(before, surplus)
+
+        outcome: ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | OverQuota | None
+        outcome = (
             precondition.unmet(named)
             or refuse_moves(guard, before.items(), digest)
             or (PartsUnmet(unmet) if unmet else None)
         )
-        content = None if place is None else ContentRecord(digest, manifest.size, place)
-        if refusal is not None:
-            if content is not None:
-                self._refuse(content)
-            return refusal
-        surplus = None if content is None else self._place(content)
-        self._hold_manifest(repository, manifest)
-        self._at(repository).tags.update(dict.fromkeys(tags, digest))
-        self.date_push(repository, before, self._clock.now())
-        for tag, target in before.items():
-            if target != digest:
-                self.record(actor, JournalAction.TAG_SET, repository, tag=tag, before=target, after=digest)
-        return ManifestStored(before, surplus)
+        if outcome is None:
+            outcome = self._within(allowances, hold)
+        if content is not None and not isinstance(outcome, ManifestStored):
+            self._refuse(content)
+        return outcome
 
     async def remove_manifest(
         self,
@@ -570,6 +612,91 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
             return False
         return self._apply_to_content(ContentEvent.FOUND_DAMAGED, whole)
 
+    # usage
+
+    async def find_usage(self, repository: RepositoryName) -> Usage | None:
+        """Return what a repository uses."""
+        return self._usage(repository) if repository in self._repositories else None
+
+    async def page_usage(self, after: str | None, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return repositories and what they use, in ASCII order, after `after`."""
+        return [(name, self._usage(name)) for name in _page(self._repositories, after, limit)]
+
+    async def total_usage(self) -> TotalUsage:
+        """Return what all repositories use together."""
+        usages = [astuple(self._usage(name)) for name in self._repositories]
+        condemned = [record.size for record, state in self._contents.values() if state is ContentState.CONDEMNED]
+        return TotalUsage(
+            len(usages),
+            Usage(*map(sum, zip(*usages, strict=True))),
+            contents=len(self._contents) - len(condemned),
+            content_bytes=sum(record.size for record, _ in self._contents.values()) - sum(condemned),
+            condemned_bytes=sum(condemned),
+        )
+
+    async def amounts(self, account: Account) -> Amounts:
+        """Return what an account uses."""
+        return self._amounts(account)
+
+    async def repositories_above(self, amounts: Amounts) -> Sequence[RepositoryName]:
+        """Return the repositories that use at least one of these amounts."""
+        return sorted(name for name in self._repositories if _reaches(self._amounts(OfRepository(name)), amounts))
+
+    async def identities_above(self, amounts: Amounts) -> Sequence[str]:
+        """Return the identities that use at least one of these amounts."""
+        owners = {owner for at in self._repositories.values() for owner in at.owners.values() if owner}
+        return sorted(owner for owner in owners if _reaches(self._amounts(OfIdentity(owner)), amounts))
+
+    def _usage(self, repository: RepositoryName) -> Usage:
+        at = self._at(repository)
+        blobs = [(at.counts(Part.BLOB, digest), digest, holding) for digest, holding in at.blobs.items()]
+        manifests = [(at.counts(Part.CHILD, digest), digest, holding) for digest, (_, holding) in at.manifests.items()]
+        sizes = [(self._size(digest), counts, holding.state) for counts, digest, holding in (*blobs, *manifests)]
+        deleted = sum(size for size, _, state in sizes if state is HoldingState.DELETED)
+        counted = sum(size for size, counts, _ in sizes if counts)
+        return Usage(
+            tags=len(at.tags),
+            manifests=sum(counts for counts, *_ in manifests),
+            blobs=sum(counts for counts, *_ in blobs),
+            bytes=counted,
+            unneeded_bytes=sum(size for size, *_ in sizes) - counted - deleted,
+            deleted_bytes=deleted,
+        )
+
+    def _size(self, digest: Digest) -> int:
+        return self._contents[digest][0].size
+
+    def _amounts(self, account: Account) -> Amounts:
+        match account:
+            case OfIdentity(identity):
+                counted = [
+                    (part, self._size(digest))
+                    for at in self._repositories.values()
+                    for (part, digest), owner in at.owners.items()
+                    if owner == identity and at.counts(part, digest)
+                ]
+                sizes, manifests = sum(size for _, size in counted), sum(part is Part.CHILD for part, _ in counted)
+                return {Measure.BYTES: sizes, Measure.TAGS: 0, Measure.MANIFESTS: manifests}
+            case OfRepository(repository):
+                usages = [self._usage(repository)]
+            case _:
+                usages = [self._usage(name) for name in self._repositories if account.matches(name)]
+        return {measure: sum(getattr(usage, measure) for usage in usages) for measure in Measure}
+
+    def _within(self, allowances: Sequence[Allowance], change: Callable[[], _T]) -> _T | OverQuota:
+        """Return the result of `change`, or undo it if it exceeds an allowance."""
+        if not allowances:
+            return change()
+        kept = {name: deepcopy(getattr(self, name)) for name in _CHANGED}
+        before = [self._amounts(each.account) for each in allowances]
+        outcome = change()
+        for each, used in zip(allowances, before, strict=True):
+            refusal = exceeded(each, used, self._amounts(each.account))
+            if refusal is not None:
+                vars(self).update(kept)
+                return refusal
+        return outcome
+
     def check(self) -> None:
         """Do nothing: memory can always be read."""
 
@@ -622,22 +749,30 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
     def _refuse(self, content: ContentRecord) -> None:
         self._apply_to_content(ContentEvent.REFUSED, content)
 
-    def _hold_blob(self, repository: RepositoryName, digest: Digest) -> None:
+    def _hold_blob(self, repository: RepositoryName, digest: Digest, owner: str) -> None:
         """Make the repository, created if absent, hold a blob after a push or a mount."""
         at = self._repositories.setdefault(repository, MemoryRepository())
+        at.take_over(Part.BLOB, digest, owner)
         at.apply_event(HoldingEvent.NAMED, digest, self._clock.now())
         if at.needs(digest):
             at.apply_event(HoldingEvent.KEPT, digest, self._clock.now())
 
-    def _hold_manifest(self, repository: RepositoryName, manifest: ManifestRow) -> None:
+    def _hold_manifest(self, repository: RepositoryName, manifest: ManifestRow, owner: str) -> None:
         """Make the repository hold a manifest whose content has a row, and need its parts."""
         at = self._repositories.setdefault(repository, MemoryRepository())
+        at.take_over(Part.CHILD, manifest.digest, owner)
         at.manifests[manifest.digest] = (manifest, NEEDED)
+        for child in manifest.children:
+            at.take_over(Part.BLOB, child, owner)
         at.keep(HoldingEvent.KEPT, manifest.digest, self._clock.now())
 
 
 def _manifest_holdings(at: MemoryRepository) -> Mapping[Digest, Holding]:
     return {digest: holding for digest, (_, holding) in at.manifests.items()}
+
+
+def _reaches(amounts: Amounts, bounds: Amounts) -> bool:
+    return any(amounts[measure] >= bound for measure, bound in bounds.items())
 
 
 def _holdings(at: MemoryRepository) -> Iterator[tuple[Digest, Holding]]:

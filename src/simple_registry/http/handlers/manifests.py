@@ -60,6 +60,7 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
             tags=tags,
             precondition=precondition,
             guard=call.guard(repository),
+            allowances=call.allowances(repository),
         )
     headers = [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)]
     return Response(201, headers, events=_push_events(repository, pushed))

@@ -22,6 +22,7 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
     """end-4a, end-4b, end-4c, end-11: open a session, or mount a blob, or take a whole one at once."""
     query = call.request.query()
     repository = call.target.repository
+    allowances = call.allowances(repository)
     given = query.find("digest-algorithm")
     algorithm = CANONICAL if given is None else parse_algorithm(given)
     if query.find("mount") is not None:
@@ -30,15 +31,22 @@ async def start_upload(call: Call[RepositoryTarget]) -> Response:
             return mounted
     elif query.find("digest") is not None:
         expected = parse_digest(query.find("digest") or "")
-        blob = await call.registry.uploads.put(repository, expected, _chunk(call), actor=call.actor)
+        blob = await call.registry.uploads.put(
+            repository, expected, _chunk(call), actor=call.actor, allowances=allowances
+        )
         return _created(repository, blob, EventName.BLOB_PUSH)
     client = call.request.account if call.caller.proof.source is Source.ANONYMOUS else ""
-    return _session(202, await call.registry.uploads.start(repository, call.identity.name, algorithm, client=client))
+    session = await call.registry.uploads.start(
+        repository, call.identity.name, algorithm, client=client, allowances=allowances
+    )
+    return _session(202, session)
 
 
 async def append_chunk(call: Call[SessionTarget]) -> Response:
     """end-5: add a chunk to a session."""
-    return _session(202, await call.registry.uploads.append(await _row(call), _chunk(call)))
+    row = await _row(call)
+    allowances = call.allowances(row.repository)
+    return _session(202, await call.registry.uploads.append(row, _chunk(call), allowances=allowances))
 
 
 async def finish_upload(call: Call[SessionTarget]) -> Response:
@@ -47,7 +55,10 @@ async def finish_upload(call: Call[SessionTarget]) -> Response:
     if digest is None:
         raise DigestInvalid(reason="the closing PUT needs the query parameter digest")
     row = await _row(call)
-    blob = await call.registry.uploads.finish(row, parse_digest(digest), _chunk(call), actor=call.actor)
+    allowances = call.allowances(row.repository)
+    blob = await call.registry.uploads.finish(
+        row, parse_digest(digest), _chunk(call), actor=call.actor, allowances=allowances
+    )
     return _created(call.target.repository, blob, EventName.BLOB_PUSH)
 
 
@@ -78,6 +89,7 @@ async def _mount(call: Call[RepositoryTarget], query: Query) -> Response | None:
         source=source,
         visible=lambda repository: call.can("GET", Resource.BLOBS, scope_of(repository)),
         actor=call.actor,
+        allowances=call.allowances(call.target.repository),
     )
     return None if blob is None else _created(call.target.repository, blob, EventName.BLOB_MOUNT, source)
 
@@ -113,11 +125,11 @@ def _chunk(call: Call[Target]) -> Chunk:
     """Return the request's body as a chunk, after checking that its two lengths agree."""
     header, body = call.request.headers.get("content-range"), call.body
     if header is None:
-        return Chunk(aiter(body))
+        return Chunk(aiter(body), announced=body.announced)
     span = parse_chunk_range(header)
     if body.announced not in (None, span.size):
         raise SizeInvalid(contentRange=header[:100], contentLength=body.announced)
-    return Chunk(aiter(body), start=span.start, size=span.size)
+    return Chunk(aiter(body), start=span.start, size=span.size, announced=span.size)
 
 
 def _session(status: int, row: SessionRow) -> Response:

@@ -20,6 +20,7 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.moving.intake import OPERATOR, Intake
 from simple_registry.operations.moving.tally import Tally, in_parallel, said, verified
 from simple_registry.storage.protocols import BlobRows
+from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Place
 from simple_registry.storage.sources import (
     BytesDiffer,
@@ -66,7 +67,7 @@ class StoreTaker:
         async def publish() -> Place:
             return await self._files.adopt(file, digest, self._transfer)
 
-        async def confirm(place: Place, removals: int) -> BlobAdded | ContentRemoved:
+        async def confirm(place: Place, removals: int) -> BlobAdded | ContentRemoved | OverQuota:
             return await self._blobs.add_blob(
                 repository, ContentRecord(digest, file.size, place), removals=removals, actor=OPERATOR
             )

@@ -14,6 +14,7 @@ from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
 from simple_registry.storage.sqlite.rows.tag_times import SqliteTagTimes
 from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
 from simple_registry.storage.sqlite.rows.tokens import SqliteTokenRows
+from simple_registry.storage.sqlite.rows.usage import Accounts, SqliteUsageRows
 
 _CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
 
@@ -24,9 +25,10 @@ def rows_of(database: Database, clock: Clock) -> Rows:
     def check() -> None:
         database.rows(_CHECK)
 
+    accounts = Accounts()
     return Rows(
-        blobs=SqliteBlobRows(database, clock),
-        manifests=SqliteManifestRows(database, clock),
+        blobs=SqliteBlobRows(database, accounts, clock),
+        manifests=SqliteManifestRows(database, accounts, clock),
         tags=SqliteTagRows(database, clock),
         tag_times=SqliteTagTimes(database, clock),
         repositories=SqliteRepositoryRows(database),
@@ -36,6 +38,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         contents=SqliteContentRows(database),
         garbage=SqliteGarbageRows(database, clock),
         mode=SqliteModeRows(database),
+        usage=SqliteUsageRows(database, accounts),
         check=check,
         close=database.close,
     )

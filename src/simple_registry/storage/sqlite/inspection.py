@@ -143,7 +143,7 @@ class SqliteRowInspection:
             # Condemned content would be removed. No collector runs, and its bytes were found whole.
             connection.execute(_FORGET, (digest,))
             place_content(connection, ContentRecord(manifest.digest, manifest.size, place))
-            hold_manifest(connection, tagged.repository, manifest, now)
+            hold_manifest(connection, tagged.repository, manifest, now, owner="")
             return True
 
         return await self._database.write(restore)

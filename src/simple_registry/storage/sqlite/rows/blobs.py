@@ -9,6 +9,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent
+from simple_registry.storage.quotas import Allowance, OverQuota
 from simple_registry.storage.records import (
     Actor,
     BlobAbsent,
@@ -28,10 +29,12 @@ from simple_registry.storage.sqlite.rows.holding import (
     is_needed,
     place_content,
     record_of,
+    refuse_content,
     require_content,
     still_needed,
 )
 from simple_registry.storage.sqlite.rows.journal import record
+from simple_registry.storage.sqlite.rows.usage import Accounts
 
 _FIND = """
 SELECT digest, size, place, version, held.state, held.since, held.extended
@@ -53,8 +56,9 @@ _END_SESSION = "DELETE FROM upload_sessions WHERE session = ?"
 class SqliteBlobRows:
     """The blobs of repositories."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, accounts: Accounts, clock: Clock) -> None:
         self._database = database
+        self._accounts = accounts
         self._clock = clock
 
     async def find_blob(self, repository: RepositoryName, digest: Digest) -> StoredBlob | None:
@@ -78,21 +82,29 @@ class SqliteBlobRows:
         content: ContentRecord,
         *,
         removals: int,
-        actor: Actor,  # noqa: ARG002 (quotas count by it)
+        actor: Actor,
         session: str | None = None,
-    ) -> BlobAdded | ContentRemoved:
+        allowances: Sequence[Allowance] = (),
+    ) -> BlobAdded | ContentRemoved | OverQuota:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
 
-        def add(connection: apsw.Connection) -> BlobAdded | ContentRemoved:
+        def add(connection: apsw.Connection) -> BlobAdded | ContentRemoved | OverQuota:
             removed = require_content(connection, content.digest, content.place, removals)
             if removed is not None:
                 return removed
+            outcome = self._accounts.within(connection, allowances, lambda: hold(connection))
+            if isinstance(outcome, OverQuota):
+                refuse_content(connection, content)
+            return outcome
+
+        def hold(connection: apsw.Connection) -> BlobAdded:
             surplus = place_content(connection, content)
-            hold_blob(connection, repository, content.digest, self._clock.now())
+            hold_blob(connection, repository, content.digest, self._clock.now(), actor.identity)
             if session is not None:
                 connection.execute(_END_SESSION, (session,))
             return BlobAdded(surplus)
 
+        self._accounts.prepare(self._database, allowances)
         return await self._database.write(add)
 
     async def mount_blob(
@@ -101,18 +113,22 @@ class SqliteBlobRows:
         digest: Digest,
         source: RepositoryName,
         *,
-        actor: Actor,  # noqa: ARG002 (quotas count by it)
-    ) -> ContentRecord | None:
+        actor: Actor,
+        allowances: Sequence[Allowance] = (),
+    ) -> ContentRecord | OverQuota | None:
         """Make the repository hold a blob of `source`."""
 
         def mount(connection: apsw.Connection) -> ContentRecord | None:
             rows = connection.execute(_FIND, (source, str(digest))).fetchall()
             if not rows:
                 return None
-            hold_blob(connection, repository, digest, self._clock.now())
+            hold_blob(connection, repository, digest, self._clock.now(), actor.identity)
             return record_of(rows[0][:4])
 
-        return await self._database.write(mount)
+        self._accounts.prepare(self._database, allowances)
+        return await self._database.write(
+            lambda connection: self._accounts.within(connection, allowances, lambda: mount(connection))
+        )
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
         """Apply an event to a holding. Return whether it changed anything."""

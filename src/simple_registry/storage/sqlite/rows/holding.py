@@ -19,7 +19,11 @@ ADD_REPOSITORY = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTH
 _ADD = "INSERT INTO contents (digest, size, place, state, version) VALUES (?, ?, ?, ?, ?)"
 _NEXT_VERSION = "UPDATE counters SET value = value + 1 WHERE name = 'placements' RETURNING value"
 _PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4, version = ?5 WHERE digest = ?1"
-_ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since) VALUES (?, ?, ?, ?)"
+_ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since, owner) VALUES (?, ?, ?, ?, ?)"
+_TAKE_OVER = """
+UPDATE repository_blobs SET owner = ?3
+WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND NOT counted AND owner <> ?3
+"""
 _BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND digest = ?"
 _NEEDED = """
 SELECT part.digest FROM manifest_children AS part JOIN manifests USING (repository, digest)
@@ -78,15 +82,21 @@ def _apply(connection: apsw.Connection, statement: str, repository: str, digests
     return connection.changes() > 0
 
 
-def hold_blob(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
+def take_over(connection: apsw.Connection, repository: str, digests: str, owner: str) -> None:
+    """Make an identity the owner of blobs of a repository that do not count now; `digests` is a JSON array."""
+    connection.execute(_TAKE_OVER, (repository, digests, owner))
+
+
+def hold_blob(connection: apsw.Connection, repository: str, digest: Digest, now: float, owner: str) -> None:
     """Make the repository, created if absent, hold a blob after a push or a mount. Its content has a row."""
     connection.execute(ADD_REPOSITORY, (repository,))
     found = connection.execute(_BLOB_STATE, (repository, str(digest))).fetchall()
     if found:
+        take_over(connection, repository, f'["{digest}"]', owner)
         apply_event(connection, HoldingEvent.NAMED, repository, f'["{digest}"]', now)
     else:
         state = HOLDINGS[HoldingState.ABSENT][HoldingEvent.NAMED]
-        connection.execute(_ADD_BLOB, (repository, str(digest), state, now))
+        connection.execute(_ADD_BLOB, (repository, str(digest), state, now, owner))
     if is_needed(connection, repository, digest):
         apply_event(connection, HoldingEvent.KEPT, repository, f'["{digest}"]', now)
 

@@ -1,6 +1,6 @@
 """The manifests of repositories, their parts and their referrers."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 import apsw
@@ -13,6 +13,7 @@ from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
 from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
+from simple_registry.storage.quotas import Allowance, OverQuota
 from simple_registry.storage.records import (
     Actor,
     ContentRecord,
@@ -43,10 +44,12 @@ from simple_registry.storage.sqlite.rows.holding import (
     refuse_content,
     require_content,
     still_needed,
+    take_over,
 )
 from simple_registry.storage.sqlite.rows.journal import record
 from simple_registry.storage.sqlite.rows.needs import keep_manifest, prolong_manifest, release_parts
 from simple_registry.storage.sqlite.rows.tags import point_tags, target_of
+from simple_registry.storage.sqlite.rows.usage import Accounts
 
 _FIND = """
 SELECT digest, size, media_type, place, version, held.state, held.since, held.extended
@@ -78,9 +81,10 @@ MAX_INLINE_PARTS = 64
 """Parts that are looked up on the event loop; an image has fewer, an index may have many thousands."""
 
 _PUT = """
-INSERT INTO manifests (repository, digest, state, pushed, media_type, artifact_type, subject, annotations)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO manifests (repository, digest, state, pushed, owner, media_type, artifact_type, subject, annotations)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (repository, digest) DO UPDATE SET
+    owner = iif(counted, owner, excluded.owner),
     state = excluded.state,
     pushed = excluded.pushed,
     media_type = excluded.media_type,
@@ -123,8 +127,9 @@ ORDER BY digest
 class SqliteManifestRows:
     """The manifests of repositories."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, accounts: Accounts, clock: Clock) -> None:
         self._database = database
+        self._accounts = accounts
         self._clock = clock
 
     async def find_manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest | None:
@@ -169,12 +174,14 @@ class SqliteManifestRows:
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
+        allowances: Sequence[Allowance] = (),
+    ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
+        content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
 
         def put(
             connection: apsw.Connection,
-        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved:
+        ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
             removed = require_content(connection, manifest.digest, place, removals)
             if removed is not None:
                 return removed
@@ -183,23 +190,26 @@ class SqliteManifestRows:
             if not tags:
                 visible = [(manifest.digest, _held(connection, repository, manifest.digest)[1])]
             before = {tag: target for tag, (target, _) in targets.items()}
-            refusal = (
+            outcome: ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | OverQuota | None
+            outcome = (
                 precondition.unmet(visible)
                 or refuse_moves(guard, before.items(), manifest.digest)
                 or _parts_unmet(connection, repository, parts)
             )
-            content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
-            if refusal is not None:
-                if content is not None:
-                    refuse_content(connection, content)
-                return refusal
+            if outcome is None:
+                outcome = self._accounts.within(connection, allowances, lambda: hold(connection, before))
+            if content is not None and not isinstance(outcome, ManifestStored):
+                refuse_content(connection, content)
+            return outcome
+
+        def hold(connection: apsw.Connection, before: Mapping[Tag, Digest | None]) -> ManifestStored:
             surplus = None if content is None else place_content(connection, content)
-            now = self._clock.now()
-            hold_manifest(connection, repository, manifest, now)
-            action = JournalAction.TAG_SET
+            now, action = self._clock.now(), JournalAction.TAG_SET
+            hold_manifest(connection, repository, manifest, now, actor.identity)
             point_tags(connection, repository, manifest.digest, before, now, actor=actor, action=action)
             return ManifestStored(before, surplus)
 
+        self._accounts.prepare(self._database, allowances)
         return await self._database.write(put)
 
     async def remove_manifest(
@@ -307,19 +317,20 @@ def _find_parts(
     return FoundParts(contents, unmet)
 
 
-def hold_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow, now: float) -> None:
+def hold_manifest(connection: apsw.Connection, repository: str, manifest: ManifestRow, now: float, owner: str) -> None:
     """Make the repository, created if absent, hold a manifest, and need its parts. Its content has a row."""
     digest = str(manifest.digest)
     subject = None if manifest.subject is None else str(manifest.subject)
     about = (manifest.media_type, manifest.artifact_type, subject, manifest.annotations.decode())
     connection.execute(ADD_REPOSITORY, (repository,))
     before = connection.execute(_STATE, (repository, digest)).fetchall()
-    connection.execute(_PUT, (repository, digest, _KEPT, now, *about))
+    connection.execute(_PUT, (repository, digest, _KEPT, now, owner, *about))
     if before == [(_KEPT, len(manifest.children))]:
         return  # by its digest it has the same children, which it needs already
     connection.execute(_DROP_CHILDREN, (repository, digest))
     children = [(repository, digest, position, str(child)) for position, child in enumerate(manifest.children)]
     connection.executemany(_ADD_CHILD, children)
+    take_over(connection, repository, msgspec.json.encode([child for *_, child in children]).decode(), owner)
     keep_manifest(connection, repository, manifest.digest, now)
 
 
