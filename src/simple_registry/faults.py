@@ -50,9 +50,13 @@ class DataDirectoryRefused(StorageFault):
         super().__init__(f"use {path}", reason)
 
 
+ADVICE = "run 'simple-registry recover', or restore it from a backup"
+"""What to do about a database that is lost."""
+
+
 class DatabaseLost(DataDirectoryRefused):
     """The database is missing or unreadable, and only a backup helps; `reason` says what is wrong."""
 
     def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, f"{reason}; restore it from a backup")
+        super().__init__(path, f"{reason}; {ADVICE}")
         self.reason = reason

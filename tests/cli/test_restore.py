@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.backends.backup import Backup
-from simple_registry.cli.copy_progress import CopyProgress
+from simple_registry.cli.copy_report import CopyProgress
 from simple_registry.cli.main import main
 from simple_registry.cli.options import UsageError
 from simple_registry.cli.restore import restore

@@ -54,7 +54,7 @@ RUN = {
         for name in ("genhash", "password-file", "start", "curl", "certificate", "start-tls", "curl-tls")
     ),
     *((STARTED, name) for name in ("health", "authority", "start-authority", "curl-authority")),
-    *((BACKUP, name) for name in ("backup", "backup-archive", "backup-check", "restore", "backup-by-hand")),
+    *((BACKUP, name) for name in ("backup", "backup-archive", "backup-check", "restore", "recover", "backup-by-hand")),
     (RUNNING, "ready"),
     (FSCK, "fsck"),
     (READ_ONLY, "read-only"),
@@ -353,6 +353,7 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
             "uploads": 0o700,
         }
     assert desk.run(check_of("by-hand")).endswith(": nothing is wrong; 1 remarks\n")
+    assert desk.run(block(BACKUP, "recover")) == "registry.db is sound; nothing to recover\n"
     for name in ("restored", "from-archive", "by-hand"):
         assert '"layers"' in pulled_from(desk, name)
         assert "nothing is wrong" in desk.run(check_of(name))

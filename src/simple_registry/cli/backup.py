@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TextIO
 
 from simple_registry.backends.backup import Backup
-from simple_registry.backends.copying import Copied, Damaged
-from simple_registry.cli.copy_progress import CopyProgress
+from simple_registry.backends.copying import Copied
+from simple_registry.cli.copy_report import CopyProgress, damaged_line, described_damage
 from simple_registry.cli.data_commands import read_settings
 from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
@@ -103,7 +103,7 @@ def _report(asked: argparse.Namespace, made: str, copied: Copied, seconds: float
             "contents": copied.contents,
             "bytes": copied.size,
             "linked": copied.linked,
-            "damaged": [_described(each) for each in copied.damaged],
+            "damaged": [described_damage(each) for each in copied.damaged],
             "seconds": round(seconds, 3),
         }
         stream.write(json.dumps(facts) + "\n")
@@ -114,15 +114,8 @@ def _report(asked: argparse.Namespace, made: str, copied: Copied, seconds: float
 
 def _lines(made: str, copied: Copied, seconds: float) -> Iterable[str]:
     for each in copied.damaged:
-        uses = " ".join(each.uses.tags or each.uses.repositories)
-        affected = f"; affects {uses}" if uses else ""
-        yield printable(f"damaged: {each.digest}: {each.reason}{affected}") + "\n"
+        yield printable(damaged_line(each)) + "\n"
     size = f"{copied.contents} contents, {copied.size / _MIB:.1f} MiB"
     linked = f", {copied.linked} of them linked to the last backup" if copied.linked else ""
     damaged = f"; {len(copied.damaged)} damaged and left out, see 'fsck --deep'" if copied.damaged else ""
     yield printable(f"{made}: {size}{linked}, in {seconds:.1f} s{damaged}") + "\n"
-
-
-def _described(each: Damaged) -> dict[str, object]:
-    uses = {"repositories": each.uses.repositories, "tags": each.uses.tags}
-    return {"digest": str(each.digest), "reason": each.reason, **uses}

@@ -62,7 +62,7 @@ REPAIRS: Mapping[Repair | Defect, str] = {
 
 REMEDIES: Mapping[Remedy | Defect, str] = {
     Remedy.NOTHING: "",
-    Remedy.RESTORE: "stop the server and restore registry.db from a backup; "
+    Remedy.RESTORE: "stop the server and run 'simple-registry recover', or restore registry.db from a backup; "
     "files in blobs/ alone do not show which repository holds them",
     Remedy.REPAIR: "fsck --repair repairs it",
     Remedy.CHECK_AGAIN: "it changed meanwhile; check again",

@@ -108,6 +108,12 @@ def _restore(words: Sequence[str]) -> int:
     return restore(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _recover(words: Sequence[str]) -> int:
+    from simple_registry.cli.recover import recover  # noqa: PLC0415 (as above)
+
+    return recover(words, os.environ, sys.stdout, sys.stderr)
+
+
 def _export(words: Sequence[str]) -> int:
     from simple_registry.cli.export import export  # noqa: PLC0415 (as above)
 
@@ -136,6 +142,7 @@ _WITH_OWN_OPTIONS = {
     "fsck": _fsck,
     "backup": _backup,
     "restore": _restore,
+    "recover": _recover,
     "export": _export,
     "import": _import,
     "adopt": _adopt,

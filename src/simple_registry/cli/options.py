@@ -28,6 +28,7 @@ COMMANDS = {
     "fsck": "check the data directory, also while a server runs",
     "backup": "back up the data directory, also while a server runs",
     "restore": "make a data directory from a backup",
+    "recover": "rebuild a lost or broken database",
     "export": "write repositories as an OCI layout, also while a server runs",
     "import": "push an OCI layout into a repository, also while a server runs",
     "adopt": "take over the data directory of another registry",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from simple_registry.backends.restore import Restore
-from simple_registry.cli.copy_progress import CopyProgress
+from simple_registry.cli.copy_report import CopyProgress
 from simple_registry.cli.data_commands import read_settings
 from simple_registry.cli.fsck import check
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, TextReport

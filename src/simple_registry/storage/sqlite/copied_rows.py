@@ -1,6 +1,6 @@
 """The rows of a copied database, which nothing else uses: what a backup or a recovery needs of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -8,6 +8,7 @@ import apsw
 
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.inspection import Uses
+from simple_registry.storage.life import CONTENTS, ContentEvent, ContentState
 from simple_registry.storage.records import ContentRecord
 from simple_registry.storage.sqlite.defects import WELL_FORMED
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection
@@ -18,6 +19,8 @@ from simple_registry.storage.sqlite.rows.holding import record_of
 _KEPT = f"state <> 'condemned' AND {WELL_FORMED}"
 _TOTALS = f"SELECT count(*), coalesce(sum(size), 0) FROM contents WHERE {_KEPT}"
 _CONTENTS = f"SELECT digest, size, place, version FROM contents WHERE {_KEPT} AND digest > ? ORDER BY digest LIMIT ?"
+_UNDER = f"SELECT digest, size, state FROM contents WHERE digest > ? AND digest < ? AND {WELL_FORMED}"
+_MARK = "UPDATE contents SET state = ? WHERE digest = ? AND state = ?"
 _PAGE = 1000
 
 
@@ -54,6 +57,18 @@ class CopiedRows:
         while page := self._connection.execute(_CONTENTS, (after, _PAGE)).fetchall():
             yield from map(record_of, page)
             after = str(page[-1][0])
+
+    def stored_under(self, prefix: str) -> Mapping[str, tuple[int, ContentState]]:
+        """Return the size and state of each content whose digest begins with `algorithm:xx`."""
+        rows = self._connection.execute(_UNDER, (prefix, f"{prefix}~")).fetchall()
+        return {str(digest): (int(size or 0), ContentState(str(state))) for digest, size, state in rows}
+
+    def mark_damaged(self, digests: Sequence[str]) -> None:
+        """Mark whole content as damaged."""
+        whole = ContentState.WHOLE
+        damaged = CONTENTS[whole][ContentEvent.FOUND_DAMAGED]
+        with self._connection:
+            self._connection.executemany(_MARK, [(damaged, digest, whole) for digest in digests])
 
     def uses(self, digest: Digest, limit: int) -> Uses:
         """Return up to `limit` repositories and tags that use this content."""

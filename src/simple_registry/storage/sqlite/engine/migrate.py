@@ -13,7 +13,7 @@ from importlib import resources
 
 import apsw
 
-from simple_registry.faults import DatabaseLost, DataDirectoryRefused
+from simple_registry.faults import ADVICE, DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
 from simple_registry.storage.sqlite.engine.copies import sync
 from simple_registry.storage.sqlite.engine.recovery import mark_log_suspect
@@ -104,6 +104,36 @@ def require_current(path: str) -> None:
         )
 
 
+def damage_of(path: str) -> str | None:
+    """Return what is wrong with the database at `path`, of whatever schema; `None` if every page of it is sound.
+
+    Neither the database nor its log is changed.
+
+    Raises: StorageFault when it cannot be read.
+    """
+    if not _size(path):
+        return "it is missing or empty"
+    connection = None
+    try:
+        connection = open_connection(path, query_only=True)
+        if _size(f"{path}-wal"):  # evidence, which closing would move into the database
+            connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        if _version(connection, path) == 0:
+            return "it holds nothing"
+        _require_complete(connection, path)
+        found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check(1)").fetchall()]
+    except DatabaseLost as lost:
+        return lost.reason
+    except (apsw.NotADBError, apsw.CorruptError) as error:
+        return f"it is not a sound database ({error})"
+    except apsw.Error as error:
+        raise fault(f"open the database {path}", error, connection) from error
+    finally:
+        if connection is not None:
+            connection.close()
+    return None if found == ["ok"] else f"it is damaged ({found[0]})"
+
+
 def _require_unused(path: str, traces: Callable[[], str | None]) -> None:
     """Refuse to create a database where there is evidence of an earlier one."""
     found = traces()
@@ -113,7 +143,7 @@ def _require_unused(path: str, traces: Callable[[], str | None]) -> None:
     if found is not None:
         raise DataDirectoryRefused(
             path,
-            f"it is missing or empty, although {found} shows that the registry was in use; restore it from a backup, "
+            f"it is missing or empty, although {found} shows that the registry was in use; {ADVICE}, "
             "or start with another data directory",
         )
 

@@ -1,8 +1,9 @@
-"""The progress of a backup, or of a restore, on a terminal."""
+"""What backup, restore and recovery show: progress on a terminal, and damaged content."""
 
 import time
 from typing import TextIO
 
+from simple_registry.backends.copying import Damaged
 from simple_registry.cli.fsck_report import ProgressLine
 from simple_registry.operations.fsck.findings import Progress
 
@@ -36,3 +37,15 @@ class CopyProgress:
         """Clear the line, so that something else can be written."""
         if self._line is not None:
             self._line.clear()
+
+
+def damaged_line(each: Damaged) -> str:
+    """Return the line about damaged content, without an end."""
+    uses = " ".join(each.uses.tags or each.uses.repositories)
+    return f"damaged: {each.digest}: {each.reason}{f'; affects {uses}' if uses else ''}"
+
+
+def described_damage(each: Damaged) -> dict[str, object]:
+    """Return damaged content as an object for JSON."""
+    uses = {"repositories": each.uses.repositories, "tags": each.uses.tags}
+    return {"digest": str(each.digest), "reason": each.reason, **uses}
