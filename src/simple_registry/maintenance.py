@@ -1,4 +1,4 @@
-"""Maintenance, by one worker for all of them: retention, garbage collection, the signing key, and snapshots."""
+"""Maintenance, by one worker for all of them: garbage collection, the signing key, retention, and snapshots."""
 
 import asyncio
 import logging
@@ -75,9 +75,9 @@ class Maintenance:
     async def _round(self) -> None:
         try:
             await self._read_only.require_off()
-            await self._retention.run_due()
             await self._collect()
             await self._renew_key()
+            await self._retention.run_due()
             await self._take_snapshot()
         except StorageReadOnly as fault:
             logger.warning("maintenance waits, the storage is read-only: %s", fault)

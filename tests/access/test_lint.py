@@ -6,9 +6,11 @@ from simple_registry.access.issuers import KeysFromPem, TemplateBinding, Trusted
 from simple_registry.access.lint import lint, lint_tokens
 from simple_registry.access.permission import Resource
 from simple_registry.access.quotas import Per, Quota
+from simple_registry.access.retention import KeepRule, Retention
 from simple_registry.access.roles import Binding, BoundRole, Role, User
 from simple_registry.access.rules import Declared
 from simple_registry.access.scopes import ScopePattern
+from simple_registry.access.tag_protection import TagProtection
 from simple_registry.access.token_secrets import StaticToken, token_hash
 
 NOW = 1_800_000_000.0
@@ -133,3 +135,29 @@ def test_a_limit_of_tags_per_user_gets_a_warning():
     limits = {"bytes": 5, "tags": 5}
     found = texts(declared(quotas=(Quota("a", limits, Per.USER), Quota("b", limits))))
     assert [each[:3] for each in found] == [("Quota", "a", ("limits", "tags"))]
+
+
+def retention(*scopes):
+    return Retention("builds", tuple(ScopePattern(scope) for scope in scopes), (KeepRule(newest=1),))
+
+
+def protection(*scopes, **how):
+    return TagProtection("releases", tuple(ScopePattern(scope) for scope in scopes), **how)
+
+
+def test_rules_of_tags_that_reach_some_are_fine():
+    assert texts(declared(retentions=(retention("^team/", "^other/app:v"),), protections=(protection("^a:v"),))) == []
+
+
+def test_rules_of_tags_that_reach_no_tag_have_a_warning():
+    better = "'^team/app$' matches team/app, but no tag of it; write '^team/app(:.+)?$'"
+    found = texts(declared(retentions=(retention("^team/app$"),), protections=(protection("^team/app$"),)))
+    assert found == [
+        ("Retention", "builds", ("scopes", 0), better),
+        ("TagProtection", "releases", ("scopes", 0), better),
+    ]
+
+
+def test_a_protection_that_allows_everything_has_a_warning():
+    (found,) = texts(declared(protections=(protection("^a:v", immutable=False, deletable=True),)))
+    assert found == ("TagProtection", "releases", (), "protects nothing: not immutable, and deletable")

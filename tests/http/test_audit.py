@@ -3,12 +3,15 @@
 import asyncio
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import jwt
 import pytest
 
 from simple_registry.access.roles import METHODS
+from simple_registry.access.scopes import ScopePattern
+from simple_registry.access.tag_protection import TagProtection
 from simple_registry.authentication import login_queue
 from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.http.access_log import MAX_VALUE
@@ -333,3 +336,12 @@ def test_the_rules_in_force_are_a_line_without_a_request():
 def test_every_kind_of_line_is_asked_for_in_these_tests():
     text = Path(__file__).read_text("utf-8")
     assert [name for name in EventName if f'"{name.value}"' not in text] == []
+
+
+def test_a_change_that_a_protected_tag_forbids_is_a_refusal_with_the_rule(front, recorded):
+    data = push_image(front, "team/app", "v1")
+    front.access.rules = replace(ACCESS, protections=(TagProtection("releases", (ScopePattern(":v1$"),)),))
+    recorded.clear()
+    assert front.delete(f"/v2/team/app/manifests/{digest_of(data)}").status == 409
+    reason = "the tag v1 is protected by the rule releases: it cannot be deleted"
+    assert of(recorded, "event", "reason", "status") == [("request.refused", reason, 409)]

@@ -11,7 +11,6 @@ from simple_registry.access.caller import ANONYMOUS_NAME
 from simple_registry.access.passwords import MAX_COST, cost_of
 from simple_registry.access.permission import Resource
 from simple_registry.access.quotas import Per
-from simple_registry.access.roles import Binding
 from simple_registry.access.rules import Declared
 from simple_registry.access.samples import sample_scopes
 from simple_registry.access.scopes import ScopePattern
@@ -37,6 +36,7 @@ def lint(declared: Declared, now: float) -> Sequence[LintWarning]:
         *_about_roles(declared),
         *_about_bindings(declared),
         *_about_quotas(declared),
+        *_about_rules_of_tags(declared),
         *lint_tokens(declared, now),
     ]
 
@@ -98,7 +98,8 @@ def _about_bindings(declared: Declared) -> Iterator[LintWarning]:
             yield LintWarning(
                 "RoleBinding", binding.bound.name, f"names the group {group!r}, which no User is in", ("subjects",)
             )
-        yield from _about_scopes(binding)
+        if Resource.MANIFESTS in binding.bound.role.resources:
+            yield from _about_scopes("RoleBinding", binding.bound.name, binding.bound.scopes)
 
 
 def _about_quotas(declared: Declared) -> Iterator[LintWarning]:
@@ -109,17 +110,23 @@ def _about_quotas(declared: Declared) -> Iterator[LintWarning]:
             )
 
 
-def _about_scopes(binding: Binding) -> Iterator[LintWarning]:
+def _about_rules_of_tags(declared: Declared) -> Iterator[LintWarning]:
+    for retention in declared.retentions:
+        yield from _about_scopes("Retention", retention.name, retention.scopes)
+    for protection in declared.protections:
+        yield from _about_scopes("TagProtection", protection.name, protection.scopes)
+        if not protection.immutable and protection.deletable:
+            yield LintWarning("TagProtection", protection.name, "protects nothing: not immutable, and deletable")
+
+
+def _about_scopes(kind: str, name: str, scopes: Sequence[ScopePattern]) -> Iterator[LintWarning]:
     """Yield the patterns that match repositories, but none of their tags."""
-    bound = binding.bound
-    if Resource.MANIFESTS not in bound.role.resources:
-        return
-    for index, pattern in enumerate(bound.scopes):
+    for index, pattern in enumerate(scopes):
         repositories = [scope for scope in sample_scopes(pattern) if ":" not in scope]
-        if repositories and not any(_reaches_tags(bound.scopes, repository) for repository in repositories):
+        if repositories and not any(_reaches_tags(scopes, repository) for repository in repositories):
             yield LintWarning(
-                "RoleBinding",
-                bound.name,
+                kind,
+                name,
                 f"{pattern.text!r} matches {repositories[0]}, but no tag of it; write {_with_tags(pattern.text)!r}",
                 ("scopes", index),
             )

@@ -3,9 +3,9 @@
 The access rules have a line at each start, and whenever they change.
 
 A line is written before the answer is sent, so that the log has all that clients were told. A refusal is a 403, a 429,
-or a 401 to credentials that were sent; a 401 that only asks for some has no line. A request that was allowed to write,
-but whose effect is unknown (its client left, or storage failed), is `request.uncertain`. Reads are in the access log
-only.
+a 409 for a protected tag, or a 401 to credentials that were sent; a 401 that only asks for some has no line. A request
+that was allowed to write, but whose effect is unknown (its client left, or storage failed), is `request.uncertain`.
+Reads are in the access log only.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +19,7 @@ from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Request
 from simple_registry.http.targets import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
 from simple_registry.oci.digests import Digest
+from simple_registry.oci.errors import TagIsProtected
 
 DENIED, TOO_MANY, CLIENT_GONE = 403, 429, 499
 
@@ -61,7 +62,8 @@ def _lines(request: Request, outcome: Outcome) -> Iterator[Mapping[str, object]]
 
 
 def _is_refusal(outcome: Outcome) -> bool:
-    return outcome.response.status in {DENIED, TOO_MANY} or isinstance(outcome.error, CredentialsRejected)
+    refused = isinstance(outcome.error, CredentialsRejected | TagIsProtected)
+    return refused or outcome.response.status in {DENIED, TOO_MANY}
 
 
 def _is_uncertain(outcome: Outcome) -> bool:

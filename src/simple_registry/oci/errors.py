@@ -177,8 +177,8 @@ class TagIsProtected(RegistryError):
 
     def __init__(self, tag: str, rule: str, change: str) -> None:
         """Name the tag, the rule, and the `change` that it forbids: `moved` or `deleted`."""
-        super().__init__(tag=tag, rule=rule)
         self.message = f"the tag {tag} is protected by the rule {rule}: it cannot be {change}"
+        super().__init__(note=self.message, tag=tag, rule=rule)
 
 
 class StillReferenced(RegistryError):

@@ -1,11 +1,12 @@
 """The contents of one repository in memory, and the events of its holdings."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Tag
 from simple_registry.storage.life import HOLDINGS, HoldingEvent, HoldingState
-from simple_registry.storage.records import Holding, ManifestRow, Part, StillNeeded
+from simple_registry.storage.records import Holding, ManifestRow, Part, StillNeeded, TagRow
 
 
 @dataclass(slots=True)
@@ -17,6 +18,9 @@ class MemoryRepository:
     tags: dict[Tag, Digest] = field(default_factory=dict)
     owners: dict[tuple[Part, Digest], str] = field(default_factory=dict)
     released: set[Digest] = field(default_factory=set)
+    pushed: dict[Tag, float] = field(default_factory=dict)
+    """When each tag was last pushed, also of tags that went since."""
+    pulled: dict[Tag, float] = field(default_factory=dict)
 
     def counts(self, part: Part, digest: Digest) -> bool:
         """Return whether a blob, or a manifest (`CHILD`), counts for quotas."""
@@ -29,6 +33,17 @@ class MemoryRepository:
         """Make an identity the owner of a holding, unless it counts."""
         if not self.counts(part, digest):
             self.owners[part, digest] = owner
+
+    def point_tags(self, tags: Iterable[Tag], digest: Digest, now: float) -> None:
+        """Point tags at a manifest; a new one was not pulled yet."""
+        for tag in tags:
+            if tag not in self.tags:
+                self.pulled.pop(tag, None)
+            self.tags[tag], self.pushed[tag] = digest, now
+
+    def dated_tags(self) -> list[TagRow]:
+        """Return the tags with their times, in ASCII order."""
+        return [TagRow(tag, self.tags[tag], self.pushed[tag], self.pulled.get(tag)) for tag in sorted(self.tags)]
 
     def holds(self, digest: Digest) -> bool:
         """Return whether the repository holds this content as a blob or a manifest, deleted or not."""

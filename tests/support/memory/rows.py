@@ -73,7 +73,6 @@ from simple_registry.storage.records import (
 )
 from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository
-from support.memory.tag_times import MemoryTagTimes
 from support.memory.token_rows import MemoryTokenRows
 
 _Name = TypeVar("_Name", bound=str)
@@ -83,11 +82,11 @@ _Due = tuple[float, RepositoryName, Digest]
 AFTER = 0.001
 """Seconds after a manifest at which the turn of its parts comes."""
 
-_CHANGED = ("_repositories", "_contents", "_placements", "_sessions", "_events", "_last", "_pushed", "_pulled")
+_CHANGED = ("_repositories", "_contents", "_placements", "_sessions", "_events", "_last")
 """What a push changes."""
 
 
-class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
+class MemoryRows(MemoryJournalRows, MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
@@ -101,6 +100,7 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         self._sessions: dict[str, SessionRow] = {}
         self._held: set[str] = set()
         self._mode: ReadOnlyMode | None = None
+        self._runs: Mapping[str, float] = {}
 
     @property
     def rows(self) -> Rows:
@@ -277,8 +277,7 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         def hold() -> ManifestStored:
             surplus = None if content is None else self._place(content)
             self._hold_manifest(repository, manifest, actor.identity)
-            self._at(repository).tags.update(dict.fromkeys(tags, digest))
-            self.date_push(repository, before, self._clock.now())
+            self._at(repository).point_tags(tags, digest, self._clock.now())
             for tag, target in before.items():
                 if target != digest:
                     self.record(actor, JournalAction.TAG_SET, repository, tag=tag, before=target, after=digest)
@@ -396,12 +395,15 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
 
     async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
         """Return all tags of a repository."""
-        return self.dated(repository, self._at(repository).tags)
+        return self._at(repository).dated_tags()
 
     async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
         """Record the last pulls of tags."""
         for pull in pulls:
-            self.date_pull(pull, self._at(pull.repository).tags, apart)
+            at = self._at(pull.repository)
+            for row in at.dated_tags():
+                if pull.reference in (row.tag, row.digest) and abs((row.pulled or 0.0) - pull.when) > apart:
+                    at.pulled[row.tag] = pull.when
 
     async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
         """Remove those of these tags that are still as they were read."""
@@ -409,6 +411,14 @@ class MemoryRows(MemoryJournalRows, MemoryTagTimes, MemoryTokenRows):
         for tag in retired:
             await self.remove_tag(repository, tag, actor=actor)
         return retired
+
+    async def retention_runs(self) -> Mapping[str, float]:
+        """Return when each Retention ran."""
+        return self._runs
+
+    async def keep_retention_runs(self, runs: Mapping[str, float]) -> None:
+        """Replace what `retention_runs` returns."""
+        self._runs = dict(runs)
 
     # repositories
 
