@@ -14,7 +14,7 @@ from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally
 from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.renewals import Renewals
-from simple_registry.storage.sources import Defect
+from simple_registry.storage.sources import SourceDefect
 from support.front import Front
 from support.streams import stream_of
 
@@ -54,7 +54,7 @@ class Files:
 @pytest.fixture
 def tally() -> Tally:
     """A tally; `tally.found` is a list of the defects."""
-    found: list[Defect] = []
+    found: list[SourceDefect] = []
     return Tally(found.append)
 
 

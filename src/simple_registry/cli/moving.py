@@ -19,7 +19,7 @@ from simple_registry.operations.renewals import Renewals
 from simple_registry.periodic import repeat
 from simple_registry.server.logging import printable
 from simple_registry.services import build_contents, build_uploads
-from simple_registry.storage.sources import Defect
+from simple_registry.storage.sources import SourceDefect
 from simple_registry.storage.stores import Stores
 
 _MIB = 1024 * 1024
@@ -89,7 +89,7 @@ class Report:
             self._write(f"{done} {'; '.join((', '.join(_counts(tally)), *rest))} ({seconds:.1f} s)")
         return 1 if tally.defects else 0
 
-    def _defect(self, defect: Defect) -> None:
+    def _defect(self, defect: SourceDefect) -> None:
         if self._line is not None:
             self._line.clear()
         if self._json:

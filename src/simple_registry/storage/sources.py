@@ -44,7 +44,7 @@ class BytesDiffer(StorageFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Defect:
+class SourceDefect:
     """Something in a source that cannot be used. `path` is below the source."""
 
     path: str
@@ -64,7 +64,7 @@ class SourceRepository:
     manifests: Sequence[Digest]
     tags: Mapping[Tag, Digest]
     uploads: int = 0
-    defects: Sequence[Defect] = field(default=())
+    defects: Sequence[SourceDefect] = field(default=())
 
 
 class Source(Protocol):
@@ -74,7 +74,7 @@ class Source(Protocol):
     def format(self) -> str:
         """The kind of registry, as `adopt -from` names it."""
 
-    def repositories(self) -> Iterator[SourceRepository | Defect]:
+    def repositories(self) -> Iterator[SourceRepository | SourceDefect]:
         """Yield the repositories, in order of their names."""
 
     def find(self, repository: RepositoryName, digest: Digest) -> LocalFile | None:

@@ -5,15 +5,19 @@ import pytest
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.moving.adopting import Adopter, DryTaker, StoreTaker
+from simple_registry.operations.moving.tally import Tally
 from simple_registry.storage.filesystem.adoption import FilesystemAdoption
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.foreign.detection import open_source
 from simple_registry.storage.sources import Transfer
+from storage.filesystem.disks import WatchedDisk
 from support.checking import check
 from support.documents import CONFIG, descriptor, encode, image
 from support.foreign import IMAGE, INDEX, LAYER, SIGNATURE, distribution, layout, simple_registry
+from support.front import Front
 from support.moving import defects, intake_of
+from support.stores import on_disk
 
 
 @pytest.fixture
@@ -25,22 +29,24 @@ def root(tmp_path):
 
 @pytest.fixture
 def adopt(disk_front, root, tally):
-    threads = Threads()
-
     def run(transfer=Transfer.AUTO, *, dry=False):
-        kept, contents = disk_front.kept, disk_front.services.registry.contents
-        files = FilesystemAdoption(kept.layout, Disk(), threads)
-        store = StoreTaker(intake_of(disk_front, None), kept.stores.rows.blobs, contents, files, transfer)
         before = snapshot(root)
         try:
-            disk_front.run(
-                Adopter(DryTaker() if dry else store, tally, manifest_size=4 * 1024 * 1024).run(open_source(root))
-            )
+            adopt_with(disk_front, root, tally, Disk(), transfer, dry=dry)
         finally:
             assert snapshot(root) == before
 
-    yield run
-    threads.close()
+    return run
+
+
+def adopt_with(front, root, tally, disk, transfer, *, dry=False):
+    threads, contents = Threads(), front.services.registry.contents
+    files = FilesystemAdoption(front.kept.layout, disk, threads)
+    store = StoreTaker(intake_of(front, None), front.kept.stores.rows.blobs, contents, files, transfer)
+    try:
+        front.run(Adopter(DryTaker() if dry else store, tally, manifest_size=4 * 1024 * 1024).run(open_source(root)))
+    finally:
+        threads.close()
 
 
 def snapshot(root):
@@ -165,3 +171,43 @@ def test_a_way_that_is_impossible_ends_the_run(disk_front, root, adopt, monkeypa
     monkeypatch.setattr(Disk, "link", lambda *_: False)
     with disk_front.unchanged(), pytest.raises(StorageFault, match="use -copy"):
         adopt(Transfer.LINK)
+
+
+class Died(Exception):
+    """The process ended here."""
+
+
+class DyingDisk(WatchedDisk):
+    """Makes `left` changing calls, and then none."""
+
+    def __init__(self, left):
+        self.left = left
+
+    def watch(self, name, arguments):
+        if not self.left:
+            raise Died
+        self.left -= 1
+
+
+def test_a_run_that_ends_at_any_point_is_continued(root, clock, tmp_path):
+    fill(root, "distribution")
+    died, point = True, 0
+    while died:
+        with on_disk(tmp_path / str(point), clock) as kept, Front(kept, clock) as front:
+            died = ends_early(front, root, DyingDisk(point))
+            tally = Tally(print)
+            adopt_with(front, root, tally, Disk(), Transfer.LINK)
+            assert tally.defects == 0
+            assert front.get("/v2/team/app/manifests/v1").body == INDEX
+            findings = check(front, deep=True)
+            assert {finding.kind for finding in findings} <= {"leftover"}
+        point += 1
+    assert point > 10
+
+
+def ends_early(front, root, disk):
+    try:
+        adopt_with(front, root, Tally(print), disk, Transfer.LINK)
+    except Died:
+        return True
+    return False

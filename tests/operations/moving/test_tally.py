@@ -8,14 +8,14 @@ from simple_registry.content import InMemory
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import BlobUnknown, ManifestBlobUnknown, PartSizeInvalid, Several
 from simple_registry.operations.moving.tally import WORKERS, Tally, in_parallel, said, verified
-from simple_registry.storage.sources import BytesDiffer, Defect
+from simple_registry.storage.sources import BytesDiffer, SourceDefect
 
 
 def test_defects_are_counted_and_reported():
     found = []
     tally = Tally(found.append)
     tally.defect("a", "broken")
-    assert (tally.defects, found) == (1, [Defect("a", "broken")])
+    assert (tally.defects, found) == (1, [SourceDefect("a", "broken")])
 
 
 def test_what_was_there_is_counted_apart():

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 
 import pytest
 
@@ -16,6 +17,7 @@ from simple_registry.storage.filesystem.adoption import FilesystemAdoption
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
+from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.sources import BytesDiffer, Transfer
 
 DATA = b"some content" * 100_000
@@ -143,9 +145,50 @@ def test_a_file_of_another_user_is_not_linked(layout, file):
 
 def test_only_a_regular_file_is_linked(layout, file, tmp_path):
     os.symlink(file.path, tmp_path / "link")
-    for path in (tmp_path / "link", tmp_path / "none", tmp_path):
-        with pytest.raises(StorageFault, match="not a regular file"):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "link", tmp_path / "none", tmp_path, tmp_path / "pipe"):
+        with pytest.raises(StorageFault):
             adopt(layout, LocalFile(str(path), len(DATA)), Transfer.LINK)
+    assert kept(layout) == os.listdir(layout.uploads) == []
+
+
+def test_a_file_that_is_replaced_meanwhile_is_not_linked(layout, file, monkeypatch):
+    link = Disk.link
+
+    def replaced(disk, source, target):
+        os.unlink(source)
+        with open(source, "wb") as other:
+            other.write(DATA)
+        return link(disk, source, target)
+
+    monkeypatch.setattr(Disk, "link", replaced)
+    with pytest.raises(StorageFault, match="it was replaced meanwhile"):
+        adopt(layout, file, Transfer.LINK)
+    assert kept(layout) == os.listdir(layout.uploads) == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="there is no second file system")
+def test_a_file_of_another_file_system_is_not_linked(layout):
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as other:
+        other.write(DATA)
+        other.flush()
+        with pytest.raises(StorageFault, match="it is on another file system; use -copy"):
+            adopt(layout, LocalFile(other.name, len(DATA)), Transfer.LINK)
+        adopt(layout, LocalFile(other.name, len(DATA)), Transfer.AUTO)
+    assert kept(layout) == [layout.blob(DIGEST)]
+
+
+def test_the_collector_does_not_take_a_linked_file_for_abandoned(layout, file, monkeypatch):
+    taken = []
+    link = FilesystemAdoption._link
+
+    def linked(adoption, fd, file, path):
+        link(adoption, fd, file, path)
+        taken.append(FilesystemUploadStore(layout, Disk(), Threads())._abandoned(1e10))
+
+    monkeypatch.setattr(FilesystemAdoption, "_link", linked)
+    adopt(layout, file, Transfer.LINK)
+    assert taken == [[]]
 
 
 def test_a_file_system_without_links_is_a_fault(layout, file, monkeypatch):

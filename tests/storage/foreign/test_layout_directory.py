@@ -7,7 +7,7 @@ import pytest
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST
 from simple_registry.storage.foreign.layout_directory import LayoutDirectory, LayoutTree
-from simple_registry.storage.sources import Defect, SourceInvalid
+from simple_registry.storage.sources import SourceDefect, SourceInvalid
 from support.documents import CONFIG, encode, index
 from support.foreign import IMAGE, INDEX, LAYER, SIGNATURE, layout
 
@@ -56,7 +56,7 @@ def test_what_cannot_be_read_is_a_defect(tmp_path):
     (broken.root / "index.json").write_text("{")
     layout(tmp_path / "named").image("not a name")
     bad, invalid, named = LayoutTree("layout", tmp_path).repositories()
-    assert bad == Defect("Team", "it is not a valid name of a repository")
+    assert bad == SourceDefect("Team", "it is not a valid name of a repository")
     assert invalid.path == "broken"
     assert invalid.reason.startswith("index.json: ")
     assert [defect.path for defect in named.defects] == ["named/index.json"]

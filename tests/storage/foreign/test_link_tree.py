@@ -4,7 +4,7 @@ import pytest
 
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.foreign.link_tree import LinkTree
-from simple_registry.storage.sources import Defect
+from simple_registry.storage.sources import SourceDefect
 from support.documents import CONFIG
 from support.foreign import IMAGE, INDEX, LAYER, SIGNATURE, distribution, simple_registry
 
@@ -53,7 +53,7 @@ def test_what_was_deleted_is_not_there(links, tree):
     links.manifest("app", IMAGE, "gone").unlink()
     found = only(tree)
     assert (found.blobs, found.manifests, found.tags) == ([], [], {})
-    assert found.defects == [Defect("app:gone", f"it points at {digest_of(IMAGE)}, which was deleted")]
+    assert found.defects == [SourceDefect("app:gone", f"it points at {digest_of(IMAGE)}, which was deleted")]
 
 
 def test_a_tag_serves_a_manifest_that_is_linked_as_a_layer(links, tree):
@@ -90,7 +90,7 @@ def test_a_bad_link_is_a_defect(links, tree, text, said):
     encoded = digest_of(LAYER).encoded
     links.link(f"app/_layers/sha256/{encoded}", digest_of(LAYER), text)
     found = only(tree)
-    assert found.defects == [Defect(f"repositories/app/_layers/sha256/{encoded}/link", said)]
+    assert found.defects == [SourceDefect(f"repositories/app/_layers/sha256/{encoded}/link", said)]
     assert digest_of(LAYER) not in found.blobs
 
 
@@ -99,5 +99,5 @@ def test_invalid_names_are_defects(links, tree):
     links.manifest("app", IMAGE, "not a tag")
     links.link("app/_layers/sha256/odd", digest_of(LAYER))
     bad, found = tree.repositories()
-    assert bad == Defect("repositories/Team", "it is not a valid name of a repository")
-    assert found.defects == [Defect("repositories/app/_manifests/tags/not a tag", "it is not a valid tag")]
+    assert bad == SourceDefect("repositories/Team", "it is not a valid name of a repository")
+    assert found.defects == [SourceDefect("repositories/app/_manifests/tags/not a tag", "it is not a valid tag")]

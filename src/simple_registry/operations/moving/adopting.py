@@ -24,9 +24,9 @@ from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Place
 from simple_registry.storage.sources import (
     BytesDiffer,
-    Defect,
     FileAdoption,
     Source,
+    SourceDefect,
     SourceInvalid,
     SourceRepository,
     Transfer,
@@ -122,7 +122,7 @@ class Adopter:
         """
         repositories = source.repositories()
         while (found := await asyncio.to_thread(next, repositories, None)) is not None:
-            if isinstance(found, Defect):
+            if isinstance(found, SourceDefect):
                 self._tally.defect(found.path, found.reason)
             else:
                 await self._adopt(source, found)

@@ -8,7 +8,7 @@ from typing import TypeVar
 from simple_registry.content import Content, Span
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.oci.errors import RegistryError, Several
-from simple_registry.storage.sources import BytesDiffer, Defect
+from simple_registry.storage.sources import BytesDiffer, SourceDefect
 
 WORKERS = 4
 """Files that are moved at the same time: they mostly wait for the disk."""
@@ -23,7 +23,7 @@ class Tally:
     `found` is called with each defect.
     """
 
-    found: Callable[[Defect], None]
+    found: Callable[[SourceDefect], None]
     repositories: int = 0
     tags: int = 0
     manifests: int = 0
@@ -52,7 +52,7 @@ class Tally:
     def defect(self, path: str, reason: str) -> None:
         """Count and report something that could not be moved."""
         self.defects += 1
-        self.found(Defect(path, reason))
+        self.found(SourceDefect(path, reason))
 
 
 async def in_parallel(items: Iterable[_Item], act: Callable[[_Item], Awaitable[object]]) -> None:

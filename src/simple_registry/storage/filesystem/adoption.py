@@ -49,10 +49,13 @@ class FilesystemAdoption:
 
     def _adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> None:
         path = self._layout.session(f"put-{uuid.uuid4()}")
-        fd = self._linked(file, path) if transfer is Transfer.LINK else self._disk.create(path)
+        fd = file.open() if transfer is Transfer.LINK else self._disk.create(path)
         try:
-            self._disk.try_lock(fd)  # so that the collector does not take it for abandoned
-            if transfer is not Transfer.LINK:
+            # Locked while it has this name, so that the collector does not take it for abandoned.
+            self._disk.try_lock(fd)
+            if transfer is Transfer.LINK:
+                self._link(fd, file, path)
+            else:
                 self._fill(fd, file, transfer)
             actual = _hash(fd, digest.algorithm)
             if actual != digest:
@@ -63,21 +66,18 @@ class FilesystemAdoption:
             with suppress(StorageFault):  # then it counts as abandoned
                 self._disk.unlink(path)
 
-    def _linked(self, file: LocalFile, path: str) -> int:
-        """Give the file a second name, and open it."""
-        found = self._disk.stat(file.path)
-        if found is None or not stat.S_ISREG(found.st_mode):
-            raise StorageFault(f"link {file.path}", "it is not a regular file")
+    def _link(self, fd: int, file: LocalFile, path: str) -> None:
+        """Give an open file a second name."""
+        action, found, place = f"link {file.path}", self._disk.stat_open(fd), self._disk.stat(self._layout.uploads)
         if found.st_uid != os.geteuid():
-            raise StorageFault(
-                f"link {file.path}", f"it belongs to the user with id {found.st_uid}, who could change it; use -copy"
-            )
+            raise StorageFault(action, f"it belongs to the user with id {found.st_uid}, who could change it; use -copy")
+        if place is not None and place.st_dev != found.st_dev:
+            raise StorageFault(action, "it is on another file system; use -copy")
         if not self._disk.link(file.path, path):
-            raise StorageFault(f"link {file.path}", "the file system or the kernel does not allow it; use -copy")
-        fd = self._disk.open_read(path)
-        if fd is None:
-            raise StorageFault(f"link {file.path}", "its new name has gone")
-        return fd
+            raise StorageFault(action, "the file system or the kernel does not allow it; use -copy")
+        named = self._disk.stat(path)
+        if named is None or not os.path.samestat(named, found) or not stat.S_ISREG(named.st_mode):
+            raise StorageFault(action, "it was replaced meanwhile, or is not a regular file")
 
     def _fill(self, fd: int, file: LocalFile, transfer: Transfer) -> None:
         source = file.open()

@@ -22,7 +22,7 @@ from simple_registry.oci.layouts import (
 from simple_registry.oci.manifests import parse_manifest
 from simple_registry.oci.names import RepositoryName, Tag, parse_repository_name
 from simple_registry.storage.foreign import trees
-from simple_registry.storage.sources import Defect, SourceInvalid, SourceRepository
+from simple_registry.storage.sources import SourceDefect, SourceInvalid, SourceRepository
 
 MAX_INDEX_MANIFEST = 4 * 1024 * 1024
 """Bytes of an index among the manifests, which is read to find its children."""
@@ -66,7 +66,7 @@ class LayoutTree:
     format: str
     base: Path
 
-    def repositories(self) -> Iterator[SourceRepository | Defect]:
+    def repositories(self) -> Iterator[SourceRepository | SourceDefect]:
         """Yield the repositories, in order of their names."""
         for directory in trees.below(self.base, lambda parent: ("blobs",) if is_layout(parent) else ()):
             if is_layout(directory):
@@ -76,17 +76,17 @@ class LayoutTree:
         """Return the file of content that a repository holds."""
         return LayoutDirectory(self.base / repository).find(digest)
 
-    def _repository(self, directory: Path) -> SourceRepository | Defect:
+    def _repository(self, directory: Path) -> SourceRepository | SourceDefect:
         text = str(directory.relative_to(self.base))
         layout = LayoutDirectory(directory)
         try:
             name = parse_repository_name(text)
             entries = parse_index(layout.read_index())
         except NameInvalid:
-            return Defect(text, "it is not a valid name of a repository")
+            return SourceDefect(text, "it is not a valid name of a repository")
         except (SourceInvalid, LayoutInvalid) as error:
-            return Defect(text, error.reason if isinstance(error, SourceInvalid) else str(error))
-        defects: list[Defect] = []
+            return SourceDefect(text, error.reason if isinstance(error, SourceInvalid) else str(error))
+        defects: list[SourceDefect] = []
         tags = dict(_tags(text, entries, defects))
         manifests = _with_children(layout, entries)
         blobs = [digest for digest, _ in trees.digests(directory / "blobs") if digest not in manifests]
@@ -94,12 +94,12 @@ class LayoutTree:
         return SourceRepository(name, blobs, sorted(manifests), tags, uploads, defects)
 
 
-def _tags(where: str, entries: Sequence[Entry], defects: list[Defect]) -> Iterator[tuple[Tag, Digest]]:
+def _tags(where: str, entries: Sequence[Entry], defects: list[SourceDefect]) -> Iterator[tuple[Tag, Digest]]:
     for entry in entries:
         try:
             tag = parse_name(entry.name).tag
         except LayoutInvalid as error:
-            defects.append(Defect(f"{where}/{INDEX}", str(error)))
+            defects.append(SourceDefect(f"{where}/{INDEX}", str(error)))
         else:
             if tag is not None:
                 yield tag, entry.descriptor.digest

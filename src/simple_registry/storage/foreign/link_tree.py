@@ -18,7 +18,7 @@ from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import DigestInvalid, NameInvalid, TagInvalid
 from simple_registry.oci.names import RepositoryName, Tag, parse_repository_name, parse_tag
 from simple_registry.storage.foreign import trees
-from simple_registry.storage.sources import Defect, SourceInvalid, SourceRepository
+from simple_registry.storage.sources import SourceDefect, SourceInvalid, SourceRepository
 
 MAX_LINK_BYTES = 256
 """A link holds a digest, of which the longest has 135."""
@@ -37,7 +37,7 @@ class LinkTree:
     data_name: str = ""
     tags_suffice: bool = False
 
-    def repositories(self) -> Iterator[SourceRepository | Defect]:
+    def repositories(self) -> Iterator[SourceRepository | SourceDefect]:
         """Yield the repositories, in order of their names."""
         for directory in trees.below(self.base / "repositories", lambda _: ()):
             if trees.is_directory(directory / "_manifests") or trees.is_directory(directory / "_layers"):
@@ -48,13 +48,13 @@ class LinkTree:
         directory = self.base / "blobs" / digest.algorithm / digest.encoded[:2]
         return trees.find_file(directory / digest.encoded / self.data_name)
 
-    def _repository(self, directory: Path) -> SourceRepository | Defect:
+    def _repository(self, directory: Path) -> SourceRepository | SourceDefect:
         text = str(directory.relative_to(self.base / "repositories"))
         try:
             name = parse_repository_name(text)
         except NameInvalid:
-            return Defect(self._shown(directory), "it is not a valid name of a repository")
-        defects: list[Defect] = []
+            return SourceDefect(self._shown(directory), "it is not a valid name of a repository")
+        defects: list[SourceDefect] = []
         blobs = set(self._links(directory / "_layers", defects))
         manifests = set(self._links(directory / "_manifests" / "revisions", defects))
         tags = dict(self._tags(directory / "_manifests" / "tags", defects))
@@ -65,11 +65,11 @@ class LinkTree:
                 manifests.add(digest)
             else:
                 del tags[tag]
-                defects.append(Defect(f"{name}:{tag}", f"it points at {digest}, which was deleted"))
+                defects.append(SourceDefect(f"{name}:{tag}", f"it points at {digest}, which was deleted"))
         uploads = len(trees.directories(directory / "_uploads"))
         return SourceRepository(name, sorted(blobs), sorted(manifests), tags, uploads, defects)
 
-    def _links(self, directory: Path, defects: list[Defect]) -> Iterator[Digest]:
+    def _links(self, directory: Path, defects: list[SourceDefect]) -> Iterator[Digest]:
         for digest, path in trees.digests(directory):
             target = self._link(path / "link", defects)
             if target is None:
@@ -77,9 +77,9 @@ class LinkTree:
             if target == digest:
                 yield digest
             else:
-                defects.append(Defect(self._shown(path / "link"), f"it names another digest, {target}"))
+                defects.append(SourceDefect(self._shown(path / "link"), f"it names another digest, {target}"))
 
-    def _tags(self, directory: Path, defects: list[Defect]) -> Iterator[tuple[Tag, Digest]]:
+    def _tags(self, directory: Path, defects: list[SourceDefect]) -> Iterator[tuple[Tag, Digest]]:
         for name in trees.directories(directory):
             target = self._link(directory / name / "current" / "link", defects)
             if target is None:
@@ -87,17 +87,17 @@ class LinkTree:
             try:
                 yield parse_tag(name), target
             except TagInvalid:
-                defects.append(Defect(self._shown(directory / name), "it is not a valid tag"))
+                defects.append(SourceDefect(self._shown(directory / name), "it is not a valid tag"))
 
-    def _link(self, path: Path, defects: list[Defect]) -> Digest | None:
+    def _link(self, path: Path, defects: list[SourceDefect]) -> Digest | None:
         """Return the digest in a link; `None` if there is no link, or, as a defect, no digest in it."""
         try:
             data = trees.read_file(path, MAX_LINK_BYTES)
             return None if data is None else parse_digest(data.decode("ascii", "replace").strip())
         except DigestInvalid:
-            defects.append(Defect(self._shown(path), "it holds no digest"))
+            defects.append(SourceDefect(self._shown(path), "it holds no digest"))
         except SourceInvalid as fault:
-            defects.append(Defect(self._shown(path), fault.reason))
+            defects.append(SourceDefect(self._shown(path), fault.reason))
         return None
 
     def _shown(self, path: Path) -> str:
