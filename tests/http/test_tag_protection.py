@@ -90,3 +90,12 @@ def test_permission_comes_first_and_the_precondition_second(front, new):
 def test_a_reload_takes_effect_at_once(front, new):
     front.access.rules = PEOPLE
     assert put(front, "v1", new, user="ada").status == 201
+
+
+def test_of_pushes_that_come_together_one_sets_a_new_tag(front):
+    manifests = [encode(image(annotations={"number": str(number)})) for number in range(8)]
+    kind = {"content-type": "application/vnd.oci.image.manifest.v1+json"}
+    sent = (front.send("PUT", f"{MANIFESTS}/v2", body=data, headers=kind, user="ada") for data in manifests)
+    statuses = [reply.status for reply in front.together(*sent)]
+    assert sorted(statuses) == [201, *[409] * 7]
+    assert front.get(f"{MANIFESTS}/v2").body == manifests[statuses.index(201)]
