@@ -22,14 +22,15 @@ from simple_registry.faults import StorageFault, StorageFull
 from simple_registry.oci.digests import Digest
 from simple_registry.operations import manifests
 from simple_registry.operations.cutoffs import Cutoffs
+from simple_registry.operations.verification import Verification
 from simple_registry.storage.filesystem import disk
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.disk import Disk
-from simple_registry.storage.filesystem.placement import Placement
+from simple_registry.storage.filesystem.placement import Placement, stamp_of
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.filesystem.upload_writer import Extension
-from simple_registry.storage.records import BlobAdded, ContentRecord, ManifestRow, ManifestStored, Place
+from simple_registry.storage.records import BlobAdded, ContentRecord, ManifestRow, ManifestStored, Placed
 from simple_registry.storage.sqlite.engine import commits, connections, migrate
 from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
@@ -149,9 +150,9 @@ def row_before_file() -> None:
     publish, add = FilesystemUploadStore.publish, SqliteBlobRows.add_blob
     waiting = {}
 
-    async def promise(store: FilesystemUploadStore, session: str, *what: Any) -> Place:
+    async def promise(store: FilesystemUploadStore, session: str, *what: Any) -> Placed:
         waiting[session] = publish(store, session, *what)
-        return Place("")
+        return Placed()
 
     async def keep(rows: SqliteBlobRows, *what: object, session: str | None = None, **options: Any) -> object:
         added = await add(rows, *what, session=session, **options)
@@ -314,7 +315,13 @@ def no_size_check() -> None:
 
 async def _open_whatever_is_there(self: FilesystemContentStore, record: ContentRecord) -> LocalFile | None:
     path = self._layout.blob(record.digest)
-    return LocalFile(path, record.size) if os.path.isfile(path) else None  # noqa: ASYNC240
+    return LocalFile(path, record.size, stamp=record.stamp) if os.path.isfile(path) else None  # noqa: ASYNC240
+
+
+@bug
+def stamps_ignored() -> None:
+    """Content counts as verified, whatever became of its file."""
+    Verification.is_verified = lambda *_: True
 
 
 @bug
@@ -345,9 +352,9 @@ def existing_content_is_kept() -> None:
     """A push of content that has its name already leaves what is there."""
     give_name = Placement.link
 
-    def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> None:
-        if not os.path.exists(self._layout.blob(digest)):
-            give_name(self, fd, path, digest)
+    def give_new_name(self: Placement, fd: int, path: str, digest: Digest) -> Placed:
+        named = self._layout.blob(digest)
+        return Placed(stamp=stamp_of(os.stat(named))) if os.path.exists(named) else give_name(self, fd, path, digest)
 
     Placement.link = give_new_name
 

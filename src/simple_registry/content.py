@@ -7,7 +7,7 @@ span. Only `wire.sender` distinguishes files, which it sends faster.
 import asyncio
 import errno
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -15,6 +15,9 @@ from simple_registry.faults import ContentGone, StorageFault
 
 PIECE = 64 * 1024
 """Bytes of a file or of memory that are streamed at a time."""
+
+STEP = 1024 * 1024
+"""Bytes of a file that `feed` reads at a time."""
 
 # O_NONBLOCK and O_NOFOLLOW: a named pipe or a link may have replaced the file since its lookup.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -54,11 +57,24 @@ class Content(Protocol):
         """A value that changes with the bytes or their place, so that content need not be verified twice."""
 
     @property
+    def stamp(self) -> str:
+        """A text that the row of verified bytes keeps: other bytes have another one. Empty if the store has none.
+
+        Unlike `version`, it does not change with the names of a file.
+        """
+
+    @property
     def url(self) -> str | None:
         """A URL from which clients can fetch all of it for a while without credentials, or `None`."""
 
     async def read(self) -> bytes:
         """Return all bytes. Meant for small content.
+
+        Raises: ContentGone, StorageFault.
+        """
+
+    async def feed(self, take: Callable[[bytes], None]) -> None:
+        """Read all bytes and pass them to `take`, in order and in a thread.
 
         Raises: ContentGone, StorageFault.
         """
@@ -75,6 +91,7 @@ class InMemory:
     """Content in memory."""
 
     data: bytes
+    stamp: str = field(default="", init=False)
     url: None = field(default=None, init=False)
 
     @property
@@ -90,6 +107,10 @@ class InMemory:
     async def read(self) -> bytes:
         """Return all of it."""
         return self.data
+
+    async def feed(self, take: Callable[[bytes], None]) -> None:
+        """Pass all of it to `take`."""
+        await asyncio.to_thread(take, self.data)
 
     async def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
         """Yield part of it."""
@@ -107,6 +128,7 @@ class LocalFile:
     path: str
     size: int
     version: Hashable = ()
+    stamp: str = ""
     url: None = field(default=None, init=False)
 
     def open(self) -> int:
@@ -129,6 +151,22 @@ class LocalFile:
         try:
             for start in range(span.start, span.stop, PIECE):
                 yield await asyncio.to_thread(read_exactly, fd, start, min(PIECE, span.stop - start))
+        finally:
+            os.close(fd)
+
+    async def feed(self, take: Callable[[bytes], None]) -> None:
+        """Read all of it, in steps between which this can be cancelled, and pass it to `take`.
+
+        Raises: ContentGone, StorageFault.
+        """
+
+        def step(start: int) -> None:
+            take(read_exactly(fd, start, min(STEP, self.size - start)))
+
+        fd = self.open()
+        try:
+            for start in range(0, self.size, STEP):
+                await asyncio.to_thread(step, start)
         finally:
             os.close(fd)
 

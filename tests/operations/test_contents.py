@@ -10,7 +10,7 @@ from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
 from simple_registry.operations.contents import MAX_ATTEMPTS, Contents
 from simple_registry.services import build_contents
-from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, PartsUnmet, Place
+from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, PartsUnmet, Place, Placed
 from simple_registry.storage.sqlite.removals import without_removals
 
 DATA = b"content"
@@ -75,7 +75,7 @@ def test_places_of_a_push_that_no_row_names_are_removed(front, contents, stores,
 
     async def put(_digest, _data):
         given.append(Place(str(len(given))))
-        return given[-1]
+        return Placed(given[-1])
 
     async def remove(record):
         removed.append(record.place)

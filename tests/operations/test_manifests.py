@@ -34,7 +34,7 @@ from simple_registry.operations.manifests import (
 )
 from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.renewals import Renewals
-from simple_registry.storage.records import ContentRecord, TagsChanged
+from simple_registry.storage.records import ContentRecord, Placed, TagsChanged
 from storage.support import mark_damaged
 from support.actors import ACTOR
 from support.documents import CONFIG, descriptor, encode, image, index, push_image
@@ -160,10 +160,14 @@ def test_content_that_may_have_been_removed_before_its_row_is_placed_again(front
 def test_content_removed_each_time_is_unavailable_and_has_no_row(front, manifests, monkeypatch):
     front.push_blob("a", CONFIG)
 
-    async def put_nothing(*_args, **_kwargs):
-        pass
+    async def put_nothing(*_):
+        return Placed()
+
+    async def before_others():
+        return -1
 
     monkeypatch.setattr(front.kept.stores.content, "put", put_nothing)
+    monkeypatch.setattr(front.kept.stores.rows.contents, "removals", before_others)
     with front.unchanged(), pytest.raises(Unavailable):
         put(front, manifests, V1, encode(image()))
 

@@ -138,8 +138,12 @@ async def push(stores: Stores, session: str, data: bytes, repository: Repository
         added = await contents_of(stores).place(
             blob.digest,
             publish=lambda: stores.uploads.publish(session, received, blob.digest),
-            confirm=lambda place, removals: stores.rows.blobs.add_blob(
-                repository, replace(blob, place=place), removals=removals, session=session, actor=ACTOR
+            confirm=lambda placed, removals: stores.rows.blobs.add_blob(
+                repository,
+                replace(blob, place=placed.place, stamp=placed.stamp),
+                removals=removals,
+                session=session,
+                actor=ACTOR,
             ),
         )
         assert added == BlobAdded()
@@ -153,8 +157,15 @@ async def put_manifest(stores: Stores, data: bytes, repository: RepositoryName =
     put = await contents_of(stores).place(
         manifest.digest,
         publish=lambda: stores.content.put(manifest.digest, data),
-        confirm=lambda place, removals: stores.rows.manifests.put_manifest(
-            repository, manifest, place=place, removals=removals, tags=(), parts=(), actor=ACTOR
+        confirm=lambda placed, removals: stores.rows.manifests.put_manifest(
+            repository,
+            manifest,
+            place=placed.place,
+            stamp=placed.stamp,
+            removals=removals,
+            tags=(),
+            parts=(),
+            actor=ACTOR,
         ),
     )
     assert isinstance(put, ManifestStored)

@@ -62,7 +62,7 @@ def test_part_of_content_is_streamed(objects, span):
     async def scenario():
         digest = digest_of(DATA)
         store = ObjectContentStore(objects)
-        content = await store.open(ContentRecord(digest, len(DATA), await store.put(digest, DATA)))
+        content = await store.open(ContentRecord(digest, len(DATA), (await store.put(digest, DATA)).place))
         assert b"".join([piece async for piece in content.stream(span)]) == DATA[span.start : span.stop]
 
     run(scenario())
@@ -72,7 +72,7 @@ def test_content_removed_between_open_and_read_is_gone(objects):
     async def scenario():
         digest = digest_of(DATA)
         store = ObjectContentStore(objects)
-        record = ContentRecord(digest, len(DATA), await store.put(digest, DATA))
+        record = ContentRecord(digest, len(DATA), (await store.put(digest, DATA)).place)
         content = await store.open(record)
         await store.remove(record)
         with pytest.raises(ContentGone):

@@ -1,6 +1,6 @@
 """Content of a store that can only stream, as an object of another server would be."""
 
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from dataclasses import dataclass, field
 
 from simple_registry.content import Span
@@ -19,6 +19,7 @@ class Streamed:
     stop: int | None = None
     fault: Exception | None = None
     extra: bytes = b""
+    stamp: str = ""
     started: list[Span] = field(default_factory=list)
     closed: int = 0
 
@@ -32,6 +33,10 @@ class Streamed:
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.stream(Span(0, self.size))])
+
+    async def feed(self, take: Callable[[bytes], None]) -> None:
+        async for piece in self.stream(Span(0, self.size)):
+            take(piece)
 
     async def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
         self.started.append(span)

@@ -12,7 +12,7 @@ from simple_registry.operations.contents import Contents
 from simple_registry.operations.quotas import Allowance, require_within
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protocols import BlobRows
-from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StillNeeded, StoredBlob
+from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StillNeeded
 
 __all__ = ["Actor", "Blobs", "ContentRecord", "Visible"]
 
@@ -40,33 +40,29 @@ class Blobs:
 
         Raises: BlobUnknown.
         """
-        blob, content = await self._open(repository, digest)
+        blob = await self._rows.find_blob(repository, digest)
+        content = None if blob is None else await self._contents.open_checked(blob.content)
+        if blob is None or content is None:
+            raise BlobUnknown(digest=str(digest))
         return blob.content, content
 
-    async def check(
-        self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]
-    ) -> tuple[ContentRecord, Content]:
-        """Return what `open` does for a HEAD, by which clients decide what to push.
+    async def check(self, repository: RepositoryName, digest: Digest, *, may_push: Callable[[], bool]) -> ContentRecord:
+        """Return the record of a blob for a HEAD, by which clients decide what to push.
 
         The grace of an unneeded blob is renewed.
 
-        Raises: BlobUnknown.
+        Raises: BlobUnknown, Unavailable.
         """
-        blob, content = await self._open(repository, digest)
+        blob = await self._rows.find_blob(repository, digest)
+        if blob is None or not await self._contents.has(blob.content):
+            raise BlobUnknown(digest=str(digest))
         await self._renewals.renew(
             ("blob", repository, digest),
             blob.holding,
             may_push=may_push,
             write=partial(self._rows.renew_blob, repository, digest),
         )
-        return blob.content, content
-
-    async def _open(self, repository: RepositoryName, digest: Digest) -> tuple[StoredBlob, Content]:
-        blob = await self._rows.find_blob(repository, digest)
-        content = None if blob is None else await self._contents.open(blob.content)
-        if blob is None or content is None:
-            raise BlobUnknown(digest=str(digest))
-        return blob, content
+        return blob.content
 
     async def mount(
         self,

@@ -19,6 +19,7 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
 from simple_registry.operations.side_writes import SideWrites
+from simple_registry.operations.verification import Verification
 from simple_registry.storage.protocols import ContentRows, ContentStore, GarbageRows
 from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import (
@@ -27,7 +28,7 @@ from simple_registry.storage.records import (
     ContentRemoved,
     ManifestStored,
     PartsUnmet,
-    Place,
+    Placed,
     TagProtected,
 )
 
@@ -49,6 +50,7 @@ class Contents:
         self._garbage = garbage
         self._store = store
         self._marks = SideWrites()
+        self._verification = Verification(rows, self.mark_damaged)
         self._after: Digest | None = None
         """The digest after which the next round begins, so that content that cannot be removed delays no other."""
 
@@ -66,8 +68,21 @@ class Contents:
             await self.mark_damaged(record)
         return content
 
+    async def open_checked(self, record: ContentRecord) -> Content | None:
+        """Return what `open` does; bytes that changed since they were verified are verified when they are read."""
+        content = await self.open(record)
+        return None if content is None else self._verification.checked(record, content)
+
     async def has(self, record: ContentRecord) -> bool:
-        """Return whether the bytes of content exist. If they do not, mark the row as damaged."""
+        """Return whether the bytes of content exist. If they do not, mark the row as damaged.
+
+        Bytes that changed since they were verified are verified first.
+
+        Raises: Unavailable when that takes too long; StorageFault.
+        """
+        if record.stamp:
+            content = await self.open(record)
+            return content is not None and await self._verification.verify(record, content)
         if await self._store.has(record):
             return True
         await self.mark_damaged(record)
@@ -86,8 +101,8 @@ class Contents:
         self,
         digest: Digest,
         *,
-        publish: Callable[[], Awaitable[Place]],
-        confirm: Callable[[Place, int], Awaitable[_Outcome | ContentRemoved]],
+        publish: Callable[[], Awaitable[Placed]],
+        confirm: Callable[[Placed, int], Awaitable[_Outcome | ContentRemoved]],
     ) -> _Outcome:
         """Make bytes durable with `publish`, write their row with `confirm`, and return its result.
 
@@ -98,18 +113,18 @@ class Contents:
         for _attempt in range(MAX_ATTEMPTS):
             # Counted before the bytes are placed: a removal that follows may be of just these bytes.
             removals = await self._rows.removals()
-            place = await publish()
-            outcome = await confirm(place, removals)
+            placed = await publish()
+            outcome = await confirm(placed, removals)
             if isinstance(outcome, BlobAdded | ManifestStored):
                 await self._drop(outcome.surplus)
-            elif place:  # a copy of this push alone, which was refused; the empty place is shared by all pushes
-                await self._drop(ContentRecord(digest, 0, place))
+            elif placed.place:  # a copy of this push alone, which was refused; the empty place is shared by all pushes
+                await self._drop(ContentRecord(digest, 0, placed.place))
             if not isinstance(outcome, ContentRemoved):
                 return outcome
             await self._finish_removal(digest)
         raise Unavailable(note=f"content of {digest} was removed {MAX_ATTEMPTS} times while it was pushed")
 
-    async def put(self, digest: Digest, data: bytes) -> Place:
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Make small content durable at a place: a `publish` for `place`."""
         return await self._store.put(digest, data)
 

@@ -47,7 +47,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     Part,
     PartsUnmet,
-    Place,
+    Placed,
     StillNeeded,
     StoredManifest,
     TagProtected,
@@ -303,12 +303,13 @@ class Manifests:
         """Write the rows of a manifest, and before them its bytes, unless these are durable already."""
 
         async def confirm(
-            place: Place | None, removals: int
+            placed: Placed | None, removals: int
         ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
             return await self._rows.put_manifest(
                 repository,
                 push.row,
-                place=place,
+                place=None if placed is None else placed.place,
+                stamp="" if placed is None else placed.stamp,
                 removals=removals,
                 tags=push.tags,
                 parts=push.parts,

@@ -327,9 +327,9 @@ class Uploads:
             expected,
             # Bytes and name before the row: a row of whole content must never precede its bytes.
             publish=lambda: self._uploads.publish(row.session, received, expected),
-            confirm=lambda place, removals: self._blobs.add_blob(
+            confirm=lambda placed, removals: self._blobs.add_blob(
                 row.repository,
-                replace(blob, place=place),
+                replace(blob, place=placed.place, stamp=placed.stamp),
                 removals=removals,
                 actor=actor,
                 session=row.session,

@@ -49,6 +49,12 @@ class Stored:
     changed: float
     version: Hashable
     flaw: Flaw | None = None
+    stamp: str = ""
+
+    @property
+    def record(self) -> ContentRecord:
+        """The record of these bytes, once they were verified."""
+        return ContentRecord(self.digest, self.size, self.place, stamp=self.stamp)
 
 
 class ContentInspection(Protocol):
@@ -204,7 +210,7 @@ class RowRepair(Protocol):
     async def condemn(self, record: ContentRecord) -> bool:
         """Condemn content without a row. Return `False` if it has one, or a repository holds it by now."""
 
-    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
+    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, content: ContentRecord) -> bool:
         """Make a repository hold the manifest that its tag points at, and whose bytes are durable at this place.
 
         Returns `False` if the tag no longer lacks it.

@@ -44,6 +44,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     PartsUnmet,
     Place,
+    Placed,
     Pull,
     ReadOnlyMode,
     Received,
@@ -81,7 +82,7 @@ class ContentStore(Protocol):
         Raises: StorageFault, as `open`.
         """
 
-    async def put(self, digest: Digest, data: bytes) -> Place:
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Store small content durably, replacing damaged bytes. Return its place."""
 
     async def remove(self, record: ContentRecord) -> None:
@@ -129,7 +130,7 @@ class UploadStore(Protocol):
     async def digest(self, session: str, received: Received, algorithm: str) -> Digest:
         """Read the received bytes and return their digest in `algorithm`."""
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
+    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
         """Make the received bytes, whose digest was verified, durable under their final name in the content store.
 
         They replace present bytes, which may be damaged. A second call has no effect.
@@ -229,6 +230,7 @@ class ManifestRows(Protocol):
         manifest: ManifestRow,
         *,
         place: Place | None,
+        stamp: str = "",
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
@@ -241,10 +243,10 @@ class ManifestRows(Protocol):
 
         The manifest, and parts that did not count before, count for the actor.
 
-        `place` is the place of its new bytes, with `removals` as in `add_blob`, or `None` if the content was whole
-        already. `precondition` must hold for each tag, or for the manifest's digest if there are no tags; damaged
-        manifests count as absent. Then no tag may move that `guard` keeps. When the push is refused, placed bytes
-        without a row get one, as condemned.
+        `place` is the place of its new bytes, with their `stamp`, and `removals` as in `add_blob`, or `None` if the
+        content was whole already. `precondition` must hold for each tag, or for the manifest's digest if there are no
+        tags; damaged manifests count as absent. Then no tag may move that `guard` keeps. When the push is refused,
+        placed bytes without a row get one, as condemned.
         """
 
     async def remove_manifest(
@@ -468,6 +470,12 @@ class ContentRows(Protocol):
         """Mark content whose bytes are not at its place, or are not those of its digest. Return whether it was whole.
 
         Changes nothing if the bytes were placed again since `record` was read. A power cut may undo the mark.
+        """
+
+    async def mark_verified(self, stamps: Mapping[ContentRecord, str]) -> None:
+        """Record that bytes of these stamps are now known to be those of their digests.
+
+        Changes no row whose bytes were placed again since the record was read. A power cut may undo the marks.
         """
 
 

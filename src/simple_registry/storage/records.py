@@ -17,6 +17,14 @@ The local store derives the place from the digest and returns the empty text; an
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a content store keeps bytes that were verified, and their stamp (`Content.stamp`)."""
+
+    place: Place = Place("")
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """The maker of a change: an identity, how it was proved (empty if it is part of the program), and its request."""
 
@@ -30,12 +38,14 @@ class ContentRecord:
     """Content by digest; `size` in bytes.
 
     Each placement of its bytes has its own `version`, so that damage found in an earlier placement does not mark it.
+    `stamp` is that of the bytes that were verified, empty if none were at this place.
     """
 
     digest: Digest
     size: int
     place: Place = Place("")
     version: int = field(default=0, compare=False)
+    stamp: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

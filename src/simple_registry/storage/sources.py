@@ -13,7 +13,7 @@ from simple_registry.content import ByteStream, Content, LocalFile
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.records import Place
+from simple_registry.storage.records import Placed
 
 
 class Transfer(StrEnum):
@@ -84,7 +84,7 @@ class Source(Protocol):
 class FileAdoption(Protocol):
     """Takes files of this machine into the content store, without a stream of their bytes."""
 
-    async def adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> Place:
+    async def adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> Placed:
         """Make the bytes of a file, which must be those of `digest`, durable in the content store. Return their place.
 
         Raises: BytesDiffer; StorageFault when the file cannot be read, or not be transferred in this way.

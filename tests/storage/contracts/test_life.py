@@ -1,6 +1,7 @@
 """Every state of holdings and of content follows the tables for every event, in every store."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -498,6 +499,25 @@ def test_bytes_that_were_removed_and_placed_again_are_not_marked_either(rows):
         await rows.garbage.forget([BLOB])
         await push(rows, OTHER)
         assert not await rows.contents.mark_damaged(found)
+
+    run(scenario())
+
+
+def test_verified_bytes_keep_their_stamp_until_they_are_placed_again(rows):
+    async def stamp():
+        return (await rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content.stamp
+
+    async def scenario():
+        await push(rows, blob=replace(BLOB, stamp="first"))
+        assert await stamp() == "first"
+        before = await rows.contents.find_content(BLOB.digest)
+        await rows.contents.mark_verified({before: "second"})
+        assert await stamp() == "second"
+        found = await rows.manifests.find_parts(REPOSITORY, [DescribedPart(Part.BLOB, BLOB)])
+        assert [each.stamp for each in found.held] == ["second"]
+        await push(rows, OTHER, replace(BLOB, stamp="third"))
+        await rows.contents.mark_verified({before: "second"})
+        assert await stamp() == "third"
 
     run(scenario())
 

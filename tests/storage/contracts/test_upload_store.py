@@ -37,7 +37,7 @@ async def extend(stores, *chunks, received=NOTHING, session="s", algorithm="sha2
 async def publish(stores, received, data, *, session="s", algorithm="sha256"):
     """Publish what was received, and return the content that it is then."""
     digest = digest_of(data, algorithm)
-    return ContentRecord(digest, len(data), await stores.uploads.publish(session, received, digest))
+    return ContentRecord(digest, len(data), (await stores.uploads.publish(session, received, digest)).place)
 
 
 async def push(stores, data, *, session="s"):

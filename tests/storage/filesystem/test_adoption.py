@@ -75,7 +75,7 @@ def no_reflinks(monkeypatch):
 
 @pytest.mark.parametrize("transfer", [Transfer.AUTO, Transfer.COPY, Transfer.LINK])
 def test_the_bytes_of_a_file_become_content(layout, file, no_reflinks, transfer):
-    assert adopt(layout, file, transfer) == ""
+    assert adopt(layout, file, transfer).place == ""
     path = layout.blob(DIGEST)
     with open(path, "rb") as content:
         assert content.read() == DATA

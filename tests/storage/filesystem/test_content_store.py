@@ -57,7 +57,7 @@ def test_content_is_a_read_only_file(layout, threads):
     store = FilesystemContentStore(layout, Disk(), threads)
     run(store.put(DIGEST, DATA))
     first = run(store.open(BLOB))
-    assert first == LocalFile(layout.blob(DIGEST), len(DATA), first.version)
+    assert first == LocalFile(layout.blob(DIGEST), len(DATA), first.version, first.stamp)
     run(store.put(DIGEST, DATA))
     assert run(store.open(BLOB)) != first
     assert stat.S_IMODE(os.stat(layout.blob(DIGEST)).st_mode) == 0o444

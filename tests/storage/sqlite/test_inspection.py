@@ -170,14 +170,14 @@ def test_a_manifest_is_restored_where_its_tag_lacks_it(rows, add, look, before):
     look("INSERT INTO tags (repository, tag, digest) VALUES ('a', 'v1', ?)", str(MANIFEST.digest))
     if before:
         add.content(MANIFEST.digest, place="", state=before)
-    assert run(rows.restore_manifest(TAGGED, MANIFEST, Place("")))
+    assert run(rows.restore_manifest(TAGGED, MANIFEST, MANIFEST.stored.content))
     assert state(look, MANIFEST.digest) == ["whole"]
     assert look("SELECT repository, digest, state FROM manifests") == [("a", str(MANIFEST.digest), "needed")]
-    assert not run(rows.restore_manifest(TAGGED, MANIFEST, Place("")))
+    assert not run(rows.restore_manifest(TAGGED, MANIFEST, MANIFEST.stored.content))
 
 
 def test_a_manifest_without_a_tag_is_not_restored(rows, look):
-    assert not run(rows.restore_manifest(TAGGED, MANIFEST, Place("")))
+    assert not run(rows.restore_manifest(TAGGED, MANIFEST, MANIFEST.stored.content))
     assert look("SELECT * FROM manifests") == []
 
 

@@ -2,7 +2,7 @@
 
 from simple_registry.content import Content, InMemory
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.records import ContentRecord, Place
+from simple_registry.storage.records import ContentRecord, Placed
 
 
 class MemoryContentStore:
@@ -21,10 +21,10 @@ class MemoryContentStore:
         """Return whether bytes of this size exist."""
         return await self.open(record) is not None
 
-    async def put(self, digest: Digest, data: bytes) -> Place:
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Store content, replacing other bytes."""
         self.contents[digest] = data
-        return Place("")
+        return Placed()
 
     async def remove(self, record: ContentRecord) -> None:
         """Remove content, if it exists."""

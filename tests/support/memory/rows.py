@@ -145,7 +145,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         allowances: Sequence[Allowance] = (),
     ) -> BlobAdded | ContentRemoved | OverQuota:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
-        removed = self._require(content.digest, content.place, removals)
+        removed = self._require(content.digest, removals, placed=True)
         if removed is not None:
             return removed
 
@@ -254,6 +254,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         manifest: ManifestRow,
         *,
         place: Place | None,
+        stamp: str = "",
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
@@ -264,7 +265,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
         digest = manifest.digest
-        removed = self._require(digest, place, removals)
+        removed = self._require(digest, removals, placed=place is not None)
         if removed is not None:
             return removed
         at = self._at(repository)
@@ -272,7 +273,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         targets = before.items() or [(digest, digest if at.manifest(digest) else None)]
         named = [(reference, self._visible(target)) for reference, target in targets]
         unmet = (await self.find_parts(repository, parts)).unmet
-        content = None if place is None else ContentRecord(digest, manifest.size, place)
+        content = None if place is None else ContentRecord(digest, manifest.size, place, stamp=stamp)
 
         def hold() -> ManifestStored:
             surplus = None if content is None else self._place(content)
@@ -622,6 +623,13 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             return False
         return self._apply_to_content(ContentEvent.FOUND_DAMAGED, whole)
 
+    async def mark_verified(self, stamps: Mapping[ContentRecord, str]) -> None:
+        """Keep the stamps of bytes that are now known to be those of their digests, unless they were placed again."""
+        for record, stamp in stamps.items():
+            whole = self._whole(record.digest)
+            if whole is not None and (whole.place, whole.version) == (record.place, record.version):
+                self._contents[record.digest] = (replace(whole, stamp=stamp), ContentState.WHOLE)
+
     # usage
 
     async def find_usage(self, repository: RepositoryName) -> Usage | None:
@@ -739,10 +747,10 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             self._contents[content.digest] = (content, after)
         return after is not None
 
-    def _require(self, digest: Digest, place: Place | None, removals: int) -> ContentRemoved | None:
+    def _require(self, digest: Digest, removals: int, *, placed: bool) -> ContentRemoved | None:
         """Return ContentRemoved unless content may be whole: its bytes were placed, or it is whole already."""
         _record, state = self._contents.get(digest, (None, ContentState.ABSENT))
-        if place is None:
+        if not placed:
             return None if state is ContentState.WHOLE else ContentRemoved()
         removed = state is ContentState.ABSENT and removals != self._removals
         return ContentRemoved() if removed or ContentEvent.PLACED not in CONTENTS[state] else None

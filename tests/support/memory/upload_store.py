@@ -7,7 +7,7 @@ from simple_registry.content import ByteStream
 from simple_registry.faults import SessionBytesMissing
 from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.protocols import Condition
-from simple_registry.storage.records import Place, Received
+from simple_registry.storage.records import Placed, Received
 from support.memory.content_store import MemoryContentStore
 
 
@@ -59,7 +59,7 @@ class MemoryUploadStore:
         """Return the digest of the received bytes in `algorithm`."""
         return digest_of(self._bytes_of(session, received), algorithm)
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
+    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
         """Put the received bytes into the content store."""
         return await self._content.put(digest, self._bytes_of(session, received))
 

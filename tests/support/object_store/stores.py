@@ -7,7 +7,7 @@ What a session received names its parts in order (`Received.state`). Parts that 
 """
 
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from simple_registry.content import ByteStream, Content, Span
 from simple_registry.faults import ContentGone, SessionBytesMissing
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.storage.protocols import Condition
-from simple_registry.storage.records import ContentRecord, Place, Received
+from simple_registry.storage.records import ContentRecord, Place, Placed, Received
 from support.object_store.client import Objects
 from support.streams import stream_of
 
@@ -33,6 +33,7 @@ class StoredObject:
     objects: Objects
     key: str
     size: int
+    stamp: str = field(default="", init=False)
     url: None = field(default=None, init=False)
 
     @property
@@ -43,6 +44,11 @@ class StoredObject:
     async def read(self) -> bytes:
         """Return all of it."""
         return b"".join([piece async for piece in self.stream(Span(0, self.size))])
+
+    async def feed(self, take: Callable[[bytes], None]) -> None:
+        """Pass all of it to `take`."""
+        async for piece in self.stream(Span(0, self.size)):
+            take(piece)
 
     async def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
         """Yield part of it; what is before that is read, too."""
@@ -74,11 +80,11 @@ class ObjectContentStore:
         """Return whether an object of this size is at its place."""
         return bool(record.place) and await self._objects.size(record.place) == record.size
 
-    async def put(self, digest: Digest, data: bytes) -> Place:
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Keep small content. Returns where."""
         place = new_place(digest)
         await self._objects.put(place, len(data), stream_of(data))
-        return place
+        return Placed(place)
 
     async def remove(self, record: ContentRecord) -> None:
         """Remove the object at a place. An absent one is fine."""
@@ -143,12 +149,12 @@ class ObjectUploadStore:
         """Read what was received and return its digest in `algorithm`."""
         return Digest(algorithm, (await self._hash(session, received, algorithm)).hexdigest())
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
+    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
         """Copy what was received into one object, and return where that is."""
         await self._require(session, received)
         place = new_place(digest)
         await self._objects.put(place, received.size, self._read(session, received))
-        return place
+        return Placed(place)
 
     async def discard(self, session: str, received: Received) -> None:
         """Remove all parts of the session. An absent one is fine."""

@@ -26,7 +26,7 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     repository, digest, blobs = call.target.repository, call.target.digest, call.registry.blobs
     if call.request.method == "HEAD":
         may_push = partial(call.can, "POST", Resource.BLOBS, scope_of(repository))
-        record, content = await blobs.check(repository, digest, may_push=may_push)
+        record, content = await blobs.check(repository, digest, may_push=may_push), None
     else:
         record, content = await blobs.open(repository, digest)
     require_match(call.request, digest)
@@ -34,8 +34,8 @@ async def get_blob(call: Call[DigestTarget]) -> Response:
     if not_modified(call.request, digest):
         return Response(304, headers)
     whole = content_headers(digest, _ACCEPT_RANGES, _CONTENT_TYPE, immutable=True)
-    if call.request.method == "HEAD":
-        return Response(200, whole, Unsent(content.size))
+    if content is None:
+        return Response(200, whole, Unsent(record.size))
     spans = None
     if range_applies(call.request, digest):
         spans = parse_range(call.request.headers.get("range"), content.size)

@@ -19,7 +19,7 @@ from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progre
 from simple_registry.operations.fsck.orphans import OrphanCheck
 from simple_registry.storage.inspection import ContentRow, ContentUnreadable, Flaw, Inspection, Stored, Uses
 from simple_registry.storage.life import ContentState
-from simple_registry.storage.records import ContentRecord, Place
+from simple_registry.storage.records import Place
 
 PAGE = 1000
 """Rows read at once."""
@@ -168,8 +168,7 @@ class ContentCheck:
             await self._tree.set_mode(row.record.digest)
             return replace(finding, done=Repair.MODE_SET, to_do=Remedy.CHECK_AGAIN if damaged else Remedy.NOTHING)
         if suspicion.sound and suspicion.stored is not None:
-            record = ContentRecord(row.record.digest, suspicion.stored.size, suspicion.stored.place)
-            if await self._contents.keep(suspicion.stored) and await self._rows.make_whole(record):
+            if await self._contents.keep(suspicion.stored) and await self._rows.make_whole(suspicion.stored.record):
                 return replace(finding, done=Repair.MADE_WHOLE, to_do=Remedy.NOTHING)
             return replace(finding, to_do=Remedy.CHECK_AGAIN)
         if not damaged:

@@ -12,7 +12,6 @@ from simple_registry.clock import Clock
 from simple_registry.operations.fsck.findings import Finding, Kind, Mode, Progress, Remedy, Repair
 from simple_registry.storage.inspection import ContentRow, ContentUnreadable, Flaw, Inspection, Stored
 from simple_registry.storage.life import ContentState
-from simple_registry.storage.records import ContentRecord
 
 YOUNG = 60.0
 """Seconds that a push may take from placing content to its row."""
@@ -70,7 +69,7 @@ class OrphanCheck:
 
     async def _repaired(self, stored: Stored, finding: Finding) -> Finding | None:
         """Condemn content. Return the finding with what was done, or `None` if the content has a row by now."""
-        record = ContentRecord(stored.digest, stored.size, stored.place)
+        record = stored.record
         async with self._garbage.collecting():
             row = await self._rows.find_content(stored.digest)
             if row is not None and _is_whole_elsewhere(row, stored):

@@ -98,7 +98,7 @@ class RowCheck:
         """Return the record of whole bytes of a digest, at any place, after making them durable."""
         for stored in await self._contents.listing(f"{digest.algorithm}:{digest.encoded[:2]}"):
             if stored.digest == digest and await self._is_whole(stored) and await self._contents.keep(stored):
-                return ContentRecord(digest, stored.size, stored.place)
+                return stored.record
         return None
 
     async def _is_whole(self, stored: Stored) -> bool:
@@ -116,7 +116,7 @@ class RowCheck:
             if record is None or manifest is None:
                 return False
             row = manifest_row(record.digest, record.size, manifest)
-            return await self._rows.restore_manifest(each, row, record.place)
+            return await self._rows.restore_manifest(each, row, record)
 
     async def _is_required(self, each: RowDefect) -> bool:
         """Return whether the part of a manifest is required. Without the manifest's bytes it counts as optional."""

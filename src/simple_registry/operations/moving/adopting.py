@@ -21,7 +21,7 @@ from simple_registry.operations.moving.intake import OPERATOR, Intake
 from simple_registry.operations.moving.tally import Tally, in_parallel, said, verified
 from simple_registry.storage.protocols import BlobRows
 from simple_registry.storage.quotas import OverQuota
-from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Place
+from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Placed
 from simple_registry.storage.sources import (
     BytesDiffer,
     FileAdoption,
@@ -64,12 +64,15 @@ class StoreTaker:
         if await self._intake.has_blob(repository, digest):
             return False
 
-        async def publish() -> Place:
+        async def publish() -> Placed:
             return await self._files.adopt(file, digest, self._transfer)
 
-        async def confirm(place: Place, removals: int) -> BlobAdded | ContentRemoved | OverQuota:
+        async def confirm(placed: Placed, removals: int) -> BlobAdded | ContentRemoved | OverQuota:
             return await self._blobs.add_blob(
-                repository, ContentRecord(digest, file.size, place), removals=removals, actor=OPERATOR
+                repository,
+                ContentRecord(digest, file.size, placed.place, stamp=placed.stamp),
+                removals=removals,
+                actor=OPERATOR,
             )
 
         await self._contents.place(digest, publish=publish, confirm=confirm)

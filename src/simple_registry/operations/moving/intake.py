@@ -31,7 +31,8 @@ class Intake:
     async def find_blob(self, repository: RepositoryName, digest: Digest) -> Content | None:
         """Return a blob that the repository holds; it is kept for another grace."""
         try:
-            return (await self._blobs.check(repository, digest, may_push=lambda: True))[1]
+            await self._blobs.check(repository, digest, may_push=lambda: True)
+            return (await self._blobs.open(repository, digest))[1]
         except BlobUnknown:
             return None
 

@@ -19,9 +19,9 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.filesystem.placement import PLACE, Placement
+from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.records import Place
+from simple_registry.storage.records import Placed
 from simple_registry.storage.sources import BytesDiffer, Transfer
 
 READ_BYTES = 1024 * 1024
@@ -39,15 +39,14 @@ class FilesystemAdoption:
         self._threads = threads
         self._placement = Placement(layout, disk)
 
-    async def adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> Place:
+    async def adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> Placed:
         """Make the bytes of a file, which must be those of `digest`, durable content. Return their place.
 
         Raises: BytesDiffer, StorageFault.
         """
-        await self._threads.run(self._adopt, file, digest, transfer)
-        return PLACE
+        return await self._threads.run(self._adopt, file, digest, transfer)
 
-    def _adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> None:
+    def _adopt(self, file: LocalFile, digest: Digest, transfer: Transfer) -> Placed:
         path = self._layout.session(f"put-{uuid.uuid4()}")
         fd = file.open() if transfer is Transfer.LINK else self._disk.create(path)
         try:
@@ -60,7 +59,7 @@ class FilesystemAdoption:
             actual = _hash(fd, digest.algorithm)
             if actual != digest:
                 raise BytesDiffer(file.path, actual)
-            self._placement.link(fd, path, digest)
+            return self._placement.link(fd, path, digest)
         finally:
             self._disk.close(fd)
             with suppress(StorageFault):  # then it counts as abandoned

@@ -9,9 +9,9 @@ from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.data_directory import has_content_tree
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.filesystem.placement import PLACE, Placement, is_content
+from simple_registry.storage.filesystem.placement import Placement, is_content, stamp_of
 from simple_registry.storage.filesystem.threads import Threads
-from simple_registry.storage.records import ContentRecord, Place
+from simple_registry.storage.records import ContentRecord, Placed
 
 
 class FilesystemContentStore:
@@ -36,16 +36,15 @@ class FilesystemContentStore:
         if found is None or not is_content(found) or found.st_size != record.size:
             self.check()
             return None
-        return LocalFile(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns))
+        return LocalFile(path, found.st_size, (found.st_ino, found.st_mtime_ns, found.st_ctime_ns), stamp_of(found))
 
     async def has(self, record: ContentRecord) -> bool:
         """Return whether there is a file of this size."""
         return await self.open(record) is not None
 
-    async def put(self, digest: Digest, data: bytes) -> Place:
+    async def put(self, digest: Digest, data: bytes) -> Placed:
         """Store small content durably, replacing damaged bytes. Return its place."""
-        await self._threads.run(self._put, digest, data)
-        return PLACE
+        return await self._threads.run(self._put, digest, data)
 
     async def remove(self, record: ContentRecord) -> None:
         """Remove the file of content, if there is one. Raise StorageFault if the data directory is gone."""
@@ -75,14 +74,14 @@ class FilesystemContentStore:
         if not self._disk.unlink(path):
             self.check()  # an unreachable tree is not an absent file
 
-    def _put(self, digest: Digest, data: bytes) -> None:
+    def _put(self, digest: Digest, data: bytes) -> Placed:
         """Write a file under the name of a session, so that it counts as abandoned after a crash."""
         path = self._layout.session(f"put-{uuid.uuid4()}")
         fd = self._disk.create(path)
         try:
             self._disk.try_lock(fd)  # as the writer of a session does, so that it does not count as abandoned yet
             self._disk.write(fd, data, 0)
-            self._placement.link(fd, path, digest)
+            return self._placement.link(fd, path, digest)
         finally:
             self._disk.close(fd)
             with suppress(StorageFault):  # then it counts as abandoned

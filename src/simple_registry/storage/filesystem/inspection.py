@@ -12,6 +12,7 @@ from simple_registry.storage.filesystem.data_directory import has_content_tree
 from simple_registry.storage.filesystem.disk import NAMED_FILE, Disk
 from simple_registry.storage.filesystem.file_reader import hash_file
 from simple_registry.storage.filesystem.layout import Layout, is_session
+from simple_registry.storage.filesystem.placement import PLACE, stamp_of
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.inspection import Flaw, Stored
 from simple_registry.storage.records import Place
@@ -153,7 +154,9 @@ class FilesystemInspection:
 
 def stored_file(digest: Digest, status: os.stat_result) -> Stored:
     """Return a file of content from its status."""
-    return Stored(digest, Place(""), status.st_size, status.st_ctime, FileStamp.of(status), _flaw(status.st_mode))
+    return Stored(
+        digest, PLACE, status.st_size, status.st_ctime, FileStamp.of(status), _flaw(status.st_mode), stamp_of(status)
+    )
 
 
 def _flaw(mode: int) -> Flaw | None:

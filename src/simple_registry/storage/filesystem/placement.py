@@ -23,7 +23,7 @@ from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
-from simple_registry.storage.records import Place
+from simple_registry.storage.records import Place, Placed
 
 PLACE = Place("")
 """The place of all content: the path of a file follows from its digest."""
@@ -42,7 +42,7 @@ class Placement:
         self._disk = disk
         self._durable_directories: set[str] = set()
 
-    def link(self, fd: int, path: str, digest: Digest) -> None:
+    def link(self, fd: int, path: str, digest: Digest) -> Placed:
         """Give the file at `path`, open as `fd`, the final name of `digest` as a second name, durably.
 
         On a file system without hard links, the file is renamed instead.
@@ -55,6 +55,7 @@ class Placement:
             self._disk.fsync(fd)
             self._in_directory(digest, lambda: self._replace(path, target))
         self._disk.fsync_directory(self._layout.blob_directory(digest))
+        return Placed(PLACE, stamp_of(self._disk.stat_open(fd)))
 
     def _replace(self, path: str, target: str) -> None:
         self.displace(target)
@@ -95,6 +96,11 @@ class Placement:
             self._disk.fsync_directory(os.path.dirname(directory))
             self._durable_directories.add(directory)
         return directory
+
+
+def stamp_of(found: os.stat_result) -> str:
+    """Return the stamp of a file. Other names of it do not change the stamp; its size is known from its row."""
+    return f"{found.st_ino:x}.{found.st_mtime_ns:x}"
 
 
 def is_content(found: os.stat_result) -> bool:

@@ -12,11 +12,11 @@ from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.hash_states import HashStates
 from simple_registry.storage.filesystem.layout import Layout, is_session
-from simple_registry.storage.filesystem.placement import PLACE, Placement
+from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import Extension, hash_file, own_file, write_batches
 from simple_registry.storage.protocols import Condition
-from simple_registry.storage.records import Place, Received
+from simple_registry.storage.records import Placed, Received
 
 MIN_ROOM = 1024 * 1024
 """Free bytes below which no upload starts: clients that retry would use up the space that rows need."""
@@ -81,10 +81,9 @@ class FilesystemUploadStore:
             return digest_of(b"", algorithm)
         return await self._threads.run(self._digest, session, received, algorithm)
 
-    async def publish(self, session: str, received: Received, digest: Digest) -> Place:
+    async def publish(self, session: str, received: Received, digest: Digest) -> Placed:
         """Give the received bytes their final name, durably. They keep the name of the session, too."""
-        await self._threads.run(self._publish, session, received, digest)
-        return PLACE
+        return await self._threads.run(self._publish, session, received, digest)
 
     async def discard(self, session: str, received: Received) -> None:  # noqa: ARG002 (it is one file)
         """Remove the session's file, if it exists."""
@@ -109,7 +108,7 @@ class FilesystemUploadStore:
         finally:
             self._disk.close(fd)
 
-    def _publish(self, session: str, received: Received, digest: Digest) -> None:
+    def _publish(self, session: str, received: Received, digest: Digest) -> Placed:
         path = self._layout.session(session)
         named = self._disk.stat(path)
         if named is None and received.size:
@@ -123,10 +122,11 @@ class FilesystemUploadStore:
                 raise SessionBytesMissing("publish an upload session", f"{session} has {size} bytes")
             if size > received.size:
                 self._disk.truncate(fd, received.size)
-            self._placement.link(fd, path, digest)
+            placed = self._placement.link(fd, path, digest)
         finally:
             self._disk.close(fd)
         self._states.drop(session)
+        return placed
 
     def _abandoned(self, before: float) -> list[str]:
         if self._disk.stat(self._layout.uploads) is None:

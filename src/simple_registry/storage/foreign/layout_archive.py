@@ -5,7 +5,7 @@ Entries with other names than those of a layout are skipped: nothing is extracte
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +30,7 @@ class _Part:
     start: int
     size: int
     url: None = field(default=None, init=False)
+    stamp: str = field(default="", init=False)
 
     @property
     def version(self) -> Hashable:
@@ -37,6 +38,10 @@ class _Part:
 
     async def read(self) -> bytes:
         return await asyncio.to_thread(read_exactly, self.file.fileno(), self.start, self.size)
+
+    async def feed(self, take: Callable[[bytes], None]) -> None:
+        async for piece in self.stream(Span(0, self.size)):
+            take(piece)
 
     async def stream(self, span: Span) -> AsyncGenerator[bytes, None]:
         for position in range(span.start, span.stop, PIECE):

@@ -35,7 +35,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         journal=SqliteJournalRows(database),
         sessions=SqliteSessionRows(database),
         tokens=SqliteTokenRows(database),
-        contents=SqliteContentRows(database),
+        contents=SqliteContentRows(database, clock),
         garbage=SqliteGarbageRows(database, clock),
         mode=SqliteModeRows(database),
         usage=SqliteUsageRows(database, accounts),

@@ -8,7 +8,7 @@ from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.inspection import ContentRow, Defect, RowDefect, Uses
 from simple_registry.storage.life import CONTENTS, ContentEvent, ContentState
-from simple_registry.storage.records import ContentRecord, ManifestRow, Place
+from simple_registry.storage.records import ContentRecord, ManifestRow
 from simple_registry.storage.sqlite.defects import IS_PART, QUERIES, WELL_FORMED, repair
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.holding import find_content, place_content, record_of, refuse_content
@@ -110,12 +110,13 @@ class SqliteRowInspection:
 
     async def make_whole(self, record: ContentRecord) -> bool:
         """Record that held content is whole, with durable bytes at this place. Return `False` if it cannot be."""
+        now = self._clock.now()
 
         def make_whole(connection: apsw.Connection) -> bool:
             _known, state = find_content(connection, record.digest)
             if not _any(connection, _HELD, str(record.digest)) or ContentEvent.PLACED not in CONTENTS[state]:
                 return False
-            place_content(connection, record)
+            place_content(connection, record, now)
             return True
 
         return await self._database.write(make_whole)
@@ -132,7 +133,7 @@ class SqliteRowInspection:
 
         return await self._database.write(condemn)
 
-    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, place: Place) -> bool:
+    async def restore_manifest(self, tagged: RowDefect, manifest: ManifestRow, content: ContentRecord) -> bool:
         """Make a repository hold the manifest that its tag lacks. The caller holds `GarbageRows.collecting`."""
         now = self._clock.now()
 
@@ -142,7 +143,7 @@ class SqliteRowInspection:
                 return False
             # Condemned content would be removed. No collector runs, and its bytes were found whole.
             connection.execute(_FORGET, (digest,))
-            place_content(connection, ContentRecord(manifest.digest, manifest.size, place))
+            place_content(connection, content, now)
             hold_manifest(connection, tagged.repository, manifest, now, owner="")
             return True
 

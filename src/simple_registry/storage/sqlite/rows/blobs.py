@@ -37,7 +37,7 @@ from simple_registry.storage.sqlite.rows.journal import record
 from simple_registry.storage.sqlite.rows.usage import Accounts
 
 _FIND = """
-SELECT digest, size, place, version, held.state, held.since, held.extended
+SELECT digest, size, place, version, held.state, held.since, held.extended, stamp
 FROM repository_blobs AS held JOIN contents USING (digest)
 WHERE repository = ? AND digest = ? AND held.state <> 'deleted' AND contents.state = 'whole'
 """
@@ -69,7 +69,7 @@ class SqliteBlobRows:
         row = self._database.row(_FIND, repository, str(digest))
         if row is None:
             return None
-        return StoredBlob(record_of(row[:4]), holding_of(row[4:]))
+        return StoredBlob(record_of(row[:4], row[7]), holding_of(row[4:7]))
 
     async def page_holders(self, digest: Digest, after: RepositoryName | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold this blob, ordered by name, after `after`."""
@@ -89,7 +89,7 @@ class SqliteBlobRows:
         """Make the repository, created if absent, hold a blob whose bytes were placed, and remove the session's row."""
 
         def add(connection: apsw.Connection) -> BlobAdded | ContentRemoved | OverQuota:
-            removed = require_content(connection, content.digest, content.place, removals)
+            removed = require_content(connection, content.digest, removals, placed=True)
             if removed is not None:
                 return removed
             outcome = self._accounts.within(connection, allowances, lambda: hold(connection))
@@ -98,8 +98,9 @@ class SqliteBlobRows:
             return outcome
 
         def hold(connection: apsw.Connection) -> BlobAdded:
-            surplus = place_content(connection, content)
-            hold_blob(connection, repository, content.digest, self._clock.now(), actor.identity)
+            now = self._clock.now()
+            surplus = place_content(connection, content, now)
+            hold_blob(connection, repository, content.digest, now, actor.identity)
             if session is not None:
                 connection.execute(_END_SESSION, (session,))
             return BlobAdded(surplus)

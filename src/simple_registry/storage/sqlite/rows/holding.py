@@ -11,14 +11,18 @@ import apsw
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.storage.life import CONTENTS, HOLDINGS, ContentEvent, ContentState, HoldingEvent, HoldingState
 from simple_registry.storage.records import ContentRecord, ContentRemoved, Holding, Place, StillNeeded
-from simple_registry.storage.sqlite.engine.database import Row
+from simple_registry.storage.sqlite.engine.database import Row, Value
 
 REMOVALS = "SELECT value FROM counters WHERE name = 'removals'"
 _CONTENT = "SELECT digest, size, place, version, state FROM contents WHERE digest = ?"
 ADD_REPOSITORY = "INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING"
-_ADD = "INSERT INTO contents (digest, size, place, state, version) VALUES (?, ?, ?, ?, ?)"
+_ADD = """
+INSERT INTO contents (digest, size, place, state, version, stamp, verified) VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 _NEXT_VERSION = "UPDATE counters SET value = value + 1 WHERE name = 'placements' RETURNING value"
-_PLACE = "UPDATE contents SET size = ?2, place = ?3, state = ?4, version = ?5 WHERE digest = ?1"
+_PLACE = """
+UPDATE contents SET size = ?2, place = ?3, state = ?4, version = ?5, stamp = ?6, verified = ?7 WHERE digest = ?1
+"""
 _ADD_BLOB = "INSERT INTO repository_blobs (repository, digest, state, since, owner) VALUES (?, ?, ?, ?, ?)"
 _TAKE_OVER = """
 UPDATE repository_blobs SET owner = ?3
@@ -119,14 +123,14 @@ def find_content(connection: apsw.Connection, digest: Digest) -> tuple[ContentRe
 
 
 def require_content(
-    connection: apsw.Connection, digest: Digest, place: Place | None, removals: int
+    connection: apsw.Connection, digest: Digest, removals: int, *, placed: bool
 ) -> ContentRemoved | None:
     """Return ContentRemoved unless content may be whole: its bytes were placed and still exist, or it is whole already.
 
     Placed bytes without a row may be gone after any removal: the collector removes by digest, whoever placed them.
     """
     _record, state = find_content(connection, digest)
-    if place is None:
+    if not placed:
         return None if state is ContentState.WHOLE else ContentRemoved()
     if ContentEvent.PLACED not in CONTENTS[state]:
         return ContentRemoved()
@@ -135,14 +139,14 @@ def require_content(
     return None
 
 
-def place_content(connection: apsw.Connection, content: ContentRecord) -> ContentRecord | None:
+def place_content(connection: apsw.Connection, content: ContentRecord, now: float) -> ContentRecord | None:
     """Write the row of placed content, after `require_content`. Return a second copy of its bytes, to be removed."""
     known, state = find_content(connection, content.digest)
     after = CONTENTS[state][ContentEvent.PLACED]
     if state is ContentState.WHOLE and known is not None and known.place != content.place:
         return content  # readers may have the other one open
     version = connection.execute(_NEXT_VERSION).fetchall()[0][0]
-    row = (str(content.digest), content.size, content.place, after, version)
+    row = (str(content.digest), content.size, content.place, after, version, content.stamp, now)
     connection.execute(_ADD if known is None else _PLACE, row)
     if known is None:
         return None
@@ -154,7 +158,7 @@ def refuse_content(connection: apsw.Connection, content: ContentRecord) -> None:
     _known, state = find_content(connection, content.digest)
     after = CONTENTS[state].get(ContentEvent.REFUSED)
     if after is not None:
-        connection.execute(_ADD, (str(content.digest), content.size, content.place, after, 0))
+        connection.execute(_ADD, (str(content.digest), content.size, content.place, after, 0, content.stamp, 0))
 
 
 def release_content(connection: apsw.Connection, digests: Iterable[str]) -> None:
@@ -162,10 +166,10 @@ def release_content(connection: apsw.Connection, digests: Iterable[str]) -> None
     connection.executemany(_RELEASE, [(digest,) for digest in digests])
 
 
-def record_of(row: Row) -> ContentRecord:
-    """Return the record from a row of digest, size, place and version."""
+def record_of(row: Row, stamp: Value = "") -> ContentRecord:
+    """Return the record from a row of digest, size, place and version; for readers of its bytes, with the stamp."""
     digest, size, place, version = row
-    return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)), int(version or 0))
+    return ContentRecord(parse_digest(str(digest)), int(size or 0), Place(str(place)), int(version or 0), str(stamp))
 
 
 def holding_of(row: Row) -> Holding:

@@ -65,11 +65,11 @@ WHERE repository = ? AND tag = ? AND contents.state = 'whole'
 
 # The digests come as one JSON array, so that the statement is the same for any number of them.
 _FIND_PARTS = """
-SELECT digest, size, place, version, 1 FROM repository_blobs AS held JOIN contents USING (digest)
+SELECT digest, size, place, version, stamp, 1 FROM repository_blobs AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
 UNION ALL
-SELECT digest, size, place, version, 0 FROM manifests AS held JOIN contents USING (digest)
+SELECT digest, size, place, version, stamp, 0 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
 """
@@ -168,6 +168,7 @@ class SqliteManifestRows:
         manifest: ManifestRow,
         *,
         place: Place | None,
+        stamp: str = "",
         removals: int,
         tags: Sequence[Tag],
         parts: Sequence[DescribedPart],
@@ -177,12 +178,12 @@ class SqliteManifestRows:
         allowances: Sequence[Allowance] = (),
     ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
         """Make the repository hold the manifest, and point `tags` at it, or change nothing. Repeatable."""
-        content = None if place is None else ContentRecord(manifest.digest, manifest.size, place)
+        content = None if place is None else ContentRecord(manifest.digest, manifest.size, place, stamp=stamp)
 
         def put(
             connection: apsw.Connection,
         ) -> ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | ContentRemoved | OverQuota:
-            removed = require_content(connection, manifest.digest, place, removals)
+            removed = require_content(connection, manifest.digest, removals, placed=place is not None)
             if removed is not None:
                 return removed
             targets = {tag: target_of(connection, repository, tag) for tag in tags}
@@ -203,8 +204,8 @@ class SqliteManifestRows:
             return outcome
 
         def hold(connection: apsw.Connection, before: Mapping[Tag, Digest | None]) -> ManifestStored:
-            surplus = None if content is None else place_content(connection, content)
             now, action = self._clock.now(), JournalAction.TAG_SET
+            surplus = None if content is None else place_content(connection, content, now)
             hold_manifest(connection, repository, manifest, now, actor.identity)
             point_tags(connection, repository, manifest.digest, before, now, actor=actor, action=action)
             return ManifestStored(before, surplus)
@@ -302,9 +303,9 @@ def _find_parts(
         texts = msgspec.json.encode([str(each.content.digest) for each in batch]).decode()
         held: dict[Part, dict[Digest, ContentRecord]] = {Part.BLOB: {}, Part.CHILD: {}}
         for row in query(_FIND_PARTS, (repository, texts)):
-            record = record_of(row[:4])
+            record = record_of(row[:4], row[4])
             held[Part.CHILD][record.digest] = record
-            if row[4]:
+            if row[5]:
                 held[Part.BLOB][record.digest] = record
         contents += held[Part.CHILD].values()
         for each in batch:
