@@ -48,6 +48,9 @@ from simple_registry.storage.records import (
     Pull,
     ReadOnlyMode,
     Received,
+    Rehearsed,
+    Reviewed,
+    ReviewRules,
     SessionRow,
     StillNeeded,
     StoredBlob,
@@ -60,6 +63,7 @@ from simple_registry.storage.records import (
     TokenRow,
     TotalUsage,
     Usage,
+    Waiting,
 )
 
 # ---------------------------------------------------------------- content
@@ -530,6 +534,12 @@ class GarbageRows(Protocol):
         is removed.
         """
 
+    async def waiting(self) -> Waiting:
+        """Return what waits for the end of its grace. Its cost follows their number: it is read in a thread."""
+
+    async def rehearse(self, before: float, rules: ReviewRules | None) -> Rehearsed:
+        """Return what reviews by these rules, and ending all holdings before this time, would do. Nothing changes."""
+
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
         """Return condemned content, ordered by digest, after `after`."""
 
@@ -556,6 +566,17 @@ class ModeRows(Protocol):
         """Turn the mode off. Return whether it was on."""
 
 
+class ReviewRows(Protocol):
+    """The manifests without a tag that may have lost what keeps them."""
+
+    async def review(self, rules: ReviewRules, limit: int) -> Reviewed:
+        """Review up to `limit` manifests whose review is due.
+
+        One with a tag, whose subject is a needed manifest, or to which a needed manifest refers, is kept; its
+        review comes again when that ends. One that `rules` keep is reviewed again within a day. Others become unneeded.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """All rows of one database. Each operation takes those that it needs.
@@ -573,6 +594,7 @@ class Rows:
     tokens: TokenRows
     contents: ContentRows
     garbage: GarbageRows
+    reviews: ReviewRows
     mode: ModeRows
     usage: UsageRows
     check: Callable[[], None]

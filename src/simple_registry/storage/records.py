@@ -1,6 +1,6 @@
 """Records of stores, and the results of changes, as values. The methods are in `protocols`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
@@ -363,6 +363,60 @@ class HoldingsEnded:
     manifests: int = 0
     blobs: int = 0
     waiting: int = 0
+
+    @property
+    def total(self) -> int:
+        """The number of holdings that ended."""
+        return self.manifests + self.blobs
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRules:
+    """What keeps manifests without a tag for now.
+
+    They are kept if they were pushed after `pushed_before`, or if `excepted` is true of their repository.
+    """
+
+    pushed_before: float
+    excepted: Callable[[RepositoryName], bool]
+
+    def wait(self, repository: RepositoryName, pushed: float) -> float:
+        """Return the seconds for which a manifest is kept; 0 or less if it is not, without end if it is excepted."""
+        return float("inf") if self.excepted(repository) else pushed - self.pushed_before
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """The number of manifests that became unneeded, and whether more reviews may be due by now."""
+
+    unneeded: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A number of contents or holdings, and their bytes."""
+
+    count: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for the end of its grace: deleted holdings, unneeded ones, and since when the last was deleted."""
+
+    deleted: Space
+    unneeded: Space
+    last_deleted: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What a collection would do: manifests that become unneeded, holdings that end, contents that are removed."""
+
+    unneeded: int
+    ended: HoldingsEnded
+    removed: Space
 
 
 @dataclass(frozen=True, slots=True)

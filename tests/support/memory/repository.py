@@ -124,6 +124,12 @@ class MemoryRepository:
             pending += found
             known |= found
 
+    def keeps(self, row: ManifestRow) -> bool:
+        """Return whether a manifest has a tag, or another needed manifest keeps it."""
+        subject = None if row.subject is None else self.manifests.get(row.subject)
+        needed_subject = subject is not None and subject[1].state is HoldingState.NEEDED
+        return needed_subject or row.digest in self.tags.values() or self.needs(row.digest)
+
     def _is_unneeded(self, digest: Digest) -> bool:
         return digest in self.manifests and self.manifests[digest][1].state is HoldingState.UNNEEDED
 

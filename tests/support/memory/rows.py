@@ -58,7 +58,11 @@ from simple_registry.storage.records import (
     Place,
     Pull,
     ReadOnlyMode,
+    Rehearsed,
+    Reviewed,
+    ReviewRules,
     SessionRow,
+    Space,
     StillNeeded,
     StoredBlob,
     StoredManifest,
@@ -70,6 +74,7 @@ from simple_registry.storage.records import (
     TotalUsage,
     UnmetPart,
     Usage,
+    Waiting,
 )
 from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository
@@ -82,8 +87,11 @@ _Due = tuple[float, RepositoryName, Digest]
 AFTER = 0.001
 """Seconds after a manifest at which the turn of its parts comes."""
 
-_CHANGED = ("_repositories", "_contents", "_placements", "_sessions", "_events", "_last")
+_CHANGED = ("_repositories", "_contents", "_placements", "_sessions", "_events", "_last", "_manifests_pushed")
 """What a push changes."""
+
+POSTPONED = 24 * 3600.0
+"""Seconds at most until a manifest that a rule keeps for now is reviewed again."""
 
 
 class MemoryRows(MemoryJournalRows, MemoryTokenRows):
@@ -97,6 +105,8 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         self._removals = 0
         self._placements = 0
         self._collecting = asyncio.Lock()
+        self._manifests_pushed: dict[tuple[RepositoryName, Digest], float] = {}
+        self._due_reviews: dict[tuple[RepositoryName, Digest], float] = {}
         self._sessions: dict[str, SessionRow] = {}
         self._held: set[str] = set()
         self._mode: ReadOnlyMode | None = None
@@ -117,6 +127,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             tokens=one,
             contents=one,
             garbage=one,
+            reviews=one,
             mode=one,
             usage=one,
             check=one.check,
@@ -550,17 +561,16 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         _since, name, digest = due
         at = self._repositories[name]
         row, holding = at.manifests[digest]
-        until = self._waits(at, digest, holding)
-        if until is not None:
+        if until := self._waits(at, digest, holding):
             at.manifests[digest] = (row, replace(holding, since=until))
             return False
+        self._due_reviews.pop((name, digest), None)
         return at.apply_to_manifest(HoldingEvent.EXPIRED, digest, self._clock.now())
 
     def _end_blob(self, due: _Due) -> bool:
         _since, name, digest = due
         at = self._repositories[name]
-        until = self._waits(at, digest, at.blobs[digest])
-        if until is not None:
+        if until := self._waits(at, digest, at.blobs[digest]):
             at.blobs[digest] = replace(at.blobs[digest], since=until)
             return False
         return at.apply_event(HoldingEvent.EXPIRED, digest, self._clock.now())
@@ -568,11 +578,68 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
     def _waits(self, at: MemoryRepository, digest: Digest, holding: Holding) -> float | None:
         """Return until when a holding waits for a manifest that refers to it."""
         times = [
-            self._clock.now() if each.state is HoldingState.NEEDED else each.since
+            each.since
             for each in at.referring(digest)
             if HoldingState.NEEDED is not each.state or holding.state is not HoldingState.DELETED
         ]
         return max(times) + AFTER if times else None
+
+    async def waiting(self) -> Waiting:
+        """Return what waits for the end of its grace."""
+        found: dict[HoldingState, list[tuple[int, float]]] = {HoldingState.DELETED: [], HoldingState.UNNEEDED: []}
+        for at in self._repositories.values():
+            for digest, holding in _holdings(at):
+                if holding.state is not HoldingState.NEEDED:
+                    found[holding.state].append((self._contents[digest][0].size, holding.since))
+        deleted, unneeded = (
+            Space(len(each), sum(size for size, _ in each))
+            for each in (found[HoldingState.DELETED], found[HoldingState.UNNEEDED])
+        )
+        return Waiting(deleted, unneeded, max((since for _, since in found[HoldingState.DELETED]), default=0.0))
+
+    async def rehearse(self, before: float, rules: ReviewRules | None) -> Rehearsed:
+        """Return what reviews by these rules, and ending all holdings before this time, would do. Nothing changes."""
+        other = MemoryRows(self._clock)
+        other._repositories, other._contents = deepcopy((self._repositories, self._contents))
+        other._due_reviews = dict(self._due_reviews)
+        begun = other._condemned()
+        unneeded, more = 0, rules is not None
+        while more and rules is not None:
+            reviewed = await other.review(rules, 99)
+            unneeded, more = unneeded + reviewed.unneeded, reviewed.more
+        manifests = blobs = 0
+        while (ended := await other.end_holdings(before, 99)).total or ended.waiting:
+            manifests, blobs = manifests + ended.manifests, blobs + ended.blobs
+        done = other._condemned()
+        removed = Space(done.count - begun.count, done.size - begun.size)
+        return Rehearsed(unneeded, HoldingsEnded(manifests, blobs), removed)
+
+    def _condemned(self) -> Space:
+        sizes = [record.size for record, state in self._contents.values() if state is ContentState.CONDEMNED]
+        return Space(len(sizes), sum(sizes))
+
+    # reviews
+
+    async def review(self, rules: ReviewRules, limit: int) -> Reviewed:
+        """Review up to `limit` manifests: those that nothing keeps become unneeded."""
+        now, unneeded = self._clock.now(), 0
+        due = [
+            (name, row)
+            for name, at in sorted(self._repositories.items())
+            for row, holding in sorted(at.manifests.values(), key=lambda each: str(each[0].digest))
+            if holding.state is HoldingState.NEEDED and not at.keeps(row)
+            if self._due_reviews.get((name, row.digest), 0.0) <= now
+        ]
+        for name, row in due[:limit]:
+            at = self._repositories[name]
+            wait = rules.wait(name, self._manifests_pushed.get((name, row.digest), 0.0))
+            if wait > 0:
+                self._due_reviews[name, row.digest] = now + min(wait, POSTPONED)
+            else:
+                unneeded += 1
+                at.apply_to_manifest(HoldingEvent.RELEASED, row.digest, now)
+                at.release_parts(row.digest, now)
+        return Reviewed(unneeded, more=len(due) > limit or unneeded > 0)
 
     async def page_condemned(self, after: Digest | None, limit: int) -> Sequence[ContentRecord]:
         """Return condemned content, ordered by digest, after `after`."""
@@ -782,6 +849,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
         at.manifests[manifest.digest] = (manifest, NEEDED)
         for child in manifest.children:
             at.take_over(Part.BLOB, child, owner)
+        self._manifests_pushed[repository, manifest.digest] = self._clock.now()
         at.keep(HoldingEvent.KEPT, manifest.digest, self._clock.now())
 
 

@@ -10,6 +10,7 @@ from simple_registry.storage.sqlite.rows.journal import SqliteJournalRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 from simple_registry.storage.sqlite.rows.mode import SqliteModeRows
 from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
+from simple_registry.storage.sqlite.rows.reviews import SqliteReviewRows
 from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
 from simple_registry.storage.sqlite.rows.tag_times import SqliteTagTimes
 from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
@@ -37,6 +38,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         tokens=SqliteTokenRows(database),
         contents=SqliteContentRows(database, clock),
         garbage=SqliteGarbageRows(database, clock),
+        reviews=SqliteReviewRows(database, clock),
         mode=SqliteModeRows(database),
         usage=SqliteUsageRows(database, accounts),
         check=check,
