@@ -40,7 +40,6 @@ class BytesDiffer(StorageFault):
 
     def __init__(self, path: str, actual: Digest) -> None:
         super().__init__(f"use {path}", f"its bytes hash to {actual}")
-        self.actual = actual
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +90,18 @@ class FileAdoption(Protocol):
         """
 
 
-class LayoutSource(Protocol):
-    """An OCI layout whose content can be read in any order."""
-
-    async def index(self) -> bytes:
-        """Return its index.json. Raises: SourceInvalid."""
+class LayoutContent(Protocol):
+    """The content of an OCI layout, which can be read in any order."""
 
     async def open(self, digest: Digest) -> Content | None:
         """Return content, or `None` if the layout lacks it."""
+
+
+class LayoutSource(LayoutContent, Protocol):
+    """An OCI layout with its index."""
+
+    async def index(self) -> bytes:
+        """Return its index.json. Raises: SourceInvalid."""
 
 
 class LayoutStream(Protocol):

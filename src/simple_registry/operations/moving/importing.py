@@ -1,7 +1,9 @@
 """Import of OCI layouts: the manifests that the index names, their parts before them, each blob hashed as it is read.
 
-directory, file   read in any order: index ──► manifests, children first ──► their blobs, then themselves
-pipe              read once: each blob into the repository, then as above, with the repository as the layout
+    directory, file   read in any order: index ──► manifests, children first ──► their blobs, then themselves
+    pipe              read once: each blob into the repository, then as above, with the repository as the layout
+
+A manifest that is damaged, or lacks parts that it must have, is left out with the indexes that name it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +29,7 @@ from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally, in_parallel, said
-from simple_registry.storage.sources import BytesDiffer, LayoutSource, LayoutStream
+from simple_registry.storage.sources import BytesDiffer, LayoutContent, LayoutSource, LayoutStream
 
 Roots = Mapping[tuple[RepositoryName, Descriptor], Sequence[Tag]]
 """The manifests of an index, each with the repository that it goes into and its tags there."""
@@ -77,30 +79,31 @@ class Importer:
 
         Raises: LayoutInvalid, SourceInvalid, after content may have come into the repository; it expires.
         """
-        index: bytes | None = None
+        roots: Roots | None = None
         async for path, size, stream in pipe.entries():
             if path == INDEX:
                 if size > MAX_INDEX_BYTES:
                     raise LayoutInvalid(f"{INDEX} has {size} bytes; up to {MAX_INDEX_BYTES} are read")
                 index = b"".join([data async for data in stream])
                 repository = repository or _only_repository(index)
+                roots = roots_of(index, repository)
             elif (digest := parse_blob_path(path)) is not None:
                 if repository is None:
                     raise LayoutInvalid(f"{INDEX} does not come first; give a repository, or import from a file")
                 if not await self._intake.has_blob(repository, digest):
                     await self._put_blob(repository, digest, size, stream)
-        if index is None or repository is None:
+        if roots is None or repository is None:
             raise LayoutInvalid(f"it is no OCI layout: it has no {INDEX}")
-        await self._import(_Received(self._intake, repository), roots_of(index, repository))
+        await self._import(_Received(self._intake, repository), roots)
 
-    async def _import(self, layout: LayoutSource, roots: Roots) -> None:
+    async def _import(self, layout: LayoutContent, roots: Roots) -> None:
         self._tally.repositories = len({repository for repository, _ in roots})
         for (repository, root), tags in roots.items():
             for descriptor in await self._in_order(layout, repository, root):
                 await self._take(layout, repository, descriptor, tags if descriptor == root else ())
 
     async def _in_order(
-        self, layout: LayoutSource, repository: RepositoryName, root: Descriptor
+        self, layout: LayoutContent, repository: RepositoryName, root: Descriptor
     ) -> Sequence[Descriptor]:
         """Return a root after all manifests below it that were not seen yet, children before their indexes."""
         order: list[Descriptor] = []
@@ -115,7 +118,7 @@ class Importer:
                 unseen += [(child, False) for child in reversed(await self._children(layout, descriptor))]
         return order or [root]
 
-    async def _children(self, layout: LayoutSource, descriptor: Descriptor) -> Sequence[Descriptor]:
+    async def _children(self, layout: LayoutContent, descriptor: Descriptor) -> Sequence[Descriptor]:
         """Return the manifests of the layout that an index names; `_take` reports an index that cannot be read."""
         if descriptor.media_type not in media_types.IMAGE_INDEXES:
             return ()
@@ -127,7 +130,7 @@ class Importer:
         return [child for child in children if await layout.open(child.digest) is not None]
 
     async def _take(
-        self, layout: LayoutSource, repository: RepositoryName, descriptor: Descriptor, tags: Sequence[Tag]
+        self, layout: LayoutContent, repository: RepositoryName, descriptor: Descriptor, tags: Sequence[Tag]
     ) -> None:
         """Import one manifest, whose children were imported, and before it its blobs."""
         try:
@@ -156,7 +159,7 @@ class Importer:
         self._left_out.add((repository, descriptor.digest))
         self._tally.defect(blob_path(descriptor.digest), reason)
 
-    async def _take_blob(self, layout: LayoutSource, repository: RepositoryName, digest: Digest) -> None:
+    async def _take_blob(self, layout: LayoutContent, repository: RepositoryName, digest: Digest) -> None:
         """Import a blob; whether one that the layout lacks may be missing is decided with its manifest."""
         if await self._intake.has_blob(repository, digest):
             self._tally.count_blob(None)
@@ -173,7 +176,7 @@ class Importer:
         else:
             self._tally.count_blob(size)
 
-    async def _read(self, layout: LayoutSource, descriptor: Descriptor) -> tuple[bytes, Manifest]:
+    async def _read(self, layout: LayoutContent, descriptor: Descriptor) -> tuple[bytes, Manifest]:
         """Return a manifest of the layout, as bytes and parsed.
 
         Raises: LayoutInvalid, ManifestInvalid, and what reading raises.
@@ -197,9 +200,6 @@ class _Received:
 
     intake: Intake
     repository: RepositoryName
-
-    async def index(self) -> bytes:
-        raise AssertionError("the index of a pipe is not read twice")
 
     async def open(self, digest: Digest) -> Content | None:
         return await self.intake.find_blob(self.repository, digest)

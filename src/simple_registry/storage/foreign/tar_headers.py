@@ -78,7 +78,7 @@ def _header(block: bytes) -> tarfile.TarInfo | None:
     try:
         return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.HeaderError as error:
-        raise TarInvalid(f"it has a broken header: {error}") from error
+        raise TarInvalid(f"it is no tar archive, or a damaged one: {error}") from error
 
 
 def _extension(info: tarfile.TarInfo, read: Read) -> bytes:
