@@ -8,6 +8,7 @@ import pytest
 
 from simple_registry.backends import local
 from simple_registry.backends.recovery import Recovery
+from simple_registry.cli.main import main
 from simple_registry.faults import DataDirectoryRefused, StorageFull
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
@@ -102,6 +103,7 @@ def test_what_the_snapshot_has_can_be_pulled_again(data_dir, database, manifest,
 
     serving(data_dir, clock, pull)
     assert Recovery(data_dir, clock).run() is None
+    assert main(["fsck", "-deep", "-datadir", str(data_dir)]) == 0
 
 
 def test_a_sound_database_is_left_alone(data_dir, database, manifest, clock):

@@ -149,7 +149,9 @@ def test_all_that_was_acknowledged_before_it_began_can_be_pulled_after_a_restore
             number += 1
     assert (making.returncode, number > 0) == (0, True)
     (made,) = (tmp_path / "backups").iterdir()
+    assert main(["fsck", "-deep", "-datadir", str(made)]) == 0
     assert main(["restore", str(made), "-datadir", str(tmp_path / "new")]) == 0
+    assert main(["fsck", "-deep", "-datadir", str(tmp_path / "new")]) == 0
     clock = SettableClock()
     with on_disk(tmp_path / "new", clock) as stores, Front(stores, clock) as restored:
         assert [restored.get(f"/v2/team/app/manifests/v{each}").body for each in range(20)] == kept

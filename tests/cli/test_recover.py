@@ -48,12 +48,10 @@ def test_the_report_says_what_was_done_and_what_is_not_known(data_dir, run):
     manifest = encode(image(b"newer"))
     lines = run(code=1)[0].splitlines()
     assert lines[0] == "registry.db: it is missing or empty"
-    assert sorted(lines[1:3]) == sorted(
-        [
-            f"without a row: {digest_of(b'newer')}: 5 bytes",
-            f"without a row: {digest_of(manifest)}: {len(manifest)} bytes, manifest {OCI_IMAGE_MANIFEST}",
-        ]
-    )
+    assert lines[1:3] == [
+        f"without a row: manifest {digest_of(manifest)}, {len(manifest)} bytes, {OCI_IMAGE_MANIFEST}",
+        "without a row: 1 blobs, 5 bytes; -json lists them",
+    ]
     assert lines[3].startswith("recovered from snapshots/registry-20231114T221320Z.db, of 2023-11-14T22:13:20Z. Not kn")
     assert "revoked after it, which are valid again" in lines[3]
     assert "push those images again" in lines[4]
@@ -78,7 +76,7 @@ def test_without_a_copy_it_is_2_and_says_what_can_be_done(data_dir, run):
     for path in (data_dir / "snapshots").iterdir():
         path.unlink()
     out, err = run(code=2)
-    assert out.count("without a row: ") == 5
+    assert (out.count("without a row: manifest "), out.count("without a row: 3 blobs, ")) == (2, 1)
     assert err.startswith("simple-registry: not recovered: there is no sound copy of the database")
     assert "restore a backup" in err
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
-from simple_registry.backends.recovery import Recovered, Recovery
+from simple_registry.backends.recovery import Recovered, Recovery, Unassigned
 from simple_registry.cli.copy_report import damaged_line, described_damage
 from simple_registry.cli.data_commands import read_settings
 from simple_registry.cli.options import Parser, config_directories
@@ -77,9 +77,11 @@ def _lines(recovered: Recovered | None) -> Iterator[str]:
         yield f"not used: {path}: {reason}"
     for damaged in recovered.damaged:
         yield damaged_line(damaged)
-    for each in recovered.unassigned:
-        kind = f", manifest {each.media_type}" if each.media_type else ""
-        yield f"without a row: {each.digest}: {each.size} bytes{kind}"
+    manifests, others = _kinds(recovered)
+    for each in manifests:
+        yield f"without a row: manifest {each.digest}, {each.size} bytes, {each.media_type}"
+    if others:
+        yield f"without a row: {len(others)} blobs, {sum(each.size for each in others)} bytes; -json lists them"
     if recovered.copy is not None:
         yield from _outcome(recovered)
 
@@ -95,11 +97,16 @@ def _outcome(recovered: Recovered) -> Iterator[str]:
         )
 
 
+def _kinds(recovered: Recovered) -> tuple[Sequence[Unassigned], Sequence[Unassigned]]:
+    """Return the manifests without a row, and the other content without one."""
+    manifests = [each for each in recovered.unassigned if each.media_type]
+    return manifests, [each for each in recovered.unassigned if not each.media_type]
+
+
 def _described(recovered: Recovered | None) -> dict[str, object]:
     if recovered is None:
         return {"damage": None}
-    manifests = [each for each in recovered.unassigned if each.media_type]
-    others = [each for each in recovered.unassigned if not each.media_type]
+    manifests, others = _kinds(recovered)
     return {
         "damage": recovered.damage,
         "recoveredFrom": recovered.copy,

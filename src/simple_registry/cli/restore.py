@@ -6,6 +6,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TextIO
 
@@ -58,7 +59,8 @@ def restore(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
     _restore(Restore(settings.data_dir, progress), asked.backup)
     progress.clear()
     report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
-    return asyncio.run(check(settings, Mode(), report, ProgressLine(stderr, deep=False)))
+    line = ProgressLine(stderr if stderr.isatty() else StringIO(), deep=False)
+    return asyncio.run(check(settings, Mode(), report, line))
 
 
 def _restore(restoring: Restore, backup: str) -> None:

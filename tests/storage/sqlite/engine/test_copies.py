@@ -26,7 +26,9 @@ def count(path):
 @pytest.fixture
 def source(path):
     connection = open_connection(path)
-    connection.executemany("INSERT INTO repositories VALUES (?)", [(f"name-{number:0200}",) for number in range(500)])
+    with connection:
+        names = [(f"name-{number:0200}",) for number in range(500)]
+        connection.executemany("INSERT INTO repositories VALUES (?)", names)
     yield connection
     connection.close()
 
