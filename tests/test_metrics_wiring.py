@@ -2,12 +2,15 @@
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.quotas import Per, Quota
 from simple_registry.access.rules import AccessRules, administrator_binding
+from simple_registry.access.scopes import ScopePattern
 from simple_registry.application import build
 from simple_registry.authentication.login_memory import LoginMemory
 from simple_registry.backends import local
@@ -32,6 +35,10 @@ ISSUER = """
 kind: TokenIssuer
 metadata: {name: ci}
 spec: {issuer: "https://ci.example", audience: registry, keys: {jwksFile: keys.json}}
+---
+kind: Quota
+metadata: {name: each}
+spec: {limits: {bytes: 20GB}}
 """
 
 
@@ -228,3 +235,27 @@ def test_the_end_of_a_certificate_is_exported(served, make_front):
     name = families.CERTIFICATE_EXPIRY.name
     assert value(scraped(served), name) == 1_900_000_000
     assert scraped(make_front())[name].samples == {}
+
+
+def test_what_is_held_is_exported(make_front):
+    front = make_front()
+    front.push_blob("a", bytes(10))
+    front.push_blob("b", bytes(10))
+    samples = scraped(front)
+    assert value(samples, "simple_registry_held", what="repositories") == 2
+    assert value(samples, "simple_registry_held", what="blobs") == 2
+    assert value(samples, "simple_registry_held_bytes", what="counted") == 20
+    assert value(samples, "simple_registry_held_bytes", what="shared") == 10
+    assert value(samples, "simple_registry_stored_bytes", what="held") == 10
+
+
+@pytest.mark.parametrize(
+    ("per", "limit", "near"), [(Per.REPOSITORY, 11, 2), (Per.REPOSITORY, 12, 0), (Per.ALL, 22, 1), (Per.USER, 33, 1)]
+)
+def test_accounts_near_their_quota_are_counted(make_front, per, limit, near):
+    front = make_front()
+    for name in ("team/a", "team/b", "other"):
+        front.push_blob(name, bytes(10))
+    scopes = (ScopePattern("^team/"),)
+    front.access.rules = replace(front.access.rules, quotas=(Quota("team", {"bytes": limit}, per, scopes),))
+    assert value(scraped(front), "simple_registry_quota_accounts_near_limit", quota="team") == near

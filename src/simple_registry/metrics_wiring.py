@@ -2,18 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from math import ceil
 
 from simple_registry import __version__
+from simple_registry.access.caller import Identity
 from simple_registry.access.policy import BindingPolicy
+from simple_registry.access.quotas import Per, Quota
+from simple_registry.access.rules import AccessRules
 from simple_registry.bounded_cache import CacheCounts
 from simple_registry.config.live_access import LiveAccess
 from simple_registry.http.dispatch import Dispatcher
+from simple_registry.http.quotas import account_of_all
 from simple_registry.http.routes import ROUTES
 from simple_registry.metrics import families
 from simple_registry.metrics.layout import Layout
 from simple_registry.metrics.measures import Measures
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.services import Services, Trust
+from simple_registry.storage.protocols import UsageRows
+from simple_registry.storage.quotas import Measure
 from simple_registry.storage.stores import Stores
 
 LAYOUT = Layout([(endpoint.name, method) for route in ROUTES for method, endpoint in route.endpoints.items()])
@@ -47,6 +54,38 @@ class Decisions:
         return hits, misses
 
 
+class NearLimits:
+    """Counts, for each quota, the repositories or users that use the share from which on it warns."""
+
+    def __init__(self, usage: UsageRows, rules: Callable[[], AccessRules]) -> None:
+        self._usage = usage
+        self._rules = rules
+
+    async def count(self) -> Mapping[tuple[str, ...], float]:
+        """Return the numbers by quota."""
+        return {(quota.name,): await self._count(quota) for quota in self._rules().quotas}
+
+    async def _count(self, quota: Quota) -> int:
+        bounds = {Measure(word): ceil(limit * quota.warn_at) for word, limit in quota.limits.items()}
+        match quota.per:
+            case Per.REPOSITORY:
+                return sum(quota.reaches(name) for name in await self._usage.repositories_above(bounds))
+            case Per.ALL:
+                used = await self._usage.amounts(account_of_all(quota))
+                return int(any(used[measure] >= bound for measure, bound in bounds.items()))
+            case Per.USER:
+                known = [self._identity(name) for name in await self._usage.identities_above(bounds)]
+                return sum(quota.limits_identity(identity) for identity in known)
+
+    def _identity(self, name: str) -> Identity:
+        """Return an identity; groups that only tokens of an issuer state are not known here."""
+        return self._rules().identity(name) or Identity(name)
+
+
+def _by_word(values: Mapping[str, float]) -> Mapping[tuple[str, ...], float]:
+    return {(word,): value for word, value in values.items()}
+
+
 def measure_services(measures: Measures, services: Services, dispatcher: Dispatcher) -> None:
     """Export rejected credentials, caches, keys of issuers, open uploads, and the state of the stores."""
     measures.watch(families.LOGIN_FAILURES, lambda: dispatcher.failed_passwords, "password")
@@ -55,6 +94,7 @@ def measure_services(measures: Measures, services: Services, dispatcher: Dispatc
     _measure_cache(measures, "manifests", services.registry.manifests.cache)
     _measure_issuers(measures, services.trust)
     _measure_stores(measures, services.stores)
+    measures.query(families.QUOTAS_NEAR, NearLimits(services.stores.rows.usage, services.trust.rules).count)
     _measure_read_only(measures, services.registry.read_only.find)
     measures.ask(families.INFO, lambda: {(__version__,): 1})
 
@@ -81,7 +121,26 @@ def _measure_stores(measures: Measures, stores: Stores) -> None:
     async def open_uploads() -> Mapping[tuple[str, ...], float]:
         return {(): await stores.rows.sessions.count_sessions()}
 
+    async def held() -> Mapping[tuple[str, ...], float]:
+        total = await stores.rows.usage.total_usage()
+        usage = total.usage
+        counts = {"tags": usage.tags, "manifests": usage.manifests, "blobs": usage.blobs}
+        return _by_word({"repositories": total.repositories, **counts})
+
+    async def held_bytes() -> Mapping[tuple[str, ...], float]:
+        total = await stores.rows.usage.total_usage()
+        usage = total.usage
+        held = {"counted": usage.bytes, "unneeded": usage.unneeded_bytes, "deleted": usage.deleted_bytes}
+        return _by_word({**held, "shared": total.shared_bytes})
+
+    async def stored_bytes() -> Mapping[tuple[str, ...], float]:
+        total = await stores.rows.usage.total_usage()
+        return _by_word({"held": total.content_bytes, "condemned": total.condemned_bytes})
+
     measures.query(families.UPLOADS_OPEN, open_uploads)
+    measures.query(families.HELD, held)
+    measures.query(families.HELD_BYTES, held_bytes)
+    measures.query(families.STORED_BYTES, stored_bytes)
     if database is not None:
         measures.watch_commits(lambda: database.commit_sizes)
         _measure_cache(measures, "rows", database)

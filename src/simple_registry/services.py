@@ -38,6 +38,7 @@ from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.retention import Policies, TagRetention
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.uploads import Uploads, new_session_id
+from simple_registry.operations.usage import RepositoryUsages
 from simple_registry.storage.stores import Stores
 
 PASSWORD_THREADS = 2
@@ -142,6 +143,7 @@ def build_services(
         tags=Tags(rows.tags, rows.repositories),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
+        usages=RepositoryUsages(rows.usage),
         pulls=Pulls(rows.tag_times, clock),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,

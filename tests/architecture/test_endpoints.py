@@ -31,7 +31,7 @@ SPECIFIED = {
     "end-13": {"GET"},
     "end-14": {"DELETE"},
 }
-OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens"}
+OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens", "usage"}
 # By method and ids: what needs no resource.
 ENTRIES = {
     ("GET", "healthz"): Need.NOTHING,
@@ -40,6 +40,7 @@ ENTRIES = {
     ("GET", "token"): Need.CALLER,
     ("GET", "end-1"): Need.LOGIN,
     ("GET", "tokens"): Need.LOGIN,
+    ("GET", "usage"): Need.CALLER,
     ("POST", "tokens"): Need.LOGIN,
     ("DELETE", "tokens"): Need.LOGIN,
 }

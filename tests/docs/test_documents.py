@@ -31,6 +31,7 @@ MAX_WORDS = 2500
 
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
+QUOTAS = "docs/operations/quotas.md"
 READ_ONLY, RETENTION, MOVING = (f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving"))
 ENDPOINTS, ERRORS, CONTENT, TOKENS = (
     f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
@@ -57,6 +58,7 @@ RUN = {
     *((BACKUP, name) for name in ("backup", "backup-archive", "backup-check", "restore", "recover", "backup-by-hand")),
     (RUNNING, "ready"),
     (FSCK, "fsck"),
+    (QUOTAS, "usage"),
     (READ_ONLY, "read-only"),
     (RETENTION, "retention"),
     *((MOVING, name) for name in MOVING_NAMES),
@@ -332,9 +334,11 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
         said = running.run(*all_of(CONTENT, API_NAMES))
         running.run(BEGIN_UPLOAD)
         running.run(*all_of(BACKUP, ("backup", "backup-archive", "backup-by-hand")))
+        used = running.run(block(QUOTAS, "usage"))
         checked = running.run(block(FSCK, "fsck"))
 
     assert checked.endswith(": nothing is wrong\n")
+    assert "demo/hello" in used
     assert said.startswith("{}ell{")
     assert "201\n412\n" in said
     assert '"tags":["latest"]' in said

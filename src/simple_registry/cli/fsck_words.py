@@ -35,6 +35,7 @@ DETAILS: Mapping[Kind | Defect, str] = {
     Defect.WHOLE_UNHELD: "no repository holds it, and it is not condemned: it would never be removed",
     Defect.NEEDED_UNREFERRED: "it counts as needed, and no manifest refers to it",
     Defect.REFERRED_UNNEEDED: "it counts as unneeded, and a manifest refers to it",
+    Defect.USAGE: "the counters of the {0.part} differ from the rows",
     Defect.TAG_MALFORMED: "the tag points at {0.reason}, which is not a digest",
     Defect.MALFORMED: "the table {0.table} has {0.reason}, which is not a digest",
 }
@@ -57,6 +58,7 @@ REPAIRS: Mapping[Repair | Defect, str] = {
     Defect.WHOLE_UNHELD: "left to the collector, which removes it",
     Defect.NEEDED_UNREFERRED: "it counts as unneeded from now on",
     Defect.REFERRED_UNNEEDED: "it counts as needed",
+    Defect.USAGE: "they were counted again",
     Defect.TAG_MALFORMED: "the tag was removed",
 }
 
@@ -79,6 +81,7 @@ REMEDIES: Mapping[Remedy | Defect, str] = {
     Defect.WHOLE_UNHELD: _REPAIR,
     Defect.NEEDED_UNREFERRED: _REPAIR,
     Defect.REFERRED_UNNEEDED: _REPAIR,
+    Defect.USAGE: _REPAIR,
     Defect.TAG_MALFORMED: _REPAIR,
     Defect.MALFORMED: "restore it from a backup",
 }

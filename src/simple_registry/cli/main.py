@@ -90,6 +90,12 @@ def _retention(words: Sequence[str]) -> int:
     return retention(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _usage(words: Sequence[str]) -> int:
+    from simple_registry.cli.usage import usage  # noqa: PLC0415 (as above)
+
+    return usage(words, os.environ, sys.stdout)
+
+
 def _read_only(words: Sequence[str]) -> int:
     from simple_registry.cli.read_only import read_only  # noqa: PLC0415 (as above)
 
@@ -138,6 +144,7 @@ _WITH_OWN_OPTIONS = {
     "can-i": _can_i,
     "policy": _policy,
     "retention": _retention,
+    "usage": _usage,
     "read-only": _read_only,
     "fsck": _fsck,
     "backup": _backup,

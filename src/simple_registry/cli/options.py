@@ -24,6 +24,7 @@ COMMANDS = {
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
     "retention": "show or remove the tags that no rule keeps",
+    "usage": "show what repositories use",
     "read-only": "refuse all changes for a while, as during a move",
     "fsck": "check the data directory, also while a server runs",
     "backup": "back up the data directory, also while a server runs",

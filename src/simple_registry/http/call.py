@@ -29,6 +29,7 @@ from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.uploads import Uploads
+from simple_registry.operations.usage import RepositoryUsages
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Registry:
     tags: Tags
     referrers: Referrers
     repositories: Repositories
+    usages: RepositoryUsages
     pulls: Pulls
     read_only: ReadOnly
     manifest_size: int

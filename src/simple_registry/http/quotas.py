@@ -22,11 +22,16 @@ def allowances_of(quotas: Iterable[Quota], identity: Identity, repository: Repos
     )
 
 
+def account_of_all(quota: Quota) -> Account:
+    """Return the account of all repositories within the scopes of a quota."""
+    return OfRepositories(tuple(pattern.text for pattern in quota.scopes), quota.reaches)
+
+
 def _account(quota: Quota, identity: Identity, repository: RepositoryName) -> Account:
     match quota.per:
         case Per.REPOSITORY:
             return OfRepository(repository)
         case Per.ALL:
-            return OfRepositories(tuple(pattern.text for pattern in quota.scopes), quota.reaches)
+            return account_of_all(quota)
         case Per.USER:
             return OfIdentity(identity.name)

@@ -15,7 +15,16 @@ from typing import Any, Generic
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.roles import READ
 from simple_registry.http.call import Call
-from simple_registry.http.handlers import base, blobs, discovery, issued_tokens, manifests, token_exchange, uploads
+from simple_registry.http.handlers import (
+    base,
+    blobs,
+    discovery,
+    issued_tokens,
+    manifests,
+    token_exchange,
+    uploads,
+    usage,
+)
 from simple_registry.http.messages import Response
 from simple_registry.http.targets import (
     AnyTarget,
@@ -129,6 +138,7 @@ _BASE = Endpoint("end-1", Need.LOGIN, base.get_base)
 _CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
 _HEALTH = Endpoint("healthz", Need.NOTHING, base.get_health)
 _TOKENS = Endpoint("tokens", Need.LOGIN, issued_tokens.list_tokens)
+_USAGE = Endpoint("usage", Need.CALLER, usage.list_usage)
 _READY = Endpoint("readyz", Need.NOTHING, base.get_readiness)
 _METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
@@ -188,6 +198,7 @@ ROUTES: Sequence[Route[Any]] = (
         issued_token_target,
         DELETE=Endpoint("tokens", Need.LOGIN, issued_tokens.revoke_token, writes=True),
     ),
+    _route(r"/api/v1/usage", no_target, GET=_USAGE, HEAD=_USAGE),
     _route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
     _route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),
     _route(r"/readyz", no_target, GET=_READY, HEAD=_READY),

@@ -82,6 +82,20 @@ ISSUER_KEYS_STALE = _gauge(
     "1 while the keys of a TokenIssuer cannot be fetched and older ones are in use.",
     issuer=(),
 )
+HELD = _gauge("simple_registry_held", "Repositories, and the tags, manifests and blobs that count in them.", what=())
+HELD_BYTES = _gauge(
+    "simple_registry_held_bytes",
+    "Bytes of content that repositories hold: what counts, what is unneeded or deleted, and how much of it is shared.",
+    what=(),
+)
+STORED_BYTES = _gauge(
+    "simple_registry_stored_bytes", "Bytes of content, each digest once: held, or condemned.", what=()
+)
+QUOTAS_NEAR = _gauge(
+    "simple_registry_quota_accounts_near_limit",
+    "Repositories or users that use the share of a quota from which on it warns.",
+    quota=(),
+)
 UPLOADS_OPEN = _gauge("simple_registry_uploads_open", "Upload sessions that are open.")
 DISK_FREE = _gauge("simple_registry_disk_free_bytes", "Free bytes of the file system of the data directory.")
 DISK_SIZE = _gauge("simple_registry_disk_size_bytes", "Size in bytes of that file system.")
@@ -110,7 +124,20 @@ SAMPLED = (
 )
 """One number for each series in the row of each process."""
 
-ASKED = (ISSUER_KEYS_STALE, UPLOADS_OPEN, DISK_FREE, DISK_SIZE, READ_ONLY, CERTIFICATE_EXPIRY, START_TIME, INFO)
+ASKED = (
+    ISSUER_KEYS_STALE,
+    HELD,
+    HELD_BYTES,
+    STORED_BYTES,
+    QUOTAS_NEAR,
+    UPLOADS_OPEN,
+    DISK_FREE,
+    DISK_SIZE,
+    READ_ONLY,
+    CERTIFICATE_EXPIRY,
+    START_TIME,
+    INFO,
+)
 """Read by the process that answers the request."""
 
 FAMILIES = (REQUESTS, REQUEST_SECONDS, RECEIVED, SENT, COMMITS, *SAMPLED, *ASKED)

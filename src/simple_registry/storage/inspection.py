@@ -156,6 +156,8 @@ class Defect(StrEnum):
     """A blob that counts as needed, to which no manifest of its repository refers."""
     REFERRED_UNNEEDED = "unneeded though referred to"
     """A blob that counts as unneeded, to which a manifest of its repository refers."""
+    USAGE = "usage"
+    """A counter of usage that differs from the rows; `name` says which one."""
     TAG_MALFORMED = "tag malformed"
     """A tag that points at a text that is not a digest."""
     MALFORMED = "malformed"

@@ -60,6 +60,13 @@ PLANTED = {
         CHILD.format(C, 0, A),
         CHILD.format(C, 1, B),
     ],
+    Defect.USAGE: [
+        REPOSITORY,
+        "DROP TRIGGER usage_of_blob",  # a counter that forgets
+        CONTENT.format(A, "whole"),
+        HOLDING.format(A, "deleted"),
+        "UPDATE usage_by_state SET bytes = 7",
+    ],
     Defect.MALFORMED: [CONTENT.format("sha256:x", "condemned"), CONTENT.format("sha1:x", "condemned")],
 }
 REPAIRED = (
@@ -70,6 +77,7 @@ REPAIRED = (
     Defect.WHOLE_UNHELD,
     Defect.NEEDED_UNREFERRED,
     Defect.REFERRED_UNNEEDED,
+    Defect.USAGE,
 )
 """The defects whose repair needs only rows."""
 
@@ -139,3 +147,29 @@ def test_a_repair_removes_its_defect_and_causes_no_other(rows, plant, defect):
 )
 def test_only_digests_are_well_formed(look, text, good):
     assert bool(look(f"SELECT {WELL_FORMED} FROM (SELECT ? AS digest)", text)[0][0]) is good
+
+
+@pytest.mark.parametrize(
+    "forgotten",
+    [
+        "DELETE FROM usage",
+        "DELETE FROM usage_by_identity",
+        "DELETE FROM usage_by_state",
+        "UPDATE usage SET tags = tags + 1",
+        "UPDATE usage_by_identity SET blobs = 0",
+        "INSERT INTO usage_by_identity VALUES ('eve', 0, 1, 1)",
+        "INSERT INTO usage_by_state VALUES ('damaged', 1, 0)",
+    ],
+)
+def test_counters_are_restored_from_the_rows(rows, plant, look, forgotten):
+    owned = "INSERT INTO repository_blobs (repository, digest, state, owner) VALUES ('x', '{}', '{}', 'ada')"
+    plant([REPOSITORY, CONTENT.format(A, "whole"), owned.format(A, "unneeded")])
+    counters = {table: f"SELECT * FROM {table} ORDER BY 2" for table in ("usage_by_identity", "usage_by_state")}
+    counters["usage"] = "SELECT repository, tags, manifests, blobs, bytes, unneeded_bytes, deleted_bytes FROM usage"
+    before = {table: look(sql) for table, sql in counters.items()}
+    plant([forgotten])
+    (found,) = every(rows, Defect.USAGE)
+    assert run(rows.repair(found))
+    assert every(rows, Defect.USAGE) == []
+    after = {table: [row for row in look(sql) if any(row[1:])] for table, sql in counters.items()}
+    assert after == before

@@ -93,6 +93,63 @@ def _contents(condition: str) -> Query:
     return _query("'', digest, ''", "contents", "digest", f"{condition} AND {WELL_FORMED}")
 
 
+def _counted(table: str, columns: str, values: str) -> str:
+    """Return the statement that sets the counters of a row of usage, `?1`, to these values if they are others."""
+    key, *counters = columns.split(", ")
+    new = ", ".join(f"excluded.{each}" for each in counters)
+    old = ", ".join(f"{table}.{each}" for each in counters)
+    return f"""
+    INSERT INTO {table} ({columns}) SELECT ?1, {values}
+    ON CONFLICT ({key}) DO UPDATE SET ({", ".join(counters)}) = ({new}) WHERE ({old}) <> ({new})
+    """
+
+
+_OF_REPOSITORY = """
+(SELECT count(*) FROM tags WHERE tags.repository = {0}),
+coalesce(sum(manifest AND counted), 0), coalesce(sum(counted AND NOT manifest), 0), coalesce(sum(size * counted), 0),
+coalesce(sum(size * (1 - counted - deleted)), 0), coalesce(sum(size * deleted), 0)
+FROM holdings WHERE holdings.repository = {0}
+"""
+_OF_OWNER = (
+    "coalesce(sum(manifest), 0), coalesce(sum(NOT manifest), 0), coalesce(sum(size), 0) FROM holdings WHERE counted"
+)
+_OF_STATE = "count(*), coalesce(sum(size), 0) FROM contents"
+
+# The last two compare sums that are made once, not for each row.
+_MISCOUNTED = f"""
+SELECT 'usage' AS place, repository AS text, repository, 'repository' AS name FROM usage
+WHERE (tags, manifests, blobs, bytes, unneeded_bytes, deleted_bytes)
+    <> (SELECT {_OF_REPOSITORY.format("usage.repository")})
+UNION ALL
+SELECT 'usage', name, name, 'repository' FROM repositories
+WHERE NOT EXISTS (SELECT 1 FROM usage WHERE usage.repository = repositories.name)
+UNION ALL
+SELECT 'usage_by_identity', coalesce(identity, owner), '', 'user ' || coalesce(identity, owner)
+FROM usage_by_identity AS kept FULL JOIN (
+    SELECT owner, sum(manifest) AS manifests, sum(NOT manifest) AS blobs, sum(size) AS bytes
+    FROM holdings WHERE counted AND owner <> '' GROUP BY owner
+) AS made ON owner = identity
+WHERE (coalesce(kept.manifests, 0), coalesce(kept.blobs, 0), coalesce(kept.bytes, 0))
+    <> (coalesce(made.manifests, 0), coalesce(made.blobs, 0), coalesce(made.bytes, 0))
+UNION ALL
+SELECT 'usage_by_state', coalesce(kept.state, made.state), '', coalesce(kept.state, made.state) || ' content'
+FROM usage_by_state AS kept FULL JOIN (
+    SELECT state, count(*) AS contents, sum(size) AS bytes FROM contents GROUP BY state
+) AS made ON kept.state = made.state
+WHERE (coalesce(kept.contents, 0), coalesce(kept.bytes, 0)) <> (coalesce(made.contents, 0), coalesce(made.bytes, 0))
+"""
+_RECOUNT = {
+    "usage": _counted(
+        "usage",
+        "repository, tags, manifests, blobs, bytes, unneeded_bytes, deleted_bytes",
+        _OF_REPOSITORY.format("?1"),
+    ),
+    "usage_by_identity": _counted(
+        "usage_by_identity", "identity, manifests, blobs, bytes", f"{_OF_OWNER} AND owner = ?1"
+    ),
+    "usage_by_state": _counted("usage_by_state", "state, contents, bytes", f"{_OF_STATE} WHERE state = ?1"),
+}
+
 # The statements contain no text from outside this program.
 QUERIES: Mapping[Defect, Query] = {
     Defect.TAG_WITHOUT_MANIFEST: _tags(f"{WELL_FORMED} AND NOT {_held('manifests', 'digest')}"),
@@ -121,6 +178,7 @@ QUERIES: Mapping[Defect, Query] = {
     Defect.WHOLE_UNHELD: _contents(f"state <> 'condemned' AND {_UNHELD}"),
     Defect.NEEDED_UNREFERRED: _holdings("repository_blobs", f"state = 'needed' AND NOT {_REFERRED} AND {WELL_FORMED}"),
     Defect.REFERRED_UNNEEDED: _holdings("repository_blobs", f"state = 'unneeded' AND {_REFERRED} AND {WELL_FORMED}"),
+    Defect.USAGE: _query("repository, '', name", f"({_MISCOUNTED})", "place, text", "TRUE"),
     Defect.MALFORMED: _query("DISTINCT place, text, ''", f"({_MALFORMED})", "place, text", "TRUE"),
 }
 
@@ -147,6 +205,7 @@ def repair(connection: apsw.Connection, each: RowDefect, now: float) -> bool:
             connection.execute(_REMOVE_TAG, (each.repository, each.digest, each.name))
         case Defect.HOLDING_WITHOUT_REPOSITORY:
             connection.execute(_ADD_REPOSITORY, (each.repository,))
+            connection.execute(_RECOUNT["usage"], (each.repository,))
         case Defect.PARTS_WITHOUT_MANIFEST:
             connection.execute(_REMOVE_PARTS, (each.repository, each.digest))
         case Defect.CONDEMNED_HELD:
@@ -159,6 +218,9 @@ def repair(connection: apsw.Connection, each: RowDefect, now: float) -> bool:
             needed = is_needed(connection, each.repository, parse_digest(each.digest))
             event = HoldingEvent.KEPT if needed else HoldingEvent.RELEASED
             apply_event(connection, event, each.repository, f'["{each.digest}"]', now)
+        case Defect.USAGE:
+            table, row = each.key or ("usage", each.repository)
+            connection.execute(_RECOUNT[str(table)], (row,))
         case _:
             pass
     return connection.total_changes() > before

@@ -15,11 +15,12 @@ ALTER TABLE repository_blobs ADD COLUMN
 ALTER TABLE manifests ADD COLUMN counted INTEGER AS (state = 'needed') VIRTUAL;
 
 CREATE VIEW holdings AS
-    SELECT repository, digest, owner, 0 AS manifest, held.counted, held.state = 'deleted' AS deleted, size
-    FROM repository_blobs AS held JOIN contents USING (digest)
+    SELECT repository, digest, owner, 0 AS manifest, held.counted, held.state = 'deleted' AS deleted,
+        coalesce(size, 0) AS size
+    FROM repository_blobs AS held LEFT JOIN contents USING (digest)
     UNION ALL
-    SELECT repository, digest, owner, 1, held.counted, held.state = 'deleted', size
-    FROM manifests AS held JOIN contents USING (digest);
+    SELECT repository, digest, owner, 1, held.counted, held.state = 'deleted', coalesce(size, 0)
+    FROM manifests AS held LEFT JOIN contents USING (digest);
 
 CREATE TABLE usage (
     id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a repository that comes later has a greater one
@@ -90,9 +91,11 @@ CREATE TRIGGER usage_of_blob AFTER INSERT ON repository_blobs BEGIN
         bytes = bytes + NEW.counted * size,
         unneeded_bytes = unneeded_bytes + (1 - NEW.counted - (NEW.state = 'deleted')) * size,
         deleted_bytes = deleted_bytes + (NEW.state = 'deleted') * size
-    FROM contents WHERE usage.repository = NEW.repository AND contents.digest = NEW.digest;
+    FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0) AS size)
+    WHERE repository = NEW.repository;
     INSERT INTO usage_by_identity (identity, manifests, blobs, bytes)
-        SELECT NEW.owner, 0, 1, size FROM contents WHERE digest = NEW.digest AND NEW.counted AND NEW.owner <> ''
+        SELECT NEW.owner, 0, 1, coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0)
+        WHERE NEW.counted AND NEW.owner <> ''
         ON CONFLICT (identity) DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
 END;
 
@@ -104,11 +107,14 @@ WHEN NOT (OLD.counted AND NEW.counted AND OLD.owner = NEW.owner) BEGIN
         unneeded_bytes = unneeded_bytes
             + (OLD.counted - NEW.counted + (OLD.state = 'deleted') - (NEW.state = 'deleted')) * size,
         deleted_bytes = deleted_bytes + ((NEW.state = 'deleted') - (OLD.state = 'deleted')) * size
-    FROM contents WHERE usage.repository = NEW.repository AND contents.digest = NEW.digest;
+    FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0) AS size)
+    WHERE repository = NEW.repository;
     UPDATE usage_by_identity SET blobs = blobs - 1, bytes = usage_by_identity.bytes - size
-        FROM contents WHERE identity = OLD.owner AND OLD.counted AND digest = OLD.digest;
+        FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = OLD.digest), 0) AS size)
+        WHERE identity = OLD.owner AND OLD.counted;
     INSERT INTO usage_by_identity (identity, manifests, blobs, bytes)
-        SELECT NEW.owner, 0, 1, size FROM contents WHERE digest = NEW.digest AND NEW.counted AND NEW.owner <> ''
+        SELECT NEW.owner, 0, 1, coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0)
+        WHERE NEW.counted AND NEW.owner <> ''
         ON CONFLICT (identity) DO UPDATE SET blobs = blobs + 1, bytes = bytes + excluded.bytes;
 END;
 
@@ -118,9 +124,11 @@ CREATE TRIGGER usage_of_ended_blob AFTER DELETE ON repository_blobs BEGIN
         bytes = bytes - OLD.counted * size,
         unneeded_bytes = unneeded_bytes - (1 - OLD.counted - (OLD.state = 'deleted')) * size,
         deleted_bytes = deleted_bytes - (OLD.state = 'deleted') * size
-    FROM contents WHERE usage.repository = OLD.repository AND contents.digest = OLD.digest;
+    FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = OLD.digest), 0) AS size)
+    WHERE repository = OLD.repository;
     UPDATE usage_by_identity SET blobs = blobs - 1, bytes = usage_by_identity.bytes - size
-        FROM contents WHERE identity = OLD.owner AND OLD.counted AND digest = OLD.digest;
+        FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = OLD.digest), 0) AS size)
+        WHERE identity = OLD.owner AND OLD.counted;
 END;
 
 CREATE TRIGGER usage_of_manifest AFTER INSERT ON manifests BEGIN
@@ -129,9 +137,11 @@ CREATE TRIGGER usage_of_manifest AFTER INSERT ON manifests BEGIN
         bytes = bytes + NEW.counted * size,
         unneeded_bytes = unneeded_bytes + (1 - NEW.counted - (NEW.state = 'deleted')) * size,
         deleted_bytes = deleted_bytes + (NEW.state = 'deleted') * size
-    FROM contents WHERE usage.repository = NEW.repository AND contents.digest = NEW.digest;
+    FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0) AS size)
+    WHERE repository = NEW.repository;
     INSERT INTO usage_by_identity (identity, manifests, blobs, bytes)
-        SELECT NEW.owner, 1, 0, size FROM contents WHERE digest = NEW.digest AND NEW.counted AND NEW.owner <> ''
+        SELECT NEW.owner, 1, 0, coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0)
+        WHERE NEW.counted AND NEW.owner <> ''
         ON CONFLICT (identity) DO UPDATE SET manifests = manifests + 1, bytes = bytes + excluded.bytes;
 END;
 
@@ -143,11 +153,14 @@ WHEN NOT (OLD.counted AND NEW.counted AND OLD.owner = NEW.owner) BEGIN
         unneeded_bytes = unneeded_bytes
             + (OLD.counted - NEW.counted + (OLD.state = 'deleted') - (NEW.state = 'deleted')) * size,
         deleted_bytes = deleted_bytes + ((NEW.state = 'deleted') - (OLD.state = 'deleted')) * size
-    FROM contents WHERE usage.repository = NEW.repository AND contents.digest = NEW.digest;
+    FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0) AS size)
+    WHERE repository = NEW.repository;
     UPDATE usage_by_identity SET manifests = manifests - 1, bytes = usage_by_identity.bytes - size
-        FROM contents WHERE identity = OLD.owner AND OLD.counted AND digest = OLD.digest;
+        FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = OLD.digest), 0) AS size)
+        WHERE identity = OLD.owner AND OLD.counted;
     INSERT INTO usage_by_identity (identity, manifests, blobs, bytes)
-        SELECT NEW.owner, 1, 0, size FROM contents WHERE digest = NEW.digest AND NEW.counted AND NEW.owner <> ''
+        SELECT NEW.owner, 1, 0, coalesce((SELECT size FROM contents WHERE digest = NEW.digest), 0)
+        WHERE NEW.counted AND NEW.owner <> ''
         ON CONFLICT (identity) DO UPDATE SET manifests = manifests + 1, bytes = bytes + excluded.bytes;
 END;
 
@@ -157,9 +170,11 @@ CREATE TRIGGER usage_of_ended_manifest AFTER DELETE ON manifests BEGIN
         bytes = bytes - OLD.counted * size,
         unneeded_bytes = unneeded_bytes - (1 - OLD.counted - (OLD.state = 'deleted')) * size,
         deleted_bytes = deleted_bytes - (OLD.state = 'deleted') * size
-    FROM contents WHERE usage.repository = OLD.repository AND contents.digest = OLD.digest;
+    FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = OLD.digest), 0) AS size)
+    WHERE repository = OLD.repository;
     UPDATE usage_by_identity SET manifests = manifests - 1, bytes = usage_by_identity.bytes - size
-        FROM contents WHERE identity = OLD.owner AND OLD.counted AND digest = OLD.digest;
+        FROM (SELECT coalesce((SELECT size FROM contents WHERE digest = OLD.digest), 0) AS size)
+        WHERE identity = OLD.owner AND OLD.counted;
 END;
 
 CREATE TRIGGER usage_of_content AFTER INSERT ON contents BEGIN
@@ -176,4 +191,55 @@ END;
 
 CREATE TRIGGER usage_of_removed_content AFTER DELETE ON contents BEGIN
     UPDATE usage_by_state SET contents = contents - 1, bytes = bytes - OLD.size WHERE state = OLD.state;
+END;
+
+-- Only repairs change the size of content, or add the content of a holding.
+CREATE TRIGGER usage_of_resized_content AFTER UPDATE OF size ON contents
+WHEN OLD.size <> NEW.size BEGIN
+    UPDATE usage SET
+        bytes = bytes + held.counted * (NEW.size - OLD.size),
+        unneeded_bytes = unneeded_bytes + (held.number - held.counted - held.deleted) * (NEW.size - OLD.size),
+        deleted_bytes = deleted_bytes + held.deleted * (NEW.size - OLD.size)
+    FROM (
+        SELECT repository, count(*) AS number, sum(counted) AS counted, sum(deleted) AS deleted
+        FROM holdings WHERE digest = NEW.digest GROUP BY repository
+    ) AS held WHERE usage.repository = held.repository;
+    UPDATE usage_by_identity SET bytes = bytes + held.number * (NEW.size - OLD.size)
+    FROM (
+        SELECT owner, count(*) AS number FROM holdings WHERE digest = NEW.digest AND counted GROUP BY owner
+    ) AS held WHERE identity = held.owner;
+END;
+
+CREATE TRIGGER usage_of_restored_content AFTER INSERT ON contents
+WHEN EXISTS (SELECT 1 FROM repository_blobs WHERE digest = NEW.digest)
+    OR EXISTS (SELECT 1 FROM manifests WHERE digest = NEW.digest) BEGIN
+    UPDATE usage SET
+        bytes = bytes + held.counted * (NEW.size),
+        unneeded_bytes = unneeded_bytes + (held.number - held.counted - held.deleted) * (NEW.size),
+        deleted_bytes = deleted_bytes + held.deleted * (NEW.size)
+    FROM (
+        SELECT repository, count(*) AS number, sum(counted) AS counted, sum(deleted) AS deleted
+        FROM holdings WHERE digest = NEW.digest GROUP BY repository
+    ) AS held WHERE usage.repository = held.repository;
+    UPDATE usage_by_identity SET bytes = bytes + held.number * (NEW.size)
+    FROM (
+        SELECT owner, count(*) AS number FROM holdings WHERE digest = NEW.digest AND counted GROUP BY owner
+    ) AS held WHERE identity = held.owner;
+END;
+
+CREATE TRIGGER usage_of_lost_content AFTER DELETE ON contents
+WHEN EXISTS (SELECT 1 FROM repository_blobs WHERE digest = OLD.digest)
+    OR EXISTS (SELECT 1 FROM manifests WHERE digest = OLD.digest) BEGIN
+    UPDATE usage SET
+        bytes = bytes + held.counted * (-OLD.size),
+        unneeded_bytes = unneeded_bytes + (held.number - held.counted - held.deleted) * (-OLD.size),
+        deleted_bytes = deleted_bytes + held.deleted * (-OLD.size)
+    FROM (
+        SELECT repository, count(*) AS number, sum(counted) AS counted, sum(deleted) AS deleted
+        FROM holdings WHERE digest = OLD.digest GROUP BY repository
+    ) AS held WHERE usage.repository = held.repository;
+    UPDATE usage_by_identity SET bytes = bytes + held.number * (-OLD.size)
+    FROM (
+        SELECT owner, count(*) AS number FROM holdings WHERE digest = OLD.digest AND counted GROUP BY owner
+    ) AS held WHERE identity = held.owner;
 END;
