@@ -609,3 +609,13 @@ def test_many_repositories_may_take_one_blob_at_once(rows):
 
 def test_rows_can_be_read(rows):
     rows.check()
+
+
+def test_tags_that_pointed_at_one_manifest_move_together(rows):
+    async def scenario():
+        await put(rows, OLD, "v1", "v2")
+        await put(rows, NEW, "v1", "v2")
+        for tag in ("v1", "v2"):
+            assert (await rows.manifests.find_tagged(REPOSITORY, Tag(tag))).digest == NEW.digest
+
+    run(scenario())

@@ -53,36 +53,43 @@ INSERT INTO reviews (repository, digest)
 SELECT repository, digest FROM manifests AS held
 WHERE state = 'needed' AND NOT EXISTS (SELECT 1 FROM tags WHERE repository = held.repository AND digest = held.digest);
 
+-- Not INSERT OR IGNORE: the statement that fires a trigger, such as an upsert, would overrule that.
 CREATE TRIGGER reviews_of_pushed AFTER INSERT ON manifests WHEN new.state = 'needed' BEGIN
-    INSERT OR IGNORE INTO reviews (repository, digest) VALUES (new.repository, new.digest);
+    INSERT INTO reviews (repository, digest) VALUES (new.repository, new.digest)
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reviews_of_kept AFTER UPDATE OF state ON manifests
 WHEN old.state <> 'needed' AND new.state = 'needed' BEGIN
-    INSERT OR IGNORE INTO reviews (repository, digest) VALUES (new.repository, new.digest);
+    INSERT INTO reviews (repository, digest) VALUES (new.repository, new.digest)
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reviews_below AFTER UPDATE OF state ON manifests
 WHEN old.state = 'needed' AND new.state <> 'needed' BEGIN
     DELETE FROM reviews WHERE repository = old.repository AND digest = old.digest;
-    INSERT OR IGNORE INTO reviews (repository, digest)
+    INSERT INTO reviews (repository, digest)
     SELECT held.repository, held.digest
     FROM manifest_children AS part JOIN manifests AS held ON held.repository = part.repository AND held.digest = part.child
-    WHERE part.repository = old.repository AND part.digest = old.digest AND held.state = 'needed';
-    INSERT OR IGNORE INTO reviews (repository, digest)
+    WHERE part.repository = old.repository AND part.digest = old.digest AND held.state = 'needed'
+    ON CONFLICT DO NOTHING;
+    INSERT INTO reviews (repository, digest)
     SELECT held.repository, held.digest FROM manifests AS held
     WHERE held.repository = old.repository AND held.subject = old.digest AND held.state <> 'deleted'
-    AND held.state = 'needed';
+    AND held.state = 'needed'
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reviews_of_tagged AFTER INSERT ON tags BEGIN
     DELETE FROM reviews WHERE repository = new.repository AND digest = new.digest;
 END;
 CREATE TRIGGER reviews_of_moved AFTER UPDATE OF digest ON tags WHEN old.digest <> new.digest BEGIN
     DELETE FROM reviews WHERE repository = new.repository AND digest = new.digest;
-    INSERT OR IGNORE INTO reviews (repository, digest)
+    INSERT INTO reviews (repository, digest)
     SELECT repository, digest FROM manifests
-    WHERE repository = old.repository AND digest = old.digest AND state = 'needed';
+    WHERE repository = old.repository AND digest = old.digest AND state = 'needed'
+    ON CONFLICT DO NOTHING;
 END;
 CREATE TRIGGER reviews_of_untagged AFTER DELETE ON tags BEGIN
-    INSERT OR IGNORE INTO reviews (repository, digest)
+    INSERT INTO reviews (repository, digest)
     SELECT repository, digest FROM manifests
-    WHERE repository = old.repository AND digest = old.digest AND state = 'needed';
+    WHERE repository = old.repository AND digest = old.digest AND state = 'needed'
+    ON CONFLICT DO NOTHING;
 END;
