@@ -5,11 +5,12 @@ import logging
 
 import pytest
 
-from simple_registry.config.settings import GarbageCollection, Settings
+from simple_registry.config.settings import GarbageCollection, Journal, Settings
 from simple_registry.faults import StorageFault
 from simple_registry.maintenance import KEY_LIFE, Maintenance
 from simple_registry.operations.garbage import Collected
 from simple_registry.storage.filesystem.key_file import KeyFile
+from support.documents import push_tags
 from support.front import Front
 from support.stores import in_memory
 from support.time import SettableClock
@@ -46,7 +47,14 @@ def maintain(front, keys, until, snapshots=None):
     read_only = front.services.registry.read_only
     services, snapshots = front.services, snapshots or Taken()
     maintenance = Maintenance(
-        services.garbage, services.retention, keys, read_only, front.clock, snapshots=snapshots, interval=0.001
+        services.garbage,
+        services.retention,
+        keys,
+        read_only,
+        front.clock,
+        pruning=services.pruning,
+        snapshots=snapshots,
+        interval=0.001,
     )
 
     async def scenario():
@@ -138,3 +146,19 @@ def test_maintenance_waits_in_read_only_mode(kept, clock, keys, monkeypatch):
         assert not collected.is_set()
         front.run(mode.end())
         maintain(front, keys, collected)
+
+
+def test_maintenance_prunes_the_journal(kept, clock, keys, monkeypatch):
+    removed = asyncio.Event()
+    prune = kept.stores.rows.journal.prune
+
+    async def pruned(*values, **how):
+        if await prune(*values, **how):
+            removed.set()
+
+    monkeypatch.setattr(kept.stores.rows.journal, "prune", pruned)
+    settings = Settings(garbage_collection=GarbageCollection(grace=60), journal=Journal(keep=600))
+    with Front(kept, clock, settings) as front:
+        push_tags(front, "a", ["x", "y"])
+        clock.advance(601)
+        maintain(front, keys, removed)

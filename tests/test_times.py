@@ -4,11 +4,13 @@ from hypothesis import given, strategies as st
 from simple_registry.times import (
     TimeInvalid,
     format_duration,
+    format_instant,
     format_moment,
     format_stamp,
     parse_duration,
     parse_expiry,
     parse_moment,
+    parse_past,
     parse_stamp,
 )
 
@@ -90,3 +92,20 @@ def test_a_stamp_is_short_and_means_the_same_second():
 def test_other_stamps_are_refused(text):
     with pytest.raises(TimeInvalid):
         parse_stamp(text)
+
+
+@pytest.mark.parametrize("text", ["2h", "2h ago", "2h  ago", "7200", "2023-11-14T20:13:20Z"])
+def test_a_past_moment_is_a_time_or_a_duration_ago(text):
+    assert parse_past(text, 1_700_000_000.0) == 1_699_992_800
+
+
+@pytest.mark.parametrize("text", ["", "ago", "2h later", "yesterday", "-2h", "2023-11-14T20:13:20Z ago"])
+def test_other_texts_are_no_past_moment(text):
+    with pytest.raises(TimeInvalid):
+        parse_past(text, 0.0)
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_an_instant_is_shown_to_the_millisecond_and_read_back(milliseconds):
+    when = round(milliseconds / 1000, 3)
+    assert parse_moment(format_instant(when)) == when

@@ -143,6 +143,7 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
             renewable_keys,
             services.registry.read_only,
             clock,
+            pruning=services.pruning,
             snapshots=snapshots,
             interval=interval,
         )

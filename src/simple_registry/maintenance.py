@@ -10,6 +10,7 @@ from simple_registry.authentication.token_service import REFRESH_LIFE
 from simple_registry.clock import Clock
 from simple_registry.faults import StorageReadOnly
 from simple_registry.operations.garbage import Garbage
+from simple_registry.operations.history import Pruning
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.retention import TagRetention
 from simple_registry.periodic import repeat
@@ -54,12 +55,14 @@ class Maintenance:
         read_only: ReadOnly,
         clock: Clock,
         *,
+        pruning: Pruning,
         snapshots: Snapshots,
         interval: float,
     ) -> None:
         """Do a round every `interval` seconds. Without `keys`, the operator gave one, which is not renewed."""
         self._garbage = garbage
         self._retention = retention
+        self._pruning = pruning
         self._keys = keys
         self._read_only = read_only
         self._snapshots = snapshots
@@ -76,6 +79,7 @@ class Maintenance:
         try:
             await self._read_only.require_off()
             await self._collect()
+            await self._pruning.prune()
             await self._renew_key()
             await self._retention.run_due()
             await self._take_snapshot()

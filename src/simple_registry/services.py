@@ -27,6 +27,7 @@ from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.garbage import Garbage
+from simple_registry.operations.history import History, Pruning
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
 from simple_registry.operations.pulls import Pulls
@@ -37,6 +38,7 @@ from simple_registry.operations.renewals import Renewals
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.retention import Policies, TagRetention
 from simple_registry.operations.tags import Tags
+from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads, new_session_id
 from simple_registry.operations.usage import RepositoryUsages
 from simple_registry.storage.stores import Stores
@@ -100,6 +102,7 @@ class Services:
     registry: Registry
     garbage: Garbage
     retention: TagRetention
+    pruning: Pruning
 
     async def close(self) -> None:
         """Finish the writes under way and close the stores."""
@@ -145,6 +148,8 @@ def build_services(
         repositories=Repositories(rows.repositories),
         usages=RepositoryUsages(rows.usage),
         pulls=Pulls(rows.tag_times, clock),
+        history=build_history(stores, clock),
+        undo=build_undo(stores),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
         token_service=TokenService(
@@ -166,7 +171,15 @@ def build_services(
         is_user=lambda name: trust.rules().identity(name) is not None,
         known=lambda name: trust.rules().knows(name),
     )
-    return Services(stores, trust, authentication, registry, garbage, build_retention(stores, clock, trust.rules))
+    pruning = Pruning(
+        rows.journal,
+        Cutoffs(clock),
+        keep=settings.journal.keep,
+        size=settings.journal.max_events,
+        grace=settings.garbage_collection.grace,
+    )
+    retention = build_retention(stores, clock, trust.rules)
+    return Services(stores, trust, authentication, registry, garbage, retention, pruning)
 
 
 def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:
@@ -200,6 +213,16 @@ def build_retention(stores: Stores, clock: Clock, rules: Callable[[], AccessRule
         return Policies(current.retentions, lambda repository: current.protected_tags(repository, None))
 
     return TagRetention(stores.rows.tag_times, stores.rows.repositories, Cutoffs(clock), policies)
+
+
+def build_history(stores: Stores, clock: Clock) -> History:
+    """Build the operations that read the journal."""
+    return History(stores.rows.journal, stores.rows.manifests, clock)
+
+
+def build_undo(stores: Stores) -> Undo:
+    """Build the operations that undo."""
+    return Undo(stores.rows.undo, stores.rows.journal, stores.rows.tags)
 
 
 def build_contents(stores: Stores) -> Contents:

@@ -72,6 +72,20 @@ def parse_stamp(text: str) -> float:
     raise TimeInvalid(f"{text[:40]!r} is not a stamp; write for example 20270131T120000Z")
 
 
+def format_instant(when: float) -> str:
+    """Return a time in seconds since the epoch as RFC 3339 writes it, in UTC, with milliseconds."""
+    return datetime.fromtimestamp(round(when, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_past(text: str, now: float) -> float:
+    """Return a moment, in seconds since the epoch: that of a date and time, or a duration ago (`2h`, `2h ago`).
+
+    Raises: TimeInvalid.
+    """
+    duration = text.removesuffix("ago").rstrip()
+    return now - parse_duration(duration) if _DURATION.fullmatch(duration) else parse_moment(text)
+
+
 def parse_expiry(text: str, now: float) -> float:
     """Return when something expires, in seconds since the epoch: after a duration, or at a moment.
 

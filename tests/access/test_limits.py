@@ -19,7 +19,7 @@ from simple_registry.access.limits import (
     within,
 )
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.roles import METHODS
+from simple_registry.access.roles import UNDO, VERBS
 from simple_registry.access.scopes import escape
 
 names = st.from_regex(r"[a-z0-9]{1,6}([._-][a-z0-9]{1,4})?(/[a-z0-9]{1,6}){0,2}", fullmatch=True)
@@ -27,7 +27,9 @@ tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,8}", fullmatch=True)
 actions = st.lists(st.sampled_from([*ACTIONS, "*"]), unique=True)
 
 REPOSITORY = [resource for resource in Resource if resource not in {Resource.CATALOG, Resource.METRICS}]
-ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"}
+ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"} | {
+    verb: verb for verb in UNDO
+}
 
 
 READERS = [parse_limit, parse_client_limit, parse_exact_limit]
@@ -41,7 +43,7 @@ def one(read, text):
 
 def allowed(grant, scope):
     return {
-        (verb, resource) for verb in METHODS for resource in Resource if grant.allows(Permission(verb, resource, scope))
+        (verb, resource) for verb in VERBS for resource in Resource if grant.allows(Permission(verb, resource, scope))
     }
 
 
@@ -49,7 +51,7 @@ def allowed(grant, scope):
 def test_an_exact_grant_covers_only_its_repository_and_tags(name, tag, words):
     grant = one(parse_exact_limit, f"repository:{name}:{','.join(words)}")
     given_actions = set(ACTIONS) if "*" in words else set(words)
-    expected = {(verb, resource) for verb in METHODS for resource in REPOSITORY if ACTION_OF[verb] in given_actions}
+    expected = {(verb, resource) for verb in VERBS for resource in REPOSITORY if ACTION_OF[verb] in given_actions}
     assert allowed(grant, name) == allowed(grant, f"{name}:{tag}") == expected
     for other in (f"{name}x", f"x{name}", f"{name}/x", f"x/{name}", f"{name}/x:{tag}", "", f"x:{name}"):
         if other.partition(":")[0] != name:
@@ -77,7 +79,7 @@ def test_the_catalog_is_a_grant_of_its_own():
     catalog = one(parse_exact_limit, "registry:catalog:*")
     assert {resource for _, resource in allowed(catalog, "")} == {Resource.CATALOG}
     assert allowed(one(parse_limit, "repository:.*:*"), "") == {
-        (verb, resource) for verb in METHODS for resource in REPOSITORY
+        (verb, resource) for verb in VERBS for resource in REPOSITORY
     }
     assert allowed(one(parse_exact_limit, "registry:other:*"), "") == set()
 
@@ -134,7 +136,7 @@ def test_any_scope_that_is_asked_for_is_read_or_left_out(kind, rest):
     [
         ("repository:a/b:pull,push", "repository:a/b:pull,push"),
         ("repository:a/b:push,pull,push", "repository:a/b:pull,push"),
-        ("repository:a/b:*", "repository:a/b:pull,push,delete"),
+        ("repository:a/b:*", "repository:a/b:pull,push,delete,history,restore"),
         ("repository(plugin):a/b:pull", "repository:a/b:pull"),
         ("repository:a:pull,unknown,,push", "repository:a:pull,push"),
         ("registry:catalog:*", "registry:catalog:*"),
@@ -152,7 +154,7 @@ def test_a_requested_scope_is_read_as_clients_write_it(text, scope):
     assert parse_requested_scope(text) == scope
 
 
-@given(names, st.sampled_from(METHODS), st.sampled_from(REPOSITORY))
+@given(names, st.sampled_from(VERBS), st.sampled_from(REPOSITORY))
 def test_a_token_with_the_scope_that_a_permission_needs_leaves_room_for_it(name, verb, resource):
     permission = Permission(verb, resource, name)
     scope = scope_text(permission)
@@ -202,7 +204,7 @@ def test_no_limit_leaves_room_for_all_and_an_empty_one_for_nothing():
 @given(st.lists(st.tuples(names, actions), max_size=3), names)
 def test_a_limit_is_the_sum_of_its_grants(grants, name):
     texts = [f"repository:{each}:{','.join(words)}" for each, words in grants]
-    for verb in METHODS:
+    for verb in VERBS:
         permission = Permission(verb, Resource.BLOBS, name)
         expected = any(one(parse_exact_limit, text).allows(permission) for text in texts)
         assert within(parse_exact_limit(texts), permission) == expected

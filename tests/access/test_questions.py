@@ -34,6 +34,9 @@ def permissions(text):
         ("pull image team/app:v1", ["GET manifests team/app:v1", "GET manifests team/app", "GET blobs team/app"]),
         ("pull image team/app", ["GET manifests team/app", "GET blobs team/app"]),
         ("delete image team/app:v1", ["DELETE manifests team/app:v1"]),
+        ("history manifests team/app", ["history manifests team/app"]),
+        ("history catalog", ["history catalog"]),
+        ("restore manifests team/app:v1", ["restore manifests team/app:v1"]),
     ],
 )
 def test_a_question_has_the_permissions_of_its_requests(text, needs):
@@ -52,7 +55,7 @@ def test_pushing_an_image_asks_for_its_parts_first():
         ("", "is not a question; write VERB RESOURCE"),
         ("pull", "is not a question"),
         ("pull image a b", "is not a question"),
-        ("fetch image a", "'fetch' is not a verb; known: pull, push, delete, GET"),
+        ("fetch image a", "'fetch' is not a verb; known: pull, push, delete, history, restore, GET"),
         ("pull layer a", "'layer' is not a resource; known: catalog"),
         ("pull catalog team/app", "the catalog belongs to no repository"),
         ("push catalog", "push has no meaning for catalog"),

@@ -8,7 +8,7 @@ from simple_registry.access.caller import Identity
 from simple_registry.access.issuers import KeysFromPem, TrustedIssuer
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed, BindingPolicy, Refused
-from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
+from simple_registry.access.roles import VERBS, Binding, BoundRole, Role, User
 from simple_registry.access.rules import ADMINISTRATOR_ROLE, AccessRules, Declared, administrator_binding, rules_of
 
 SCOPES = ["", "a", "a/b:v1"]
@@ -37,7 +37,7 @@ def test_anonymous_access_is_a_user_of_that_name():
 @pytest.mark.parametrize("scope", SCOPES)
 def test_the_administrator_of_the_flags_may_do_everything_and_other_users_nothing(scope):
     policy = BindingPolicy([administrator_binding("root")])
-    for verb in METHODS:
+    for verb in VERBS:
         for resource in Resource:
             permission = Permission(verb, resource, scope)
             assert isinstance(policy.decide(Identity("root"), permission), Allowed)

@@ -31,7 +31,14 @@ SPECIFIED = {
     "end-13": {"GET"},
     "end-14": {"DELETE"},
 }
-OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens", "usage"}
+OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens", "usage"} | {
+    "history",
+    "events",
+    "resolve",
+    "rollback",
+    "restore",
+    "repository",
+}
 # By method and ids: what needs no resource.
 ENTRIES = {
     ("GET", "healthz"): Need.NOTHING,

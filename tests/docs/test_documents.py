@@ -32,9 +32,11 @@ MAX_WORDS = 2500
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
 QUOTAS = "docs/operations/quotas.md"
-READ_ONLY, RETENTION, MOVING = (f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving"))
-ENDPOINTS, ERRORS, CONTENT, TOKENS = (
-    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health")
+READ_ONLY, RETENTION, MOVING, UNDO = (
+    f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving", "undo")
+)
+ENDPOINTS, ERRORS, CONTENT, TOKENS, HISTORY = (
+    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health", "history")
 )
 
 SUBSTITUTIONS = {
@@ -62,6 +64,7 @@ RUN = {
     (READ_ONLY, "read-only"),
     (RETENTION, "retention"),
     *((MOVING, name) for name in MOVING_NAMES),
+    (UNDO, "undo"),
     *((CONTENT, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -156,7 +159,7 @@ def test_every_endpoint_is_listed_with_its_methods():
 
 
 def test_every_method_of_every_endpoint_has_its_text():
-    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS))
+    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS, HISTORY))
     sections = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     missing = [
         f"{method} {path}"
@@ -332,11 +335,13 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
 
     with desk.server(block(STARTED, "start")) as running:
         said = running.run(*all_of(CONTENT, API_NAMES))
+        undone = running.run(block(UNDO, "undo"))
         running.run(BEGIN_UPLOAD)
         running.run(*all_of(BACKUP, ("backup", "backup-archive", "backup-by-hand")))
         used = running.run(block(QUOTAS, "usage"))
         checked = running.run(block(FSCK, "fsck"))
 
+    assert "restored tag v1\n" in undone
     assert checked.endswith(": nothing is wrong\n")
     assert "demo/hello" in used
     assert said.startswith("{}ell{")

@@ -25,7 +25,7 @@ from support.front import ADMINISTRATOR, CLIENT, PASSWORD, Exchange, basic
 
 ACCESS = rules(
     binding("ada", READWRITE, "^team/", name="team-writes"),
-    binding("ada", ("*", "delete"), "^team/", name="team-deletes"),
+    binding("ada", ("*", "delete restore"), "^team/", name="team-deletes"),
     binding("eve", READONLY, "^team/", name="team-reads"),
     binding("anonymous", READONLY, "^public/", name="public-reads"),
     users=["ada", "eve", "anonymous"],
@@ -122,6 +122,26 @@ def test_deletions_are_recorded_with_what_was_deleted(front, recorded):
         ("tag.delete", "v1", digest, digest),
         ("tag.delete", "v2", digest, digest),
         ("blob.delete", None, str(blob), None),
+    ]
+
+
+def test_what_is_undone_is_recorded(front, recorded):
+    app, how = "/api/v1/repositories/team/app", {"headers": {"content-type": "application/json"}, "user": "ada"}
+    one, two = (str(digest_of(push_image(front, "team/app", "v1", layer))) for layer in (b"one", b"two"))
+    recorded.clear()
+    front.post(f"{app}/rollback", body=b'{"tag":"v1"}', **how)
+    front.delete(f"/v2/team/app/manifests/{one}", user="ada")
+    front.post(f"{app}/restore", body=f'{{"digest":"{one}"}}'.encode(), **how)
+    front.delete(app, user="ada")
+    front.post(f"{app}/restore", body=b"{}", **how)
+    assert of(recorded, "event", "reference", "digest", "previous") == [
+        ("tag.rollback", "v1", one, two),
+        ("manifest.delete", None, one, None),
+        ("tag.delete", "v1", one, one),
+        ("manifest.restore", None, one, None),
+        ("tag.restore", "v1", None, None),
+        ("repository.delete", None, None, None),
+        ("repository.restore", None, None, None),
     ]
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
-from simple_registry.http.bodies import read_bounded
+from simple_registry.http.bodies import ContentTypeUnsupported, DocumentInvalid, read_bounded, read_json
+from simple_registry.http.messages import Request
 from simple_registry.oci.errors import ManifestTooLarge, Unavailable
 from support.front import Body
 from support.streams import stream_of
@@ -38,3 +40,30 @@ def test_a_body_without_room_in_memory_is_refused_temporarily(monkeypatch):
     monkeypatch.setattr(Body, "reserve", lambda _, size: size < 4)
     with pytest.raises(Unavailable):
         asyncio.run(read_bounded(body(b"one", b"four"), 100))
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A document."""
+
+    name: str
+
+
+def read(data, kind="application/json; charset=utf-8"):
+    sent = body(data)
+    return asyncio.run(read_json(Request("POST", "/", "", {"content-type": kind}, sent, "id"), sent, Wanted))
+
+
+def test_a_document_is_read_as_what_it_should_be():
+    assert read(b'{"name":"a"}') == Wanted("a")
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"name":1}', b'{"name":"a","more":1}', b"\xff", b"[" * 5000])
+def test_any_other_document_is_refused_with_a_reason(data):
+    with pytest.raises(DocumentInvalid) as refused:
+        read(data)
+    assert refused.value.facts["reason"]
+
+
+def test_a_document_of_another_kind_is_refused():
+    with pytest.raises(ContentTypeUnsupported):
+        read(b'{"name":"a"}', kind="text/plain")

@@ -11,8 +11,10 @@ from simple_registry.http.targets import (
     NoTarget,
     RepositoryTarget,
     SessionTarget,
+    TagTarget,
     manifest_target,
     scope_of_target,
+    tag_target,
 )
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.errors import ManifestUnknown, TagInvalid
@@ -29,6 +31,7 @@ APP, DIGEST = RepositoryName("team/app"), digest_of(b"")
         (RepositoryTarget(APP), "team/app"),
         (DigestTarget(APP, DIGEST), "team/app"),
         (SessionTarget(APP, "7"), "team/app"),
+        (TagTarget(APP, Tag("v1")), "team/app:v1"),
         (ManifestTarget(APP, DIGEST), "team/app"),
         (ManifestTarget(APP, Tag("v1")), "team/app:v1"),
     ],
@@ -43,3 +46,9 @@ def test_a_tag_that_breaks_the_grammar_is_invalid_in_a_push_and_unknown_otherwis
         manifest_target("PUT", match)
     with pytest.raises(ManifestUnknown):
         manifest_target("GET", match)
+
+
+def test_a_tag_that_breaks_the_grammar_is_unknown():
+    match = re.fullmatch("(?P<name>.+):(?P<tag>.+)", "team/app:-")
+    with pytest.raises(ManifestUnknown):
+        tag_target("GET", match)

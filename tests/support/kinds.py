@@ -94,6 +94,7 @@ spec:
      sessionLife: 24h, sessions: 5, sessionsPerIdentity: 5, tagsPerPush: 5,
      drainSize: 1000, drainTimeout: 30s}
   garbageCollection: {interval: 10m, grace: 1h}
+  journal: {keep: 30d, maxEvents: 1000}
   log: {level: info, format: auto, audit: "-"}
   metrics: {addr: "127.0.0.1:9000"}
 """

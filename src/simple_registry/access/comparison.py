@@ -1,6 +1,6 @@
 """Two policies compared: which rights each subject gains and loses over some scopes.
 
-A right is a method on a resource. Users are compared with all that they have, groups with what they have by themselves.
+A right is a verb on a resource. Users are compared with all that they have, groups with what they have by themselves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simple_registry.access.caller import Identity
 from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Resource
 from simple_registry.access.policy import BindingPolicy
-from simple_registry.access.roles import METHODS, PUSH, READ
+from simple_registry.access.roles import METHODS, PUSH, READ, UNDO, VERBS
 from simple_registry.access.rules import Declared
 from simple_registry.access.samples import sample_scopes
 
@@ -18,8 +18,9 @@ Rights = frozenset[Right]
 
 _MEANINGFUL = {
     **dict.fromkeys(Resource, ("GET",)),
+    Resource.CATALOG: ("GET", "history"),
     Resource.BLOBS: METHODS,
-    Resource.MANIFESTS: ("GET", "HEAD", "PUT", "DELETE"),
+    Resource.MANIFESTS: ("GET", "HEAD", "PUT", "DELETE", *UNDO),
 }
 _WORDS = (("pull", READ), ("push", PUSH), ("delete", frozenset({"DELETE"})))
 
@@ -103,7 +104,7 @@ def _rights(policy: BindingPolicy, identity: Identity | None, scopes: Sequence[s
     """Return what an identity may do in each scope, binding by binding: far fewer searches than decisions."""
     bindings = list(policy.bindings_of(identity)) if identity else []
     covered = [
-        frozenset((verb, resource) for resource in Resource for verb in METHODS if bound.role.covers(verb, resource))
+        frozenset((verb, resource) for resource in Resource for verb in VERBS if bound.role.covers(verb, resource))
         for bound in bindings
     ]
     found: dict[str, Rights] = {}

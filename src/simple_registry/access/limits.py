@@ -1,7 +1,8 @@
 """The limit of a token with scopes: a list of grants. It never adds to the permissions of its user.
 
 Written `repository:<name or pattern>:<actions>`, `registry:catalog:*` and `registry:metrics:*`, the words of the Docker
-token protocol; the actions are `pull`, `push`, `delete` and `*`. The middle is read by where the text comes from:
+token protocol; the actions are `pull`, `push`, `delete`, `history`, `restore` and `*`. The middle is read by where the
+text comes from:
 
     Token document    pattern                                  parse_limit
     issued token      pattern within the budget of clients     parse_client_limit
@@ -13,14 +14,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simple_registry.access.permission import OF_REGISTRY, Permission
-from simple_registry.access.roles import PUSH, READ
+from simple_registry.access.roles import PUSH, READ, UNDO
 from simple_registry.access.scopes import PatternInvalid, ScopeName, ScopePattern
 from simple_registry.oci.errors import NameInvalid
 from simple_registry.oci.names import parse_repository_name
 
-ACTIONS = ("pull", "push", "delete")
+ACTIONS = ("pull", "push", "delete", *UNDO)
 
-_ACTION_OF = {**dict.fromkeys(READ, "pull"), **dict.fromkeys(PUSH, "push"), "DELETE": "delete"}
+_ACTION_OF = {
+    **dict.fromkeys(READ, "pull"),
+    **dict.fromkeys(PUSH, "push"),
+    "DELETE": "delete",
+    **{verb: verb for verb in UNDO},
+}
 _GRANT = re.compile(r"(repository|registry)(?:\([a-z]+\))?:(.+):([a-z*,]*)", re.ASCII)
 
 MAX_CLIENT_LIMIT = 4_000
@@ -117,7 +123,7 @@ def scope_text(permission: Permission) -> str:
     repository = permission.scope.partition(":")[0]
     if permission.verb in READ:
         return f"repository:{repository}:pull"
-    return f"repository:{repository}:{'pull,push' if permission.verb in PUSH else 'delete'}"
+    return f"repository:{repository}:{'pull,push' if permission.verb in PUSH else _ACTION_OF[permission.verb]}"
 
 
 def parse_requested_scope(text: str) -> str | None:

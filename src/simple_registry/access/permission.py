@@ -26,7 +26,7 @@ OF_REGISTRY = frozenset({Resource.CATALOG, Resource.METRICS})
 
 
 class Permission(NamedTuple):
-    """An HTTP method, a resource, and a scope string."""
+    """A verb (an HTTP method, `history` or `restore`), a resource, and a scope string."""
 
     verb: str
     resource: Resource

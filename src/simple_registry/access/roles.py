@@ -15,18 +15,25 @@ from simple_registry.access.scopes import ScopePattern
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 """The HTTP methods that roles may name."""
 
+UNDO = ("history", "restore")
+"""The verbs that are no HTTP methods: to read what happened, and to undo it."""
+
+VERBS = (*METHODS, *UNDO)
+"""All verbs of permissions."""
+
 READ = frozenset({"GET", "HEAD"})
 PUSH = frozenset({"POST", "PUT", "PATCH"})
 
 VERB_WORDS: Mapping[str, frozenset[str]] = {
-    "*": frozenset(METHODS),
+    "*": frozenset(VERBS),
     "pull": READ,
     "push": PUSH,
     "delete": frozenset({"DELETE"}),
     **{method.lower(): frozenset({method}) for method in METHODS},
+    **{verb: frozenset({verb}) for verb in UNDO},
     "get": READ,  # reading includes asking whether there is something to read
 }
-"""The HTTP methods of each verb of a role, in lower case. `delete` is both a word and a method."""
+"""The verbs that each word of a role means, in lower case. `delete` is both a word and a method."""
 
 RESOURCE_WORDS: Mapping[str, frozenset[Resource]] = {
     "*": frozenset(Resource),
@@ -51,7 +58,7 @@ class Role:
     verbs: frozenset[str]
 
     def covers(self, verb: str, resource: Resource) -> bool:
-        """Return whether the role allows an HTTP method on a resource.
+        """Return whether the role allows a verb on a resource.
 
         Reading manifests includes listing the tags and referrers of the same repository.
         """
@@ -90,7 +97,7 @@ class BoundRole:
     @property
     def is_unbounded(self) -> bool:
         """Whether this binding alone gives every permission."""
-        complete = self.role.verbs >= frozenset(METHODS) and self.role.resources >= frozenset(Resource)
+        complete = self.role.verbs >= frozenset(VERBS) and self.role.resources >= frozenset(Resource)
         return complete and self.reaches_everything
 
 
@@ -122,7 +129,7 @@ class User:
 
 
 def parse_verbs(words: Iterable[str]) -> frozenset[str]:
-    """Return the HTTP methods that a role's verbs mean.
+    """Return the verbs that the words of a role mean.
 
     Raises: WordInvalid.
     """

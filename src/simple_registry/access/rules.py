@@ -13,13 +13,13 @@ from simple_registry.access.permission import Resource
 from simple_registry.access.policy import BindingPolicy
 from simple_registry.access.quotas import Quota
 from simple_registry.access.retention import Retention
-from simple_registry.access.roles import METHODS, Binding, BoundRole, Role, User
+from simple_registry.access.roles import VERBS, Binding, BoundRole, Role, User
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.tag_protection import ProtectedTags, TagProtection
 from simple_registry.access.token_secrets import StaticToken
 from simple_registry.oci.names import RepositoryName
 
-ADMINISTRATOR_ROLE = Role("administrator", frozenset(Resource), frozenset(METHODS))
+ADMINISTRATOR_ROLE = Role("administrator", frozenset(Resource), frozenset(VERBS))
 EVERYTHING = ScopePattern("")
 """Occurs in every scope string."""
 

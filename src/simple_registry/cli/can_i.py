@@ -33,7 +33,7 @@ from simple_registry.server.logging import printable
 _HELP = f"""\
 usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE [WHERE] -cfgdir DIRECTORY...
 
-  VERB                 pull, push, delete, or an HTTP method
+  VERB                 pull, push, delete, history, restore, or an HTTP method
   RESOURCE             catalog, blobs, manifests, tags, referrers, metrics, or image: all resources of an image
   WHERE                repository, repository:tag or repository@digest; nothing for the catalog and metrics
 

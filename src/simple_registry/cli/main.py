@@ -138,6 +138,30 @@ def _adopt(words: Sequence[str]) -> int:
     return adopt(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _history(words: Sequence[str]) -> int:
+    from simple_registry.cli.history import history  # noqa: PLC0415 (as above)
+
+    return history(words, os.environ, sys.stdout)
+
+
+def _resolve(words: Sequence[str]) -> int:
+    from simple_registry.cli.history import resolve  # noqa: PLC0415 (as above)
+
+    return resolve(words, os.environ, sys.stdout, sys.stderr)
+
+
+def _rollback(words: Sequence[str]) -> int:
+    from simple_registry.cli.undo import rollback  # noqa: PLC0415 (as above)
+
+    return rollback(words, os.environ, sys.stdout, sys.stderr)
+
+
+def _undelete(words: Sequence[str]) -> int:
+    from simple_registry.cli.undo import undelete  # noqa: PLC0415 (as above)
+
+    return undelete(words, os.environ, sys.stdout, sys.stderr)
+
+
 _WITH_OWN_OPTIONS = {
     "token": _token,
     "uploads": _uploads,
@@ -145,6 +169,10 @@ _WITH_OWN_OPTIONS = {
     "policy": _policy,
     "retention": _retention,
     "usage": _usage,
+    "history": _history,
+    "resolve": _resolve,
+    "rollback": _rollback,
+    "undelete": _undelete,
     "read-only": _read_only,
     "fsck": _fsck,
     "backup": _backup,

@@ -6,23 +6,20 @@ Standard output has only the secret of a new token, which is shown once, or a li
 import argparse
 import asyncio
 import json
-import os
-import pwd
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence, Set as AbstractSet
 from typing import TextIO
 
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
+from simple_registry.cli.command_audit import record_changes
 from simple_registry.cli.data_commands import open_tokens, read_settings, table
 from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.config.administrator import parse_user_name
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.config.settings import Settings
-from simple_registry.config.values import StandardOutput
 from simple_registry.http.events import EventName
 from simple_registry.oci.errors import RegistryError
 from simple_registry.operations.issued_tokens import TokenRow, Tokens, token_document
-from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import printable
 from simple_registry.times import TimeInvalid, format_moment, parse_expiry
 
@@ -101,32 +98,8 @@ async def _revoke(asked: argparse.Namespace, settings: Settings, _: Users, _stdo
 
 
 def _record(settings: Settings, name: EventName, rows: Iterable[TokenRow], stderr: TextIO) -> None:
-    """Append a line for each token to the audit log of the server, if that is a file."""
-    if isinstance(settings.audit, StandardOutput):
-        stderr.write("warning: the audit log is the server's standard output; this change is not in it\n")
-    elif settings.audit is not None:
-        file = AuditFile(settings.audit)
-        for row in rows:
-            file.write(
-                {
-                    "event": name.value,
-                    "decision": "allowed",
-                    "proof": "command",
-                    "credential": _system_user(),
-                    "token": row.token_id,
-                    "owner": row.owner,
-                }
-            )
-        file.close()
-
-
-def _system_user() -> str:
-    """Return the name of the operating system's user that runs this, or its number."""
-    uid = os.geteuid()
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+    changes = [{"event": name.value, "token": row.token_id, "owner": row.owner} for row in rows]
+    record_changes(settings, changes, stderr)
 
 
 _ACTIONS = {"create": _create, "list": _list, "revoke": _revoke}

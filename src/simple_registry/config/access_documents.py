@@ -15,6 +15,7 @@ from simple_registry.access.passwords import is_password_hash
 from simple_registry.access.roles import (
     METHODS,
     RESOURCE_WORDS,
+    UNDO,
     Binding,
     BoundRole,
     Role,
@@ -39,7 +40,7 @@ MIN_TOKEN = 32
 """Characters of a token's value, because a stolen hash allows guessing without the registry."""
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
-_VERBS = ("pull", "push", "delete", "*", *METHODS, *(method.lower() for method in METHODS if method != "DELETE"))
+_VERBS = ("pull", "push", "delete", *UNDO, "*", *METHODS, *(method.lower() for method in METHODS if method != "DELETE"))
 
 
 def _grant(text: str) -> Grant:

@@ -231,6 +231,14 @@ class Storage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """How long the journal keeps its events. What can still be restored stays in it."""
+
+    keep: float = setting(90 * 24 * 3600.0, _DURATION, "time for which events are kept", path="journal.keep")
+    max_events: int = setting(1_000_000, _COUNT, "events that are kept at most", path="journal.maxEvents")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """How clients see the registry."""
 
@@ -339,6 +347,7 @@ class Settings:
     )
     limits: Limits = section(Limits)
     garbage_collection: GarbageCollection = section(GarbageCollection)
+    journal: Journal = section(Journal)
     storage: Storage = section(Storage)
     log_level: LogLevel = setting(
         LogLevel.INFO,

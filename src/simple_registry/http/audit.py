@@ -17,7 +17,7 @@ from simple_registry.http.access_log import MAX_VALUE
 from simple_registry.http.dispatch import NO_CALLER, Outcome
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Request
-from simple_registry.http.targets import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget
+from simple_registry.http.targets import DigestTarget, ManifestTarget, RepositoryTarget, SessionTarget, TagTarget
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import TagIsProtected
 
@@ -115,6 +115,8 @@ def _what(outcome: Outcome) -> Mapping[str, object]:
         case ManifestTarget(repository, reference):
             digest = str(reference) if isinstance(reference, Digest) else None
             return {"repository": repository, "reference": None if digest else reference, "digest": digest}
+        case TagTarget(repository, tag):
+            return {"repository": repository, "reference": tag}
         case DigestTarget(repository, digest):
             return {"repository": repository, "digest": str(digest)}
         case RepositoryTarget(repository) | SessionTarget(repository):

@@ -7,8 +7,9 @@ from typing import Generic
 import msgspec
 
 from simple_registry.access.caller import Caller, Identity
-from simple_registry.access.permission import Permission, Resource
+from simple_registry.access.permission import Permission, Resource, scope_of
 from simple_registry.access.policy import Allowed, Policy, decide
+from simple_registry.access.roles import READ
 from simple_registry.access.tag_protection import ProtectedTags
 from simple_registry.authentication.token_service import TokenService
 from simple_registry.http.authorization import Authorization, ConfirmedBody
@@ -16,10 +17,12 @@ from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
 from simple_registry.http.quotas import allowances_of
 from simple_registry.http.targets import Target
-from simple_registry.oci.names import RepositoryName
+from simple_registry.oci.errors import Denied
+from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.history import History
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.pulls import Pulls
@@ -28,6 +31,7 @@ from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.tags import Tags
+from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads
 from simple_registry.operations.usage import RepositoryUsages
 
@@ -45,6 +49,8 @@ class Registry:
     repositories: Repositories
     usages: RepositoryUsages
     pulls: Pulls
+    history: History
+    undo: Undo
     read_only: ReadOnly
     manifest_size: int
     tags_per_push: int
@@ -92,18 +98,18 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
         """Return whether this caller has a further permission."""
         return isinstance(decide(self.policy, self.caller, Permission(verb, resource, scope)), Allowed)
 
-    def visible(self, resource: Resource) -> Callable[[str], bool]:
-        """Return the question whether this caller may read within a scope string, for listings: `policy.decide`."""
+    def visible(self, resource: Resource, verb: str = "GET") -> Callable[[str], bool]:
+        """Return the question whether this caller has a verb within a scope string, for listings: `policy.decide`."""
         caller = self.caller
-        reach = self.policy.reach(caller.identity, "GET", resource)
+        reach = self.policy.reach(caller.identity, verb, resource)
         if not caller.limits:
             return reach
-        public = self.policy.reach(caller.public, "GET", resource) if caller.public else None
+        public = self.policy.reach(caller.public, verb, resource) if caller.public and verb in READ else None
 
         def within(scope: str) -> bool:
             if not reach(scope):
                 return False
-            return caller.limited_to(Permission("GET", resource, scope)) or (public is not None and public(scope))
+            return caller.limited_to(Permission(verb, resource, scope)) or (public is not None and public(scope))
 
         return within
 
@@ -119,6 +125,17 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
     def allowances(self, repository: RepositoryName) -> Sequence[Allowance]:
         """Return what quotas allow this caller to push to a repository."""
         return allowances_of(self.authorization.rules.quotas, self.identity, repository)
+
+    def require_of_tag(self, verb: str, repository: RepositoryName, tag: Tag) -> None:
+        """Require a permission for a tag that the request does not name; the error does not either: it may be hidden.
+
+        Raises: as `require_permission`.
+        """
+        try:
+            self.require(verb, Resource.MANIFESTS, scope_of(repository, tag))
+        except Denied as refusal:
+            scope = scope_of(repository)
+            raise Denied(note=refusal.note, verb=verb, resource=Resource.MANIFESTS, scope=scope) from refusal
 
     def precondition(self, resource: Resource, *scopes: str) -> Precondition:
         """Return what the request's conditions ask of what it changes in these scopes.

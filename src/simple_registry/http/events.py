@@ -18,6 +18,11 @@ class EventName(StrEnum):
     MANIFEST_DELETE = "manifest.delete"
     TAG_SET = "tag.set"
     TAG_DELETE = "tag.delete"
+    TAG_ROLLBACK = "tag.rollback"
+    TAG_RESTORE = "tag.restore"
+    MANIFEST_RESTORE = "manifest.restore"
+    REPOSITORY_DELETE = "repository.delete"
+    REPOSITORY_RESTORE = "repository.restore"
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 (as above)
     REFRESH_CREATE = "refresh.create"

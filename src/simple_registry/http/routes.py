@@ -19,9 +19,11 @@ from simple_registry.http.handlers import (
     base,
     blobs,
     discovery,
+    history,
     issued_tokens,
     manifests,
     token_exchange,
+    undo,
     uploads,
     usage,
 )
@@ -36,6 +38,7 @@ from simple_registry.http.targets import (
     repository_target,
     scope_of_target,
     session_target,
+    tag_target,
 )
 from simple_registry.metrics.requests import METHODS, counted
 from simple_registry.oci.errors import NotFound, Unsupported
@@ -98,6 +101,8 @@ class Route(Generic[Target]):
     pattern: re.Pattern[str]
     parse: Callable[[str, re.Match[str]], Target]
     endpoints: Mapping[str, Endpoint[Target]]
+    shared: bool = False
+    """Whether other methods of such a path may belong to a later route."""
 
     def matched(self, method: str, match: re.Match[str]) -> Matched:
         """Return the endpoint of a method, for the values of a path that fits the pattern.
@@ -130,8 +135,10 @@ class MethodUnknown(Unsupported):
     status = 501
 
 
-def _route(pattern: str, parse: Callable[[str, re.Match[str]], Target], **endpoints: Endpoint[Target]) -> Route[Target]:
-    return Route(re.compile(pattern, re.ASCII), parse, endpoints)
+def _route(
+    pattern: str, parse: Callable[[str, re.Match[str]], Target], *, shared: bool = False, **endpoints: Endpoint[Target]
+) -> Route[Target]:
+    return Route(re.compile(pattern, re.ASCII), parse, endpoints, shared)
 
 
 _BASE = Endpoint("end-1", Need.LOGIN, base.get_base)
@@ -144,6 +151,9 @@ _METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
 _GET_MANIFEST = Endpoint("end-3", Resource.MANIFESTS, manifests.get_manifest)
 _TAGS = Endpoint("end-8a, end-8b", Resource.TAGS, discovery.list_tags)
+_HISTORY = Endpoint("history", Resource.MANIFESTS, history.list_history, verb="history")
+_EVENTS = Endpoint("events", Resource.CATALOG, history.list_events, verb="history")
+_RESOLVE = Endpoint("resolve", Resource.MANIFESTS, history.resolve_tag, verb="history")
 _REFERRERS = Endpoint("end-12a, end-12b", Resource.REFERRERS, discovery.list_referrers)
 
 ROUTES: Sequence[Route[Any]] = (
@@ -199,6 +209,26 @@ ROUTES: Sequence[Route[Any]] = (
         DELETE=Endpoint("tokens", Need.LOGIN, issued_tokens.revoke_token, writes=True),
     ),
     _route(r"/api/v1/usage", no_target, GET=_USAGE, HEAD=_USAGE),
+    _route(r"/api/v1/events", no_target, GET=_EVENTS, HEAD=_EVENTS),
+    # A repository may be called `a/history`, and is deleted by that name.
+    _route(
+        r"/api/v1/repositories/(?P<name>.+)",
+        repository_target,
+        shared=True,
+        DELETE=Endpoint("repository", Resource.MANIFESTS, undo.delete_repository, writes=True),
+    ),
+    _route(r"/api/v1/repositories/(?P<name>.+)/history", repository_target, GET=_HISTORY, HEAD=_HISTORY),
+    _route(r"/api/v1/repositories/(?P<name>.+)/tags/(?P<tag>[^/]+)", tag_target, GET=_RESOLVE, HEAD=_RESOLVE),
+    _route(
+        r"/api/v1/repositories/(?P<name>.+)/rollback",
+        repository_target,
+        POST=Endpoint("rollback", Resource.MANIFESTS, undo.roll_back_tag, verb="restore", writes=True),
+    ),
+    _route(
+        r"/api/v1/repositories/(?P<name>.+)/restore",
+        repository_target,
+        POST=Endpoint("restore", Resource.MANIFESTS, undo.restore_deleted, verb="restore", writes=True),
+    ),
     _route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
     _route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),
     _route(r"/readyz", no_target, GET=_READY, HEAD=_READY),
@@ -218,7 +248,7 @@ def _resolve(method: str, path: str) -> Matched:
         raise MethodUnknown(method=method[:32])
     for route in ROUTES:
         match = route.pattern.fullmatch(path)
-        if match is not None:
+        if match is not None and not (route.shared and method not in route.endpoints):
             return route.matched(method, match)
     raise NotFound(path=path[:300])
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from simple_registry.access.permission import CATALOG_SCOPE, scope_of
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import ManifestUnknown, TagInvalid
-from simple_registry.oci.names import Reference, RepositoryName, parse_reference, parse_repository_name
+from simple_registry.oci.names import Reference, RepositoryName, Tag, parse_reference, parse_repository_name, parse_tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class ManifestTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class TagTarget:
+    """A tag in a repository."""
+
+    repository: RepositoryName
+    tag: Tag
+
+
+@dataclass(frozen=True, slots=True)
 class SessionTarget:
     """An upload session of a repository."""
 
@@ -53,7 +61,7 @@ class IssuedTokenTarget:
     token_id: str
 
 
-AnyTarget = NoTarget | RepositoryTarget | DigestTarget | ManifestTarget | SessionTarget | IssuedTokenTarget
+AnyTarget = NoTarget | RepositoryTarget | DigestTarget | ManifestTarget | TagTarget | SessionTarget | IssuedTokenTarget
 Target = TypeVar("Target", bound=AnyTarget)
 
 
@@ -64,6 +72,8 @@ def scope_of_target(target: AnyTarget) -> str:
             return CATALOG_SCOPE
         case ManifestTarget(repository, reference):
             return scope_of(repository, reference)
+        case TagTarget(repository, tag):
+            return scope_of(repository, tag)
         case _:
             return scope_of(target.repository)
 
@@ -89,6 +99,18 @@ def digest_target(_method: str, match: re.Match[str]) -> DigestTarget:
 def session_target(_method: str, match: re.Match[str]) -> SessionTarget:
     """Return an upload session. Raises: NameInvalid."""
     return SessionTarget(parse_repository_name(match["name"]), match["session"])
+
+
+def tag_target(_method: str, match: re.Match[str]) -> TagTarget:
+    """Return a tag. One that breaks the grammar cannot exist.
+
+    Raises: NameInvalid, ManifestUnknown.
+    """
+    repository = parse_repository_name(match["name"])
+    try:
+        return TagTarget(repository, parse_tag(match["tag"]))
+    except TagInvalid:
+        raise ManifestUnknown(reference=match["tag"][:160]) from None
 
 
 def issued_token_target(_method: str, match: re.Match[str]) -> IssuedTokenTarget:

@@ -104,6 +104,18 @@ class ManifestUnknown(RegistryError):
     status = 404
 
 
+class NotRestorable(ManifestUnknown):
+    """code-7, for what cannot be restored; `reason` says why."""
+
+    message = "there is nothing to restore"
+
+
+class HistoryUnknown(ManifestUnknown):
+    """code-7: the journal does not reach back to the time that was asked for."""
+
+    message = "the journal does not reach back that far"
+
+
 class NameInvalid(RegistryError):
     """code-8."""
 
@@ -231,6 +243,14 @@ class PaginationInvalid(RegistryError):
 
     code = "UNSUPPORTED"
     message = "invalid number of results requested"
+    status = 400
+
+
+class TimeUnreadable(RegistryError):
+    """code-13, for an `at` that is not a time."""
+
+    code = "UNSUPPORTED"
+    message = "invalid time"
     status = 400
 
 

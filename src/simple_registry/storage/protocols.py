@@ -37,8 +37,10 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     HoldingsEnded,
+    JournalAction,
     JournalEvent,
     ManifestAbsent,
+    ManifestGone,
     ManifestRemoved,
     ManifestRow,
     ManifestStored,
@@ -49,6 +51,9 @@ from simple_registry.storage.records import (
     ReadOnlyMode,
     Received,
     Rehearsed,
+    RepositoryAbsent,
+    RepositoryRemoved,
+    Restored,
     Reviewed,
     ReviewRules,
     SessionRow,
@@ -56,6 +61,7 @@ from simple_registry.storage.records import (
     StoredBlob,
     StoredManifest,
     TagAbsent,
+    TagPointed,
     TagProtected,
     TagRemoved,
     TagRow,
@@ -380,6 +386,55 @@ class JournalRows(Protocol):
         """
 
 
+class UndoRows(Protocol):
+    """Deletions of repositories, and what undoes deletions and moves. What is restored is needed again, with its parts.
+
+    A manifest can be restored until its holding ends.
+    """
+
+    async def find_deletion(self, repository: RepositoryName, digest: Digest | None) -> JournalEvent | None:
+        """Return the last deletion of a manifest of a repository, or of the repository."""
+
+    async def find_parts_of(self, event: JournalEvent) -> Sequence[JournalEvent]:
+        """Return the events that are part of an event, in order."""
+
+    async def point_tag(
+        self,
+        repository: RepositoryName,
+        tag: Tag,
+        digest: Digest,
+        *,
+        action: JournalAction,
+        actor: Actor,
+        precondition: Precondition = UNCONDITIONAL,
+        guard: TagGuard | None = None,
+    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected:
+        """Point a tag at a manifest, restored if it was deleted, if the precondition holds and `guard` allows it."""
+
+    async def restore(
+        self,
+        repository: RepositoryName,
+        manifests: Sequence[Digest],
+        tags: Mapping[Tag, Digest],
+        *,
+        deletion: JournalEvent | None,
+        actor: Actor,
+    ) -> Restored:
+        """Restore those of the manifests that are not gone, and those of the tags that do not exist.
+
+        `deletion` is that of the repository, whose other blobs are restored too. If nothing can be restored, nothing
+        changes.
+        """
+
+    async def remove_repository(
+        self, repository: RepositoryName, *, tags: Sequence[Tag], actor: Actor, guard: TagGuard | None = None
+    ) -> RepositoryRemoved | RepositoryAbsent | TagsChanged | TagProtected:
+        """Delete all manifests and blobs of the repository, and remove `tags`, which must be all its tags.
+
+        `guard` must keep none of them.
+        """
+
+
 class SessionRows(Protocol):
     """Open upload sessions, and the requests that hold them."""
 
@@ -590,6 +645,7 @@ class Rows:
     tag_times: TagTimes
     repositories: RepositoryRows
     journal: JournalRows
+    undo: UndoRows
     sessions: SessionRows
     tokens: TokenRows
     contents: ContentRows

@@ -427,6 +427,44 @@ class TagRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class TagPointed:
+    """The tag points at the manifest; `before` was its target."""
+
+    before: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestGone:
+    """Nothing was changed: the grace of the manifest is over, or its content or that of a part is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restoration did.
+
+    `manifests` had been deleted. `tags` point at their manifests again, unless they point `elsewhere` now. `gone`
+    manifests cannot be restored.
+    """
+
+    manifests: Sequence[Digest] = ()
+    tags: Sequence[Tag] = ()
+    elsewhere: Sequence[Tag] = ()
+    gone: Sequence[Digest] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRemoved:
+    """The repository's manifests and blobs were deleted; `manifests` is the number of the former."""
+
+    manifests: int
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAbsent:
+    """The repository held nothing that was not deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class TagAbsent:
     """There was no such tag."""
 

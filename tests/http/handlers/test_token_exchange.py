@@ -122,7 +122,7 @@ def test_the_life_is_that_of_the_settings(clock):
         ("ada", ["repository:team/app:pull"], ["repository:team/app:pull"]),
         ("ada", ["repository:team/app:pull,push"], ["repository:team/app:pull,push"]),
         ("ada", ["repository:team/app:push,pull"], ["repository:team/app:pull,push"]),
-        ("ada", ["repository:team/app:*"], ["repository:team/app:pull,push,delete"]),
+        ("ada", ["repository:team/app:*"], ["repository:team/app:pull,push,delete,history,restore"]),
         ("ada", ["repository:team/app:delete"], ["repository:team/app:delete"]),
         ("ada", ["repository:other/app:pull,push"], ["repository:other/app:pull,push"]),
         ("ada", ["repository:team/a:pull repository:team/a:pull"] * 2, ["repository:team/a:pull"]),

@@ -48,9 +48,16 @@ def test_a_tag_that_is_set_or_moved_is_an_event(rows, clock):
         clock.time += 5
         await push(rows, NEW, V1, V2, actor=EVE)
         set_v1 = JournalEvent(
-            1, clock.time - 5, JournalAction.TAG_SET, REPOSITORY, V1, before=None, after=OLD.digest, actor=ACTOR
+            1,
+            round(clock.time - 5, 3),
+            JournalAction.TAG_SET,
+            REPOSITORY,
+            V1,
+            before=None,
+            after=OLD.digest,
+            actor=ACTOR,
         )
-        moved = replace(set_v1, id=2, time=clock.time, before=OLD.digest, after=NEW.digest, actor=EVE)
+        moved = replace(set_v1, id=2, time=round(clock.time, 3), before=OLD.digest, after=NEW.digest, actor=EVE)
         assert await rows.journal.page_events(0, 9) == [set_v1, moved, replace(moved, id=3, tag=V2, before=None)]
         assert await rows.journal.find_event(2) == moved
         assert await rows.journal.find_event(9) is None

@@ -71,6 +71,6 @@ class MemoryJournalRows:
     ) -> int:
         """Add an event. Return its id."""
         self._last += 1
-        now = self._clock.now()
+        now = round(self._clock.now(), 3)
         self._events.append(JournalEvent(self._last, now, action, repository, tag, before, after, actor, cause))
         return self._last

@@ -76,9 +76,9 @@ from simple_registry.storage.records import (
     Usage,
     Waiting,
 )
-from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository
 from support.memory.token_rows import MemoryTokenRows
+from support.memory.undo_rows import MemoryUndoRows
 
 _Name = TypeVar("_Name", bound=str)
 _T = TypeVar("_T")
@@ -94,14 +94,12 @@ POSTPONED = 24 * 3600.0
 """Seconds at most until a manifest that a rule keeps for now is reviewed again."""
 
 
-class MemoryRows(MemoryJournalRows, MemoryTokenRows):
+class MemoryRows(MemoryUndoRows, MemoryTokenRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
         """Start empty; times come from `clock`."""
         super().__init__(clock)
-        self._repositories: dict[RepositoryName, MemoryRepository] = {}
-        self._contents: dict[Digest, tuple[ContentRecord, ContentState]] = {}
         self._removals = 0
         self._placements = 0
         self._collecting = asyncio.Lock()
@@ -123,6 +121,7 @@ class MemoryRows(MemoryJournalRows, MemoryTokenRows):
             tag_times=one,
             repositories=one,
             journal=one,
+            undo=one,
             sessions=one,
             tokens=one,
             contents=one,

@@ -12,28 +12,19 @@ import msgspec
 
 from simple_registry.access.caller import Source
 from simple_registry.access.limits import GrantInvalid, parse_client_limit
-from simple_registry.http.bodies import read_bounded
+from simple_registry.http.bodies import read_json
 from simple_registry.http.call import Call
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Headers, Response
 from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.targets import IssuedTokenTarget, NoTarget, Target
 from simple_registry.http.urls import next_page_link
-from simple_registry.oci.errors import Denied, RegistryError, Unauthorized
+from simple_registry.oci.errors import Denied, Unauthorized
 from simple_registry.operations.issued_tokens import TokenRequestInvalid, check_scopes, token_document
 from simple_registry.times import TimeInvalid, parse_duration, parse_moment
 
-MAX_REQUEST = 64 * 1024
 ALL_OWNERS = "*"
 """The `owner` that means all users, even if one has this name."""
-
-
-class ContentTypeUnsupported(RegistryError):
-    """code-13: a request that is not JSON. Pages of other sites cannot send JSON without a preflight request."""
-
-    code = "UNSUPPORTED"
-    message = "send a JSON document as application/json"
-    status = 415
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,10 +58,7 @@ async def create_token(call: Call[NoTarget]) -> Response:
     _require_unlimited(call)
     if call.caller.proof.source is not Source.PASSWORD:
         raise Denied(reason="tokens are created with a password, not with another token")
-    media_type = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise ContentTypeUnsupported
-    asked = _decode(await read_bounded(call.body, MAX_REQUEST))
+    asked = await read_json(call.request, call.body, TokenRequest, TokenRequestInvalid)
     tokens = call.registry.tokens
     row, secret = await tokens.create(
         call.identity.name,
@@ -109,13 +97,6 @@ def _require_unlimited(call: Call[Target]) -> None:
 def _has_every_permission(call: Call[Target]) -> bool:
     """Return whether one binding gives the caller every permission, and its credentials have no limits."""
     return not call.caller.limits and call.policy.allows_everything(call.identity)
-
-
-def _decode(body: bytes) -> TokenRequest:
-    try:
-        return msgspec.json.decode(body, type=TokenRequest)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise TokenRequestInvalid(reason=str(error)[:200]) from None
 
 
 def _expires(asked: TokenRequest, now: float) -> float | None:

@@ -13,7 +13,7 @@ from simple_registry.http.messages import Part, Response, Unsent
 from simple_registry.http.targets import ManifestTarget
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
-from simple_registry.oci.errors import Denied, UriTooLong
+from simple_registry.oci.errors import UriTooLong
 from simple_registry.oci.names import RepositoryName, Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
@@ -71,7 +71,7 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     repository, reference = call.target.repository, call.target.reference
     precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, reference))
     if isinstance(reference, Digest):
-        authorize = partial(_require_delete, call)
+        authorize = partial(call.require_of_tag, "DELETE", repository)
         tags = await call.registry.manifests.delete(
             repository,
             reference,
@@ -86,17 +86,6 @@ async def delete_manifest(call: Call[ManifestTarget]) -> Response:
         repository, reference, actor=call.actor, precondition=precondition, guard=call.guard(repository)
     )
     return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
-
-
-def _require_delete(call: Call[ManifestTarget], tag: Tag) -> None:
-    """Require that the caller may delete a tag with its manifest; the error does not name it, as it may be hidden."""
-    repository = call.target.repository
-    try:
-        call.require("DELETE", Resource.MANIFESTS, scope_of(repository, tag))
-    except Denied as refusal:
-        raise Denied(
-            note=refusal.note, verb="DELETE", resource=Resource.MANIFESTS, scope=scope_of(repository)
-        ) from refusal
 
 
 def _further_tags(call: Call[ManifestTarget]) -> Sequence[Tag]:

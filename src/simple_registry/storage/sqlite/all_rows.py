@@ -15,6 +15,7 @@ from simple_registry.storage.sqlite.rows.sessions import SqliteSessionRows
 from simple_registry.storage.sqlite.rows.tag_times import SqliteTagTimes
 from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
 from simple_registry.storage.sqlite.rows.tokens import SqliteTokenRows
+from simple_registry.storage.sqlite.rows.undo import SqliteUndoRows
 from simple_registry.storage.sqlite.rows.usage import Accounts, SqliteUsageRows
 
 _CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
@@ -34,6 +35,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         tag_times=SqliteTagTimes(database, clock),
         repositories=SqliteRepositoryRows(database),
         journal=SqliteJournalRows(database),
+        undo=SqliteUndoRows(database, clock),
         sessions=SqliteSessionRows(database),
         tokens=SqliteTokenRows(database),
         contents=SqliteContentRows(database, clock),

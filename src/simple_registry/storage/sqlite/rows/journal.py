@@ -9,17 +9,17 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.records import Actor, JournalAction, JournalEvent
 from simple_registry.storage.sqlite.engine.database import Database, Row
 
-_COLUMNS = "id, time, action, repository, tag, before, after, identity, credential, request, cause"
+EVENT_COLUMNS = "id, time, action, repository, tag, before, after, identity, credential, request, cause"
 _RECORD = """
 INSERT INTO journal (time, action, repository, tag, before, after, identity, credential, request, cause)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_AFTER = f"SELECT {_COLUMNS} FROM journal WHERE id > ? ORDER BY id LIMIT ?"
-_OF_REPOSITORY = f"SELECT {_COLUMNS} FROM journal WHERE repository = ? AND id < ? ORDER BY id DESC LIMIT ?"
-_OF_TAG = f"SELECT {_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND id < ? ORDER BY id DESC LIMIT ?"
-_FIND = f"SELECT {_COLUMNS} FROM journal WHERE id = ?"
-_LAST = f"SELECT {_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND time <= ? ORDER BY id DESC LIMIT 1"
-_FIRST = f"SELECT {_COLUMNS} FROM journal WHERE repository = ? AND tag = ? ORDER BY id LIMIT 1"
+_AFTER = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id > ? ORDER BY id LIMIT ?"
+_OF_REPOSITORY = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_OF_TAG = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND id < ? ORDER BY id DESC LIMIT ?"
+_FIND = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id = ?"
+_LAST = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND time <= ? ORDER BY id DESC LIMIT 1"
+_FIRST = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? ORDER BY id LIMIT 1"
 _OLDEST = "SELECT id, time FROM journal WHERE id > 0 ORDER BY id LIMIT 1"
 _PRUNE = """
 DELETE FROM journal
@@ -89,10 +89,10 @@ def record(
     after: Digest | None = None,
     cause: int | None = None,
 ) -> int:
-    """Add an event in the transaction of its change. Return its id."""
+    """Add an event in the transaction of its change, at this time to the millisecond. Return its id."""
     digests = (None if digest is None else str(digest) for digest in (before, after))
     made_by = (actor.identity, actor.credential, actor.request)
-    connection.execute(_RECORD, (now, action, repository, tag, *digests, *made_by, cause))
+    connection.execute(_RECORD, (round(now, 3), action, repository, tag, *digests, *made_by, cause))
     return connection.last_insert_rowid()
 
 

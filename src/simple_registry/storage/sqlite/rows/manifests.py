@@ -47,7 +47,7 @@ from simple_registry.storage.sqlite.rows.holding import (
     take_over,
 )
 from simple_registry.storage.sqlite.rows.journal import record
-from simple_registry.storage.sqlite.rows.needs import keep_manifest, prolong_manifest, release_parts
+from simple_registry.storage.sqlite.rows.needs import keep_manifests, prolong_manifest, release_parts
 from simple_registry.storage.sqlite.rows.tags import point_tags, target_of
 from simple_registry.storage.sqlite.rows.usage import Accounts
 
@@ -332,7 +332,7 @@ def hold_manifest(connection: apsw.Connection, repository: str, manifest: Manife
     children = [(repository, digest, position, str(child)) for position, child in enumerate(manifest.children)]
     connection.executemany(_ADD_CHILD, children)
     take_over(connection, repository, msgspec.json.encode([child for *_, child in children]).decode(), owner)
-    keep_manifest(connection, repository, manifest.digest, now)
+    keep_manifests(connection, repository, [digest], now)
 
 
 def _referrer(row: Row) -> ReferrerDescriptor:

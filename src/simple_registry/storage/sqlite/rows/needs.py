@@ -7,19 +7,19 @@
 Each function runs in its caller's transaction, and visits every manifest once, however many paths lead to it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import apsw
 import msgspec
 
-from simple_registry.oci.digests import Digest
+from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.sqlite.rows.holding import apply_event, apply_to_manifests
 
-# The manifest, and the unneeded manifests that it would keep: children and referrers, and theirs.
+# The manifests, and the unneeded manifests that they would keep: children and referrers, and theirs.
 _KEPT_WITH = """
 WITH RECURSIVE kept (digest) AS (
-    VALUES (?2)
+    SELECT value FROM json_each(?2)
     UNION
     SELECT held.digest FROM kept
     CROSS JOIN manifest_children AS part ON part.repository = ?1 AND part.digest = kept.digest
@@ -30,6 +30,17 @@ WITH RECURSIVE kept (digest) AS (
     AND held.state <> 'deleted' AND held.state = 'unneeded'
 )
 SELECT digest FROM kept
+"""
+# Manifests, and those below them that are not needed: deleted ones, too.
+_BELOW = """
+WITH RECURSIVE below (digest) AS (
+    SELECT value FROM json_each(?2)
+    UNION
+    SELECT held.digest FROM below
+    CROSS JOIN manifest_children AS part ON part.repository = ?1 AND part.digest = below.digest
+    CROSS JOIN manifests AS held ON held.repository = ?1 AND held.digest = part.child AND held.state <> 'needed'
+)
+SELECT digest, state = 'deleted' FROM below CROSS JOIN manifests USING (digest) WHERE repository = ?1
 """
 _PARTS = """
 SELECT DISTINCT child FROM manifest_children
@@ -43,9 +54,23 @@ SELECT child FROM manifest_children AS part WHERE repository = ?1 AND digest = ?
 """
 
 
-def keep_manifest(connection: apsw.Connection, repository: str, digest: Digest, now: float) -> None:
-    """Make all that a needed manifest keeps needed: its parts, and the manifests that became unneeded with it."""
-    _apply_below(connection, HoldingEvent.KEPT, repository, digest, now)
+def keep_manifests(connection: apsw.Connection, repository: str, digests: Iterable[str], now: float) -> None:
+    """Make manifests needed, with all that they keep: their parts, and the manifests that became unneeded with them."""
+    _apply_below(connection, HoldingEvent.KEPT, repository, digests, now)
+
+
+def restore_manifests(
+    connection: apsw.Connection, repository: str, digests: Iterable[str], now: float
+) -> Sequence[Digest]:
+    """Make manifests needed again, with all that is below them. Return those that were deleted."""
+    below = connection.execute(_BELOW, (repository, _array(digests))).fetchall()
+    listed = _array(str(digest) for digest, _ in below)
+    apply_to_manifests(connection, HoldingEvent.RESTORED, repository, listed, now)
+    apply_event(
+        connection, HoldingEvent.RESTORED, repository, _array(_texts(connection, _PARTS, repository, listed)), now
+    )
+    keep_manifests(connection, repository, digests, now)
+    return tuple(parse_digest(str(digest)) for digest, deleted in sorted(below) if deleted)
 
 
 def prolong_manifest(
@@ -54,12 +79,14 @@ def prolong_manifest(
     """Apply an event (asked or seen) to an unneeded manifest and all that ends with it. Return whether it changed."""
     changed = apply_to_manifests(connection, event, repository, _array([str(digest)]), now)
     if changed:
-        _apply_below(connection, event, repository, digest, now)
+        _apply_below(connection, event, repository, [str(digest)], now)
     return changed
 
 
-def _apply_below(connection: apsw.Connection, event: HoldingEvent, repository: str, digest: Digest, now: float) -> None:
-    manifests = _array(_texts(connection, _KEPT_WITH, repository, str(digest)))
+def _apply_below(
+    connection: apsw.Connection, event: HoldingEvent, repository: str, digests: Iterable[str], now: float
+) -> None:
+    manifests = _array(_texts(connection, _KEPT_WITH, repository, _array(digests)))
     apply_to_manifests(connection, event, repository, manifests, now)
     apply_event(connection, event, repository, _array(_texts(connection, _PARTS, repository, manifests)), now)
 
@@ -75,4 +102,4 @@ def _texts(connection: apsw.Connection, sql: str, *bindings: str) -> Iterable[st
 
 
 def _array(texts: Iterable[str]) -> str:
-    return msgspec.json.encode(texts).decode()
+    return msgspec.json.encode(tuple(texts)).decode()

@@ -92,9 +92,10 @@ def point_tags(
     *,
     actor: Actor,
     action: JournalAction,
+    cause: int | None = None,
 ) -> None:
     """Point tags, given with their targets until now, at a manifest; those that change are events of the journal."""
     for tag, before in targets.items():
         connection.execute(_POINT, (repository, tag, str(digest), now))
         if before != digest:
-            record(connection, now, actor, action, repository, tag=tag, before=before, after=digest)
+            record(connection, now, actor, action, repository, tag=tag, before=before, after=digest, cause=cause)

@@ -17,4 +17,5 @@ CREATE TABLE journal (
 CREATE INDEX journal_of_repository ON journal (repository, id);
 CREATE INDEX journal_of_tag ON journal (repository, tag, id) WHERE tag IS NOT NULL;
 CREATE INDEX journal_of_content ON journal (repository, before, id) WHERE tag IS NULL AND before IS NOT NULL;
+CREATE INDEX journal_of_deletions ON journal (repository, id) WHERE action = 'repository.delete';
 CREATE INDEX journal_caused ON journal (cause, id) WHERE cause IS NOT NULL;
