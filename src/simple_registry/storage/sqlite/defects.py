@@ -142,7 +142,7 @@ _RECOUNT = {
     "usage": _counted(
         "usage",
         "repository, tags, manifests, blobs, bytes, unneeded_bytes, deleted_bytes",
-        _OF_REPOSITORY.format("?1"),
+        f"{_OF_REPOSITORY.format('?1')} HAVING EXISTS (SELECT 1 FROM repositories WHERE name = ?1)",
     ),
     "usage_by_identity": _counted(
         "usage_by_identity", "identity, manifests, blobs, bytes", f"{_OF_OWNER} AND owner = ?1"
