@@ -33,7 +33,7 @@ PAUSE = 0.01
 """Seconds between two steps of the copy of the database."""
 
 INCOMPLETE = "incomplete"
-"""The name of a backup that is being made, or was interrupted; the next one removes it."""
+"""The name of a backup that is being made, or whose process died; the next one removes it."""
 
 
 class Backup:
@@ -65,9 +65,13 @@ class Backup:
             self._disk.make_directory(incomplete.root)
             previous = last_backup(directory)
             target = DirectoryCopy(incomplete, self._disk, None if previous is None else Layout(previous))
-            with self._without_removals():
-                self._copy_rows(incomplete.database)
-                copied = self._copy_rest(incomplete.database, target)
+            try:
+                with self._without_removals():
+                    self._copy_rows(incomplete.database)
+                    copied = self._copy_rest(incomplete.database, target)
+            except BaseException:
+                shutil.rmtree(incomplete.root, ignore_errors=True)  # on a full disk it would be in the way
+                raise
             self._disk.rename(incomplete.root, str(made))
             self._disk.fsync_directory(str(directory))
         return made, copied

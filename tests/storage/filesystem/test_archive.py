@@ -140,6 +140,15 @@ def test_a_full_disk_is_a_fault(tmp_path):
     copy.write_content(RECORD, CheckedReader(RECORD, io.BytesIO(DATA).read))
     with pytest.raises(StorageFull):
         copy.finish()
+    del copy  # warnings of what is deallocated are errors
+
+
+def test_an_archive_that_is_given_up_writes_no_more(tmp_path):
+    stream = io.BytesIO()
+    copy = ArchiveCopy(stream, Layout(tmp_path))
+    copy.write_file("admin.hash", b"hash")
+    stream.close()
+    del copy  # as above
 
 
 def _tar(entry):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.digests import ALGORITHMS, Digest
@@ -38,7 +38,8 @@ class ArchiveCopy:
         """Write to `stream`, with the names of `layout`."""
         self._stream = stream
         self._layout = layout
-        self._tar = tarfile.open(fileobj=stream, mode="w|", bufsize=READ_BYTES)  # noqa: SIM115 (see `finish`)
+        output = cast("BinaryIO", _Output(stream))  # in this mode it is only written to
+        self._tar = tarfile.open(fileobj=output, mode="w|", bufsize=READ_BYTES)  # noqa: SIM115 (closed by `finish`)
         for directory in layout.directories():
             self._add(layout.relative(directory), 0, PRIVATE_DIRECTORY)
 
@@ -73,6 +74,23 @@ class ArchiveCopy:
         entry.size, entry.mode, entry.mtime = size, mode, int(time.time())
         with _writing():
             self._tar.addfile(entry, file)
+
+
+class _Output:
+    """What a tar archive writes to. An archive that was given up writes once more when it is deallocated."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._failed = False
+
+    def write(self, data: bytes) -> None:
+        if self._failed or self._stream.closed:
+            return
+        try:
+            self._stream.write(data)
+        except OSError:
+            self._failed = True
+            raise
 
 
 @contextmanager

@@ -87,6 +87,17 @@ def test_a_copy_that_fails_leaves_what_was_there(source, target, monkeypatch, er
     source.execute("INSERT INTO repositories VALUES ('after')")
 
 
+def test_a_full_disk_is_named(source, target, monkeypatch):
+    class Full:
+        done = False
+
+        def step(self, _pages):
+            raise apsw.FullError("not an error")
+
+    with pytest.raises(OSError, match="No space left on device"):
+        copies._step(Full(), source)
+
+
 def test_a_broken_database_is_a_fault(path, target):
     Path(path).write_bytes(b"no database" * 1000)
     connection = apsw.Connection(path)

@@ -6,6 +6,7 @@ A transaction for reading keeps that state until the last page is copied; SQLite
 another connection. No writer waits for it, but the log grows meanwhile, so a copy is made without long pauses.
 """
 
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -80,6 +81,8 @@ def _copy(source: apsw.Connection, target: str, pause: float) -> None:
 def _step(copying: apsw.Backup, target: apsw.Connection) -> None:
     try:
         copying.step(PAGES)
+    except apsw.FullError as error:  # its text is that of the source
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
     except apsw.Error as error:
         raise fault(ACTION, error, target) from error
 
