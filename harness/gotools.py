@@ -44,8 +44,8 @@ REGCTL = GoTool("regctl", "github.com/regclient/regclient/cmd/regctl", "v0.11.7"
 ORAS = GoTool("oras", "oras.land/oras/cmd/oras", "v1.3.6")
 HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", "v3.22.0")
 DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
-"""A peer for comparisons; built by them, not with the clients."""
-TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM)}
+"""A peer for comparisons, and a registry whose data is adopted."""
+TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM, DISTRIBUTION)}
 
 
 class ToolUnavailable(Exception):

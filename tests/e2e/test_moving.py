@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from e2e.commands import built, environment, installed
+from e2e.commands import built, environment, installed, unavailable
 from e2e.images import TAG, open_layout, write_layout, write_single_layout
 from harness import subjects
 from harness.gotools import CRANE, ORAS, REGCTL
@@ -17,7 +17,6 @@ from harness.gotools import CRANE, ORAS, REGCTL
 pytestmark = pytest.mark.clients
 
 REPOSITORIES = ("deleted", "docker", "team/app", "team/app/nested")
-OTHERS = subjects.peers()
 ACCEPTED = ", ".join(
     f"application/vnd.{name}+json"
     for name in (
@@ -107,16 +106,18 @@ def command(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.fixture(scope="module", params=OTHERS, ids=lambda subject: subject.name.replace(" ", "-"))
+@pytest.fixture(scope="module", params=["docker-registry", "distribution"])
 def store(request, tmp_path_factory):
     """The data directory of another registry that was stopped, and what it served before."""
     folder = tmp_path_factory.mktemp("other")
-    with subjects.running(request.param, folder) as other:
+    found = [subject for subject in subjects.peers() if subject.name.startswith(request.param)]
+    subject = found[0] if found else unavailable(f"{request.param} is neither installed nor built")
+    with subjects.running(subject, folder) as other:
         home = tmp_path_factory.mktemp("home")
         environment(home)
         fill(other.address, home)
         other.stop()
-    with subjects.running(request.param, folder) as other:
+    with subjects.running(subject, folder) as other:
         before = served(other.address, REPOSITORIES, digests_of(other.data))
         assert command("adopt", other.data, "-datadir", folder / "ours")[0] == 2, "it runs"
         assert not (folder / "ours").exists()
@@ -186,3 +187,18 @@ def test_layouts_of_other_tools_are_imported(exported, tmp_path):
     with subjects.running(subjects.OURS, tmp_path) as ours:
         for tag in ("v2", "v3"):
             assert manifest(ours.address, "app", tag)[2] == layout.blob(layout.index)
+
+
+def test_a_tree_of_layouts_is_adopted(exported, tmp_path):
+    folder, layout = exported
+    skopeo = installed("skopeo", tmp_path, "--insecure-policy")
+    for tag in ("v1", "v2"):
+        (tmp_path / "tree" / "team").mkdir(parents=True, exist_ok=True)
+        skopeo("copy", "--all", f"oci:{folder}/one:v1", f"oci:{tmp_path}/tree/team/app:{tag}")
+    built(ORAS, tmp_path)("cp", "--from-oci-layout", f"{folder}/one:v1", "--to-oci-layout", f"{tmp_path}/tree/b:v3")
+    assert command("adopt", tmp_path / "tree", "-datadir", tmp_path / "data")[0] == 0
+    with subjects.running(subjects.OURS, tmp_path) as ours:
+        for name, tag in (("team/app", "v1"), ("team/app", "v2"), ("b", "v3")):
+            assert manifest(ours.address, name, tag)[2] == layout.blob(layout.index)
+            for image in layout.images.values():
+                assert manifest(ours.address, name, image)[2] == layout.blob(image)

@@ -125,6 +125,12 @@ def test_a_file_that_has_gone_is_a_fault_of_that_file(layout, file, transfer):
     assert os.listdir(layout.uploads) == []
 
 
+def test_a_file_that_grows_meanwhile_is_not_taken(layout, file):
+    with pytest.raises(ContentGone, match="its size changed meanwhile"):
+        adopt(layout, LocalFile(file.path, 7), Transfer.COPY)
+    assert kept(layout) == os.listdir(layout.uploads) == []
+
+
 def test_a_bad_sector_is_a_fault_of_that_file(layout, file, monkeypatch):
     def fail(*_):
         raise OSError(errno.EIO, "bad sector")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from simple_registry.content import LocalFile, file_fault
-from simple_registry.faults import StorageFault
+from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
@@ -59,6 +59,8 @@ class FilesystemAdoption:
             actual = _hash(fd, digest.algorithm)
             if actual != digest:
                 raise BytesDiffer(file.path, actual)
+            if self._disk.stat_open(fd).st_size != file.size:
+                raise ContentGone(f"use {file.path}", "its size changed meanwhile")
             return self._placement.link(fd, path, digest)
         finally:
             self._disk.close(fd)
