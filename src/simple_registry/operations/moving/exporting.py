@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from simple_registry.content import ByteStream, Content
-from simple_registry.faults import ContentGone
+from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci import media_types
 from simple_registry.oci.descriptors import Descriptor
 from simple_registry.oci.digests import Digest
@@ -84,7 +84,7 @@ class Exporter:
         """Export what is selected.
 
         Raises: NameUnknown, ManifestUnknown, before anything is written; and what `target` raises. Bytes that are not
-        those of their digest are a defect, but raise BytesDiffer in an archive, which cannot take them back.
+        those of their digest are a defect, but raise StorageFault in an archive, which cannot take them back.
         """
         plan = await self._plan(selections)
         index = encode_index(plan.entries())
@@ -204,7 +204,7 @@ class Exporter:
             await target.add(path, content.size, verified(content, digest, where))
         except (BytesDiffer, ContentGone) as fault:
             if target.index_first:
-                raise
+                raise StorageFault(f"export {where}", fault) from fault
             self._tally.defect(where, str(fault))
             return False
         return True
