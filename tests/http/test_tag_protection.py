@@ -99,3 +99,14 @@ def test_of_pushes_that_come_together_one_sets_a_new_tag(front):
     statuses = [reply.status for reply in front.together(*sent)]
     assert sorted(statuses) == [201, *[409] * 7]
     assert front.get(f"{MANIFESTS}/v2").body == manifests[statuses.index(201)]
+
+
+def test_a_rollback_is_a_move_and_a_restoration_is_none(front, new):
+    path, kind = "/api/v1/repositories/team/app", {"content-type": "application/json"}
+    assert put(front, "v1", new, user="ops").status == 201
+    assert refused(front.post(f"{path}/rollback", body=b'{"tag": "v1"}', headers=kind, user="ada"), "moved")
+    assert refused(front.delete(path, user="ada"), "deleted")
+    assert front.get(f"{MANIFESTS}/v1").body == new
+    assert front.delete(f"{MANIFESTS}/v1", user="ops").status == 202
+    assert front.post(f"{path}/restore", body=b'{"tag": "v1"}', headers=kind, user="ada").status == 200
+    assert front.get(f"{MANIFESTS}/v1").body == new

@@ -14,6 +14,7 @@ from support.access import rules
 from support.documents import push_image, push_tags
 
 DAY = 24 * 3600.0
+JSON = {"content-type": "application/json"}
 
 
 def retention(*keep, name="builds", scopes=("^team/",), interval=DAY):
@@ -90,6 +91,16 @@ def test_each_removal_is_an_event_by_the_retention(front, declare, push):
     front.run(names(front.services.retention.apply()))
     (event,) = front.run(front.kept.stores.rows.journal.page_history(RepositoryName("team/app"), None, None, 1))
     assert (event.tag, event.actor) == ("v1", Actor("retention:builds"))
+
+
+def test_what_went_can_be_brought_back_and_counts_as_pushed_then(front, declare, push, clock):
+    push("team/app", "v1", "v2")
+    declare(ONE)
+    front.run(names(front.services.retention.apply()))
+    assert front.post("/api/v1/repositories/team/app/restore", body=b'{"tag": "v1"}', headers=JSON).status == 200
+    assert tags(front) == ["v1", "v2"]
+    front.run(names(front.services.retention.apply()))
+    assert tags(front) == ["v1"]
 
 
 def test_manifests_without_a_tag_are_never_looked_at(front, declare):
