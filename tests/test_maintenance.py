@@ -8,6 +8,7 @@ import pytest
 from simple_registry.config.settings import GarbageCollection, Journal, Settings
 from simple_registry.faults import StorageFault
 from simple_registry.maintenance import KEY_LIFE, Maintenance
+from simple_registry.operations.collection import Swept
 from simple_registry.operations.garbage import Collected
 from simple_registry.storage.filesystem.key_file import KeyFile
 from support.documents import push_tags
@@ -122,7 +123,7 @@ def test_a_round_that_fails_is_logged_and_followed_by_another(kept, clock, keys,
         for each in failures:
             raise each
         rounds.set()
-        return Collected(sessions=0, contents=0)
+        return Collected(0, 0, Swept())
 
     with Front(kept, clock) as front, caplog.at_level(logging.ERROR):
         monkeypatch.setattr(front.services.garbage, "collect", collect)
@@ -135,7 +136,7 @@ def test_maintenance_waits_in_read_only_mode(kept, clock, keys, monkeypatch):
 
     async def collect():
         collected.set()
-        return Collected(sessions=0, contents=0)
+        return Collected(0, 0, Swept())
 
     with Front(kept, clock) as front:
         mode = front.services.registry.read_only

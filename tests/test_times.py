@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -12,6 +14,7 @@ from simple_registry.times import (
     parse_moment,
     parse_past,
     parse_stamp,
+    parse_window,
 )
 
 
@@ -109,3 +112,21 @@ def test_other_texts_are_no_past_moment(text):
 def test_an_instant_is_shown_to_the_millisecond_and_read_back(milliseconds):
     when = round(milliseconds / 1000, 3)
     assert parse_moment(format_instant(when)) == when
+
+
+def test_a_window_is_a_time_of_the_day_by_local_time_and_may_pass_midnight():
+    def at(hour, minute):
+        return time.mktime((2027, 1, 31, hour, minute, 0, 0, 0, -1))
+
+    night, evening = parse_window("02:00-05:00"), parse_window("22:30-01:00")
+    assert (str(night), str(evening)) == ("02:00-05:00", "22:30-01:00")
+    assert [night.contains(at(*when)) for when in ((1, 59), (2, 0), (4, 59), (5, 0))] == [False, True, True, False]
+    assert [evening.contains(at(*when)) for when in ((22, 29), (22, 30), (0, 59), (1, 0))] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "2:00-5:00", "02:00", "24:00-05:00", "02:00-02:00", "02:60-05:00", "02:00-05:00\n"]
+)
+def test_other_windows_are_refused(text):
+    with pytest.raises(TimeInvalid):
+        parse_window(text)

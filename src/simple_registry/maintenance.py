@@ -21,6 +21,9 @@ KEY_LIFE = 30 * 24 * 3600
 KEY_KEPT = REFRESH_LIFE + 24 * 3600
 """Seconds for which it verifies after that: as long as any token that it signed can still be valid."""
 
+COLLECTED = ("sessions", "tokens", "contents", "bytes", "manifests", "blobs", "early", "unneeded")
+"""What is counted of collections."""
+
 logger = logging.getLogger("simple_registry")
 
 
@@ -68,7 +71,7 @@ class Maintenance:
         self._snapshots = snapshots
         self._clock = clock
         self._interval = interval
-        self.collected = Counter({"sessions": 0, "contents": 0, "tokens": 0})
+        self.collected = Counter(dict.fromkeys(COLLECTED, 0))
         """What was removed so far."""
 
     async def run(self) -> None:
@@ -88,7 +91,17 @@ class Maintenance:
 
     async def _collect(self) -> None:
         collected = await self._garbage.collect()
-        fields = {"sessions": collected.sessions, "contents": collected.contents, "tokens": collected.tokens}
+        swept = collected.swept
+        fields = {
+            "sessions": collected.sessions,
+            "contents": swept.removed.count,
+            "tokens": collected.tokens,
+            "manifests": swept.manifests,
+            "blobs": swept.blobs,
+            "early": swept.early,
+            "unneeded": swept.unneeded,
+            "bytes": swept.removed.size,
+        }
         self.collected.update(fields)
         level = logging.INFO if any(fields.values()) else logging.DEBUG
         logger.log(level, "garbage collected", extra={"fields": fields})

@@ -24,9 +24,10 @@ from simple_registry.config.live_access import CurrentAccess
 from simple_registry.config.settings import AllowMissing, DeleteReferenced, Settings
 from simple_registry.http.call import Registry
 from simple_registry.operations.blobs import Blobs
+from simple_registry.operations.collection import Collection, Pace
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.cutoffs import Cutoffs
-from simple_registry.operations.garbage import Garbage
+from simple_registry.operations.garbage import Garbage, Untagged
 from simple_registry.operations.history import History, Pruning
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests, Required
@@ -160,13 +161,15 @@ def build_services(
         readiness=partial(_readiness, stores, trust),
         metrics=metrics,
     )
+    collecting = settings.garbage_collection
     garbage = Garbage(
         rows.garbage,
         rows.tokens,
-        contents,
+        build_collection(settings, stores, clock),
         uploads,
         cutoffs=Cutoffs(clock),
-        grace=settings.garbage_collection.grace,
+        grace=collecting.grace,
+        untagged=untagged_of(settings) if collecting.delete_untagged else None,
         session_life=limits.session_life,
         is_user=lambda name: trust.rules().identity(name) is not None,
         known=lambda name: trust.rules().knows(name),
@@ -228,6 +231,29 @@ def build_undo(stores: Stores) -> Undo:
 def build_contents(stores: Stores) -> Contents:
     """Build the operations on content by digest."""
     return Contents(stores.rows.contents, stores.rows.garbage, stores.content)
+
+
+def build_collection(settings: Settings, stores: Stores, clock: Clock, *, at_once: bool = False) -> Collection:
+    """Build the collection by the settings; with `at_once`, without regard to the time of the day and to free space."""
+    collecting, space = settings.garbage_collection, stores.disk_space
+    window = None if at_once else collecting.window
+    min_free = 0 if at_once else collecting.min_free
+    return Collection(
+        stores.rows.garbage,
+        stores.rows.reviews,
+        build_contents(stores),
+        pace=Pace(collecting.rate_files, collecting.rate_bytes, lambda: window is None or window.contains(clock.now())),
+        lacks_space=lambda: space is not None and min_free > 0 and space().free < min_free,
+    )
+
+
+def untagged_of(settings: Settings) -> Untagged:
+    """Return which manifests without a tag may be collected."""
+    collecting = settings.garbage_collection
+    return Untagged(
+        collecting.untagged_older_than,
+        lambda repository: any(pattern.matches(repository) for pattern in collecting.keep_untagged),
+    )
 
 
 def build_uploads(

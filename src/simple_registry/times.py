@@ -1,6 +1,8 @@
 """Durations and moments as text: `30d`, `1.5h`, and RFC 3339."""
 
 import re
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhdw])?", re.ASCII)
@@ -9,11 +11,42 @@ _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+_WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _STAMP_FORM = "%Y%m%dT%H%M%SZ"
 
 
 class TimeInvalid(ValueError):
     """Not a duration, or not a moment; the message shows an example."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time of the day, from `start` to `stop`, in minutes after midnight; it may pass midnight."""
+
+    start: int
+    stop: int
+
+    def contains(self, when: float) -> bool:
+        """Return whether a time in seconds since the epoch is within the window, by local time."""
+        local = time.localtime(when)
+        minute = local.tm_hour * 60 + local.tm_min
+        if self.start <= self.stop:
+            return self.start <= minute < self.stop
+        return minute >= self.start or minute < self.stop
+
+    def __str__(self) -> str:
+        return "-".join(f"{minute // 60:02}:{minute % 60:02}" for minute in (self.start, self.stop))
+
+
+def parse_window(text: str) -> Window:
+    """Return the window of `02:00-05:00`.
+
+    Raises: TimeInvalid.
+    """
+    match = _WINDOW.fullmatch(text)
+    if match is None or match.group(1, 2) == match.group(3, 4):
+        raise TimeInvalid(f"{text[:40]!r} is not a time of the day; write for example 02:00-05:00")
+    return Window(int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4]))
 
 
 def parse_duration(text: str) -> float:
@@ -32,7 +65,7 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Return the text of a duration in the largest unit, up to hours, that divides it."""
-    unit = next((unit for unit in "hms" if seconds % _SECONDS[unit] == 0), None)
+    unit = next((unit for unit in "hms" if seconds and seconds % _SECONDS[unit] == 0), None)
     return f"{seconds / _SECONDS[unit]:.0f}{unit}" if unit else f"{seconds:g}s"
 
 

@@ -162,11 +162,11 @@ def test_what_is_deleted_and_collected_meanwhile_is_in_the_backup(make, pushed, 
         for layer in LAYERS:
             front.delete(f"/v2/team/app/blobs/{digest_of(layer)}")
         front.run(front.kept.stores.rows.garbage.end_holdings(clock.now() + 1, 99))
-        removed.append(front.run(contents.remove_condemned(99)))
+        removed.append(front.run(contents.remove_condemned(99)).count)
 
     made, copied = make(watch=watching(at=delete_everything))
     assert (removed, copied.damaged) == ([0] * 4, [])
-    assert front.run(contents.remove_condemned(99)) > 0
+    assert front.run(contents.remove_condemned(99)).count > 0
     assert not Path(Layout(data_dir).blob(digest_of(LAYERS[0]))).exists()
     assert pulled(made, clock) == (pushed, list(LAYERS))
 

@@ -147,20 +147,20 @@ def test_content_that_cannot_be_removed_holds_up_no_other(front, contents, store
         await remove(record)
 
     monkeypatch.setattr(stores.content, "remove", fail)
-    assert [front.run(contents.remove_condemned(2)) for _ in range(3)] == [0, 2, 1]
+    assert [front.run(contents.remove_condemned(2)).count for _ in range(3)] == [0, 2, 1]
     assert {each.digest for each in front.run(stores.rows.garbage.page_condemned(None, 9))} == stuck
     logged = [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
     assert logged == [f"content {digest} cannot be removed: cannot remove a file: the disk" for digest in digests[:2]]
     stuck.clear()
-    assert front.run(contents.remove_condemned(2)) == 2
+    assert front.run(contents.remove_condemned(2)).count == 2
 
 
 def test_condemned_content_of_a_dead_collector_is_removed(front, contents, stores, clock):
     front.push_blob("a", DATA)
     front.delete(f"/v2/a/blobs/{RECORD.digest}")
     front.run(stores.rows.garbage.end_holdings(clock.now() + 1, 9))
-    assert front.run(contents.remove_condemned(9)) == 1
-    assert front.run(contents.remove_condemned(9)) == 0
+    assert front.run(contents.remove_condemned(9)).count == 1
+    assert front.run(contents.remove_condemned(9)).count == 0
     assert not front.run(stores.content.has(RECORD))
 
 
@@ -171,6 +171,6 @@ def test_nothing_is_removed_while_a_backup_is_made(disk_front, clock):
     disk_front.delete(f"/v2/a/blobs/{RECORD.digest}")
     disk_front.run(kept.stores.rows.garbage.end_holdings(clock.now() + 1, 9))
     with without_removals(kept.layout.database):
-        assert disk_front.run(contents.remove_condemned(9)) == 0
+        assert disk_front.run(contents.remove_condemned(9)).count == 0
         assert disk_front.run(kept.stores.content.has(RECORD))
-    assert disk_front.run(contents.remove_condemned(9)) == 1
+    assert disk_front.run(contents.remove_condemned(9)).count == 1

@@ -2,15 +2,19 @@
 
 import pytest
 
+from simple_registry.access.scopes import ScopePattern
+from simple_registry.config.settings import GarbageCollection, Settings
 from simple_registry.oci.digests import digest_of
-from simple_registry.operations import garbage as module
+from simple_registry.operations import collection as module
+from simple_registry.operations.collection import Swept
 from simple_registry.operations.garbage import UNKNOWN_SESSION_LIFE, Collected
 from simple_registry.storage.records import ContentRecord, Received
 from support.access import READWRITE, binding, rules
 from support.documents import CONFIG, encode, image, push_image
 from support.streams import stream_of
 
-GRACE = 24 * 3600.0
+HOUR = 3600.0
+GRACE = 24 * HOUR
 DATA = b"some content"
 DIGEST = digest_of(DATA)
 
@@ -113,12 +117,28 @@ def test_collected_content_can_be_pushed_again(front, collect, clock):
     assert front.get("/v2/a/manifests/v1").body == data
 
 
-def test_holdings_beyond_one_round_wait_for_the_next(front, collect, clock, monkeypatch):
+def test_one_round_collects_all_in_batches(front, collect, clock, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 3)
-    for number in range(5):
+    for number in range(7):
         front.delete(f"/v2/a/blobs/{front.push_blob('a', bytes([number]))}")
     clock.advance(GRACE + 1)
-    assert [collect().contents for _ in range(3)] == [3, 2, 0]
+    assert [collect().contents for _ in range(2)] == [7, 0]
+
+
+def test_manifests_without_a_tag_stay_unless_the_setting_says_otherwise(make_front, clock):
+    for delete_untagged in (False, True):
+        collecting = GarbageCollection(
+            delete_untagged=delete_untagged, untagged_older_than=HOUR, keep_untagged=(ScopePattern("^cache/"),)
+        )
+        front = make_front(Settings(garbage_collection=collecting))
+        for repository in ("a", "cache/b"):
+            data = push_image(front, repository, "v1")
+            front.delete(f"/v2/{repository}/manifests/v1")
+        for wait in (HOUR, HOUR + GRACE):
+            clock.advance(wait + 1)
+            front.run(front.services.garbage.collect())
+        found = [front.get(f"/v2/{name}/manifests/{digest_of(data)}").status for name in ("a", "cache/b")]
+        assert found == [404 if delete_untagged else 200, 200]
 
 
 def test_idle_sessions_are_ended(front, collect, clock):
@@ -160,7 +180,7 @@ def test_a_clock_set_forward_ends_no_session(front, collect, clock, jump):
     front.delete(f"/v2/a/blobs/{DIGEST}")
     front.run(_abandon(front, b"bytes of a request under way"))
     clock.jump(jump)
-    assert collect() == Collected(0, 0, 0)
+    assert collect() == Collected(0, 0, Swept())
     assert front.get(location).status == 204
     assert kept(front, DATA)
     clock.advance(2 * DAY)
@@ -181,7 +201,7 @@ def test_rows_dated_in_the_future_age_from_now_on(front, collect, clock):
     front.push_blob("a", DATA)
     front.delete(f"/v2/a/blobs/{DIGEST}")
     clock.jump(-3650 * DAY)
-    assert collect() == Collected(0, 0, 0)
+    assert collect() == Collected(0, 0, Swept())
     assert front.get(location).status == 204
     clock.advance(2 * DAY)
     assert collect().contents == 1

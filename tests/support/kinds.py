@@ -93,7 +93,9 @@ spec:
     {headerTimeout: 30s, idleTimeout: 130s, handshakeTimeout: 10s, bodyTimeout: 60, minRate: 1KiB, manifestSize: 4MiB,
      sessionLife: 24h, sessions: 5, sessionsPerIdentity: 5, tagsPerPush: 5,
      drainSize: 1000, drainTimeout: 30s}
-  garbageCollection: {interval: 10m, grace: 1h}
+  garbageCollection:
+    {interval: 10m, grace: 1h, deleteUntagged: true, untaggedOlderThan: 1h, keepUntagged: ["^cache/"], minFree: 5GB,
+      window: "02:00-05:00", rateFiles: 100, rateBytes: 50MB}
   journal: {keep: 30d, maxEvents: 1000}
   log: {level: info, format: auto, audit: "-"}
   metrics: {addr: "127.0.0.1:9000"}

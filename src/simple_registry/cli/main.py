@@ -162,6 +162,12 @@ def _undelete(words: Sequence[str]) -> int:
     return undelete(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _garbage_collect(words: Sequence[str]) -> int:
+    from simple_registry.cli.garbage_collect import garbage_collect  # noqa: PLC0415 (as above)
+
+    return garbage_collect(words, os.environ, sys.stdout, sys.stderr)
+
+
 _WITH_OWN_OPTIONS = {
     "token": _token,
     "uploads": _uploads,
@@ -174,6 +180,7 @@ _WITH_OWN_OPTIONS = {
     "rollback": _rollback,
     "undelete": _undelete,
     "read-only": _read_only,
+    "garbage-collect": _garbage_collect,
     "fsck": _fsck,
     "backup": _backup,
     "restore": _restore,

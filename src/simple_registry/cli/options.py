@@ -23,6 +23,7 @@ COMMANDS = {
     "uploads": "list or cancel open uploads",
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
+    "garbage-collect": "collect now what the server would collect later, or show it",
     "retention": "show or remove the tags that no rule keeps",
     "usage": "show what repositories use",
     "history": "list what happened to a repository or a tag",
@@ -123,7 +124,8 @@ class Parser(argparse.ArgumentParser):
     def switch(self, name: str, *aliases: str) -> None:
         """Add an option without a value."""
         self._takes_value |= dict.fromkeys((name, *aliases), False)
-        self.add_argument(*(f"--{spelling}" for spelling in (name, *aliases)), dest=name, action="store_true")
+        spellings = [f"--{spelling}" for spelling in (name, *aliases)]
+        self.add_argument(*spellings, dest=name.replace("-", "_"), action="store_true")
 
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
         """Return attributes and the remaining words."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from simple_registry.access.scopes import ScopePattern
 from simple_registry.config.rows import NO_DEFAULT, Option, optional_section, rows_of, section, setting
-from simple_registry.config.shapes import BOOLEAN, PATH, ListOf, Text, word
+from simple_registry.config.shapes import BOOLEAN, PATH, PATTERN, ListOf, Text, word
 from simple_registry.config.values import (
     MAX_TAGS,
     MIN_SECRET,
@@ -24,15 +25,17 @@ from simple_registry.config.values import (
     parse_count,
     parse_count_or_none,
     parse_external_url,
+    parse_interval,
     parse_proxy,
     parse_secret,
     parse_size,
+    parse_size_or_none,
     parse_tags_per_push,
     parse_token_timeout,
     parse_workers,
     token_timeout_warning,
 )
-from simple_registry.times import format_duration, parse_duration
+from simple_registry.times import Window, format_duration, parse_duration, parse_window
 
 MIB = 1024 * 1024
 
@@ -211,6 +214,52 @@ class GarbageCollection:
         _DURATION,
         "time for which content that is unneeded or was deleted is kept",
         path="garbageCollection.grace",
+    )
+    delete_untagged: bool = setting(
+        False,
+        BOOLEAN,
+        "whether manifests without a tag are unneeded",
+        path="garbageCollection.deleteUntagged",
+        details="Children of a needed index and referrers of a needed manifest are kept in any case.",
+    )
+    untagged_older_than: float = setting(
+        0.0,
+        Text("duration", parse_interval, format_duration, number=True),
+        "time since the push for which a manifest without a tag is kept",
+        path="garbageCollection.untaggedOlderThan",
+    )
+    keep_untagged: tuple[ScopePattern, ...] = setting(
+        (),
+        ListOf(PATTERN, empty=True),
+        "repositories in which manifests without a tag are kept",
+        path="garbageCollection.keepUntagged",
+    )
+    min_free: int = setting(
+        0,
+        Text("size", parse_size_or_none, format_size, number=True),
+        "free space below which the grace ends early, oldest first",
+        path="garbageCollection.minFree",
+    )
+    window: Window | None = setting(
+        None,
+        Text("window", parse_window, str),
+        "time of the day for collections, local time, such as `02:00-05:00`",
+        path="garbageCollection.window",
+        without="any time",
+    )
+    rate_files: int = setting(
+        0,
+        _COUNT_OR_NONE,
+        "contents that are removed each second",
+        path="garbageCollection.rateFiles",
+        details="`0`: no limit.",
+    )
+    rate_bytes: int = setting(
+        0,
+        Text("size", parse_size_or_none, format_size, number=True),
+        "bytes that are removed each second",
+        path="garbageCollection.rateBytes",
+        details="`0`: no limit.",
     )
 
 

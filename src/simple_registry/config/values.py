@@ -113,9 +113,14 @@ def parse_size(text: str) -> int:
     return size
 
 
+def parse_size_or_none(text: str) -> int:
+    """Return a size as `parse_size` does, or 0."""
+    return 0 if text == "0" else parse_size(text)
+
+
 def format_size(size: int) -> str:
     """Return the text of a size in the largest binary unit that divides it."""
-    unit = next((unit for unit in ("TiB", "GiB", "MiB", "KiB") if size % _BYTES[unit] == 0), "")
+    unit = next((unit for unit in ("TiB", "GiB", "MiB", "KiB") if size and size % _BYTES[unit] == 0), "")
     return f"{size // _BYTES[unit or None]}{unit}"
 
 

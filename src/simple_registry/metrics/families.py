@@ -65,7 +65,9 @@ ACCESS_STALE = _gauge(
     "Workers with outdated access rules, because the current documents do not load.",
 )
 COLLECTED = _counter(
-    "simple_registry_collected_total", "What garbage collection removed.", what=("contents", "sessions", "tokens")
+    "simple_registry_collected_total",
+    "What garbage collection removed.",
+    what=("blobs", "bytes", "contents", "early", "manifests", "sessions", "tokens", "unneeded"),
 )
 RETIRED = _counter("simple_registry_retention_tags_total", "Tags that retention removed on schedule.")
 AUDIT_LINES = _counter("simple_registry_audit_lines_total", "Lines of the audit log.")

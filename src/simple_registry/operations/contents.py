@@ -29,6 +29,7 @@ from simple_registry.storage.records import (
     ManifestStored,
     PartsUnmet,
     Placed,
+    Space,
     TagProtected,
 )
 
@@ -128,16 +129,24 @@ class Contents:
         """Make small content durable at a place: a `publish` for `place`."""
         return await self._store.put(digest, data)
 
-    async def remove_condemned(self, limit: int) -> int:
-        """Remove up to `limit` condemned contents, including those of a collector that died. Return their number.
+    @property
+    def more_condemned(self) -> bool:
+        """Whether more content may be condemned than the last call of `remove_condemned` came to."""
+        return self._after is not None
+
+    async def remove_condemned(self, limit: int) -> Space:
+        """Remove up to `limit` condemned contents, including those of a collector that died. Return what was removed.
 
         Content that cannot be removed is logged, and tried again after all other content. While a backup is made, none
         is removed. The caller holds `GarbageRows.collecting`.
         """
         async with self._garbage.removing() as allowed:
-            return await self._remove_condemned(limit) if allowed else 0
+            if allowed:
+                return await self._remove_condemned(limit)
+            self._after = None
+            return Space()
 
-    async def _remove_condemned(self, limit: int) -> int:
+    async def _remove_condemned(self, limit: int) -> Space:
         page = await self._garbage.page_condemned(self._after, limit)
         self._after = page[-1].digest if len(page) == limit else None
         removed = []
@@ -150,7 +159,7 @@ class Contents:
                 removed.append(record)
         if removed:
             await self._garbage.forget(removed)
-        return len(removed)
+        return Space(len(removed), sum(record.size for record in removed))
 
     async def _drop(self, surplus: ContentRecord | None) -> None:
         """Remove bytes that no row needs. If that fails, they only take space, until `fsck` finds them."""

@@ -10,14 +10,13 @@ finishes what a dead one left condemned. A jump of the machine's clock does not 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simple_registry.operations.contents import Contents
+from simple_registry.oci.names import RepositoryName
+from simple_registry.operations.collection import Collection, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
 from simple_registry.storage.protocols import GarbageRows, TokenRows
-
-BATCH = 500
-"""Holdings that one round ends, and contents that it removes."""
+from simple_registry.storage.records import ReviewRules
 
 UNKNOWN_KEPT = 24 * 3600
 """Seconds for which tokens outlive the removal of their user."""
@@ -28,11 +27,24 @@ UNKNOWN_SESSION_LIFE = 3600
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The numbers of sessions, contents and tokens that one round removed."""
+    """The numbers of sessions and tokens that one round removed, and what its collection did."""
 
     sessions: int
-    contents: int
-    tokens: int = 0
+    tokens: int
+    swept: Swept
+
+    @property
+    def contents(self) -> int:
+        """The number of contents that were removed."""
+        return self.swept.removed.count
+
+
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    """Which manifests without a tag are collected: `older_than` seconds after their push, unless `excepted`."""
+
+    older_than: float = 0.0
+    excepted: Callable[[RepositoryName], bool] = lambda _repository: False
 
 
 class Garbage:
@@ -42,25 +54,28 @@ class Garbage:
         self,
         rows: GarbageRows,
         tokens: TokenRows,
-        contents: Contents,
+        collection: Collection,
         uploads: Uploads,
         *,
         cutoffs: Cutoffs,
         grace: float,
+        untagged: Untagged | None,
         session_life: float,
         is_user: Callable[[str], bool],
         known: Callable[[str], bool],
     ) -> None:
         """Collect what was deleted or unneeded `grace` seconds ago, idle sessions after `session_life`, and old tokens.
 
+        Manifests without a tag are kept unless `untagged` says which are not.
         `is_user` returns whether a user of that name exists now; `known`, whether an identity can have that name.
         """
         self._rows = rows
         self._tokens = tokens
-        self._contents = contents
+        self._collection = collection
         self._uploads = uploads
         self._cutoffs = cutoffs
         self._grace = grace
+        self._untagged = untagged
         self._session_life = session_life
         self._is_user = is_user
         self._known = known
@@ -70,18 +85,22 @@ class Garbage:
         future = self._cutoffs.future()
         if await self._rows.is_dated_after(future):
             await self._rows.reset_times(future, to=future - MAX_SKEW)
-        before = self._cutoffs.before(self._grace)
         sessions = await self._uploads.expire(
             self._cutoffs.before(self._session_life),
             known=self._known,
             unknown_before=self._cutoffs.before(UNKNOWN_SESSION_LIFE),
         )
-        async with self._rows.collecting():
-            await self._rows.end_holdings(before, BATCH)
-            contents = await self._contents.remove_condemned(BATCH)
         tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
-        return Collected(sessions, contents, tokens)
+        swept = Swept()
+        await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept)
+        return Collected(sessions, tokens, swept)
+
+    def _rules(self) -> ReviewRules | None:
+        """Return what keeps manifests without a tag; `None` if all are kept."""
+        if self._untagged is None:
+            return None
+        return ReviewRules(self._cutoffs.before(self._untagged.older_than), self._untagged.excepted)
 
     async def _remove_tokens_of_unknown_users(self, future: float) -> int:
         """Remove the tokens of users that have been absent for a day, so that a later user cannot inherit them.

@@ -1,0 +1,130 @@
+"""`garbage-collect`: collect now what the server would collect later, beside it or without one.
+
+    0  success     2  invalid arguments or data directory
+
+Standard output has the report; progress and warnings go to standard error.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from simple_registry.cli.data_commands import open_stores, read_settings
+from simple_registry.cli.fsck_report import ProgressLine
+from simple_registry.cli.options import Parser, config_directories
+from simple_registry.clock import SystemClock
+from simple_registry.config.load import read_documents
+from simple_registry.config.rows import PREFIX
+from simple_registry.config.settings import Settings
+from simple_registry.config.values import parse_interval
+from simple_registry.operations.collection import Collection, Report, Swept
+from simple_registry.periodic import repeat
+from simple_registry.services import build_collection, untagged_of
+from simple_registry.storage.records import ReviewRules
+from simple_registry.storage.stores import Stores
+from simple_registry.times import format_moment
+
+_MIB = 1 << 20
+_HELP = f"""\
+usage: simple-registry garbage-collect [-dryrun] [-delete-untagged] [-grace DURATION] [-json]
+
+Collects what nothing needs and what was deleted, if that is longer ago than the grace. The server does so by itself,
+after a while, and may run meanwhile. Run this as its user.
+
+  -dryrun              show what would be collected; change nothing
+  -delete-untagged     manifests without a tag are unneeded, too: they end after another grace
+  -grace DURATION      0s: collect now, also what could still be restored (default: garbageCollection.grace)
+  -json                print JSON
+  -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
+  -cfgdir DIRECTORY... directory of YAML documents: data directory, garbageCollection
+
+Exit code: 0 success, 2 invalid arguments or data directory.
+"""
+
+
+def garbage_collect(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
+    """Run the command with the arguments after `garbage-collect`; return the exit code.
+
+    Raises:
+        UsageError: an argument is wrong.
+        ConfigError: a configuration is wrong.
+        StorageFault: the data directory cannot be used.
+
+    """
+    asked = Parser("garbage-collect", _HELP).parse_args(arguments)
+    if asked.help:
+        stdout.write(_HELP)
+        return 0
+    documents = read_documents(config_directories(asked.cfgdir, environment))
+    settings = read_settings({"datadir": asked.datadir}, environment, documents)
+    collecting = settings.garbage_collection
+    grace = collecting.grace if asked.grace is None else parse_interval(asked.grace)
+    report = asyncio.run(_collect(asked, settings, grace, stderr))
+    stdout.write(json.dumps(report.described(), indent=2) + "\n" if asked.json else _text(report))
+    stdout.flush()
+    return 0
+
+
+async def _collect(asked: argparse.Namespace, settings: Settings, grace: float, stderr: TextIO) -> Report:
+    clock = SystemClock()
+    now = clock.now()
+    before = now - grace if grace else float("inf")
+    rules = None
+    if asked.delete_untagged or settings.garbage_collection.delete_untagged:
+        untagged = untagged_of(settings)
+        rules = ReviewRules(now - untagged.older_than, untagged.excepted)
+    async with open_stores(settings.data_dir) as stores:
+        collection = build_collection(settings, stores, clock, at_once=True)
+        if asked.dryrun:
+            swept = await collection.rehearse(before, rules)
+        else:
+            await _warn(stores, grace, stderr)
+            swept = await _run(collection, before, rules, stderr)
+        waiting = await stores.rows.garbage.waiting()
+        return Report(swept, waiting, settings.garbage_collection.grace, asked.dryrun)
+
+
+async def _warn(stores: Stores, grace: float, stderr: TextIO) -> None:
+    """Say how much can be restored no longer."""
+    deleted = (await stores.rows.garbage.waiting()).deleted
+    if not grace and deleted.count:
+        stderr.write(f"from now on it cannot be undone that {_space(deleted.count, deleted.size)} were deleted\n")
+        stderr.flush()
+
+
+async def _run(collection: Collection, before: float, rules: ReviewRules | None, stderr: TextIO) -> Swept:
+    """Collect, and show the progress on a terminal."""
+    swept, line = Swept(), ProgressLine(stderr)
+
+    async def show() -> None:
+        line.write(f"{swept.manifests + swept.blobs} ended, {_space(swept.removed.count, swept.removed.size)} removed")
+
+    showing = asyncio.create_task(repeat(show, line.interval, "showing progress"))
+    try:
+        await collection.run(before, rules, swept)
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
+        line.clear()
+    return swept
+
+
+def _text(report: Report) -> str:
+    did = "would be" if report.dry_run else "were"
+    swept, waiting = report.swept, report.waiting
+    lines = [
+        f"{_space(swept.removed.count, swept.removed.size)} {did} removed",
+        f"{swept.manifests} manifests and {swept.blobs} blobs of repositories {did} ended",
+        f"{swept.unneeded} manifests without a tag {did} found unneeded",
+        f"{_space(waiting.unneeded.count, waiting.unneeded.size)} are unneeded and wait",
+    ]
+    if report.restorable_until is not None:
+        until = format_moment(report.restorable_until)
+        lines.append(f"{_space(waiting.deleted.count, waiting.deleted.size)} restorable until {until} at the latest")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _space(count: int, size: int) -> str:
+    return f"{count} contents, {size / _MIB:.1f} MiB"

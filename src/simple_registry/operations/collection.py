@@ -1,0 +1,137 @@
+"""One collection: of manifests that nothing keeps, of holdings whose grace is over, of bytes that nothing holds.
+
+    reviews ─► holdings end, content without holdings is condemned ─► bytes are removed       a batch at a time
+
+Between two batches no lock is held, and the pace is kept. When free space is short, the oldest holdings end before
+their grace is over.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simple_registry.operations.contents import Contents
+from simple_registry.storage.protocols import GarbageRows, ReviewRows
+from simple_registry.storage.records import ReviewRules, Space, Waiting
+from simple_registry.times import format_moment
+
+BATCH = 500
+"""Reviews, holdings and contents of one batch."""
+
+logger = logging.getLogger("simple_registry")
+
+
+@dataclass(slots=True)
+class Swept:
+    """The manifests that became unneeded, holdings that ended (`early`: before their time), and contents removed."""
+
+    unneeded: int = 0
+    manifests: int = 0
+    blobs: int = 0
+    early: int = 0
+    removed: Space = field(default_factory=Space)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a collection may be: contents and bytes a second, 0 for no limit; and whether it may go on at all."""
+
+    files: float = 0.0
+    size: float = 0.0
+    allowed: Callable[[], bool] = lambda: True
+
+    @property
+    def batch(self) -> int:
+        """The contents to remove at once: no more than those of a second."""
+        return max(1, min(BATCH, int(self.files))) if self.files else BATCH
+
+    def pause(self, removed: Space) -> float:
+        """Return the seconds that removals should have taken."""
+        return max(removed.count / self.files if self.files else 0.0, removed.size / self.size if self.size else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a collection did, or would do, and what waits after it, for `grace` seconds."""
+
+    swept: Swept
+    waiting: Waiting
+    grace: float
+    dry_run: bool
+
+    @property
+    def restorable_until(self) -> float | None:
+        """When the last deletion can be undone no longer; `None` if there is none."""
+        return self.waiting.last_deleted + self.grace if self.waiting.deleted.count else None
+
+    def described(self) -> dict[str, object]:
+        """Return the report as values of JSON."""
+        until = self.restorable_until
+        return {
+            "dryRun": self.dry_run,
+            "unneeded": self.swept.unneeded,
+            "ended": {"manifests": self.swept.manifests, "blobs": self.swept.blobs, "early": self.swept.early},
+            "removed": {"contents": self.swept.removed.count, "bytes": self.swept.removed.size},
+            "waiting": {"holdings": self.waiting.unneeded.count, "bytes": self.waiting.unneeded.size},
+            "restorable": {
+                "holdings": self.waiting.deleted.count,
+                "bytes": self.waiting.deleted.size,
+                "until": None if until is None else format_moment(until),
+            },
+        }
+
+
+class Collection:
+    """Collections. Several may run, in any processes: each batch has the right to collect alone."""
+
+    def __init__(
+        self,
+        rows: GarbageRows,
+        reviews: ReviewRows,
+        contents: Contents,
+        *,
+        pace: Pace,
+        lacks_space: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Collect at a pace; while `lacks_space`, without regard to the grace."""
+        self._rows = rows
+        self._reviews = reviews
+        self._contents = contents
+        self._pace = pace
+        self._lacks_space = lacks_space
+
+    async def run(self, before: float, rules: ReviewRules | None, swept: Swept) -> None:
+        """Collect what was unneeded or deleted before a time, and add to `swept`. Without `rules`, review nothing."""
+        more = rules is not None
+        while more and rules is not None and self._pace.allowed():
+            reviewed = await self._reviews.review(rules, BATCH)
+            swept.unneeded += reviewed.unneeded
+            more = reviewed.more
+        while self._pace.allowed() and await self._batch(before, swept):
+            pass
+        while self._pace.allowed() and self._lacks_space():
+            ended = swept.manifests + swept.blobs
+            more = await self._batch(float("inf"), swept)
+            early = swept.manifests + swept.blobs - ended
+            swept.early += early
+            if early:
+                logger.warning("free space is short: %d holdings ended before their grace was over", early)
+            if not more:
+                return
+
+    async def rehearse(self, before: float, rules: ReviewRules | None) -> Swept:
+        """Return what `run` would do, without regard to free space. Nothing changes."""
+        rehearsed = await self._rows.rehearse(before, rules)
+        return Swept(rehearsed.unneeded, rehearsed.ended.manifests, rehearsed.ended.blobs, 0, rehearsed.removed)
+
+    async def _batch(self, before: float, swept: Swept) -> bool:
+        """End holdings and remove contents. Return whether there may be more."""
+        async with self._rows.collecting():
+            ended = await self._rows.end_holdings(before, BATCH)
+            removed = await self._contents.remove_condemned(self._pace.batch)
+        swept.manifests += ended.manifests
+        swept.blobs += ended.blobs
+        swept.removed = Space(swept.removed.count + removed.count, swept.removed.size + removed.size)
+        await asyncio.sleep(self._pace.pause(removed))
+        return bool(ended.total or ended.waiting or self._contents.more_condemned)
