@@ -50,7 +50,7 @@ def allow(quota="team", warn_at=0.9, **limits):
 def test_a_refusal_names_the_quota_and_the_numbers(over, message):
     with pytest.raises(QuotaExceeded) as refused:
         require_within(over)
-    assert refused.value.message == message
+    assert (refused.value.message, refused.value.note) == (message, message)
     assert (refused.value.code, refused.value.status) == ("DENIED", 403)
     facts = {"quota": "team", "measure": over.measure, "limit": over.limit, "used": over.used, "needs": over.needs}
     assert refused.value.facts == facts

@@ -11,7 +11,9 @@ import pytest
 
 from simple_registry.oci.digests import digest_of, parse_digest
 from simple_registry.oci.names import RepositoryName
+from simple_registry.storage.inspection import Defect
 from simple_registry.storage.records import Received
+from simple_registry.storage.sqlite.defects import QUERIES
 from storage.support import ManualClock, blob_of, disk_stores, push, run
 
 TESTS = Path(__file__).parents[1]
@@ -56,8 +58,10 @@ def check_acknowledged(stores, path):
 
 
 def check_rows(data):
-    """Every row of whole content has its file, intact and read-only."""
+    """Every row of whole content has its file, intact and read-only, and usage is what the rows say."""
     connection = apsw.Connection(str(data / "registry.db"))
+    usage = QUERIES[Defect.USAGE]
+    assert connection.execute(usage.sql, (*usage.begin, *[None] * 6, 9)).fetchall() == []
     for digest, size in connection.execute("SELECT digest, size FROM contents WHERE state = 'whole'").fetchall():
         algorithm, encoded = digest.split(":")
         file = data / "blobs" / algorithm / encoded[:2] / encoded

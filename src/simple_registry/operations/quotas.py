@@ -35,11 +35,11 @@ class QuotaExceeded(Denied):
     """code-12, for a push that would exceed a quota. Clients show the message, and do not try again."""
 
     def __init__(self, over: OverQuota) -> None:
-        facts = {"quota": over.quota, "measure": str(over.measure)}
-        super().__init__(**facts, limit=over.limit, used=over.used, needs=over.needs)
         needs = readable(over.needs) if over.measure is Measure.BYTES else over.needs
         share = _share(over.measure, over.used, over.limit)
         self.message = f'quota "{over.quota}": {share} used, this push needs {needs} more'
+        facts = {"quota": over.quota, "measure": str(over.measure)}
+        super().__init__(note=self.message, **facts, limit=over.limit, used=over.used, needs=over.needs)
 
 
 def _share(measure: Measure, used: int, limit: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from simple_registry.clock import SystemClock
 from simple_registry.faults import DataDirectoryRefused, StorageFault
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.records import Received, SessionRow
+from simple_registry.storage.records import Received, SessionRow, TotalUsage, Usage
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine import migrate as module
 from simple_registry.storage.sqlite.engine.database import Database
@@ -160,6 +160,28 @@ def test_tags_from_before_their_times_count_as_pushed_by_the_migration(tmp_path,
     (tag,) = asyncio.run(store.tag_times.dated_tags(RepositoryName("a")))
     assert before <= tag.pushed <= time.time()
     assert tag.pulled is None
+    asyncio.run(store.close())
+
+
+def test_what_older_versions_stored_is_counted(tmp_path, monkeypatch):
+    path, steps = str(tmp_path / "registry.db"), migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "migrations", lambda: steps[:9])
+        migrate(path)
+    connection = apsw.Connection(path)
+    connection.execute("INSERT INTO repositories VALUES ('a'), ('b')")
+    for number, state in enumerate(("needed", "unneeded", "deleted")):
+        digest = f"sha256:{str(number) * 64}"
+        connection.execute("INSERT INTO contents (digest, size, state) VALUES (?, ?, 'whole')", (digest, 10**number))
+        connection.execute(
+            "INSERT INTO repository_blobs (repository, digest, state) VALUES ('a', ?, ?)", (digest, state)
+        )
+    connection.close()
+    migrate(path)
+    store = rows_of(Database(path), SystemClock())
+    counted = Usage(blobs=1, bytes=1, unneeded_bytes=10, deleted_bytes=100)
+    assert asyncio.run(store.usage.page_usage(None, 9)) == [("a", counted), ("b", Usage())]
+    assert asyncio.run(store.usage.total_usage()) == TotalUsage(2, counted, 3, 111, 0)
     asyncio.run(store.close())
 
 
