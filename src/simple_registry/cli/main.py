@@ -168,6 +168,12 @@ def _garbage_collect(words: Sequence[str]) -> int:
     return garbage_collect(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _gc(words: Sequence[str]) -> int:
+    from simple_registry.cli.gc import gc  # noqa: PLC0415 (as above)
+
+    return gc(words, os.environ, sys.stdout)
+
+
 _WITH_OWN_OPTIONS = {
     "token": _token,
     "uploads": _uploads,
@@ -181,6 +187,7 @@ _WITH_OWN_OPTIONS = {
     "undelete": _undelete,
     "read-only": _read_only,
     "garbage-collect": _garbage_collect,
+    "gc": _gc,
     "fsck": _fsck,
     "backup": _backup,
     "restore": _restore,

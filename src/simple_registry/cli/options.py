@@ -24,6 +24,7 @@ COMMANDS = {
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
     "garbage-collect": "collect now what the server would collect later, or show it",
+    "gc": "explain what keeps content, or when it ends",
     "retention": "show or remove the tags that no rule keeps",
     "usage": "show what repositories use",
     "history": "list what happened to a repository or a tag",

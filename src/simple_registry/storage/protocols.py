@@ -36,9 +36,11 @@ from simple_registry.storage.records import (
     ContentRemoved,
     DescribedPart,
     FoundParts,
+    HeldAs,
     HoldingsEnded,
     JournalAction,
     JournalEvent,
+    Keepers,
     ManifestAbsent,
     ManifestGone,
     ManifestRemoved,
@@ -632,6 +634,16 @@ class ReviewRows(Protocol):
         """
 
 
+class KeeperRows(Protocol):
+    """What keeps content, for explanations."""
+
+    async def holdings_of(self, digest: Digest, limit: int) -> Sequence[HeldAs]:
+        """Return up to `limit` holdings of this content, deleted or not."""
+
+    async def keepers_of(self, repository: RepositoryName, digest: Digest, limit: int) -> Keepers:
+        """Return up to `limit` tags, and as many needed manifests of the repository, that keep this content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """All rows of one database. Each operation takes those that it needs.
@@ -651,6 +663,7 @@ class Rows:
     contents: ContentRows
     garbage: GarbageRows
     reviews: ReviewRows
+    keepers: KeeperRows
     mode: ModeRows
     usage: UsageRows
     check: Callable[[], None]

@@ -270,6 +270,23 @@ class Part(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class HeldAs:
+    """A holding of some content: by which repository, as a blob or as a manifest (`Part.CHILD`), in which state."""
+
+    repository: RepositoryName
+    part: Part
+    holding: Holding
+
+
+@dataclass(frozen=True, slots=True)
+class Keepers:
+    """What keeps content of a repository: tags, and needed manifests, which refer to it or are its subject."""
+
+    tags: Sequence[Tag]
+    manifests: Sequence[Digest]
+
+
+@dataclass(frozen=True, slots=True)
 class DescribedPart:
     """A part of a manifest, as its descriptor says. One that is not `required` may be absent from the repository."""
 

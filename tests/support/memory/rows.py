@@ -46,9 +46,11 @@ from simple_registry.storage.records import (
     ContentRemoved,
     DescribedPart,
     FoundParts,
+    HeldAs,
     Holding,
     HoldingsEnded,
     JournalAction,
+    Keepers,
     ManifestAbsent,
     ManifestRemoved,
     ManifestRow,
@@ -127,6 +129,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
             contents=one,
             garbage=one,
             reviews=one,
+            keepers=one,
             mode=one,
             usage=one,
             check=one.check,
@@ -616,6 +619,31 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
     def _condemned(self) -> Space:
         sizes = [record.size for record, state in self._contents.values() if state is ContentState.CONDEMNED]
         return Space(len(sizes), sum(sizes))
+
+    # keepers
+
+    async def holdings_of(self, digest: Digest, limit: int) -> Sequence[HeldAs]:
+        """Return up to `limit` holdings of this content, deleted or not."""
+        found = [
+            HeldAs(name, Part.CHILD, at.manifests[digest][1])
+            for name, at in sorted(self._repositories.items())
+            if digest in at.manifests
+        ]
+        found += [
+            HeldAs(name, Part.BLOB, at.blobs[digest])
+            for name, at in sorted(self._repositories.items())
+            if digest in at.blobs
+        ]
+        return found[:limit]
+
+    async def keepers_of(self, repository: RepositoryName, digest: Digest, limit: int) -> Keepers:
+        """Return up to `limit` tags, and as many needed manifests of the repository, that keep this content."""
+        at = self._at(repository)
+        row = at.manifest(digest)
+        needed = {each.digest: each for each, holding in at.manifests.values() if holding.state is HoldingState.NEEDED}
+        manifests = [each.digest for each in needed.values() if digest in each.children]
+        manifests += [] if row is None or row.subject not in needed else [row.subject]
+        return Keepers((await self.tags_of(repository, digest))[:limit], manifests[:limit])
 
     # reviews
 

@@ -7,6 +7,7 @@ from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.contents import SqliteContentRows
 from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
 from simple_registry.storage.sqlite.rows.journal import SqliteJournalRows
+from simple_registry.storage.sqlite.rows.keepers import SqliteKeeperRows
 from simple_registry.storage.sqlite.rows.manifests import SqliteManifestRows
 from simple_registry.storage.sqlite.rows.mode import SqliteModeRows
 from simple_registry.storage.sqlite.rows.repositories import SqliteRepositoryRows
@@ -41,6 +42,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         contents=SqliteContentRows(database, clock),
         garbage=SqliteGarbageRows(database, clock),
         reviews=SqliteReviewRows(database, clock),
+        keepers=SqliteKeeperRows(database),
         mode=SqliteModeRows(database),
         usage=SqliteUsageRows(database, accounts),
         check=check,
