@@ -39,7 +39,7 @@ def allow(quota="team", warn_at=0.9, **limits):
     [
         (
             OverQuota("team", Measure.BYTES, 20 * GIB, 19 * GIB, 3 * GIB // 2),
-            'quota "team": 19.0 GiB of 20.0 GiB used, this push needs 1.5 GiB more',
+            'quota "team": 19.0 GiB of 20.0 GiB used, this push needs at least 1.5 GiB more',
         ),
         (
             OverQuota("team", Measure.TAGS, 100, 99, 2),

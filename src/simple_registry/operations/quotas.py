@@ -35,7 +35,8 @@ class QuotaExceeded(Denied):
     """code-12, for a push that would exceed a quota. Clients show the message, and do not try again."""
 
     def __init__(self, over: OverQuota) -> None:
-        needs = readable(over.needs) if over.measure is Measure.BYTES else over.needs
+        # Of a body of unknown length only what arrived is known, and of an image only this part.
+        needs = f"at least {readable(over.needs)}" if over.measure is Measure.BYTES else over.needs
         share = _share(over.measure, over.used, over.limit)
         self.message = f'quota "{over.quota}": {share} used, this push needs {needs} more'
         facts = {"quota": over.quota, "measure": str(over.measure)}
