@@ -4,6 +4,7 @@ import time
 
 from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.records import Place
+from simple_registry.storage.sqlite.rows import needs
 from storage.support import ACTOR, REPOSITORY, blob_of, manifest_of, run
 
 DEPTH = 40
@@ -48,3 +49,8 @@ def test_nested_indexes_with_doubled_edges_are_kept_and_prolonged_in_linear_time
         assert (await store.blobs.find_blob(REPOSITORY, LAYER.digest)).holding.state is HoldingState.NEEDED
 
     run(scenario())
+
+
+def test_the_parts_of_manifests_are_looked_up_by_manifest(plan):
+    """And not by reading the parts of all manifests of the repository, which serves an order that nothing needs."""
+    assert any("(repository=? AND digest=?)" in step for step in plan(needs._PARTS))

@@ -42,9 +42,9 @@ WITH RECURSIVE below (digest) AS (
 )
 SELECT digest, state = 'deleted' FROM below CROSS JOIN manifests USING (digest) WHERE repository = ?1
 """
+# A part may come more than once: with DISTINCT the planner would read all parts of the repository in their order.
 _PARTS = """
-SELECT DISTINCT child FROM manifest_children
-WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+SELECT child FROM json_each(?2) CROSS JOIN manifest_children AS part ON part.repository = ?1 AND part.digest = value
 """
 _RELEASED = """
 SELECT child FROM manifest_children AS part WHERE repository = ?1 AND digest = ?2 AND NOT EXISTS (

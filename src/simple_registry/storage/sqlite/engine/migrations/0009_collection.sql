@@ -68,11 +68,12 @@ WHEN old.state = 'needed' AND new.state <> 'needed' BEGIN
     DELETE FROM reviews WHERE repository = old.repository AND digest = old.digest;
     INSERT INTO reviews (repository, digest)
     SELECT held.repository, held.digest
-    FROM manifest_children AS part JOIN manifests AS held ON held.repository = part.repository AND held.digest = part.child
+    FROM manifest_children AS part
+    CROSS JOIN manifests AS held ON held.repository = part.repository AND held.digest = part.child
     WHERE part.repository = old.repository AND part.digest = old.digest AND held.state = 'needed'
     ON CONFLICT DO NOTHING;
     INSERT INTO reviews (repository, digest)
-    SELECT held.repository, held.digest FROM manifests AS held
+    SELECT held.repository, held.digest FROM manifests AS held INDEXED BY manifests_referrers
     WHERE held.repository = old.repository AND held.subject = old.digest AND held.state <> 'deleted'
     AND held.state = 'needed'
     ON CONFLICT DO NOTHING;
