@@ -269,7 +269,7 @@ def test_damaged_content_of_an_archive_is_left_out_when_it_is_restored(data_dir,
     copied = Backup(data_dir, {}, watching(), clock).to_archive(stream, tmp_path)
     assert [each.digest for each in copied.damaged] == [digest_of(LAYERS[0])]
     stream.seek(0)
-    Restore(tmp_path / "new", watching()).from_archive(stream, "x")
+    Restore(tmp_path / "new", watching(), clock).from_archive(stream, "x")
     assert not Path(Layout(tmp_path / "new").blob(digest_of(LAYERS[0]))).exists()
     assert pulled(tmp_path / "new", clock)[1][1] == LAYERS[1]
 
@@ -295,7 +295,7 @@ watch = Deadly(int(sys.argv[3]))
 if sys.argv[4] == "backup":
     Backup(Path(sys.argv[1]), {}, watch, SystemClock()).to_directory(Path(sys.argv[2]))
 else:
-    Restore(Path(sys.argv[2]), watch).from_directory(Path(sys.argv[1]))
+    Restore(Path(sys.argv[2]), watch, SystemClock()).from_directory(Path(sys.argv[1]))
 """
 
 
@@ -316,11 +316,13 @@ def test_a_backup_that_is_killed_holds_off_nothing_and_the_next_one_is_whole(mak
 
 
 @pytest.mark.parametrize("point", [1, 3, 8])
-def test_a_restore_that_is_killed_leaves_a_directory_that_no_server_uses(make, pushed, tmp_path, watching, point):
+def test_a_restore_that_is_killed_leaves_a_directory_that_no_server_uses(
+    make, pushed, tmp_path, watching, point, clock
+):
     made, _ = make()
     new = tmp_path / "new"
     run_until_killed(made, new, point, "restore")
     with pytest.raises(DataDirectoryRefused, match="choose an empty directory"), on_disk(new, None):
         pass
     with pytest.raises(DataDirectoryRefused, match="choose an empty directory"):
-        Restore(new, watching())
+        Restore(new, watching(), clock)

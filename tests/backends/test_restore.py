@@ -12,6 +12,7 @@ from simple_registry.faults import DatabaseLost, DataDirectoryRefused, StorageFa
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.filesystem.placement import stamp_of
 from simple_registry.storage.sqlite.engine import migrate as migrating
 from simple_registry.storage.sqlite.engine.migrate import require_current
 from support.front import Front
@@ -41,11 +42,11 @@ def archive(backup, data_dir, clock, watching):
 
 
 @pytest.fixture(params=["directory", "archive"])
-def restore(request, backup, archive, new, watching):
+def restore(request, backup, archive, new, watching, clock):
     """Return a function that restores from either kind of backup."""
 
     def restore(watch=None):
-        restoring = Restore(new, watch or watching())
+        restoring = Restore(new, watch or watching(), clock)
         if request.param == "directory":
             restoring.from_directory(backup)
         else:
@@ -71,6 +72,15 @@ def test_a_restored_directory_is_the_backup_again(restore, backup, new, clock, w
         assert front.get(f"/v2/a/blobs/{digest_of(DATA)}").body == DATA
 
 
+def test_restored_content_counts_as_verified(restore, new, clock):
+    restore()
+    path = Path(Layout(new).blob(digest_of(DATA)))
+    connection = apsw.Connection(f"{new}/registry.db")
+    select = "SELECT stamp, verified FROM contents WHERE digest = ?"
+    assert connection.execute(select, (str(digest_of(DATA)),)).fetchall() == [(stamp_of(path.stat()), clock.now())]
+    connection.close()
+
+
 def test_an_empty_directory_is_filled_and_any_other_refused(restore, new):
     new.mkdir()
     restore()
@@ -89,48 +99,48 @@ def test_nothing_is_removed_from_a_directory_that_is_in_the_way(restore, new):
 
 
 @pytest.mark.parametrize("stored", [None, b"", DATA[1:], b"x" + DATA[1:]])
-def test_damaged_content_is_left_out(backup, new, watching, stored):
+def test_damaged_content_is_left_out(backup, new, watching, stored, clock):
     file = Path(Layout(backup).blob(digest_of(DATA)))
     file.unlink()
     if stored is not None:
         file.write_bytes(stored)
-    Restore(new, watching()).from_directory(backup)
+    Restore(new, watching(), clock).from_directory(backup)
     assert not Path(Layout(new).blob(digest_of(DATA))).exists()
     assert Path(Layout(new).blob(digest_of(b"other"))).read_bytes() == b"other"
 
 
-def test_a_backup_of_an_earlier_version_is_brought_up_to_date(new, tmp_path, watching, monkeypatch):
+def test_a_backup_of_an_earlier_version_is_brought_up_to_date(new, tmp_path, watching, monkeypatch, clock):
     steps = migrating.migrations()
     with monkeypatch.context() as patch:
         patch.setattr(migrating, "migrations", lambda: steps[:5])
         old = DataDirectory.claim(tmp_path / "old")
         migrating.migrate(old.layout.database)
         old.release()
-    Restore(new, watching()).from_directory(tmp_path / "old")
+    Restore(new, watching(), clock).from_directory(tmp_path / "old")
     require_current(f"{new}/registry.db")
 
 
-def test_rows_in_the_log_of_a_copied_directory_are_restored(backup, new, watching):
+def test_rows_in_the_log_of_a_copied_directory_are_restored(backup, new, watching, clock):
     connection = apsw.Connection(f"{backup}/registry.db")
     connection.execute("INSERT INTO repositories (name) VALUES ('in-the-log')")
     assert Path(f"{backup}/registry.db-wal").stat().st_size
-    Restore(new, watching()).from_directory(backup)
+    Restore(new, watching(), clock).from_directory(backup)
     connection.close()
     restored = apsw.Connection(f"{new}/registry.db")
     assert ("in-the-log",) in restored.execute("SELECT name FROM repositories").fetchall()
     restored.close()
 
 
-def test_a_backup_without_a_database_is_lost(backup, new, watching):
+def test_a_backup_without_a_database_is_lost(backup, new, watching, clock):
     (backup / "registry.db").unlink()
     with pytest.raises(DatabaseLost):
-        Restore(new, watching()).from_directory(backup)
+        Restore(new, watching(), clock).from_directory(backup)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_a_part_of_an_archive_leaves_a_directory_that_no_server_uses(archive, new, watching, share):
+def test_a_part_of_an_archive_leaves_a_directory_that_no_server_uses(archive, new, watching, share, clock):
     with pytest.raises(StorageFault):
-        Restore(new, watching()).from_archive(
+        Restore(new, watching(), clock).from_archive(
             io.BytesIO(archive[: int(archive.index(b"simple-registry data directory") * share)]), "backup.tar"
         )
     if any(new.iterdir()):
@@ -139,12 +149,12 @@ def test_a_part_of_an_archive_leaves_a_directory_that_no_server_uses(archive, ne
 
 
 @pytest.mark.parametrize("name", ["none.tar", "."])
-def test_what_is_no_file_is_refused(tmp_path, new, watching, name):
+def test_what_is_no_file_is_refused(tmp_path, new, watching, name, clock):
     with pytest.raises(DataDirectoryRefused, match="name a backup"):
-        Restore(new, watching()).from_file(tmp_path / name)
+        Restore(new, watching(), clock).from_file(tmp_path / name)
 
 
-def test_what_is_no_data_directory_is_refused(tmp_path, new, watching):
+def test_what_is_no_data_directory_is_refused(tmp_path, new, watching, clock):
     (tmp_path / "other").mkdir()
     with pytest.raises(DataDirectoryRefused, match="not a data directory"):
-        Restore(new, watching()).from_directory(tmp_path / "other")
+        Restore(new, watching(), clock).from_directory(tmp_path / "other")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from simple_registry.backends.copying import Watch, copy_content, copy_small_files
+from simple_registry.clock import Clock
 from simple_registry.faults import DatabaseLost, DataDirectoryRefused
 from simple_registry.files import open_regular
 from simple_registry.storage.filesystem.archive import DATABASE, FORMAT, Entry, entries
@@ -16,6 +17,7 @@ from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.directory_copy import DirectoryCopy
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.file_reader import READ_BYTES
+from simple_registry.storage.filesystem.placement import stamp_of
 from simple_registry.storage.records import ContentRecord
 from simple_registry.storage.sqlite.copied_rows import CopiedRows
 from simple_registry.storage.sqlite.engine.copies import copy_at
@@ -25,7 +27,7 @@ from simple_registry.storage.sqlite.engine.migrate import migrate
 class Restore:
     """Fills one new data directory."""
 
-    def __init__(self, data_dir: Path, watch: Watch) -> None:
+    def __init__(self, data_dir: Path, watch: Watch, clock: Clock) -> None:
         """Restore into the directory at `data_dir`, which is made, or is empty.
 
         Raises: DataDirectoryRefused for any other.
@@ -33,6 +35,7 @@ class Restore:
         self._disk = Disk()
         self._layout = DataDirectory.make(data_dir, self._disk)
         self._watch = watch
+        self._clock = clock
 
     def from_directory(self, backup: Path) -> None:
         """Copy a backup, or any data directory that no server uses. What is damaged there is left out.
@@ -46,6 +49,7 @@ class Restore:
         copy_at(source.database, self._layout.database)
         self._bring_up_to_date()
         copy_content(self._layout.database, source, target, self._watch)
+        self._keep_stamps()
         copy_small_files(source, target)
         for path in sorted(Path(f"{source.root}/documents").rglob("*")):
             if path.is_file():
@@ -71,6 +75,7 @@ class Restore:
             self._unpack(entry, target)
         if not Path(self._layout.database).exists():
             raise DataDirectoryRefused(name, "it has no database; use another backup")
+        self._keep_stamps()
         target.finish()
 
     def _unpack(self, entry: Entry, target: DirectoryCopy) -> None:
@@ -100,6 +105,13 @@ class Restore:
         data = entry.read(size)
         self._watch.read(len(data))
         return data
+
+    def _keep_stamps(self) -> None:
+        """Record that all content was verified, so that no first reader waits for it."""
+        with CopiedRows(self._layout.database) as rows:
+            found = ((record.digest, self._disk.stat(self._layout.blob(record.digest))) for record in rows.contents())
+            stamps = [(digest, stamp_of(status)) for digest, status in found if status is not None]
+            rows.mark_verified(stamps, self._clock.now())
 
     def _bring_up_to_date(self) -> None:
         """Migrate the rows that an earlier version backed up. Those of uploads go: their bytes are in no backup."""

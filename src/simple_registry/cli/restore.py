@@ -16,6 +16,7 @@ from simple_registry.cli.data_commands import read_settings
 from simple_registry.cli.fsck import check
 from simple_registry.cli.fsck_report import JsonReport, ProgressLine, Report, TextReport
 from simple_registry.cli.options import Parser, UsageError, config_directories
+from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.operations.fsck.findings import Mode
@@ -56,7 +57,7 @@ def restore(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
     documents = read_documents(config_directories(asked.cfgdir, environment))
     settings = read_settings({"datadir": asked.datadir}, environment, documents)
     progress = CopyProgress(stderr, "restore")
-    _restore(Restore(settings.data_dir, progress), asked.backup)
+    _restore(Restore(settings.data_dir, progress, SystemClock()), asked.backup)
     progress.clear()
     report: Report = JsonReport(stdout) if asked.json else TextReport(stdout)
     line = ProgressLine(stderr if stderr.isatty() else StringIO(), deep=False)

@@ -1,6 +1,6 @@
 """The rows of a copied database, which nothing else uses: what a backup or a recovery needs of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +21,7 @@ _TOTALS = f"SELECT count(*), coalesce(sum(size), 0) FROM contents WHERE {_KEPT}"
 _CONTENTS = f"SELECT digest, size, place, version FROM contents WHERE {_KEPT} AND digest > ? ORDER BY digest LIMIT ?"
 _UNDER = f"SELECT digest, size, state FROM contents WHERE digest > ? AND digest < ? AND {WELL_FORMED}"
 _MARK = "UPDATE contents SET state = ? WHERE digest = ? AND state = ?"
+_VERIFIED = "UPDATE contents SET stamp = ?, verified = ? WHERE digest = ? AND state = 'whole'"
 _PAGE = 1000
 
 
@@ -62,6 +63,11 @@ class CopiedRows:
         """Return the size and state of each content whose digest begins with `algorithm:xx`."""
         rows = self._connection.execute(_UNDER, (prefix, f"{prefix}~")).fetchall()
         return {str(digest): (int(size or 0), ContentState(str(state))) for digest, size, state in rows}
+
+    def mark_verified(self, stamps: Iterable[tuple[Digest, str]], now: float) -> None:
+        """Keep the stamps of content that was just verified."""
+        with self._connection:
+            self._connection.executemany(_VERIFIED, ((stamp, now, str(digest)) for digest, stamp in stamps))
 
     def mark_damaged(self, digests: Sequence[str]) -> None:
         """Mark whole content as damaged."""
