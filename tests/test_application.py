@@ -49,7 +49,7 @@ def test_a_registry_without_users_refuses_all_logins(front):
 def test_only_one_worker_does_maintenance(settings):
     kinds = [[type(work).__name__ for work in built(settings, worker).background] for worker in (0, 1)]
     every = ["Measures", "LiveAccess", "Pulls", "KeyRefresh"]
-    assert kinds == [[*every, "Maintenance"], every]
+    assert kinds == [[*every, "Maintenance", "Scrub"], every]
 
 
 def test_each_worker_serves_the_claimed_directory(settings):

@@ -6,6 +6,7 @@ settings, documents ──► stores (backend) + trust ──► services ──
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from simple_registry.access.signed_tokens import GivenKey, SigningKeys
@@ -34,11 +35,12 @@ from simple_registry.metrics_wiring import (
     measure_certificate,
     measure_collection,
     measure_retention,
+    measure_scrub,
     measure_services,
 )
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import FieldLines
-from simple_registry.services import Logins, Services, Trust, build_services
+from simple_registry.services import Logins, Services, Trust, build_scrub, build_services
 from simple_registry.upstream.client import HttpsFetcher
 
 MAINTENANCE_WORKER = 0
@@ -150,6 +152,10 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
         measure_collection(measures, maintenance.collected)
         measure_retention(measures, lambda: services.retention.removed)
         background.append(maintenance)
+        if settings.scrub.period:
+            scrub = build_scrub(settings, services, partial(local.inspection_for_command, settings.data_dir), clock)
+            measure_scrub(measures, scrub.counts, lambda: scrub.progress.bytes_read, lambda: scrub.overdue)
+            background.append(scrub)
     audit_file = None if settings.audit is None else AuditFile(settings.audit)
     if audit_file is not None:
         measure_audit(measures, audit_file)

@@ -178,6 +178,16 @@ def measure_collection(measures: Measures, collected: Mapping[str, int]) -> None
         measures.watch(families.COLLECTED, partial(collected.__getitem__, what), what)
 
 
+def measure_scrub(
+    measures: Measures, counts: Mapping[str, int], read: Callable[[], int], overdue: Callable[[], float]
+) -> None:
+    """Export the contents and bytes that were read in the background, and how late that is."""
+    for result in counts:
+        measures.watch(families.SCRUBBED, partial(counts.__getitem__, result), result)
+    measures.watch(families.SCRUBBED_BYTES, read)
+    measures.watch(families.SCRUB_OVERDUE, overdue)
+
+
 def measure_retention(measures: Measures, removed: Callable[[], int]) -> None:
     """Export the number of tags that retention removed."""
     measures.watch(families.RETIRED, removed)

@@ -38,6 +38,7 @@ from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.renewals import Renewals
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.retention import Policies, TagRetention
+from simple_registry.operations.scrub import OpenInspection, Scrub
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads, new_session_id
@@ -270,6 +271,17 @@ def build_uploads(
         session_limit=limit,
         session_share=share,
         new_session=new_session,
+    )
+
+
+def build_scrub(settings: Settings, services: Services, open_inspection: OpenInspection, clock: Clock) -> Scrub:
+    """Build the background reader of all content."""
+    return Scrub(
+        open_inspection,
+        services.registry.read_only,
+        clock,
+        period=settings.scrub.period,
+        rate=settings.scrub.rate,
     )
 
 

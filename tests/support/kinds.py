@@ -97,6 +97,7 @@ spec:
     {interval: 10m, grace: 1h, deleteUntagged: true, untaggedOlderThan: 1h, keepUntagged: ["^cache/"], minFree: 5GB,
       window: "02:00-05:00", rateFiles: 100, rateBytes: 50MB}
   journal: {keep: 30d, maxEvents: 1000}
+  scrub: {period: 30d, rate: 20MiB}
   log: {level: info, format: auto, audit: "-"}
   metrics: {addr: "127.0.0.1:9000"}
 """

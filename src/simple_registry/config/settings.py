@@ -288,6 +288,19 @@ class Journal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scrub:
+    """How content is read in the background, and compared with its digests. Times in seconds."""
+
+    period: float = setting(
+        30 * 24 * 3600.0,
+        Text("duration", parse_interval, format_duration, number=True),
+        "time in which all content is read once and compared with its digests; 0: never",
+        path="scrub.period",
+    )
+    rate: int = setting(20 * MIB, _SIZE, "bytes that are read for that, a second at most", path="scrub.rate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Web:
     """How clients see the registry."""
 
@@ -398,6 +411,7 @@ class Settings:
     garbage_collection: GarbageCollection = section(GarbageCollection)
     journal: Journal = section(Journal)
     storage: Storage = section(Storage)
+    scrub: Scrub = section(Scrub)
     log_level: LogLevel = setting(
         LogLevel.INFO,
         word(LogLevel),

@@ -70,6 +70,15 @@ COLLECTED = _counter(
     what=("blobs", "bytes", "contents", "early", "manifests", "sessions", "tokens", "unneeded"),
 )
 RETIRED = _counter("simple_registry_retention_tags_total", "Tags that retention removed on schedule.")
+SCRUBBED = _counter(
+    "simple_registry_scrub_contents_total",
+    "Contents that were read in the background and compared with their digests.",
+    result=("whole", "damaged"),
+)
+SCRUBBED_BYTES = _counter("simple_registry_scrub_bytes_total", "Bytes that were read for that.")
+SCRUB_OVERDUE = _gauge(
+    "simple_registry_scrub_overdue_seconds", "Time since the content that is read now was due: `scrub.rate` is too low."
+)
 AUDIT_LINES = _counter("simple_registry_audit_lines_total", "Lines of the audit log.")
 AUDIT_FAILURES = _counter(
     "simple_registry_audit_failures_total", "Lines of the audit log that were lost through a fault."
@@ -116,6 +125,9 @@ SAMPLED = (
     ACCESS_STALE,
     COLLECTED,
     RETIRED,
+    SCRUBBED,
+    SCRUBBED_BYTES,
+    SCRUB_OVERDUE,
     AUDIT_LINES,
     AUDIT_FAILURES,
     CPU,

@@ -10,7 +10,7 @@ bytes, and only a push can change them, in one step, which their `version` shows
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -106,6 +106,12 @@ class TreeInspection(Protocol):
     async def clear_name(self, digest: Digest) -> str | None:
         """Move a directory that has the name of content to the quarantine. Return its path there, if there was one."""
 
+    async def keep_damaged(self, stored: Stored) -> str | None:
+        """Give a file of content a second name in the quarantine, so that it stays when a push heals the content.
+
+        Return its path there, or `None` if it was replaced, or the file system has no links.
+        """
+
     async def set_mode(self, digest: Digest) -> None:
         """Set the mode of a file of content to the one that content has."""
 
@@ -115,10 +121,11 @@ class TreeInspection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ContentRow:
-    """A row of content."""
+    """A row of content; `verified` is when its bytes were last read and compared, in seconds since the epoch."""
 
     record: ContentRecord
     state: ContentState
+    verified: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +199,9 @@ class RowInspection(Protocol):
 
     async def page_contents(self, prefix: str, after: Digest | None, limit: int) -> Sequence[ContentRow]:
         """Return rows of content whose digest begins with `algorithm:xx`, in order, after `after`."""
+
+    async def page_unverified(self, before: float, after: ContentRow | None, limit: int) -> Sequence[ContentRow]:
+        """Return rows of whole content that was last verified before a time, the longest ago first, after `after`."""
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
         """Return up to `limit` repositories and tags that use this content."""

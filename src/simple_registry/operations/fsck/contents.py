@@ -97,13 +97,13 @@ class ContentCheck:
     async def _batch(self, rows: Sequence[ContentRow], listing: Listing) -> AsyncIterator[Finding]:
         seen = [(row, listing.pop((row.record.digest, row.record.place), None)) for row in rows]
         doubtful = [(row, stored) for row, stored in seen if self._mode.deep or compare(row, stored) is not None]
-        suspicions = await asyncio.gather(*(self._suspect(row, stored) for row, stored in doubtful))
+        suspicions = await asyncio.gather(*(self.suspect(row, stored) for row, stored in doubtful))
         for (row, _stored), suspicion in zip(doubtful, suspicions, strict=True):
-            if finding := await self._confirm(row, suspicion):
+            if finding := await self.confirm(row, suspicion):
                 yield finding
         self._progress.contents_checked += len(rows)
 
-    async def _suspect(self, row: ContentRow, stored: Stored | None) -> Suspicion | None:
+    async def suspect(self, row: ContentRow, stored: Stored | None) -> Suspicion | None:
         """Compare a row with what is stored, without any lock."""
         suspicion = compare(row, stored)
         if stored is None or stored.flaw in (Flaw.NOT_A_FILE, Flaw.UNREADABLE) or not self._must_read(suspicion):
@@ -119,7 +119,7 @@ class ContentCheck:
         doubtful = suspicion is not None and suspicion.kind in (Kind.SHORT, Kind.LONG, Kind.DAMAGED)
         return self._mode.deep or (self._mode.repair and doubtful)
 
-    async def _confirm(self, row: ContentRow, suspicion: Suspicion | None) -> Finding | None:
+    async def confirm(self, row: ContentRow, suspicion: Suspicion | None) -> Finding | None:
         """Compare again while no collector runs; report, and repair, a suspicion that still holds."""
         for _attempt in range(MAX_ATTEMPTS):
             if suspicion is None:
@@ -139,7 +139,7 @@ class ContentCheck:
                     if not _is_marked(finding) or await self._find(row) == stored:
                         return finding
                     current, stored = replace(row, state=ContentState.DAMAGED), await self._find(row)
-            row, suspicion = current, await self._suspect(current, stored)
+            row, suspicion = current, await self.suspect(current, stored)
         return None
 
     async def _find(self, row: ContentRow) -> Stored | None:

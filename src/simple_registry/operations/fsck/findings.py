@@ -4,6 +4,7 @@ The sentences are in `cli/fsck_words.py`.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Lock
@@ -129,7 +130,9 @@ class Mode:
 class Progress:
     """Counts what was checked so far; `contents` and `bytes` are the totals when the check began."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Callable[[int], None] = lambda _size: None) -> None:
+        """Call `pace` with each number of bytes, in the thread that read them."""
+        self._pace = pace
         self.contents = 0
         self.bytes = 0
         self.contents_checked = 0
@@ -141,6 +144,7 @@ class Progress:
         """Count bytes that were read. Called from threads."""
         with self._lock:
             self.bytes_read += size
+        self._pace(size)
 
 
 @dataclass(slots=True)

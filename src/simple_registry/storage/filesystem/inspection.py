@@ -72,6 +72,10 @@ class FilesystemInspection:
         """Move a directory that has the name of content to the quarantine. Return its path there, if there was one."""
         return await self._threads.run(self._clear_name, digest)
 
+    async def keep_damaged(self, stored: Stored) -> str | None:
+        """Give a file of content a second name in the quarantine. Return its path there, or `None` if it has none."""
+        return await self._threads.run(self._keep_damaged, stored)
+
     async def set_mode(self, digest: Digest) -> None:
         """Set the mode of a file of content to the one that content has."""
         await self._threads.run(self._disk.make_path_read_only, self._layout.blob(digest))
@@ -125,10 +129,26 @@ class FilesystemInspection:
         status = self._disk.stat(directory)
         return self._disk.names(directory) if status is not None and stat.S_ISDIR(status.st_mode) else ()
 
-    def _set_aside(self, path: str, name: str) -> str:
-        source = f"{self._layout.root}/{path}"
+    def _keep_damaged(self, stored: Stored) -> str | None:
+        self._make_quarantine()
+        target = self._free_name(str(stored.digest))
+        # Not a rename: a push may give the name of content to other bytes, which must keep it.
+        if not self._disk.link(self._layout.blob(stored.digest), target):
+            return None
+        linked = self._disk.stat(target)
+        if linked is None or stamp_of(linked) != stored.stamp:
+            self._disk.unlink(target)
+            return None
+        self._disk.fsync_directory(self._layout.quarantine)
+        return self._layout.relative(target)
+
+    def _make_quarantine(self) -> None:
         if self._disk.make_directory(self._layout.quarantine):
             self._disk.fsync_directory(self._layout.root)
+
+    def _set_aside(self, path: str, name: str) -> str:
+        source = f"{self._layout.root}/{path}"
+        self._make_quarantine()
         target = self._free_name(name)
         self._disk.rename(source, target)
         self._disk.fsync_directory(self._layout.quarantine)

@@ -19,12 +19,17 @@ LINES = 20
 
 _TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM contents"
 _ANY = "SELECT 1 FROM repositories UNION ALL SELECT 1 FROM contents LIMIT 1"
-_CONTENT = "SELECT digest, size, place, version, state FROM contents WHERE digest = ?"
+_CONTENT = "SELECT digest, size, place, version, state, verified FROM contents WHERE digest = ?"
 # GLOB, rather than a range: a text that is not a digest is reported by `page_defects`.
 _CONTENTS = f"""
-SELECT digest, size, place, version, state FROM contents
+SELECT digest, size, place, version, state, verified FROM contents
 WHERE digest > ?1 AND digest < ?2 AND {WELL_FORMED}
 ORDER BY digest LIMIT ?3
+"""
+_UNVERIFIED = f"""
+SELECT digest, size, place, version, state, verified FROM contents INDEXED BY contents_verified
+WHERE state = 'whole' AND verified < ?1 AND (verified, digest) > (?2, ?3) AND {WELL_FORMED}
+ORDER BY verified, digest LIMIT ?4
 """
 _HOLDERS = """
 SELECT repository FROM repository_blobs WHERE digest = ?1 AND state <> 'deleted'
@@ -90,6 +95,11 @@ class SqliteRowInspection:
         """Return rows of content whose digest begins with `algorithm:xx`, in order, after `after`."""
         start = prefix if after is None else str(after)
         return [_content(row) for row in self._database.rows(_CONTENTS, start, f"{prefix}~", limit)]
+
+    async def page_unverified(self, before: float, after: ContentRow | None, limit: int) -> Sequence[ContentRow]:
+        """Return rows of whole content that was last verified before a time, the longest ago first, after `after`."""
+        start = (-1.0, "") if after is None else (after.verified, str(after.record.digest))
+        return [_content(row) for row in self._database.rows(_UNVERIFIED, before, *start, limit)]
 
     async def uses(self, digest: Digest, limit: int) -> Uses:
         """Return up to `limit` repositories and tags that use this content."""
@@ -161,7 +171,7 @@ def find_uses(connection: apsw.Connection, digest: Digest, limit: int) -> Uses:
 
 
 def _content(row: Row) -> ContentRow:
-    return ContentRow(record_of(row[:4]), ContentState(str(row[4])))
+    return ContentRow(record_of(row[:4]), ContentState(str(row[4])), float(row[5] or 0))
 
 
 def _any(connection: apsw.Connection, sql: str, digest: str) -> bool:
