@@ -121,3 +121,41 @@ def test_root_follows_no_link_that_the_owner_of_the_directory_planted(data_dir, 
         with pytest.raises(DataDirectoryRefused, match="it belongs to the user with id 12345; work on it as that user"):
             refused()
     assert not elsewhere.exists()
+
+
+def test_a_directory_is_made_unless_there_is_one_perhaps_in_use(data_dir):
+    local.make(data_dir)
+    claim = local.claim(data_dir)
+    local.make(data_dir)
+    claim.release()
+    assert asyncio.run(create(data_dir))
+
+
+def test_a_directory_whose_making_was_interrupted_is_completed(data_dir, monkeypatch):
+    steps = migrate.migrations()
+    for done in (0, 3):
+        monkeypatch.setattr(migrate, "migrations", lambda done=done: steps[:done])
+        local.make(data_dir)
+    monkeypatch.undo()
+    with pytest.raises(StorageFault):
+        asyncio.run(create(data_dir))
+    local.make(data_dir)
+    assert asyncio.run(create(data_dir))
+
+
+def test_a_directory_of_an_older_version_is_left_to_its_server(data_dir, monkeypatch):
+    steps = migrate.migrations()
+    monkeypatch.setattr(migrate, "migrations", lambda: steps[:-1])
+    local.claim(data_dir).release()
+    monkeypatch.undo()
+    before = (data_dir / "registry.db").read_bytes()
+    local.make(data_dir)
+    assert (data_dir / "registry.db").read_bytes() == before
+
+
+def test_a_directory_of_another_program_is_not_made_ours(data_dir):
+    data_dir.mkdir()
+    (data_dir / "file").write_text("x")
+    with pytest.raises(DataDirectoryRefused):
+        local.make(data_dir)
+    assert [path.name for path in data_dir.iterdir()] == ["file"]

@@ -8,10 +8,11 @@ a change at its next read. Commands must run as the user that owns the directory
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from simple_registry.clock import Clock, SystemClock
+from simple_registry.faults import StorageFault
 from simple_registry.storage.filesystem.adoption import FilesystemAdoption
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
 from simple_registry.storage.filesystem.data_directory import DataDirectory
@@ -129,12 +130,20 @@ async def stores_for_command(data_dir: Path) -> AsyncIterator[Stores]:
 
 
 def make(data_dir: Path) -> None:
-    """Make the directory and its database, unless a server has made them.
+    """Make the directory and its database, also after an attempt that was interrupted; one in use is left alone.
 
     Raises: StorageFault, as `claim`.
     """
-    if not (data_dir / "format").exists():
-        claim(data_dir, make_keys=False).release()
+    database = Layout(data_dir).database
+    with suppress(StorageFault):
+        require_current(database)
+        return
+    directory = DataDirectory.claim(data_dir)
+    try:
+        if not directory.read_only and directory.traces() is None:
+            migrate(database, traces=directory.traces, log_reserve=LOG_RESERVE)
+    finally:
+        directory.release()
 
 
 @asynccontextmanager
