@@ -19,14 +19,15 @@ from support.object_store.client import Objects
 from support.object_store.stores import ObjectContentStore, ObjectUploadStore
 
 
-def open_stores(database: str, objects: Objects, clock: Clock) -> Stores:
+def open_stores(database: str, objects: Objects, clock: Clock, *, read_only: bool = False) -> Stores:
     """Open the stores, in one process, on its event loop."""
-    rows = Database(database)
+    rows = Database(database, read_only=read_only)
     return Stores(rows_of(rows, clock), ObjectContentStore(objects), ObjectUploadStore(objects), database=rows)
 
 
-def _open_stores(data_dir: Path, clock: Clock) -> Stores:
-    return open_stores(os.environ["SHARED_ROWS"], Objects(int(os.environ["OBJECT_SERVER"])), clock)
+def _open_stores(data_dir: Path, clock: Clock, *, read_only: bool) -> Stores:
+    objects = Objects(int(os.environ["OBJECT_SERVER"]))
+    return open_stores(os.environ["SHARED_ROWS"], objects, clock, read_only=read_only)
 
 
 if __name__ == "__main__":
