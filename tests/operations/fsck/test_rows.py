@@ -3,21 +3,30 @@
 import pytest
 
 from simple_registry.oci import media_types
-from simple_registry.oci.digests import digest_of
+from simple_registry.oci.digests import digest_of, parse_digest
+from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.manifests import Required
 from simple_registry.storage.inspection import Defect
+from simple_registry.storage.records import Actor
 from support.checking import check, execute
 from support.documents import encode, image, index, push_image
 from support.front import ADMINISTRATOR
 
 LAYER = b"a layer"
 DIGEST = str(digest_of(LAYER))
+ACTOR = Actor("operator")
 
 
 @pytest.fixture
 def manifest(disk_front):
     data = push_image(disk_front, "a", "v1", LAYER)
     return str(digest_of(data))
+
+
+def delete_needed(front, digest):
+    """Delete a blob that a manifest needs, as `manifests.deleteReferenced: allow` permits it."""
+    rows = front.kept.stores.rows
+    front.run(rows.blobs.remove_blob(RepositoryName("a"), parse_digest(digest), actor=ACTOR))
 
 
 def facts(findings):
@@ -62,7 +71,7 @@ def test_a_tag_whose_manifest_has_no_bytes_either_stays_for_the_push_that_heals_
 
 
 def test_a_missing_part_is_reported_with_the_tags_that_need_it_and_healed_by_a_push(disk_front, manifest):
-    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    delete_needed(disk_front, DIGEST)
     (finding,) = check(disk_front, repair=True)
     assert facts([finding]) == [("dangling", "a", None, manifest, False)]
     assert finding.tags == ("a:v1",)
@@ -73,7 +82,7 @@ def test_a_missing_part_is_reported_with_the_tags_that_need_it_and_healed_by_a_p
 
 def test_content_of_another_repository_is_not_a_part(disk_front, manifest):
     disk_front.push_blob("other", LAYER)
-    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    delete_needed(disk_front, DIGEST)
     assert len(check(disk_front, repair=True)) == 1
     assert disk_front.get(f"/v2/a/blobs/{DIGEST}").status == 404
 
@@ -85,11 +94,12 @@ def test_content_of_another_repository_is_not_a_part(disk_front, manifest):
 def test_parts_may_be_missing_where_the_configuration_allows_it(disk_front, manifest, required, blobs, children):
     data = disk_front.get("/v2/a/manifests/v1").body
     disk_front.push_manifest("a", "all", encode(index(data)), media_types.OCI_IMAGE_INDEX)
-    disk_front.delete(f"/v2/a/blobs/{DIGEST}")
+    delete_needed(disk_front, DIGEST)
     assert len(check(disk_front, required=required)) == blobs
     disk_front.push_blob("a", LAYER)
     disk_front.delete("/v2/a/manifests/v1")
-    disk_front.delete(f"/v2/a/manifests/{manifest}")
+    rows = disk_front.kept.stores.rows.manifests
+    disk_front.run(rows.remove_manifest(RepositoryName("a"), parse_digest(manifest), tags=(), actor=ACTOR))
     assert len(check(disk_front, required=required)) == children
 
 

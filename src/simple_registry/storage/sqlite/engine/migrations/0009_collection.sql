@@ -54,7 +54,10 @@ SELECT repository, digest FROM manifests AS held
 WHERE state = 'needed' AND NOT EXISTS (SELECT 1 FROM tags WHERE repository = held.repository AND digest = held.digest);
 
 -- Not INSERT OR IGNORE: the statement that fires a trigger, such as an upsert, would overrule that.
-CREATE TRIGGER reviews_of_pushed AFTER INSERT ON manifests WHEN new.state = 'needed' BEGIN
+CREATE TRIGGER reviews_of_pushed AFTER INSERT ON manifests
+WHEN new.state = 'needed' AND NOT EXISTS (
+    SELECT 1 FROM tags WHERE repository = new.repository AND digest = new.digest
+) BEGIN
     INSERT INTO reviews (repository, digest) VALUES (new.repository, new.digest)
     ON CONFLICT DO NOTHING;
 END;
