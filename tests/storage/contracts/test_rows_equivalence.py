@@ -10,7 +10,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.quotas import Allowance, Measure, OfIdentity, OfRepositories, OfRepository
-from simple_registry.storage.records import Actor, ContentRecord, DescribedPart, Part, Place, TokenRow
+from simple_registry.storage.records import Actor, ContentRecord, DescribedPart, JournalAction, Part, Place, TokenRow
 from simple_registry.storage.sqlite.all_rows import rows_of
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.engine.migrate import migrate
@@ -79,6 +79,12 @@ STEPS = st.one_of(
         OWNERS,
         ALLOWANCES,
     ),
+    st.tuples(st.just("point_tag"), REPOSITORIES, TAGS, DIGESTS, PRECONDITIONS),
+    st.tuples(
+        st.just("restore"), REPOSITORIES, st.lists(DIGESTS, max_size=2), st.dictionaries(TAGS, DIGESTS, max_size=2)
+    ),
+    st.tuples(st.just("remove_repository"), REPOSITORIES),
+    st.tuples(st.just("restore_repository"), REPOSITORIES),
     st.tuples(st.just("remove_manifest"), REPOSITORIES, DIGESTS, st.none() | st.lists(TAGS, max_size=2), PRECONDITIONS),
     st.tuples(st.just("remove_tag"), REPOSITORIES, TAGS, PRECONDITIONS),
     st.tuples(st.just("renew_blob"), REPOSITORIES, DIGESTS, EVENTS),
@@ -102,6 +108,37 @@ STORES = {
 async def counted(store, removals):
     """Return the number of removals, or an earlier one."""
     return await store.contents.removals() - (removals or 0)
+
+
+async def point_tag(store, repository, tag, digest, precondition):
+    action = JournalAction.TAG_ROLLBACK
+    return await store.undo.point_tag(repository, tag, digest, action=action, actor=ACTOR, precondition=precondition)
+
+
+async def restore(store, repository, digests, tags):
+    return await store.undo.restore(repository, digests, tags, deletion=None, actor=ACTOR)
+
+
+async def remove_repository(store, repository):
+    return await store.undo.remove_repository(
+        repository, tags=await store.tags.page_tags(repository, None, 9), actor=ACTOR
+    )
+
+
+async def restore_repository(store, repository):
+    deletion = await store.undo.find_deletion(repository, None)
+    events = [] if deletion is None else await store.undo.find_parts_of(deletion)
+    tags = {event.tag: event.before for event in events if event.tag}
+    digests = [event.before for event in events if not event.tag]
+    return await store.undo.restore(repository, digests, tags, deletion=deletion, actor=ACTOR)
+
+
+UNDO = {
+    "point_tag": point_tag,
+    "restore": restore,
+    "remove_repository": remove_repository,
+    "restore_repository": restore_repository,
+}
 
 
 async def take(store, step, clock):
@@ -141,7 +178,8 @@ async def take(store, step, clock):
         return await store.garbage.end_holdings(clock.time - arguments[0], 9)
     if name == "forget":
         return await store.garbage.forget(await store.garbage.page_condemned(None, 1))
-    act = partial(mark_damaged, store) if name == "mark_damaged" else getattr(getattr(store, STORES[name]), name)
+    of_store = UNDO | {"mark_damaged": mark_damaged}
+    act = partial(of_store[name], store) if name in of_store else getattr(getattr(store, STORES[name]), name)
     if name == "mount_blob":
         *arguments, owner, allowances = arguments
         act = partial(act, actor=Actor(owner), allowances=allowances)
@@ -157,6 +195,7 @@ async def everything(store, clock):
         "exist": [await store.repositories.has_repository(name) for name in repositories],
         "contents": [await store.contents.find_content(digest) for digest in digests],
         "condemned": sorted(await store.garbage.page_condemned(None, 99), key=lambda record: record.digest),
+        "journal": list(await store.journal.page_events(0, 999)),
         "dated": [await store.garbage.is_dated_after(clock.time - age) for age in range(1, 4)],
         "usage": await store.usage.page_usage(None, 9),
         "total": await store.usage.total_usage(),
