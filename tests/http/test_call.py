@@ -65,6 +65,18 @@ def test_the_limits_of_the_caller_count(call_of, grant, can):
     assert not call.visible(Resource.BLOBS)("b")
 
 
+@pytest.mark.parametrize(("grant", "sees"), [("repository:.:history", ["a"]), ("repository:.:pull", [])])
+def test_a_listing_may_need_another_verb_which_is_never_public(call_of, grant, sees):
+    limited = replace(CALLER, limits=(parse_limit([grant]),), public=ANONYMOUS)
+    call = call_of(
+        limited,
+        binding("ada", ("manifests", "history"), "^a$"),
+        binding("anonymous", ("manifests", "pull history"), "^[ab]$"),
+    )
+    assert [scope for scope in "abc" if call.visible(Resource.MANIFESTS, "history")(scope)] == sees
+    assert [scope for scope in "abc" if call.can("history", Resource.MANIFESTS, scope)] == sees
+
+
 def test_public_repositories_are_listed_whatever_the_limits(call_of):
     limited = replace(CALLER, limits=((),), public=ANONYMOUS)
     call = call_of(
