@@ -33,14 +33,19 @@ def facts(findings):
     return [(finding.kind, finding.repository, finding.tag, finding.digest, finding.repaired) for finding in findings]
 
 
+def delete(front, table, digest):
+    """Delete what a manifest needs, which no client may."""
+    execute(front, f"UPDATE {table} SET state = 'deleted' WHERE repository = 'a' AND digest = ?", digest)
+
+
 def without_versions(snapshot):
-    """Return the files and rows of a snapshot, but for what is lost with a manifest: the placement, and the owner."""
+    """Return the files and rows of a snapshot, without what is lost with them: placements, their stamps, and owners."""
     files, rows = snapshot
     owned = {
         table: [tuple(value for value in row if value not in {"", ADMINISTRATOR}) for row in rows[table]]
         for table in ("manifests", "repository_blobs")
     }
-    contents = [row[:3] + row[4:] for row in rows["contents"]]
+    contents = [row[:3] + row[4:5] for row in rows["contents"]]
     return files, {**rows, **owned, "contents": contents, "counters": [], "usage_by_identity": []}
 
 
