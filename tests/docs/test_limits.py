@@ -96,6 +96,8 @@ INSIDE = {
     "operations.contents.MAX_ATTEMPTS": "how often a push is repeated",
     "operations.cutoffs.MAX_SKEW": "when a clock is wrong",
     "operations.cutoffs.MIN_JUMP": "when a clock is wrong",
+    "operations.explanations.MAX_HOLDINGS": "repositories that one explanation names",
+    "operations.explanations.MAX_VISITED": "manifests that are looked at for a tag",
     "operations.history.MAX_EXAMINED": "how far one request searches; the answer says where to continue",
     "operations.history.MAX_PRUNED": "what one round of maintenance removes",
     "operations.undo.MAX_DELETE_ATTEMPTS": "how often a deletion is repeated",

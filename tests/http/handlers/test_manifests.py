@@ -8,7 +8,7 @@ import time
 import pytest
 
 from simple_registry.access.policy import Allowed, Refused
-from simple_registry.config.settings import AllowMissing, Limits, Settings
+from simple_registry.config.settings import AllowMissing, DeleteReferenced, Limits, Settings
 from simple_registry.config.values import MAX_TAGS
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
@@ -662,11 +662,14 @@ def test_deleting_absent_content_is_a_404(front, repository, reference):
     assert (reply.status, reply.codes) == (404, ["MANIFEST_UNKNOWN"])
 
 
-def test_a_child_can_be_deleted_and_its_index_stays(front):
+@pytest.mark.parametrize("rule", DeleteReferenced)
+def test_a_child_can_be_deleted_only_by_the_rule_and_its_index_stays(make_front, rule):
+    front = make_front(Settings(delete_referenced=rule))
     child = push_image(front, "team/app", "child")
     data = encode(index(child))
     front.push_manifest("team/app", "v1", data, OCI_INDEX)
-    assert front.delete(f"/v2/team/app/manifests/{digest_of(child)}").status == 202
+    reply = front.delete(f"/v2/team/app/manifests/{digest_of(child)}")
+    assert reply.status == (409 if rule is DeleteReferenced.REFUSE else 202)
     assert json.loads(front.get("/v2/team/app/manifests/v1").body)["manifests"]
 
 
