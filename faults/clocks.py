@@ -35,7 +35,7 @@ ROUNDS = 2.5
 EVERY_SECOND = """\
 kind: Configuration
 metadata: {name: clocks}
-spec: {garbageCollection: {interval: 1s}}
+spec: {garbageCollection: {interval: 1s, grace: 1h}, manifests: {deleteReferenced: allow}}
 """
 """Documents for a subject that collects garbage so often that it would be seen."""
 TROUBLE = re.compile(r'"level":"error"|Traceback|"ms":-')
