@@ -55,6 +55,19 @@ def _flipped_with_its_times(path: Path) -> None:
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
+def _zeroed(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+
+
+def _exchanged(path: Path) -> None:
+    """Another file of the same length and times takes its place, as a copy that keeps times does."""
+    found, other = path.stat(), path.with_name("other")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
+    other.rename(path)
+
+
 def _directory(path: Path) -> None:
     path.unlink()
     (path / "holiday").mkdir(parents=True)
@@ -71,11 +84,13 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "longer": _longer,
     "flipped": _flipped,
     "flipped with its times": _flipped_with_its_times,
+    "zeroed": _zeroed,
+    "exchanged": _exchanged,
     "a directory": _directory,
     "unreadable": _unreadable,
 }
-FLIPPED = {"flipped", "flipped with its times"}
-"""The size is right, so only reading everything reveals it. For a blob, the client does that."""
+UNNOTICED = "flipped with its times"
+"""Only reading everything reveals it. For a blob, the client does that, and later `scrub`."""
 
 
 @dataclass
@@ -184,7 +199,7 @@ class Examination:
         """Return whether only a client can notice the damage, or there is none: root can read everything."""
         if self.damage == "unreadable":
             return whole.status == 200 and whole.body == data
-        return self.kind == "blob" and self.damage in FLIPPED
+        return self.kind == "blob" and self.damage == UNNOTICED
 
     def _use(self, client: Client, repository: str, data: bytes, findings: Findings) -> None:
         """Refer to a damaged blob: nothing new may rest on it."""

@@ -18,7 +18,8 @@ def test_damage_is_noticed_and_healed(tmp_path, scale):
 
 
 @pytest.mark.parametrize(
-    "bug", ["no-size-check", "manifests-unchecked", "manifests-from-memory", "existing-content-is-kept"]
+    "bug",
+    ["no-size-check", "stamps-ignored", "manifests-unchecked", "manifests-from-memory", "existing-content-is-kept"],
 )
 def test_planted_bugs_are_caught(tmp_path, bug):
     score = damage(ours(bug=bug), tmp_path, Scale.PROOF)

@@ -185,6 +185,18 @@ def test_what_older_versions_stored_is_counted(tmp_path, monkeypatch):
     asyncio.run(store.close())
 
 
+def test_content_of_an_older_version_counts_as_never_verified(tmp_path, monkeypatch):
+    path, steps = str(tmp_path / "registry.db"), migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "migrations", lambda: steps[:10])
+        migrate(path)
+    connection = apsw.Connection(path)
+    connection.execute("INSERT INTO contents (digest, size) VALUES ('sha256:x', 1)")
+    migrate(path)
+    assert connection.execute("SELECT stamp, verified FROM contents").fetchall() == [("", 0.0)]
+    connection.close()
+
+
 def test_migrations_are_numbered_without_a_gap(monkeypatch, tmp_path):
     (tmp_path / "migrations").mkdir()
     (tmp_path / "migrations" / "0002_second.sql").write_text("SELECT 1")
