@@ -97,16 +97,17 @@ class Scrub:
 
     async def run(self) -> None:
         """Scrub until cancelled."""
+        rounds = asyncio.ensure_future(repeat(self._open_and_read, min(INTERVAL, self._period), "scrubbing"))
+        try:
+            await asyncio.shield(rounds)
+        finally:
+            self._pace.stop()
+            rounds.cancel()
+            await asyncio.gather(rounds, return_exceptions=True)
+
+    async def _open_and_read(self) -> None:
         async with self._open_inspection() as inspection:
-            rounds = asyncio.ensure_future(
-                repeat(lambda: self.round(inspection), min(INTERVAL, self._period), "scrubbing")
-            )
-            try:
-                await asyncio.shield(rounds)
-            finally:
-                self._pace.stop()
-                rounds.cancel()
-                await asyncio.gather(rounds, return_exceptions=True)
+            await self.round(inspection)
 
     async def round(self, inspection: Inspection) -> None:
         """Read all content that is due."""
