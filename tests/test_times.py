@@ -102,7 +102,22 @@ def test_a_past_moment_is_a_time_or_a_duration_ago(text):
     assert parse_past(text, 1_700_000_000.0) == 1_699_992_800
 
 
-@pytest.mark.parametrize("text", ["", "ago", "2h later", "yesterday", "-2h", "2023-11-14T20:13:20Z ago"])
+FAR = ["999999999w", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.9999Z"]
+"""Before the year 1, and after the year 9999."""
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_first_and_the_last_second_can_be_written_again(text):
+    assert format_instant(parse_past(text, 0.0)) == text.replace("Z", ".000Z")
+
+
+@pytest.mark.parametrize("text", FAR)
+def test_no_expiry_is_beyond_what_can_be_written(text):
+    with pytest.raises(TimeInvalid):
+        parse_expiry(text, 0.0)
+
+
+@pytest.mark.parametrize("text", ["", "ago", "2h later", "yesterday", "-2h", "2023-11-14T20:13:20Z ago", *FAR])
 def test_other_texts_are_no_past_moment(text):
     with pytest.raises(TimeInvalid):
         parse_past(text, 0.0)

@@ -13,6 +13,8 @@ _RFC_3339 = re.compile(
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
 _WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 _STAMP_FORM = "%Y%m%dT%H%M%SZ"
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
+"""The first and the last moment of the years 1 to 9999, in seconds since the epoch."""
 
 
 class TimeInvalid(ValueError):
@@ -76,7 +78,7 @@ def parse_moment(text: str) -> float:
     """
     if _RFC_3339.fullmatch(text):
         try:
-            return datetime.fromisoformat(text.upper()).timestamp()
+            return _writable(datetime.fromisoformat(text.upper()).timestamp(), text)
         except (ValueError, OverflowError):
             pass  # such as the 30th of February
     raise TimeInvalid(f"{text[:40]!r} is not a date and time; write for example 2027-01-31T12:00:00Z")
@@ -116,7 +118,9 @@ def parse_past(text: str, now: float) -> float:
     Raises: TimeInvalid.
     """
     duration = text.removesuffix("ago").rstrip()
-    return now - parse_duration(duration) if _DURATION.fullmatch(duration) else parse_moment(text)
+    if _DURATION.fullmatch(duration):
+        return _writable(now - parse_duration(duration), text)
+    return parse_moment(text)
 
 
 def parse_expiry(text: str, now: float) -> float:
@@ -124,4 +128,14 @@ def parse_expiry(text: str, now: float) -> float:
 
     Raises: TimeInvalid.
     """
-    return now + parse_duration(text) if _DURATION.fullmatch(text) else parse_moment(text)
+    return _writable(now + parse_duration(text), text) if _DURATION.fullmatch(text) else parse_moment(text)
+
+
+def _writable(when: float, text: str) -> float:
+    """Return the moment that `text` means, unless it cannot be written as text again.
+
+    Raises: TimeInvalid.
+    """
+    if _FIRST <= when <= _LAST:
+        return when
+    raise TimeInvalid(f"{text[:40]!r} is not in the years 1 to 9999")

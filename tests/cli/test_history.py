@@ -59,6 +59,7 @@ def test_the_history_is_a_table_or_json(front, show):
     assert [event["tag"] for event in json.loads(show("team/app:v1", "--json"))] == ["v1"]
     assert len(json.loads(show("team/app", "-n", "1", "-json"))) == 1
     assert json.loads(show("none", "-json")) == []
+    assert show("team/app", "-n", "9" * 5000) == show("team/app")
 
 
 def test_a_tag_is_resolved_now_and_then(front, target):
@@ -84,7 +85,9 @@ def test_wrong_questions_about_history_are_refused(show, words):
         show(*words)
 
 
-@pytest.mark.parametrize("words", [[], ["a"], ["a:v1", "-at", "yesterday"], ["a:v1", "b"]])
+@pytest.mark.parametrize(
+    "words", [[], ["a"], ["a:v1", "-at", "yesterday"], ["a:v1", "-at", "999999999w"], ["a:v1", "b"]]
+)
 def test_wrong_questions_about_targets_are_refused(target, words):
     with pytest.raises(UsageError):
         target(*words)

@@ -15,6 +15,7 @@ from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
+from simple_registry.http.numbers import parse_number
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import HistoryUnknown
 from simple_registry.oci.names import RepositoryName, Tag
@@ -69,7 +70,7 @@ def history(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
     repository, reference = parse_image(asked.image)
     if isinstance(reference, Digest):
         raise UsageError("history is that of a repository or a tag, not of a digest")
-    number = _DEFAULT if asked.n is None else int(asked.n) if asked.n.isascii() and asked.n.isdigit() else 0
+    number = _DEFAULT if asked.n is None else parse_number(asked.n) or 0
     if not number:
         raise UsageError("-n is a number from 1")
     events = asyncio.run(_events(_data_dir(asked.datadir, asked.cfgdir, environment), repository, reference, number))

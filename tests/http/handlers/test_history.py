@@ -90,6 +90,8 @@ def test_a_tag_is_resolved_at_a_time(front):
         (f"{APP}/history?before=-1", 400),
         ("/api/v1/events?after=1_0", 400),
         (f"{APP}/tags/v1?at=yesterday", 400),
+        (f"{APP}/tags/v1?at=999999999w", 400),
+        (f"{APP}/tags/v1?at=0001-01-01T00:00:00%2B23:59", 400),
         (f"{APP}/history?tag=:", 400),
         (f"{APP}/tags/:", 404),
         ("/api/v1/repositories/UPPER/history", 400),

@@ -1,6 +1,7 @@
 """Deleting repositories, rolling tags back, and restoring what was deleted."""
 
 from functools import partial
+from typing import Annotated
 
 import msgspec
 
@@ -9,6 +10,7 @@ from simple_registry.http.bodies import DocumentInvalid, read_json
 from simple_registry.http.call import Call
 from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Response, json_response
+from simple_registry.http.numbers import MAX_NUMBER
 from simple_registry.http.targets import RepositoryTarget
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, parse_tag
@@ -21,7 +23,7 @@ class RollbackRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A tag, and what it gets back: the target after an event (its id), a digest, or its `previous` target."""
 
     tag: str
-    to: int | str = PREVIOUS
+    to: Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)] | str = PREVIOUS
 
 
 class RestoreRequest(msgspec.Struct, forbid_unknown_fields=True):
