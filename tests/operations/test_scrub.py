@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -101,6 +102,38 @@ def test_damage_is_marked_kept_aside_and_healed_by_a_push(front, scrub, path, ca
     assert check(front) == []
     kept = [each.read_bytes() for each in Path(front.kept.layout.quarantine).glob("*")]
     assert kept == ([] if data is None else [data])
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_damaged_while_the_tree_is_unmounted_or_replaced(front, scrub, replaced):
+    blobs = Path(front.kept.layout.blobs)
+    blobs.rename(away := blobs.with_name("away"))
+    if replaced:
+        for directory in front.kept.layout.directories():
+            Path(directory).mkdir(exist_ok=True)
+    front.clock.advance(PERIOD + 1)
+    with pytest.raises(StorageFault, match="was replaced since the start"):
+        scrub_once(front, scrub)
+    if replaced:
+        shutil.rmtree(blobs)
+    away.rename(blobs)
+    scrub_once(front, scrub)
+    assert scrub.counts == {"whole": 3, "damaged": 0}
+
+
+def test_content_that_a_mount_brings_back_is_whole_again(front, scrub, path, monkeypatch):
+    """The tree went after it was found to be there, and before the file was looked for."""
+    path.rename(away := path.with_name("away"))
+    mark = front.kept.inspection.stores.contents.mark_damaged
+
+    async def remount(record):
+        away.rename(path)
+        return await mark(record)
+
+    monkeypatch.setattr(front.kept.inspection.stores.contents, "mark_damaged", remount)
+    front.clock.advance(PERIOD + 1)
+    scrub_once(front, scrub)
+    assert check(front) == []
 
 
 def test_a_rotten_file_is_served_until_it_is_read(front, path):

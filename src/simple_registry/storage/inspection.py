@@ -61,7 +61,7 @@ class ContentInspection(Protocol):
     """All that a content store holds."""
 
     def check(self) -> None:
-        """Raise StorageFault unless content can be listed."""
+        """Raise StorageFault unless content can be listed, as at the start: what is not found then is absent."""
 
     def path(self, digest: Digest) -> str:
         """Return where an operator finds content of this digest: a path below the data directory, or a name."""

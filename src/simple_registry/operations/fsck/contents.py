@@ -143,7 +143,10 @@ class ContentCheck:
         return None
 
     async def _find(self, row: ContentRow) -> Stored | None:
-        return await self._contents.find(row.record.digest, row.record.place)
+        found = await self._contents.find(row.record.digest, row.record.place)
+        if found is None:
+            self._contents.check()  # an unreachable tree is not an absent file
+        return found
 
     async def _finding(self, row: ContentRow, suspicion: Suspicion, uses: Uses) -> Finding:
         finding = Finding(

@@ -6,7 +6,7 @@ from contextlib import suppress
 from simple_registry.content import Content, LocalFile
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
-from simple_registry.storage.filesystem.data_directory import has_content_tree
+from simple_registry.storage.filesystem.data_directory import ContentTree
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.placement import Placement, is_content, stamp_of
@@ -22,7 +22,7 @@ class FilesystemContentStore:
         self._disk = disk
         self._threads = threads
         self._placement = Placement(layout, disk)
-        self._tree = self._identity()
+        self._tree = ContentTree(disk, layout)
 
     async def open(self, record: ContentRecord) -> Content | None:
         """Return the content, or `None` if there is no file of this size.
@@ -58,16 +58,7 @@ class FilesystemContentStore:
         """
         if self._disk.stat(self._layout.format) is None:
             raise StorageFault("look for content", f"the data directory {self._layout.root} is gone")
-        tree = self._identity()
-        self._tree = self._tree or tree  # a process may start while it is unmounted
-        if tree is None or tree != self._tree:
-            raise StorageFault("look for content", f"{self._layout.blobs} is gone, or was replaced since the start")
-
-    def _identity(self) -> tuple[int, int] | None:
-        found = self._disk.stat(self._layout.blobs)
-        if found is None or not has_content_tree(self._disk, self._layout):
-            return None
-        return found.st_dev, found.st_ino
+        self._tree.check()
 
     def _remove(self, path: str) -> None:
         self._placement.displace(path)

@@ -234,6 +234,31 @@ def has_content_tree(disk: Disk, layout: Layout) -> bool:
     return any(disk.stat(directory) is not None for directory in layout.algorithms())
 
 
+class ContentTree:
+    """The `blobs/` that was there at the start: while it is unmounted or replaced, files only seem to be removed."""
+
+    def __init__(self, disk: Disk, layout: Layout) -> None:
+        self._disk = disk
+        self._layout = layout
+        self._known = self._identity()
+
+    def check(self) -> None:
+        """Raise StorageFault unless it is there."""
+        found = self._identity()
+        self._known = self._known or found  # a process may start while it is unmounted
+        if found is None or found != self._known:
+            raise StorageFault(
+                "look for content",
+                f"{self._layout.blobs} is gone or empty, or was replaced since the start; is the file system mounted?",
+            )
+
+    def _identity(self) -> tuple[int, int] | None:
+        found = self._disk.stat(self._layout.blobs)
+        if found is None or not has_content_tree(self._disk, self._layout):
+            return None
+        return found.st_dev, found.st_ino
+
+
 def _prepare(disk: Disk, layout: Layout) -> None:
     """Create missing files: the marker first, so that the directory of an interrupted start is recognised.
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from simple_registry.faults import StorageFault
 from simple_registry.files import FileStamp
 from simple_registry.oci.digests import ALGORITHMS, Digest
-from simple_registry.storage.filesystem.data_directory import has_content_tree
+from simple_registry.storage.filesystem.data_directory import ContentTree
 from simple_registry.storage.filesystem.disk import NAMED_FILE, Disk
 from simple_registry.storage.filesystem.file_reader import hash_file
 from simple_registry.storage.filesystem.layout import Layout, is_session
@@ -28,13 +28,11 @@ class FilesystemInspection:
         self._layout = layout
         self._disk = disk
         self._threads = threads
+        self._tree = ContentTree(disk, layout)
 
     def check(self) -> None:
         """Raise StorageFault unless content can be listed. A backup has no uploads, and no directory of them."""
-        if not has_content_tree(self._disk, self._layout):
-            raise StorageFault(
-                "look for content", f"{self._layout.blobs} is gone or empty; is the file system mounted?"
-            )
+        self._tree.check()
 
     def path(self, digest: Digest) -> str:
         """Return the path of content below the data directory."""
