@@ -122,6 +122,48 @@ def test_content_that_is_newer_than_the_snapshot_is_reported_and_not_assigned(da
     assert found[digest_of(NEWER)].media_type is None
 
 
+def test_what_was_deleted_in_the_snapshot_has_its_grace_again(data_dir, database, clock, take):
+    def delete_all(front):
+        pushed = push_image(front, "team/app", "v1", LAYER)
+        assert front.delete("/api/v1/repositories/team/app").status == 202
+        return pushed
+
+    manifest = serving(data_dir, clock, delete_all)
+    take()
+    clock.advance(3 * DAY)
+    database.unlink()
+    Recovery(data_dir, clock).run()
+
+    def restore(front):
+        front.run(front.services.garbage.collect())
+        assert (
+            front.post(
+                "/api/v1/repositories/team/app/restore", body=b"{}", headers={"Content-Type": "application/json"}
+            ).status
+            == 200
+        )
+        assert front.get("/v2/team/app/manifests/v1").body == manifest
+        assert front.get(f"/v2/team/app/blobs/{digest_of(LAYER)}").body == LAYER
+
+    serving(data_dir, clock, restore)
+
+
+def test_content_that_was_condemned_in_the_snapshot_is_reported_and_stays(data_dir, database, manifest, clock, take):
+    def end(front):
+        digest = front.push_blob("team/app", b"condemned")
+        front.delete(f"/v2/team/app/blobs/{digest}")
+        front.run(front.kept.stores.rows.garbage.end_holdings(clock.now() + 1, 99))
+        return digest
+
+    digest = serving(data_dir, clock, end)
+    clock.advance(DAY)
+    take()
+    database.unlink()
+    assert [each.digest for each in Recovery(data_dir, clock).run().unassigned] == [digest]
+    serving(data_dir, clock, lambda front: front.run(front.services.garbage.collect()))
+    assert Path(Layout(data_dir).blob(digest)).read_bytes() == b"condemned"
+
+
 def test_content_that_went_after_the_snapshot_is_damaged(data_dir, database, manifest, clock):
     Path(Layout(data_dir).blob(digest_of(LAYER))).unlink()
     database.unlink()

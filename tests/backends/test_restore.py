@@ -15,6 +15,7 @@ from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.placement import stamp_of
 from simple_registry.storage.sqlite.engine import migrate as migrating
 from simple_registry.storage.sqlite.engine.migrate import require_current
+from support.documents import push_image
 from support.front import Front
 from support.stores import on_disk
 
@@ -79,6 +80,23 @@ def test_restored_content_counts_as_verified(restore, new, clock):
     select = "SELECT stamp, verified FROM contents WHERE digest = ?"
     assert connection.execute(select, (str(digest_of(DATA)),)).fetchall() == [(stamp_of(path.stat()), clock.now())]
     connection.close()
+
+
+def test_what_was_deleted_before_the_backup_has_its_grace_again(front, data_dir, tmp_path, new, clock, watching):
+    manifest = push_image(front, "team/app", "v1", DATA)
+    assert front.delete("/api/v1/repositories/team/app").status == 202
+    made, _ = Backup(data_dir, {}, watching(), clock).to_directory(tmp_path / "backups")
+    clock.advance(3 * 24 * 3600)
+    Restore(new, watching(), clock).from_directory(made)
+    with on_disk(new, clock) as kept, Front(kept, clock) as restored:
+        restored.run(restored.services.garbage.collect())
+        assert (
+            restored.post(
+                "/api/v1/repositories/team/app/restore", body=b"{}", headers={"Content-Type": "application/json"}
+            ).status
+            == 200
+        )
+        assert restored.get("/v2/team/app/manifests/v1").body == manifest
 
 
 def test_an_empty_directory_is_filled_and_any_other_refused(restore, new):

@@ -95,7 +95,8 @@ class Recovery:
             return recovered
         self._bring_up_to_date()
         with CopiedRows(self._unfinished) as rows:
-            rows.forget_sessions()
+            rows.resume(self._clock.now())
+            rows.forget_condemned()
             for prefix in _prefixes():
                 self._fit(prefix, rows, recovered)
         self._put_in_place(recovered)

@@ -114,7 +114,7 @@ class Restore:
             rows.mark_verified(stamps, self._clock.now())
 
     def _bring_up_to_date(self) -> None:
-        """Migrate the rows that an earlier version backed up. Those of uploads go: their bytes are in no backup."""
+        """Migrate the rows that an earlier version backed up, and prepare them for another time."""
         migrate(self._layout.database)
         with CopiedRows(self._layout.database) as rows:
-            rows.forget_sessions()
+            rows.resume(self._clock.now())

@@ -55,6 +55,45 @@ def test_sessions_are_forgotten_and_no_log_stays(path, look):
     assert look("SELECT count(*) FROM upload_sessions") == [(0,)]
 
 
+def test_graces_begin_anew_when_rows_of_another_time_are_resumed(path, manifest, look):
+    look("UPDATE repository_blobs SET extended = 1, since = 5 WHERE state = 'deleted'")
+    before = look("SELECT digest, state, since, extended FROM repository_blobs WHERE state = 'needed'")
+    with CopiedRows(path) as rows:
+        rows.resume(1000.0)
+    after = look("SELECT digest, state, since, extended FROM repository_blobs WHERE state <> 'needed'")
+    assert after == [(str(digest_of(b"deleted")), "deleted", 1000.0, 0)]
+    assert look("SELECT digest, state, since, extended FROM repository_blobs WHERE state = 'needed'") == before
+
+
+def test_graces_of_deleted_manifests_begin_anew(path, store, manifest, look):
+    run(store.manifests.remove_manifest(REPOSITORY, manifest.digest, tags=[Tag("v1")], actor=ACTOR))
+    look("UPDATE manifests SET extended = 1, since = 5")
+    with CopiedRows(path) as rows:
+        rows.resume(1000.0)
+    assert look("SELECT state, since, extended FROM manifests") == [("deleted", 1000.0, 0)]
+    assert look("SELECT DISTINCT since FROM repository_blobs") == [(1000.0,)]
+
+
+@pytest.mark.parametrize("events", [0, 3])
+def test_ids_of_events_do_not_come_again(path, look, events):
+    insert = (
+        "INSERT INTO journal (time, action, repository, identity, credential, request) VALUES (0, 'x', 'a', '', '', '')"
+    )
+    for _ in range(events):
+        look(insert)
+    with CopiedRows(path) as rows:
+        rows.resume(1000.0)
+    look(insert)
+    assert look("SELECT max(id) FROM journal") == [(events + copied_rows.SKIPPED_IDS + 1,)]
+
+
+def test_condemned_content_is_forgotten(path, manifest, look):
+    look("INSERT INTO contents (digest, size, state) VALUES (?, 1, 'condemned')", str(digest_of(b"condemned")))
+    with CopiedRows(path) as rows:
+        rows.forget_condemned()
+    assert look("SELECT count(*), count(*) FILTER (WHERE state = 'whole') FROM contents") == [(3, 3)]
+
+
 def test_a_database_that_cannot_be_opened_is_a_fault(tmp_path):
     with pytest.raises(StorageFault, match="read the copied rows"):
         CopiedRows(str(tmp_path / "none.db"))

@@ -22,7 +22,19 @@ _CONTENTS = f"SELECT digest, size, place, version FROM contents WHERE {_KEPT} AN
 _UNDER = f"SELECT digest, size, state FROM contents WHERE digest > ? AND digest < ? AND {WELL_FORMED}"
 _MARK = "UPDATE contents SET state = ? WHERE digest = ? AND state = ?"
 _VERIFIED = "UPDATE contents SET stamp = ?, verified = ? WHERE digest = ? AND state = 'whole'"
+_GRACES = (
+    "UPDATE repository_blobs SET since = ?, extended = 0 WHERE state <> 'needed'",
+    "UPDATE manifests SET since = ?, extended = 0 WHERE state <> 'needed'",
+)
+_COUNTER = """
+INSERT INTO sqlite_sequence (name, seq)
+SELECT 'journal', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'journal')
+"""
+_SKIP = "UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'journal'"
 _PAGE = 1000
+
+SKIPPED_IDS = 1_000_000
+"""Ids of events that a restored database leaves out: so many may have been given away after the copy was made."""
 
 
 class CopiedRows:
@@ -46,6 +58,19 @@ class CopiedRows:
     def forget_sessions(self) -> None:
         """Remove the rows of upload sessions, whose bytes were not copied."""
         self._connection.execute("DELETE FROM upload_sessions")
+
+    def forget_condemned(self) -> None:
+        """Remove the rows of condemned content: what is still stored may have been pushed again after the copy."""
+        self._connection.execute("DELETE FROM contents WHERE state = 'condemned'")
+
+    def resume(self, now: float) -> None:
+        """Prepare the rows of another time: graces begin now, no id of an event comes again, sessions have no bytes."""
+        self.forget_sessions()
+        with self._connection:
+            for statement in _GRACES:
+                self._connection.execute(statement, (now,))
+            self._connection.execute(_COUNTER)
+            self._connection.execute(_SKIP, (SKIPPED_IDS,))
 
     def totals(self) -> tuple[int, int]:
         """Return the number of contents, and their bytes."""
