@@ -102,6 +102,30 @@ def test_protected_tags_stay_and_do_not_count():
     assert gone(tags, retention(KeepRule(newest=1), protect=["^latest$"])) == "b"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"sha256-{'0' * 64}",
+        f"sha256-{'0' * 64}.sig",
+        f"sha256-{'f' * 64}.att",
+        f"sha512-{'0' * 64}",
+        f"sha512-{'0' * 120}.sbom"[:128],
+    ],
+)
+def test_a_tag_that_names_a_digest_stays_and_does_not_count(name):
+    tags = [tag("v1", 3), tag("v2", 2), tag(name, 1)]
+    assert reasons(tags, retention(KeepRule(newest=1))) == {
+        "v1": None,
+        "v2": "newest 1 by push",
+        name: "names a digest",
+    }
+
+
+@pytest.mark.parametrize("name", ["sha256-0", f"sha256-{'g' * 64}", f"x-sha256-{'0' * 64}", f"md5-{'0' * 64}"])
+def test_a_tag_that_looks_like_a_digest_and_names_none_is_like_any_other(name):
+    assert gone([tag(name, 3), tag("v2", 2)], retention(KeepRule(newest=1))) == name
+
+
 def test_what_no_retention_reaches_has_no_verdict_and_does_not_count():
     tags = [tag("x", 0), tag("v1", 1), tag("v2", 2)]
     assert reasons(tags, retention(KeepRule(newest=1), scopes=["^team/app:v"])) == {

@@ -3,9 +3,10 @@
     tags of a repository ──► those that a Retention reaches ──► kept by one of its rules, or not
 
 A tag goes only if a Retention reaches it and no Retention that does so keeps it. Tags are counted, not digests, and
-manifests without a tag are never looked at.
+manifests without a tag are never looked at. Nor does a tag go that names a digest: a signature belongs to its image.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,10 @@ from simple_registry.times import format_duration
 
 PULL_INTERVAL = 3600.0
 """Seconds between two records of pulls of a tag, and so by how much its last pull may have been later."""
+
+
+_NAMES_DIGEST = re.compile(r"(sha256|sha512)-[0-9a-f]{64,128}([^0-9a-f].*)?")
+"""Tags made of a digest: those of cosign (`sha256-….sig`, `.att`, `.sbom`), and those of lists of referrers."""
 
 
 class Order(StrEnum):
@@ -126,6 +131,8 @@ class Retention:
             found = next((pattern.text for pattern in self.protect if pattern.matches(each.tag)), None)
             if found is not None:
                 reasons[each.tag] = f"protected by {found}"
+            elif _NAMES_DIGEST.fullmatch(each.tag):
+                reasons[each.tag] = "names a digest"
         counted = [each for each in tags if each.tag not in reasons]
         for rule in self.keep:
             for each in rule.kept(counted, times):
