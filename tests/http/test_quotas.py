@@ -106,6 +106,32 @@ def test_what_the_repository_holds_costs_nothing(front, limit):
     front.push_manifest("team/app", "v1", data)
 
 
+def test_what_was_deleted_is_not_kept_for_free(front, limit):
+    limit(bytes=1500)
+    digest = front.push_blob("team/app", LAYER)
+    front.push_blob("team/app", CONFIG)
+    manifest = front.push_manifest("team/app", "v1", encode(image(LAYER)))
+    assert front.delete(f"/v2/team/app/manifests/{manifest}").status == 202
+    assert usage(front).bytes == 0
+    front.clock.advance(3600)
+    assert front.head(f"/v2/team/app/blobs/{digest}").status == 200
+    assert usage(front).bytes == len(LAYER)
+    other = bytes(600)
+    reply = front.post(f"{UPLOADS}?digest={digest_of(other)}", body=other)
+    assert is_refused(reply, 600, used=1000)
+
+
+def test_a_push_of_a_released_blob_must_fit(front, limit):
+    front.push_blob("team/app", LAYER)
+    front.push_blob("team/app", CONFIG)
+    manifest = front.push_manifest("team/app", "v1", encode(image(LAYER)))
+    assert front.delete(f"/v2/team/app/manifests/{manifest}").status == 202
+    limit(bytes=999)
+    reply = front.post(f"{UPLOADS}?digest={digest_of(LAYER)}", body=LAYER)
+    assert is_refused(reply, 1000, limit=999)
+    assert usage(front).bytes == 0
+
+
 def test_of_two_pushes_that_fit_alone_one_is_refused(front, limit):
     limit(bytes=1500)
     blobs = [bytes(1000), b"x" * 1000]

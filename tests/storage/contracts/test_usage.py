@@ -98,13 +98,23 @@ def test_a_released_blob_counts_again_once_it_is_needed(rows):
     async def scenario():
         await push(rows)
         await delete(rows)
-        released = Usage(unneeded_bytes=BOTH, deleted_bytes=IMAGE.size)
-        assert await rows.usage.find_usage(REPOSITORY) == released
-        await add(rows, LAYER)  # what the repository holds is free, until a manifest needs it
-        await rows.blobs.renew_blob(REPOSITORY, CONFIG.digest, HoldingEvent.ASKED)
-        assert await rows.usage.find_usage(REPOSITORY) == released
+        assert await rows.usage.find_usage(REPOSITORY) == Usage(unneeded_bytes=BOTH, deleted_bytes=IMAGE.size)
         await put(rows)
         assert await rows.usage.find_usage(REPOSITORY) == Usage(manifests=1, blobs=2, bytes=ALL)
+
+    run(scenario())
+
+
+def test_a_released_blob_counts_again_once_it_is_pushed_or_prolonged_by_a_client_that_may_push(rows):
+    async def scenario():
+        await push(rows)
+        await delete(rows)
+        await rows.blobs.renew_blob(REPOSITORY, CONFIG.digest, HoldingEvent.SEEN)
+        assert (await rows.usage.find_usage(REPOSITORY)).bytes == 0
+        await rows.blobs.renew_blob(REPOSITORY, CONFIG.digest, HoldingEvent.ASKED)
+        assert (await rows.usage.find_usage(REPOSITORY)).bytes == CONFIG.size
+        await add(rows, LAYER)
+        assert await rows.usage.find_usage(REPOSITORY) == Usage(blobs=2, bytes=BOTH, deleted_bytes=IMAGE.size)
 
     run(scenario())
 

@@ -97,6 +97,8 @@ class MemoryRepository:
             self.released.discard(digest)
         elif before is not None and before.state is HoldingState.NEEDED and after.state is HoldingState.UNNEEDED:
             self.released.add(digest)
+        elif after is not before and after.state is HoldingState.UNNEEDED and not after.extended:
+            self.released.discard(digest)
         return before != after
 
     def apply_to_manifest(self, event: HoldingEvent, digest: Digest, now: float) -> bool:

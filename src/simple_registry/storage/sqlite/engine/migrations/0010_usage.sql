@@ -5,7 +5,8 @@
 ALTER TABLE repository_blobs ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ALTER TABLE manifests ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 
--- Whether the last manifest that needed a blob released it: it counts no more, until a manifest needs it again.
+-- Whether the last manifest that needed a blob released it: it counts no more, until a manifest needs it again, or a push or
+-- a client that may push prolongs it. So no blob is kept for long without counting.
 ALTER TABLE repository_blobs ADD COLUMN released INTEGER NOT NULL DEFAULT 0;
 UPDATE repository_blobs SET released = 1 WHERE state = 'unneeded';
 
@@ -80,8 +81,8 @@ WHEN OLD.state = 'needed' AND NEW.state = 'unneeded' BEGIN
     UPDATE repository_blobs SET released = 1 WHERE repository = NEW.repository AND digest = NEW.digest;
 END;
 
-CREATE TRIGGER blob_needed_again AFTER UPDATE OF state ON repository_blobs
-WHEN NEW.released AND NEW.state = 'needed' BEGIN
+CREATE TRIGGER blob_counts_again AFTER UPDATE OF state ON repository_blobs
+WHEN NEW.released AND (NEW.state = 'needed' OR (NEW.state = 'unneeded' AND NOT NEW.extended)) BEGIN
     UPDATE repository_blobs SET released = 0 WHERE repository = NEW.repository AND digest = NEW.digest;
 END;
 
