@@ -65,6 +65,21 @@ def test_damage_is_1_and_a_line_with_what_it_affects(front, run, tmp_path):
     assert summary.endswith("; 1 damaged and left out, see 'fsck --deep'")
 
 
+def test_content_that_was_linked_and_not_read_is_the_last_line(front, run, tmp_path):
+    directory = tmp_path / "backups"
+    run(str(directory))
+    for year, words in enumerate([(), ("-json",)], start=2020):
+        (newest,) = set(directory.iterdir()) - set(directory.glob("202[01]0101*"))
+        newest.rename(directory / f"{year}0101T000000Z")
+        out, _ = run(str(directory), *words)
+        if words:
+            assert json.loads(out)["linked"] == 3
+        else:
+            assert out.splitlines()[1:] == [
+                "3 contents linked from the previous backup, not read; 'fsck --deep' checks them"
+            ]
+
+
 def test_json_is_one_object(front, run, tmp_path):
     flip(front)
     facts = json.loads(run("-json", str(tmp_path / "x.tar"), code=1)[0])

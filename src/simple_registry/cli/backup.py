@@ -116,6 +116,7 @@ def _lines(made: str, copied: Copied, seconds: float) -> Iterable[str]:
     for each in copied.damaged:
         yield printable(damaged_line(each)) + "\n"
     size = f"{copied.contents} contents, {copied.size / _MIB:.1f} MiB"
-    linked = f", {copied.linked} of them linked to the last backup" if copied.linked else ""
     damaged = f"; {len(copied.damaged)} damaged and left out, see 'fsck --deep'" if copied.damaged else ""
-    yield printable(f"{made}: {size}{linked}, in {seconds:.1f} s{damaged}") + "\n"
+    yield printable(f"{made}: {size}, in {seconds:.1f} s{damaged}") + "\n"
+    if copied.linked:
+        yield f"{copied.linked} contents linked from the previous backup, not read; 'fsck --deep' checks them\n"
