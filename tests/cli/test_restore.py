@@ -14,6 +14,7 @@ from simple_registry.cli.restore import restore
 from simple_registry.faults import DataDirectoryRefused
 from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.layout import Layout
+from simple_registry.storage.records import ReadOnlyMode
 from support.documents import push_image
 from support.front import Front
 from support.stores import on_disk
@@ -42,6 +43,22 @@ def run(tmp_path):
         return stdout.getvalue(), stderr.getvalue()
 
     return call
+
+
+@pytest.mark.parametrize("kind", ["directory", "archive"])
+def test_a_damaged_backup_that_was_made_in_read_only_mode_is_restored(tmp_path, run, kind):
+    clock = SettableClock()
+    with on_disk(tmp_path / "data", clock) as kept, Front(kept, clock) as front:
+        push_image(front, "team/app", "v1", LAYER)
+        front.run(kept.stores.rows.mode.begin_read_only(ReadOnlyMode("a move", 7.5)))
+        kept.write(digest_of(LAYER), b"x" * len(LAYER))
+    making = Backup(tmp_path / "data", {}, CopyProgress(io.StringIO(), ""), clock)
+    if kind == "directory":
+        made = str(making.to_directory(tmp_path / "backups")[0])
+    else:
+        making.to_file(tmp_path / "x.tar")
+        made = str(tmp_path / "x.tar")
+    assert str(digest_of(LAYER)) in run(made, code=1)[0]
 
 
 @pytest.mark.parametrize("kind", ["directory", "archive"])

@@ -565,8 +565,10 @@ class UsageRows(Protocol):
 class GarbageRows(Protocol):
     """Expired holdings, content without holdings, and the times by which rows expire."""
 
-    def collecting(self) -> AbstractAsyncContextManager[None]:
+    def collecting(self, *, only_reading: bool = False) -> AbstractAsyncContextManager[None]:
         """Wait for the right to remove content, and hold it for the block. One request in all processes holds it.
+
+        A block that is `only_reading` keeps collectors away and removes nothing: it is entered in read-only mode, too.
 
         Raises (on entering): InReadOnlyMode, StorageFault.
         """

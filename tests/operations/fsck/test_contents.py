@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from simple_registry.faults import InReadOnlyMode
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations.fsck.contents import MAX_LISTED, compare, prefixes
 from simple_registry.operations.fsck.findings import Kind, Remedy, Repair
 from simple_registry.storage.inspection import ContentRow, Flaw, Stored
 from simple_registry.storage.life import ContentState
-from simple_registry.storage.records import ContentRecord, Place
+from simple_registry.storage.records import ContentRecord, Place, ReadOnlyMode
 from support.checking import check, execute, found
 from support.documents import encode, image, push_image
 
@@ -72,6 +73,16 @@ def test_repair_marks_damage_and_a_push_heals_it(disk_front, kind):
     disk_front.push_blob("elsewhere", LAYER)
     assert disk_front.get(f"/v2/a/blobs/{DIGEST}").body == LAYER
     assert check(disk_front, deep=True) == []
+
+
+def test_damage_is_found_in_read_only_mode_and_not_repaired(disk_front):
+    push_image(disk_front, "a", "v1", LAYER)
+    disk_front.kept.write(DIGEST, DAMAGE["short"])
+    disk_front.run(disk_front.kept.stores.rows.mode.begin_read_only(ReadOnlyMode("a move", 7.5)))
+    with disk_front.unchanged():
+        assert found(check(disk_front)) == [("short", str(DIGEST), False)]
+        with pytest.raises(InReadOnlyMode):
+            check(disk_front, repair=True)
 
 
 def test_a_quick_check_reports_what_is_marked(disk_front):

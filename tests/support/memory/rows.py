@@ -510,7 +510,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
     # garbage
 
     @asynccontextmanager
-    async def collecting(self) -> AsyncIterator[None]:
+    async def collecting(self, *, only_reading: bool = False) -> AsyncIterator[None]:
         """Wait for the right to remove content, and hold it for the block."""
         async with self._collecting:
             yield

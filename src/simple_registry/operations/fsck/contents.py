@@ -128,7 +128,7 @@ class ContentCheck:
             uses = await self._rows.uses(row.record.digest, MAX_LISTED)
             if not uses.repositories and _may_be_absent(row, suspicion):
                 return None
-            async with self._garbage.collecting():
+            async with self._garbage.collecting(only_reading=not self._mode.repair):
                 current = await self._rows.find_content(row.record.digest)
                 if current is None or current.state is ContentState.CONDEMNED:
                     return None

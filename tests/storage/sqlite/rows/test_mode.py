@@ -43,6 +43,16 @@ def test_no_collector_begins(store):
         run(collect())
 
 
+def test_a_block_that_only_reads_keeps_collectors_away_in_read_only_mode(store):
+    run(store.mode.begin_read_only(ReadOnlyMode("a move", 7.5)))
+
+    async def read():
+        async with store.garbage.collecting(only_reading=True):
+            return True
+
+    assert run(read())
+
+
 def test_a_process_may_be_read_only_by_itself(path, clock, store):
     rows = rows_of(Database(path, read_only=True), clock)
     with pytest.raises(InReadOnlyMode, match=r"storage\.readOnly is set"):

@@ -99,14 +99,16 @@ class SqliteGarbageRows:
         self._clock = clock
 
     @asynccontextmanager
-    async def collecting(self) -> AsyncIterator[None]:
+    async def collecting(self, *, only_reading: bool = False) -> AsyncIterator[None]:
         """Wait for the right to remove content, and hold it for the block. One request in all processes holds it.
 
+        A block that is `only_reading` keeps collectors away and removes nothing: it is entered in read-only mode, too.
         The lock is a byte of the writers' lock file, and independent of their own lock.
 
         Raises (on entering): InReadOnlyMode, StorageFault.
         """
-        self._database.require_writable()
+        if not only_reading:
+            self._database.require_writable()
         ours = False
         while not ours:
             with name_lock(f"{self._database.path}.lock", "collector") as ours:
