@@ -73,7 +73,7 @@ def test_a_tag_is_resolved_now_and_then(front, target):
     code, out, err = target("team/app:v1", "-at", "2h")
     assert (code, out) == (1, "")
     assert "did not exist" in err
-    front.run(front.kept.stores.rows.journal.prune(9e9, limit=9, restorable=0, size=9))
+    front.run(front.kept.stores.rows.journal.prune(9e9, limit=9, restorable=0, size=9, future=9e9))
     assert "does not reach back that far" in target("team/app:v1", "-at", "2d")[2]
 
 

@@ -85,7 +85,7 @@ def test_a_tag_older_than_the_journal_had_the_target_that_it_had_first(front, hi
     old = digest_of(push_image(front, "a", "v1", b"old"))
     new = digest_of(push_image(front, "a", "other", b"new"))
     front.clock.advance(60)
-    front.run(rows.journal.prune(front.clock.now(), limit=9, restorable=0, size=9))
+    front.run(rows.journal.prune(front.clock.now(), limit=9, restorable=0, size=9, future=9e9))
     assert front.run(history.resolve(A, V1, front.clock.now())) == old
     with pytest.raises(HistoryUnknown):
         front.run(history.resolve(A, V1, 0))

@@ -109,7 +109,9 @@ class Pruning:
         """Remove the oldest events. Return their number."""
         restorable = self._cutoffs.before(self._grace)
         before = min(self._cutoffs.before(self._keep), restorable)
-        return await self._journal.prune(before, limit=MAX_PRUNED, restorable=restorable, size=self._size)
+        return await self._journal.prune(
+            before, limit=MAX_PRUNED, restorable=restorable, size=self._size, future=self._cutoffs.future()
+        )
 
 
 def event_document(event: JournalEvent) -> Mapping[str, object]:

@@ -380,11 +380,11 @@ class JournalRows(Protocol):
     async def begins(self) -> float | None:
         """Return the time of the oldest event, or `None` if no event was ever removed."""
 
-    async def prune(self, before: float, *, limit: int, restorable: float, size: int) -> int:
+    async def prune(self, before: float, *, limit: int, restorable: float, size: int, future: float) -> int:
         """Remove up to `limit` of the oldest events; return their number.
 
         Those before a time are removed, and those before `restorable` that are not among the newest `size`. The newest
-        event stays.
+        event stays. The time of those after `future`, which a wrong clock wrote, becomes `future`.
         """
 
 

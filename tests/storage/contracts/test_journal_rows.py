@@ -155,8 +155,8 @@ def test_the_event_of_a_time_is_found(rows, history):
 def test_events_are_removed_by_age(rows, history):
     async def scenario():
         assert await rows.journal.begins() is None
-        assert await rows.journal.prune(history[2].time, limit=1, restorable=0, size=99) == 1
-        assert await rows.journal.prune(history[2].time, limit=9, restorable=0, size=99) == 1
+        assert await rows.journal.prune(history[2].time, limit=1, restorable=0, size=99, future=9e9) == 1
+        assert await rows.journal.prune(history[2].time, limit=9, restorable=0, size=99, future=9e9) == 1
         assert await rows.journal.page_events(0, 9) == history[2:]
         assert await rows.journal.begins() == history[2].time
 
@@ -165,16 +165,34 @@ def test_events_are_removed_by_age(rows, history):
 
 def test_events_are_removed_by_number_unless_they_can_be_undone(rows, history):
     async def scenario():
-        assert await rows.journal.prune(0, limit=9, restorable=history[1].time, size=1) == 1
-        assert await rows.journal.prune(0, limit=9, restorable=history[3].time + 9, size=2) == 1
+        assert await rows.journal.prune(0, limit=9, restorable=history[1].time, size=1, future=9e9) == 1
+        assert await rows.journal.prune(0, limit=9, restorable=history[3].time + 9, size=2, future=9e9) == 1
         assert await rows.journal.page_events(0, 9) == history[2:]
+
+    run(scenario())
+
+
+def test_events_of_a_clock_that_was_ahead_are_removed_in_their_turn(rows, clock):
+    async def scenario():
+        now = clock.time
+        for tag, ahead in ((V1, 10**9), (V2, 10**9), (Tag("v3"), 0), (Tag("v4"), 0)):
+            clock.time = now + ahead
+            await push(rows, OLD, tag)
+        kept = {"limit": 2, "restorable": 0, "size": 99}
+        assert await rows.journal.prune(now + 50, future=now + 60, **kept) == 0
+        assert [event.time for event in await rows.journal.page_events(0, 2)] == [now + 60] * 2
+        assert await rows.journal.prune(now + 70, future=now + 120, **kept) == 2
+        assert await rows.journal.prune(now + 70, future=now + 120, **kept) == 1
 
     run(scenario())
 
 
 def test_the_newest_event_stays_and_no_id_comes_again(rows, history):
     async def scenario():
-        assert await rows.journal.prune(history[3].time + 9, limit=9, restorable=history[3].time + 9, size=0) == 3
+        assert (
+            await rows.journal.prune(history[3].time + 9, limit=9, restorable=history[3].time + 9, size=0, future=9e9)
+            == 3
+        )
         await push(rows, NEW, V2)
         assert [event.id for event in await rows.journal.page_events(0, 9)] == [4, 5]
 

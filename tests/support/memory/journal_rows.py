@@ -1,6 +1,7 @@
 """The journal in memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
@@ -47,11 +48,13 @@ class MemoryJournalRows:
         """Return the time of the oldest event, or `None` if no event was ever removed."""
         return self._events[0].time if self._events and self._events[0].id > 1 else None
 
-    async def prune(self, before: float, *, limit: int, restorable: float, size: int) -> int:
+    async def prune(self, before: float, *, limit: int, restorable: float, size: int, future: float) -> int:
         """Remove up to `limit` of the oldest events, but never the newest. Return their number."""
+        oldest = [replace(event, time=min(event.time, future)) for event in self._events[:limit]]
+        self._events[:limit] = oldest
         removed = [
             event
-            for event in self._events[:limit]
+            for event in oldest
             if (event.time < before or (event.time < restorable and event.id <= self._last - size))
             and event.id < self._last
         ]

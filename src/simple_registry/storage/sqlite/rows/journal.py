@@ -21,6 +21,10 @@ _FIND = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id = ?"
 _LAST = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND time <= ? ORDER BY id DESC LIMIT 1"
 _FIRST = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? ORDER BY id LIMIT 1"
 _OLDEST = "SELECT id, time FROM journal WHERE id > 0 ORDER BY id LIMIT 1"
+# Otherwise events of a clock that was ahead would stay, and keep later ones beyond the limit from being removed.
+_RESET = """
+UPDATE journal SET time = ?2 WHERE time > ?2 AND id IN (SELECT id FROM journal WHERE id > 0 ORDER BY id LIMIT ?1)
+"""
 _PRUNE = """
 DELETE FROM journal
 WHERE id IN (SELECT id FROM journal WHERE id > 0 ORDER BY id LIMIT ?2) AND id < (SELECT max(id) FROM journal)
@@ -72,9 +76,15 @@ class SqliteJournalRows:
         row = self._database.row(_OLDEST)
         return None if row is None or row[0] == 1 else float(row[1] or 0)
 
-    async def prune(self, before: float, *, limit: int, restorable: float, size: int) -> int:
-        """Remove up to `limit` of the oldest events; return their number."""
-        return await self._database.execute(_PRUNE, before, limit, restorable, size)
+    async def prune(self, before: float, *, limit: int, restorable: float, size: int, future: float) -> int:
+        """Remove up to `limit` of the oldest events; return their number. Times after `future` become that time."""
+
+        def prune(connection: apsw.Connection) -> int:
+            connection.execute(_RESET, (limit, future))
+            connection.execute(_PRUNE, (before, limit, restorable, size))
+            return connection.changes()
+
+        return await self._database.write(prune)
 
 
 def record(
