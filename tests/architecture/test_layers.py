@@ -17,6 +17,7 @@ SINGLE = {
     "periodic",
     "request_id",
     "sizes",
+    "tar_headers",
     "times",
 }
 """Modules that import no other module of this program, except the faults that `content` raises."""

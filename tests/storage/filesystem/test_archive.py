@@ -8,10 +8,11 @@ from hypothesis import given, strategies as st
 
 from simple_registry.faults import DataDirectoryRefused, StorageFault, StorageFull
 from simple_registry.oci.digests import digest_of
-from simple_registry.storage.filesystem.archive import ArchiveCopy, entries
+from simple_registry.storage.filesystem.archive import MAX_SMALL, ArchiveCopy, entries
 from simple_registry.storage.filesystem.checked_reader import CheckedReader
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.records import ContentRecord
+from simple_registry.tar_headers import header_of
 
 DATA = b"some content" * 5000
 RECORD = ContentRecord(digest_of(DATA, "sha512"), len(DATA))
@@ -107,12 +108,27 @@ def test_anything_else_is_refused(data):
         "blobs/md5/aa/" + "a" * 32,
         "documents/../../evil",
         "documents/.hidden",
+        "documents/a\0b",
         "server.lock",
     ],
 )
 def test_a_file_that_no_backup_has_is_refused(name):
     with pytest.raises(DataDirectoryRefused):
         read(_tar(tarfile.TarInfo(name)))
+
+
+@pytest.mark.parametrize("size", [MAX_SMALL + 1, 2**40])
+def test_a_small_file_over_the_limit_is_refused_before_it_is_read(size):
+    for path in ("documents/a.yaml", "signing-keys.json", "format"):
+        with pytest.raises(DataDirectoryRefused, match=f"has {size} bytes"):
+            read(header_of(path, size) + bytes(1024))
+
+
+def test_a_small_file_over_the_limit_is_not_written(tmp_path):
+    copy = ArchiveCopy(io.BytesIO(), Layout(tmp_path))
+    copy.write_file("documents/a.yaml", bytes(MAX_SMALL))
+    with pytest.raises(StorageFault, match=r"documents/b\.yaml has 1048577 bytes"):
+        copy.write_file("documents/b.yaml", bytes(MAX_SMALL + 1))
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])

@@ -12,8 +12,8 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.layouts import MAX_INDEX_BYTES, blob_path
 from simple_registry.storage.foreign import layout_archive
 from simple_registry.storage.foreign.layout_archive import LayoutArchive, LayoutPipe
-from simple_registry.storage.foreign.tar_headers import header_of
 from simple_registry.storage.sources import SourceInvalid
+from simple_registry.tar_headers import header_of
 from support.foreign import LAYER, layout
 
 LAYER_PATH = blob_path(digest_of(LAYER))

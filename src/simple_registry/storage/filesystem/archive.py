@@ -5,6 +5,7 @@
 `format` comes last: an archive without it is incomplete, and so is a directory into which it was unpacked by hand.
 """
 
+import gzip
 import io
 import re
 import tarfile
@@ -24,11 +25,16 @@ from simple_registry.storage.filesystem.disk import NAMED_FILE, PRIVATE_DIRECTOR
 from simple_registry.storage.filesystem.file_reader import READ_BYTES
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.records import ContentRecord
+from simple_registry.tar_headers import Member, TarInvalid, read_member
 
 DATABASE, FORMAT = "registry.db", "format"
 
+MAX_SMALL = 1024 * 1024
+"""Bytes of the largest file that is neither content nor the database."""
+
 _CONTENT = re.compile(r"blobs/([a-z0-9]+)/([0-9a-f]{2})/([0-9a-f]+)", re.ASCII)
-_SMALL = re.compile(r"[a-z-]+(\.json|\.hash)?|documents(/(?!\.)[^/]+)+", re.ASCII)
+_SMALL = re.compile(r"[a-z-]+(\.json|\.hash)?|documents(/(?!\.)[^/\0]+)+", re.ASCII)
+_GZIP = b"\x1f\x8b"
 
 
 class ArchiveCopy:
@@ -49,7 +55,9 @@ class ArchiveCopy:
             self._add(DATABASE, path.stat().st_size, PRIVATE_FILE, file)
 
     def write_file(self, path: str, data: bytes) -> None:
-        """Write a small file."""
+        """Write a small file. Raises: StorageFault if none of that size is read again."""
+        if len(data) > MAX_SMALL:
+            raise StorageFault("write the archive", f"{path} has {len(data)} bytes; up to {MAX_SMALL} can be restored")
         self._add(path, len(data), PRIVATE_FILE, io.BytesIO(data))
 
     def link_content(self, record: ContentRecord) -> bool:  # noqa: ARG002 (an archive has no previous one)
@@ -112,33 +120,78 @@ class Entry:
 
 
 def entries(stream: BinaryIO, name: str) -> Iterator[Entry]:
-    """Yield the files of the archive `name`, each to be read before the next.
+    """Yield the files of the archive `name`, which may be compressed with gzip, each to be read before the next.
 
     Raises: DataDirectoryRefused for what `ArchiveCopy` did not write, or did not finish.
     """
     path = ""
-    with _faults(name), tarfile.open(fileobj=stream, mode="r|*", bufsize=READ_BYTES) as tar:
-        for member in tar:
+    with _faults(name), _uncompressed(stream) as source:
+        while (member := read_member(source.read)) is not None:
             path = member.name.removeprefix("./").rstrip("/")
-            if member.isdir():
-                continue
-            file = tar.extractfile(member) if member.isreg() else None
-            digest = _digest(path)
-            if file is None or (digest is None and path != DATABASE and _SMALL.fullmatch(path) is None):
-                raise DataDirectoryRefused(
-                    name, f"it holds {path[:160]!r}; give an archive that 'simple-registry backup' wrote"
-                )
-            yield Entry(path, member.size, digest, _reading(file, name))
+            rest = _Rest(source, member)
+            if not member.directory:
+                yield Entry(path, member.size, _accepted(member, path, name), rest.reading(name))
+            rest.skip()
     if path != FORMAT:
         raise DataDirectoryRefused(name, "it was not finished; use another backup")
 
 
-def _reading(file: IO[bytes], name: str) -> Callable[[int], bytes]:
-    def read(size: int) -> bytes:
-        with _faults(name):
-            return file.read(size)
+def _accepted(member: Member, path: str, name: str) -> Digest | None:
+    """Return the digest of content. Raises: DataDirectoryRefused for what is in no archive."""
+    digest = _digest(path)
+    if not member.regular or (digest is None and path != DATABASE and _SMALL.fullmatch(path) is None):
+        raise DataDirectoryRefused(
+            name, f"it holds {path[:160]!r}; give an archive that 'simple-registry backup' wrote"
+        )
+    if digest is None and path != DATABASE and member.size > MAX_SMALL:
+        raise DataDirectoryRefused(name, f"{path[:160]!r} has {member.size} bytes; a small file has up to {MAX_SMALL}")
+    return digest
 
-    return read
+
+class _Rest:
+    """The bytes of one member that were not read yet."""
+
+    def __init__(self, source: IO[bytes], member: Member) -> None:
+        self._source = source
+        self._size = member.size
+        self._padding = member.stored - member.size
+
+    def reading(self, name: str) -> Callable[[int], bytes]:
+        """Return a function that reads at most so many of the next bytes of the file, and none at its end."""
+
+        def read(size: int) -> bytes:
+            with _faults(name):
+                return self._read(size)
+
+        return read
+
+    def skip(self) -> None:
+        while self._read(READ_BYTES):
+            pass
+        if len(self._source.read(self._padding)) < self._padding:
+            raise EOFError("it ends within a file")
+
+    def _read(self, size: int) -> bytes:
+        wanted = min(size, self._size)
+        data = self._source.read(wanted)
+        if len(data) < wanted:
+            raise EOFError("it ends within a file")
+        self._size -= wanted
+        return data
+
+
+@contextmanager
+def _uncompressed(stream: BinaryIO) -> Iterator[IO[bytes]]:
+    """Read the bytes of a tar archive."""
+    source = io.BufferedReader(cast("io.RawIOBase", stream), READ_BYTES)
+    try:
+        if source.peek(len(_GZIP)).startswith(_GZIP):
+            with gzip.GzipFile(fileobj=source) as uncompressed:
+                yield cast("IO[bytes]", uncompressed)
+        else:
+            yield source
+    finally:
+        source.detach()  # the caller closes the stream
 
 
 @contextmanager
@@ -146,7 +199,7 @@ def _faults(name: str) -> Iterator[None]:
     """Turn errors of the archive `name` into faults."""
     try:
         yield
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except (TarInvalid, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataDirectoryRefused(name, f"it is not a whole archive ({error}); use another backup") from error
     except OSError as error:
         raise StorageFault("read the archive", error) from error

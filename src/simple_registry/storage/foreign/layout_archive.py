@@ -14,8 +14,8 @@ from simple_registry.content import ByteStream, Content, Span, read_exactly
 from simple_registry.files import open_regular
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.layouts import INDEX, MAX_INDEX_BYTES, blob_path, parse_blob_path
-from simple_registry.storage.foreign.tar_headers import Member, TarInvalid, read_member
 from simple_registry.storage.sources import SourceInvalid
+from simple_registry.tar_headers import Member, TarInvalid, read_member
 
 PIECE = 1024 * 1024
 MAX_MEMBERS = 1_000_000

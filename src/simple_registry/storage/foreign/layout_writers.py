@@ -16,8 +16,8 @@ from simple_registry.content import ByteStream
 from simple_registry.faults import StorageFault
 from simple_registry.oci.layouts import INDEX, MARKER
 from simple_registry.storage.foreign import trees
-from simple_registry.storage.foreign.tar_headers import BLOCK, header_of
 from simple_registry.storage.sources import SourceInvalid
+from simple_registry.tar_headers import BLOCK, header_of
 
 _PARTIAL = ".partial-"
 _OURS = frozenset({MARKER, INDEX, "blobs"})

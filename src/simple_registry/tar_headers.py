@@ -40,6 +40,7 @@ class Member:
     name: str
     size: int
     regular: bool
+    directory: bool = False
 
     @property
     def stored(self) -> int:
@@ -66,7 +67,7 @@ def read_member(read: Read) -> Member | None:
         stored = 0 if info.type in _WITHOUT_BYTES else info.size if size is None else size
         if not 0 <= stored <= MAX_SIZE:
             raise TarInvalid(f"{info.name[:200]!r} has an impossible size")
-        return Member(name or info.name, stored, info.type in _REGULAR)
+        return Member(name or info.name, stored, info.type in _REGULAR, info.isdir())
     return None
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.storage.foreign.tar_headers import Member, TarInvalid, header_of, read_member
+from simple_registry.tar_headers import Member, TarInvalid, header_of, read_member
 
 NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=300)
 
@@ -57,7 +57,7 @@ def test_no_bytes_fail_otherwise(data):
 def test_links_and_directories_are_no_files_and_have_no_bytes():
     for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE):
         assert members(archive((entry("x", kind), b""), (entry("y"), b"y"))) == [
-            Member("x", 0, regular=False),
+            Member("x", 0, regular=False, directory=kind == tarfile.DIRTYPE),
             Member("y", 1, regular=True),
         ]
 
