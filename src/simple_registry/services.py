@@ -128,7 +128,7 @@ def build_services(
 ) -> Services:
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
     rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
-    contents, renewals = build_contents(stores), Renewals(clock)
+    contents, renewals = build_contents(stores), Renewals(clock, settings.garbage_collection.grace)
     keep_parts = settings.delete_referenced is DeleteReferenced.REFUSE
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)

@@ -11,14 +11,14 @@ from simple_registry.storage.records import NEEDED, Holding
 UNNEEDED = HoldingState.UNNEEDED
 
 
-def renewed(clock, holding, *, may_push):
+def renewed(clock, holding, *, may_push, grace=3600.0):
     """Return the events that a HEAD writes."""
     events = []
 
     async def write(event):
         events.append(event)
 
-    asyncio.run(Renewals(clock).renew("key", holding, may_push=lambda: may_push, write=write))
+    asyncio.run(Renewals(clock, grace).renew("key", holding, may_push=lambda: may_push, write=write))
     return events
 
 
@@ -29,6 +29,11 @@ def test_what_is_needed_is_not_renewed(clock):
 @pytest.mark.parametrize(("age", "events"), [(RENEWAL_INTERVAL, [HoldingEvent.ASKED]), (RENEWAL_INTERVAL - 1, [])])
 def test_a_caller_that_may_push_gets_another_grace_once_a_minute(clock, age, events):
     assert renewed(clock, Holding(UNNEEDED, clock.now() - age), may_push=True) == events
+
+
+@pytest.mark.parametrize(("age", "events"), [(10, [HoldingEvent.ASKED]), (9, [])])
+def test_a_short_grace_is_renewed_before_it_ends(clock, age, events):
+    assert renewed(clock, Holding(UNNEEDED, clock.now() - age), may_push=True, grace=40.0) == events
 
 
 @pytest.mark.parametrize(("extended", "events"), [(False, [HoldingEvent.SEEN]), (True, [])])

@@ -9,14 +9,18 @@ from simple_registry.storage.life import HoldingEvent, HoldingState
 from simple_registry.storage.records import Holding
 
 RENEWAL_INTERVAL = 60
-"""Seconds before the grace of a holding is renewed again, because each renewal is a write."""
+"""Seconds before the grace of a holding is renewed again, because each renewal is a write.
+
+With a short grace it is a quarter of that, or a client could not renew it in time.
+"""
 
 
 class Renewals:
     """The renewals under way in this process."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, grace: float = float("inf")) -> None:
         self._clock = clock
+        self._interval = min(RENEWAL_INTERVAL, grace / 4)
         self._writes = SideWrites()
 
     async def renew(
@@ -41,4 +45,4 @@ class Renewals:
     def _is_due(self, event: HoldingEvent, holding: Holding) -> bool:
         if event is HoldingEvent.SEEN:
             return not holding.extended
-        return abs(self._clock.now() - holding.since) >= RENEWAL_INTERVAL
+        return abs(self._clock.now() - holding.since) >= self._interval
