@@ -403,7 +403,7 @@ class Settings:
     delete_referenced: DeleteReferenced = setting(
         DeleteReferenced.REFUSE,
         word(DeleteReferenced),
-        "whether content that a manifest of the repository needs can be deleted",
+        "whether content that a manifest of the repository refers to can be deleted",
         path="manifests.deleteReferenced",
         details="`refuse`: such a deletion is 409.",
     )

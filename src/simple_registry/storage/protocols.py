@@ -217,7 +217,7 @@ class BlobRows(Protocol):
     ) -> BlobRemoved | BlobAbsent | PreconditionUnmet | StillNeeded:
         """Delete the blob from the repository if the precondition holds, for which damaged content counts as absent.
 
-        With `unless_needed`, only if no needed manifest of the repository refers to it.
+        With `unless_needed`, only if no manifest of the repository refers to it, except deleted ones.
         """
 
 
@@ -275,8 +275,8 @@ class ManifestRows(Protocol):
         """Delete the manifest from the repository, and remove `tags`, which must be all tags that point at it.
 
         `precondition` must hold for the digest; a damaged manifest counts as absent. Then `guard` must keep none of
-        the tags; with `unless_needed`, no needed manifest of the repository may refer to it. Parts that no other needed
-        manifest refers to become unneeded.
+        the tags; with `unless_needed`, no manifest of the repository may refer to it, except deleted ones. Parts that
+        no other needed manifest refers to become unneeded.
         """
 
     async def renew_manifest(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:

@@ -4,7 +4,16 @@ import pytest
 
 from simple_registry.oci.names import Tag
 from simple_registry.storage.life import HoldingEvent, HoldingState
-from simple_registry.storage.records import HoldingsEnded, Place, Rehearsed, Reviewed, ReviewRules, Space, Waiting
+from simple_registry.storage.records import (
+    HoldingsEnded,
+    Place,
+    Rehearsed,
+    Reviewed,
+    ReviewRules,
+    Space,
+    StillNeeded,
+    Waiting,
+)
 from storage.support import ACTOR, OTHER, REPOSITORY, blob_of, manifest_of, run
 
 LAYER = blob_of(b"layer")
@@ -144,6 +153,35 @@ def test_excepted_repositories_are_reviewed_again_within_a_day(rows, clock):
         assert await review(rows) == 0
         clock.time += 24 * 3600
         assert await review(rows) == 1
+
+    run(scenario())
+
+
+def test_parts_of_an_unneeded_manifest_are_not_deleted_unless_that_is_allowed(rows):
+    async def deletions():
+        blob = await rows.blobs.remove_blob(REPOSITORY, LAYER.digest, actor=ACTOR, unless_needed=True)
+        image = await rows.manifests.remove_manifest(REPOSITORY, IMAGE.digest, tags=(), actor=ACTOR, unless_needed=True)
+        return blob, image
+
+    async def scenario():
+        await push_all(rows)
+        await review(rows)
+        assert await deletions() == (StillNeeded(IMAGE.digest), StillNeeded(INDEX.digest))
+        assert await states(rows) == UNNEEDED
+        assert await rows.blobs.find_blob(REPOSITORY, LAYER.digest) is not None
+
+    run(scenario())
+
+
+def test_a_push_of_an_index_restores_the_blobs_of_its_children(rows):
+    async def scenario():
+        await push_all(rows)
+        await review(rows)
+        await rows.blobs.remove_blob(REPOSITORY, LAYER.digest, actor=ACTOR)
+        assert await rows.blobs.find_blob(REPOSITORY, LAYER.digest) is None
+        await put(rows, INDEX, V1)
+        assert await states(rows) == NEEDED
+        assert (await rows.blobs.find_blob(REPOSITORY, LAYER.digest)).holding.state is HoldingState.NEEDED
 
     run(scenario())
 

@@ -70,16 +70,12 @@ class MemoryRepository:
 
     def needs(self, digest: Digest) -> bool:
         """Return whether a needed manifest refers to this content."""
-        return self.still_needed(digest) is not None
+        return any(holding.state is HoldingState.NEEDED for holding in self.referring(digest))
 
     def still_needed(self, digest: Digest) -> StillNeeded | None:
-        """Return a needed manifest that refers to this content, if there is one."""
-        needing = [
-            row.digest
-            for row, holding in self.manifests.values()
-            if digest in row.children and holding.state is HoldingState.NEEDED
-        ]
-        return StillNeeded(min(needing, key=str)) if needing else None
+        """Return a manifest, not deleted, that refers to this content, if there is one."""
+        needing = [row.digest for row in self.listed if digest in row.children]
+        return StillNeeded(needing[0]) if needing else None
 
     def referring(self, digest: Digest) -> list[Holding]:
         """Return the holdings of the manifests, deleted or not, that refer to this content."""
@@ -120,6 +116,8 @@ class MemoryRepository:
             self.apply_to_manifest(event, each := pending.pop(), now)
             children = self.manifests[each][0].children
             for child in children:
+                if event is HoldingEvent.KEPT and each != digest:
+                    self.apply_event(HoldingEvent.RESTORED, child, now)
                 self.apply_event(event, child, now)
             referrers = [row.digest for row, _ in self.manifests.values() if row.subject == each]
             found = {one for one in (*children, *referrers) if self._is_unneeded(one)} - known

@@ -30,8 +30,13 @@ WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND NOT co
 """
 _BLOB_STATE = "SELECT state FROM repository_blobs WHERE repository = ? AND digest = ?"
 _NEEDED = """
-SELECT part.digest FROM manifest_children AS part JOIN manifests USING (repository, digest)
+SELECT 1 FROM manifest_children AS part JOIN manifests USING (repository, digest)
 WHERE part.repository = ? AND part.child = ? AND manifests.state = 'needed' LIMIT 1
+"""
+# An unneeded manifest is served, and may be needed again.
+_REFERRING = """
+SELECT part.digest FROM manifest_children AS part JOIN manifests USING (repository, digest)
+WHERE part.repository = ? AND part.child = ? AND manifests.state <> 'deleted' ORDER BY part.digest LIMIT 1
 """
 
 
@@ -107,12 +112,12 @@ def hold_blob(connection: apsw.Connection, repository: str, digest: Digest, now:
 
 def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> bool:
     """Return whether a needed manifest of the repository refers to this content."""
-    return still_needed(connection, repository, digest) is not None
+    return bool(connection.execute(_NEEDED, (repository, str(digest))).fetchall())
 
 
 def still_needed(connection: apsw.Connection, repository: str, digest: Digest) -> StillNeeded | None:
-    """Return a needed manifest of the repository that refers to this content, if there is one."""
-    rows = connection.execute(_NEEDED, (repository, str(digest))).fetchall()
+    """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+    rows = connection.execute(_REFERRING, (repository, str(digest))).fetchall()
     return StillNeeded(parse_digest(str(rows[0][0]))) if rows else None
 
 

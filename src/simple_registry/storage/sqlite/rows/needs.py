@@ -1,7 +1,7 @@
 """What manifests keep: their parts, through child manifests, and their referrers.
 
     needed manifest ─► its parts are needed
-    unneeded        ─► kept again with all that is unneeded below it, or prolonged with it
+    unneeded        ─► kept again with all that is unneeded below it and its deleted blobs, or prolonged with it
     deleted         ─► its parts are released, so that none ends later than one grace from now
 
 Each function runs in its caller's transaction, and visits every manifest once, however many paths lead to it.
@@ -86,8 +86,13 @@ def prolong_manifest(
 def _apply_below(
     connection: apsw.Connection, event: HoldingEvent, repository: str, digests: Iterable[str], now: float
 ) -> None:
-    manifests = _array(_texts(connection, _KEPT_WITH, repository, _array(digests)))
+    given = set(digests)
+    found = _texts(connection, _KEPT_WITH, repository, _array(given))
+    manifests, below = _array(found), [digest for digest in found if digest not in given]
     apply_to_manifests(connection, event, repository, manifests, now)
+    if event is HoldingEvent.KEPT and below:  # no push named their parts, so they may be deleted
+        parts = _array(_texts(connection, _PARTS, repository, _array(below)))
+        apply_event(connection, HoldingEvent.RESTORED, repository, parts, now)
     apply_event(connection, event, repository, _array(_texts(connection, _PARTS, repository, manifests)), now)
 
 
