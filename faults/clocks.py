@@ -18,6 +18,7 @@ from pathlib import Path
 
 from faults.client import Answer, Client, digest_of, require
 from faults.scores import Scale, Score
+from harness import ROOT
 from harness.subjects import DidNotStart, Running, Subject, running
 
 MINUTE = 60
@@ -38,6 +39,13 @@ metadata: {name: clocks}
 spec: {garbageCollection: {interval: 1s, grace: 1h}, manifests: {deleteReferenced: allow}}
 """
 """Documents for a subject that collects garbage so often that it would be seen."""
+SLEEP = """\
+import select
+import time
+
+time.sleep = lambda seconds: select.select([], [], [], seconds)
+"""
+"""For each Python process: libfaketime 0.9.10 has every `clock_nanosleep` until a point in time fail with EINVAL."""
 TROUBLE = re.compile(r'"level":"error"|Traceback|"ms":-')
 
 
@@ -66,8 +74,12 @@ class Wall:
         libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")  # noqa: PTH207 (one pattern)
         if not libraries:
             raise NoFaketime("libfaketime is missing; it is in Debian's package faketime")
+        site = self.file.with_suffix(".site")
+        site.mkdir(exist_ok=True)
+        (site / "sitecustomize.py").write_text(SLEEP)
         return [
             "env",
+            f"PYTHONPATH={site}:{ROOT}",
             f"LD_PRELOAD={libraries[0]}",
             f"FAKETIME_TIMESTAMP_FILE={self.file}",
             "FAKETIME_CACHE_DURATION=1",
