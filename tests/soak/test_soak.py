@@ -36,6 +36,7 @@ SETTLED = 5.0
 KIB = 1024
 BLOB = random.Random(1).randbytes(1024 * KIB)
 LARGE = random.Random(2).randbytes(16 * 1024 * KIB)
+IMAGE_TYPE = "application/vnd.oci.image.manifest.v1+json"
 QUICK = """\
 kind: Configuration
 metadata: {name: soak}
@@ -201,6 +202,21 @@ def digest(data):
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
+def descriptor(media_type, data):
+    return {"mediaType": media_type, "digest": digest(data), "size": len(data)}
+
+
+IMAGE = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": IMAGE_TYPE,
+        "config": descriptor("application/vnd.oci.image.config.v1+json", BLOB),
+        "layers": [descriptor("application/vnd.oci.image.layer.v1.tar", LARGE)],
+    }
+).encode()
+"""It needs both blobs, so that they stay."""
+
+
 def mean(values):
     return sum(values) / len(values)
 
@@ -210,9 +226,10 @@ def test_memory_and_descriptors_do_not_grow_and_every_request_is_answered(tmp_pa
         soak = Soak(registry)
         with contextlib.closing(http.client.HTTPConnection(*soak.address)) as connection:
             for data in (BLOB, LARGE):
-                assert (
-                    soak.request(connection, "POST", f"/v2/soak/blobs/uploads/?digest={digest(data)}", data)[0] == 201
-                )
+                path = f"/v2/soak/blobs/uploads/?digest={digest(data)}"
+                assert soak.request(connection, "POST", path, data)[0] == 201
+            kept = soak.request(connection, "PUT", "/v2/soak/manifests/kept", IMAGE, {"Content-Type": IMAGE_TYPE})
+            assert kept[0] == 201
         _, idle_descriptors = soak.usage()
         good = {"pull": soak.pull, "push": soak.push, "refused": soak.refused}
         bad = {
