@@ -70,8 +70,8 @@ def undone_deletion() -> None:
     """A push adds its blob once more after others could see it, and delete it."""
     complete = Uploads._complete
 
-    async def complete_twice(self, row, expected, actor):
-        blob = await complete(self, row, expected, actor)
+    async def complete_twice(self, row, expected, actor, allowances):
+        blob = await complete(self, row, expected, actor, allowances)
         await asyncio.sleep(0.01)
         removals = await self._contents._rows.removals()
         await self._blobs.add_blob(row.repository, blob, removals=removals, actor=actor)
