@@ -59,7 +59,6 @@ def test_the_history_is_a_table_or_json(front, show):
     assert [event["tag"] for event in json.loads(show("team/app:v1", "--json"))] == ["v1"]
     assert len(json.loads(show("team/app", "-n", "1", "-json"))) == 1
     assert json.loads(show("none", "-json")) == []
-    assert show("team/app", "-n", "9" * 5000) == show("team/app")
 
 
 def test_a_tag_is_resolved_now_and_then(front, target):
@@ -78,7 +77,8 @@ def test_a_tag_is_resolved_now_and_then(front, target):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["a:b:c"], [f"a@{digest_of(b'')}"], ["a", "-n", "0"], ["a", "-n", "x"], ["a", "b"]]
+    "words",
+    [[], ["a:b:c"], [f"a@{digest_of(b'')}"], ["a", "-n", "0"], ["a", "-n", "x"], ["a", "-n", "9" * 5000], ["a", "b"]],
 )
 def test_wrong_questions_about_history_are_refused(show, words):
     with pytest.raises(UsageError):

@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +16,6 @@ from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
-from simple_registry.http.numbers import parse_number
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import HistoryUnknown
 from simple_registry.oci.names import RepositoryName, Tag
@@ -26,6 +26,7 @@ from simple_registry.times import TimeInvalid, format_instant, parse_past
 
 _DEFAULT = 100
 _PAGE = 1000
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _COLUMNS = ("EVENT", "TIME", "ACTION", "TAG", "FROM", "TO", "BY")
 _OPTIONS = f"""\
   -json                print JSON
@@ -70,7 +71,7 @@ def history(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
     repository, reference = parse_image(asked.image)
     if isinstance(reference, Digest):
         raise UsageError("history is that of a repository or a tag, not of a digest")
-    number = _DEFAULT if asked.n is None else parse_number(asked.n) or 0
+    number = _DEFAULT if asked.n is None else int(asked.n) if _NUMBER.fullmatch(asked.n) else 0
     if not number:
         raise UsageError("-n is a number from 1")
     events = asyncio.run(_events(_data_dir(asked.datadir, asked.cfgdir, environment), repository, reference, number))
