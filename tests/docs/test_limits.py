@@ -100,7 +100,7 @@ INSIDE = {
     "operations.explanations.MAX_VISITED": "manifests that are looked at for a tag",
     "operations.history.MAX_EXAMINED": "how far one request searches; the answer says where to continue",
     "operations.history.MAX_PRUNED": "what one round of maintenance removes",
-    "operations.undo.MAX_DELETE_ATTEMPTS": "how often a deletion is repeated",
+    "operations.undo.MAX_ATTEMPTS": "how often a change is repeated",
     "operations.manifests.MAX_CACHED": "what is cached",
     "operations.manifests.MAX_DELETE_ATTEMPTS": "how often a deletion is repeated",
     "operations.manifests.MAX_ERRORS": "parts that one refusal names",

@@ -76,6 +76,35 @@ def test_a_tag_goes_back_to_an_event_or_a_digest_even_a_deleted_one(front, undo,
     assert front.run(undo.roll_back(A, V1, new, actor=ACTOR)) == RolledBack(new, old)
 
 
+def test_a_tag_gets_a_target_that_it_never_had_only_by_an_operator(front, undo, old):
+    other = digest_of(push_image(front, "a", "other", b"other"))
+    for tag in (V1, Tag("none")):
+        with front.unchanged(), pytest.raises(NotRestorable):
+            front.run(undo.roll_back(A, tag, other, actor=ACTOR))
+    assert front.run(undo.roll_back(A, V1, other, actor=ACTOR, any_target=True)) == RolledBack(other, old)
+
+
+class Raced:
+    """A journal in which a tag is deleted right after each of the first `times` readings of a history."""
+
+    def __init__(self, rows, times):
+        self._rows, self._times = rows, times
+
+    async def page_history(self, *which):
+        events = await self._rows.journal.page_history(*which)
+        if self._times:
+            self._times -= 1
+            await self._rows.tags.remove_tag(A, V1, actor=ACTOR)
+        return events
+
+
+def test_a_rollback_undoes_the_change_that_came_last(front, undo, old, new):
+    rows = front.kept.stores.rows
+    raced = Undo(rows.undo, Raced(rows, 1), rows.tags)
+    assert front.run(raced.roll_back(A, V1, None, actor=ACTOR)) == RolledBack(new, None)
+    assert target(front) == str(new)
+
+
 @pytest.mark.parametrize("to", [2, 99, digest_of(b"never pushed")])
 def test_a_tag_goes_back_to_nothing_else(front, undo, new, to):
     with front.unchanged(), pytest.raises(NotRestorable):
@@ -137,6 +166,28 @@ def test_each_tag_of_a_restoration_needs_permission(front, undo, old):
 def test_what_was_not_deleted_is_not_restored(front, undo, old):
     with front.unchanged(), pytest.raises(NotRestorable):
         front.run(undo.restore_manifest(A, old, authorize=allow, actor=ACTOR))
+    with front.unchanged(), pytest.raises(NotRestorable):
+        front.run(undo.restore_repository(A, authorize=allow, actor=ACTOR))
+
+
+def test_what_was_pushed_again_needs_no_restoration(front, undo, old):
+    front.delete(f"/v2/a/manifests/{old}")
+    push_image(front, "a", "other", b"old")
+    with front.unchanged():
+        assert front.run(undo.restore_manifest(A, old, authorize=allow, actor=ACTOR)) == Restored()
+    assert target(front) is None
+
+
+def test_a_repository_gets_its_tags_of_what_was_pushed_again_but_nothing_that_was_deleted_again(front, undo, old, new):
+    front.run(undo.delete_repository(A, authorize=allow, actor=ACTOR))
+    front.clock.advance(60)
+    push_image(front, "a", "other", b"old")
+    assert front.run(undo.restore_repository(A, authorize=allow, actor=ACTOR)) == Restored((new,), (V1, V2))
+    front.run(undo.delete_repository(A, authorize=allow, actor=ACTOR))
+    front.clock.advance(60)
+    for data in (b"old", b"new"):
+        push_image(front, "a", "other", data)
+    front.delete(f"/v2/a/manifests/{old}")
     with front.unchanged(), pytest.raises(NotRestorable):
         front.run(undo.restore_repository(A, authorize=allow, actor=ACTOR))
 

@@ -114,7 +114,7 @@ def _settings(asked: argparse.Namespace, environment: Mapping[str, str]) -> Sett
 
 async def _roll_back(settings: Settings, repository: RepositoryName, tag: Tag, to: int | Digest | None) -> RolledBack:
     async with open_stores(settings.data_dir) as stores:
-        return await build_undo(stores).roll_back(repository, tag, to, actor=operator())
+        return await build_undo(stores).roll_back(repository, tag, to, actor=operator(), any_target=True)
 
 
 async def _restore(settings: Settings, repository: RepositoryName, reference: Reference | None) -> Restored:

@@ -6,15 +6,17 @@ Both change the rows in one transaction, with the events of the journal.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import NameUnknown, NotRestorable, PreconditionFailed, TagIsProtected, Unavailable
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, in_turns
+from simple_registry.operations.quotas import QuotaExceeded
 from simple_registry.storage.protection import TagGuard
 from simple_registry.storage.protocols import JournalRows, TagRows, UndoRows
+from simple_registry.storage.quotas import Allowance, Measure, OverQuota
 from simple_registry.storage.records import (
     Actor,
     JournalAction,
@@ -25,12 +27,13 @@ from simple_registry.storage.records import (
     Restored,
     TagPointed,
     TagProtected,
+    TagsChanged,
 )
 
 __all__ = ["RepositoryDeleted", "Restored", "RolledBack", "Undo"]
 
-MAX_DELETE_ATTEMPTS = 10
-"""Attempts at the deletion of a repository while its tags change."""
+MAX_ATTEMPTS = 10
+"""Attempts at a change while tags change."""
 
 Authorize = Callable[[Tag], None]
 """Raises to refuse that a tag is changed."""
@@ -67,41 +70,50 @@ class Undo:
         to: int | Digest | None,
         *,
         actor: Actor,
+        any_target: bool = False,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
+        allowances: Sequence[Allowance] = (),
     ) -> RolledBack:
         """Give a tag an earlier target: that after an event, a manifest, or (`None`) that before its last event.
 
-        So two rollbacks in a row leave the tag where it was.
+        So two rollbacks in a row leave the tag where it was. With `any_target` it gets a manifest at which it never
+        pointed, too. Of the `allowances`, only those of tags count: what comes back was there before.
 
-        Raises: NotRestorable, PreconditionFailed, TagIsProtected.
+        Raises: NotRestorable, PreconditionFailed, TagIsProtected, QuotaExceeded, Unavailable when the tag changes too
+        fast.
         """
-        digest = to if isinstance(to, Digest) else await self._target(repository, tag, to)
-        if digest is None:
-            raise NotRestorable(tag=tag, reason="the tag did not exist then")
-        outcome = await self._rows.point_tag(
-            repository,
-            tag,
-            digest,
-            action=JournalAction.TAG_ROLLBACK,
-            actor=actor,
-            precondition=precondition,
-            guard=guard,
-        )
-        return RolledBack(digest, _pointed(outcome, digest).before)
+        if isinstance(to, Digest) and not any_target and not await self._rows.was_target(repository, tag, to):
+            raise NotRestorable(tag=tag, reason="the journal does not say that the tag pointed there")
+        for _attempt in range(MAX_ATTEMPTS):
+            digest, last = (to, None) if isinstance(to, Digest) else await self._target(repository, tag, to)
+            if digest is None:
+                raise NotRestorable(tag=tag, reason="the tag did not exist then")
+            outcome = await self._rows.point_tag(
+                repository,
+                tag,
+                digest,
+                action=JournalAction.TAG_ROLLBACK,
+                actor=actor,
+                precondition=precondition,
+                guard=guard,
+                allowances=_of_tags(allowances),
+                last=last,
+            )
+            if not isinstance(outcome, TagsChanged):
+                return RolledBack(digest, _pointed(outcome, digest).before)
+        raise Unavailable(note=f"tag {tag} of {repository} changed {MAX_ATTEMPTS} times while it was being rolled back")
 
     async def restore_tag(self, repository: RepositoryName, tag: Tag, *, actor: Actor) -> Restored:
         """Restore a tag that was deleted, with its manifest.
 
-        Raises: NotRestorable.
+        Raises: NotRestorable, Unavailable when the tag changes meanwhile.
         """
         last = await self._last(repository, tag)
         if last is None or last.after is not None or last.before is None:
             raise NotRestorable(tag=tag, reason="the tag was not deleted, or too long ago")
-        absent = Precondition(absent=True)
-        outcome = await self._rows.point_tag(
-            repository, tag, last.before, action=JournalAction.TAG_RESTORE, actor=actor, precondition=absent
-        )
+        action = JournalAction.TAG_RESTORE
+        outcome = await self._rows.point_tag(repository, tag, last.before, action=action, actor=actor, last=last.id)
         _pointed(outcome, last.before)
         return Restored(tags=(tag,))
 
@@ -119,7 +131,7 @@ class Undo:
         events = await self._rows.find_parts_of(whole)
         tags = {event.tag: digest for event in events if event.tag is not None and event.before == digest}
         await in_turns([*tags], authorize)
-        restored = await self._rows.restore(repository, [digest], tags, deletion=None, actor=actor)
+        restored = await self._rows.restore(repository, [digest], tags, deletion=deletion, actor=actor)
         if restored.gone:
             raise _gone(digest)
         return restored
@@ -137,7 +149,7 @@ class Undo:
         await in_turns([*tags], authorize)
         manifests = [event.before for event in events if event.tag is None and event.before is not None]
         restored = await self._rows.restore(repository, manifests, tags, deletion=deletion, actor=actor)
-        if manifests and len(restored.gone) == len(manifests):
+        if restored.gone and not restored.manifests:
             raise NotRestorable(name=repository, reason="the grace of its manifests is over")
         return restored
 
@@ -150,7 +162,7 @@ class Undo:
 
         Raises: NameUnknown, TagIsProtected, Unavailable when tags change too fast, and what `authorize` raises.
         """
-        for _attempt in range(MAX_DELETE_ATTEMPTS):
+        for _attempt in range(MAX_ATTEMPTS):
             tags = await self._all_tags(repository)
             await in_turns(tags, authorize)
             match await self._rows.remove_repository(repository, tags=tags, actor=actor, guard=guard):
@@ -160,10 +172,10 @@ class Undo:
                     raise NameUnknown(name=repository)
                 case TagProtected(tag, rule):
                     raise TagIsProtected(tag, rule, "deleted")
-        raise Unavailable(note=f"tags of {repository} changed {MAX_DELETE_ATTEMPTS} times while it was being deleted")
+        raise Unavailable(note=f"tags of {repository} changed {MAX_ATTEMPTS} times while it was being deleted")
 
-    async def _target(self, repository: RepositoryName, tag: Tag, to: int | None) -> Digest | None:
-        """Return the target of a tag after an event, or before its last one.
+    async def _target(self, repository: RepositoryName, tag: Tag, to: int | None) -> tuple[Digest | None, int | None]:
+        """Return the target of a tag after an event; or before its last one, and the id of this last one.
 
         Raises: NotRestorable.
         """
@@ -171,11 +183,11 @@ class Undo:
             event = await self._journal.find_event(to)
             if event is None or (event.repository, event.tag) != (repository, tag):
                 raise NotRestorable(tag=tag, reason="there is no such event of the tag")
-            return event.after
+            return event.after, None
         last = await self._last(repository, tag)
         if last is None:
             raise NotRestorable(tag=tag, reason="the journal has no event of the tag")
-        return last.before
+        return last.before, last.id
 
     async def _last(self, repository: RepositoryName, tag: Tag) -> JournalEvent | None:
         events = await self._journal.page_history(repository, tag, None, 1)
@@ -193,16 +205,27 @@ class Undo:
         return tags
 
 
-def _pointed(outcome: TagPointed | ManifestGone | PreconditionUnmet | TagProtected, digest: Digest) -> TagPointed:
+def _of_tags(allowances: Sequence[Allowance]) -> Sequence[Allowance]:
+    limited = (each for each in allowances if Measure.TAGS in each.limits)
+    return [replace(each, limits={Measure.TAGS: each.limits[Measure.TAGS]}) for each in limited]
+
+
+def _pointed(
+    outcome: TagPointed | ManifestGone | PreconditionUnmet | TagProtected | TagsChanged | OverQuota, digest: Digest
+) -> TagPointed:
     match outcome:
+        case TagPointed():
+            return outcome
         case ManifestGone():
             raise _gone(digest)
         case PreconditionUnmet(reference, current):
             raise PreconditionFailed(reference=str(reference), current=None if current is None else str(current))
         case TagProtected(tag, rule):
             raise TagIsProtected(tag, rule, "moved")
-        case pointed:
-            return pointed
+        case TagsChanged():
+            raise Unavailable(note="the tag changed again and again")
+        case OverQuota():
+            raise QuotaExceeded(outcome)
 
 
 def _gone(digest: Digest) -> NotRestorable:

@@ -400,6 +400,9 @@ class UndoRows(Protocol):
     async def find_parts_of(self, event: JournalEvent) -> Sequence[JournalEvent]:
         """Return the events that are part of an event, in order."""
 
+    async def was_target(self, repository: RepositoryName, tag: Tag, digest: Digest) -> bool:
+        """Return whether an event of a tag says that it pointed at a manifest."""
+
     async def point_tag(
         self,
         repository: RepositoryName,
@@ -410,8 +413,13 @@ class UndoRows(Protocol):
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected:
-        """Point a tag at a manifest, restored if it was deleted, if the precondition holds and `guard` allows it."""
+        allowances: Sequence[Allowance] = (),
+        last: int | None = None,
+    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected | TagsChanged | OverQuota:
+        """Point a tag at a manifest, restored if it was deleted, or change nothing.
+
+        The precondition must hold, `guard` and `allowances` must allow it, and no event of the tag be after `last`.
+        """
 
     async def restore(
         self,
@@ -419,12 +427,13 @@ class UndoRows(Protocol):
         manifests: Sequence[Digest],
         tags: Mapping[Tag, Digest],
         *,
-        deletion: JournalEvent | None,
+        deletion: JournalEvent,
         actor: Actor,
     ) -> Restored:
-        """Restore those of the manifests that are not gone, and those of the tags that do not exist.
+        """Restore those of the manifests that the deletion deleted, and those of the tags that do not exist.
 
-        `deletion` is that of the repository, whose other blobs are restored too. If nothing can be restored, nothing
+        A manifest is gone if it was deleted again since, or its grace is over. One that is not deleted stays as it is.
+        With a deletion of the repository its other blobs are restored, too. If nothing can be restored, nothing
         changes.
         """
 

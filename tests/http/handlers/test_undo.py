@@ -1,9 +1,11 @@
 """Undoing over HTTP: with permission, and with a line in the audit log."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from simple_registry.access.quotas import Quota
 from simple_registry.oci.digests import digest_of
 from support.access import ADMINS, READWRITE, binding, rules
 from support.documents import push_image
@@ -73,6 +75,24 @@ def test_a_rollback_may_have_a_condition(front, old, new):
         refused = post(front, "rollback", {"tag": "v1"}, headers={"if-match": f'"{old}"'})
     assert refused.status == 412
     assert post(front, "rollback", {"tag": "v1"}, headers={"if-match": f'"{new}"'}).status == 200
+
+
+def test_restore_is_no_push(front, old):
+    other = str(digest_of(push_image(front, "team/app", "dev", b"other")))
+    with front.unchanged():
+        for tag in ("v1", "v-new"):
+            assert post(front, "rollback", {"tag": tag, "to": other}, user="ruth").status == 404
+
+
+def test_a_tag_that_a_rollback_creates_counts_for_quotas(front, old):
+    front.delete("/v2/team/app/manifests/v1")
+    quota = Quota("few", {"tags": 1, "bytes": 1})
+    front.access.rules = replace(front.access.rules, quotas=(quota,))
+    with front.unchanged():
+        refused = post(front, "rollback", {"tag": "v1"})
+    assert (refused.status, refused.json["errors"][0]["detail"]["measure"]) == (403, "tags")
+    front.delete("/v2/team/app/manifests/main")
+    assert post(front, "rollback", {"tag": "v1"}).status == 200
 
 
 def test_a_deleted_tag_is_restored(front, old, recorded):

@@ -116,7 +116,9 @@ async def point_tag(store, repository, tag, digest, precondition):
 
 
 async def restore(store, repository, digests, tags):
-    return await store.undo.restore(repository, digests, tags, deletion=None, actor=ACTOR)
+    deletions = [await store.undo.find_deletion(repository, digest) for digest in digests]
+    known = [deletion for deletion in deletions if deletion is not None]
+    return known and await store.undo.restore(repository, digests, tags, deletion=known[0], actor=ACTOR)
 
 
 async def remove_repository(store, repository):
@@ -127,7 +129,9 @@ async def remove_repository(store, repository):
 
 async def restore_repository(store, repository):
     deletion = await store.undo.find_deletion(repository, None)
-    events = [] if deletion is None else await store.undo.find_parts_of(deletion)
+    if deletion is None:
+        return None
+    events = await store.undo.find_parts_of(deletion)
     tags = {event.tag: event.before for event in events if event.tag}
     digests = [event.before for event in events if not event.tag]
     return await store.undo.restore(repository, digests, tags, deletion=deletion, actor=ACTOR)

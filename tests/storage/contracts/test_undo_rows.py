@@ -3,8 +3,9 @@
 import pytest
 
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
+from simple_registry.oci.preconditions import Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingState
+from simple_registry.storage.quotas import Allowance, Measure, OfRepository, OverQuota
 from simple_registry.storage.records import (
     JournalAction,
     ManifestGone,
@@ -57,15 +58,15 @@ async def delete(rows, manifest=IMAGE):
     await rows.manifests.remove_manifest(REPOSITORY, manifest.digest, tags=tags, actor=ACTOR)
 
 
-async def point(rows, tag, manifest, *, precondition=UNCONDITIONAL, guard=None):
-    return await rows.undo.point_tag(
-        REPOSITORY, tag, manifest.digest, action=ROLLBACK, actor=ACTOR, precondition=precondition, guard=guard
-    )
+async def point(rows, tag, manifest, **conditions):
+    return await rows.undo.point_tag(REPOSITORY, tag, manifest.digest, action=ROLLBACK, actor=ACTOR, **conditions)
 
 
 async def restore(rows, *manifests, tags=(), deletion=None):
+    """Restore what a deletion deleted, by default the last one of the first manifest."""
     targets = dict.fromkeys(tags, manifests[0].digest)
     digests = [manifest.digest for manifest in manifests]
+    deletion = deletion or await rows.undo.find_deletion(REPOSITORY, IMAGE.digest)
     return await rows.undo.restore(REPOSITORY, digests, targets, deletion=deletion, actor=ACTOR)
 
 
@@ -116,8 +117,26 @@ def test_a_tag_that_points_elsewhere_stays_there(rows):
 
 def test_a_restoration_of_what_is_not_deleted_changes_nothing(rows):
     async def scenario():
+        await delete(rows)
+        await put(rows, IMAGE)
         assert await restore(rows, IMAGE, tags=[V1]) == Restored()
-        assert await events(rows, 2) == []
+        assert await events(rows, 5) == []
+        assert await target(rows) is None
+
+    run(scenario())
+
+
+def test_a_deletion_brings_back_nothing_that_was_deleted_again_since(rows, clock):
+    async def scenario():
+        await delete(rows)
+        first = await rows.undo.find_deletion(REPOSITORY, IMAGE.digest)
+        await put(rows, IMAGE)
+        clock.time += 1
+        await delete(rows)
+        assert await restore(rows, IMAGE, tags=[V1], deletion=first) == Restored(gone=(IMAGE.digest,))
+        assert await target(rows) is None
+        assert await rows.manifests.find_manifest(REPOSITORY, IMAGE.digest) is None
+        assert await restore(rows, IMAGE) == Restored((IMAGE.digest,))
 
     run(scenario())
 
@@ -128,7 +147,7 @@ def test_an_index_comes_back_with_its_deleted_manifests_and_their_deleted_blobs(
         await delete(rows, INDEX)
         await delete(rows)
         await rows.blobs.remove_blob(REPOSITORY, LAYER.digest, actor=ACTOR)
-        restored = await restore(rows, INDEX)
+        restored = await restore(rows, INDEX, deletion=await rows.undo.find_deletion(REPOSITORY, INDEX.digest))
         assert sorted(restored.manifests, key=str) == sorted([INDEX.digest, IMAGE.digest], key=str)
         assert await rows.manifests.find_manifest(REPOSITORY, IMAGE.digest) is not None
         assert await layer_state(rows) is HoldingState.NEEDED
@@ -183,6 +202,9 @@ def test_a_refused_move_changes_nothing(rows):
         expected = Precondition(one_of=frozenset({IMAGE.digest}))
         assert await point(rows, V1, IMAGE, precondition=expected) == PreconditionUnmet(V1, NEWER.digest)
         assert await point(rows, V1, IMAGE, guard=Guard()) == TagProtected(V1, "releases")
+        assert await point(rows, V1, IMAGE, last=before[0].id) == TagsChanged()
+        full = Allowance("few", OfRepository(REPOSITORY), {Measure.TAGS: 1})
+        assert await point(rows, V2, IMAGE, allowances=[full]) == OverQuota("few", Measure.TAGS, 1, 1, 1)
         assert await target(rows) == NEWER.digest
         assert await rows.manifests.find_manifest(REPOSITORY, IMAGE.digest) is None
         assert await rows.journal.page_events(0, 99) == before
@@ -200,6 +222,17 @@ def test_the_last_deletion_of_a_manifest_is_found_with_its_tags(rows):
         assert (deletion.action, deletion.id) == (JournalAction.MANIFEST_DELETE, 7)
         assert [event.tag for event in await rows.undo.find_parts_of(deletion)] == [V1]
         assert await rows.undo.find_deletion(OTHER, IMAGE.digest) is None
+
+    run(scenario())
+
+
+def test_the_targets_of_a_tag_are_known(rows):
+    async def scenario():
+        await put(rows, NEWER, V1)
+        assert await rows.undo.was_target(REPOSITORY, V1, IMAGE.digest)
+        assert await rows.undo.was_target(REPOSITORY, V1, NEWER.digest)
+        assert not await rows.undo.was_target(REPOSITORY, V2, NEWER.digest)
+        assert not await rows.undo.was_target(OTHER, V1, IMAGE.digest)
 
     run(scenario())
 

@@ -1,6 +1,8 @@
 """Deletions of repositories in memory, and what undoes deletions and moves."""
 
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest
@@ -8,6 +10,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import ContentState, HoldingEvent, HoldingState
 from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
+from simple_registry.storage.quotas import Allowance, OverQuota
 from simple_registry.storage.records import (
     Actor,
     ContentRecord,
@@ -23,6 +26,8 @@ from simple_registry.storage.records import (
 )
 from support.memory.journal_rows import MemoryJournalRows
 from support.memory.repository import MemoryRepository
+
+_T = TypeVar("_T")
 
 
 class MemoryUndoRows(MemoryJournalRows):
@@ -44,6 +49,11 @@ class MemoryUndoRows(MemoryJournalRows):
         """Return the events that are part of an event, in order."""
         return [each for each in self._events if each.cause == event.id]
 
+    async def was_target(self, repository: RepositoryName, tag: Tag, digest: Digest) -> bool:
+        """Return whether an event of a tag says that it pointed at a manifest."""
+        events = await self.page_history(repository, tag, None, len(self._events))
+        return any(digest in (event.before, event.after) for event in events)
+
     async def point_tag(
         self,
         repository: RepositoryName,
@@ -54,8 +64,12 @@ class MemoryUndoRows(MemoryJournalRows):
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected:
-        """Point a tag at a manifest, restored if it was deleted, if the precondition holds and `guard` allows it."""
+        allowances: Sequence[Allowance] = (),
+        last: int | None = None,
+    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected | TagsChanged | OverQuota:
+        """Point a tag at a manifest, restored if it was deleted, or change nothing."""
+        if last is not None and any(event.id > last for event in await self.page_history(repository, tag, None, 1)):
+            return TagsChanged()
         at = self._repositories.get(repository) or MemoryRepository()
         before = at.tags.get(tag)
         visible = before if before is not None and self._is_whole(before) else None
@@ -66,12 +80,16 @@ class MemoryUndoRows(MemoryJournalRows):
             return refusal
         if not self._is_restorable(at, digest):
             return ManifestGone()
-        restored = self._restore(at, [digest])
-        cause = self._record_restored(repository, restored, actor, None)
-        at.point_tags([tag], digest, self._clock.now())
-        if before != digest:
-            self.record(actor, action, repository, tag=tag, before=before, after=digest, cause=cause)
-        return TagPointed(before)
+
+        def hold() -> TagPointed:
+            restored = self._restore(at, [digest])
+            cause = self._record_restored(repository, restored, actor, None)
+            at.point_tags([tag], digest, self._clock.now())
+            if before != digest:
+                self.record(actor, action, repository, tag=tag, before=before, after=digest, cause=cause)
+            return TagPointed(before)
+
+        return self._within(allowances, hold)
 
     async def restore(
         self,
@@ -79,22 +97,32 @@ class MemoryUndoRows(MemoryJournalRows):
         manifests: Sequence[Digest],
         tags: Mapping[Tag, Digest],
         *,
-        deletion: JournalEvent | None,
+        deletion: JournalEvent,
         actor: Actor,
     ) -> Restored:
-        """Restore those of the manifests that are not gone, and those of the tags that do not exist."""
+        """Restore those of the manifests that the deletion deleted, and those of the tags that do not exist."""
         at = self._repositories.get(repository) or MemoryRepository()
-        found = [digest for digest in manifests if self._is_restorable(at, digest)]
-        gone = tuple(digest for digest in manifests if digest not in found)
-        blobs = [] if deletion is None else _deleted_at(at, deletion.time)
-        if not found and not blobs:
+        whole_repository = deletion.action is JournalAction.REPOSITORY_DELETE
+        deleted = [digest for digest in manifests if at.manifest(digest) is None]
+        found = [
+            digest
+            for digest in deleted
+            if self._is_restorable(at, digest) and round(at.manifests[digest][1].since, 3) == deletion.time
+        ]
+        gone = tuple(
+            digest
+            for digest in manifests
+            if not self._is_restorable(at, digest) or (digest in deleted and digest not in found)
+        )
+        blobs = _deleted_at(at, deletion.time) if whole_repository else []
+        if not found and (gone or not blobs):
             return Restored(gone=gone)
-        cause = None if deletion is None else self.record(actor, JournalAction.REPOSITORY_RESTORE, repository)
+        cause = self.record(actor, JournalAction.REPOSITORY_RESTORE, repository) if whole_repository else None
         for digest in blobs:
             at.apply_event(HoldingEvent.RESTORED, digest, self._clock.now())
         restored = self._restore(at, found)
         cause = self._record_restored(repository, restored, actor, cause)
-        wanted = {tag: digest for tag, digest in sorted(tags.items()) if digest in found}
+        wanted = {tag: digest for tag, digest in sorted(tags.items()) if digest not in gone}
         pointed = [tag for tag in wanted if tag not in at.tags]
         elsewhere = [tag for tag, digest in wanted.items() if at.tags.get(tag, digest) != digest]
         for tag in pointed:
@@ -125,6 +153,10 @@ class MemoryUndoRows(MemoryJournalRows):
             at.apply_event(HoldingEvent.DELETED, digest, now)
         at.tags.clear()
         return RepositoryRemoved(len(manifests))
+
+    @abstractmethod
+    def _within(self, allowances: Sequence[Allowance], change: Callable[[], _T]) -> _T | OverQuota:
+        """Return the result of `change`, or undo it if it exceeds an allowance."""
 
     def _restore(self, at: MemoryRepository, digests: Sequence[Digest]) -> Sequence[Digest]:
         """Make manifests needed again, with all that is below them. Return those that were deleted, in order."""

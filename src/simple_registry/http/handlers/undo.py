@@ -41,7 +41,13 @@ async def roll_back_tag(call: Call[RepositoryTarget]) -> Response:
     call.require("restore", Resource.MANIFESTS, scope_of(repository, tag))
     precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, tag))
     done = await call.registry.undo.roll_back(
-        repository, tag, to, actor=call.actor, precondition=precondition, guard=call.guard(repository)
+        repository,
+        tag,
+        to,
+        actor=call.actor,
+        precondition=precondition,
+        guard=call.guard(repository),
+        allowances=call.allowances(repository),
     )
     previous = None if done.previous is None else str(done.previous)
     document = {"name": repository, "tag": tag, "digest": str(done.digest), "previous": previous}

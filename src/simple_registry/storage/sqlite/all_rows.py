@@ -36,7 +36,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         tag_times=SqliteTagTimes(database, clock),
         repositories=SqliteRepositoryRows(database),
         journal=SqliteJournalRows(database),
-        undo=SqliteUndoRows(database, clock),
+        undo=SqliteUndoRows(database, accounts, clock),
         sessions=SqliteSessionRows(database),
         tokens=SqliteTokenRows(database),
         contents=SqliteContentRows(database, clock),

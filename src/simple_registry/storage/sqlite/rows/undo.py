@@ -11,6 +11,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.storage.life import HoldingEvent
 from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
+from simple_registry.storage.quotas import Allowance, OverQuota
 from simple_registry.storage.records import (
     Actor,
     JournalAction,
@@ -28,6 +29,7 @@ from simple_registry.storage.sqlite.rows.holding import apply_event, apply_to_ma
 from simple_registry.storage.sqlite.rows.journal import EVENT_COLUMNS, event_of, record
 from simple_registry.storage.sqlite.rows.needs import restore_manifests
 from simple_registry.storage.sqlite.rows.tags import point_tags, target_of
+from simple_registry.storage.sqlite.rows.usage import Accounts
 
 _DELETION_OF_MANIFEST = f"""
 SELECT {EVENT_COLUMNS} FROM journal
@@ -39,12 +41,14 @@ SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND action = 'repositor
 _PARTS_OF = f"SELECT {EVENT_COLUMNS} FROM journal WHERE cause = ? ORDER BY id"
 # What can be restored: held, whole, and with no part whose content is known to be damaged or gone.
 _RESTORABLE = """
-SELECT digest FROM manifests AS held JOIN contents USING (digest)
+SELECT digest, CASE held.state WHEN 'deleted' THEN held.since END FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND contents.state = 'whole' AND NOT EXISTS (
     SELECT 1 FROM manifest_children AS part JOIN contents AS broken ON broken.digest = part.child
     WHERE part.repository = ?1 AND part.digest = held.digest AND broken.state <> 'whole'
 )
 """
+_LATER = "SELECT 1 FROM journal WHERE repository = ? AND tag = ? AND id > ? LIMIT 1"
+_TARGETED = "SELECT 1 FROM journal WHERE repository = ?1 AND tag = ?2 AND ?3 IN (before, after) LIMIT 1"
 _TAGS = "SELECT tag, digest FROM tags WHERE repository = ? ORDER BY tag"
 _MANIFESTS = "SELECT digest FROM manifests WHERE repository = ? AND state <> 'deleted' ORDER BY digest"
 _BLOBS = "SELECT digest FROM repository_blobs WHERE repository = ? AND state <> 'deleted'"
@@ -55,8 +59,9 @@ _REMOVE_TAGS = "DELETE FROM tags WHERE repository = ?"
 class SqliteUndoRows:
     """Deletions of repositories, and what undoes deletions and moves."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, accounts: Accounts, clock: Clock) -> None:
         self._database = database
+        self._accounts = accounts
         self._clock = clock
 
     async def find_deletion(self, repository: RepositoryName, digest: Digest | None) -> JournalEvent | None:
@@ -73,6 +78,13 @@ class SqliteUndoRows:
             lambda connection: [event_of(row) for row in connection.execute(_PARTS_OF, (event.id,)).fetchall()]
         )
 
+    async def was_target(self, repository: RepositoryName, tag: Tag, digest: Digest) -> bool:
+        """Return whether an event of a tag says that it pointed at a manifest. The events are read in a thread."""
+        found = await self._database.in_thread(
+            lambda connection: _rows(connection, _TARGETED, repository, tag, str(digest))
+        )
+        return bool(found)
+
     async def point_tag(
         self,
         repository: RepositoryName,
@@ -83,24 +95,34 @@ class SqliteUndoRows:
         actor: Actor,
         precondition: Precondition = UNCONDITIONAL,
         guard: TagGuard | None = None,
-    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected:
-        """Point a tag at a manifest, restored if it was deleted, if the precondition holds and `guard` allows it."""
+        allowances: Sequence[Allowance] = (),
+        last: int | None = None,
+    ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected | TagsChanged | OverQuota:
+        """Point a tag at a manifest, restored if it was deleted, or change nothing."""
 
-        def point(connection: apsw.Connection) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected:
+        def point(
+            connection: apsw.Connection,
+        ) -> TagPointed | ManifestGone | PreconditionUnmet | TagProtected | TagsChanged | OverQuota:
+            if last is not None and _rows(connection, _LATER, repository, tag, last):
+                return TagsChanged()
             before, visible = target_of(connection, repository, tag)
             if not precondition.holds(visible):
                 return PreconditionUnmet(tag, visible)
             refusal = refuse_moves(guard, [(tag, before)], digest)
             if refusal is not None:
                 return refusal
-            if not _texts(connection, _RESTORABLE, repository, _array([digest])):
+            if not _rows(connection, _RESTORABLE, repository, _array([digest])):
                 return ManifestGone()
+            return self._accounts.within(connection, allowances, lambda: hold(connection, before))
+
+        def hold(connection: apsw.Connection, before: Digest | None) -> TagPointed:
             now = self._clock.now()
             restored = restore_manifests(connection, repository, [str(digest)], now)
             cause = _record_restored(connection, repository, restored, now, actor=actor)
             point_tags(connection, repository, digest, {tag: before}, now, actor=actor, action=action, cause=cause)
             return TagPointed(before)
 
+        self._accounts.prepare(self._database, allowances)
         return await self._database.write(point)
 
     async def restore(
@@ -109,25 +131,28 @@ class SqliteUndoRows:
         manifests: Sequence[Digest],
         tags: Mapping[Tag, Digest],
         *,
-        deletion: JournalEvent | None,
+        deletion: JournalEvent,
         actor: Actor,
     ) -> Restored:
-        """Restore those of the manifests that are not gone, and those of the tags that do not exist."""
+        """Restore those of the manifests that the deletion deleted, and those of the tags that do not exist."""
+        whole_repository = deletion.action is JournalAction.REPOSITORY_DELETE
 
         def restore(connection: apsw.Connection) -> Restored:
-            found = set(_texts(connection, _RESTORABLE, repository, _array(manifests)))
-            gone = tuple(digest for digest in manifests if str(digest) not in found)
-            at = None if deletion is None else deletion.time
-            blobs = [] if at is None else _texts(connection, _BLOBS_DELETED_AT, repository, at)
-            if not found and not blobs:
+            # The time of its deletion, or `None` if it is not deleted. After another deletion it would be another time.
+            rows = _rows(connection, _RESTORABLE, repository, _array(manifests))
+            held = {str(digest): None if since is None else round(float(since), 3) for digest, since in rows}
+            found = [str(digest) for digest in manifests if held.get(str(digest)) == deletion.time]
+            gone = tuple(digest for digest in manifests if held.get(str(digest), 0) not in {None, deletion.time})
+            blobs = _texts(connection, _BLOBS_DELETED_AT, repository, deletion.time) if whole_repository else []
+            if not found and (gone or not blobs):
                 return Restored(gone=gone)
             now, cause = self._clock.now(), None
-            if deletion is not None:
+            if whole_repository:
                 cause = record(connection, now, actor, JournalAction.REPOSITORY_RESTORE, repository)
                 apply_event(connection, HoldingEvent.RESTORED, repository, _array(blobs), now)
             restored = restore_manifests(connection, repository, sorted(found), now)
             cause = _record_restored(connection, repository, restored, now, actor=actor, cause=cause)
-            wanted = {tag: digest for tag, digest in tags.items() if str(digest) in found}
+            wanted = {tag: digest for tag, digest in tags.items() if digest not in gone}
             targets = {tag: target_of(connection, repository, tag)[0] for tag in sorted(wanted)}
             pointed = [tag for tag, target in targets.items() if target is None]
             action = JournalAction.TAG_RESTORE
