@@ -4,6 +4,7 @@ Each method is one kind of request. It records in the ledger what was begun and 
 the connection broke and `Surprise` if the registry wrongly refused.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from random import Random
@@ -126,7 +127,7 @@ class ExclusiveClient:
             self._put(repository, document, [self._tag()])
 
     def _push_document(self, repository: str, document: Document) -> Document:
-        self._ledger.documents[document.digest] = document
+        self._ledger.know(document)
         self._needed.update(Key(Kind.BLOB, repository, digest) for digest in document.parts)
         self._needed.update(manifest_key(repository, digest) for digest in document.children)
         self._put(repository, document, self._random.choice([[], [self._tag()]]))
@@ -268,9 +269,21 @@ class ExclusiveClient:
         return f"v{self._random.randrange(TAGS)}"
 
     def _present_blob(self, repository: str) -> Content | None:
-        """Return a blob that must be there, if one comes to mind."""
+        """Return a blob that must be there, if one comes to mind; ask for one that may have expired."""
         found = self._random.choice(self._blobs[repository]) if self._blobs[repository] else None
-        return found if found and self._ledger.allowed(blob_key(repository, found)) == {PRESENT} else None
+        key = blob_key(repository, found) if found else None
+        if key and self._ledger.allowed(key) == {PRESENT, None}:
+            self._ask_for(key)
+        return found if key and self._ledger.allowed(key) == {PRESENT} else None
+
+    def _ask_for(self, key: Key) -> None:
+        """Ask for a blob, as clients do before they rely on it: the answer restarts its grace."""
+        at = time.monotonic()
+        answer = self._connection.ask("HEAD", f"/v2/{key.repository}/blobs/{key.name}")
+        pushing.insist(f"HEAD {key}", answer, 200, 404)
+        self._ledger.observe(key, PRESENT if answer.status == 200 else None)
+        if answer.status == 200:
+            self._ledger.named(key, at)
 
     def _present_document(self, repository: str) -> Document | None:
         found = self._random.choice(self._documents[repository]) if self._documents[repository] else None

@@ -6,10 +6,13 @@
 A key is a blob or manifest in a repository (its state: `PRESENT` or `None`), a tag (a digest or `None`), or an upload
 session (bytes received, or `None` when it has ended). A state is allowed if its operation was not followed by an
 acknowledged one: the last acknowledged state, every later one without an answer, and each of several operations that
-overlapped. Time is a counter, independent of clocks.
+overlapped. Time is a counter, independent of clocks, but for one thing: a blob that no manifest needs may be gone some
+time after it was last named.
 """
 
+import math
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -106,9 +109,11 @@ class Upload:
 class Operation:
     """One operation under way."""
 
-    def __init__(self, ledger: "Ledger", begun: int, effects: Sequence[Effect]) -> None:
+    def __init__(self, ledger: "Ledger", begun: int, effects: Sequence[Effect], at: float) -> None:
         self.effects = effects
         self.begun = begun
+        self.at = at
+        """When it began, by the clock."""
         self._ledger = ledger
 
     def acknowledge(self) -> None:
@@ -127,7 +132,8 @@ class Operation:
 class Ledger:
     """Everything begun, by key. Thread-safe. An operation without an end can happen until `restarted`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, grace: float = math.inf, clock: Callable[[], float] = time.monotonic) -> None:
+        """`grace` is the number of seconds after which a registry may end a blob that no manifest needs."""
         self.on_acknowledge: Callable[[], None] = lambda: None
         """Called by the client's thread at once after each acknowledgement."""
         self.power = True
@@ -138,26 +144,41 @@ class Ledger:
         self.begun = 0
         self.acknowledged = 0
         self.documents: dict[str, Document] = {}
-        """Every manifest that anybody tried to push."""
+        """Every manifest that a client tried to push."""
         self.uploads: dict[Key, Upload] = {}
         """Every upload session that a client left open."""
         self.seen: dict[Key, State] = {}
         """The last observation of each key."""
+        self._grace = grace
+        self._clock = clock
+        self._named: dict[Key, float] = {}
+        """A time before each blob was last named or released: its grace did not begin earlier."""
+        self._users: dict[str, list[str]] = defaultdict(list)
+        """The documents that name each blob."""
         self._now = 0
         self._writes: dict[Key, list[Write]] = defaultdict(lambda: [Write(None, -1, -1, acknowledged=True)])
         self._keys: dict[tuple[Kind, str], set[Key]] = defaultdict(set)
         self._in_question: set[Key] = set()
         self._lock = threading.Lock()
 
+    def know(self, document: Document) -> None:
+        """Remember a document before it is pushed."""
+        with self._lock:
+            if document.digest not in self.documents:
+                self.documents[document.digest] = document
+                for part in document.parts:
+                    self._users[part].append(document.digest)
+
     def begin(self, *effects: Effect) -> Operation:
         with self._lock:
             self._now += 1
             self.begun += 1
             for effect in effects:
+                self._keep_parts_until_now(effect)
                 self._in_question.add(effect.key)
                 self._keys[effect.key.kind, effect.key.repository].add(effect.key)
                 self._writes[effect.key].append(Write(effect.state, self._now, only_from=effect.only_from))
-            return Operation(self, self._now, effects)
+            return Operation(self, self._now, effects, self._clock())
 
     def end(self, operation: Operation, *, acknowledged: bool) -> None:
         with self._lock:
@@ -165,6 +186,8 @@ class Ledger:
             acknowledged = acknowledged and self.power
             self.acknowledged += acknowledged
             for effect in operation.effects:
+                if acknowledged and effect.state is not None:
+                    self._name(effect.key, operation.at)
                 self._change(
                     operation, effect.key, lambda write: replace(write, ended=self._now, acknowledged=acknowledged)
                 )
@@ -195,7 +218,13 @@ class Ledger:
 
     def allowed(self, key: Key) -> frozenset[State]:
         with self._lock:
-            return allowed(self._writes[key]) if key in self._writes else frozenset({None})
+            states = self._acknowledged(key)
+            return states | {None} if self._may_have_expired(key) else states
+
+    def named(self, key: Key, at: float) -> None:
+        """The registry was asked for a blob after the time `at`, and had it: its grace begins again."""
+        with self._lock:
+            self._name(key, at)
 
     def observe(self, key: Key, state: State) -> None:
         """This state was read while no write was under way: it stays until a later or a late operation changes it."""
@@ -221,6 +250,27 @@ class Ledger:
     def keys_of(self, kind: Kind, repository: str) -> list[Key]:
         with self._lock:
             return sorted(self._keys[kind, repository])
+
+    def _acknowledged(self, key: Key) -> frozenset[State]:
+        return allowed(self._writes[key]) if key in self._writes else frozenset({None})
+
+    def _name(self, key: Key, at: float) -> None:
+        self._named[key] = max(at, self._named.get(key, at))
+
+    def _keep_parts_until_now(self, effect: Effect) -> None:
+        """Name the parts of a manifest that is in place, and is perhaps deleted now."""
+        key = effect.key
+        document = self.documents.get(key.name) if key.kind is Kind.MANIFEST and effect.state is None else None
+        if document and self._acknowledged(key) == {PRESENT}:
+            for part in document.parts:
+                self._name(Key(Kind.BLOB, key.repository, part), self._clock())
+
+    def _may_have_expired(self, key: Key) -> bool:
+        """Half of the grace is left for requests under way: for a look at the key, or for a manifest that needs it."""
+        if key.kind is not Kind.BLOB or self._clock() - self._named.get(key, -math.inf) < self._grace / 2:
+            return False
+        users = (Key(Kind.MANIFEST, key.repository, digest) for digest in self._users.get(key.name, ()))
+        return all(self._acknowledged(user) != {PRESENT} for user in users)
 
     def _change(self, operation: Operation, key: Key, change: Callable[[Write], Write | None]) -> None:
         changed = [change(each) if each.begun == operation.begun else each for each in self._writes[key]]

@@ -39,7 +39,7 @@ class Shared:
             push(self.ledger, connection, content, pushing.in_one_put)
         time.sleep(pushing.SETTLE)
         for document in self.documents:
-            self.ledger.documents[document.digest] = document
+            self.ledger.know(document)
             put(self.ledger, connection, document, "")
 
     def next_content(self) -> Content:

@@ -20,14 +20,16 @@ from faults.crashes.verifier import LOST, Verifier
 from faults.crashes.workload import Workload
 from harness.subjects import DidNotStart, Running, Subject, ours, running
 
+GRACE = 20.0
+"""Seconds for which content stays that nothing needs: long enough for a restart and a look."""
 EAGER = ours(
-    configuration="""\
+    configuration=f"""\
 kind: Configuration
-metadata: {name: eager}
-spec: {garbageCollection: {interval: 1s, grace: 1s}}
+metadata: {{name: eager}}
+spec: {{garbageCollection: {{interval: 1s, grace: {GRACE:.0f}s}}}}
 """
 )
-"""Our registry, collecting what is deleted all the time: a push may meet the collector anywhere."""
+"""Our registry, collecting all the time: a push may meet the collector anywhere."""
 
 
 class Trial:
@@ -35,7 +37,7 @@ class Trial:
 
     def __init__(self, subject: Subject, folder: Path, *, seed: int, clients: int, data: Path | None = None) -> None:
         self.faults: list[str] = []
-        self.ledger = Ledger()
+        self.ledger = Ledger(grace=GRACE)
         self._subject = subject
         self._folder = folder
         self._data = data

@@ -2,7 +2,7 @@
 
 import pytest
 
-from faults.crashes.contents import Content
+from faults.crashes.contents import Content, image
 from faults.crashes.ledger import PRESENT, Effect, Key, Kind, Ledger, Upload, Write, allowed
 
 TAG = Key(Kind.TAG, "a/b", "latest")
@@ -166,3 +166,64 @@ def test_the_power_may_take_a_session_without_bytes_and_nothing_else(ledger):
 )
 def test_a_request_that_was_cut_may_leave_part_of_its_bytes(states, state, may):
     assert Upload(Content(1, 1), "/location").may_stand_at(state, frozenset(states)) is may
+
+
+BLOB = Content(1, 1)
+DOCUMENT = image(BLOB, [], "an image")
+BLOB_KEY = Key(Kind.BLOB, "a/b", BLOB.digest)
+DOCUMENT_KEY = Key(Kind.MANIFEST, "a/b", DOCUMENT.digest)
+
+
+@pytest.fixture
+def time():
+    return [0.0]
+
+
+@pytest.fixture
+def expiring(time):
+    """A ledger of a registry that ends a blob ten seconds after nothing needs it."""
+    ledger = Ledger(grace=10, clock=lambda: time[0])
+    ledger.know(DOCUMENT)
+    ledger.begin(Effect(BLOB_KEY, PRESENT)).acknowledge()
+    return ledger
+
+
+def test_a_blob_that_nothing_needs_may_be_gone_some_time_after_it_was_last_named(expiring, time):
+    time[0] = 4
+    assert expiring.allowed(BLOB_KEY) == {PRESENT}
+    time[0] = 5
+    assert expiring.allowed(BLOB_KEY) == {PRESENT, None}
+    expiring.named(BLOB_KEY, 4)
+    time[0] = 8
+    assert expiring.allowed(BLOB_KEY) == {PRESENT}
+
+
+def test_a_push_that_was_not_acknowledged_does_not_prolong(expiring, time):
+    time[0] = 5
+    expiring.begin(Effect(BLOB_KEY, PRESENT)).fail()
+    assert expiring.allowed(BLOB_KEY) == {PRESENT, None}
+    expiring.begin(Effect(BLOB_KEY, PRESENT)).acknowledge()
+    assert expiring.allowed(BLOB_KEY) == {PRESENT}
+
+
+def test_a_blob_of_a_manifest_is_not_gone_until_long_after_its_deletion(expiring, time):
+    expiring.begin(Effect(DOCUMENT_KEY, PRESENT)).acknowledge()
+    time[0] = 100
+    assert expiring.allowed(BLOB_KEY) == {PRESENT}
+    expiring.begin(Effect(DOCUMENT_KEY, None)).fail()
+    time[0] = 104
+    assert expiring.allowed(BLOB_KEY) == {PRESENT}
+    time[0] = 105
+    assert expiring.allowed(BLOB_KEY) == {PRESENT, None}
+
+
+def test_a_manifest_of_another_repository_keeps_no_blob(expiring, time):
+    expiring.begin(Effect(Key(Kind.MANIFEST, "c/d", DOCUMENT.digest), PRESENT)).acknowledge()
+    time[0] = 5
+    assert expiring.allowed(BLOB_KEY) == {PRESENT, None}
+
+
+def test_a_manifest_stays_until_it_is_deleted(expiring, time):
+    expiring.begin(Effect(DOCUMENT_KEY, PRESENT)).acknowledge()
+    time[0] = 1000
+    assert expiring.allowed(DOCUMENT_KEY) == {PRESENT}

@@ -10,7 +10,7 @@ from faults.crashes.exclusive_client import attempt, blob_key
 from faults.crashes.ledger import PRESENT, Effect, Key, Kind, Ledger, Upload
 from faults.crashes.pushing import append, finish, in_one_put, learn, put_manifest, start
 from faults.crashes.verifier import Verifier
-from harness.subjects import OURS, running
+from harness.subjects import ours, running
 
 REPOSITORY = "a/b"
 BLOBS = [Content(1, number) for number in range(3)]
@@ -20,9 +20,20 @@ TAG = Key(Kind.TAG, REPOSITORY, "v1")
 SESSION = Key(Kind.SESSION, REPOSITORY, "session")
 
 
+CARELESS = ours(
+    bug="stamps-ignored",
+    configuration="""\
+kind: Configuration
+metadata: {name: careless}
+spec: {manifests: {deleteReferenced: allow}}
+""",
+)
+"""A registry that does all the harm that it is asked to do: ours refuses some of it."""
+
+
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
-    with running(OURS, tmp_path_factory.mktemp("registry")) as registry:
+    with running(CARELESS, tmp_path_factory.mktemp("registry")) as registry:
         yield registry
 
 
@@ -41,7 +52,7 @@ def ledger(connection):
         effect = Effect(blob_key(REPOSITORY, content), PRESENT)
         attempt(ledger, [effect], lambda begin, content=content: in_one_put(connection, REPOSITORY, content, begin))
     for document, tags in ((IMAGE, [TAG]), (ARTIFACT, [])):
-        ledger.documents[document.digest] = document
+        ledger.know(document)
         put_manifest(connection, REPOSITORY, tags[0].name if tags else document.digest, document)
         effects = [Effect(Key(Kind.MANIFEST, REPOSITORY, document.digest), PRESENT)]
         attempt(ledger, [*effects, *(Effect(tag, document.digest) for tag in tags)], lambda begin: begin())
