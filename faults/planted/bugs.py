@@ -93,7 +93,7 @@ def hasty_fsck() -> None:
     """A check believes its first look at a row, and at the bytes somewhat later, as it may be on a slow disk."""
     from simple_registry.operations.fsck.contents import ContentCheck
 
-    suspect = ContentCheck._suspect
+    suspect = ContentCheck.suspect
 
     async def slowly(self: ContentCheck, row: Any, _stored: Any) -> Any:
         if not (await self._rows.uses(row.record.digest, 1)).repositories:
@@ -103,8 +103,8 @@ def hasty_fsck() -> None:
     async def believe(self: ContentCheck, row: Any, suspicion: Any) -> Any:
         return suspicion and await self._finding(row, suspicion, await self._rows.uses(row.record.digest, 1))
 
-    ContentCheck._suspect = slowly
-    ContentCheck._confirm = believe
+    ContentCheck.suspect = slowly
+    ContentCheck.confirm = believe
 
 
 @bug
