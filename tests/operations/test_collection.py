@@ -2,9 +2,12 @@
 
 import pytest
 
-from simple_registry.operations.collection import BATCH, Collection, Pace, Report, Swept
+from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import digest_of
+from simple_registry.operations.collection import BATCH, EARLY, Collection, Pace, Report, Swept
 from simple_registry.operations.contents import Contents
 from simple_registry.storage.records import ReviewRules, Space, Waiting
+from simple_registry.storage.sqlite.removals import without_removals
 from support.documents import push_image
 
 ALL = ReviewRules(9e9, lambda _: False)
@@ -20,9 +23,9 @@ def collection(front):
     return build
 
 
-def swept(front, collection, before, rules=None):
+def swept(front, collection, before, rules=None, **how):
     done = Swept()
-    front.run(collection.run(before, rules, done))
+    front.run(collection.run(before, rules, done, **how))
     return done
 
 
@@ -58,12 +61,12 @@ def test_a_rehearsal_is_right_and_changes_nothing(front, collection, clock):
 
 
 def test_short_space_ends_the_oldest_before_their_time(front, collection, clock, monkeypatch, caplog):
-    monkeypatch.setattr("simple_registry.operations.collection.BATCH", 1)
+    monkeypatch.setattr("simple_registry.operations.collection.EARLY", 1)
     old = front.push_blob("a", b"old")
     clock.advance(10)
     young = front.push_blob("a", b"young")
     lacking = iter([True, False])
-    done = swept(front, collection(lacks_space=lambda: next(lacking)), clock.now() - 60)
+    done = swept(front, collection(lacks_space=lambda: next(lacking)), clock.now() - 60, early=clock.now() + 1)
     assert (done.early, done.blobs) == (1, 1)
     assert "free space is short: 1 holdings ended before their grace was over" in caplog.messages
     assert [front.get(f"/v2/a/blobs/{each}").status for each in (old, young)] == [404, 200]
@@ -71,9 +74,63 @@ def test_short_space_ends_the_oldest_before_their_time(front, collection, clock,
 
 def test_short_space_ends_when_nothing_is_left(front, collection, clock):
     push_image(front, "a", "v1", b"layer")
-    done = swept(front, collection(lacks_space=lambda: True), clock.now() - 60)
+    done = swept(front, collection(lacks_space=lambda: True), clock.now() - 60, early=clock.now() + 1)
     assert done == Swept()
     assert front.get("/v2/a/manifests/v1").status == 200
+
+
+@pytest.fixture
+def deleted(front, clock):
+    """Ten repositories that were deleted a minute apart, and a blob whose manifest is still to come."""
+    for number in range(10):
+        push_image(front, f"r{number}", "v1", b"layer %d" % number)
+        front.delete(f"/api/v1/repositories/r{number}")
+        clock.advance(60)
+    front.push_blob("ci", b"just pushed")
+
+
+def restorable(front):
+    paths = [f"/api/v1/repositories/r{number}/restore" for number in range(10)]
+    headers = {"content-type": "application/json"}
+    return sum(front.request("POST", path, headers=headers, body=b"{}").status == 200 for path in paths)
+
+
+def test_short_space_ends_no_more_than_it_needs(front, collection, clock, deleted, monkeypatch):
+    monkeypatch.setattr("simple_registry.operations.collection.EARLY", 6)
+    lacking = iter([True, False])
+    pace = Pace(files=1000)
+    done = swept(front, collection(pace=pace, lacks_space=lambda: next(lacking)), 0, early=clock.now() - 30)
+    assert (done.manifests, done.blobs, done.early) == (3, 3, 6)
+    assert done.removed.count == 4  # all repositories share the config
+    assert restorable(front) == 7
+
+
+def test_short_space_ends_nothing_that_is_young(front, collection, clock, deleted):
+    done = swept(front, collection(lacks_space=lambda: True), 0, early=clock.now() - 90)
+    assert done.early > 0
+    assert restorable(front) == 1
+    assert front.head(f"/v2/ci/blobs/{digest_of(b'just pushed')}").status == 200
+
+
+def test_short_space_ends_nothing_while_a_backup_keeps_all_bytes(disk_front, clock):
+    rows = disk_front.kept.stores.rows
+    contents = Contents(rows.contents, rows.garbage, disk_front.kept.stores.content)
+    collection = Collection(rows.garbage, rows.reviews, contents, pace=Pace(), lacks_space=lambda: True)
+    push_image(disk_front, "r0", "v1", b"layer 0")
+    disk_front.delete("/api/v1/repositories/r0")
+    with without_removals(disk_front.kept.layout.database), disk_front.unchanged():
+        assert swept(disk_front, collection, 0, early=clock.now() + 1) == Swept()
+    assert swept(disk_front, collection, 0, early=clock.now() + 1).early == 3
+
+
+def test_short_space_ends_nothing_while_removed_bytes_are_still_there(front, collection, clock, deleted, monkeypatch):
+    async def fail(_record):
+        raise StorageFault("remove content", "no permission")
+
+    monkeypatch.setattr(front.kept.stores.content, "remove", fail)
+    done = swept(front, collection(lacks_space=lambda: True), 0, early=clock.now() - 30)
+    assert done.early == EARLY
+    assert swept(front, collection(lacks_space=lambda: True), 0, early=clock.now() - 30) == Swept()
 
 
 def test_a_report_says_until_when_deletions_can_be_undone():

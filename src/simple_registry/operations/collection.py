@@ -3,7 +3,7 @@
     reviews ─► holdings end, content without holdings is condemned ─► bytes are removed       a batch at a time
 
 Between two batches no lock is held, and the pace is kept. When free space is short, the oldest holdings end before
-their grace is over.
+their grace is over: a few at a time, and only after the bytes of those before them were removed, and made space.
 """
 
 import asyncio
@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 
 from simple_registry.operations.contents import Contents
 from simple_registry.storage.protocols import GarbageRows, ReviewRows
-from simple_registry.storage.records import ReviewRules, Space, Waiting
+from simple_registry.storage.records import HoldingsEnded, ReviewRules, Space, Waiting
 from simple_registry.times import format_moment
 
 BATCH = 500
 """Reviews, holdings and contents of one batch."""
+
+EARLY = 20
+"""Holdings that end at once while free space is short: hardly more than needed."""
+
+EARLIEST = 3600.0
+"""Seconds that a holding waits at least, however short space is: a push under way relies on it."""
 
 logger = logging.getLogger("simple_registry")
 
@@ -94,44 +100,66 @@ class Collection:
         pace: Pace,
         lacks_space: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Collect at a pace; while `lacks_space`, without regard to the grace."""
+        """Collect at a pace; while `lacks_space`, before the grace is over."""
         self._rows = rows
         self._reviews = reviews
         self._contents = contents
         self._pace = pace
         self._lacks_space = lacks_space
 
-    async def run(self, before: float, rules: ReviewRules | None, swept: Swept) -> None:
-        """Collect what was unneeded or deleted before a time, and add to `swept`. Without `rules`, review nothing."""
+    async def run(
+        self, before: float, rules: ReviewRules | None, swept: Swept, *, early: float = float("-inf")
+    ) -> None:
+        """Collect what was unneeded or deleted before a time, and add to `swept`. Without `rules`, review nothing.
+
+        While space is short, collect the oldest of what was unneeded or deleted before `early`, too.
+        """
         more = rules is not None
         while more and rules is not None and self._pace.allowed():
             reviewed = await self._reviews.review(rules, BATCH)
             swept.unneeded += reviewed.unneeded
             more = reviewed.more
-        while self._pace.allowed() and await self._batch(before, swept):
-            pass
-        while self._pace.allowed() and self._lacks_space():
-            ended = swept.manifests + swept.blobs
-            more = await self._batch(float("inf"), swept)
-            early = swept.manifests + swept.blobs - ended
-            swept.early += early
-            if early:
-                logger.warning("free space is short: %d holdings ended before their grace was over", early)
-            if not more:
-                return
+        await self._sweep(before, swept)
+        freed = -1
+        while self._pace.allowed() and self._lacks_space() and swept.removed.size > freed:
+            freed = swept.removed.size
+            if await self._end_early(early, swept):
+                await self._sweep(before, swept)
 
     async def rehearse(self, before: float, rules: ReviewRules | None) -> Swept:
         """Return what `run` would do, without regard to free space. Nothing changes."""
         rehearsed = await self._rows.rehearse(before, rules)
         return Swept(rehearsed.unneeded, rehearsed.ended.manifests, rehearsed.ended.blobs, 0, rehearsed.removed)
 
+    async def _sweep(self, before: float, swept: Swept) -> None:
+        while self._pace.allowed() and await self._batch(before, swept):
+            pass
+
+    async def _end_early(self, before: float, swept: Swept) -> bool:
+        """End a few holdings, unless bytes wait for their removal or may not be removed. Return whether any ended."""
+        ended = HoldingsEnded(waiting=1)
+        while ended.waiting and not ended.total:
+            async with self._rows.collecting(), self._rows.removing() as allowed:
+                if not allowed or await self._rows.page_condemned(None, 1):
+                    return False
+                ended = await self._rows.end_holdings(before, EARLY)
+        self._add(ended, swept)
+        swept.early += ended.total
+        if ended.total:
+            logger.warning("free space is short: %d holdings ended before their grace was over", ended.total)
+        return bool(ended.total)
+
+    @staticmethod
+    def _add(ended: HoldingsEnded, swept: Swept) -> None:
+        swept.manifests += ended.manifests
+        swept.blobs += ended.blobs
+
     async def _batch(self, before: float, swept: Swept) -> bool:
         """End holdings and remove contents. Return whether there may be more."""
         async with self._rows.collecting():
             ended = await self._rows.end_holdings(before, BATCH)
             removed = await self._contents.remove_condemned(self._pace.batch)
-        swept.manifests += ended.manifests
-        swept.blobs += ended.blobs
+        self._add(ended, swept)
         swept.removed = Space(swept.removed.count + removed.count, swept.removed.size + removed.size)
         await asyncio.sleep(self._pace.pause(removed))
         return bool(ended.total or ended.waiting or self._contents.more_condemned)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.collection import Collection, Swept
+from simple_registry.operations.collection import EARLIEST, Collection, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
@@ -93,7 +93,8 @@ class Garbage:
         tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
         swept = Swept()
-        await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept)
+        early = self._cutoffs.before(min(self._grace, EARLIEST))
+        await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept, early=early)
         return Collected(sessions, tokens, swept)
 
     def _rules(self) -> ReviewRules | None:

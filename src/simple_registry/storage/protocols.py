@@ -597,6 +597,7 @@ class GarbageRows(Protocol):
     async def end_holdings(self, before: float, limit: int) -> HoldingsEnded:
         """End up to `limit` holdings that were deleted or unneeded before this time: manifests first, oldest first.
 
+        At most half are manifests, so that blobs, which take the space, end as early as theirs.
         A holding to which a manifest refers, whatever its state, waits for that manifest; only what a client deleted
         does not wait for one that is needed. Content without holdings is condemned, and a repository that holds nothing
         is removed.

@@ -539,7 +539,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
 
     async def end_holdings(self, before: float, limit: int) -> HoldingsEnded:
         """End up to `limit` holdings that were deleted or unneeded before this time: manifests first, oldest first."""
-        manifests = self._due(before, _manifest_holdings)[:limit]
+        manifests = self._due(before, _manifest_holdings)[: (limit + 1) // 2]
         ended = [due for due in manifests if self._end_manifest(due)]
         blobs = self._due(before, lambda at: at.blobs)[: limit - len(manifests)]
         ended_blobs = [due for due in blobs if self._end_blob(due)]

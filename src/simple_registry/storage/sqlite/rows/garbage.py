@@ -182,7 +182,8 @@ class SqliteGarbageRows:
 
 
 def _end_holdings(connection: apsw.Connection, before: float, limit: int, now: float) -> HoldingsEnded:
-    manifests, turns = _end(connection, _MANIFESTS, before, limit, now)
+    # Half of them, so that the blobs, which take the space, end as early as their manifests.
+    manifests, turns = _end(connection, _MANIFESTS, before, (limit + 1) // 2, now)
     blobs, further = _end(connection, _BLOBS, before, limit - turns, now)
     release_content(connection, {digest for _, digest in (*manifests, *blobs)})
     connection.executemany(_END_REPOSITORY, {(repository,) for repository, _ in (*manifests, *blobs)})
