@@ -150,6 +150,16 @@ def test_a_descriptor_with_a_wrong_size_is_taken_as_it_is(disk_front, root, adop
     assert disk_front.get("/v2/app/manifests/odd").body == data
 
 
+def test_a_broken_child_is_one_defect(root, adopt, tally):
+    links = distribution(root)
+    links.image("app")
+    links.blob(IMAGE).write_bytes(b"{}")
+    found = []
+    tally.found = found.append
+    adopt()
+    assert [defect.path for defect in found] == [f"app@{digest_of(IMAGE)}"]
+
+
 def test_a_tag_of_a_layout_whose_target_is_no_manifest_is_a_defect(root, adopt, tally):
     made = layout(root / "app").image()
     made.entry(LAYER, "application/x", "odd")
@@ -171,6 +181,27 @@ def test_a_way_that_is_impossible_ends_the_run(disk_front, root, adopt, monkeypa
     monkeypatch.setattr(Disk, "link", lambda *_: False)
     with disk_front.unchanged(), pytest.raises(StorageFault, match="use -copy"):
         adopt(Transfer.LINK)
+
+
+def test_parts_that_ended_while_a_repository_was_taken_are_taken_again(disk_front, root, tally, monkeypatch, clock):
+    """A server's collector runs while the blobs of one repository take longer than the grace."""
+    distribution(root).image("app")
+    put = StoreTaker.take_manifest
+
+    async def late(self, *arguments):
+        clock.advance(25 * 3600)
+        await disk_front.services.garbage.collect()
+        return await put(self, *arguments)
+
+    monkeypatch.setattr(StoreTaker, "take_manifest", late)
+    adopt_with(disk_front, root, tally, Disk(), Transfer.COPY)
+    assert defects(tally) == {}
+    assert (tally.manifests, tally.blobs) == (3, 2)
+    clock.advance(25 * 3600)
+    disk_front.run(disk_front.services.garbage.collect())
+    for data in (CONFIG, LAYER):
+        assert disk_front.get(f"/v2/app/blobs/{digest_of(data)}").body == data
+    assert check(disk_front, deep=True) == []
 
 
 class Died(Exception):

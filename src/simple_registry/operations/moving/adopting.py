@@ -1,14 +1,14 @@
 """Adoption of another registry's data directory: every blob, manifest and tag that it serves, byte for byte.
 
-    repository by repository:  blobs (linked or copied, hashed) ──► manifests with their tags
+    repository by repository:  blobs (linked or copied, hashed) ──► manifests with their tags ──► ended parts again
 
 What is broken there is reported and left out, and everything else is taken; a manifest that lacks parts was served by
 the old registry, and so it is by this one. What is here already is skipped, so a run that broke off goes on.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence, Set as AbstractSet
-from typing import Protocol
+from collections.abc import Awaitable, Mapping, Sequence, Set as AbstractSet
+from typing import Protocol, TypeVar
 
 from simple_registry.content import LocalFile
 from simple_registry.faults import ContentGone
@@ -31,6 +31,8 @@ from simple_registry.storage.sources import (
     SourceRepository,
     Transfer,
 )
+
+_Taken = TypeVar("_Taken")
 
 
 class Taker(Protocol):
@@ -143,26 +145,47 @@ class Adopter:
 
         await in_parallel(repository.blobs, adopt_blob)
         tags = _by_digest(repository.tags)
+        parts: set[Digest] = set()
+        broken: set[Digest] = set()
         for digest in repository.manifests:
-            await self._adopt_manifest(source, repository.name, digest, tags.pop(digest, ()), served)
+            found = await self._adopt_manifest(source, repository.name, digest, tags.pop(digest, ()), served)
+            parts.update(found or ())
+            if found is None:
+                broken.add(digest)
         for digest, names in tags.items():
             for tag in names:
                 self._tally.defect(f"{repository.name}:{tag}", f"it points at {digest}, which is no manifest there")
+        await self._take_again(source, repository, parts & served - broken)
+
+    async def _take_again(self, source: Source, repository: SourceRepository, parts: set[Digest]) -> None:
+        """Take parts that the collector of a server ended before their manifests came, which keep them from now on.
+
+        A repository may take longer than the grace.
+        """
+        name = repository.name
+        for digest in parts.intersection(repository.manifests):
+            await self._reporting(f"{name}@{digest}", self._take_manifest(source, name, digest, ()))
+
+        async def take_blob(digest: Digest) -> None:
+            await self._reporting(f"{name}@{digest}", self._take_blob(source, name, digest))
+
+        await in_parallel(parts.intersection(repository.blobs), take_blob)
 
     async def _adopt_blob(self, source: Source, repository: RepositoryName, digest: Digest) -> bool:
         """Adopt a blob. Return whether its bytes are those of its digest."""
-        where = f"{repository}@{digest}"
-        file = await asyncio.to_thread(source.find, repository, digest)
-        if file is None:
-            self._tally.defect(where, "its bytes are missing")
+        found = await self._reporting(f"{repository}@{digest}", self._take_blob(source, repository, digest))
+        if found is None:
             return False
-        try:
-            taken = await self._taker.take_blob(repository, digest, file)
-        except (BytesDiffer, ContentGone) as fault:
-            self._tally.defect(where, str(fault))
-            return False
+        file, taken = found
         self._tally.count_blob(file.size if taken else None)
         return True
+
+    async def _take_blob(self, source: Source, repository: RepositoryName, digest: Digest) -> tuple[LocalFile, bool]:
+        """Take a blob. Return its file, and whether it was taken."""
+        file = await asyncio.to_thread(source.find, repository, digest)
+        if file is None:
+            raise SourceInvalid(f"{repository}@{digest}", "its bytes are missing")
+        return file, await self._taker.take_blob(repository, digest, file)
 
     async def _adopt_manifest(
         self,
@@ -171,22 +194,37 @@ class Adopter:
         digest: Digest,
         tags: Sequence[Tag],
         served: AbstractSet[Digest],
-    ) -> None:
+    ) -> Sequence[Digest] | None:
+        """Adopt a manifest. Return its parts; `None` after a defect was reported, and it was not taken."""
         where = " ".join((f"{repository}@{digest}", *(f"{repository}:{tag}" for tag in tags)))
+        taken = await self._reporting(where, self._take_manifest(source, repository, digest, tags))
+        if taken is None:
+            return None
+        parts, changed = taken
+        self._tally.count_manifest(changed=changed, tags=len(tags))
+        if lacking := [str(part) for part in parts if part not in served]:
+            self._tally.defect(where, f"it lacks parts there, and is taken without them: {' '.join(lacking)}")
+        return parts
+
+    async def _take_manifest(
+        self, source: Source, repository: RepositoryName, digest: Digest, tags: Sequence[Tag]
+    ) -> tuple[Sequence[Digest], bool]:
+        """Take a manifest. Return its parts, and whether anything was taken."""
+        data = await self._read_manifest(source, repository, digest)
+        parts = _parts(parse_manifest(data, None))
+        return parts, await self._taker.take_manifest(repository, digest, data, tags)
+
+    async def _reporting(self, where: str, taking: Awaitable[_Taken]) -> _Taken | None:
+        """Return what was taken; `None` after what prevented it was reported as a defect."""
         try:
-            data = await self._read_manifest(source, repository, digest)
-            lacking = [str(part) for part in _parts(parse_manifest(data, None)) if part not in served]
-            changed = await self._taker.take_manifest(repository, digest, data, tags)
+            return await taking
         except RegistryError as error:
             self._tally.defect(where, said(error))
         except SourceInvalid as fault:
             self._tally.defect(where, fault.reason)
         except (BytesDiffer, ContentGone) as fault:
             self._tally.defect(where, str(fault))
-        else:
-            self._tally.count_manifest(changed=changed, tags=len(tags))
-            if lacking:
-                self._tally.defect(where, f"it lacks parts there, and is taken without them: {' '.join(lacking)}")
+        return None
 
     async def _read_manifest(self, source: Source, repository: RepositoryName, digest: Digest) -> bytes:
         """Return the bytes of a manifest. Raises: SourceInvalid, BytesDiffer, ContentGone."""
