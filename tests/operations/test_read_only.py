@@ -4,11 +4,9 @@ import pytest
 
 from simple_registry.config.settings import Settings
 from simple_registry.faults import InReadOnlyMode
-from simple_registry.oci.digests import digest_of
 from simple_registry.storage.records import ReadOnlyMode
 from support.documents import push_image
 
-DAY = 24 * 3600
 READS = ["/v2/", "/v2/_catalog", "/v2/a/tags/list", "/v2/a/manifests/v1", "/healthz", "/metrics"]
 
 
@@ -65,30 +63,6 @@ def test_an_upload_under_way_goes_on_after_it(front, mode):
     assert front.get(location).header("range") == "0-3"
     front.run(mode.end())
     assert front.patch(location, body=b"two").status == 202
-
-
-def test_graces_and_sessions_go_on_where_they_were(front, mode):
-    manifest = digest_of(push_image(front, "a", "v1"))
-    unneeded = front.push_blob("a", b"waits for its manifest")
-    location = front.post("/v2/a/blobs/uploads/").location
-    front.delete(f"/v2/a/manifests/{manifest}")
-    front.clock.advance(3600)
-    front.run(mode.begin("a move"))
-    front.clock.advance(5 * DAY)
-    front.run(mode.begin("a longer move"))
-    front.clock.advance(5 * DAY)
-    front.run(mode.end())
-    front.clock.advance(DAY - 7200)
-    front.run(front.services.garbage.collect())
-    assert front.get(f"/v2/a/blobs/{unneeded}").status == 200
-    assert front.get(location).status == 204
-    body = f'{{"digest":"{manifest}"}}'.encode()
-    reply = front.post("/api/v1/repositories/a/restore", body=body, headers={"content-type": "application/json"})
-    assert reply.status == 200
-    front.clock.advance(7200)
-    front.run(front.services.garbage.collect())
-    assert front.get(f"/v2/a/blobs/{unneeded}").status == 404
-    assert front.get(location).status == 404
 
 
 def test_permissions_are_decided_first(front, mode):

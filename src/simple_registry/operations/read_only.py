@@ -29,5 +29,5 @@ class ReadOnly:
         await self._rows.begin_read_only(ReadOnlyMode(reason, self._clock.now()))
 
     async def end(self) -> bool:
-        """Turn the mode off: every grace goes on where it was. Return whether the mode was on."""
-        return await self._rows.end_read_only(self._clock.now())
+        """Turn the mode off. Return whether it was on."""
+        return await self._rows.end_read_only()

@@ -631,11 +631,8 @@ class ModeRows(Protocol):
     async def begin_read_only(self, mode: ReadOnlyMode) -> None:
         """Turn the mode on, or replace its reason and its start. No change is committed after that."""
 
-    async def end_read_only(self, now: float) -> bool:
-        """Turn the mode off, and postpone by its duration what waits: holdings, and sessions. Return whether it was on.
-
-        A replaced start postpones, too.
-        """
+    async def end_read_only(self) -> bool:
+        """Turn the mode off. Return whether it was on."""
 
 
 class ReviewRows(Protocol):

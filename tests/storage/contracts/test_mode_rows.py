@@ -13,9 +13,9 @@ def test_the_mode_is_off_until_it_begins_and_after_it_ends(stores):
         assert await mode.find_read_only() is None
         await mode.begin_read_only(MOVE)
         assert await mode.find_read_only() == MOVE
-        assert await mode.end_read_only(8.0)
+        assert await mode.end_read_only()
         assert await mode.find_read_only() is None
-        assert not await mode.end_read_only(8.0)
+        assert not await mode.end_read_only()
 
     run(scenario())
 

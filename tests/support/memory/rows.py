@@ -693,23 +693,12 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
 
     async def begin_read_only(self, mode: ReadOnlyMode) -> None:
         """Turn the mode on."""
-        await self.end_read_only(mode.since)
         self._mode = mode
 
-    async def end_read_only(self, now: float) -> bool:
-        """Turn the mode off, and postpone by its duration what waits."""
+    async def end_read_only(self) -> bool:
+        """Turn the mode off."""
         mode, self._mode = self._mode, None
-        if mode is None:
-            return False
-        seconds = max(0.0, now - mode.since)
-        for at in self._repositories.values():
-            for digest, holding in at.blobs.items():
-                at.blobs[digest] = _postponed(holding, seconds)
-            for digest, (manifest, holding) in at.manifests.items():
-                at.manifests[digest] = (manifest, _postponed(holding, seconds))
-        for session, row in self._sessions.items():
-            self._sessions[session] = replace(row, touched=row.touched + seconds)
-        return True
+        return mode is not None
 
     # contents
 
@@ -912,10 +901,6 @@ def _dated(at: MemoryRepository) -> Iterator[Holding]:
 def _reset(holding: Holding, future: float, to: float) -> Holding:
     later = holding.state is not HoldingState.NEEDED and holding.since > future
     return replace(holding, since=to) if later else holding
-
-
-def _postponed(holding: Holding, seconds: float) -> Holding:
-    return holding if holding.state is HoldingState.NEEDED else replace(holding, since=holding.since + seconds)
 
 
 def _page(names: Iterable[_Name], after: str | None, limit: int) -> list[_Name]:

@@ -28,7 +28,7 @@ def test_every_process_refuses_changes_until_the_mode_ends(store, other, look):
             run(rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR))
         assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)) is None
     assert look("PRAGMA data_version") == before
-    assert run(other.mode.end_read_only(8.0))
+    assert run(other.mode.end_read_only())
     run(store.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR))
 
 
@@ -58,6 +58,6 @@ def test_a_process_may_be_read_only_by_itself(path, clock, store):
     with pytest.raises(InReadOnlyMode, match=r"storage\.readOnly is set"):
         run(rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR))
     with pytest.raises(InReadOnlyMode):
-        run(rows.mode.end_read_only(8.0))
+        run(rows.mode.end_read_only())
     run(rows.close())
     run(store.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR))

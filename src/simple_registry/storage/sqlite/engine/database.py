@@ -146,14 +146,14 @@ class Database:
         if self._read_only:
             raise InReadOnlyMode(ACTION, BY_SETTING)
 
-    async def execute(self, sql: str, *bindings: Value, durable: bool = True) -> int:
+    async def execute(self, sql: str, *bindings: Value, durable: bool = True, of_mode: bool = False) -> int:
         """Return the number of rows that one statement changed, once that is committed. See `write`."""
 
         def change(connection: apsw.Connection) -> int:
             connection.execute(sql, bindings)
             return connection.changes()
 
-        return await self.write(change, durable=durable)
+        return await self.write(change, durable=durable, of_mode=of_mode)
 
     async def close(self) -> None:
         """Finish pending writes and close the connections."""
