@@ -6,7 +6,7 @@ from simple_registry.access.scopes import ScopePattern
 from simple_registry.config.settings import GarbageCollection, Settings
 from simple_registry.oci.digests import digest_of
 from simple_registry.operations import collection as module
-from simple_registry.operations.collection import Swept
+from simple_registry.operations.collection import EARLIEST, Swept
 from simple_registry.operations.garbage import UNKNOWN_SESSION_LIFE, Collected
 from simple_registry.storage.records import ContentRecord, Received
 from support.access import READWRITE, binding, rules
@@ -36,6 +36,17 @@ def test_content_without_holdings_is_removed_after_the_grace_and_not_before(fron
     assert kept(front, DATA)
     clock.advance(2)
     assert collect().contents == 1
+    assert not kept(front, DATA)
+
+
+def test_short_space_ends_nothing_within_an_hour(front, collect, clock, monkeypatch):
+    monkeypatch.setattr(front.services.garbage._collection, "_lacks_space", lambda: True)
+    front.push_blob("a", DATA)
+    clock.advance(EARLIEST - 1)
+    assert collect().contents == 0
+    assert kept(front, DATA)
+    clock.advance(2)
+    assert collect().swept.early == 1
     assert not kept(front, DATA)
 
 
