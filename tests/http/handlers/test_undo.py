@@ -16,8 +16,9 @@ RULES = rules(
     binding("ada", ADMINS, ""),
     binding("ruth", ("manifests", "pull restore"), "^team/app(:v.+)?$"),
     binding("push", (READWRITE[0], "pull push delete"), ""),
-    binding("some", ("manifests", "pull delete"), "^team/app(:v1)?$"),
-    users=["ada", "ruth", "push", "some"],
+    binding("some", ("manifests blobs", "pull delete"), "^team/app(:v1)?$"),
+    binding("cleaner", ("manifests", "pull delete"), ""),
+    users=["ada", "ruth", "push", "some", "cleaner"],
 )
 
 
@@ -154,6 +155,11 @@ def test_a_repository_with_a_tag_that_the_caller_may_not_delete_stays(front, old
     assert "main" not in str(reply.json)
     front.delete("/v2/team/app/manifests/main")
     assert front.delete(APP, user="some").status == 202
+
+
+def test_a_repository_is_not_deleted_without_permission_for_its_blobs(front, old):
+    with front.unchanged():
+        assert front.delete(APP, user="cleaner").status == 403
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,7 @@ async def restore_deleted(call: Call[RepositoryTarget]) -> Response:
 async def delete_repository(call: Call[RepositoryTarget]) -> Response:
     """repository: delete all manifests, blobs and tags of a repository."""
     repository = call.target.repository
+    call.require("DELETE", Resource.BLOBS, scope_of(repository))
     await call.registry.undo.delete_repository(
         repository,
         authorize=partial(call.require_of_tag, "DELETE", repository),
