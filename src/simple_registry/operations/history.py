@@ -86,7 +86,7 @@ class History:
         first = await self._journal.find_first(repository, tag)
         if first is not None:
             return first.before
-        # It has not changed since the journal began, which an older version did not keep.
+        # It has not changed since the journal began.
         present = await self._manifests.find_tagged(repository, tag)
         return None if present is None else present.digest
 

@@ -378,7 +378,10 @@ class JournalRows(Protocol):
         """Return the first event of a tag."""
 
     async def begins(self) -> float | None:
-        """Return the time of the oldest event, or `None` if no event was ever removed."""
+        """Return the time before which the journal knows nothing, or `None` if it knows all.
+
+        It knows what came before neither an event that was removed nor its own beginning in a database that was there.
+        """
 
     async def prune(self, before: float, *, limit: int, restorable: float, size: int, future: float) -> int:
         """Remove up to `limit` of the oldest events; return their number.

@@ -45,7 +45,7 @@ class MemoryJournalRows:
         return events[-1] if events else None
 
     async def begins(self) -> float | None:
-        """Return the time of the oldest event, or `None` if no event was ever removed."""
+        """Return the time before which the journal knows nothing, or `None` if it knows all."""
         return self._events[0].time if self._events and self._events[0].id > 1 else None
 
     async def prune(self, before: float, *, limit: int, restorable: float, size: int, future: float) -> int:

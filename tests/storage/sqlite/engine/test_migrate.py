@@ -145,6 +145,24 @@ def test_sessions_continue_after_a_migration(tmp_path, monkeypatch):
     asyncio.run(store.close())
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_a_journal_knows_nothing_from_before_its_migration(tmp_path, monkeypatch, used):
+    path, steps = str(tmp_path / "registry.db"), migrations()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "migrations", lambda: steps[:7])
+        migrate(path)
+    connection = apsw.Connection(path)
+    if used:
+        connection.execute("INSERT INTO repositories VALUES ('a')")
+    connection.close()
+    before = int(time.time())
+    migrate(path)
+    store = rows_of(Database(path), SystemClock())
+    begins = asyncio.run(store.journal.begins())
+    assert (before <= begins <= time.time()) if used else (begins is None)
+    asyncio.run(store.close())
+
+
 def test_tags_from_before_their_times_count_as_pushed_by_the_migration(tmp_path, monkeypatch):
     path, steps = str(tmp_path / "registry.db"), migrations()
     with monkeypatch.context() as patch:

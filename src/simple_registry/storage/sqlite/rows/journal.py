@@ -20,6 +20,7 @@ _OF_TAG = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ?
 _FIND = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id = ?"
 _LAST = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND time <= ? ORDER BY id DESC LIMIT 1"
 _FIRST = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? ORDER BY id LIMIT 1"
+_BEGAN = "SELECT value FROM counters WHERE name = 'journal began'"
 _OLDEST = "SELECT id, time FROM journal WHERE id > 0 ORDER BY id LIMIT 1"
 # Otherwise events of a clock that was ahead would stay, and keep later ones beyond the limit from being removed.
 _RESET = """
@@ -72,9 +73,12 @@ class SqliteJournalRows:
         return None if row is None else event_of(row)
 
     async def begins(self) -> float | None:
-        """Return the time of the oldest event, or `None` if no event was ever removed."""
-        row = self._database.row(_OLDEST)
-        return None if row is None or row[0] == 1 else float(row[1] or 0)
+        """Return the time before which the journal knows nothing, or `None` if it knows all."""
+        oldest = self._database.row(_OLDEST)
+        if oldest is not None and oldest[0] != 1:
+            return float(oldest[1] or 0)
+        began = self._database.row(_BEGAN)
+        return None if began is None else float(began[0] or 0)
 
     async def prune(self, before: float, *, limit: int, restorable: float, size: int, future: float) -> int:
         """Remove up to `limit` of the oldest events; return their number. Times after `future` become that time."""

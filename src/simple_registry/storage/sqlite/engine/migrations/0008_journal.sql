@@ -19,3 +19,7 @@ CREATE INDEX journal_of_tag ON journal (repository, tag, id) WHERE tag IS NOT NU
 CREATE INDEX journal_of_content ON journal (repository, before, id) WHERE tag IS NULL AND before IS NOT NULL;
 CREATE INDEX journal_of_deletions ON journal (repository, id) WHERE action = 'repository.delete';
 CREATE INDEX journal_caused ON journal (cause, id) WHERE cause IS NOT NULL;
+
+-- When the journal began, unless it did so with the database.
+INSERT INTO counters (name, value)
+SELECT 'journal began', unixepoch() WHERE EXISTS (SELECT 1 FROM repositories);
