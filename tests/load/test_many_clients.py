@@ -19,9 +19,9 @@ MIB = 1024 * 1024
 PROMPT_COLLECTION = """\
 kind: Configuration
 metadata: {name: load}
-spec: {garbageCollection: {interval: 1s, grace: 3s}}
+spec: {garbageCollection: {interval: 1s, grace: 1m}}
 """
-"""So that deleted gigabytes are removed from the disk before the next test."""
+"""Deleted gigabytes are removed from the disk soon, but blobs of no manifest not while a test needs them."""
 
 
 @pytest.fixture(scope="module")
