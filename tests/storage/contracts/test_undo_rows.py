@@ -141,6 +141,26 @@ def test_a_deletion_brings_back_nothing_that_was_deleted_again_since(rows, clock
     run(scenario())
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_deletion_is_undone_after_its_grace_began_anew(rows, clock, whole):
+    """As after a backup was restored."""
+
+    async def scenario():
+        if whole:
+            await rows.undo.remove_repository(REPOSITORY, tags=[V1, V2], actor=ACTOR)
+        else:
+            await rows.manifests.remove_manifest(REPOSITORY, IMAGE.digest, tags=[V1, V2], actor=ACTOR)
+        await rows.garbage.reset_times(0, to=clock.now() + 60)
+        deletion = await rows.undo.find_deletion(REPOSITORY, None if whole else IMAGE.digest)
+        restored = await rows.undo.restore(
+            REPOSITORY, [IMAGE.digest], {V1: IMAGE.digest}, deletion=deletion, actor=ACTOR
+        )
+        assert restored == Restored((IMAGE.digest,), (V1,))
+        assert await target(rows) == IMAGE.digest
+
+    run(scenario())
+
+
 def test_an_index_comes_back_with_its_deleted_manifests_and_their_deleted_blobs(rows):
     async def scenario():
         await put(rows, INDEX, Tag("all"))

@@ -104,17 +104,14 @@ class MemoryUndoRows(MemoryJournalRows):
         at = self._repositories.get(repository) or MemoryRepository()
         whole_repository = deletion.action is JournalAction.REPOSITORY_DELETE
         deleted = [digest for digest in manifests if at.manifest(digest) is None]
-        found = [
-            digest
-            for digest in deleted
-            if self._is_restorable(at, digest) and round(at.manifests[digest][1].since, 3) == deletion.time
-        ]
+        later = self._deleted_later(repository, deletion)
+        found = [digest for digest in deleted if self._is_restorable(at, digest) and digest not in later]
         gone = tuple(
             digest
             for digest in manifests
             if not self._is_restorable(at, digest) or (digest in deleted and digest not in found)
         )
-        blobs = _deleted_at(at, deletion.time) if whole_repository else []
+        blobs = [each for each in _deleted_since(at, deletion.time) if each not in later] if whole_repository else []
         if not found and (gone or not blobs):
             return Restored(gone=gone)
         cause = self.record(actor, JournalAction.REPOSITORY_RESTORE, repository) if whole_repository else None
@@ -187,6 +184,16 @@ class MemoryUndoRows(MemoryJournalRows):
             cause = cause or event
         return cause
 
+    def _deleted_later(self, repository: RepositoryName, deletion: JournalEvent) -> set[Digest | None]:
+        return {
+            event.before
+            for event in self._events
+            if event.repository == repository
+            and event.id > deletion.id
+            and event.cause != deletion.id
+            and event.action in (JournalAction.MANIFEST_DELETE, JournalAction.BLOB_DELETE)
+        }
+
     def _is_restorable(self, at: MemoryRepository, digest: Digest) -> bool:
         if digest not in at.manifests or not self._is_whole(digest):
             return False
@@ -196,9 +203,9 @@ class MemoryUndoRows(MemoryJournalRows):
         return self._contents.get(digest, (None, ContentState.ABSENT))[1] is ContentState.WHOLE
 
 
-def _deleted_at(at: MemoryRepository, time: float) -> list[Digest]:
+def _deleted_since(at: MemoryRepository, time: float) -> list[Digest]:
     return [
         digest
         for digest, holding in at.blobs.items()
-        if holding.state is HoldingState.DELETED and holding.since == time
+        if holding.state is HoldingState.DELETED and holding.since >= time
     ]

@@ -41,7 +41,7 @@ SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND action = 'repositor
 _PARTS_OF = f"SELECT {EVENT_COLUMNS} FROM journal WHERE cause = ? ORDER BY id"
 # What can be restored: held, whole, and with no part whose content is known to be damaged or gone.
 _RESTORABLE = """
-SELECT digest, CASE held.state WHEN 'deleted' THEN held.since END FROM manifests AS held JOIN contents USING (digest)
+SELECT digest, held.state = 'deleted' FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2)) AND contents.state = 'whole' AND NOT EXISTS (
     SELECT 1 FROM manifest_children AS part JOIN contents AS broken ON broken.digest = part.child
     WHERE part.repository = ?1 AND part.digest = held.digest AND broken.state <> 'whole'
@@ -52,7 +52,12 @@ _TARGETED = "SELECT 1 FROM journal WHERE repository = ?1 AND tag = ?2 AND ?3 IN 
 _TAGS = "SELECT tag, digest FROM tags WHERE repository = ? ORDER BY tag"
 _MANIFESTS = "SELECT digest FROM manifests WHERE repository = ? AND state <> 'deleted' ORDER BY digest"
 _BLOBS = "SELECT digest FROM repository_blobs WHERE repository = ? AND state <> 'deleted'"
-_BLOBS_DELETED_AT = "SELECT digest FROM repository_blobs WHERE repository = ? AND state = 'deleted' AND since = ?"
+_BLOBS_DELETED_SINCE = "SELECT digest FROM repository_blobs WHERE repository = ? AND state = 'deleted' AND since >= ?"
+# By the journal: the time of a holding's state begins anew with the grace, as after a backup was restored.
+_DELETED_LATER = """
+SELECT before FROM journal
+WHERE repository = ?1 AND id > ?2 AND cause IS NOT ?2 AND action IN ('manifest.delete', 'blob.delete')
+"""
 _REMOVE_TAGS = "DELETE FROM tags WHERE repository = ?"
 
 
@@ -138,12 +143,15 @@ class SqliteUndoRows:
         whole_repository = deletion.action is JournalAction.REPOSITORY_DELETE
 
         def restore(connection: apsw.Connection) -> Restored:
-            # The time of its deletion, or `None` if it is not deleted. After another deletion it would be another time.
-            rows = _rows(connection, _RESTORABLE, repository, _array(manifests))
-            held = {str(digest): None if since is None else round(float(since), 3) for digest, since in rows}
-            found = [str(digest) for digest in manifests if held.get(str(digest)) == deletion.time]
-            gone = tuple(digest for digest in manifests if held.get(str(digest), 0) not in {None, deletion.time})
-            blobs = _texts(connection, _BLOBS_DELETED_AT, repository, deletion.time) if whole_repository else []
+            later = {*_texts(connection, _DELETED_LATER, repository, deletion.id)}
+            held = {
+                str(digest): bool(deleted)
+                for digest, deleted in _rows(connection, _RESTORABLE, repository, _array(manifests))
+            }
+            found = [str(digest) for digest in manifests if held.get(str(digest)) and str(digest) not in later]
+            gone = tuple(each for each in manifests if held.get(str(each), True) and str(each) not in found)
+            deleted = _texts(connection, _BLOBS_DELETED_SINCE, repository, deletion.time) if whole_repository else []
+            blobs = [digest for digest in deleted if digest not in later]
             if not found and (gone or not blobs):
                 return Restored(gone=gone)
             now, cause = self._clock.now(), None
