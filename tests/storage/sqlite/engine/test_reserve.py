@@ -8,7 +8,7 @@ import pytest
 from simple_registry.storage.sqlite.engine import reserve as module
 from simple_registry.storage.sqlite.engine.commits import Change, Commits
 from simple_registry.storage.sqlite.engine.migrate import migrate
-from simple_registry.storage.sqlite.engine.reserve import LOG_RESERVE, reserve_log
+from simple_registry.storage.sqlite.engine.reserve import CHUNK, LOG_RESERVE, reserve_log
 
 
 @pytest.fixture
@@ -67,6 +67,15 @@ def test_on_a_full_disk_the_log_keeps_its_rows_and_its_reserve(path, monkeypatch
     size, after = log(path)
     assert size > 0
     assert after == before
+
+
+def test_the_database_has_room_for_rows(path):
+    commits = Commits(path, LOG_RESERVE)
+    commits.commit([add("a")])
+    commits.close()
+    found = Path(path).stat()
+    assert found.st_size == CHUNK
+    assert found.st_blocks * 512 >= CHUNK
 
 
 def test_space_missing_at_the_start_is_reserved_later(path, monkeypatch):

@@ -24,7 +24,7 @@ from simple_registry.storage.sqlite.engine.recovery import (
     restart_log,
     roll_back,
 )
-from simple_registry.storage.sqlite.engine.reserve import keep_log, reserve_log, truncate_log
+from simple_registry.storage.sqlite.engine.reserve import keep_room, reserve_log, truncate_log
 
 ACTION = "write rows"
 
@@ -78,7 +78,7 @@ class Commits:
             self._connection = open_connection(path)
             self._connection.set_wal_hook(self._record_log_size)
             if log_reserve:
-                keep_log(self._connection)
+                keep_room(self._connection)
         except apsw.Error as error:
             os.close(self._lock)
             raise fault(ACTION, error) from error

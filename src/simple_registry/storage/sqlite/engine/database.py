@@ -18,7 +18,7 @@ import apsw
 from simple_registry.faults import BY_SETTING, InReadOnlyMode, StorageFault
 from simple_registry.storage.sqlite.engine.commits import ACTION
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection
-from simple_registry.storage.sqlite.engine.reserve import keep_log
+from simple_registry.storage.sqlite.engine.reserve import keep_room
 from simple_registry.storage.sqlite.engine.writer import Writer
 
 Value = str | int | float | bytes | None
@@ -50,7 +50,7 @@ class Database:
         try:
             self._reader = open_connection(path, query_only=True)
             if log_reserve:
-                keep_log(self._reader)
+                keep_room(self._reader)
         except apsw.Error as error:
             raise fault(_ACTION, error) from error
         self.path = path

@@ -17,7 +17,7 @@ from simple_registry.faults import ADVICE, DatabaseLost, DataDirectoryRefused
 from simple_registry.storage.sqlite.engine.connections import fault, open_connection, open_lock
 from simple_registry.storage.sqlite.engine.copies import sync
 from simple_registry.storage.sqlite.engine.recovery import mark_log_suspect
-from simple_registry.storage.sqlite.engine.reserve import keep_log, truncate_log
+from simple_registry.storage.sqlite.engine.reserve import keep_room, truncate_log
 from simple_registry.storage.sqlite.engine.snapshot import take_snapshot
 
 APPLICATION_ID = 0x53524547
@@ -62,7 +62,7 @@ def migrate(
         if _version(connection, path) == 0:
             _require_unused(path, traces)
         if log_reserve:
-            keep_log(connection)
+            keep_room(connection)
         _migrate(connection, path, upgrading)
         _truncate_log(connection, path, log_reserve)
         _require_complete(connection, path)

@@ -1,9 +1,13 @@
-"""Disk space reserved for SQLite's log, so that rows can change while the disk is full.
+"""Disk space reserved for the database and its log, so that rows can change while the disk is full.
 
 A commit only appends to the log. After a checkpoint, which moves the log's frames into the database, SQLite writes the
 log from its beginning again. With the blocks of its first megabytes reserved, tags move, deletions succeed and
 sessions end although nothing else can be written. The blocks lie beyond the end of the file (`FALLOC_FL_KEEP_SIZE`), so
 an empty log still has size 0.
+
+A checkpoint fails when the database has to grow and cannot, and then the log is never written from its beginning again.
+Rows are added by every change (the journal has each), so the database grows by chunks: most of the time it has room for
+thousands of rows.
 
 The reserved log must survive its last connection, which would otherwise remove it. `truncate_log` empties it instead:
 a stopped server leaves all rows in the database, and no log with frames that another database could replay.
@@ -17,14 +21,18 @@ import apsw
 LOG_RESERVE = 8 * 1024 * 1024
 """Twice the log's size between two checkpoints: some thousand commits, if the database cannot grow either."""
 
+CHUNK = 4 * 1024 * 1024
+"""The size of the database is a multiple of this."""
+
 _KEEP_SIZE = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def keep_log(connection: apsw.Connection) -> None:
-    """Keep the log file when this connection is closed as the last one."""
-    yes = ctypes.c_int(1)
+def keep_room(connection: apsw.Connection) -> None:
+    """Keep the log file when this connection is closed as the last one, and let the database grow by chunks."""
+    yes, chunk = ctypes.c_int(1), ctypes.c_int(CHUNK)
     connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(yes))
+    connection.file_control("main", apsw.SQLITE_FCNTL_CHUNK_SIZE, ctypes.addressof(chunk))
 
 
 def reserve_log(path: str, size: int) -> bool:
