@@ -46,7 +46,10 @@ def _random_bytes(database: Path) -> None:
 
 def _cut(database: Path) -> None:
     _fold(database)
-    os.truncate(database, database.stat().st_size - 4096)
+    connection = sqlite3.connect(database)
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.close()
+    os.truncate(database, (pages - 1) * 4096)  # the file is longer: it grows by chunks
 
 
 def _of_another_program(database: Path) -> None:

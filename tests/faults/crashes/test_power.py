@@ -31,7 +31,6 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(scale, tmp_path):
     ("bug", "sign"),
     [
         ("no-data-fsync", "did not start|absent|bytes|not there"),
-        ("no-directory-fsync", "absent|row without its file|not there"),
         ("synchronous-normal", "absent"),
         ("answer-before-commit", "allowed"),
         ("received-before-durable", "session .* absent|cannot go on"),
