@@ -58,7 +58,7 @@ class Entry:
 
 ENTRIES = {
     "kills": Entry(kills, ("answer-before-commit", "dropped-tag", "file-removed-before-rename", "row-before-file")),
-    # ext4 commits the name of a file with its bytes, so that only the order of calls shows a missing sync of a directory.
+    # ext4 commits the name of a file with its bytes, so only the order of calls shows a missing sync of a directory.
     "power": Entry(power, ("no-data-fsync", "synchronous-normal", "received-before-durable")),
     "order": Entry(
         order, ("no-data-fsync", "no-directory-fsync", "synchronous-normal", "answer-before-commit", "row-before-file")
@@ -67,7 +67,8 @@ ENTRIES = {
     "full-disk": Entry(full_disk, ("no-room-for-the-log", "swallowed-enospc", "refused-bytes-are-kept")),
     "read-only": Entry(read_only, ("the-log-is-overlooked", "read-only-is-any-fault")),
     "damage": Entry(
-        damage, ("no-size-check", "manifests-unchecked", "manifests-from-memory", "existing-content-is-kept")
+        damage,
+        ("no-size-check", "stamps-ignored", "manifests-unchecked", "manifests-from-memory", "existing-content-is-kept"),
     ),
     "lost-database": Entry(lost_database, ("begun-anew",), others=False),
     "fsck": Entry(fsck_campaign, ("blind-fsck", "trusting-fsck", "removing-fsck"), others=False),
