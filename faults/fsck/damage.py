@@ -93,6 +93,8 @@ KINDS = {
     "longer": "long",
     "flipped": "flipped",
     "flipped with its times": "flipped",
+    "zeroed": "flipped",
+    "exchanged": "flipped",
     "a directory": "not-a-file",
     "unreadable": "unreadable",
 }
@@ -147,7 +149,11 @@ def _part_lost(store: Damaged) -> None:
 
 def _tag_of_nothing(store: Damaged) -> None:
     image = store.victim()
-    store.execute("INSERT INTO tags VALUES (?, 'nothing', ?)", image.repository, digest_of(store.noise()))
+    store.execute(
+        "INSERT INTO tags (repository, tag, digest) VALUES (?, 'nothing', ?)",
+        image.repository,
+        digest_of(store.noise()),
+    )
     store.expect("dangling", f"{image.repository}:nothing", remains="dangling")
     store.tags.append((image.repository, "nothing"))
 

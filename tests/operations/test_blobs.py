@@ -150,7 +150,8 @@ def test_a_deletion_during_a_head_stays(front, blobs, clock, monkeypatch, may_pu
         return await renew(*what)
 
     monkeypatch.setattr(rows, "renew_blob", delete_first)
-    front.run(blobs.check(A, DIGEST, may_push=lambda: may_push))
+    with pytest.raises(BlobUnknown):
+        front.run(blobs.check(A, DIGEST, may_push=lambda: may_push))
     assert front.get(f"/v2/a/blobs/{DIGEST}").codes == ["BLOB_UNKNOWN"]
 
 

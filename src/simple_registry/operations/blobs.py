@@ -56,12 +56,14 @@ class Blobs:
         blob = await self._rows.find_blob(repository, digest)
         if blob is None or not await self._contents.has(blob.content):
             raise BlobUnknown(digest=str(digest))
-        await self._renewals.renew(
+        renewed = await self._renewals.renew(
             ("blob", repository, digest),
             blob.holding,
             may_push=may_push,
             write=partial(self._rows.renew_blob, repository, digest),
         )
+        if renewed and await self._rows.find_blob(repository, digest) is None:
+            raise BlobUnknown(digest=str(digest))
         return blob.content
 
     async def mount(

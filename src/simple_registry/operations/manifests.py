@@ -147,12 +147,14 @@ class Manifests:
         Raises: ManifestUnknown.
         """
         row, content = await self.pull(repository, reference)
-        await self._renewals.renew(
+        renewed = await self._renewals.renew(
             ("manifest", repository, row.digest),
             row.holding,
             may_push=may_push,
             write=partial(self._rows.renew_manifest, repository, row.digest),
         )
+        if renewed and await self._rows.find_manifest(repository, row.digest) is None:
+            raise ManifestUnknown(reference=str(reference))
         return row, content
 
     async def _find(self, repository: RepositoryName, reference: Reference) -> StoredManifest | None:

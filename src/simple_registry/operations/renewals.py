@@ -30,17 +30,20 @@ class Renewals:
         *,
         may_push: Callable[[], bool],
         write: Callable[[HoldingEvent], Awaitable[object]],
-    ) -> None:
+    ) -> bool:
         """Renew the grace of an unneeded holding for a HEAD, by which clients decide what to push.
 
         A client that may push relies on the answer, so it gets another grace each time; one that may not, only once.
+        Return whether that was tried: then the holding may have ended before.
         """
         if holding.state is not HoldingState.UNNEEDED:
-            return
+            return False
         event = HoldingEvent.ASKED if may_push() else HoldingEvent.SEEN
-        if self._is_due(event, holding):
-            # The answer is true without the renewal: a disk that is full, read-only, failing or busy serves content.
-            await self._writes.write((key, event), partial(write, event))
+        if not self._is_due(event, holding):
+            return False
+        # The answer is true without the renewal: a disk that is full, read-only, failing or busy serves content.
+        await self._writes.write((key, event), partial(write, event))
+        return True
 
     def _is_due(self, event: HoldingEvent, holding: Holding) -> bool:
         if event is HoldingEvent.SEEN:
