@@ -15,6 +15,7 @@ from simple_registry.operations.moving.tally import Tally
 from simple_registry.operations.quotas import Quotas
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.sources import SourceDefect
+from support.actors import ACTOR
 from support.front import Front
 from support.streams import stream_of
 
@@ -75,4 +76,4 @@ def intake_of(front: Front, required: Required | None = Required()) -> Intake:  
         quotas=Quotas(rows.usage, front.clock),
         keep_parts=True,
     )
-    return Intake(registry.blobs, registry.uploads, manifests, manifest_size=4 * 1024 * 1024)
+    return Intake(registry.blobs, registry.uploads, manifests, manifest_size=4 * 1024 * 1024, actor=ACTOR)

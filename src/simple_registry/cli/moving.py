@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TextIO
 
+from simple_registry.cli.command_audit import operator
 from simple_registry.cli.fsck_report import ProgressLine
 from simple_registry.clock import SystemClock
 from simple_registry.config.settings import Settings
@@ -32,6 +33,7 @@ def build_intake(stores: Stores, settings: Settings, required: Required | None) 
         build_uploads(stores, SystemClock(), limit=0, share=0),  # blobs come in one piece, without sessions
         build_manifests(stores, required),
         manifest_size=settings.limits.manifest_size,
+        actor=operator(),
     )
 
 

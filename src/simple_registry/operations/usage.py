@@ -1,4 +1,4 @@
-"""What repositories use, for people who may know it."""
+"""The usage of repositories, as far as the caller may read it."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.contents import Contents
-from simple_registry.operations.moving.intake import OPERATOR, Intake
+from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally, in_parallel, said, verified
 from simple_registry.storage.protocols import BlobRows
 from simple_registry.storage.quotas import OverQuota
@@ -74,7 +74,7 @@ class StoreTaker:
                 repository,
                 ContentRecord(digest, file.size, placed.place, stamp=placed.stamp),
                 removals=removals,
-                actor=OPERATOR,
+                actor=self._intake.actor,
             )
 
         await self._contents.place(digest, publish=publish, confirm=confirm)

@@ -14,19 +14,19 @@ from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.uploads import Chunk, Uploads
 from simple_registry.storage.records import Actor
 
-OPERATOR = Actor("operator")
-"""The maker of the changes of a command."""
-
 
 class Intake:
     """Takes blobs and manifests into repositories."""
 
-    def __init__(self, blobs: Blobs, uploads: Uploads, manifests: Manifests, *, manifest_size: int) -> None:
-        """Work through these operations. Manifests have up to `manifest_size` bytes."""
+    def __init__(
+        self, blobs: Blobs, uploads: Uploads, manifests: Manifests, *, manifest_size: int, actor: Actor
+    ) -> None:
+        """Work through these operations, as `actor`. Manifests have up to `manifest_size` bytes."""
         self._blobs = blobs
         self._uploads = uploads
         self._manifests = manifests
         self.manifest_size = manifest_size
+        self.actor = actor
 
     async def find_blob(self, repository: RepositoryName, digest: Digest) -> Content | None:
         """Return a blob that the repository holds; it is kept for another grace."""
@@ -40,16 +40,15 @@ class Intake:
         """Return whether the repository holds a blob, perhaps from now on because another one does."""
         if await self.find_blob(repository, digest) is not None:
             return True
-        return (
-            await self._blobs.mount(repository, digest, source=None, visible=lambda _: True, actor=OPERATOR) is not None
-        )
+        mounted = await self._blobs.mount(repository, digest, source=None, visible=lambda _: True, actor=self.actor)
+        return mounted is not None
 
     async def put_blob(self, repository: RepositoryName, digest: Digest, size: int, stream: ByteStream) -> None:
         """Make the repository hold a blob of these bytes.
 
         Raises: DigestInvalid, SizeInvalid, and what the stream raises.
         """
-        await self._uploads.put(repository, digest, Chunk(stream, size=size), actor=OPERATOR)
+        await self._uploads.put(repository, digest, Chunk(stream, size=size), actor=self.actor)
 
     async def put_manifest(
         self, repository: RepositoryName, digest: Digest, data: bytes, *, media_type: str | None, tags: Sequence[Tag]
@@ -61,7 +60,7 @@ class Intake:
         if await self._has_manifest(repository, digest, tags):
             return False
         async with self._manifests.turn(len(data)):
-            await self._manifests.put(repository, digest, data, content_type=media_type, tags=tags, actor=OPERATOR)
+            await self._manifests.put(repository, digest, data, content_type=media_type, tags=tags, actor=self.actor)
         return True
 
     async def _has_manifest(self, repository: RepositoryName, digest: Digest, tags: Sequence[Tag]) -> bool:

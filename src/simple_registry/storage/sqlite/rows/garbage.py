@@ -18,7 +18,7 @@ from simple_registry.storage.sqlite.rows.holding import apply_event, apply_to_ma
 from simple_registry.storage.sqlite.rows.reviews import POSTPONED, review
 
 REHEARSED = 10_000
-"""Holdings that one step of a rehearsal ends, which delays nobody."""
+"""Holdings that one step of a rehearsal ends, which delays no writer."""
 
 RETRY_INTERVAL = 0.02
 """Seconds between two attempts to become the collector; another one is done within milliseconds."""
