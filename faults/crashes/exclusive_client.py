@@ -283,7 +283,7 @@ class ExclusiveClient:
         pushing.insist(f"HEAD {key}", answer, 200, 404)
         self._ledger.observe(key, PRESENT if answer.status == 200 else None)
         if answer.status == 200:
-            self._ledger.named(key, at)
+            self._ledger.asked(key, at)
 
     def _present_document(self, repository: str) -> Document | None:
         found = self._random.choice(self._documents[repository]) if self._documents[repository] else None

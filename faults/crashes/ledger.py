@@ -153,6 +153,8 @@ class Ledger:
         self._clock = clock
         self._named: dict[Key, float] = {}
         """A time before each blob was last named or released: its grace did not begin earlier."""
+        self._asked: dict[Key, float] = {}
+        """A time before each blob was last asked for: its grace began again, until the power is cut."""
         self._users: dict[str, list[str]] = defaultdict(list)
         """The documents that name each blob."""
         self._now = 0
@@ -203,11 +205,13 @@ class Ledger:
         """Nothing of before can still happen: every process of the registry was killed.
 
         A session that has no bytes yet may be gone if the power was: there is nothing in it to lose, and its client
-        starts another.
+        starts another. So may a grace that began again because a client asked.
         """
         with self._lock:
             cut, self.power = not self.power, True
             self._now += 1
+            if cut:
+                self._asked.clear()
             for key in self._in_question:
                 writes = [
                     replace(write, ended=self._now) if write.ended is None else write for write in self._writes[key]
@@ -221,10 +225,13 @@ class Ledger:
             states = self._acknowledged(key)
             return states | {None} if self._may_have_expired(key) else states
 
-    def named(self, key: Key, at: float) -> None:
-        """The registry was asked for a blob after the time `at`, and had it: its grace begins again."""
+    def asked(self, key: Key, at: float) -> None:
+        """The registry was asked for a blob after the time `at`, and had it: its grace begins again.
+
+        The registry does not wait for the disk then, so a power cut may undo it.
+        """
         with self._lock:
-            self._name(key, at)
+            self._asked[key] = at
 
     def observe(self, key: Key, state: State) -> None:
         """This state was read while no write was under way: it stays until a later or a late operation changes it."""
@@ -267,7 +274,8 @@ class Ledger:
 
     def _may_have_expired(self, key: Key) -> bool:
         """Half of the grace is left for requests under way: for a look at the key, or for a manifest that needs it."""
-        if key.kind is not Kind.BLOB or self._clock() - self._named.get(key, -math.inf) < self._grace / 2:
+        begun = max(self._named.get(key, -math.inf), self._asked.get(key, -math.inf))
+        if key.kind is not Kind.BLOB or self._clock() - begun < self._grace / 2:
             return False
         users = (Key(Kind.MANIFEST, key.repository, digest) for digest in self._users.get(key.name, ()))
         return all(self._acknowledged(user) != {PRESENT} for user in users)

@@ -201,7 +201,7 @@ class BlobRows(Protocol):
         """
 
     async def renew_blob(self, repository: RepositoryName, digest: Digest, event: HoldingEvent) -> bool:
-        """Apply an event (asked, seen or restored) to a holding. Return whether it changed anything.
+        """Apply an event (asked or seen) to a holding. Return whether it changed anything.
 
         A power cut may undo the change.
         """

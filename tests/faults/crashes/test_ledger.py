@@ -193,9 +193,18 @@ def test_a_blob_that_nothing_needs_may_be_gone_some_time_after_it_was_last_named
     assert expiring.allowed(BLOB_KEY) == {PRESENT}
     time[0] = 5
     assert expiring.allowed(BLOB_KEY) == {PRESENT, None}
-    expiring.named(BLOB_KEY, 4)
+    expiring.asked(BLOB_KEY, 4)
     time[0] = 8
     assert expiring.allowed(BLOB_KEY) == {PRESENT}
+
+
+@pytest.mark.parametrize(("power", "states"), [(True, {PRESENT}), (False, {PRESENT, None})])
+def test_a_power_cut_may_undo_that_a_grace_began_again(expiring, time, power, states):
+    time[0] = 5
+    expiring.asked(BLOB_KEY, 5)
+    expiring.power = power
+    expiring.restarted()
+    assert expiring.allowed(BLOB_KEY) == states
 
 
 def test_a_push_that_was_not_acknowledged_does_not_prolong(expiring, time):
