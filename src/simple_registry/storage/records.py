@@ -185,6 +185,8 @@ class JournalAction(StrEnum):
     BLOB_DELETE = "blob.delete"
     REPOSITORY_DELETE = "repository.delete"
     REPOSITORY_RESTORE = "repository.restore"
+    CONTENT_PURGE = "content.purge"
+    """Content was removed at once; the journal does not say which."""
 
 
 @dataclass(frozen=True, slots=True)
