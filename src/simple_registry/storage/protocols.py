@@ -37,6 +37,7 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     HeldAs,
+    HeldTogether,
     HoldingsEnded,
     JournalAction,
     JournalEvent,
@@ -657,6 +658,9 @@ class KeeperRows(Protocol):
 
     async def keepers_of(self, repository: RepositoryName, digest: Digest, limit: int) -> Keepers:
         """Return up to `limit` tags, and as many needed manifests of the repository, that keep this content."""
+
+    async def held_by(self, repository: RepositoryName) -> Sequence[HeldTogether]:
+        """Return all that a repository holds, together by kind, state and whether it counts, in this order."""
 
 
 @dataclass(frozen=True, slots=True)

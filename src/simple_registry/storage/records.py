@@ -421,6 +421,21 @@ class Space:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldTogether:
+    """The holdings of a repository of one kind, in one state, and whether they count for quotas.
+
+    `first` and `last` are when that state began; without meaning while they are needed.
+    """
+
+    part: Part
+    state: HoldingState
+    counts: bool
+    space: Space
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """What waits for the end of its grace: deleted holdings, unneeded ones, and since when the last was deleted."""
 

@@ -47,6 +47,7 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     HeldAs,
+    HeldTogether,
     Holding,
     HoldingsEnded,
     JournalAction,
@@ -644,6 +645,26 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
         manifests = [each.digest for each in needed.values() if digest in each.children]
         manifests += [] if row is None or row.subject not in needed else [row.subject]
         return Keepers((await self.tags_of(repository, digest))[:limit], manifests[:limit])
+
+    async def held_by(self, repository: RepositoryName) -> Sequence[HeldTogether]:
+        """Return all that a repository holds, together by kind, state and whether it counts, in this order."""
+        at = self._at(repository)
+        holdings = [(Part.CHILD, digest, holding) for digest, (_, holding) in at.manifests.items()]
+        holdings += [(Part.BLOB, digest, holding) for digest, holding in at.blobs.items()]
+        groups: dict[tuple[Part, HoldingState, bool], list[tuple[int, float]]] = {}
+        for part, digest, holding in holdings:
+            since = 0.0 if holding.state is HoldingState.NEEDED else holding.since
+            key = (part, holding.state, at.counts(part, digest))
+            groups.setdefault(key, []).append((self._size(digest), since))
+        return [
+            HeldTogether(
+                *key,
+                Space(len(found), sum(size for size, _ in found)),
+                min(since for _, since in found),
+                max(since for _, since in found),
+            )
+            for key, found in sorted(groups.items())
+        ]
 
     # reviews
 
