@@ -354,7 +354,11 @@ def test_the_rules_in_force_are_a_line_without_a_request():
     }
 
 
-BY_COMMAND = {EventName.CONTENT_PURGE: "tests/cli/test_purge.py"}
+BY_COMMAND = {
+    EventName.CONTENT_PURGE: "tests/cli/test_purge.py",
+    EventName.READ_ONLY_ON: "tests/cli/test_read_only.py",
+    EventName.READ_ONLY_OFF: "tests/cli/test_read_only.py",
+}
 """Lines that only commands write, and the tests that ask for them."""
 
 

@@ -99,7 +99,7 @@ def _usage(words: Sequence[str]) -> int:
 def _read_only(words: Sequence[str]) -> int:
     from simple_registry.cli.read_only import read_only  # noqa: PLC0415 (as above)
 
-    return read_only(words, os.environ, sys.stdout)
+    return read_only(words, os.environ, sys.stdout, sys.stderr)
 
 
 def _backup(words: Sequence[str]) -> int:
