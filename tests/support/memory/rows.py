@@ -420,11 +420,24 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
                 if pull.reference in (row.tag, row.digest) and abs((row.pulled or 0.0) - pull.when) > apart:
                     at.pulled[row.tag] = pull.when
 
-    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
-        """Remove those of these tags that are still as they were read."""
-        retired = [each.tag for each in await self.dated_tags(repository) if each in tags]
-        for tag in retired:
-            await self.remove_tag(repository, tag, actor=actor)
+    async def owners(self, repository: RepositoryName, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        """Return those of these manifests that the repository holds, and whether another one keeps each."""
+        at = self._at(repository)
+        found = [row for digest in digests if (row := at.manifest(digest)) is not None]
+        return {row.digest: at.is_kept_by_another(row) for row in found}
+
+    async def retire_tags(
+        self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor, owners: Mapping[Tag, Digest]
+    ) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read, unless what they belong to is kept."""
+        at, retired = self._at(repository), []
+        for each in tags:
+            owner = owners.get(each.tag)
+            row = None if owner is None else at.manifest(owner)
+            kept = row is not None and at.keeps(row)
+            if each in await self.dated_tags(repository) and not kept:
+                retired.append(each.tag)
+                await self.remove_tag(repository, each.tag, actor=actor)
         return retired
 
     async def retention_runs(self) -> Mapping[str, float]:
