@@ -362,7 +362,7 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
             "signing-keys.json": 0o600,
             "uploads": 0o700,
         }
-    assert desk.run(check_of("by-hand")).endswith(": nothing is wrong; 1 remarks\n")
+    assert desk.run(check_of("by-hand")).endswith(": nothing is wrong; 1 remark\n")
     assert desk.run(block(BACKUP, "recover")) == "registry.db is sound; nothing to recover\n"
     for name in ("restored", "from-archive", "by-hand"):
         assert '"layers"' in pulled_from(desk, name)

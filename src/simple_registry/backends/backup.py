@@ -82,7 +82,7 @@ class Backup:
         Raises: StorageFault; then no backup was made.
         """
         unfinished = f"{archive}.new"
-        if archive.exists():
+        if self._disk.stat(str(archive)) is not None:
             raise DataDirectoryRefused(str(archive), "it exists already; choose another name")
         self._disk.unlink(unfinished)
         fd = self._disk.create(unfinished)
@@ -129,7 +129,7 @@ class Backup:
     @contextmanager
     def _claimed(self, directory: Path) -> Iterator[None]:
         """Make one backup at a time below a directory."""
-        if (directory / "format").exists():
+        if self._disk.stat(str(directory / "format")) is not None:
             raise DataDirectoryRefused(str(directory), "it is a data directory; choose another one for backups")
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from simple_registry.config.values import parse_interval
 from simple_registry.operations.collection import Collection, Report, Swept
 from simple_registry.periodic import repeat
 from simple_registry.services import build_collection, untagged_of
+from simple_registry.sizes import counted
 from simple_registry.storage.records import ReviewRules
 from simple_registry.storage.stores import Stores
 from simple_registry.times import format_moment
@@ -90,7 +91,7 @@ async def _warn(stores: Stores, grace: float, stderr: TextIO) -> None:
     """Say how much can be restored no longer."""
     deleted = (await stores.rows.garbage.waiting()).deleted
     if not grace and deleted.count:
-        stderr.write(f"from now on it cannot be undone that {_space(deleted.count, deleted.size)} were deleted\n")
+        stderr.write(f"from now on what was deleted cannot be restored: {_space(deleted.count, deleted.size)}\n")
         stderr.flush()
 
 
@@ -112,19 +113,19 @@ async def _run(collection: Collection, before: float, rules: ReviewRules | None,
 
 
 def _text(report: Report) -> str:
-    did = "would be" if report.dry_run else "were"
+    would = "would be " if report.dry_run else ""
     swept, waiting = report.swept, report.waiting
     lines = [
-        f"{_space(swept.removed.count, swept.removed.size)} {did} removed",
-        f"{swept.manifests} manifests and {swept.blobs} blobs of repositories {did} ended",
-        f"{swept.unneeded} manifests without a tag {did} found unneeded",
-        f"{_space(waiting.unneeded.count, waiting.unneeded.size)} are unneeded and wait",
+        f"{would}removed: {_space(swept.removed.count, swept.removed.size)}",
+        f"{would}ended: {counted(swept.manifests, 'manifest')} and {counted(swept.blobs, 'blob')} of repositories",
+        f"{would}found unneeded: {counted(swept.unneeded, 'manifest')} without a tag",
+        f"unneeded, waiting: {_space(waiting.unneeded.count, waiting.unneeded.size)}",
     ]
     if report.restorable_until is not None:
         until = format_moment(report.restorable_until)
-        lines.append(f"{_space(waiting.deleted.count, waiting.deleted.size)} restorable until {until} at the latest")
+        lines.append(f"restorable until {until} at the latest: {_space(waiting.deleted.count, waiting.deleted.size)}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _space(count: int, size: int) -> str:
-    return f"{count} contents, {size / _MIB:.1f} MiB"
+    return f"{counted(count, 'content')}, {size / _MIB:.1f} MiB"

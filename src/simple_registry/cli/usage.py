@@ -17,7 +17,7 @@ from simple_registry.config.rows import PREFIX
 from simple_registry.oci.errors import NameInvalid, NameUnknown
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.operations.usage import RepositoryUsages, TotalUsage, Usage
-from simple_registry.sizes import readable
+from simple_registry.sizes import counted, readable
 
 _PAGE = 1000
 _COLUMNS = ("REPOSITORY", "TAGS", "MANIFESTS", "BLOBS", "SIZE", "UNNEEDED", "DELETED")
@@ -97,9 +97,15 @@ def _cells(name: str, each: Usage) -> Sequence[str]:
 def _summary(total: TotalUsage) -> Sequence[str]:
     held = total.usage
     restorable, being_removed = held.unneeded_bytes + held.deleted_bytes, readable(total.condemned_bytes)
+    contents = counted(total.contents, "content")
+    counts = (
+        counted(total.repositories, "repository"),
+        counted(held.tags, "tag"),
+        counted(held.manifests, "manifest"),
+    )
     return (
-        f"\n{total.repositories} repositories, {held.tags} tags, {held.manifests} manifests\n",
+        f"\n{', '.join(counts)}\n",
         f"held: {readable(held.held_bytes)}, of which shared: {readable(total.shared_bytes)}\n",
         f"restorable until the grace ends: {readable(restorable)}\n",
-        f"on the disk: {readable(total.content_bytes)} in {total.contents} contents; being removed: {being_removed}\n",
+        f"on the disk: {readable(total.content_bytes)} in {contents}; being removed: {being_removed}\n",
     )
