@@ -30,7 +30,7 @@ _MIB = 1024 * 1024
 def build_intake(stores: Stores, settings: Settings, required: Required | None) -> Intake:
     """Return what takes content into these stores; manifests need these parts of theirs."""
     return Intake(
-        build_blobs(stores),
+        build_blobs(stores, settings.garbage_collection.grace),
         build_uploads(stores, SystemClock(), limit=0, share=0),  # blobs come in one piece, without sessions
         build_manifests(stores, required),
         manifest_size=settings.limits.manifest_size,
@@ -38,9 +38,9 @@ def build_intake(stores: Stores, settings: Settings, required: Required | None) 
     )
 
 
-def build_blobs(stores: Stores) -> Blobs:
-    """Return the operations on blobs."""
-    return Blobs(stores.rows.blobs, build_contents(stores), Renewals(SystemClock()), keep_parts=True)
+def build_blobs(stores: Stores, grace: float = float("inf")) -> Blobs:
+    """Return the operations on blobs, whose grace is renewed so often that it does not end."""
+    return Blobs(stores.rows.blobs, build_contents(stores), Renewals(SystemClock(), grace), keep_parts=True)
 
 
 def build_manifests(stores: Stores, required: Required | None) -> Manifests:
