@@ -359,8 +359,8 @@ class TagTimes(Protocol):
 class RepositoryRows(Protocol):
     """Repositories. One exists while it holds a blob or a manifest, deleted or not."""
 
-    async def has_repository(self, repository: RepositoryName) -> bool:
-        """Return whether the repository exists."""
+    async def is_listed(self, repository: RepositoryName) -> bool:
+        """Return whether the repository holds a manifest."""
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""

@@ -450,9 +450,9 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
 
     # repositories
 
-    async def has_repository(self, repository: RepositoryName) -> bool:
-        """Return whether the repository exists."""
-        return repository in self._repositories
+    async def is_listed(self, repository: RepositoryName) -> bool:
+        """Return whether the repository holds a manifest."""
+        return repository in await self.page_repositories(None, len(self._repositories))
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
