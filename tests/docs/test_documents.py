@@ -35,8 +35,8 @@ QUOTAS = "docs/operations/quotas.md"
 READ_ONLY, RETENTION, MOVING, UNDO, PURGE = (
     f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving", "undo", "purge")
 )
-ENDPOINTS, ERRORS, CONTENT, TOKENS, HISTORY = (
-    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health", "history")
+ENDPOINTS, ERRORS, CONTENT, TOKENS, HISTORY, MAINTENANCE = (
+    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health", "history", "maintenance")
 )
 
 SUBSTITUTIONS = {
@@ -160,7 +160,7 @@ def test_every_endpoint_is_listed_with_its_methods():
 
 
 def test_every_method_of_every_endpoint_has_its_text():
-    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS, HISTORY))
+    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS, HISTORY, MAINTENANCE))
     sections = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     missing = [
         f"{method} {path}"

@@ -21,6 +21,7 @@ from simple_registry.oci.errors import Denied
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
+from simple_registry.operations.collector import Collector
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.history import History
 from simple_registry.operations.issued_tokens import Tokens
@@ -30,6 +31,7 @@ from simple_registry.operations.quotas import Allowance
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
+from simple_registry.operations.retention import TagRetention
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads
@@ -51,6 +53,8 @@ class Registry:
     pulls: Pulls
     history: History
     undo: Undo
+    collector: Collector
+    retention: TagRetention
     read_only: ReadOnly
     manifest_size: int
     tags_per_push: int

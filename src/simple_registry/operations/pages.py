@@ -18,6 +18,7 @@ TURN = 0.01
 """Seconds for which a listing keeps the event loop before other requests get a turn."""
 
 Item = TypeVar("Item", bound=str)
+Question = TypeVar("Question")
 Outcome = TypeVar("Outcome")
 
 
@@ -67,7 +68,7 @@ async def visible_of(items: Sequence[Item], visible: Callable[[Item], bool]) -> 
     return tuple(compress(items, await in_turns(items, visible)))
 
 
-async def in_turns(items: Sequence[Item], act: Callable[[Item], Outcome]) -> Sequence[Outcome]:
+async def in_turns(items: Sequence[Question], act: Callable[[Question], Outcome]) -> Sequence[Outcome]:
     """Return the result of `act` for each item. Other requests get a turn every `TURN` seconds."""
     outcomes: list[Outcome] = []
     turn_ends = monotonic() + TURN

@@ -32,6 +32,7 @@ from simple_registry.storage.records import (
     BlobAbsent,
     BlobAdded,
     BlobRemoved,
+    CollectionRow,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -647,6 +648,16 @@ class ModeRows(Protocol):
         """Turn the mode off. Return whether it was on."""
 
 
+class CollectionRows(Protocol):
+    """The last collection of each origin."""
+
+    async def keep_collection(self, row: CollectionRow) -> None:
+        """Keep a collection instead of the last one of its origin. A power cut may undo that."""
+
+    async def last_collections(self) -> Sequence[CollectionRow]:
+        """Return the last collection of each origin, the newest first."""
+
+
 class ReviewRows(Protocol):
     """The manifests without a tag that may have lost what keeps them."""
 
@@ -689,6 +700,7 @@ class Rows:
     tokens: TokenRows
     contents: ContentRows
     garbage: GarbageRows
+    collections: CollectionRows
     reviews: ReviewRows
     keepers: KeeperRows
     mode: ModeRows
