@@ -31,7 +31,7 @@ MAX_WORDS = 2500
 
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
-QUOTAS = "docs/operations/quotas.md"
+QUOTAS, DISK = "docs/operations/quotas.md", "docs/operations/disk-space.md"
 READ_ONLY, RETENTION, MOVING, UNDO, PURGE = (
     f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving", "undo", "purge")
 )
@@ -61,6 +61,8 @@ RUN = {
     (RUNNING, "ready"),
     (FSCK, "fsck"),
     (QUOTAS, "usage"),
+    *((DISK, name) for name in ("collect", "explain")),
+    (MAINTENANCE, "api-maintenance"),
     (READ_ONLY, "read-only"),
     (RETENTION, "retention"),
     *((MOVING, name) for name in MOVING_NAMES),
@@ -339,10 +341,19 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
         undone = running.run(block(UNDO, "undo"))
         running.run(BEGIN_UPLOAD)
         running.run(*all_of(BACKUP, ("backup", "backup-archive", "backup-by-hand")))
+        planned = running.run(block(MAINTENANCE, "api-maintenance"))
+        explained = running.run(block(DISK, "explain"))
+        collected = running.run(block(DISK, "collect"))
         used = running.run(block(QUOTAS, "usage"))
         checked = running.run(block(FSCK, "fsck"))
 
     assert "restored tag v1\n" in undone
+    assert '"dryRun":true,"complete":true' in planned
+    assert "demo/hello: the manifest is needed by the tag latest: sha256:" in explained
+    assert '"state": "needed"' in explained
+    assert " were removed\n" in collected
+    assert '"complete": true' in collected
+    assert "by a command" in used
     assert checked.endswith(": nothing is wrong\n")
     assert "demo/hello" in used
     assert said.startswith("{}ell{")
