@@ -75,7 +75,7 @@ def read_only(arguments: Sequence[str], environment: Mapping[str, str], stdout: 
 async def _act(
     action: str, reason: str, settings: Settings
 ) -> tuple[ReadOnlyMode | None, ReadOnlyMode | None, float | None]:
-    """Turn the mode on or off, or do neither. Return it before and after that, and until when deletions can be undone."""
+    """Turn the mode on or off, or do neither. Return it before and after, and until when deletions can be undone."""
     async with open_stores(settings.data_dir) as stores:
         operations = ReadOnly(stores.rows.mode, SystemClock(), by_setting=False)
         before = await operations.find()

@@ -68,7 +68,7 @@ class PlanPage:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The number of tags that were removed from each repository, where the next part begins, and whether this was all."""
+    """The number of tags that were removed from each repository, where the next part begins, and whether it was all."""
 
     removed: Mapping[RepositoryName, int]
     next: Position | None
@@ -217,7 +217,7 @@ class TagRetention:
     async def _remove(
         self, judged: Judged, of: Callable[[str], bool], *, request: str = "", ends: float = float("inf")
     ) -> tuple[Judged, bool]:
-        """Remove the tags that go by Retentions of some names, until a time. Return those that went, and if it sufficed."""
+        """Remove the tags that go by Retentions of some names, until a time. Return which went, and whether all did."""
         going = [(row, verdict) for row, verdict in judged.tags if verdict.reason is None and of(verdict.retention)]
         owners = {row.tag: verdict.of for row, verdict in going if verdict.of is not None}
         gone: set[Tag] = set()

@@ -147,6 +147,7 @@ def test_applying_removes_what_the_plan_said_as_an_event_of_the_request(front):
     assert reply.json == {
         "removed": 2,
         "repositories": [{"name": "team/app", "removed": 1}, {"name": "team/web", "removed": 1}],
+        "complete": True,
         "next": None,
     }
     assert front.get("/v2/team/app/tags/list").json["tags"] == ["v2"]
@@ -162,9 +163,24 @@ def test_applying_goes_on_where_a_request_ended(front, monkeypatch):
         push_tags(front, "team/web", [tag])
         front.clock.advance(1)
     first = post(front, RETENTION).json
-    assert (first["removed"], first["next"]) == (1, "team/app")
+    assert (first["removed"], first["complete"], first["next"]) == (1, False, "team/app")
     rest = post(front, RETENTION, b'{"last":"team/app"}').json
     assert rest["repositories"] == [{"name": "team/web", "removed": 1}]
+
+
+@pytest.mark.usefixtures("declared")
+def test_applying_ends_within_a_repository_when_its_time_is_over(front, monkeypatch):
+    monkeypatch.setattr(operations, "BATCH", 2)
+    monkeypatch.setattr(maintenance, "SECONDS", 0)
+    push_tags(front, "team/app", ["a", "b", "c", "d"])
+    front.clock.advance(1)
+    push_tags(front, "team/app", ["e"])
+    first = post(front, RETENTION).json
+    assert (first["removed"], first["complete"], first["next"]) == (2, False, None)
+    assert front.get("/v2/team/app/tags/list").json["tags"] == ["c", "d", "e"]
+    assert post(front, RETENTION).json["next"] == "team/app"
+    assert front.get("/v2/team/app/tags/list").json["tags"] == ["e"]
+    assert post(front, RETENTION, b'{"last":"team/app"}').json["complete"]
 
 
 @pytest.mark.usefixtures("deleted")
