@@ -351,7 +351,7 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
     assert '"dryRun":true,"complete":true' in planned
     assert "demo/hello: the manifest is needed by the tag latest: sha256:" in explained
     assert '"state": "needed"' in explained
-    assert " were removed\n" in collected
+    assert "\nremoved: " in collected
     assert '"complete": true' in collected
     assert "by a command" in used
     assert checked.endswith(": nothing is wrong\n")
