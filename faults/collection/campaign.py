@@ -28,6 +28,9 @@ DEATHS: dict[Scale, Sequence[Death]] = {
     Scale.FULL: tuple(Death) * 50,
 }
 
+UNFINISHED = STEPS[2:]
+"""Where a death leaves work to the next collector: before, nothing has ended."""
+
 
 def held(*, bug: str = "") -> Subject:
     """Return our registry, which leaves all collections to the campaign."""
@@ -47,7 +50,7 @@ class _Totals:
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        figures = f"{self.collections} collections met by {len(RACES)} races at {len(STEPS) + 1} steps"
+        figures = f"{self.collections} collections met by {len(RACES)} races"
         figures += f", {self.checked:,} looked at, longest collection {self.longest:.1f} s"
         return figures if self.cuts else f"{figures}, no power cuts"
 
@@ -70,7 +73,7 @@ def _era(subject: Subject, folder: Path, death: Death, totals: _Totals, scale: S
     with ExitStack() as stack:
         disk = stack.enter_context(Ext4(folder)) if death is Death.POWER else None
         trial = stack.enter_context(closing(Trial(subject, folder, disk)))
-        for step in (*STEPS, ""):
+        for step in (*STEPS, "") if death is Death.NOTHING else UNFINISHED:
             totals.collections += 1
             try:
                 trial.round(step, death)
