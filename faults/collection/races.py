@@ -131,7 +131,7 @@ class Head(Race):
 
 
 class Mount(Race):
-    """Blobs are mounted while they end in their source: before the collection, and beside it."""
+    """Blobs are mounted from a source in which they end: before the collection, and beside it."""
 
     def prepare(self) -> None:
         for source in ("/before", "/beside"):
@@ -171,7 +171,7 @@ class Retag(Race):
     def act(self) -> None:
         if self.head(f"manifests/{digest_of(self.manifest)}"):
             self.put("v2", self.manifest)
-        else:
+        else:  # the HEAD promised nothing
             self.keep(self.layer, reference="v2")
             self.put(digest_of(self.signed), self.signed)
         self.ledger.keep(self.repository, "v2", self.manifest, CONFIG, self.layer)
@@ -232,7 +232,7 @@ class Cache(Race):
 
 
 class Nested(Race):
-    """Indexes within indexes, each with two edges to the next one: as many paths as nothing could follow."""
+    """A chain of indexes, each of which names the next one twice: 2**40 paths lead to the image."""
 
     def prepare(self) -> None:
         child = self.push(self.layer, reference=digest_of(image_of(self.layer, note=self.repository)))

@@ -74,7 +74,7 @@ class Trial:
         if death is Death.COLLECTOR:
             self._collector.kill()
         acting = self._begin(races, lambda race: race.act())
-        wait(acting, TURN)
+        wait(acting, TURN)  # what waits for the right to remove content is answered once the collector goes on
         if death is Death.NOTHING and held:
             self._collector.go_on()
         if death in {Death.ALL, Death.POWER}:
@@ -125,7 +125,10 @@ class Trial:
         self.longest = max(self.longest, time.monotonic() - begun)
 
     def _age(self) -> None:
-        """Let everything that is not needed become older than the grace."""
+        """Let everything that is not needed become older than the grace.
+
+        A clock that is set would make what clients ask for now as old as the rest.
+        """
         connection = apsw.Connection(str(self.data / "registry.db"), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(10_000)

@@ -36,7 +36,7 @@ def mark_without_referrers() -> None:
 
 
 def mark_without_blobs_of_indexes() -> None:
-    """Children of an index count as manifests, also those that are blobs."""
+    """Children of an index count as manifests, also those that are blobs: layers of a build cache."""
     needs._PARTS = f"{needs._PARTS} WHERE (SELECT media_type NOT LIKE '%index%' FROM manifests WHERE digest = value)"
     garbage._WAITS = garbage._WAITS.replace("AND (manifests", "AND media_type NOT LIKE '%index%' AND (manifests")
 
