@@ -119,7 +119,7 @@ async def measure(data: Path, images: Sequence[Image]) -> tuple[Sample, Swept]:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(bytes(SIZE))
         _pass_graces(data)
-        collection, swept = build_collection(settings, stores, clock), Swept()
+        collection, swept = build_collection(settings, stores, lambda: True), Swept()
         before = clock.now() - settings.garbage_collection.grace
         begun, used = time.monotonic(), time.process_time()
         await collection.run(before, ReviewRules(before, lambda _: False), swept)
