@@ -26,8 +26,13 @@ def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None])
     return loop.create_task(_rest(coroutine, awaited), context=context)
 
 
+async def _rest(coroutine: Coroutine[Any, Any, None], awaited: object) -> None:
+    # From Python 3.12 on, asyncio makes no task of a generator, although `types.coroutine` marks it.
+    await _steps(coroutine, awaited)
+
+
 @types.coroutine
-def _rest(coroutine: Coroutine[Any, Any, None], awaited: object) -> Generator[Any, Any, None]:
+def _steps(coroutine: Coroutine[Any, Any, None], awaited: object) -> Generator[Any, Any, None]:
     """Run the rest of a coroutine that has yielded `awaited`, as a task would: pass futures up, and results down."""
     while True:
         try:
