@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from simple_registry import __version__
 from simple_registry.access.passwords import PasswordInvalid
 from simple_registry.cli.genhash import genhash
 from simple_registry.cli.options import CommandLine, UsageError, help_text, parse_command_line, require_known_variables
@@ -186,6 +185,12 @@ def _gc(words: Sequence[str]) -> int:
     return gc(words, os.environ, sys.stdout)
 
 
+def _version(words: Sequence[str]) -> int:
+    from simple_registry.cli.version import version  # noqa: PLC0415 (as above)
+
+    return version(words, sys.stdout)
+
+
 _WITH_OWN_OPTIONS = {
     "token": _token,
     "uploads": _uploads,
@@ -209,20 +214,12 @@ _WITH_OWN_OPTIONS = {
     "export": _export,
     "import": _import,
     "adopt": _adopt,
+    "version": _version,
 }
 
 
 def _too_late(line: CommandLine) -> int:
     raise UsageError(f"write the command first, then its options: simple-registry {line.command} ...")
-
-
-def _version(_: CommandLine) -> int:
-    import platform  # noqa: PLC0415 (only needed here)
-
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    sys.stdout.write(f"simple-registry {__version__} ({python})\n")
-    sys.stdout.flush()
-    return 0
 
 
 def _help(line: CommandLine) -> int:
@@ -237,6 +234,6 @@ _COMMANDS: dict[str, Callable[[CommandLine], int]] = {
     "serve": _serve,
     **dict.fromkeys(_WITH_OWN_OPTIONS, _too_late),
     "genhash": lambda _: genhash(sys.stdin, sys.stdout),
-    "version": _version,
+    "version": lambda _: _version([]),  # as -version
     "help": _help,
 }

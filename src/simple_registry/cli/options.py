@@ -42,7 +42,7 @@ COMMANDS = {
     "import": "push an OCI layout into a repository, also while a server runs",
     "adopt": "take over the data directory of another registry",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
-    "version": "print the version",
+    "version": "print the version; -version is the same",
     "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",
 }
 _PROGRAM = "simple-registry"
@@ -290,11 +290,6 @@ usage: {_PROGRAM} genhash
 
 Prints the bcrypt hash of a password, for a password file or a User document. On a terminal it prompts twice, without
 echo; otherwise it reads the first line of standard input. Standard output has only the hash.
-""",
-    "version": f"""\
-usage: {_PROGRAM} version
-
-Prints the versions of the program and of Python.
 """,
 }
 """The help texts of commands without options of their own."""
