@@ -67,15 +67,16 @@ bench-collection: $(VENV)/.dev ## measure what collections cost in small and lar
 
 # An index or a wheel folder of the machine's own must leave no trace in the lock files.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe \
-	--build-deps-for=editable
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe
 
 reference: $(VENV)/.dev ## write the tables of options and fields, and the schema, from the code
 	PYTHONPATH=tests $(PY) -m support.reference
 
 lock: $(VENV)/.dev ## pin the newest allowed versions of all requirements, with hashes
 	$(COMPILE) --output-file requirements.lock pyproject.toml
-	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --build-deps-for=editable --only-build-deps --output-file requirements-build.lock pyproject.toml
+	$(COMPILE) --build-deps-for=editable --extra dev --constraint requirements.lock --constraint requirements-build.lock \
+		--output-file requirements-dev.lock pyproject.toml
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -88,9 +89,9 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(PY)
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.runtime $@
 
-$(VENV)/.runtime: requirements.lock pyproject.toml | $(PY)
+$(VENV)/.runtime: requirements.lock requirements-build.lock pyproject.toml | $(PY)
 	@echo "installing requirements.lock into $(VENV)"
-	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
