@@ -53,6 +53,8 @@ ALLOWED = {
     "storage.purging": RECORDS | {"storage.protocols"},
     "storage.sources": RECORDS,
     "storage.stores": PROTOCOLS,
+    # A client: it knows nothing of this registry.
+    "doctor": {"doctor", "sizes"},
     "upstream": VALUES | {"upstream"},
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
@@ -83,7 +85,18 @@ ALLOWED = {
     # Changes by a command are in the audit log, with the same event names.
     "cli": ACCESS
     | STORES
-    | {"metrics", "metrics_wiring", "config", "server", "application", "backends", "services", "operations", "cli"}
+    | {
+        "metrics",
+        "metrics_wiring",
+        "config",
+        "server",
+        "application",
+        "backends",
+        "services",
+        "operations",
+        "doctor",
+        "cli",
+    }
     | {"http.audit", "http.events"},
     "__main__": {"cli"},
 }

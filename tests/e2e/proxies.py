@@ -279,7 +279,9 @@ def serve_behind(proxy: str, backend: str, folder: Path, trap: Trap, *, told: bo
         unavailable(f"{proxy} is not installed")
     kind, certificates = KINDS[backend], issue(folder, [trap.address])
     address = kind.address.format(folder=folder)
-    with serve(folder / "registry", configuration=_documents(kind if told else None), address=address) as registry:
+    with serve(
+        folder / "registry", configuration=documents_behind(kind if told else None), address=address
+    ) as registry:
         port = _free_port(trap.address)
         known = trap.ports if told else ()  # a proxy of another fixture may still have the well-known ones
         listen = [f"{trap.address}:{each}" for each in (port, *known)]
@@ -306,7 +308,7 @@ def secrets_for(client: str) -> str:
     return f"private/secrets-for-{client}"
 
 
-def _documents(kind: Backend | None) -> str:
+def documents_behind(kind: Backend | None) -> str:
     """Return the registry's documents: everyone may pull public/**, and users have all permissions."""
     users = [
         {"passwordHash": bcrypt.hashpw(account.secret.encode(), bcrypt.gensalt(rounds=4)).decode()}

@@ -77,6 +77,12 @@ def _config(words: Sequence[str]) -> int:
     return config(words, os.environ, sys.stdout)
 
 
+def _doctor(words: Sequence[str]) -> int:
+    from simple_registry.cli.doctor import doctor  # noqa: PLC0415 (as above)
+
+    return doctor(words, os.environ, sys.stdin, sys.stdout, sys.stderr)
+
+
 def _fsck(words: Sequence[str]) -> int:
     from simple_registry.cli.fsck import fsck  # noqa: PLC0415 (as above)
 
@@ -214,6 +220,7 @@ _WITH_OWN_OPTIONS = {
     "export": _export,
     "import": _import,
     "adopt": _adopt,
+    "doctor": _doctor,
     "version": _version,
 }
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "export": "write repositories as an OCI layout, also while a server runs",
     "import": "push an OCI layout into a repository, also while a server runs",
     "adopt": "take over the data directory of another registry",
+    "doctor": "check any registry through its public address, as clients use it",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version; -version is the same",
     "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",
