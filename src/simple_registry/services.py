@@ -19,10 +19,12 @@ from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
 from simple_registry.authentication.login_throttle import LoginThrottle
 from simple_registry.authentication.password_verifier import PasswordVerifier, Verify
 from simple_registry.authentication.token_service import TokenService
+from simple_registry.authentication.web_sessions import WebSessions
 from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
 from simple_registry.config.settings import AllowMissing, DeleteReferenced, Settings
 from simple_registry.http.call import Registry
+from simple_registry.http.origins import Origins
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.collection import Collection, Pace
 from simple_registry.operations.contents import Contents
@@ -157,6 +159,9 @@ def build_services(
         token_service=TokenService(
             authentication.authenticator, authentication.signer, clock, life=settings.web.token_timeout
         ),
+        web_sessions=WebSessions(authentication.authenticator, authentication.signer, rows.web_sessions, clock),
+        origins=Origins(settings.web.external_url, settings.web.trusted_proxies),
+        rules=trust.rules,
         manifest_size=limits.manifest_size,
         tags_per_push=limits.tags_per_push,
         readiness=partial(_readiness, stores, trust),
@@ -166,6 +171,7 @@ def build_services(
     garbage = Garbage(
         rows.garbage,
         rows.tokens,
+        rows.web_sessions,
         build_collection(settings, stores, clock),
         uploads,
         cutoffs=Cutoffs(clock),

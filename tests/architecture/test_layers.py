@@ -54,10 +54,11 @@ ALLOWED = {
     "operations": PROTOCOLS | {"operations", "access.retention"},
     "authentication": ACCESS | {"operations.issued_tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
+    "ui": ACCESS | {"authentication", "operations", "http", "ui"},
     "config": ACCESS | {"config"},
     "services": ACCESS | STORES | {"authentication", "operations", "http", "config"},
     "maintenance": ACCESS | {"authentication", "operations"},
-    "metrics_wiring": ACCESS | STORES | {"metrics", "http", "config", "server.audit_file", "services"},
+    "metrics_wiring": ACCESS | STORES | {"metrics", "http", "ui", "config", "server.audit_file", "services"},
     "backends": VALUES | STORES | {f"storage.{adapter}" for adapter in ADAPTERS} | {"backends"},
     "application": ACCESS
     | {
@@ -69,6 +70,7 @@ ALLOWED = {
         "metrics",
         "metrics_wiring",
         "services",
+        "ui",
         "upstream",
     }
     | {"server.audit_file", "server.logging"},
@@ -84,7 +86,9 @@ THIRD_PARTY = {
     "apsw": {"storage.sqlite"},
     "bcrypt": {"access"},
     "cryptography": {"access", "config"},
+    "jinja2": {"ui"},
     "jwt": {"access"},
+    "markupsafe": {"ui"},
     "re2": {"access"},
     "uvloop": {"server"},
     "yaml": {"config"},

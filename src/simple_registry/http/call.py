@@ -7,14 +7,17 @@ from typing import Generic
 import msgspec
 
 from simple_registry.access.caller import Caller, Identity
-from simple_registry.access.permission import Permission, Resource, scope_of
+from simple_registry.access.permission import Permission, Resource, scope_of, scopes_of_tags
 from simple_registry.access.policy import Allowed, Policy, decide
 from simple_registry.access.roles import READ
+from simple_registry.access.rules import AccessRules
 from simple_registry.access.tag_protection import ProtectedTags
 from simple_registry.authentication.token_service import TokenService
+from simple_registry.authentication.web_sessions import WebSessions
 from simple_registry.http.authorization import Authorization, ConfirmedBody
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
+from simple_registry.http.origins import Origins
 from simple_registry.http.quotas import allowances_of
 from simple_registry.http.targets import Target
 from simple_registry.oci.errors import Denied
@@ -56,6 +59,9 @@ class Registry:
     tags_per_push: int
     tokens: Tokens
     token_service: TokenService
+    web_sessions: WebSessions
+    origins: Origins
+    rules: Callable[[], AccessRules]
     readiness: Callable[[], Mapping[str, object]]
     metrics: Callable[[], Awaitable[bytes]]
 
@@ -112,6 +118,23 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
             return caller.limited_to(Permission(verb, resource, scope)) or (public is not None and public(scope))
 
         return within
+
+    def holds_visible(self) -> Callable[[RepositoryName], Awaitable[bool]]:
+        """Return the question whether this caller may pull something of a repository: one of its tags, or by digest.
+
+        The limits of a token apply to the catalog itself; it lists what the token's user may pull.
+        """
+        reach = self.policy.reach(self.identity, "GET", Resource.MANIFESTS)
+        below = self.policy.reach_below(self.identity, "GET", Resource.MANIFESTS)
+
+        async def holds(repository: RepositoryName) -> bool:
+            if reach(scope_of(repository)):
+                return True
+            if not below(scopes_of_tags(repository)):
+                return False  # deciding about each tag takes long if there are many
+            return await self.registry.tags.any(repository, lambda tag: reach(scope_of(repository, tag)))
+
+        return holds
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
         """Require a further permission, now and when the body has arrived."""

@@ -15,7 +15,7 @@ from simple_registry.operations.collection import EARLIEST, Collection, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
-from simple_registry.storage.protocols import GarbageRows, TokenRows
+from simple_registry.storage.protocols import EndedWebSessionRows, GarbageRows, TokenRows
 from simple_registry.storage.records import ReviewRules
 
 UNKNOWN_KEPT = 24 * 3600
@@ -54,6 +54,7 @@ class Garbage:
         self,
         rows: GarbageRows,
         tokens: TokenRows,
+        web_sessions: EndedWebSessionRows,
         collection: Collection,
         uploads: Uploads,
         *,
@@ -71,6 +72,7 @@ class Garbage:
         """
         self._rows = rows
         self._tokens = tokens
+        self._web_sessions = web_sessions
         self._collection = collection
         self._uploads = uploads
         self._cutoffs = cutoffs
@@ -92,6 +94,7 @@ class Garbage:
         )
         tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
+        await self._web_sessions.forget_web_sessions(self._cutoffs.before(EXPIRED_KEPT))
         swept = Swept()
         early = self._cutoffs.before(min(self._grace, EARLIEST))
         await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept, early=early)

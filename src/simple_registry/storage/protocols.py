@@ -55,6 +55,7 @@ from simple_registry.storage.records import (
     Rehearsed,
     RepositoryAbsent,
     RepositoryRemoved,
+    RepositorySummary,
     Restored,
     Reviewed,
     ReviewRules,
@@ -356,6 +357,11 @@ class RepositoryRows(Protocol):
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
 
+    async def search_repositories(
+        self, text: str, below: str, after: str | None, limit: int
+    ) -> Sequence[RepositorySummary]:
+        """Return those of them whose names contain `text` and begin with `below`, in ASCII order, after `after`."""
+
 
 class JournalRows(Protocol):
     """The events of the journal, each written in the transaction of its change. Their ids increase."""
@@ -530,6 +536,19 @@ class TokenRows(Protocol):
         """Remove the tokens of an owner. Return them."""
 
 
+class EndedWebSessionRows(Protocol):
+    """Web sessions that ended before they expired; the others have no row."""
+
+    async def has_ended(self, session_id: str) -> bool:
+        """Return whether a web session ended."""
+
+    async def end_web_session(self, session_id: str, expires: float) -> None:
+        """Record that a web session, which would expire at this time, ended."""
+
+    async def forget_web_sessions(self, before: float) -> int:
+        """Remove the rows of web sessions that would have expired before this time. Return their number."""
+
+
 class ContentRows(Protocol):
     """Content, as rows record it."""
 
@@ -675,6 +694,7 @@ class Rows:
     undo: UndoRows
     sessions: SessionRows
     tokens: TokenRows
+    web_sessions: EndedWebSessionRows
     contents: ContentRows
     garbage: GarbageRows
     reviews: ReviewRows

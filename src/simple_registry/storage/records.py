@@ -247,6 +247,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class RepositorySummary:
+    """A repository in a listing: its number of tags, what it uses in bytes, and the last push of a tag that it has."""
+
+    name: RepositoryName
+    tags: int
+    bytes: int
+    pushed: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class TotalUsage:
     """What all repositories use together, and the content behind it, each digest once."""
 

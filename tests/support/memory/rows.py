@@ -61,6 +61,7 @@ from simple_registry.storage.records import (
     Pull,
     ReadOnlyMode,
     Rehearsed,
+    RepositorySummary,
     Reviewed,
     ReviewRules,
     SessionRow,
@@ -81,6 +82,7 @@ from simple_registry.storage.records import (
 from support.memory.repository import MemoryRepository
 from support.memory.token_rows import MemoryTokenRows
 from support.memory.undo_rows import MemoryUndoRows
+from support.memory.web_session_rows import MemoryEndedWebSessionRows
 
 _Name = TypeVar("_Name", bound=str)
 _T = TypeVar("_T")
@@ -96,7 +98,7 @@ POSTPONED = 24 * 3600.0
 """Seconds at most until a manifest that a rule keeps for now is reviewed again."""
 
 
-class MemoryRows(MemoryUndoRows, MemoryTokenRows):
+class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
@@ -126,6 +128,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
             undo=one,
             sessions=one,
             tokens=one,
+            web_sessions=one,
             contents=one,
             garbage=one,
             reviews=one,
@@ -443,6 +446,17 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
         return _page((name for name, at in self._repositories.items() if at.listed), after, limit)
+
+    async def search_repositories(
+        self, text: str, below: str, after: str | None, limit: int
+    ) -> Sequence[RepositorySummary]:
+        """Return those of them whose names contain `text` and begin with `below`, in ASCII order, after `after`."""
+        names = [name for name in await self.page_repositories(after, len(self._repositories)) if text in name]
+        return [self._summary(name) for name in names if name.startswith(below)][:limit]
+
+    def _summary(self, name: RepositoryName) -> RepositorySummary:
+        usage, tags = self._usage(name), self._repositories[name].dated_tags()
+        return RepositorySummary(name, usage.tags, usage.bytes, max((tag.pushed for tag in tags), default=None))
 
     # sessions
 

@@ -1,0 +1,33 @@
+"""The entries of the menu: the pages of no repository that a caller may open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simple_registry.access.caller import Caller
+from simple_registry.access.rules import AccessRules
+from simple_registry.ui.links import HOME
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A page in the menu; `key` is that of its words in `texts`."""
+
+    key: str
+    url: str
+    for_administrators: bool = False
+
+
+ENTRIES: Sequence[Entry] = (Entry("menu.repositories", HOME),)
+
+
+def entries_for(caller: Caller | None, rules: AccessRules) -> Sequence[Entry]:
+    """Return the entries for a signed-in caller; `None` is any other, who has no menu."""
+    if caller is None:
+        return ()
+    administrator = is_administrator(caller, rules)
+    return [entry for entry in ENTRIES if administrator or not entry.for_administrators]
+
+
+def is_administrator(caller: Caller, rules: AccessRules) -> bool:
+    """Return whether one binding gives the caller every permission, and its credentials have no limits."""
+    return not caller.limits and rules.policy.allows_everything(caller.identity)

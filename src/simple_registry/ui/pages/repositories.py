@@ -1,0 +1,41 @@
+"""The list of repositories."""
+
+import re
+
+from simple_registry.http.call import Call
+from simple_registry.http.messages import Response
+from simple_registry.http.targets import NoTarget
+from simple_registry.ui.links import HOME, with_query
+from simple_registry.ui.render import page, redirect
+
+PAGE_SIZE = 50
+MAX_TEXT = 255
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9._/-]", re.ASCII)
+
+
+async def show_home(_call: Call[NoTarget]) -> Response:
+    """page: the way to the list of repositories."""
+    return redirect(HOME)
+
+
+async def show_repositories(call: Call[NoTarget]) -> Response:
+    """page: the repositories in which the caller may pull something, searched and in pages."""
+    query = call.request.query()
+    wanted, below, last = query.find("q") or "", query.find("below") or "", query.find("after")
+    text = wanted.strip().lower()[:MAX_TEXT]
+    found = await call.registry.repositories.search(
+        text, below=below, last=last, limit=PAGE_SIZE, visible=call.holds_visible()
+    )
+    following = with_query(HOME, {"q": wanted, "below": below, "after": found.last}) if found.more else None
+    return page(
+        call,
+        "repositories.html",
+        q=wanted,
+        below=below,
+        found=found.found,
+        impossible=_NOT_IN_NAMES.search(text) is not None,
+        is_first=last is None,
+        is_empty=not (found.found or found.more or text or below or last),
+        following=following,
+    )
