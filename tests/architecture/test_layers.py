@@ -54,7 +54,7 @@ ALLOWED = {
     "operations": PROTOCOLS | {"operations", "access.retention"},
     "authentication": ACCESS | {"operations.issued_tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
-    "ui": ACCESS | {"authentication", "operations", "http", "ui"},
+    "ui": ACCESS | {"authentication", "operations", "http", "metrics", "ui"},
     "config": ACCESS | {"config"},
     "services": ACCESS | STORES | {"authentication", "operations", "http", "config"},
     "maintenance": ACCESS | {"authentication", "operations"},

@@ -12,7 +12,12 @@ from typing import Protocol
 from simple_registry.access.caller import Caller, Source
 from simple_registry.access.signed_tokens import SignedClaims, SignedTokenInvalid, TokenKind, TokenSigner
 from simple_registry.authentication.authenticator import Authenticator
-from simple_registry.authentication.credentials import BasicCredentials, InvalidToken, WrongCredentials
+from simple_registry.authentication.credentials import (
+    NO_CREDENTIALS,
+    BasicCredentials,
+    InvalidToken,
+    WrongCredentials,
+)
 from simple_registry.clock import Clock
 
 LIFE = 12 * 3600
@@ -56,6 +61,8 @@ class WebSessions:
 
         Raises: Unauthorized, TooManyRequests.
         """
+        if credentials == NO_CREDENTIALS:
+            raise WrongCredentials(note="an empty form")
         caller = await self._authenticator.log_in(credentials, client)
         now = int(self._clock.now())
         life = LIFE if caller.expires is None else min(LIFE, int(caller.expires) - now)

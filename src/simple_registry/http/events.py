@@ -26,8 +26,8 @@ class EventName(StrEnum):
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 (as above)
     REFRESH_CREATE = "refresh.create"
-    SIGN_IN = "user.sign-in"
-    SIGN_OUT = "user.sign-out"
+    WEB_SESSION_BEGIN = "websession.begin"
+    WEB_SESSION_END = "websession.end"
     RULES_CHANGE = "rules.change"
     REFUSED = "request.refused"
     UNCERTAIN = "request.uncertain"

@@ -3,7 +3,7 @@
 import msgspec
 
 from simple_registry.access.caller import Caller
-from simple_registry.authentication.credentials import CredentialsRejected, InvalidToken
+from simple_registry.authentication.credentials import CredentialsRejected, InsufficientScope, InvalidToken
 from simple_registry.http.call import Registry
 from simple_registry.http.messages import Headers, Request, Response
 from simple_registry.oci.errors import Denied, RegistryError
@@ -13,7 +13,7 @@ from simple_registry.ui.forms import local_path, path_of
 from simple_registry.ui.links import SIGN_IN
 from simple_registry.ui.render import render
 
-UNAUTHORIZED = 401
+UNAUTHORIZED, FORBIDDEN = 401, 403
 _KEPT = frozenset({"allow", "retry-after"})
 _DESCRIBED = frozenset({400, 401, 403, 404, 405, 408, 409, 413, 429, 500, 503, 507})
 """Statuses with words of their own in `texts`."""
@@ -24,7 +24,9 @@ def error_page(
 ) -> Response:
     """Return the page for a request that got this response, an error document."""
     kept: Headers = [(name, value) for name, value in response.headers if name in _KEPT]
-    if response.status == UNAUTHORIZED:
+    # Whoever signed in with a token of narrow scopes is signed in; only another token would help.
+    status = FORBIDDEN if isinstance(error, InsufficientScope) else response.status
+    if status == UNAUTHORIZED:
         return sign_in_page(request, registry, error)
     return render(
         request,
@@ -32,14 +34,14 @@ def error_page(
         caller,
         "error.html",
         {
-            "code": response.status,
-            "described": response.status if response.status in _DESCRIBED else 500,
+            "code": status,
+            "described": status if status in _DESCRIBED else 500,
             "message": _message(response),
             "missing": error.facts if isinstance(error, Denied) and "verb" in error.facts else None,
             "retry_after": dict(kept).get("retry-after"),
             "request_id": request.id,
         },
-        status=response.status,
+        status=status,
         headers=kept,
     )
 

@@ -12,6 +12,12 @@ from simple_registry.http.routes import Endpoint, Need, Route, route
 from simple_registry.http.targets import asset_target, no_target
 from simple_registry.ui.pages import assets, repositories, sign_in
 
+PAGE = "page"
+"""The one name of all pages in metrics."""
+
+PAGE_METHODS = ("GET", "HEAD", "POST")
+"""What browsers send."""
+
 _REPOSITORIES = Endpoint("page", Resource.CATALOG, repositories.show_repositories)
 _HOME = Endpoint("page", Need.NOTHING, repositories.show_home)
 _ASSET = Endpoint("page", Need.NOTHING, assets.get_asset)

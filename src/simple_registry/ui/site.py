@@ -1,6 +1,7 @@
 """The web pages as `dispatch` sees them: which requests are for one, who asks, and what a failure looks like."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from simple_registry.access.caller import Caller
 from simple_registry.authentication.authenticator import Authenticator
@@ -8,12 +9,13 @@ from simple_registry.faults import StorageFault
 from simple_registry.http.call import Registry
 from simple_registry.http.messages import Request, Response
 from simple_registry.http.routes import Matched, find_endpoint
+from simple_registry.metrics.requests import counted
 from simple_registry.oci.errors import RegistryError
 from simple_registry.ui.address import address_of
 from simple_registry.ui.cookies import find_session
 from simple_registry.ui.errors import error_page
 from simple_registry.ui.links import HOME
-from simple_registry.ui.routes import UI_ROUTES
+from simple_registry.ui.routes import PAGE, UI_ROUTES
 
 _PREFIX = "/ui"
 
@@ -37,7 +39,7 @@ class Site:
 
         Raises: as `routes.resolve`.
         """
-        return find_endpoint(UI_ROUTES, method, path)
+        return replace(find_endpoint(UI_ROUTES, method, path), counted=counted(PAGE, method))
 
     async def authenticate(self, request: Request) -> Caller:
         """Return the caller whose web session the request belongs to, or an anonymous one.

@@ -28,7 +28,7 @@ async def begin_session(call: Call[NoTarget]) -> Response:
     session = await call.registry.web_sessions.begin(credentials, call.request.client)
     address = address_of(call.request, call.registry.origins)
     to = local_path(call.request.query().find("to"))
-    event = Event(EventName.SIGN_IN, token=session.session_id, owner=session.user)
+    event = Event(EventName.WEB_SESSION_BEGIN, token=session.session_id, owner=session.user)
     return redirect(to, headers=[session_cookie(session.token, session.life, address)], events=(event,))
 
 
@@ -41,5 +41,5 @@ async def end_session(call: Call[NoTarget]) -> Response:
     with suppress(InvalidToken, InReadOnlyMode):
         if token is not None:
             session = await call.registry.web_sessions.end(token)
-            events.append(Event(EventName.SIGN_OUT, token=session.session_id, owner=session.user))
+            events.append(Event(EventName.WEB_SESSION_END, token=session.session_id, owner=session.user))
     return redirect(HOME, headers=[no_session_cookie(address)], events=events)
