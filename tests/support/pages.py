@@ -30,7 +30,7 @@ class Element:
     def _texts(self) -> str:
         return "".join(each if isinstance(each, str) else f" {each._texts()} " for each in self.content)
 
-    def all(self, name: str = "*", **attributes: str) -> list["Element"]:
+    def all(self, name: str = "*", /, **attributes: str) -> list["Element"]:
         """Return the elements in it of a name, with these attributes (`class_` holds a word, `_` stands for `-`)."""
         found = []
         for each in self.content:
@@ -40,7 +40,7 @@ class Element:
                 found += each.all(name, **attributes)
         return found
 
-    def one(self, name: str = "*", **attributes: str) -> "Element":
+    def one(self, name: str = "*", /, **attributes: str) -> "Element":
         found = self.all(name, **attributes)
         assert len(found) == 1, f"{len(found)} elements {name} {attributes}"
         return found[0]

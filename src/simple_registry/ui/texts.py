@@ -10,7 +10,6 @@ from markupsafe import Markup, escape
 
 TEXTS: Mapping[str, str] = {
     # every page
-    "site.title": "Simple Registry",
     "site.skip": "Skip to the content",
     "site.search": "Search repositories",
     "site.search.submit": "Search",
@@ -21,14 +20,14 @@ TEXTS: Mapping[str, str] = {
     "user.sign_in": "Sign in",
     "user.sign_out": "Sign out",
     "crumbs.label": "You are here",
-    "copy": "Copy",
+    "copy.label": "Copy",
     "copy.done": "Copied",
     "pager.first": "First page",
     "pager.next": "Next page",
     "pager.label": "Pages of the list",
     "confirm.cancel": "Cancel",
     "time.never": "never",
-    "unknown": "unknown",
+    "time.utc": "{day} {minute} UTC",
     # sign_in
     "sign_in.title": "Sign in",
     "sign_in.name": "User name",
@@ -95,7 +94,6 @@ TEXTS: Mapping[str, str] = {
 
 COUNTED: Mapping[str, tuple[str, str]] = {
     "count.tags": ("{n} tag", "{n} tags"),
-    "count.repositories": ("{n} repository", "{n} repositories"),
 }
 
 
