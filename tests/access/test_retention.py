@@ -5,13 +5,16 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.access.retention import KeepRule, Order, Retention, Times, Verdict, judge
+from simple_registry.access.retention import KeepRule, Order, Retention, Times, Verdict, belongs_to, judge
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.versions import parse_range
+from simple_registry.oci.digests import Digest, digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 
 DAY = 24 * 3600.0
 NOW = 1_000 * DAY
+IMAGE, SIGNATURE = digest_of(b"image"), digest_of(b"signature")
+SIGNED = f"sha256-{IMAGE.encoded}.sig"
 REPOSITORY = RepositoryName("team/app")
 TIMES = Times(NOW, lambda age: NOW - age)
 
@@ -21,11 +24,13 @@ class Dated:
     tag: Tag
     pushed: float
     pulled: float | None = None
+    digest: Digest = IMAGE
 
 
-def tag(name, pushed=0.0, pulled=None):
+def tag(name, pushed=0.0, pulled=None, digest=None):
     """Return a tag that was pushed, and perhaps pulled, so many days ago."""
-    return Dated(Tag(name), NOW - pushed * DAY, None if pulled is None else NOW - pulled * DAY)
+    digest = digest or digest_of(name.encode())
+    return Dated(Tag(name), NOW - pushed * DAY, None if pulled is None else NOW - pulled * DAY, digest)
 
 
 def patterns(*texts):
@@ -36,13 +41,16 @@ def retention(*keep, name="builds", scopes=("^team/.+:",), protect=()):
     return Retention(name, patterns(*scopes), keep, patterns(*protect))
 
 
-def gone(tags, *retentions, protected=lambda _tag: None):
-    verdicts = judge(retentions, REPOSITORY, tags, TIMES, protected)
+def gone(tags, *retentions, protected=lambda _tag: None, manifests=None):
+    verdicts = judge(retentions, REPOSITORY, tags, TIMES, protected, manifests=manifests or {})
     return " ".join(verdict.tag for verdict in verdicts if verdict.reason is None)
 
 
-def reasons(tags, *retentions, protected=lambda _tag: None):
-    return {each.tag: each.reason for each in judge(retentions, REPOSITORY, tags, TIMES, protected)}
+def reasons(tags, *retentions, protected=lambda _tag: None, manifests=None):
+    return {
+        each.tag: each.reason
+        for each in judge(retentions, REPOSITORY, tags, TIMES, protected, manifests=manifests or {})
+    }
 
 
 def test_the_newest_by_push_stay():
@@ -73,7 +81,9 @@ def test_a_pull_may_be_later_than_recorded():
 
 def test_a_jump_of_the_clock_ages_nothing():
     jumped = Times(NOW + 9_000 * DAY, lambda age: NOW - age)
-    (verdict,) = judge([retention(KeepRule(pushed_within=DAY))], REPOSITORY, [tag("a", 0.5)], jumped, lambda _: None)
+    (verdict,) = judge(
+        [retention(KeepRule(pushed_within=DAY))], REPOSITORY, [tag("a", 0.5)], jumped, lambda _: None, manifests={}
+    )
     assert verdict.reason == "pushed within 24h"
 
 
@@ -114,11 +124,53 @@ def test_protected_tags_stay_and_do_not_count():
 )
 def test_a_tag_that_names_a_digest_stays_and_does_not_count(name):
     tags = [tag("v1", 3), tag("v2", 2), tag(name, 1)]
-    assert reasons(tags, retention(KeepRule(newest=1))) == {
+    held = {} if (digest := belongs_to(name)) is None else {digest: False}
+    assert reasons(tags, retention(KeepRule(newest=1)), manifests=held) == {
         "v1": None,
         "v2": "newest 1 by push",
         name: "names a digest",
     }
+
+
+def test_a_signature_stays_while_its_manifest_has_a_tag_that_stays():
+    tags = [tag("v1", 3, digest=IMAGE), tag("v2", 2), tag(SIGNED, 3), tag("stable", 3, digest=IMAGE)]
+    assert gone(tags, retention(KeepRule(newest=1)), manifests={IMAGE: False}) == "v1 SIGNED stable".replace(
+        "SIGNED", SIGNED
+    )
+    stable = KeepRule(tags=patterns("^stable$"))
+    assert gone(tags, retention(KeepRule(newest=1), stable), manifests={IMAGE: False}) == "v1"
+    out_of_reach = retention(KeepRule(newest=1), scopes=["^team/app:(v|sha)"])
+    assert gone(tags, out_of_reach, manifests={IMAGE: False}) == "v1"
+
+
+def test_a_signature_stays_while_another_manifest_keeps_its_own():
+    tags = [tag("v1", 3, digest=IMAGE), tag("v2", 2), tag(SIGNED, 3)]
+    assert gone(tags, retention(KeepRule(newest=1)), manifests={IMAGE: True}) == "v1"
+
+
+def test_a_signature_of_a_manifest_without_a_tag_stays():
+    assert gone([tag("v2", 2), tag(SIGNED, 3)], retention(KeepRule(newest=1)), manifests={IMAGE: False}) == ""
+
+
+def test_a_signature_goes_a_day_after_it_was_pushed_without_its_manifest():
+    tags = [tag("v2", 2), tag(SIGNED, 1.1), tag(f"sha256-{IMAGE.encoded}.att", 0.9)]
+    verdicts = {each.tag: each for each in judge([retention()], REPOSITORY, tags, TIMES, lambda _: None, manifests={})}
+    assert (verdicts[SIGNED].reason, verdicts[SIGNED].cause) == (None, f"{IMAGE} is gone")
+    assert verdicts[f"sha256-{IMAGE.encoded}.att"].reason == "names a digest"
+
+
+def test_signatures_of_a_signature_go_with_it_unless_they_are_protected():
+    attested = f"sha256-{SIGNATURE.encoded}.att"
+    tags = [tag(attested, 3), tag(SIGNED, 3, digest=SIGNATURE), tag("v1", 3, digest=IMAGE), tag("v2", 2)]
+    held = {IMAGE: False, SIGNATURE: False}
+    verdicts = judge([retention(KeepRule(newest=1))], REPOSITORY, tags, TIMES, lambda _: None, manifests=held)
+    assert [(each.tag, each.of, each.depth) for each in verdicts if each.reason is None] == [
+        (attested, SIGNATURE, 2),
+        (SIGNED, IMAGE, 1),
+        ("v1", None, 0),
+    ]
+    assert gone(tags, retention(KeepRule(newest=1)), manifests=held, protected={SIGNED: "x"}.get) == "v1"
+    assert gone(tags, retention(KeepRule(newest=1), protect=["[.]sig$"]), manifests=held) == "v1"
 
 
 @pytest.mark.parametrize("name", ["sha256-0", f"sha256-{'g' * 64}", f"x-sha256-{'0' * 64}", f"md5-{'0' * 64}"])
@@ -138,7 +190,7 @@ def test_a_tag_goes_only_if_every_retention_that_reaches_it_lets_it():
     tags = [tag("v1", 2), tag("v2", 1), tag("b1", 2), tag("b2", 1)]
     few, versions = retention(KeepRule(newest=1)), retention(KeepRule(newest=9), name="v", scopes=["^team/app:v"])
     assert gone(tags, few, versions) == gone(tags, versions, few) == "b1"
-    (first, *_) = judge([few, versions], REPOSITORY, tags, TIMES, lambda _: None)
+    (first, *_) = judge([few, versions], REPOSITORY, tags, TIMES, lambda _: None, manifests={})
     assert first == Verdict(Tag("v1"), "v", "newest 9 by push")
 
 

@@ -26,7 +26,13 @@ VALUES = {"oci", *SINGLE}
 WIRE = {"wire", "content", "faults"}
 ACCESS = VALUES | {"access"}
 RECORDS = VALUES | {"storage.life", "storage.quotas", "storage.records"}
-PROTOCOLS = RECORDS | {"storage.protection", "storage.protocols", "storage.inspection", "storage.sources"}
+PROTOCOLS = RECORDS | {
+    "storage.protection",
+    "storage.protocols",
+    "storage.inspection",
+    "storage.purging",
+    "storage.sources",
+}
 STORES = PROTOCOLS | {"storage.stores"}
 ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py")]
 
@@ -44,6 +50,7 @@ ALLOWED = {
     "storage.protection": RECORDS,
     "storage.protocols": RECORDS | {"storage.protection"},
     "storage.inspection": RECORDS | {"storage.protocols"},
+    "storage.purging": RECORDS | {"storage.protocols"},
     "storage.sources": RECORDS,
     "storage.stores": PROTOCOLS,
     "upstream": VALUES | {"upstream"},

@@ -18,6 +18,7 @@ EXEMPT = {
     "storage.sqlite.rows.web_sessions": CONTRACT,
     "wire.shared": "promises without code, and one deadline; tests/wire asks the server for them",
     "storage.inspection": "promises without code; tests/storage/contracts asks every adapter for them",
+    "storage.purging": "promises and values; tests/operations and tests/storage/sqlite/rows ask for them",
     "storage.records": "values with one property; every test of a store asks for it",
     "storage.sources": "promises and values; tests/operations/moving asks for them",
     "storage.stores": "a record; every application is built from it",

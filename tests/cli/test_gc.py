@@ -56,7 +56,36 @@ def test_what_nothing_holds_is_exit_code_one(front, run):
     assert run("explain", "a:v1", code=1) == ""
 
 
-@pytest.mark.parametrize("words", [("explain",), (), ("explain", "A:v1"), ("explain", "a"), ("explain", "a@sha256:x")])
+def test_a_repository_is_summed_up(front, run):
+    kept = push_image(front, "a", "v1", b"kept")
+    gone = push_image(front, "a", "v2", LAYER)
+    front.push_blob("a", b"never needed")
+    front.clock.advance(3600)
+    front.push_blob("a", b"nor this one")
+    front.delete(f"/v2/a/manifests/{digest_of(gone)}")
+    assert run("explain", "a").splitlines() == [
+        "a: tags: 1",
+        "STATE               MANIFESTS  BLOBS  SIZE   FIRST ENDS            LAST ENDS",
+        f"needed              1          2      {len(kept) + 6} B  -                     -",
+        "without a manifest  0          2      24 B   2023-11-15T22:13:20Z  2023-11-15T23:13:20Z",
+        "unneeded            0          1      7 B    2023-11-15T23:13:20Z  2023-11-15T23:13:20Z",
+        f"deleted             1          0      {len(gone)} B  2023-11-15T23:13:20Z  2023-11-15T23:13:20Z",
+    ]
+    entries = json.loads(run("explain", "a", "-json"))
+    assert [entry["state"] for entry in entries] == ["needed", "without a manifest", "unneeded", "deleted"]
+    assert entries[0] == {
+        "state": "needed",
+        "manifests": 1,
+        "blobs": 2,
+        "bytes": len(kept) + 6,
+        "firstEnds": None,
+        "lastEnds": None,
+    }
+    assert run("explain", "b", code=1) == ""
+    assert run("explain", "b", "-json", code=1) == "[]\n"
+
+
+@pytest.mark.parametrize("words", [("explain",), (), ("explain", "A:v1"), ("explain", "A"), ("explain", "a@sha256:x")])
 def test_other_words_are_refused(front, run, words):
     with pytest.raises(UsageError):
         run(*words)

@@ -25,7 +25,11 @@ def front(tmp_path):
 def run(tmp_path):
     def call(*words):
         stdout = io.StringIO()
-        assert read_only(words, {"SIMPLE_REGISTRY_DATADIR": str(tmp_path / "data")}, stdout) == 0
+        environment = {
+            "SIMPLE_REGISTRY_DATADIR": str(tmp_path / "data"),
+            "SIMPLE_REGISTRY_AUDIT_LOG": str(tmp_path / "audit.jsonl"),
+        }
+        assert read_only(words, environment, stdout, io.StringIO()) == 0
         return stdout.getvalue()
 
     return call
@@ -47,6 +51,16 @@ def test_the_status_as_json(front, run):
     assert described.keys() == {"readOnly", "reason", "since"}
     assert (described["readOnly"], described["reason"]) == (True, "maintenance")
     assert json.loads(run("status", "--json")) == described
+
+
+def test_changes_of_the_mode_are_in_the_audit_log(front, run, tmp_path):
+    for words in (("off",), ("status",), ("on", "-reason", "a move"), ("status",), ("off",), ("off",)):
+        run(*words)
+    lines = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [(line["event"], line.get("reason"), line["proof"]) for line in lines] == [
+        ("readonly.on", "a move", "command"),
+        ("readonly.off", None, "command"),
+    ]
 
 
 def test_other_commands_are_refused_with_the_reason(front, run, tmp_path, capsys):

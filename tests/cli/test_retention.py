@@ -71,7 +71,17 @@ def test_a_plan_as_json(front, run):
     goes, stays = json.loads(run("plan", "-json")[0])
     assert (goes["repository"], goes["tag"], goes["goes"], goes["keptBy"]) == ("team/app", "v1", True, None)
     assert (stays["tag"], stays["goes"], stays["keptBy"]) == ("v2", False, "newest 1 by push, tag ^v")
-    assert stays.keys() == {"repository", "tag", "digest", "pushed", "pulled", "retention", "goes", "keptBy"}
+    assert stays.keys() == {
+        "repository",
+        "tag",
+        "digest",
+        "pushed",
+        "pulled",
+        "retention",
+        "goes",
+        "keptBy",
+        "goesBecause",
+    }
 
 
 def test_applying_removes_and_shows_what_went(front, run):

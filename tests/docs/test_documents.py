@@ -32,8 +32,8 @@ MAX_WORDS = 2500
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
 QUOTAS = "docs/operations/quotas.md"
-READ_ONLY, RETENTION, MOVING, UNDO = (
-    f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving", "undo")
+READ_ONLY, RETENTION, MOVING, UNDO, PURGE = (
+    f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving", "undo", "purge")
 )
 ENDPOINTS, ERRORS, CONTENT, TOKENS, HISTORY = (
     f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health", "history")
@@ -65,6 +65,7 @@ RUN = {
     (RETENTION, "retention"),
     *((MOVING, name) for name in MOVING_NAMES),
     (UNDO, "undo"),
+    (PURGE, "purge"),
     *((CONTENT, name) for name in API_NAMES),
 }
 """Every marked block that a test of this module runs."""
@@ -366,6 +367,7 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
     for name in ("restored", "from-archive", "by-hand"):
         assert '"layers"' in pulled_from(desk, name)
         assert "nothing is wrong" in desk.run(check_of(name))
+    assert "removed tag demo/hello:latest\n" in desk.run(block(PURGE, "purge"))
 
 
 def modes(folder: Path) -> dict[str, int]:

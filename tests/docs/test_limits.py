@@ -137,7 +137,7 @@ OF_THE_WIRE = {
 _NAME = re.compile(
     r"_?(?:.*_)?(?:MAX|MIN|MOST|LARGE|ANNOTATIONS|LARGEST|MAX_WAIT|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
 )
-_PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "wire.")
+_PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "ui.", "wire.")
 NAMED = "limit", "default", "setting", "protects", "share", "a refused client sees"
 
 

@@ -17,7 +17,7 @@ LAYER = b"layer"
 @pytest.fixture
 def explain(front):
     return lambda data, repository=None: front.run(
-        Explanations(front.kept.stores.rows.keepers).explain(digest_of(data), repository)
+        Explanations(front.kept.stores.rows.keepers, front.kept.stores.rows.usage).explain(digest_of(data), repository)
     )
 
 

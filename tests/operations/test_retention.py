@@ -202,3 +202,45 @@ def test_a_jump_of_the_clock_makes_no_tag_old(front, declare, push, clock):
     clock.advance(31 * DAY)
     run_due(front)
     assert tags(front) == []
+
+
+def signed(front, tag):
+    """Push a signature of the manifest of a tag, as cosign does. Return its tag."""
+    digest = front.get(f"/v2/team/app/manifests/{tag}").header("docker-content-digest")
+    name = f"{digest.replace(':', '-')}.sig"
+    push_image(front, "team/app", name, f"signature of {digest}".encode())
+    return name
+
+
+def test_signatures_go_with_the_last_tag_of_their_image_and_stay_with_the_others(front, declare, push):
+    push("team/app", "v1")
+    push_image(front, "team/app", "v2", b"another image")
+    old, new = signed(front, "v1"), signed(front, "v2")
+    declare(ONE)
+    assert front.run(names(front.services.retention.apply())) == {"team/app": sorted(["v1", old])}
+    assert tags(front) == sorted(["v2", new])
+
+
+def test_signatures_of_a_deleted_image_go_a_day_after_their_push(front, declare, push, clock):
+    push("team/app", "v1")
+    push_image(front, "team/app", "v2", b"another image")
+    old = signed(front, "v1")
+    digest = front.get("/v2/team/app/manifests/v1").header("docker-content-digest")
+    front.delete(f"/v2/team/app/manifests/{digest}")
+    declare(ONE)
+    assert front.run(names(front.services.retention.apply())) == {}
+    clock.advance(DAY + 1)
+    assert front.run(names(front.services.retention.apply())) == {"team/app": [old]}
+
+
+def test_a_signature_waits_for_the_retention_that_removes_the_last_tag(front, declare, push, clock):
+    push("team/app", "v1")
+    push_image(front, "team/app", "v2", b"another image")
+    old = signed(front, "v1")
+    slow = retention(KeepRule(newest=1), name="slow", scopes=("^team/app:v",), interval=0.0)
+    declare(slow, retention(KeepRule(newest=1), name="fast", scopes=("^team/app:sha",)))
+    run_due(front)
+    clock.advance(DAY)
+    run_due(front)
+    assert tags(front) == sorted(["v1", "v2", old])
+    assert front.run(names(front.services.retention.apply())) == {"team/app": sorted(["v1", old])}

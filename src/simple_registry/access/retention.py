@@ -3,11 +3,12 @@
     tags of a repository ──► those that a Retention reaches ──► kept by one of its rules, or not
 
 A tag goes only if a Retention reaches it and no Retention that does so keeps it. Tags are counted, not digests, and
-manifests without a tag are never looked at. Nor does a tag go that names a digest: a signature belongs to its image.
+manifests without a tag are never looked at. A tag that names a digest, such as that of a signature, belongs to the
+manifest of that digest: it stays while that is kept, and goes when that loses its last tag or is gone.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -15,6 +16,8 @@ from typing import Protocol
 from simple_registry.access.permission import scope_of, scopes_of_tags
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.versions import VersionRange, find_version
+from simple_registry.oci.digests import Digest, parse_digest
+from simple_registry.oci.errors import DigestInvalid
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.times import format_duration
 
@@ -22,8 +25,14 @@ PULL_INTERVAL = 3600.0
 """Seconds between two records of pulls of a tag, and so by how much its last pull may have been later."""
 
 
-_NAMES_DIGEST = re.compile(r"(sha256|sha512)-[0-9a-f]{64,128}([^0-9a-f].*)?")
+NAMES_DIGEST = "names a digest"
+"""The reason why a tag of a signature stays."""
+
+_NAMES_DIGEST = re.compile(r"(sha256|sha512)-([0-9a-f]{64,128})([^0-9a-f].*)?")
 """Tags made of a digest: those of cosign (`sha256-….sig`, `.att`, `.sbom`), and those of lists of referrers."""
+
+ALONE = 24 * 3600.0
+"""Seconds for which a signature waits for its manifest."""
 
 
 class Order(StrEnum):
@@ -39,6 +48,10 @@ class DatedTag(Protocol):
     @property
     def tag(self) -> Tag:
         """Its name."""
+
+    @property
+    def digest(self) -> Digest:
+        """The manifest it points at."""
 
     @property
     def pushed(self) -> float:
@@ -132,7 +145,7 @@ class Retention:
             if found is not None:
                 reasons[each.tag] = f"protected by {found}"
             elif _NAMES_DIGEST.fullmatch(each.tag):
-                reasons[each.tag] = "names a digest"
+                reasons[each.tag] = NAMES_DIGEST
         counted = [each for each in tags if each.tag not in reasons]
         for rule in self.keep:
             for each in rule.kept(counted, times):
@@ -142,11 +155,17 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a tag stays: by the Retention of this name, for this reason; `reason` is `None` for one that goes."""
+    """Whether a tag stays: by the Retention of this name, for this reason; `reason` is `None` for one that goes.
+
+    A signature goes because of `cause`, with the manifest `of`. Its `depth` is 1, that of a signature of it 2.
+    """
 
     tag: Tag
     retention: str
     reason: str | None
+    cause: str = "no rule"
+    of: Digest | None = None
+    depth: int = 0
 
 
 def judge(
@@ -155,11 +174,14 @@ def judge(
     tags: Sequence[DatedTag],
     times: Times,
     protected: Callable[[Tag], str | None],
+    *,
+    manifests: Mapping[Digest, bool],
 ) -> Sequence[Verdict]:
     """Return a verdict on each tag that a Retention reaches, in their order.
 
     `protected` returns the name of the TagProtection that keeps a tag from deletion. A tag that goes does so by the
-    first Retention that reaches it.
+    first Retention that reaches it. Of the digests that tags name, `manifests` has those that the repository holds, and
+    whether another manifest keeps each.
     """
     verdicts: dict[Tag, Verdict] = {}
     for retention in retentions:
@@ -170,10 +192,62 @@ def judge(
             if known is None or (known.reason is None and each.tag in kept):
                 verdicts[each.tag] = Verdict(each.tag, retention.name, kept.get(each.tag))
     for tag, verdict in verdicts.items():
-        rule = protected(tag) if verdict.reason is None else None
-        if rule is not None:
-            verdicts[tag] = Verdict(tag, verdict.retention, f"protected by TagProtection {rule}")
+        verdicts[tag] = _unless_protected(verdict, protected)
+    _judge_signatures(verdicts, tags, times, protected, manifests)
     return [verdicts[each.tag] for each in tags if each.tag in verdicts]
+
+
+def _judge_signatures(
+    verdicts: dict[Tag, Verdict],
+    tags: Sequence[DatedTag],
+    times: Times,
+    protected: Callable[[Tag], str | None],
+    manifests: Mapping[Digest, bool],
+) -> None:
+    """Replace the verdicts on tags that name a digest, and go with the manifest that they belong to."""
+    tagged = {each.digest for each in tags}
+    pending = {each.tag: each for each in tags if each.tag in verdicts and verdicts[each.tag].reason == NAMES_DIGEST}
+    depth, more = 0, True
+    while more:  # a signature may have signatures, which go with its last tag
+        depth += 1
+        staying = {each.digest for each in tags if not _goes(verdicts.get(each.tag))}
+        alone = {digest for digest, kept in manifests.items() if digest in tagged - staying and not kept}
+        found = {tag: cause for tag, each in pending.items() if (cause := _cause(each, alone, manifests, times))}
+        for tag, cause in found.items():
+            verdict = Verdict(tag, verdicts[tag].retention, None, cause, belongs_to(tag), depth)
+            verdicts[tag] = _unless_protected(verdict, protected)
+            del pending[tag]
+        more = bool(found)
+
+
+def _cause(tag: DatedTag, alone: Container[Digest], manifests: Container[Digest], times: Times) -> str | None:
+    """Return why a tag that names a digest goes: its manifest is gone, or among those that nothing keeps any more."""
+    of = belongs_to(tag.tag)
+    if of in alone:
+        return f"{of} loses its last tag"
+    if of is None or of in manifests or _pushed(tag, times) >= times.before(ALONE):
+        return None
+    return f"{of} is gone"
+
+
+def _goes(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.reason is None
+
+
+def _unless_protected(verdict: Verdict, protected: Callable[[Tag], str | None]) -> Verdict:
+    rule = protected(verdict.tag) if verdict.reason is None else None
+    if rule is None:
+        return verdict
+    return Verdict(verdict.tag, verdict.retention, f"protected by TagProtection {rule}")
+
+
+def belongs_to(tag: Tag) -> Digest | None:
+    """Return the digest that a tag names; `None` if it names none, or only a part of one that is longer than a tag."""
+    found = _NAMES_DIGEST.fullmatch(tag)
+    try:
+        return parse_digest(f"{found[1]}:{found[2]}") if found else None
+    except DigestInvalid:
+        return None
 
 
 def _pushed(tag: DatedTag, times: Times) -> float:

@@ -99,7 +99,7 @@ def _usage(words: Sequence[str]) -> int:
 def _read_only(words: Sequence[str]) -> int:
     from simple_registry.cli.read_only import read_only  # noqa: PLC0415 (as above)
 
-    return read_only(words, os.environ, sys.stdout)
+    return read_only(words, os.environ, sys.stdout, sys.stderr)
 
 
 def _backup(words: Sequence[str]) -> int:
@@ -162,6 +162,12 @@ def _undelete(words: Sequence[str]) -> int:
     return undelete(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _purge(words: Sequence[str]) -> int:
+    from simple_registry.cli.purge import purge  # noqa: PLC0415 (as above)
+
+    return purge(words, os.environ, sys.stdout, sys.stderr)
+
+
 def _garbage_collect(words: Sequence[str]) -> int:
     from simple_registry.cli.garbage_collect import garbage_collect  # noqa: PLC0415 (as above)
 
@@ -185,6 +191,7 @@ _WITH_OWN_OPTIONS = {
     "resolve": _resolve,
     "rollback": _rollback,
     "undelete": _undelete,
+    "purge": _purge,
     "read-only": _read_only,
     "garbage-collect": _garbage_collect,
     "gc": _gc,

@@ -31,6 +31,7 @@ COMMANDS = {
     "resolve": "print what a tag pointed at, at a time",
     "rollback": "let a tag point at what it pointed at before",
     "undelete": "restore a tag, a manifest or a repository that was deleted",
+    "purge": "remove content at once and for good, such as a leaked secret",
     "read-only": "refuse all changes for a while, as during a move",
     "fsck": "check the data directory, also while a server runs",
     "backup": "back up the data directory, also while a server runs",

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
+from simple_registry.cli.command_audit import record_changes
 from simple_registry.cli.data_commands import open_stores, read_settings
 from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
+from simple_registry.http.events import EventName
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.server.logging import printable
 from simple_registry.storage.records import ReadOnlyMode
@@ -34,12 +36,13 @@ Run it as the user that runs the server; no restart is needed.
   -json                print JSON
   -datadir DIRECTORY   the server's data directory, or the variable {PREFIX}DATADIR (default: ./data)
   -cfgdir DIRECTORY... directory of YAML documents: names the data directory
+  -audit-log FILE      the server's audit log, or the variable {PREFIX}AUDIT_LOG (default: as the documents say)
 
 Exit code: 0 success, 2 invalid arguments or data directory.
 """
 
 
-def read_only(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO) -> int:
+def read_only(arguments: Sequence[str], environment: Mapping[str, str], stdout: TextIO, stderr: TextIO) -> int:
     """Run `read-only` with these arguments. Return the exit code.
 
     Raises:
@@ -60,22 +63,34 @@ def read_only(arguments: Sequence[str], environment: Mapping[str, str], stdout: 
     if len(reason) > MAX_REASON or not reason.isprintable():
         raise UsageError(f"-reason has at most {MAX_REASON} characters, on one line")
     documents = read_documents(config_directories(asked.cfgdir, environment))
-    data_dir = read_settings({"datadir": asked.datadir}, environment, documents).data_dir
-    mode = asyncio.run(_act(asked.action, reason, data_dir))
+    settings = read_settings({"datadir": asked.datadir, "audit-log": asked.audit_log}, environment, documents)
+    before, mode = asyncio.run(_act(asked.action, reason, settings.data_dir))
+    record_changes(settings, _changes(before, mode), stderr)
     stdout.write(_json(mode) if asked.json else _text(mode))
     stdout.flush()
     return 0
 
 
-async def _act(action: str, reason: str, data_dir: Path) -> ReadOnlyMode | None:
-    """Turn the mode on or off, or do neither. Return it as it is then."""
+async def _act(action: str, reason: str, data_dir: Path) -> tuple[ReadOnlyMode | None, ReadOnlyMode | None]:
+    """Turn the mode on or off, or do neither. Return it as it was before and is then."""
     async with open_stores(data_dir) as stores:
         operations = ReadOnly(stores.rows.mode, SystemClock(), by_setting=False)
+        before = await operations.find()
         if action == "on":
             await operations.begin(reason)
         elif action == "off":
             await operations.end()
-        return await operations.find()
+        return before, await operations.find()
+
+
+def _changes(before: ReadOnlyMode | None, mode: ReadOnlyMode | None) -> Sequence[Mapping[str, object]]:
+    if mode == before:
+        return ()
+    return [
+        {"event": EventName.READ_ONLY_OFF.value}
+        if mode is None
+        else {"event": EventName.READ_ONLY_ON.value, "reason": mode.reason}
+    ]
 
 
 def _text(mode: ReadOnlyMode | None) -> str:

@@ -96,7 +96,7 @@ def _lines(judged: Judged) -> Sequence[str]:
 
 def _cells(row: TagRow, verdict: Verdict) -> Sequence[str]:
     pulled = "-" if row.pulled is None else format_moment(row.pulled)
-    mark, reason = ("-", "no rule") if verdict.reason is None else ("", verdict.reason)
+    mark, reason = ("-", verdict.cause) if verdict.reason is None else ("", verdict.reason)
     return (mark, row.tag, format_moment(row.pushed), pulled, printable(verdict.retention), printable(reason))
 
 
@@ -110,4 +110,5 @@ def _described(repository: str, row: TagRow, verdict: Verdict) -> dict[str, obje
         "retention": verdict.retention,
         "goes": verdict.reason is None,
         "keptBy": verdict.reason,
+        "goesBecause": verdict.cause if verdict.reason is None else None,
     }

@@ -23,6 +23,9 @@ class EventName(StrEnum):
     MANIFEST_RESTORE = "manifest.restore"
     REPOSITORY_DELETE = "repository.delete"
     REPOSITORY_RESTORE = "repository.restore"
+    CONTENT_PURGE = "content.purge"
+    READ_ONLY_ON = "readonly.on"
+    READ_ONLY_OFF = "readonly.off"
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 (as above)
     REFRESH_CREATE = "refresh.create"

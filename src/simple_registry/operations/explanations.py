@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.life import HoldingState
-from simple_registry.storage.protocols import KeeperRows
-from simple_registry.storage.records import HeldAs
+from simple_registry.storage.protocols import KeeperRows, UsageRows
+from simple_registry.storage.records import HeldAs, HeldTogether
 
 MAX_HOLDINGS = 1000
 """Repositories that one explanation names."""
@@ -29,11 +29,25 @@ class Explained:
     tag: Tag | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """All that a repository holds, and the number of its tags."""
+
+    tags: int
+    held: Sequence[HeldTogether]
+
+
 class Explanations:
     """The operation."""
 
-    def __init__(self, rows: KeeperRows) -> None:
+    def __init__(self, rows: KeeperRows, usage: UsageRows) -> None:
         self._rows = rows
+        self._usage = usage
+
+    async def summarize(self, repository: RepositoryName) -> Contained:
+        """Return what a repository holds, in total."""
+        usage = await self._usage.find_usage(repository)
+        return Contained(0 if usage is None else usage.tags, await self._rows.held_by(repository))
 
     async def explain(self, digest: Digest, repository: RepositoryName | None = None) -> Sequence[Explained]:
         """Explain each holding of content, or those of one repository."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simple_registry.access.retention import Retention, Times, Verdict, judge
+from simple_registry.access.retention import Retention, Times, Verdict, belongs_to, judge
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.storage.protection import TagGuard
@@ -75,13 +75,17 @@ class TagRetention:
         """Remove the tags that go by Retentions of some names, and yield those that went."""
         async for judged in self.plan():
             going = [(row, verdict) for row, verdict in judged.tags if verdict.reason is None and of(verdict.retention)]
+            owners = {row.tag: verdict.of for row, verdict in going if verdict.of is not None}
             gone: set[Tag] = set()
-            for name in dict.fromkeys(verdict.retention for _, verdict in going):
-                rows = [row for row, verdict in going if verdict.retention == name]
+            # A tag that belongs to a manifest goes after the other tags of that.
+            for depth, name in sorted({(verdict.depth, verdict.retention) for _, verdict in going}):
+                rows = [row for row, verdict in going if (verdict.depth, verdict.retention) == (depth, name)]
                 for start in range(0, len(rows), BATCH):
                     batch = rows[start : start + BATCH]
                     gone.update(
-                        await self._rows.retire_tags(judged.repository, batch, actor=Actor(f"retention:{name}"))
+                        await self._rows.retire_tags(
+                            judged.repository, batch, actor=Actor(f"retention:{name}"), owners=owners
+                        )
                     )
             if gone:
                 yield Judged(judged.repository, [each for each in going if each[0].tag in gone])
@@ -105,6 +109,8 @@ class TagRetention:
         times = Times(self._cutoffs.before(0), self._cutoffs.before)
         tags = await self._rows.dated_tags(repository)
         protected = policies.guard(repository).from_deletion
-        verdicts = await asyncio.to_thread(judge, reaching, repository, tags, times, protected)
+        named = [digest for each in tags if (digest := belongs_to(each.tag)) is not None]
+        owners = await self._rows.owners(repository, named) if named else {}
+        verdicts = await asyncio.to_thread(judge, reaching, repository, tags, times, protected, manifests=owners)
         by_tag: Mapping[Tag, TagRow] = {each.tag: each for each in tags}
         return Judged(repository, [(by_tag[verdict.tag], verdict) for verdict in verdicts])

@@ -37,6 +37,7 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     HeldAs,
+    HeldTogether,
     HoldingsEnded,
     JournalAction,
     JournalEvent,
@@ -338,8 +339,16 @@ class TagTimes(Protocol):
         A tag that was pulled less than `apart` seconds before is not written. A power cut may undo this.
         """
 
-    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
-        """Remove those of these tags that are still as they were read. Return them."""
+    async def owners(self, repository: RepositoryName, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        """Return those of these manifests that the repository holds, and whether another one keeps each."""
+
+    async def retire_tags(
+        self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor, owners: Mapping[Tag, Digest]
+    ) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read. Return them.
+
+        Those that belong to one of the `owners` stay if that has a tag, or another manifest keeps it.
+        """
 
     async def retention_runs(self) -> Mapping[str, float]:
         """Return when each Retention ran."""
@@ -676,6 +685,9 @@ class KeeperRows(Protocol):
 
     async def keepers_of(self, repository: RepositoryName, digest: Digest, limit: int) -> Keepers:
         """Return up to `limit` tags, and as many needed manifests of the repository, that keep this content."""
+
+    async def held_by(self, repository: RepositoryName) -> Sequence[HeldTogether]:
+        """Return all that a repository holds, together by kind, state and whether it counts, in this order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ class JournalAction(StrEnum):
     BLOB_DELETE = "blob.delete"
     REPOSITORY_DELETE = "repository.delete"
     REPOSITORY_RESTORE = "repository.restore"
+    CONTENT_PURGE = "content.purge"
+    """Content was removed at once; the journal does not say which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +428,21 @@ class Space:
 
     count: int = 0
     size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTogether:
+    """The holdings of a repository of one kind, in one state, and whether they count for quotas.
+
+    `first` and `last` are when that state began; without meaning while they are needed.
+    """
+
+    part: Part
+    state: HoldingState
+    counts: bool
+    space: Space
+    first: float
+    last: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -204,6 +204,7 @@ async def everything(store, clock):
         "usage": await store.usage.page_usage(None, 9),
         "total": await store.usage.total_usage(),
         "identities": [await store.usage.amounts(OfIdentity(name)) for name in ("alice", "bob")],
+        "held": [await store.keepers.held_by(name) for name in repositories],
         "tokens": [list(await store.tokens.page_tokens(owner, None, 9)) for owner in (None, "alice", "bob")],
         "holders": [list(await store.blobs.page_holders(digest, None, 9)) for digest in digests],
         "tags": [list(await store.tags.page_tags(name, None, 9)) for name in repositories],

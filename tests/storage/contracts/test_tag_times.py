@@ -94,7 +94,7 @@ def test_a_moved_tag_keeps_its_last_pull_and_a_new_one_has_none(rows, put):
 def test_unchanged_tags_retire_and_are_in_the_journal(rows, put):
     put(OLD, V1, V2)
     read = dated(rows)
-    assert run(rows.tag_times.retire_tags(REPOSITORY, read[:1], actor=ACTOR)) == [V1]
+    assert run(rows.tag_times.retire_tags(REPOSITORY, read[:1], actor=ACTOR, owners={})) == [V1]
     assert dated(rows) == read[1:]
     (event,) = run(rows.journal.page_history(REPOSITORY, V1, None, 1))
     assert (event.action, event.before, event.actor) == (JournalAction.TAG_DELETE, OLD.digest, ACTOR)
@@ -116,7 +116,7 @@ def test_tags_that_changed_since_stay(rows, put, clock, change):
         case "removed":
             run(rows.tags.remove_tag(REPOSITORY, V1, actor=ACTOR))
     left = [each for each in dated(rows) if each.tag == V1]
-    assert run(rows.tag_times.retire_tags(REPOSITORY, read, actor=ACTOR)) == [V2]
+    assert run(rows.tag_times.retire_tags(REPOSITORY, read, actor=ACTOR, owners={})) == [V2]
     assert dated(rows) == left
 
 
@@ -125,3 +125,25 @@ def test_runs_are_kept_until_they_are_replaced(rows):
     run(rows.tag_times.keep_retention_runs({"a": 1.5, "b": 2.0}))
     run(rows.tag_times.keep_retention_runs({"b": 3.0}))
     assert run(rows.tag_times.retention_runs()) == {"b": 3.0}
+
+
+def test_tags_stay_while_what_they_belong_to_is_kept(rows, put):
+    index = manifest_of(b"index", children=(OLD.digest,))
+    put(OLD, V1)
+    put(NEW, V2)
+    owner = {V2: OLD.digest}
+
+    def retire():
+        read = [each for each in dated(rows) if each.tag == V2]
+        return run(rows.tag_times.retire_tags(REPOSITORY, read, actor=ACTOR, owners=owner))
+
+    assert run(rows.tag_times.owners(REPOSITORY, [OLD.digest, index.digest])) == {OLD.digest: False}
+    assert retire() == []
+    put(index)
+    run(rows.tags.remove_tag(REPOSITORY, V1, actor=ACTOR))
+    assert run(rows.tag_times.owners(REPOSITORY, [OLD.digest])) == {OLD.digest: True}
+    assert retire() == []
+    run(rows.manifests.remove_manifest(REPOSITORY, index.digest, tags=[], actor=ACTOR))
+    assert retire() == [V2]
+    run(rows.manifests.remove_manifest(REPOSITORY, OLD.digest, tags=[], actor=ACTOR))
+    assert run(rows.tag_times.owners(REPOSITORY, [OLD.digest])) == {}

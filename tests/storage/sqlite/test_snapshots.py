@@ -7,7 +7,9 @@ import apsw
 import pytest
 
 from simple_registry.faults import StorageFault
+from simple_registry.oci.digests import digest_of
 from simple_registry.storage.sqlite import snapshots as module
+from simple_registry.storage.sqlite.engine.name_locks import name_lock
 from simple_registry.storage.sqlite.snapshots import Snapshots, snapshots_in
 from simple_registry.times import format_stamp
 
@@ -86,3 +88,33 @@ def test_a_failure_is_a_fault(snapshots, directory):
     Path(directory).write_bytes(b"in the way")
     with pytest.raises(StorageFault, match="take a snapshot of the database"):
         snapshots.take_if_due()
+
+
+def test_snapshots_that_know_content_are_replaced_by_one_that_does_not(snapshots, look, directory, clock):
+    digest = digest_of(b"a secret")
+    for number in range(3):
+        if number == 1:
+            look("INSERT INTO contents (digest, size, place, state) VALUES (?, 1, '', 'whole')", str(digest))
+        snapshots.take_if_due()
+        clock.time += DAY
+    look("DELETE FROM contents")
+    before = names(directory)
+    removed, left = snapshots.replace(digest)
+    assert ([Path(path).name for path in removed], left) == (before[1:], ())
+    assert names(directory) == [before[0], f"registry-{format_stamp(clock.now())}.db"]
+    assert snapshots.replace(digest) == ((), [])
+    assert all(name.endswith(".db") for name in os.listdir(directory))
+
+
+def test_snapshots_stay_while_there_is_no_room_for_a_new_one(snapshots, directory, monkeypatch):
+    taken = snapshots.take_if_due()
+    Path(taken).write_bytes(b"no database")
+    monkeypatch.setattr(module, "MIN_FREE", 1.0)
+    assert snapshots.replace(digest_of(b"a secret")) == ((), [taken])
+    assert names(directory) == [Path(taken).name]
+
+
+def test_one_process_at_a_time_takes_them(snapshots, path):
+    with name_lock(f"{path}.lock", "snapshots"):
+        assert snapshots.take_if_due() is None
+    assert snapshots.take_if_due() is not None

@@ -126,9 +126,13 @@ class MemoryRepository:
 
     def keeps(self, row: ManifestRow) -> bool:
         """Return whether a manifest has a tag, or another needed manifest keeps it."""
+        return row.digest in self.tags.values() or self.is_kept_by_another(row)
+
+    def is_kept_by_another(self, row: ManifestRow) -> bool:
+        """Return whether another needed manifest keeps a manifest."""
         subject = None if row.subject is None else self.manifests.get(row.subject)
         needed_subject = subject is not None and subject[1].state is HoldingState.NEEDED
-        return needed_subject or row.digest in self.tags.values() or self.needs(row.digest)
+        return needed_subject or self.needs(row.digest)
 
     def _is_unneeded(self, digest: Digest) -> bool:
         return digest in self.manifests and self.manifests[digest][1].state is HoldingState.UNNEEDED

@@ -47,6 +47,7 @@ from simple_registry.storage.records import (
     DescribedPart,
     FoundParts,
     HeldAs,
+    HeldTogether,
     Holding,
     HoldingsEnded,
     JournalAction,
@@ -422,11 +423,24 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
                 if pull.reference in (row.tag, row.digest) and abs((row.pulled or 0.0) - pull.when) > apart:
                     at.pulled[row.tag] = pull.when
 
-    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
-        """Remove those of these tags that are still as they were read."""
-        retired = [each.tag for each in await self.dated_tags(repository) if each in tags]
-        for tag in retired:
-            await self.remove_tag(repository, tag, actor=actor)
+    async def owners(self, repository: RepositoryName, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        """Return those of these manifests that the repository holds, and whether another one keeps each."""
+        at = self._at(repository)
+        found = [row for digest in digests if (row := at.manifest(digest)) is not None]
+        return {row.digest: at.is_kept_by_another(row) for row in found}
+
+    async def retire_tags(
+        self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor, owners: Mapping[Tag, Digest]
+    ) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read, unless what they belong to is kept."""
+        at, retired = self._at(repository), []
+        for each in tags:
+            owner = owners.get(each.tag)
+            row = None if owner is None else at.manifest(owner)
+            kept = row is not None and at.keeps(row)
+            if each in await self.dated_tags(repository) and not kept:
+                retired.append(each.tag)
+                await self.remove_tag(repository, each.tag, actor=actor)
         return retired
 
     async def retention_runs(self) -> Mapping[str, float]:
@@ -658,6 +672,26 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
         manifests = [each.digest for each in needed.values() if digest in each.children]
         manifests += [] if row is None or row.subject not in needed else [row.subject]
         return Keepers((await self.tags_of(repository, digest))[:limit], manifests[:limit])
+
+    async def held_by(self, repository: RepositoryName) -> Sequence[HeldTogether]:
+        """Return all that a repository holds, together by kind, state and whether it counts, in this order."""
+        at = self._at(repository)
+        holdings = [(Part.CHILD, digest, holding) for digest, (_, holding) in at.manifests.items()]
+        holdings += [(Part.BLOB, digest, holding) for digest, holding in at.blobs.items()]
+        groups: dict[tuple[Part, HoldingState, bool], list[tuple[int, float]]] = {}
+        for part, digest, holding in holdings:
+            since = 0.0 if holding.state is HoldingState.NEEDED else holding.since
+            key = (part, holding.state, at.counts(part, digest))
+            groups.setdefault(key, []).append((self._size(digest), since))
+        return [
+            HeldTogether(
+                *key,
+                Space(len(found), sum(size for size, _ in found)),
+                min(since for _, since in found),
+                max(since for _, since in found),
+            )
+            for key, found in sorted(groups.items())
+        ]
 
     # reviews
 

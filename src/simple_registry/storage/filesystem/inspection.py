@@ -74,6 +74,10 @@ class FilesystemInspection:
         """Give a file of content a second name in the quarantine. Return its path there, or `None` if it has none."""
         return await self._threads.run(self._keep_damaged, stored)
 
+    async def remove_quarantined(self, digest: Digest) -> tuple[str, ...]:
+        """Remove the files that the quarantine has under the name of this content. Return their paths."""
+        return await self._threads.run(self._remove_quarantined, digest)
+
     async def set_mode(self, digest: Digest) -> None:
         """Set the mode of a file of content to the one that content has."""
         await self._threads.run(self._disk.make_path_read_only, self._layout.blob(digest))
@@ -161,6 +165,14 @@ class FilesystemInspection:
             if isinstance(fault.__cause__, FileNotFoundError | NotADirectoryError):
                 return None
             raise
+
+    def _remove_quarantined(self, digest: Digest) -> tuple[str, ...]:
+        quarantine = self._layout.quarantine
+        named = (name for name in self._names(quarantine) if name.rpartition(".")[0] == str(digest))
+        paths = [path for path in sorted(f"{quarantine}/{name}" for name in named) if self._disk.unlink(path)]
+        if paths:
+            self._disk.fsync_directory(quarantine)
+        return tuple(self._layout.relative(path) for path in paths)
 
     def _free_name(self, name: str) -> str:
         """Return the first free name of the quarantine. Only one check at a time moves anything there."""

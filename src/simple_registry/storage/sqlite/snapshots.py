@@ -6,14 +6,17 @@ Each is `snapshots/registry-20270131T120000Z.db`. What has such a name is comple
 import logging
 import os
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 import apsw
 
 from simple_registry.clock import Clock
-from simple_registry.storage.sqlite.engine.connections import fault
+from simple_registry.oci.digests import Digest
+from simple_registry.storage.sqlite.engine.connections import fault, open_connection
 from simple_registry.storage.sqlite.engine.copies import copy_at
+from simple_registry.storage.sqlite.engine.name_locks import name_lock
 from simple_registry.times import TimeInvalid, format_stamp, parse_stamp
 
 MIN_FREE = 0.05
@@ -22,6 +25,14 @@ MIN_FREE = 0.05
 PAUSE = 0.05
 """Seconds between two steps of a copy."""
 
+_LOCK = "snapshots"
+_RETRY_INTERVAL = 0.1
+"""Seconds between two attempts to take a snapshot while another process takes one."""
+
+_KNOWS = """
+SELECT EXISTS (SELECT 1 FROM contents WHERE digest = ?1)
+    OR EXISTS (SELECT 1 FROM journal WHERE ?1 IN (before, after))
+"""
 _NAME = re.compile(r"registry-([0-9]{8}T[0-9]{6}Z)\.db", re.ASCII)
 _ACTION = "take a snapshot of the database"
 
@@ -29,7 +40,7 @@ _log = logging.getLogger("simple_registry")
 
 
 class Snapshots:
-    """The snapshots of one database. One process takes them."""
+    """The snapshots of one database. One process at a time takes them."""
 
     def __init__(self, path: str, directory: str, clock: Clock, *, keep: int, interval: float) -> None:
         """Keep the last `keep` snapshots of the database at `path` in `directory`, taken every `interval` seconds."""
@@ -45,13 +56,46 @@ class Snapshots:
         Waits for the disk. Raises: StorageFault.
         """
         try:
-            return self._take_if_due(self._clock.now())
+            with name_lock(f"{self._path}.lock", _LOCK) as ours:
+                return self._take_if_due(self._clock.now()) if ours else None
         except (apsw.Error, OSError) as error:
             raise fault(_ACTION, error) from error
+
+    def replace(self, digest: Digest) -> tuple[Sequence[str], Sequence[str]]:
+        """Take a snapshot, and remove the earlier ones that know of this content.
+
+        Return the paths of those removed, and of those left because there is no room for a new one.
+
+        Waits for the disk. Raises: StorageFault.
+        """
+        try:
+            while True:
+                with name_lock(f"{self._path}.lock", _LOCK) as ours:
+                    if ours:
+                        return self._replace(digest, self._clock.now())
+                time.sleep(_RETRY_INTERVAL)
+        except (apsw.Error, OSError) as error:
+            raise fault(_ACTION, error) from error
+
+    def _replace(self, digest: Digest, now: float) -> tuple[Sequence[str], Sequence[str]]:
+        found = [path for _when, path in self._all() if _knows(path, digest)]
+        taken = self._take(now) if found and self._keep else None
+        if self._keep and taken is None:
+            return (), found
+        removed = [path for path in found if path != taken]
+        for path in removed:
+            os.unlink(path)
+        return removed, ()
 
     def _take_if_due(self, now: float) -> str | None:
         if self._keep == 0 or any(now - self._interval < when <= now for when, _path in self._all()):
             return None
+        taken = self._take(now)
+        if taken is not None:
+            self._prune(now)
+        return taken
+
+    def _take(self, now: float) -> str | None:
         if not self._has_room():
             _log.warning("no snapshot of the database is taken: the disk is nearly full")
             return None
@@ -59,7 +103,6 @@ class Snapshots:
             os.mkdir(self._directory, 0o700)
         taken = f"{self._directory}/registry-{format_stamp(now)}.db"
         copy_at(self._path, taken, pause=PAUSE)
-        self._prune(now)
         return taken
 
     def _prune(self, now: float) -> None:
@@ -78,6 +121,18 @@ class Snapshots:
         found = os.statvfs(os.path.dirname(self._path))
         free = found.f_bavail * found.f_frsize - os.stat(self._path).st_size
         return free >= found.f_blocks * found.f_frsize * MIN_FREE
+
+
+def _knows(path: str, digest: Digest) -> bool:
+    """Return whether a snapshot has rows of this content; in doubt, it does."""
+    try:
+        connection = open_connection(path, query_only=True)
+        try:
+            return bool(connection.execute(_KNOWS, (str(digest),)).fetchall()[0][0])
+        finally:
+            connection.close()
+    except apsw.Error:
+        return True
 
 
 def snapshots_in(directory: str) -> Sequence[tuple[float, str]]:

@@ -48,6 +48,21 @@ def test_a_failed_change_is_undone_without_the_others(commits, look):
     assert names(look) == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "error"), [(ValueError("no"), ValueError), (apsw.ConstraintError("no"), StorageFault)]
+)
+def test_a_change_that_fails_alone_is_undone(commits, look, reason, error):
+    def half(connection):
+        insert("half")(connection)
+        raise reason
+
+    outcome = commits.commit([Change(half)])[0]
+    assert type(outcome.error) is error
+    assert names(look) == []
+    assert commits.commit([Change(insert("a"))])[0].result == "a"
+    assert names(look) == ["a"]
+
+
 def test_a_commit_that_fails_undoes_all_changes(commits, look):
     def spoil(connection):
         insert("child")(connection)

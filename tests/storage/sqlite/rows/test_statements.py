@@ -10,6 +10,8 @@ from simple_registry.storage.sqlite import rows
 EXEMPT = {
     "garbage._CONDEMNED_SPACE": "a sum of all condemned content, on a copy of the database",
     "garbage._WAITING": "sums of all that waits, in a thread",
+    "keepers._HELD": "all holdings of a repository, in a thread, for a command",
+    "purge._KNOWN": "a rare command, which has to look into the whole journal",
     "sessions._COUNT": "the sessions are limited in number",
     "tag_times._RUNS": "a row for each Retention",
     "tag_times._FORGET_RUNS": "as above",

@@ -1,4 +1,4 @@
-"""Commits: several changes in one transaction, each in a savepoint, while no other process writes.
+"""Commits: several changes in one transaction, while no other process writes.
 
     lock file ──► BEGIN ─► change, change, change ─► COMMIT ──► unlock
 
@@ -135,8 +135,9 @@ class Commits:
                 self._require_sound_log()
                 self._set_synchronous(any(change.durable for change in changes))
                 connection.execute("BEGIN IMMEDIATE")
-                outcomes = [self._apply(change) for change in changes]
-                connection.execute("COMMIT")
+                outcomes = [self._alone(*changes)] if len(changes) == 1 else [self._apply(each) for each in changes]
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
             except (apsw.Error, OSError) as error:
                 failure = fault(ACTION, error, connection)
                 # SQLite reports a sync that a signal interrupted as an I/O error. Nothing was lost: all is repeated.
@@ -197,8 +198,23 @@ class Commits:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._synced = full
 
+    def _alone(self, change: Change) -> Outcome:
+        """Apply the only change of a transaction, which ends if it fails.
+
+        Raises: apsw.Error when SQLite rolled back by itself.
+        """
+        connection = self._connection
+        try:
+            return Outcome(result=change.apply(connection))
+        except Exception as error:
+            if not connection.in_transaction:
+                raise
+            outcome = _failed(error, connection)
+            connection.execute("ROLLBACK")
+            return outcome
+
     def _apply(self, change: Change) -> Outcome:
-        """Apply one change.
+        """Apply one change of several.
 
         Raises: apsw.Error when SQLite rolled back the whole transaction, as it does on a full disk.
         """
@@ -209,7 +225,11 @@ class Commits:
         except Exception as error:
             if not connection.in_transaction:
                 raise
-            outcome = Outcome(error=fault(ACTION, error, connection) if isinstance(error, apsw.Error) else error)
+            outcome = _failed(error, connection)
             connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
         return outcome
+
+
+def _failed(error: Exception, connection: apsw.Connection) -> Outcome:
+    return Outcome(error=fault(ACTION, error, connection) if isinstance(error, apsw.Error) else error)

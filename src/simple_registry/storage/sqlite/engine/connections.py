@@ -18,6 +18,12 @@ from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 BUSY_MILLISECONDS = 10_000
 """Covers short exclusive locks of SQLite, such as recovery after a crash. Writers queue on a lock file instead."""
 
+KEPT_STATEMENTS = 1000
+"""Uses of statements after which one that was not used is prepared again, for up to 300 µs.
+
+The cache makes room by the number of uses, even if there are fewer statements. The push of an image uses 130.
+"""
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Errors of a disk, a quota or a file size limit that leaves no room."""
 
@@ -29,7 +35,7 @@ def open_connection(path: str, *, query_only: bool = False, create: bool = False
     """
     try:
         flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
-        return _set_up(apsw.Connection(path, flags=flags), query_only=query_only)
+        return _set_up(apsw.Connection(path, flags=flags, statementcachesize=KEPT_STATEMENTS), query_only=query_only)
     except (apsw.CantOpenError, apsw.IOError, apsw.ReadOnlyError):
         if not query_only or not is_read_only(path):
             raise

@@ -53,10 +53,10 @@ WHERE part.repository = ?1 AND part.child = ?2 AND (manifests.state <> 'needed' 
 """
 _DELAY_BLOB = "UPDATE repository_blobs SET since = ? WHERE repository = ? AND digest = ?"
 _DELAY_MANIFEST = "UPDATE manifests SET since = ? WHERE repository = ? AND digest = ?"
-_END_BLOB = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
+END_BLOB = "DELETE FROM repository_blobs WHERE repository = ? AND digest = ?"
 # Its children go with it: ON DELETE CASCADE.
-_END_MANIFEST = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
-_END_REPOSITORY = """
+END_MANIFEST = "DELETE FROM manifests WHERE repository = ? AND digest = ?"
+END_REPOSITORY = """
 DELETE FROM repositories WHERE name = ?1
 AND NOT EXISTS (SELECT 1 FROM repository_blobs WHERE repository = ?1)
 AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository = ?1)
@@ -87,8 +87,8 @@ class _Holdings:
     apply_event: Callable[[apsw.Connection, HoldingEvent, str, str, float], bool]
 
 
-_BLOBS = _Holdings(_ENDING_BLOBS, _DELAY_BLOB, _END_BLOB, apply_event)
-_MANIFESTS = _Holdings(_ENDING_MANIFESTS, _DELAY_MANIFEST, _END_MANIFEST, apply_to_manifests)
+_BLOBS = _Holdings(_ENDING_BLOBS, _DELAY_BLOB, END_BLOB, apply_event)
+_MANIFESTS = _Holdings(_ENDING_MANIFESTS, _DELAY_MANIFEST, END_MANIFEST, apply_to_manifests)
 
 
 class SqliteGarbageRows:
@@ -186,7 +186,7 @@ def _end_holdings(connection: apsw.Connection, before: float, limit: int, now: f
     manifests, turns = _end(connection, _MANIFESTS, before, (limit + 1) // 2, now)
     blobs, further = _end(connection, _BLOBS, before, limit - turns, now)
     release_content(connection, {digest for _, digest in (*manifests, *blobs)})
-    connection.executemany(_END_REPOSITORY, {(repository,) for repository, _ in (*manifests, *blobs)})
+    connection.executemany(END_REPOSITORY, {(repository,) for repository, _ in (*manifests, *blobs)})
     waiting = turns + further - len(manifests) - len(blobs)
     return HoldingsEnded(len(manifests), len(blobs), waiting)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import apsw
+import msgspec
 
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
@@ -21,6 +22,18 @@ WHERE repository = ?2 AND tag = ?3 AND coalesce(pulled, 0) NOT BETWEEN ?1 - ?4 A
 _DIGEST_PULLED = """
 UPDATE tags SET pulled = ?1
 WHERE repository = ?2 AND digest = ?3 AND coalesce(pulled, 0) NOT BETWEEN ?1 - ?4 AND ?1 + ?4
+"""
+# The manifests of a repository, with a tag or not, that another needed manifest keeps, or not.
+_OWNERS = """
+SELECT held.digest, EXISTS (
+    SELECT 1 FROM manifest_children AS part JOIN manifests AS above USING (repository, digest)
+    WHERE part.repository = held.repository AND part.child = held.digest AND above.state = 'needed'
+) OR EXISTS (
+    SELECT 1 FROM manifests AS subject
+    WHERE subject.repository = held.repository AND subject.digest = held.subject AND subject.state = 'needed'
+), EXISTS (SELECT 1 FROM tags WHERE tags.repository = held.repository AND tags.digest = held.digest)
+FROM json_each(?2) CROSS JOIN manifests AS held ON held.repository = ?1 AND held.digest = value
+WHERE held.state <> 'deleted'
 """
 _RUNS = "SELECT name, ran FROM retention_runs"
 _FORGET_RUNS = "DELETE FROM retention_runs"
@@ -50,14 +63,22 @@ class SqliteTagTimes:
 
         await self._database.write(record_pulls, durable=False)
 
-    async def retire_tags(self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor) -> Sequence[Tag]:
-        """Remove those of these tags that are still as they were read. Return them."""
+    async def owners(self, repository: RepositoryName, digests: Sequence[Digest]) -> Mapping[Digest, bool]:
+        """Return those of these manifests that the repository holds, and whether another one keeps each."""
+        found = await self._database.in_thread(lambda connection: _owners(connection, repository, digests))
+        return {digest: kept for digest, kept, _tagged in found}
+
+    async def retire_tags(
+        self, repository: RepositoryName, tags: Sequence[TagRow], *, actor: Actor, owners: Mapping[Tag, Digest]
+    ) -> Sequence[Tag]:
+        """Remove those of these tags that are still as they were read, unless what they belong to is kept."""
 
         def retire(connection: apsw.Connection) -> Sequence[Tag]:
             now, retired = self._clock.now(), []
             for each in tags:
                 found = connection.execute(_FIND, (repository, each.tag)).fetchall()
-                if found and _tag(found[0]) == each:
+                belongs = _owners(connection, repository, [owners[each.tag]]) if each.tag in owners else ()
+                if found and _tag(found[0]) == each and not any(kept or tagged for _, kept, tagged in belongs):
                     drop_tag(connection, repository, each.tag, each.digest, now, actor=actor)
                     retired.append(each.tag)
             return retired
@@ -76,6 +97,15 @@ class SqliteTagTimes:
             connection.executemany(_KEEP_RUN, list(runs.items()))
 
         await self._database.write(keep)
+
+
+def _owners(
+    connection: apsw.Connection, repository: str, digests: Sequence[Digest]
+) -> Sequence[tuple[Digest, bool, bool]]:
+    """Return held manifests, whether another one keeps each, and whether it has a tag."""
+    listed = msgspec.json.encode([str(digest) for digest in digests]).decode()
+    rows = connection.execute(_OWNERS, (repository, listed)).fetchall()
+    return [(parse_digest(str(digest)), bool(kept), bool(tagged)) for digest, kept, tagged in rows]
 
 
 def _tag(row: Row) -> TagRow:
