@@ -30,13 +30,16 @@ class Step:
     size: int = 0
 
 
-DEBIAN = Step('/bin/sh -c #(nop) ADD file:8b1a0f3d7f2c in / ', 3 * MIB)
+DEBIAN = Step("/bin/sh -c #(nop) ADD file:8b1a0f3d7f2c in / ", 3 * MIB)
 SHOP = (
     DEBIAN,
     Step('/bin/sh -c #(nop)  CMD ["bash"]'),
     Step("ENV PYTHON_VERSION=3.13.1"),
-    Step("RUN /bin/sh -c set -eux; apt-get update; apt-get install -y --no-install-recommends ca-certificates "
-         "netbase tzdata; rm -rf /var/lib/apt/lists/* # buildkit", 900 * KIB),
+    Step(
+        "RUN /bin/sh -c set -eux; apt-get update; apt-get install -y --no-install-recommends ca-certificates "
+        "netbase tzdata; rm -rf /var/lib/apt/lists/* # buildkit",
+        900 * KIB,
+    ),
     Step("WORKDIR /srv/shop", 93),
     Step("COPY requirements.txt . # buildkit", 1 * KIB),
     Step("RUN /bin/sh -c pip install --no-cache-dir -r requirements.txt # buildkit", 1400 * KIB),
@@ -167,9 +170,7 @@ def referrers(repository: Repository, subject: Json) -> None:
     named = {name: subject[name] for name in ("mediaType", "digest", "size")}
     signed = json.dumps({"critical": {"image": {"docker-manifest-digest": subject["digest"]}}}).encode()
     signature = base64.b64encode(content("signature", 71)).decode()
-    described = repository.blob(
-        SIMPLE_SIGNING, signed, annotations={"dev.cosignproject.cosign/signature": signature}
-    )
+    described = repository.blob(SIMPLE_SIGNING, signed, annotations={"dev.cosignproject.cosign/signature": signature})
     tag = subject["digest"].replace(":", "-") + ".sig"
     repository.image(tag, config=repository.blob(CONFIG, b"{}"), layers=[described])
     _refer(repository, named, COSIGN_SIGNATURE, [described])
@@ -198,16 +199,20 @@ def spdx() -> bytes:
 
 def cyclonedx() -> bytes:
     """Return the same in the other format."""
-    components = [
-        {"type": "library", "name": name, "version": version} for name, version in map(str.split, PACKAGES)
-    ]
+    components = [{"type": "library", "name": name, "version": version} for name, version in map(str.split, PACKAGES)]
     return json.dumps({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components}).encode()
 
 
 def chart(repository: Repository, version: str) -> Json:
     """Push a Helm chart, as `helm push` does."""
     name = repository.name.rpartition("/")[2]
-    about = {"name": name, "version": version, "apiVersion": "v2", "description": "Runs the shop", "type": "application"}
+    about = {
+        "name": name,
+        "version": version,
+        "apiVersion": "v2",
+        "description": "Runs the shop",
+        "type": "application",
+    }
     config = repository.blob(CHART_CONFIG, json.dumps(about).encode())
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
@@ -215,8 +220,10 @@ def chart(repository: Repository, version: str) -> Json:
             entry = tarfile.TarInfo(f"{name}/{path}")
             entry.size = len(text)
             tar.addfile(entry, io.BytesIO(text.encode()))
-    annotations = {f"org.opencontainers.image.{key}": about[of] for key, of in
-                   (("title", "name"), ("version", "version"), ("description", "description"))}
+    annotations = {
+        f"org.opencontainers.image.{key}": about[of]
+        for key, of in (("title", "name"), ("version", "version"), ("description", "description"))
+    }
     layer = repository.blob(CHART, archive.getvalue())
     return repository.image(version, config=config, layers=[layer], annotations=annotations)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from browser.site import ADMIN, DEVELOPER, MANY, Site
+from browser.site import ADMIN, DEVELOPER, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,10 @@ class Address:
     path: Callable[[Site], str]
     visitor: str = ADMIN
     status: int = 200
+    pictured: bool = True
+    """Whether there are pictures of it in docs/screenshots."""
+    dark: bool = False
+    """Whether one of them is in the dark theme."""
 
     def __str__(self) -> str:
         return self.name

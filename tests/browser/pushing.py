@@ -1,8 +1,8 @@
 """Pushes to one repository through the HTTP API, in as few requests as it takes.
 
-    app = Repository(registry, "team/app")
-    config = app.blob(CONFIG, b"{}")
-    app.image("v1", "latest", config=config, layers=[])   → its descriptor
+app = Repository(registry, "team/app")
+config = app.blob(CONFIG, b"{}")
+app.image("v1", "latest", config=config, layers=[])   → its descriptor
 """
 
 import json

@@ -1,10 +1,10 @@
 """A registry with content of every kind, with a past, and with visitors of different permissions.
 
-    visitor     sees
-    admin       everything
-    dora        a developer: lists repositories, does everything below `shop/`
-    nick        pulls `shop/web`, nothing else
-    anonymous   lists and pulls what is below `public/`
+visitor     sees
+admin       everything
+dora        a developer: lists repositories, does everything below `shop/`
+nick        pulls `shop/web`, nothing else
+anonymous   lists and pulls what is below `public/`
 """
 
 import json
@@ -175,5 +175,3 @@ def _issue_token(registry: Registry) -> None:
     body = json.dumps({"description": attack("token-description"), "scopes": ["repository:^shop/:pull"]}).encode()
     answer = registry.request("POST", "/api/v1/tokens", body=body, headers={"Content-Type": "application/json"})
     assert answer.status == 201, answer
-
-

@@ -22,8 +22,9 @@ FOCUSED = """() => {
     what: element.outerHTML.slice(0, 200),
   };
 }"""
-REACHABLE = """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
-  .filter(each => each.checkVisibility({ visibilityProperty: true }) && !each.disabled && each.type !== "hidden").length"""
+REACHABLE = """() => [
+  ...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary"),
+].filter(each => each.checkVisibility({ visibilityProperty: true }) && !each.disabled).length"""
 
 
 @pytest.fixture(params=PAGES, ids=str)

@@ -190,7 +190,10 @@ def test_no_other_site_can_sign_a_visitor_in(browser, site):
 
 
 def test_no_other_site_can_frame_a_page(browser, site):
-    with other_site(f'<iframe src="http://{site.registry.host}/"></iframe>') as url, browser.visit(site.registry) as visit:
+    with (
+        other_site(f'<iframe src="http://{site.registry.host}/"></iframe>') as url,
+        browser.visit(site.registry) as visit,
+    ):
         visit.page.goto(url)
         (frame,) = visit.page.main_frame.child_frames
         assert PUBLIC not in frame.content()

@@ -32,10 +32,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = (
     "--no-sandbox",  # Chromium refuses its sandbox to root
     "--disable-dev-shm-usage",
+    "--disable-gpu",
     "--font-render-hinting=none",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine
 )
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 60_000
 
 
 class Theme(StrEnum):
@@ -62,7 +62,9 @@ class Visit:
         response = self.page.goto(self.origin + path)
         assert response is not None
         if response.status != status:
-            raise AssertionError(f"{path}: status {response.status}, not {status}:\n{self.page.inner_text('body')[:2000]}")
+            raise AssertionError(
+                f"{path}: status {response.status}, not {status}:\n{self.page.inner_text('body')[:2000]}"
+            )
         return self.page
 
     def sign_in(self, name: str, password: str) -> None:
@@ -161,8 +163,8 @@ class Browser:
 
 
 @contextmanager
-def open_browser() -> Iterator[Browser]:
-    """Start the machine's Chromium for the length of the block.
+def open_browser(names: str = "") -> Iterator[Browser]:
+    """Start the machine's Chromium for the length of the block; `names` are its own rules to find hosts.
 
     Raises:
         BrowserMissing
@@ -170,9 +172,11 @@ def open_browser() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         raise BrowserMissing(f"none of {', '.join(NAMES)} is installed")
+    # Nothing leaves this machine.
+    resolver = f"--host-resolver-rules={', '.join([*filter(None, [names]), 'MAP * ~NOTFOUND', 'EXCLUDE 127.0.0.1'])}"
     environment = {**os.environ, "GOOGLE_API_KEY": "no"}  # without one, Chromium complains about it
     with sync_playwright() as playwright:
-        program = playwright.chromium.launch(executable_path=path, args=OPTIONS, env=environment)
+        program = playwright.chromium.launch(executable_path=path, args=[*OPTIONS, resolver], env=environment)
         try:
             yield Browser(program)
         finally:
