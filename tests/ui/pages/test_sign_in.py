@@ -11,7 +11,6 @@ from support.access import READONLY, READWRITE, binding, rules, static_token
 from support.documents import push_image
 from support.front import PASSWORD, Front, basic
 from support.pages import Browser, read
-from support.stores import in_memory
 
 ADA = rules(binding("ada", READWRITE, "^team/.*$", "^$"), users=["ada"])
 SIGN_IN = "/ui/-/sign-in"
@@ -271,15 +270,3 @@ def test_a_link_from_another_site_asks_again_with_the_cookie(front):
     page = stranger.get("/?q=app", status=401, sec_fetch_site="cross-site")
     assert page.one("meta", http_equiv="refresh")["content"] == "0"
     assert browser.get("/?q=app", sec_fetch_site="same-origin").all("meta", http_equiv="refresh") == []
-
-
-def test_the_audit_log_has_both_ends_of_a_session(clock):
-    lines = []
-    with Front(in_memory(clock), clock, rules=ADA, audit=lines.append) as front:
-        browser = Browser(front).sign_in("ada")
-        browser.submit(browser.get("/").one("details").one("form"))
-        begin, end = lines
-    assert [line["event"] for line in lines] == ["websession.begin", "websession.end"]
-    assert begin["token"] == end["token"]
-    assert begin["owner"] == "ada"
-    assert PASSWORD not in repr(lines)
