@@ -1,5 +1,8 @@
 """What a browser shows when a request fails: the sign-in form for a 401, else a page that says what to do."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from simple_registry.access.caller import Caller
@@ -18,6 +21,9 @@ _KEPT = frozenset({"allow", "retry-after"})
 _DESCRIBED = frozenset({400, 401, 403, 404, 405, 408, 409, 413, 429, 500, 503, 507})
 """Statuses with words of their own in `texts`."""
 
+_DETAILED = frozenset({400, 409, 412})
+"""Statuses after which a user can do better if the facts are known."""
+
 
 def error_page(
     request: Request, registry: Registry, response: Response, error: RegistryError | None, caller: Caller | None
@@ -28,6 +34,7 @@ def error_page(
     status = FORBIDDEN if isinstance(error, InsufficientScope) else response.status
     if status == UNAUTHORIZED:
         return sign_in_page(request, registry, error)
+    stated = _stated(response)
     return render(
         request,
         registry,
@@ -36,7 +43,8 @@ def error_page(
         {
             "code": status,
             "described": status if status in _DESCRIBED else 500,
-            "message": _message(response),
+            "message": stated["message"],
+            "details": stated.get("detail", {}) if status in _DETAILED else {},
             "missing": error.facts if isinstance(error, Denied) and "verb" in error.facts else None,
             "retry_after": dict(kept).get("retry-after"),
             "request_id": request.id,
@@ -72,7 +80,8 @@ def sign_in_page(request: Request, registry: Registry, error: RegistryError | No
     )
 
 
-def _message(response: Response) -> str:
-    """Return what an error document says."""
-    content = response.content if isinstance(response.content, bytes) else b"{}"
-    return str(msgspec.json.decode(content)["errors"][0]["message"])
+def _stated(response: Response) -> Mapping[str, Any]:
+    """Return the first error of an error document."""
+    content = response.content if isinstance(response.content, bytes) else b""
+    error: Mapping[str, Any] = msgspec.json.decode(content)["errors"][0]
+    return error

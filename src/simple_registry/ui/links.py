@@ -21,7 +21,7 @@ def with_query(path: str, fields: Mapping[str, object]) -> str:
 
 def page_url(page: str, **fields: object) -> str:
     """Return the path of a page of no repository."""
-    return with_query(f"/ui/-/{quote(page)}", fields)
+    return with_query(f"/ui/-/{quote(page, safe='/')}", fields)
 
 
 def repository_url(repository: RepositoryName, page: str = "tags", **fields: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from simple_registry.access.caller import Caller
 from simple_registry.access.rules import AccessRules
-from simple_registry.ui.links import HOME
+from simple_registry.ui.links import HOME, page_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,10 @@ class Entry:
     for_administrators: bool = False
 
 
-ENTRIES: Sequence[Entry] = (Entry("menu.repositories", HOME),)
+ENTRIES: Sequence[Entry] = (
+    Entry("menu.repositories", HOME),
+    Entry("menu.tokens", page_url("tokens")),
+)
 
 
 def entries_for(caller: Caller | None, rules: AccessRules) -> Sequence[Entry]:

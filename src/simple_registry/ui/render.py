@@ -6,6 +6,7 @@ from another host, and no script or style is written into it.
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from simple_registry import __version__
@@ -45,9 +46,11 @@ PRIVATE = (("cache-control", "private, no-store"), ("vary", "Cookie"))
 """Header lines of pages: what they show depends on the user, and on this moment."""
 
 
-def page(call: Call[Target], template: str, *, headers: Headers | None = None, **values: object) -> Response:
-    """Return a page of this template for a caller that may see it."""
-    return render(call.request, call.registry, call.caller, template, values, headers=headers)
+def page(
+    call: Call[Target], template: str, *, status: int = 200, events: Sequence[Event] = (), **values: object
+) -> Response:
+    """Return a page of this template for a caller that may see it, after these changes."""
+    return render(call.request, call.registry, call.caller, template, values, status=status, events=events)
 
 
 def render(
@@ -59,12 +62,13 @@ def render(
     *,
     status: int = 200,
     headers: Headers | None = None,
+    events: Sequence[Event] = (),
 ) -> Response:
     """Return a page of this template; `caller` is `None` where it is unknown."""
     frame = _frame(request, registry, caller)
     content = _environment().get_template(template).render(**frame, **values).encode()
     fixed: Headers = [("content-type", "text/html; charset=utf-8"), *PRIVATE, *SAFETY]
-    return Response(status, fixed + (headers or []), content, page=True)
+    return Response(status, fixed + (headers or []), content, events, page=True)
 
 
 def redirect(path: str, *, headers: Headers | None = None, events: Sequence[Event] = ()) -> Response:
@@ -100,6 +104,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["quoted"] = quote
     environment.globals.update(
         asset=lambda name: load_assets()[name].url,
         t=text,
