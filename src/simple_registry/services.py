@@ -3,12 +3,14 @@
 Nothing here does I/O or starts anything; `application` does both.
 """
 
+import platform
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from simple_registry import __version__
 from simple_registry.access.passwords import verify_password
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed_tokens import SigningKeys, TokenSigner
@@ -23,7 +25,7 @@ from simple_registry.authentication.web_sessions import WebSessions
 from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
 from simple_registry.config.settings import AllowMissing, DeleteReferenced, Settings
-from simple_registry.http.call import Registry
+from simple_registry.http.call import Condition, Registry
 from simple_registry.http.origins import Origins
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.collection import Collection, Pace
@@ -165,6 +167,7 @@ def build_services(
         manifest_size=limits.manifest_size,
         tags_per_push=limits.tags_per_push,
         readiness=partial(_readiness, stores, trust),
+        condition=partial(_condition, stores, trust),
         metrics=metrics,
     )
     collecting = settings.garbage_collection
@@ -300,6 +303,12 @@ def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:
         "staleIssuers": trust.external.stale(trust.rules().issuers),
         "storage": stores.uploads.condition(),
     }
+
+
+def _condition(stores: Stores, trust: Trust) -> Condition:
+    space = None if stores.disk_space is None else stores.disk_space()
+    versions = {"Simple Registry": __version__, "Python": platform.python_version(), "System": platform.platform()}
+    return Condition(trust.access.stale, space, versions)
 
 
 def _write_login(threads: Executor, write: Callable[[KnownLogin], None] | None, login: KnownLogin) -> None:

@@ -40,6 +40,18 @@ from simple_registry.operations.usage import RepositoryUsages
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What operators want to know: why the rules in force are not those of the documents, room, and versions.
+
+    `space` has the free bytes and all bytes of the file system with the data, where that is known.
+    """
+
+    stale: str | None
+    space: tuple[int, int] | None
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Registry:
     """Every operation, the bounds that handlers keep, whether it is ready (raises when it is not), and its metrics."""
 
@@ -63,6 +75,7 @@ class Registry:
     origins: Origins
     rules: Callable[[], AccessRules]
     readiness: Callable[[], Mapping[str, object]]
+    condition: Callable[[], Condition]
     metrics: Callable[[], Awaitable[bytes]]
 
 

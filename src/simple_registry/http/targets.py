@@ -62,6 +62,13 @@ class IssuedTokenTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadTarget:
+    """An upload session, whatever its repository."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class AssetTarget:
     """A file that web pages use."""
 
@@ -76,6 +83,7 @@ AnyTarget = (
     | TagTarget
     | SessionTarget
     | IssuedTokenTarget
+    | UploadTarget
     | AssetTarget
 )
 Target = TypeVar("Target", bound=AnyTarget)
@@ -84,7 +92,7 @@ Target = TypeVar("Target", bound=AnyTarget)
 def scope_of_target(target: AnyTarget) -> str:
     """Return the scope string of the permission that an endpoint needs for a target."""
     match target:
-        case NoTarget() | IssuedTokenTarget() | AssetTarget():
+        case NoTarget() | IssuedTokenTarget() | UploadTarget() | AssetTarget():
             return CATALOG_SCOPE
         case ManifestTarget(repository, reference):
             return scope_of(repository, reference)
@@ -132,6 +140,11 @@ def tag_target(_method: str, match: re.Match[str]) -> TagTarget:
 def issued_token_target(_method: str, match: re.Match[str]) -> IssuedTokenTarget:
     """Return an issued token; whether it exists is not known here."""
     return IssuedTokenTarget(match["token"])
+
+
+def upload_target(_method: str, match: re.Match[str]) -> UploadTarget:
+    """Return an upload session; whether it exists is not known here."""
+    return UploadTarget(match["session"])
 
 
 def asset_target(_method: str, match: re.Match[str]) -> AssetTarget:

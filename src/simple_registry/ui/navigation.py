@@ -20,6 +20,8 @@ class Entry:
 ENTRIES: Sequence[Entry] = (
     Entry("menu.repositories", HOME),
     Entry("menu.tokens", page_url("tokens")),
+    Entry("menu.uploads", page_url("uploads"), for_administrators=True),
+    Entry("menu.health", page_url("health"), for_administrators=True),
 )
 
 

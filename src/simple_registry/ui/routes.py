@@ -9,8 +9,9 @@ from typing import Any
 
 from simple_registry.access.permission import Resource
 from simple_registry.http.routes import Endpoint, Need, Route, route
-from simple_registry.http.targets import asset_target, issued_token_target, no_target
-from simple_registry.ui.pages import assets, repositories, sign_in, tokens
+from simple_registry.http.targets import asset_target, no_target
+from simple_registry.ui.administration_routes import ADMINISTRATION_ROUTES
+from simple_registry.ui.pages import assets, repositories, sign_in
 
 PAGE = "page"
 """The one name of all pages in metrics."""
@@ -22,9 +23,6 @@ _REPOSITORIES = Endpoint("page", Resource.CATALOG, repositories.show_repositorie
 _HOME = Endpoint("page", Need.NOTHING, repositories.show_home)
 _ASSET = Endpoint("page", Need.NOTHING, assets.get_asset)
 _SIGN_IN = Endpoint("page", Need.NOTHING, sign_in.show_sign_in)
-
-_TOKENS = Endpoint("page", Need.LOGIN, tokens.show_tokens)
-_REVOKING = Endpoint("page", Need.LOGIN, tokens.show_revoking)
 
 UI_ROUTES: Sequence[Route[Any]] = (
     route(r"/", no_target, GET=_REPOSITORIES, HEAD=_REPOSITORIES),
@@ -38,18 +36,5 @@ UI_ROUTES: Sequence[Route[Any]] = (
         POST=Endpoint("page", Need.NOTHING, sign_in.begin_session),
     ),
     route(r"/ui/-/sign-out", no_target, POST=Endpoint("page", Need.NOTHING, sign_in.end_session)),
-    route(
-        r"/ui/-/tokens",
-        no_target,
-        GET=_TOKENS,
-        HEAD=_TOKENS,
-        POST=Endpoint("page", Need.LOGIN, tokens.create_token, writes=True),
-    ),
-    route(
-        r"/ui/-/tokens/(?P<token>[^/]+)/revoke",
-        issued_token_target,
-        GET=_REVOKING,
-        HEAD=_REVOKING,
-        POST=Endpoint("page", Need.LOGIN, tokens.revoke_token, writes=True),
-    ),
+    *ADMINISTRATION_ROUTES,
 )

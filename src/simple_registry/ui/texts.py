@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
+from simple_registry.ui.administration_texts import ADMINISTRATION_TEXTS
+
 TEXTS: Mapping[str, str] = {
     # every page
     "site.skip": "Skip to the content",
@@ -17,6 +19,8 @@ TEXTS: Mapping[str, str] = {
     "menu.label": "Pages",
     "menu.repositories": "Repositories",
     "menu.tokens": "Tokens",
+    "menu.uploads": "Uploads",
+    "menu.health": "Health",
     "user.menu": "Signed in as {user}",
     "user.sign_in": "Sign in",
     "user.sign_out": "Sign out",
@@ -60,47 +64,6 @@ TEXTS: Mapping[str, str] = {
         "This registry is reached over plain HTTP. Docker needs “insecure-registries”: [“{host}”] in its "
         "daemon.json; podman and skopeo need --tls-verify=false."
     ),
-    # tokens
-    "tokens.title": "Tokens",
-    "tokens.text": "A token takes the place of a password, for a build, a server or a program. Each is revoked alone.",
-    "tokens.own": "Your tokens",
-    "tokens.all": "Tokens of all users",
-    "tokens.none": "There are no tokens yet.",
-    "tokens.description": "Description",
-    "tokens.owner": "User",
-    "tokens.created": "Created",
-    "tokens.expires": "Expires",
-    "tokens.used": "Last use",
-    "tokens.scopes": "Scopes",
-    "tokens.unlimited": "all that its user may do",
-    "tokens.unnamed": "without a description",
-    "tokens.revoke": "Revoke",
-    "tokens.revoke.label": "Revoke {token}",
-    "tokens.create": "Create a token",
-    "tokens.create.description": "What it is for",
-    "tokens.create.expires": "It expires after",
-    "tokens.create.scopes": "Limit it to scopes, one on each line",
-    "tokens.create.scopes.hint": (
-        "A scope is repository:PATTERN:pull,push,delete, such as repository:^team/.*$:pull. Without one, the token may "
-        "do all that you may do."
-    ),
-    "tokens.create.submit": "Create",
-    "tokens.create.password": "You have signed in with a token. Tokens are created by who signs in with a password.",
-    "tokens.expires.1d": "1 day",
-    "tokens.expires.7d": "7 days",
-    "tokens.expires.30d": "30 days",
-    "tokens.expires.90d": "90 days",
-    "tokens.expires.365d": "1 year",
-    "tokens.expires.never": "never",
-    "tokens.created.title": "Your new token",
-    "tokens.created.text": "Copy it now. It is shown only this once, and nothing can show it again.",
-    "tokens.created.login": "Log in with it",
-    "tokens.created.back": "To your tokens",
-    "tokens.revoke.title": "Revoke this token?",
-    "tokens.revoke.text": (
-        "Whatever uses it is refused from the next request on. This cannot be undone. An upload that is under way ends."
-    ),
-    "tokens.done.revoked": "The token was revoked.",
     # errors
     "error.400.title": "This request cannot be read",
     "error.400.text": "The address or the form has something in it that does not belong there.",
@@ -132,6 +95,7 @@ TEXTS: Mapping[str, str] = {
     "error.id": "Request id",
     "error.message": "Message of the registry",
     "error.home": "To the repositories",
+    **ADMINISTRATION_TEXTS,
 }
 
 COUNTED: Mapping[str, tuple[str, str]] = {

@@ -1,0 +1,40 @@
+"""The pages of the registry: everyone's tokens, and what only administrators see. `ui.routes` has the others."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from simple_registry.http.routes import Endpoint, Need, Route, route
+from simple_registry.http.targets import issued_token_target, no_target, upload_target
+from simple_registry.ui.pages import health, tokens, uploads
+
+_TOKENS = Endpoint("page", Need.LOGIN, tokens.show_tokens)
+_REVOKING = Endpoint("page", Need.LOGIN, tokens.show_revoking)
+_UPLOADS = Endpoint("page", Need.EVERYTHING, uploads.show_uploads)
+_CANCELING = Endpoint("page", Need.EVERYTHING, uploads.show_canceling)
+_HEALTH = Endpoint("page", Need.EVERYTHING, health.show_health)
+
+ADMINISTRATION_ROUTES: Sequence[Route[Any]] = (
+    route(
+        r"/ui/-/tokens",
+        no_target,
+        GET=_TOKENS,
+        HEAD=_TOKENS,
+        POST=Endpoint("page", Need.LOGIN, tokens.create_token, writes=True),
+    ),
+    route(
+        r"/ui/-/tokens/(?P<token>[^/]+)/revoke",
+        issued_token_target,
+        GET=_REVOKING,
+        HEAD=_REVOKING,
+        POST=Endpoint("page", Need.LOGIN, tokens.revoke_token, writes=True),
+    ),
+    route(r"/ui/-/uploads", no_target, GET=_UPLOADS, HEAD=_UPLOADS),
+    route(
+        r"/ui/-/uploads/(?P<session>[^/]+)/cancel",
+        upload_target,
+        GET=_CANCELING,
+        HEAD=_CANCELING,
+        POST=Endpoint("page", Need.EVERYTHING, uploads.cancel_upload, writes=True),
+    ),
+    route(r"/ui/-/health", no_target, GET=_HEALTH, HEAD=_HEALTH),
+)
