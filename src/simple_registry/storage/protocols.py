@@ -66,6 +66,7 @@ from simple_registry.storage.records import (
     StoredManifest,
     TagAbsent,
     TagPointed,
+    TagPosition,
     TagProtected,
     TagRemoved,
     TagRow,
@@ -238,6 +239,12 @@ class ManifestRows(Protocol):
         Many parts are looked up in a thread.
         """
 
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it, each content once; `None` for more than `limit` contents.
+
+        They are read in a thread.
+        """
+
     async def put_manifest(
         self,
         repository: RepositoryName,
@@ -332,6 +339,26 @@ class TagTimes(Protocol):
 
     async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
         """Return all tags of a repository, as they are at one moment, in ASCII order. They are read in a thread."""
+
+    async def last_pushed_tags(
+        self, repository: RepositoryName, *, containing: str, after: TagPosition | None, limit: int
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names, the last pushed first, after `after`, which need not exist.
+
+        Letters match in either case. The tags are read in a thread.
+        """
+
+    async def sorted_tags(
+        self,
+        repository: RepositoryName,
+        key: Callable[[Tag], str],
+        *,
+        containing: str,
+        after: Tag | None,
+        limit: int,
+        reverse: bool,
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names in the order of a key, which differs for each, after `after`."""
 
     async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
         """Record the last pulls of tags: of the tag, or of all that point at the digest.

@@ -71,6 +71,7 @@ from simple_registry.storage.records import (
     StoredBlob,
     StoredManifest,
     TagAbsent,
+    TagPosition,
     TagProtected,
     TagRemoved,
     TagRow,
@@ -265,6 +266,17 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
                 unmet.append(UnmetPart(each.content, content.size))
         return FoundParts(held, unmet)
 
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
+        below, pending = {digest}, [digest]
+        while pending:
+            row, _ = self._at(repository).manifests.get(pending.pop(), (None, None))
+            new = set(row.children) - below if row is not None else set()
+            below |= new
+            pending += new
+        sizes = [self._contents[each][0].size for each in below if each in self._contents]
+        return sum(sizes) if len(below) <= limit else None
+
     async def put_manifest(
         self,
         repository: RepositoryName,
@@ -414,6 +426,34 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
     async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
         """Return all tags of a repository."""
         return self._at(repository).dated_tags()
+
+    async def last_pushed_tags(
+        self, repository: RepositoryName, *, containing: str, after: TagPosition | None, limit: int
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names, the last pushed first, after `after`."""
+        found = [row for row in self._at(repository).dated_tags() if containing.lower() in row.tag.lower()]
+        found.sort(key=lambda row: row.position, reverse=True)
+        if after is not None:
+            found = [row for row in found if row.position < after]
+        return found[:limit]
+
+    async def sorted_tags(
+        self,
+        repository: RepositoryName,
+        key: Callable[[Tag], str],
+        *,
+        containing: str,
+        after: Tag | None,
+        limit: int,
+        reverse: bool,
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names in the order of a key, after `after`."""
+        found = [row for row in self._at(repository).dated_tags() if containing.lower() in row.tag.lower()]
+        found.sort(key=lambda row: key(row.tag), reverse=reverse)
+        if after is not None:
+            last = key(after)
+            found = [row for row in found if (key(row.tag) < last if reverse else key(row.tag) > last)]
+        return found[:limit]
 
     async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
         """Record the last pulls of tags."""

@@ -74,6 +74,15 @@ WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
 """
 
+_TOTAL_SIZE = """
+WITH RECURSIVE below (digest) AS (
+    VALUES (?2)
+    UNION SELECT child FROM below JOIN manifest_children AS part ON part.repository = ?1 AND part.digest = below.digest
+    LIMIT ?3 + 1
+)
+SELECT count(*), coalesce(sum(size), 0) FROM below LEFT JOIN contents USING (digest)
+"""
+
 PARTS_PER_QUERY = 1000
 """Parts looked up in one query."""
 
@@ -161,6 +170,13 @@ class SqliteManifestRows:
         if len(parts) <= MAX_INLINE_PARTS:
             return _find_parts(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts)
         return await self._database.in_thread(lambda connection: _find_parts(connection.execute, repository, parts))
+
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
+        ((count, size),) = await self._database.in_thread(
+            lambda connection: connection.execute(_TOTAL_SIZE, (repository, str(digest), limit)).fetchall()
+        )
+        return int(size or 0) if int(count or 0) <= limit else None
 
     async def put_manifest(
         self,
