@@ -22,6 +22,7 @@ from simple_registry.authentication.login_throttle import LoginThrottle
 from simple_registry.authentication.password_verifier import PasswordVerifier, Verify
 from simple_registry.authentication.token_service import TokenService
 from simple_registry.authentication.web_sessions import WebSessions
+from simple_registry.bounded_cache import BoundedCache
 from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
 from simple_registry.config.settings import AllowMissing, DeleteReferenced, Settings
@@ -31,6 +32,7 @@ from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.collection import Collection, Pace
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.cutoffs import Cutoffs
+from simple_registry.operations.explanations import Explanations
 from simple_registry.operations.garbage import Garbage, Untagged
 from simple_registry.operations.history import History, Pruning
 from simple_registry.operations.issued_tokens import Tokens
@@ -43,6 +45,7 @@ from simple_registry.operations.renewals import Renewals
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.retention import Policies, TagRetention
 from simple_registry.operations.scrub import OpenInspection, Scrub
+from simple_registry.operations.tag_lists import TagLists
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads, new_session_id
@@ -51,6 +54,12 @@ from simple_registry.storage.stores import Stores
 
 PASSWORD_THREADS = 2
 """Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
+
+SEEN_BY_PAGES = 20_000
+"""Manifests of which each process keeps what lists show: a few hundred bytes each."""
+
+MAX_EXPLAINED = 200
+"""Manifests that a page looks at to explain why content is kept; commands look at more."""
 
 REQUIRED = {
     AllowMissing.NONE: Required(),
@@ -150,18 +159,21 @@ def build_services(
             keep_parts=keep_parts,
         ),
         tags=Tags(rows.tags, rows.repositories),
+        tag_lists=TagLists(rows.tag_times),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
         usages=RepositoryUsages(rows.usage),
         pulls=Pulls(rows.tag_times, clock),
         history=build_history(stores, clock),
         undo=build_undo(stores),
+        explanations=Explanations(rows.keepers, rows.usage, MAX_EXPLAINED),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
         token_service=TokenService(
             authentication.authenticator, authentication.signer, clock, life=settings.web.token_timeout
         ),
         web_sessions=WebSessions(authentication.authenticator, authentication.signer, rows.web_sessions, clock),
+        seen_by_pages=BoundedCache(SEEN_BY_PAGES),
         origins=Origins(settings.web.external_url, settings.web.trusted_proxies),
         rules=trust.rules,
         manifest_size=limits.manifest_size,

@@ -57,8 +57,8 @@ ALLOWED = {
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
     "storage.filesystem": PROTOCOLS | {"storage.filesystem", "access.signed_tokens"},
-    # Which tags stay is a pure function of their times. Permissions are never decided here.
-    "operations": PROTOCOLS | {"operations", "access.retention"},
+    # Which tags stay, and which version is the latest, are pure functions. Permissions are never decided here.
+    "operations": PROTOCOLS | {"operations", "access.retention", "access.versions"},
     "authentication": ACCESS | {"operations.issued_tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
     "ui": ACCESS | {"authentication", "operations", "http", "metrics", "ui"},

@@ -1,6 +1,6 @@
 """An authorised call, the argument of every handler."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
@@ -14,6 +14,7 @@ from simple_registry.access.rules import AccessRules
 from simple_registry.access.tag_protection import ProtectedTags
 from simple_registry.authentication.token_service import TokenService
 from simple_registry.authentication.web_sessions import WebSessions
+from simple_registry.bounded_cache import BoundedCache
 from simple_registry.http.authorization import Authorization, ConfirmedBody
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
@@ -25,6 +26,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.explanations import Explanations
 from simple_registry.operations.history import History
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
@@ -33,6 +35,7 @@ from simple_registry.operations.quotas import Allowance
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
+from simple_registry.operations.tag_lists import TagLists
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads
@@ -60,18 +63,21 @@ class Registry:
     uploads: Uploads
     manifests: Manifests
     tags: Tags
+    tag_lists: TagLists
     referrers: Referrers
     repositories: Repositories
     usages: RepositoryUsages
     pulls: Pulls
     history: History
     undo: Undo
+    explanations: Explanations
     read_only: ReadOnly
     manifest_size: int
     tags_per_push: int
     tokens: Tokens
     token_service: TokenService
     web_sessions: WebSessions
+    seen_by_pages: BoundedCache[Hashable, object]
     origins: Origins
     rules: Callable[[], AccessRules]
     readiness: Callable[[], Mapping[str, object]]

@@ -54,6 +54,8 @@ from simple_registry.storage.records import (
     UnmetPart,
 )
 
+__all__ = ["Manifests", "Pushed", "Required", "StoredManifest", "manifest_row"]
+
 MAX_CACHED = 64 * 1024
 """Bytes of the largest manifest that is cached in memory; larger ones are sent from their files."""
 
@@ -156,6 +158,10 @@ class Manifests:
         if renewed and await self._rows.find_manifest(repository, row.digest) is None:
             raise ManifestUnknown(reference=str(reference))
         return row, content
+
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
+        return await self._rows.total_size(repository, digest, limit)
 
     async def _find(self, repository: RepositoryName, reference: Reference) -> StoredManifest | None:
         if isinstance(reference, Digest):
