@@ -20,7 +20,7 @@ def source(name):
 
 
 ALL = "\n".join(source(name) for name in TEMPLATES) + "\n".join(
-    path.read_text("utf-8") for path in (SOURCE / "ui").rglob("*.py") if path.name != "texts.py"
+    path.read_text("utf-8") for path in (SOURCE / "ui").rglob("*.py") if not path.name.endswith("texts.py")
 )
 NAMED = set(re.findall(r"""["']([a-z_]+(?:\.[a-z0-9_]+)+)["']""", ALL))
 BEGUN = set(re.findall(r"""["']([a-z_.]+\.)["'] ~""", ALL))

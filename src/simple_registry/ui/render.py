@@ -23,6 +23,7 @@ from simple_registry.ui.cookies import find_session
 from simple_registry.ui.forms import TOKEN_FIELD, form_token, path_of
 from simple_registry.ui.links import below_url, crumbs_of, page_url, repository_url
 from simple_registry.ui.navigation import entries_for
+from simple_registry.ui.plain_text import moment_in, plain, short_type
 from simple_registry.ui.texts import amount, text
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["quoted"] = quote
+    environment.filters.update(quoted=quote, plain=plain, short_type=short_type, moment_in=moment_in)
     environment.globals.update(
         asset=lambda name: load_assets()[name].url,
         t=text,

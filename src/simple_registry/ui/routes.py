@@ -12,6 +12,7 @@ from simple_registry.http.routes import Endpoint, Need, Route, route
 from simple_registry.http.targets import asset_target, no_target
 from simple_registry.ui.administration_routes import ADMINISTRATION_ROUTES
 from simple_registry.ui.pages import assets, repositories, sign_in
+from simple_registry.ui.repository_routes import REPOSITORY_ROUTES
 
 PAGE = "page"
 """The one name of all pages in metrics."""
@@ -37,4 +38,5 @@ UI_ROUTES: Sequence[Route[Any]] = (
     ),
     route(r"/ui/-/sign-out", no_target, POST=Endpoint("page", Need.NOTHING, sign_in.end_session)),
     *ADMINISTRATION_ROUTES,
+    *REPOSITORY_ROUTES,
 )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from markupsafe import Markup, escape
 
 from simple_registry.ui.administration_texts import ADMINISTRATION_TEXTS
+from simple_registry.ui.repository_texts import REPOSITORY_TEXTS
 
 TEXTS: Mapping[str, str] = {
     # every page
@@ -96,10 +97,13 @@ TEXTS: Mapping[str, str] = {
     "error.message": "Message of the registry",
     "error.home": "To the repositories",
     **ADMINISTRATION_TEXTS,
+    **REPOSITORY_TEXTS,
 }
 
 COUNTED: Mapping[str, tuple[str, str]] = {
     "count.tags": ("{n} tag", "{n} tags"),
+    "count.manifests": ("{n} manifest", "{n} manifests"),
+    "count.omitted": ("{n} more is not shown.", "{n} more are not shown."),
 }
 
 

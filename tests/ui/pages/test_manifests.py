@@ -1,0 +1,237 @@
+"""The page of a manifest."""
+
+import json
+
+import pytest
+
+from simple_registry.oci.digests import digest_of
+from simple_registry.ui.image_configs import MAX_SIZE
+from simple_registry.ui.json_text import MAX_SHOWN
+from support.access import READONLY, binding, rules
+from support.artifacts import push_artifact, push_built, push_index
+from support.documents import push_image
+from support.pages import Browser
+
+BASE = "/ui/team/app/-/manifests"
+SPDX = b'{"spdxVersion":"SPDX-2.3","name":"app"}'
+
+
+def facts(page):
+    """Return the facts of a page by their names."""
+    found = {}
+    for each in page.all("dl", class_="facts"):
+        terms, texts = each.all("dt"), each.all("dd")
+        found |= {term.text: text.text for term, text in zip(terms, texts, strict=True)}
+    return found
+
+
+def section(page, identifier):
+    """Return the table that follows a heading."""
+    (main,) = page.all("main")
+    at = next(at for at, each in enumerate(main.content) if getattr(each, "attributes", {}).get("id") == identifier)
+    return next(each for each in main.content[at:] if getattr(each, "name", "") == "table")
+
+
+def rows(table):
+    return [[cell.text for cell in [*row.all("th"), *row.all("td")]] for row in table.one("tbody").all("tr")]
+
+
+@pytest.fixture
+def front(memory_front):
+    return memory_front
+
+
+def test_an_image_is_shown_with_its_config_and_the_commands_of_its_layers(front, admin):
+    digest = push_built(front, "team/app", "v1", b"layer one", b"two")
+    page = admin.get(f"{BASE}/v1")
+    shown = facts(page)
+    assert shown["Digest"].startswith(str(digest))
+    assert (shown["Platform"], shown["Author"], shown["Tags"]) == ("linux/arm64", "ada", "v1")
+    assert (shown["Entry point"], shown["Arguments"], shown["User"]) == ("/bin/app", "serve", "1000")
+    assert (shown["Working directory"], shown["Ports"], shown["Volumes"]) == ("/srv", "8080/tcp", "/data")
+    assert (shown["Stop signal"], shown["Kept by"]) == ("SIGINT", "the tag v1")
+    assert [row[:2] for row in rows(section(page, "layers"))] == [
+        ["ADD rootfs.tar /", "9 B"],
+        ["ENV MODE=fast", "no layer"],
+        ["RUN make install buildkit", "3 B"],
+    ]
+    pairs = {row[0]: row[1] for table in page.all("table", class_="pairs") for row in rows(table)}
+    assert pairs == {"PATH": "/bin", "MODE": "fast", "team": "blue"}
+    assert [each["value"] for each in page.all("meter")] == ["9", "3"]
+    assert page.one("time")["datetime"] == "2026-01-02T03:04:05Z"
+
+
+def test_the_commands_fit_the_address(front, admin):
+    push_built(front, "team/app", "v1")
+    lines = [each.one("code").text for each in admin.get(f"{BASE}/v1").all("div", class_="copy-field")]
+    assert "docker pull registry.example:5000/team/app:v1" in lines
+    front.secure = False
+    lines = [
+        each.one("code").text for each in Browser(front).sign_in().get(f"{BASE}/v1").all("div", class_="copy-field")
+    ]
+    assert "podman pull --tls-verify=false registry.example:5000/team/app:v1" in lines
+
+
+def test_an_index_is_shown_with_its_platforms(front, admin):
+    one, two = push_built(front, "team/app", "a", b"x" * 2000), push_built(front, "team/app", "b", b"y" * 3000)
+    digest = push_index(front, "team/app", "v1", amd64=one, arm64=two)
+    page = admin.get(f"{BASE}/v1")
+    table = section(page, "platforms")
+    assert [row[:2] for row in rows(table)] == [["linux/amd64", "image"], ["linux/arm64", "image"]]
+    assert [link["href"] for link in table.all("a")] == [f"{BASE}/{one}", f"{BASE}/{two}"]
+    assert page.one("details", class_="source").all("a")[0]["href"] == f"{BASE}/{one}"
+    child = facts(admin.get(f"{BASE}/{one}"))
+    assert child["Kept by"] == "the tag a"
+    front.delete("/v2/team/app/manifests/a")
+    assert f"by way of {digest.encoded[:12]}" in facts(admin.get(f"{BASE}/{one}"))["Kept by"]
+
+
+def test_referrers_are_shown_as_what_they_are_with_small_contents(front, admin):
+    subject = push_built(front, "team/app", "v1")
+    push_artifact(front, "team/app", None, SPDX, content_type="application/spdx+json", subject=subject)
+    push_artifact(
+        front,
+        "team/app",
+        None,
+        b"sig",
+        content_type="application/cose",
+        artifact_type="application/vnd.cncf.notary.signature",
+        subject=subject,
+    )
+    referrers = admin.get(f"{BASE}/v1").one("ul", class_="referrers").all("li")
+    by_kind = {each.all("span", class_="badge")[0].text: each for each in referrers}
+    assert set(by_kind) == {"SBOM (SPDX)", "signature (notation)"}
+    assert json.loads(by_kind["SBOM (SPDX)"].one("pre").text) == json.loads(SPDX)
+    assert by_kind["signature (notation)"].all("pre") == []
+    link = by_kind["SBOM (SPDX)"].all("a")[0]["href"]
+    page = admin.get(link)
+    assert facts(page)["About"].startswith(subject.encoded[:12])
+    assert json.loads(page.one("details", class_="content").one("pre").text) == json.loads(SPDX)
+
+
+def test_signatures_of_older_versions_of_cosign_are_found_by_their_tags(front, admin):
+    subject = push_built(front, "team/app", "v1")
+    tag = f"sha256-{subject.encoded}.sig"
+    payload = b'{"critical":{"type":"cosign container image signature"}}'
+    kind = "application/vnd.dev.cosign.simplesigning.v1+json"
+    push_artifact(front, "team/app", tag, payload, content_type=kind)
+    (referrer,) = admin.get(f"{BASE}/v1").one("ul", class_="referrers").all("li")
+    assert referrer.all("span", class_="badge")[0].text == "signature (cosign)"
+    assert "cosign container image signature" in referrer.one("pre").text
+
+
+def test_many_referrers_come_in_pages(front, admin):
+    subject = push_built(front, "team/app", "v1")
+    for number in range(25):
+        push_artifact(front, "team/app", None, b"%d" % number, subject=subject, artifact_type="application/x.y")
+    page, seen = admin.get(f"{BASE}/v1"), []
+    while True:
+        seen += [each.all("a")[0]["href"] for each in page.one("ul", class_="referrers").all("li")]
+        following = page.all("a", rel="next")
+        if not following:
+            break
+        page = admin.get(following[0]["href"])
+    assert len(seen) == len(set(seen)) == 25
+
+
+@pytest.mark.parametrize(
+    "config", [[], 3, {"history": 3, "config": [], "os": 5}, {"history": [None, {"created_by": 5}]}]
+)
+def test_a_hostile_config_gives_a_partial_page(front, admin, config):
+    push_built(front, "team/app", "v1", b"layer", config=config)
+    assert "5 B" in section(admin.get(f"{BASE}/v1"), "layers").text
+
+
+def test_a_large_config_is_not_read(front, admin):
+    push_built(front, "team/app", "v1", config={"author": "a" * MAX_SIZE})
+    page = admin.get(f"{BASE}/v1")
+    assert "cannot be shown" in page.one("p", class_="warn").text
+
+
+def test_large_and_binary_contents_are_not_shown(front, admin):
+    push_artifact(front, "team/app", "large", b"a" * (MAX_SHOWN + 1), content_type="text/plain")
+    push_artifact(front, "team/app", "binary", b"\xff\x00", content_type="text/plain")
+    for tag in ("large", "binary"):
+        details = admin.get(f"{BASE}/{tag}").one("details", class_="content")
+        assert details.all("pre") == []
+
+
+def test_a_manifest_that_is_not_there_is_not_found(front, admin):
+    push_built(front, "team/app", "v1")
+    for reference in ("v2", str(digest_of(b"none")), "%20", "sha256:x"):
+        assert admin.ask("GET", f"{BASE}/{reference}").status in {400, 404}
+
+
+def test_only_what_the_caller_may_see_is_shown(make_front):
+    front = make_front(rules=rules(binding("ada", READONLY, "^team/app:v1$"), users=["ada"]))
+    digest = push_built(front, "team/app", "v1")
+    front.push_manifest("team/app", "secret", front.get(f"/v2/team/app/manifests/{digest}").body)
+    browser = Browser(front).sign_in("ada")
+    page = browser.get(f"{BASE}/v1")
+    assert "secret" not in page.text
+    assert page.all("a", class_="button") == []
+    assert not facts(page).get("Entry point"), "its config is a blob of the repository"
+    for path in (f"{BASE}/secret", f"{BASE}/{digest}", "/ui/team/other/-/tags"):
+        browser.get(path, status=403)
+    Browser(front).get(f"{BASE}/v1", status=401)
+
+
+HOSTILE = "<script>alert(1)</script>\"'{{7*7}}\u202e"
+SHOWN = HOSTILE.replace("\u202e", "\\u202e")
+
+
+def test_hostile_text_of_a_config_is_shown_as_text(front, admin):
+    config = {
+        **{name: HOSTILE for name in ("os", "architecture", "created", "author")},
+        "config": {
+            **{name: HOSTILE for name in ("User", "WorkingDir", "StopSignal")},
+            **{name: [HOSTILE] for name in ("Entrypoint", "Cmd")},
+            "Env": [f"{HOSTILE}={HOSTILE}"],
+            **{name: {HOSTILE: HOSTILE} for name in ("Labels", "ExposedPorts", "Volumes")},
+        },
+        "history": [{"created_by": HOSTILE, "comment": HOSTILE, "author": HOSTILE}],
+    }
+    push_built(front, "team/app", "v1", b"layer", config=config)
+    page = admin.get(f"{BASE}/v1")
+    shown = facts(page)
+    for name in (
+        "Author",
+        "Created",
+        "User",
+        "Working directory",
+        "Stop signal",
+        "Entry point",
+        "Arguments",
+        "Ports",
+        "Volumes",
+    ):
+        assert shown[name] == SHOWN, name
+    assert shown["Platform"] == f"{SHOWN}/{SHOWN}"
+    assert rows(section(page, "layers"))[0][0] == f"{SHOWN} {SHOWN}"
+    assert [row for table in page.all("table", class_="pairs") for row in rows(table)] == [[SHOWN, SHOWN]] * 2
+    assert len(page.all("script")) == 1
+
+
+def test_hostile_text_of_a_manifest_is_shown_as_text(front, admin):
+    annotations = {HOSTILE: HOSTILE, "org.opencontainers.image.title": HOSTILE, "in-toto.io/predicate-type": HOSTILE}
+    subject = push_built(front, "team/app", "v1")
+    digest = push_artifact(
+        front,
+        "team/app",
+        None,
+        HOSTILE.encode(),
+        content_type="text/plain",
+        subject=subject,
+        annotations=annotations,
+        artifact_type="application/x.y",
+    )
+    for path in (f"{BASE}/{digest}", f"{BASE}/v1"):
+        page = admin.get(path)
+        assert page.all("script") == [page.one("script", defer="")]
+        assert page.one("details", class_="content").one("pre").text == SHOWN
+        assert SHOWN in [each.text for each in page.all("span", class_="badge")]
+
+
+def test_the_json_of_a_large_manifest_is_not_shown(front, admin):
+    push_image(front, "team/app", "v1", annotations={"a": "b" * (MAX_SHOWN + 1)})
+    assert admin.get(f"{BASE}/v1").all("details", class_="source") == []
