@@ -138,6 +138,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "event.manifest.delete": "Manifest deleted",
     "event.manifest.restore": "Manifest restored",
     "event.blob.delete": "Blob deleted",
+    "event.content.purge": "Content purged",
     "event.repository.delete": "Repository deleted",
     "event.repository.restore": "Repository restored",
     # changes

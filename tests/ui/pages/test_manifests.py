@@ -182,9 +182,9 @@ SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 
 def test_hostile_text_of_a_config_is_shown_as_text(front, admin):
     config = {
-        **{name: HOSTILE for name in ("os", "architecture", "created", "author")},
+        **dict.fromkeys(("os", "architecture", "created", "author"), HOSTILE),
         "config": {
-            **{name: HOSTILE for name in ("User", "WorkingDir", "StopSignal")},
+            **dict.fromkeys(("User", "WorkingDir", "StopSignal"), HOSTILE),
             **{name: [HOSTILE] for name in ("Entrypoint", "Cmd")},
             "Env": [f"{HOSTILE}={HOSTILE}"],
             **{name: {HOSTILE: HOSTILE} for name in ("Labels", "ExposedPorts", "Volumes")},
