@@ -100,10 +100,10 @@ def test_referrers_are_shown_as_what_they_are_with_small_contents(front, admin):
     )
     referrers = admin.get(f"{BASE}/v1").one("ul", class_="referrers").all("li")
     by_kind = {each.all("span", class_="badge")[0].text: each for each in referrers}
-    assert set(by_kind) == {"SBOM (SPDX)", "signature (notation)"}
-    assert json.loads(by_kind["SBOM (SPDX)"].one("pre").text) == json.loads(SPDX)
-    assert by_kind["signature (notation)"].all("pre") == []
-    link = by_kind["SBOM (SPDX)"].all("a")[0]["href"]
+    assert set(by_kind) == {"SPDX SBOM", "notation signature"}
+    assert json.loads(by_kind["SPDX SBOM"].one("pre").text) == json.loads(SPDX)
+    assert by_kind["notation signature"].all("pre") == []
+    link = by_kind["SPDX SBOM"].all("a")[0]["href"]
     page = admin.get(link)
     assert facts(page)["About"].startswith(subject.encoded[:12])
     assert json.loads(page.one("details", class_="content").one("pre").text) == json.loads(SPDX)
@@ -116,7 +116,7 @@ def test_signatures_of_older_versions_of_cosign_are_found_by_their_tags(front, a
     kind = "application/vnd.dev.cosign.simplesigning.v1+json"
     push_artifact(front, "team/app", tag, payload, content_type=kind)
     (referrer,) = admin.get(f"{BASE}/v1").one("ul", class_="referrers").all("li")
-    assert referrer.all("span", class_="badge")[0].text == "signature (cosign)"
+    assert referrer.all("span", class_="badge")[0].text == "cosign signature"
     assert "cosign container image signature" in referrer.one("pre").text
 
 

@@ -37,7 +37,7 @@ def test_each_tag_is_shown_with_kind_platforms_size_digest_and_time(front, admin
     assert (kind, platforms, size, shown) == ("image", "linux/arm64", "3.0 KiB", one.encoded[:12])
     kind, platforms, _, shown, _, _ = row_of(page, "all")
     assert (kind, platforms, shown) == ("index", "linux/amd64 linux/arm64", digest.encoded[:12])
-    assert row_of(page, "bom")[0] == "SBOM (SPDX)"
+    assert row_of(page, "bom")[0] == "SPDX SBOM"
     assert len(page.all("time")) == 4
     (row,) = [row for row in page.one("tbody").all("tr") if row.one("th").text == "one"]
     copied = [each["data-value"] for each in row.all("button", class_="copy")]

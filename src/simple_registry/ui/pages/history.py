@@ -42,21 +42,23 @@ async def show_history(call: Call[RepositoryTarget]) -> Response:
         limit=PAGE_SIZE,
         visible=lambda event: reach(scope_of(event.repository, event.tag)),
     )
+    last = found.events[0] if found.events and before is None else None
     return page(
         call,
         "history.html",
         repository=repository,
         tag=tag,
-        lines=[_line(call, event) for event in found.events],
+        lines=[_line(call, event, is_last=tag is not None and event is last) for event in found.events],
         first=repository_url(repository, "history", tag=tag) if before is not None else None,
         following=repository_url(repository, "history", tag=tag, before=found.next) if found.more else None,
         may_delete=may_delete(call, repository),
     )
 
 
-def _line(call: Call[RepositoryTarget], event: JournalEvent) -> Line:
+def _line(call: Call[RepositoryTarget], event: JournalEvent, *, is_last: bool) -> Line:
+    """Return the line of an event; after the last event of a tag there is nothing to roll back."""
     repository, roll_back, compare = event.repository, None, None
-    if event.tag is not None and event.after is not None and may_restore(call, repository, event.tag):
+    if not is_last and event.tag is not None and event.after is not None and may_restore(call, repository, event.tag):
         roll_back = repository_url(repository, f"tags/{event.tag}/roll-back", to=event.id)
     if event.before is not None and event.after is not None:
         compare = repository_url(repository, "compare", **{"from": event.before, "to": event.after})
