@@ -63,7 +63,7 @@ def test_an_image_is_shown_with_its_config_and_the_commands_of_its_layers(front,
 
 def test_the_commands_fit_the_address(front, admin):
     push_built(front, "team/app", "v1")
-    lines = [each.one("code").text for each in admin.get(f"{BASE}/v1").all("div", class_="copy-field")]
+    lines = [each.one("code").text for each in admin.get(f"{BASE}/v1").one("ul", class_="commands").all("li")]
     assert "docker pull registry.example:5000/team/app:v1" in lines
     front.secure = False
     lines = [
