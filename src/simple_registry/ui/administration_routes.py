@@ -5,12 +5,15 @@ from typing import Any
 
 from simple_registry.http.routes import Endpoint, Need, Route, route
 from simple_registry.http.targets import issued_token_target, no_target, upload_target
-from simple_registry.ui.pages import health, tokens, uploads
+from simple_registry.ui.pages import health, policy, tokens, uploads
 
 _TOKENS = Endpoint("page", Need.LOGIN, tokens.show_tokens)
 _REVOKING = Endpoint("page", Need.LOGIN, tokens.show_revoking)
 _UPLOADS = Endpoint("page", Need.EVERYTHING, uploads.show_uploads)
 _CANCELING = Endpoint("page", Need.EVERYTHING, uploads.show_canceling)
+_POLICY = Endpoint("page", Need.EVERYTHING, policy.show_policy)
+_CAN_I = Endpoint("page", Need.EVERYTHING, policy.show_answer)
+_MATRIX = Endpoint("page", Need.EVERYTHING, policy.show_matrix)
 _HEALTH = Endpoint("page", Need.EVERYTHING, health.show_health)
 
 ADMINISTRATION_ROUTES: Sequence[Route[Any]] = (
@@ -36,5 +39,8 @@ ADMINISTRATION_ROUTES: Sequence[Route[Any]] = (
         HEAD=_CANCELING,
         POST=Endpoint("page", Need.EVERYTHING, uploads.cancel_upload, writes=True),
     ),
+    route(r"/ui/-/policy", no_target, GET=_POLICY, HEAD=_POLICY),
+    route(r"/ui/-/policy/can-i", no_target, GET=_CAN_I, HEAD=_CAN_I),
+    route(r"/ui/-/policy/matrix", no_target, GET=_MATRIX, HEAD=_MATRIX),
     route(r"/ui/-/health", no_target, GET=_HEALTH, HEAD=_HEALTH),
 )

@@ -21,6 +21,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("menu.repositories", HOME),
     Entry("menu.tokens", page_url("tokens")),
     Entry("menu.uploads", page_url("uploads"), for_administrators=True),
+    Entry("menu.policy", page_url("policy"), for_administrators=True),
     Entry("menu.health", page_url("health"), for_administrators=True),
 )
 

@@ -21,6 +21,7 @@ TEXTS: Mapping[str, str] = {
     "menu.repositories": "Repositories",
     "menu.tokens": "Tokens",
     "menu.uploads": "Uploads",
+    "menu.policy": "Policy",
     "menu.health": "Health",
     "user.menu": "Signed in as {user}",
     "user.sign_in": "Sign in",
