@@ -6,7 +6,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.ui.address import Address
 from simple_registry.ui.kinds import Kind
-from simple_registry.ui.pull_commands import Hint, pull_commands, verify_commands
+from simple_registry.ui.pull_commands import Hint, pull_commands, usual_command, verify_commands
 
 REPOSITORY = RepositoryName("team/app")
 TAG = Tag("v1.2.0")
@@ -112,3 +112,8 @@ def test_signatures_are_verified():
         verify_commands(TLS, REPOSITORY, TAG)[0].line
         == "cosign verify --key cosign.pub registry.example/team/app:v1.2.0"
     )
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_usual_command_is_the_first(kind):
+    assert usual_command(kind, PLAIN, REPOSITORY, TAG) == pull_commands(kind, PLAIN, REPOSITORY, TAG)[0]

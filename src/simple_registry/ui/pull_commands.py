@@ -142,6 +142,11 @@ def pull_commands(kind: Kind, address: Address, repository: RepositoryName, refe
     return [command(pulled) for command in _PULLING.get(kind, _OTHER)]
 
 
+def usual_command(kind: Kind, address: Address, repository: RepositoryName, reference: Reference) -> Command:
+    """Return the first of `pull_commands`."""
+    return _PULLING.get(kind, _OTHER)[0](_Pulled(address, repository, reference))
+
+
 def verify_commands(address: Address, repository: RepositoryName, reference: Reference) -> Sequence[Command]:
     """Return the commands that verify signatures of a manifest."""
     pulled = _Pulled(address, repository, reference)

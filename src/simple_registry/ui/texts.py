@@ -5,6 +5,7 @@ A key is the page and what is said there. Values go into braces, and are escaped
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from markupsafe import Markup, escape
 
@@ -110,7 +111,13 @@ COUNTED: Mapping[str, tuple[str, str]] = {
 
 def text(key: str, **values: object) -> Markup:
     """Return the text of a key, with these values."""
-    return Markup(escape(TEXTS[key])).format(**values)  # noqa: S704 (escaped, and so are the values)
+    template = _template(key)
+    return template.format(**values) if values else template
+
+
+@cache
+def _template(key: str) -> Markup:
+    return Markup(escape(TEXTS[key]))  # noqa: S704 (escaped, as the values will be)
 
 
 def amount(key: str, number: int, **values: object) -> Markup:

@@ -13,7 +13,7 @@ from simple_registry.operations.pages import Page
 from simple_registry.operations.tag_lists import TagOrder, TagPosition, TagRow
 from simple_registry.ui.address import address_of
 from simple_registry.ui.links import repository_url, with_query
-from simple_registry.ui.pull_commands import pull_commands
+from simple_registry.ui.pull_commands import usual_command
 from simple_registry.ui.reading import Overview, Reading
 from simple_registry.ui.render import page
 from simple_registry.ui.rights import may_delete, may_read_history, may_restore, require_some_pull
@@ -83,7 +83,7 @@ def _command(call: Call[RepositoryTarget], row: TagRow, overview: Overview | Non
     if overview is None:
         return ""
     address = address_of(call.request, call.registry.origins)
-    return pull_commands(overview.described.kind, address, call.target.repository, row.tag)[0].line
+    return usual_command(overview.described.kind, address, call.target.repository, row.tag).line
 
 
 def _order(query: Query) -> TagOrder:

@@ -19,9 +19,9 @@ WHERE repository = ?1 AND instr(lower(tag), lower(?2)) AND (?3 IS NULL OR (pushe
 ORDER BY pushed DESC, tag DESC LIMIT ?5
 """
 _NAMES = "SELECT tag FROM tags WHERE repository = ? AND instr(lower(tag), lower(?))"
-# The names come as one JSON array, in their order.
+# The names come as one JSON array, in their order. CROSS: each is looked up, and no tag is compared with all of them.
 _NAMED = """
-SELECT tag, digest, pushed, pulled FROM json_each(?2) JOIN tags ON repository = ?1 AND tag = value ORDER BY key
+SELECT tag, digest, pushed, pulled FROM json_each(?2) CROSS JOIN tags ON repository = ?1 AND tag = value ORDER BY key
 """
 _FIND = "SELECT tag, digest, pushed, pulled FROM tags WHERE repository = ? AND tag = ?"
 # A time that lies in the future is that of a wrong clock.
