@@ -15,9 +15,11 @@ def caller(name, *limits):
 
 
 def test_only_the_signed_in_have_a_menu():
-    assert entries_for(None, RULES) == ()
+    assert entries_for(None, RULES) == []
     assert list(entries_for(caller("admin"), RULES)) == list(ENTRIES)
-    assert not any(entry.for_administrators for entry in entries_for(caller("ada"), RULES))
+    assert [entry.key for entry in entries_for(caller("ada"), RULES)] == ["menu.repositories", "menu.tokens"]
+    limited = caller("admin", parse_limit(["repository:^a$:pull"]))
+    assert [entry.key for entry in entries_for(limited, RULES)] == ["menu.repositories", "menu.tokens"]
 
 
 @pytest.mark.parametrize(

@@ -406,9 +406,9 @@ class JournalRows(Protocol):
         """Return events of all repositories after an id, the oldest first."""
 
     async def page_history(
-        self, repository: RepositoryName, tag: Tag | None, before: int | None, limit: int
+        self, repository: RepositoryName | None, tag: Tag | None, before: int | None, limit: int
     ) -> Sequence[JournalEvent]:
-        """Return events of a repository, or of one tag of it, before an id, the newest first."""
+        """Return events of a repository or of all, or of one tag of it, before an id, the newest first."""
 
     async def find_event(self, event: int) -> JournalEvent | None:
         """Return an event."""

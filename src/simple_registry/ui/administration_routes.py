@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+from simple_registry.access.permission import Resource
 from simple_registry.http.routes import Endpoint, Need, Route, route
 from simple_registry.http.targets import issued_token_target, no_target, upload_target
-from simple_registry.ui.pages import health, policy, tokens, uploads
+from simple_registry.ui.pages import events, health, policy, tokens, uploads
 
 _TOKENS = Endpoint("page", Need.LOGIN, tokens.show_tokens)
 _REVOKING = Endpoint("page", Need.LOGIN, tokens.show_revoking)
+_EVENTS = Endpoint("page", Resource.CATALOG, events.show_events, verb="history")
 _UPLOADS = Endpoint("page", Need.EVERYTHING, uploads.show_uploads)
 _CANCELING = Endpoint("page", Need.EVERYTHING, uploads.show_canceling)
 _POLICY = Endpoint("page", Need.EVERYTHING, policy.show_policy)
@@ -31,6 +33,7 @@ ADMINISTRATION_ROUTES: Sequence[Route[Any]] = (
         HEAD=_REVOKING,
         POST=Endpoint("page", Need.LOGIN, tokens.revoke_token, writes=True),
     ),
+    route(r"/ui/-/events", no_target, GET=_EVENTS, HEAD=_EVENTS),
     route(r"/ui/-/uploads", no_target, GET=_UPLOADS, HEAD=_UPLOADS),
     route(
         r"/ui/-/uploads/(?P<session>[^/]+)/cancel",

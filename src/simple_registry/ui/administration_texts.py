@@ -44,6 +44,15 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
         "Whatever uses it is refused from the next request on. This cannot be undone. An upload that is under way ends."
     ),
     "tokens.done.revoked": "The token was revoked.",
+    # events
+    "events.title": "Events",
+    "events.text": "Changes of tags, and deletions, in all repositories. Refused requests are in the audit log.",
+    "events.none": "Nothing has happened yet.",
+    "events.what": "Event",
+    "events.where": "Where",
+    "events.change": "From and to",
+    "events.user": "By",
+    "events.when": "When",
     # uploads
     "uploads.title": "Uploads in progress",
     "uploads.text": "Upload sessions that were started and are not finished. Idle ones end by themselves.",

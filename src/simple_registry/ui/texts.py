@@ -21,6 +21,7 @@ TEXTS: Mapping[str, str] = {
     "menu.label": "Pages",
     "menu.repositories": "Repositories",
     "menu.tokens": "Tokens",
+    "menu.events": "Events",
     "menu.uploads": "Uploads",
     "menu.policy": "Policy",
     "menu.health": "Health",
