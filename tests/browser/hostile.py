@@ -12,9 +12,10 @@ from e2e.images import CONFIG
 FIELDS = (
     *("annotation-name", "annotation-value", "descriptor-annotation", "label-name", "label-value", "env", "entrypoint"),
     *("command", "user", "working-directory", "port", "volume", "author", "created", "history-command"),
-    *("history-comment", "history-author", "os", "architecture", "variant", "media-type", "config-type"),
-    *("platform-os", "platform-architecture", "platform-variant", "referrer-type", "referrer-content"),
+    *("history-comment", "os", "architecture", "variant"),
+    *("platform-os", "platform-architecture", "platform-variant", "referrer-content"),
 )
+MEDIA_TYPES = ("media-type", "config-type", "referrer-type")
 LONG = "x" * 400
 """A word that no line breaks."""
 DIRECTION = "\u202egpj.exe\u2066"
@@ -54,8 +55,12 @@ def push(repository: Repository) -> Hostile:
     }
     config = repository.blob(CONFIG, json.dumps(_config()).encode())
     image = repository.image("hostile", "x" * 128, "__proto__", config=config, layers=[layer], annotations=annotations)
-    platform = {name: attack(f"platform-{name}") for name in ("os", "architecture", "variant")}
-    index = repository.index("index", manifests=[image | {"platform": platform}], annotations=annotations)
+    platforms = [
+        {"os": "linux", "architecture": "arm"} | {name: attack(f"platform-{name}")}
+        for name in ("os", "architecture", "variant")
+    ]
+    children = [image | {"platform": platform} for platform in platforms]
+    index = repository.index("index", manifests=children, annotations=annotations)
     repository.image(
         config=repository.empty(),
         layers=[repository.blob("text/plain", attack("referrer-content").encode())],
@@ -87,11 +92,7 @@ def _config() -> Json:
         },
         "rootfs": {"type": "layers", "diff_ids": []},
         "history": [
-            {
-                "created_by": attack("history-command"),
-                "comment": attack("history-comment"),
-                "author": attack("history-author"),
-            },
+            {"created_by": attack("history-command"), "comment": attack("history-comment")},
             {"created_by": LONG, "empty_layer": True},
         ],
     }
