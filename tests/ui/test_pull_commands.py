@@ -104,12 +104,12 @@ def test_the_daemon_of_docker_must_know_a_registry_without_tls(address, hint):
 
 
 def test_signatures_are_verified():
-    cosign, notation = verify_commands(PLAIN, REPOSITORY, DIGEST)
+    cosign, notation = verify_commands(set(Kind), PLAIN, REPOSITORY, DIGEST)
     name = f"10.0.0.7:5000/team/app@{DIGEST}"
     assert cosign.line == f"cosign verify --allow-http-registry --key cosign.pub {name}"
     assert (notation.line, notation.hint) == (f"notation verify --plain-http {name}", Hint.TRUST_POLICY)
     assert (
-        verify_commands(TLS, REPOSITORY, TAG)[0].line
+        verify_commands({Kind.COSIGN_SIGNATURE}, TLS, REPOSITORY, TAG)[0].line
         == "cosign verify --key cosign.pub registry.example/team/app:v1.2.0"
     )
 
@@ -117,3 +117,7 @@ def test_signatures_are_verified():
 @pytest.mark.parametrize("kind", Kind)
 def test_the_usual_command_is_the_first(kind):
     assert usual_command(kind, PLAIN, REPOSITORY, TAG) == pull_commands(kind, PLAIN, REPOSITORY, TAG)[0]
+
+
+def test_without_a_signature_there_is_nothing_to_verify():
+    assert verify_commands({Kind.ATTESTATION, Kind.SPDX}, TLS, REPOSITORY, TAG) == []

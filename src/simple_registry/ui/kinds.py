@@ -31,19 +31,6 @@ class Kind(StrEnum):
     """Anything else, known by its type."""
 
 
-ABOUT_OTHERS = frozenset(
-    {
-        Kind.COSIGN_SIGNATURE,
-        Kind.NOTATION_SIGNATURE,
-        Kind.ATTESTATION,
-        Kind.SPDX,
-        Kind.CYCLONEDX,
-        Kind.SBOM,
-    }
-)
-"""Kinds that say something about another manifest."""
-
-
 @dataclass(frozen=True, slots=True)
 class Types:
     """The types of a manifest: its own, that of its artifact, of its config, and of its layers."""

@@ -4,7 +4,7 @@ Clients disagree about plain HTTP: some have an option for it, docker only a set
 granted on `localhost`, so that TLS needs the option there. Each row of `_COMMANDS` says what one client wants.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -133,7 +133,7 @@ _PULLING: Mapping[Kind, Sequence[_Command]] = {
     Kind.BUILD_CACHE: (_skopeo, _crane_manifest),
 }
 _OTHER: Sequence[_Command] = (_oras, _skopeo, _crane_manifest)
-_VERIFYING: Sequence[_Command] = (_cosign, _notation)
+_VERIFYING: Mapping[Kind, _Command] = {Kind.COSIGN_SIGNATURE: _cosign, Kind.NOTATION_SIGNATURE: _notation}
 
 
 def pull_commands(kind: Kind, address: Address, repository: RepositoryName, reference: Reference) -> Sequence[Command]:
@@ -147,7 +147,9 @@ def usual_command(kind: Kind, address: Address, repository: RepositoryName, refe
     return _PULLING.get(kind, _OTHER)[0](_Pulled(address, repository, reference))
 
 
-def verify_commands(address: Address, repository: RepositoryName, reference: Reference) -> Sequence[Command]:
-    """Return the commands that verify signatures of a manifest."""
+def verify_commands(
+    signatures: Collection[Kind], address: Address, repository: RepositoryName, reference: Reference
+) -> Sequence[Command]:
+    """Return the commands that verify the signatures that a manifest has; other kinds of referrers have none."""
     pulled = _Pulled(address, repository, reference)
-    return [command(pulled) for command in _VERIFYING]
+    return [command(pulled) for kind, command in _VERIFYING.items() if kind in signatures]

@@ -14,7 +14,7 @@ from simple_registry.operations.explanations import Explained
 from simple_registry.ui.address import address_of
 from simple_registry.ui.image_configs import BuildLine, ImageConfig, match_history
 from simple_registry.ui.json_text import MAX_SHOWN, Segment, is_text, shown_text, with_links
-from simple_registry.ui.kinds import ABOUT_OTHERS, Kind, predicate_of
+from simple_registry.ui.kinds import Kind, predicate_of
 from simple_registry.ui.manifest_documents import Entry, ManifestDocument
 from simple_registry.ui.pull_commands import pull_commands, verify_commands
 from simple_registry.ui.reading import Overview, Reading, ReadManifest
@@ -79,6 +79,8 @@ async def show_manifest(call: Call[ManifestTarget]) -> Response:
     digest, document, address = read.row.digest, read.document, address_of(call.request, call.registry.origins)
     config = await reading.config(document)
     tag = None if isinstance(reference, Digest) else reference
+    referrers = await _referrers(call, reading, digest)
+    about = {each.read.document.described.kind for each in referrers.found}
     return page(
         call,
         "manifest.html",
@@ -96,8 +98,8 @@ async def show_manifest(call: Call[ManifestTarget]) -> Response:
         contents=await contents_of(reading, document),
         predicate=predicate_of(_annotations(document)),
         commands=pull_commands(document.described.kind, address, repository, reference),
-        verifying=() if document.described.kind in ABOUT_OTHERS else verify_commands(address, repository, digest),
-        referrers=await _referrers(call, reading, digest),
+        verifying=verify_commands(about, address, repository, digest),
+        referrers=referrers,
         kept=await _kept(call, digest),
         source=_source(read),
         has_history=may_read_history(call, repository),
