@@ -166,6 +166,7 @@ def build_services(
         pulls=Pulls(rows.tag_times, clock),
         history=build_history(stores, clock),
         undo=build_undo(stores),
+        retention=build_retention(stores, clock, trust.rules),
         explanations=Explanations(rows.keepers, rows.usage, MAX_EXPLAINED),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
@@ -203,8 +204,7 @@ def build_services(
         size=settings.journal.max_events,
         grace=settings.garbage_collection.grace,
     )
-    retention = build_retention(stores, clock, trust.rules)
-    return Services(stores, trust, authentication, registry, garbage, retention, pruning)
+    return Services(stores, trust, authentication, registry, garbage, registry.retention, pruning)
 
 
 def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:

@@ -35,6 +35,7 @@ from simple_registry.operations.quotas import Allowance
 from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
+from simple_registry.operations.retention import TagRetention
 from simple_registry.operations.tag_lists import TagLists
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
@@ -70,6 +71,7 @@ class Registry:
     pulls: Pulls
     history: History
     undo: Undo
+    retention: TagRetention
     explanations: Explanations
     read_only: ReadOnly
     manifest_size: int

@@ -23,6 +23,12 @@ BATCH = 500
 PAGE = 1000
 """Repositories read at a time."""
 
+MAX_EXAMINED = 20_000
+"""Repositories and tags that one page of a plan examines."""
+
+READ = 50
+"""Tags that cost as much as reading those of one more repository."""
+
 logger = logging.getLogger("simple_registry")
 
 
@@ -33,6 +39,10 @@ class Policies:
     retentions: Sequence[Retention]
     guard: Callable[[RepositoryName], TagGuard]
 
+    def reach(self, repository: RepositoryName) -> Sequence[Retention]:
+        """Return the Retentions that may reach a tag of the repository."""
+        return [each for each in self.retentions if each.may_reach(repository)]
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -40,6 +50,15 @@ class Judged:
 
     repository: RepositoryName
     tags: Sequence[tuple[TagRow, Verdict]]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """Some of the repositories of a plan, and the name after which it continues; `more` may follow there."""
+
+    judged: Sequence[Judged]
+    last: str | None
+    more: bool
 
 
 class TagRetention:
@@ -67,9 +86,26 @@ class TagRetention:
         while page := await self._repositories.page_repositories(after, PAGE):
             after = page[-1]
             for repository in page:
-                reaching = [each for each in policies.retentions if each.may_reach(repository)]
-                if reaching and (judged := await self._judge(repository, reaching, policies)).tags:
+                judged = await self._judged(repository, policies)
+                if judged.tags:
                     yield judged
+
+    async def page(self, after: str | None, limit: int) -> PlanPage:
+        """Return the verdicts on the tags of up to `limit` repositories after a name: part of a plan, perhaps none."""
+        policies, found, examined, last = self._policies(), list[Judged](), 0, after
+        while page := await self._repositories.page_repositories(last, PAGE):
+            for repository in page:
+                if len(found) == limit or examined >= MAX_EXAMINED:
+                    return PlanPage(found, last, more=True)
+                last, judged = repository, await self._judged(repository, policies)
+                examined += READ + len(judged.tags) if policies.reach(repository) else 1
+                found += [judged] if judged.tags else []
+            await asyncio.sleep(0)  # other requests get their turn
+        return PlanPage(found, last, more=False)
+
+    async def of(self, repository: RepositoryName) -> Judged:
+        """Return the verdicts on the tags of one repository."""
+        return await self._judged(repository, self._policies())
 
     async def apply(self, of: Callable[[str], bool] = lambda _name: True) -> AsyncIterator[Judged]:
         """Remove the tags that go by Retentions of some names, and yield those that went."""
@@ -104,6 +140,10 @@ class TagRetention:
         runs |= dict.fromkeys(due, now)
         if runs != known:
             await self._rows.keep_retention_runs(runs)
+
+    async def _judged(self, repository: RepositoryName, policies: Policies) -> Judged:
+        reaching = policies.reach(repository)
+        return await self._judge(repository, reaching, policies) if reaching else Judged(repository, ())
 
     async def _judge(self, repository: RepositoryName, reaching: Sequence[Retention], policies: Policies) -> Judged:
         times = Times(self._cutoffs.before(0), self._cutoffs.before)

@@ -16,7 +16,7 @@ from simple_registry.http.events import Event
 from simple_registry.http.messages import Headers, Request, Response
 from simple_registry.http.targets import Target
 from simple_registry.sizes import readable
-from simple_registry.times import format_moment
+from simple_registry.times import format_duration, format_moment
 from simple_registry.ui.address import address_of
 from simple_registry.ui.assets import load_assets
 from simple_registry.ui.cookies import find_session
@@ -105,7 +105,9 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(quoted=quote, plain=plain, short_type=short_type, moment_in=moment_in)
+    environment.filters.update(
+        quoted=quote, duration=format_duration, plain=plain, short_type=short_type, moment_in=moment_in
+    )
     environment.globals.update(
         asset=lambda name: load_assets()[name].url,
         t=text,
