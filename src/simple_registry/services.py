@@ -145,6 +145,20 @@ def build_services(
     keep_parts = settings.delete_referenced is DeleteReferenced.REFUSE
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
+    collecting = settings.garbage_collection
+    garbage = Garbage(
+        rows.garbage,
+        rows.tokens,
+        rows.web_sessions,
+        build_collection(settings, stores, clock),
+        uploads,
+        cutoffs=Cutoffs(clock),
+        grace=collecting.grace,
+        untagged=untagged_of(settings) if collecting.delete_untagged else None,
+        session_life=limits.session_life,
+        is_user=lambda name: trust.rules().identity(name) is not None,
+        known=lambda name: trust.rules().knows(name),
+    )
     registry = Registry(
         contents=contents,
         blobs=Blobs(rows.blobs, contents, renewals, keep_parts=keep_parts),
@@ -167,6 +181,7 @@ def build_services(
         history=build_history(stores, clock),
         undo=build_undo(stores),
         retention=build_retention(stores, clock, trust.rules),
+        garbage=garbage,
         explanations=Explanations(rows.keepers, rows.usage, MAX_EXPLAINED),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
@@ -182,20 +197,6 @@ def build_services(
         readiness=partial(_readiness, stores, trust),
         condition=partial(_condition, stores, trust),
         metrics=metrics,
-    )
-    collecting = settings.garbage_collection
-    garbage = Garbage(
-        rows.garbage,
-        rows.tokens,
-        rows.web_sessions,
-        build_collection(settings, stores, clock),
-        uploads,
-        cutoffs=Cutoffs(clock),
-        grace=collecting.grace,
-        untagged=untagged_of(settings) if collecting.delete_untagged else None,
-        session_life=limits.session_life,
-        is_user=lambda name: trust.rules().identity(name) is not None,
-        known=lambda name: trust.rules().knows(name),
     )
     pruning = Pruning(
         rows.journal,

@@ -27,6 +27,7 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.explanations import Explanations
+from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.history import History
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
@@ -72,6 +73,7 @@ class Registry:
     history: History
     undo: Undo
     retention: TagRetention
+    garbage: Garbage
     explanations: Explanations
     read_only: ReadOnly
     manifest_size: int

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.collection import EARLIEST, Collection, Swept
+from simple_registry.operations.collection import EARLIEST, Collection, Report, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
@@ -99,6 +99,13 @@ class Garbage:
         early = self._cutoffs.before(min(self._grace, EARLIEST))
         await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept, early=early)
         return Collected(sessions, tokens, swept)
+
+    async def outlook(self, *, rehearsed: bool) -> Report:
+        """Return what waits for the end of its grace and, if that is `rehearsed`, what a round would do now."""
+        swept = Swept()
+        if rehearsed:
+            swept = await self._collection.rehearse(self._cutoffs.before(self._grace), self._rules())
+        return Report(swept, await self._rows.waiting(), self._grace, dry_run=True)
 
     def _rules(self) -> ReviewRules | None:
         """Return what keeps manifests without a tag; `None` if all are kept."""

@@ -616,6 +616,9 @@ class UsageRows(Protocol):
     async def page_usage(self, after: str | None, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
         """Return repositories and what they use, in ASCII order, after `after`."""
 
+    async def largest_usage(self, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return the repositories that use most bytes, and what they use, the largest first."""
+
     async def total_usage(self) -> TotalUsage:
         """Return what all repositories use together."""
 

@@ -6,13 +6,14 @@ from typing import Any
 from simple_registry.access.permission import Resource
 from simple_registry.http.routes import Endpoint, Need, Route, route
 from simple_registry.http.targets import issued_token_target, no_target, repository_target, upload_target
-from simple_registry.ui.pages import events, health, policy, retention, tokens, uploads
+from simple_registry.ui.pages import events, health, policy, retention, storage, tokens, uploads
 
 _TOKENS = Endpoint("page", Need.LOGIN, tokens.show_tokens)
 _REVOKING = Endpoint("page", Need.LOGIN, tokens.show_revoking)
 _EVENTS = Endpoint("page", Resource.CATALOG, events.show_events, verb="history")
 _UPLOADS = Endpoint("page", Need.EVERYTHING, uploads.show_uploads)
 _CANCELING = Endpoint("page", Need.EVERYTHING, uploads.show_canceling)
+_STORAGE = Endpoint("page", Need.EVERYTHING, storage.show_storage)
 _RETENTION = Endpoint("page", Need.EVERYTHING, retention.show_retention)
 _VERDICTS = Endpoint("page", Need.EVERYTHING, retention.show_verdicts)
 _POLICY = Endpoint("page", Need.EVERYTHING, policy.show_policy)
@@ -44,6 +45,7 @@ ADMINISTRATION_ROUTES: Sequence[Route[Any]] = (
         HEAD=_CANCELING,
         POST=Endpoint("page", Need.EVERYTHING, uploads.cancel_upload, writes=True),
     ),
+    route(r"/ui/-/storage", no_target, GET=_STORAGE, HEAD=_STORAGE),
     route(r"/ui/-/retention", no_target, GET=_RETENTION, HEAD=_RETENTION),
     route(r"/ui/(?P<name>.+)/-/retention", repository_target, GET=_VERDICTS, HEAD=_VERDICTS),
     route(r"/ui/-/policy", no_target, GET=_POLICY, HEAD=_POLICY),

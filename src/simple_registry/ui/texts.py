@@ -23,6 +23,7 @@ TEXTS: Mapping[str, str] = {
     "menu.tokens": "Tokens",
     "menu.events": "Events",
     "menu.uploads": "Uploads",
+    "menu.storage": "Storage",
     "menu.retention": "Retention",
     "menu.policy": "Policy",
     "menu.health": "Health",

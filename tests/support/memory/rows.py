@@ -822,6 +822,11 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
         """Return repositories and what they use, in ASCII order, after `after`."""
         return [(name, self._usage(name)) for name in _page(self._repositories, after, limit)]
 
+    async def largest_usage(self, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return the repositories that use most bytes, and what they use, the largest first."""
+        usages = [(name, self._usage(name)) for name in self._repositories]
+        return sorted(usages, key=lambda one: (-one[1].bytes, one[0]))[:limit]
+
     async def total_usage(self) -> TotalUsage:
         """Return what all repositories use together."""
         usages = [astuple(self._usage(name)) for name in self._repositories]

@@ -45,6 +45,13 @@ def test_events_are_shown_the_newest_first_with_their_user(front):
     ]
 
 
+def test_a_deletion_leads_to_what_restores_it(front):
+    page = Browser(front).sign_in().get(EVENTS)
+    first, *others = page.one("tbody").all("tr")
+    assert first.all("a")[-1]["href"] == "/ui/team/app/-/restore?of=v1"
+    assert not [row for row in others if row.all("a")[-1].text == "restore"]
+
+
 def test_a_user_sees_the_events_of_what_it_may_read(front):
     assert [row[1] for row in rows(Browser(front).sign_in("ada").get(EVENTS))] == ["team/app v1", "team/app v1"]
     assert Browser(front).sign_in("eve").get(EVENTS, status=403)

@@ -6,6 +6,7 @@ from simple_registry.http.messages import Response
 from simple_registry.http.numbers import parse_number
 from simple_registry.http.targets import NoTarget
 from simple_registry.ui.links import page_url
+from simple_registry.ui.pages.history import restore_url_of
 from simple_registry.ui.render import page
 
 PAGE_SIZE = 50
@@ -24,7 +25,7 @@ async def show_events(call: Call[NoTarget]) -> Response:
     return page(
         call,
         "events.html",
-        rows=found.events,
+        rows=[(event, restore_url_of(call, event)) for event in found.events],
         first=page_url("events") if before is not None else None,
         following=page_url("events", before=found.next) if found.more else None,
     )

@@ -6,7 +6,7 @@ from simple_registry.access.permission import Resource, scope_of
 from simple_registry.http.call import Call
 from simple_registry.http.messages import Response
 from simple_registry.http.numbers import parse_number
-from simple_registry.http.targets import RepositoryTarget
+from simple_registry.http.targets import RepositoryTarget, Target
 from simple_registry.oci.names import parse_tag
 from simple_registry.operations.history import JournalEvent
 from simple_registry.ui.links import repository_url
@@ -62,10 +62,11 @@ def _line(call: Call[RepositoryTarget], event: JournalEvent, *, is_last: bool) -
         roll_back = repository_url(repository, f"tags/{event.tag}/roll-back", to=event.id)
     if event.before is not None and event.after is not None:
         compare = repository_url(repository, "compare", **{"from": event.before, "to": event.after})
-    return Line(event, roll_back, _restore(call, event), compare)
+    return Line(event, roll_back, restore_url_of(call, event), compare)
 
 
-def _restore(call: Call[RepositoryTarget], event: JournalEvent) -> str | None:
+def restore_url_of(call: Call[Target], event: JournalEvent) -> str | None:
+    """Return the page that undoes a deletion; `None` if there is none for the caller."""
     kind = _UNDONE.get(event.action.value)
     if kind is None or not may_restore(call, event.repository, event.tag):
         return None
