@@ -1,7 +1,7 @@
 """The commands by which clients pull a manifest from this address, and verify it.
 
 Clients disagree about plain HTTP: some have an option for it, docker only a setting of its daemon, and some take it for
-granted on `localhost`, so that TLS needs the option there. Each row of `_COMMANDS` says what one client wants.
+granted on `localhost`, so that TLS needs the option there. `tests/e2e/test_pull_commands.py` runs them.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -178,6 +178,18 @@ def test_changes_are_audited_as_those_of_the_api(make_front, path, events):
 
 
 @pytest.mark.parametrize("path", ACTIONS)
+def test_in_read_only_mode_a_page_says_that_nothing_can_be_changed(front, admin, path):
+    prepare(front)
+    form = form_of(admin, path)
+    front.run(front.services.registry.read_only.begin("moving <b>"))
+    page = admin.get(path)
+    assert "moving <b>" in page.one("p", class_="warn").text
+    assert page.all("form", class_="confirm") == []
+    with front.unchanged():
+        assert admin.submit(form).status == 503
+
+
+@pytest.mark.parametrize("path", ACTIONS)
 def test_a_form_of_another_session_or_site_changes_nothing(front, admin, path):
     prepare(front)
     form = form_of(admin, path)

@@ -54,6 +54,7 @@ def test_an_image_is_shown_with_its_config_and_the_commands_of_its_layers(front,
     assert (shown["Entry point"], shown["Arguments"], shown["User"]) == ("/bin/app", "serve", "1000")
     assert (shown["Working directory"], shown["Ports"], shown["Volumes"]) == ("/srv", "8080/tcp", "/data")
     assert (shown["Stop signal"], shown["Kept by"]) == ("SIGINT", "the tag v1")
+    assert shown["Tag set"].endswith("by admin")
     assert [row[:2] for row in rows(section(page, "layers"))] == [
         ["ADD rootfs.tar /", "9 B"],
         ["ENV MODE=fast", "no layer"],
@@ -62,7 +63,7 @@ def test_an_image_is_shown_with_its_config_and_the_commands_of_its_layers(front,
     pairs = {row[0]: row[1] for table in page.all("table", class_="pairs") for row in rows(table)}
     assert pairs == {"PATH": "/bin", "MODE": "fast", "team": "blue"}
     assert [each["value"] for each in page.all("meter")] == ["9", "3"]
-    assert page.one("time")["datetime"] == "2026-01-02T03:04:05Z"
+    assert page.all("time")[0]["datetime"] == "2026-01-02T03:04:05Z"
 
 
 def test_the_commands_fit_the_address(front, admin):

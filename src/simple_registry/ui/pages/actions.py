@@ -81,7 +81,7 @@ async def show_roll_back(call: Call[TagTarget]) -> Response:
         fields={"to": str(to), EXPECTED: _text(before)},
         cancel=repository_url(repository, "history", tag=tag),
     )
-    return _ask(call, repository, plan)
+    return await _ask(call, repository, plan)
 
 
 async def roll_back_tag(call: Call[TagTarget]) -> Response:
@@ -125,7 +125,7 @@ async def show_delete(call: Call[ManifestTarget]) -> Response:
             cancel=repository_url(repository, f"manifests/{reference}"),
             dangerous=True,
         )
-        return _ask(call, repository, plan)
+        return await _ask(call, repository, plan)
     others = [
         tag for tag in tags if tag != reference and call.can("GET", Resource.MANIFESTS, scope_of(repository, tag))
     ]
@@ -140,7 +140,7 @@ async def show_delete(call: Call[ManifestTarget]) -> Response:
         cancel=repository_url(repository, f"manifests/{reference}"),
         dangerous=True,
     )
-    return _ask(call, repository, plan)
+    return await _ask(call, repository, plan)
 
 
 async def delete_manifest(call: Call[ManifestTarget]) -> Response:
@@ -166,7 +166,7 @@ async def show_delete_repository(call: Call[RepositoryTarget]) -> Response:
         cancel=repository_url(repository),
         dangerous=True,
     )
-    return _ask(call, repository, plan)
+    return await _ask(call, repository, plan)
 
 
 async def delete_repository(call: Call[RepositoryTarget]) -> Response:
@@ -195,7 +195,7 @@ async def show_restore(call: Call[RepositoryTarget]) -> Response:
         fields={} if of is None else {"of": of},
         cancel=repository_url(repository, "history"),
     )
-    return _ask(call, repository, plan)
+    return await _ask(call, repository, plan)
 
 
 async def restore_deleted(call: Call[RepositoryTarget]) -> Response:
@@ -229,7 +229,7 @@ async def show_tagging(call: Call[ManifestTarget]) -> Response:
         fields={"tag": tag, EXPECTED: _text(before), "digest": str(read.row.digest)},
         cancel=repository_url(repository, f"manifests/{call.target.reference}"),
     )
-    return _ask(call, repository, plan)
+    return await _ask(call, repository, plan)
 
 
 async def set_tag(call: Call[ManifestTarget]) -> Response:
@@ -254,8 +254,9 @@ async def set_tag(call: Call[ManifestTarget]) -> Response:
 # ---------------------------------------------------------------- in common
 
 
-def _ask(call: Call[Target], repository: RepositoryName, plan: Plan) -> Response:
-    return page(call, "action.html", repository=repository, plan=plan, max_named=MAX_NAMED)
+async def _ask(call: Call[Target], repository: RepositoryName, plan: Plan) -> Response:
+    mode = await call.registry.read_only.find()
+    return page(call, "action.html", repository=repository, plan=plan, max_named=MAX_NAMED, mode=mode)
 
 
 def _done(repository: RepositoryName, done: str, events: Sequence[Event]) -> Response:

@@ -11,6 +11,7 @@ from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.errors import DigestInvalid, ManifestUnknown
 from simple_registry.oci.names import Tag
 from simple_registry.operations.explanations import Explained
+from simple_registry.operations.history import JournalEvent
 from simple_registry.ui.address import address_of
 from simple_registry.ui.image_configs import BuildLine, ImageConfig, match_history
 from simple_registry.ui.json_text import MAX_SHOWN, Segment, is_text, shown_text, with_links
@@ -100,6 +101,7 @@ async def show_manifest(call: Call[ManifestTarget]) -> Response:
         commands=pull_commands(document.described.kind, address, repository, reference),
         verifying=verify_commands(about, address, repository, digest),
         referrers=referrers,
+        last=await _last_change(call, tag),
         kept=await _kept(call, digest),
         source=_source(read),
         has_history=may_read_history(call, repository),
@@ -183,6 +185,15 @@ async def _referrer(reading: Reading, read: ReadManifest, tag: Tag | None = None
 def _annotations(document: ManifestDocument) -> dict[str, str]:
     """Return the annotations that may name a predicate: those of the manifest, and of its first layer."""
     return {**(document.layers[0].annotations if document.layers else {}), **document.annotations}
+
+
+async def _last_change(call: Call[ManifestTarget], tag: Tag | None) -> JournalEvent | None:
+    """Return the last event of a tag, if the caller may read its history."""
+    repository = call.target.repository
+    if tag is None or not may_read_history(call, repository):
+        return None
+    found = await call.registry.history.page(repository, tag, before=None, limit=1, visible=lambda _: True)
+    return next(iter(found.events), None)
 
 
 async def _kept(call: Call[ManifestTarget], digest: Digest) -> Explained | None:
