@@ -237,3 +237,12 @@ def test_hostile_text_of_a_manifest_is_shown_as_text(front, admin):
 def test_the_json_of_a_large_manifest_is_not_shown(front, admin):
     push_image(front, "team/app", "v1", annotations={"a": "b" * (MAX_SHOWN + 1)})
     assert admin.get(f"{BASE}/v1").all("details", class_="source") == []
+
+
+def test_hostile_types_are_shown_as_text(front, admin):
+    kind = 'text/plain; a="<script>alert(1)</script>"'
+    digest = push_artifact(front, "team/app", "v1", b"text", content_type=kind, artifact_type=kind)
+    page = admin.get(f"{BASE}/{digest}")
+    assert facts(page)["Type of artifact"] == kind
+    assert page.one("details", class_="content").one("summary").text == f"{kind} 4 B"
+    assert len(page.all("script")) == 1
