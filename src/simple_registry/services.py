@@ -55,8 +55,8 @@ from simple_registry.storage.stores import Stores
 PASSWORD_THREADS = 2
 """Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
 
-SEEN_BY_PAGES = 20_000
-"""Manifests of which each process keeps what lists show: a few hundred bytes each."""
+SEEN_BY_PAGES = 8 * 1024 * 1024
+"""Bytes that each process keeps of what lists show of manifests."""
 
 MAX_EXPLAINED = 200
 """Manifests that a page looks at to explain why content is kept; commands look at more."""

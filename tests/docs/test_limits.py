@@ -128,6 +128,8 @@ INSIDE = {
     "ui.pages.manifests.MAX_CONTENTS": "what a page shows",
     "ui.reading.MAX_PARTS": "what a page shows",
     "ui.reading.MAX_PLATFORMS": "what a page shows",
+    "ui.reading.MAX_PLATFORM": "what is cached",
+    "ui.pages.manifests.MAX_CHILD_SIZE": "what a page shows",
     "ui.manifest_documents.MAX_SHOWN": "what a page shows",
     "ui.image_configs.MAX_SIZE": "what a page shows",
     "ui.image_configs.MAX_ITEMS": "what a page shows",

@@ -43,15 +43,16 @@ def push_built(
     return digest_of(encode(document))
 
 
+def child(front: Front, repository: str, digest: Digest) -> dict[str, Any]:
+    """Return the descriptor of a manifest that was pushed."""
+    size = front.head(f"/v2/{repository}/manifests/{digest}").header("content-length")
+    return {"mediaType": OCI_IMAGE_MANIFEST, "digest": str(digest), "size": int(size or 0)}
+
+
 def push_index(front: Front, repository: str, reference: str, **platforms: Digest) -> Digest:
     """Push an index of images by the architectures that they are for."""
     children = [
-        {
-            "mediaType": OCI_IMAGE_MANIFEST,
-            "digest": str(digest),
-            "size": int(front.head(f"/v2/{repository}/manifests/{digest}").header("content-length") or 0),
-            "platform": {"os": "linux", "architecture": architecture},
-        }
+        {**child(front, repository, digest), "platform": {"os": "linux", "architecture": architecture}}
         for architecture, digest in platforms.items()
     ]
     data = encode(index() | {"manifests": children})
@@ -77,12 +78,7 @@ def push_artifact(
     document["config"] = descriptor(b"{}", EMPTY_TYPE)
     document["layers"] = [descriptor(content, content_type)]
     if subject is not None:
-        size = int(front.head(f"/v2/{repository}/manifests/{subject}").header("content-length") or 0)
-        document["subject"] = {
-            "mediaType": OCI_IMAGE_MANIFEST,
-            "digest": str(subject),
-            "size": size,
-        }
+        document["subject"] = child(front, repository, subject)
     data = encode(document)
     front.push_manifest(repository, reference or str(digest_of(data)), data)
     return digest_of(data)

@@ -17,7 +17,8 @@ MAX_SHOWN = 1000
 """Layers or children of one manifest that a page shows."""
 
 _REFERENCE_TYPE = "vnd.docker.reference.type"
-"""BuildKit's annotation on the descriptor of an attestation in an index."""
+_REFERENCE_DIGEST = "vnd.docker.reference.digest"
+"""BuildKit's annotations on the descriptor of an attestation in an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class Entry:
     def is_attestation(self) -> bool:
         """Whether it is an attestation of BuildKit, which claims to be for an unknown platform."""
         return self.annotations.get(_REFERENCE_TYPE) == "attestation-manifest"
+
+    @property
+    def attested(self) -> str:
+        """The digest of the manifest that such an attestation is about; perhaps empty."""
+        return self.annotations.get(_REFERENCE_DIGEST, "")
 
 
 @dataclass(frozen=True, slots=True)

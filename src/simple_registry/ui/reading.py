@@ -23,6 +23,12 @@ MAX_PARTS = 10_000
 MAX_PLATFORMS = 12
 """Platforms of an index that lists show."""
 
+MAX_PLATFORM = 80
+"""Characters of a platform that are kept."""
+
+ENTRY_SIZE = 400
+"""Approximate bytes of what is kept of a manifest, without its texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -31,6 +37,11 @@ class Overview:
     described: Described
     size: int | None
     platforms: tuple[str, ...]
+
+    @property
+    def cost(self) -> int:
+        """The bytes that it takes in the cache."""
+        return ENTRY_SIZE + len(self.described.type) + sum(map(len, self.platforms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +102,14 @@ class Reading:
         except ManifestUnknown:
             return None
         overview = await self._overview(read)
-        cache.keep(key, overview)
+        cache.keep(key, overview, overview.cost)
         return overview
 
     async def _overview(self, read: ReadManifest) -> Overview:
         document = read.document
         if document.children:
             size = await self._registry.manifests.total_size(self._repository, read.row.digest, MAX_PARTS)
-            platforms = dict.fromkeys(str(each) for each in document.platforms)
+            platforms = dict.fromkeys(str(each)[:MAX_PLATFORM] for each in document.platforms)
             return Overview(document.described, size, tuple(platforms)[:MAX_PLATFORMS])
-        platform = str((await self.config(document)).platform)
+        platform = str((await self.config(document)).platform)[:MAX_PLATFORM]
         return Overview(document.described, read.row.size + document.size, (platform,) if platform else ())

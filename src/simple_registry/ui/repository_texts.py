@@ -62,6 +62,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "manifest.platform": "Platform",
     "manifest.platforms": "Platforms",
     "manifest.attestation": "attestation of a platform",
+    "manifest.attestation.of": "attestation of {platform}",
     "manifest.created": "Created",
     "manifest.author": "Author",
     "manifest.subject": "About",

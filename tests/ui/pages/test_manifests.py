@@ -5,11 +5,12 @@ import json
 import pytest
 
 from simple_registry.oci.digests import digest_of
+from simple_registry.oci.media_types import OCI_IMAGE_INDEX
 from simple_registry.ui.image_configs import MAX_SIZE
 from simple_registry.ui.json_text import MAX_SHOWN
 from support.access import READONLY, binding, rules
-from support.artifacts import push_artifact, push_built, push_index
-from support.documents import push_image
+from support.artifacts import child, push_artifact, push_built, push_index
+from support.documents import encode, index, push_image
 from support.pages import Browser
 
 BASE = "/ui/team/app/-/manifests"
@@ -86,6 +87,22 @@ def test_an_index_is_shown_with_its_platforms(front, admin):
     assert child["Kept by"] == "the tag a"
     front.delete("/v2/team/app/manifests/a")
     assert f"by way of {digest.encoded[:12]}" in facts(admin.get(f"{BASE}/{one}"))["Kept by"]
+
+
+def test_an_attestation_in_an_index_names_its_platform(front, admin):
+    one = push_built(front, "team/app", "a")
+    two = push_artifact(front, "team/app", "b", b"{}", content_type="application/vnd.in-toto+json")
+    unknown = {"os": "unknown", "architecture": "unknown"}
+    about = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": str(one)}
+    children = [
+        {**child(front, "team/app", one), "platform": {"os": "linux", "architecture": "arm64"}},
+        {**child(front, "team/app", two), "platform": unknown, "annotations": about},
+    ]
+    front.push_manifest("team/app", "v1", encode(index() | {"manifests": children}), OCI_IMAGE_INDEX)
+    assert [row[0] for row in rows(section(admin.get(f"{BASE}/v1"), "platforms"))] == [
+        "linux/arm64",
+        "attestation of linux/arm64",
+    ]
 
 
 def test_referrers_are_shown_as_what_they_are_with_small_contents(front, admin):

@@ -28,6 +28,9 @@ MAX_TAGS = 100
 MAX_CHILDREN = 50
 """Children of which a page says more than their descriptors do."""
 
+MAX_CHILD_SIZE = 64 * 1024
+"""Bytes of the largest child that is read for that."""
+
 MAX_REFERRERS = 20
 """Referrers that one page shows."""
 
@@ -44,6 +47,8 @@ class Child:
 
     entry: Entry
     overview: Overview | None
+    attests: str = ""
+    """The platform that an attestation is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,13 @@ def _lines(document: ManifestDocument, config: ImageConfig) -> Sequence[BuildLin
 
 
 async def _children(reading: Reading, document: ManifestDocument) -> Sequence[Child]:
-    known = [await reading.overview(each.digest) for each in document.children[:MAX_CHILDREN]]
-    known += [None] * (len(document.children) - len(known))
-    return [Child(entry, overview) for entry, overview in zip(document.children, known, strict=True)]
+    platforms = {str(each.digest): str(each.platform) for each in document.children if each.platform is not None}
+    found = []
+    for at, entry in enumerate(document.children):
+        wanted = at < MAX_CHILDREN and entry.size <= MAX_CHILD_SIZE
+        overview = await reading.overview(entry.digest) if wanted else None
+        found.append(Child(entry, overview, platforms.get(entry.attested, "") if entry.is_attestation else ""))
+    return found
 
 
 async def _referrers(call: Call[ManifestTarget], reading: Reading, digest: Digest) -> Referrers:
