@@ -239,6 +239,9 @@ class ManifestRows(Protocol):
         Many parts are looked up in a thread.
         """
 
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+
     async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
         """Return the bytes of a manifest and of all below it, each content once; `None` for more than `limit` contents.
 

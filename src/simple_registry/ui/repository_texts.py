@@ -151,6 +151,8 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "action.more": "and {n} more",
     "action.back": "Back",
     "action.refused": "The rule “{rule}” protects a tag from this.",
+    "action.referring": "This manifest refers to it, and would lack it:",
+    "action.needed": "It cannot be deleted before the manifest that refers to it.",
     "action.read_only": "The registry is read-only for now ({reason}): nothing can be changed.",
     "action.roll_back.title": "Roll back {tag}",
     "action.roll_back.crumb": "Roll back",

@@ -75,6 +75,9 @@ def test_the_size_of_a_manifest_has_each_content_below_it_once(rows):
         assert await rows.manifests.total_size(REPOSITORY, index.digest, 5) == 5 + 5 + 6 + 5
         assert await rows.manifests.total_size(REPOSITORY, index.digest, 4) is None
         assert await rows.manifests.total_size(OTHER, index.digest, 4) == 5
+        assert await rows.manifests.find_referring(REPOSITORY, second.digest) == index.digest
+        assert await rows.manifests.find_referring(REPOSITORY, index.digest) is None
+        assert await rows.manifests.find_referring(OTHER, second.digest) is None
 
     run(check())
 

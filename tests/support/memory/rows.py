@@ -266,6 +266,11 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
                 unmet.append(UnmetPart(each.content, content.size))
         return FoundParts(held, unmet)
 
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+        needing = self._at(repository).still_needed(digest)
+        return None if needing is None else needing.by
+
     async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
         """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
         below, pending = {digest}, [digest]

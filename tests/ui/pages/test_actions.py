@@ -6,8 +6,10 @@ import pytest
 
 from simple_registry.access.scopes import ScopePattern
 from simple_registry.access.tag_protection import TagProtection
+from simple_registry.config.settings import DeleteReferenced, Settings
 from simple_registry.oci.digests import digest_of
 from support.access import ADMINS, READONLY, binding, rules
+from support.artifacts import push_built, push_index
 from support.documents import push_image, push_tags
 from support.pages import Browser
 
@@ -260,3 +262,16 @@ def test_a_protected_tag_is_refused_before_and_after(make_front):
 def test_what_cannot_be_done_is_not_found(front, admin, path):
     prepare(front)
     admin.get(path, status=404)
+
+
+@pytest.mark.parametrize(("setting", "refused"), [(DeleteReferenced.REFUSE, True), (DeleteReferenced.ALLOW, False)])
+def test_a_part_of_an_index_is_deleted_only_where_that_is_allowed(make_front, setting, refused):
+    front = make_front(replace(Settings(), delete_referenced=setting))
+    part = push_built(front, "team/app", "part")
+    whole = push_index(front, "team/app", "v1", amd64=part)
+    admin = Browser(front).sign_in()
+    page = admin.get(f"{APP}/manifests/{part}/delete")
+    assert f"{APP}/manifests/{whole}" in [link["href"] for link in page.one("main").all("a")]
+    assert (page.all("form", class_="confirm") == []) == refused
+    token = page.all("input", type="hidden")[0]["value"]
+    assert admin.post(f"{APP}/manifests/{part}/delete", {"form-token": token}).status == (409 if refused else 303)

@@ -54,8 +54,12 @@ class Plan:
     manifests: Sequence[Digest] = ()
     notes: Sequence[str] = ()
     """Keys of further sentences."""
+    referring: Digest | None = None
+    """A manifest that lacks a part afterwards."""
     refusal: str | None = None
     """The rule that forbids it."""
+    is_needed: bool = False
+    """Whether `referring` forbids it."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """The fields of the form."""
     cancel: str
@@ -116,12 +120,15 @@ async def show_delete(call: Call[ManifestTarget]) -> Response:
     if isinstance(reference, Digest):
         await in_turns(tags, partial(call.require_of_tag, "DELETE", repository))
         rules = (guard.from_deletion(tag) for tag in tags) if guard else ()
+        referring = await call.registry.manifests.find_referring(repository, reference)
         plan = Plan(
             key="delete_manifest",
             values={"digest": reference},
             tags=tags,
             manifests=[reference],
+            referring=referring,
             refusal=next((rule for rule in rules if rule), None),
+            is_needed=referring is not None and call.registry.manifests.keep_parts,
             cancel=repository_url(repository, f"manifests/{reference}"),
             dangerous=True,
         )

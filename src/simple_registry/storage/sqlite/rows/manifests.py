@@ -37,6 +37,7 @@ from simple_registry.storage.records import (
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.holding import (
     ADD_REPOSITORY,
+    REFERRING,
     apply_to_manifests,
     holding_of,
     place_content,
@@ -170,6 +171,11 @@ class SqliteManifestRows:
         if len(parts) <= MAX_INLINE_PARTS:
             return _find_parts(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts)
         return await self._database.in_thread(lambda connection: _find_parts(connection.execute, repository, parts))
+
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+        rows = self._database.rows(REFERRING, repository, str(digest))
+        return parse_digest(str(rows[0][0])) if rows else None
 
     async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
         """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
