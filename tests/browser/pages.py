@@ -85,4 +85,18 @@ HOSTILE = (
     Address("hostile-history", hostile(lambda _: "history"), pictured=False),
     Address("hostile-compare", hostile(lambda site: f"compare?from=broken&to={site.hostile.image}"), pictured=False),
 )
-PAGES = (*GENERAL, *REPOSITORY, *HOSTILE)
+ADMINISTRATION = (
+    Address("tokens", at("/ui/-/tokens"), DEVELOPER),
+    Address("tokens-all", at("/ui/-/tokens?all=yes"), pictured=False),
+    Address("events", at("/ui/-/events")),
+    Address("uploads", at("/ui/-/uploads"), pictured=False),
+    Address("storage", at("/ui/-/storage"), dark=True),
+    Address("storage-rehearsed", at("/ui/-/storage?rehearse=yes"), pictured=False),
+    Address("retention", at("/ui/-/retention"), pictured=False),
+    Address("retention-repository", of(MANY, "retention"), pictured=False),
+    Address("policy", at("/ui/-/policy")),
+    Address("can-i", at("/ui/-/policy/can-i?user=nobody&verb=pull&resource=image&where=a"), pictured=False),
+    Address("matrix", at("/ui/-/policy/matrix")),
+    Address("health", at("/ui/-/health")),
+)
+PAGES = (*GENERAL, *REPOSITORY, *HOSTILE, *ADMINISTRATION)

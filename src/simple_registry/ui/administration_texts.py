@@ -184,6 +184,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "policy.verbs": "Verbs",
     "policy.resources": "Resources",
     "policy.scopes": "Scopes",
+    "policy.everything": "everything",
     "policy.group": "group {name}",
     "policy.no_bindings": "No binding gives anyone anything.",
     "policy.kind": "Kind",

@@ -21,7 +21,7 @@ ORDER BY pushed DESC, tag DESC LIMIT ?5
 _NAMES = "SELECT tag FROM tags WHERE repository = ? AND instr(lower(tag), lower(?))"
 # The names come as one JSON array, in their order. CROSS: each is looked up, and no tag is compared with all of them.
 _NAMED = """
-SELECT tag, digest, pushed, pulled FROM json_each(?2) CROSS JOIN tags ON repository = ?1 AND tag = value ORDER BY key
+SELECT tag, digest, pushed, pulled FROM json_each(?2) CROSS JOIN tags ON repository = ?1 AND tag = value
 """
 _FIND = "SELECT tag, digest, pushed, pulled FROM tags WHERE repository = ? AND tag = ?"
 # A time that lies in the future is that of a wrong clock.
@@ -91,8 +91,10 @@ class SqliteTagTimes:
             found = connection.execute(_NAMES, (repository, containing)).fetchall()
             names = sorted((Tag(str(name)) for (name,) in found), key=key, reverse=reverse)
             start = 0 if after is None else _start(names, after, key, reverse=reverse)
-            page = msgspec.json.encode(names[start : start + limit]).decode()
-            return [_tag(row) for row in connection.execute(_NAMED, (repository, page))]
+            page = names[start : start + limit]
+            rows = connection.execute(_NAMED, (repository, msgspec.json.encode(page).decode())).fetchall()
+            by_name = {row[0]: _tag(row) for row in rows}
+            return [by_name[name] for name in page]
 
         return await self._database.in_thread(read)
 
