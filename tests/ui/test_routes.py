@@ -11,7 +11,7 @@ from support.sources import modules
 
 ENDPOINTS = [(route, method, endpoint) for route in UI_ROUTES for method, endpoint in route.endpoints.items()]
 IDS = [f"{method} {endpoint.name}" for _, method, endpoint in ENDPOINTS]
-OPEN = {"show_home", "get_asset", "show_sign_in", "begin_session", "end_session"}
+OPEN = {"show_home", "open_repository", "get_asset", "show_sign_in", "begin_session", "end_session"}
 """What needs nothing: the way in, and the way out."""
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from simple_registry.config.settings import Settings, Web
 from simple_registry.ui.render import POLICY
+from support.access import ADMINS, binding, rules
 from support.front import Front
 from support.pages import Browser
 from support.stores import in_memory
@@ -62,3 +63,22 @@ def test_all_pages_are_one_endpoint_in_the_metrics(memory_front, admin):
     admin.get("/")
     memory_front.application._measures.copy()
     assert 'endpoint="page",method="GET"' in memory_front.get("/metrics").body.decode()
+
+
+def test_an_action_that_began_before_its_user_lost_the_right_changes_nothing(make_front):
+    front = make_front(rules=rules(binding("ada", ADMINS, "^"), users=["ada"]))
+    front.open_session("team/app")
+    ada = Browser(front).sign_in("ada")
+    page = ada.get("/ui/-/uploads")
+    path = page.one("td", class_="act").one("a")["href"]
+    form = f"form-token={page.one('details').one('input')['value']}".encode()
+
+    async def body():
+        yield form[:-1]
+        front.access.rules = rules(users=["ada"])
+        yield form[-1:]
+
+    with front.unchanged():
+        assert ada.ask("POST", path, body=body()).status == 403
+    front.access.rules = rules(binding("ada", ADMINS, "^"), users=["ada"])
+    assert ada.ask("POST", path, body=form).status == 303

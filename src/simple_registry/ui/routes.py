@@ -22,12 +22,14 @@ PAGE_METHODS = ("GET", "HEAD", "POST")
 
 _REPOSITORIES = Endpoint("page", Resource.CATALOG, repositories.show_repositories)
 _HOME = Endpoint("page", Need.NOTHING, repositories.show_home)
+_OPEN = Endpoint("page", Need.NOTHING, repositories.open_repository)
 _ASSET = Endpoint("page", Need.NOTHING, assets.get_asset)
 _SIGN_IN = Endpoint("page", Need.NOTHING, sign_in.show_sign_in)
 
 UI_ROUTES: Sequence[Route[Any]] = (
     route(r"/", no_target, GET=_REPOSITORIES, HEAD=_REPOSITORIES),
     route(r"/ui/?", no_target, GET=_HOME, HEAD=_HOME),
+    route(r"/ui/-/repository", no_target, GET=_OPEN, HEAD=_OPEN),
     route(r"/ui/-/assets/(?P<asset>[^/]+)", asset_target, GET=_ASSET, HEAD=_ASSET),
     route(
         r"/ui/-/sign-in",

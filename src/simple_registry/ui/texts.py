@@ -48,6 +48,10 @@ TEXTS: Mapping[str, str] = {
     "sign_in.ended": "Your session has ended. Please sign in again.",
     "sign_in.plain": "This connection is not encrypted: others on the network could read your password.",
     "sign_in.public": "Repositories that are open to everyone can be read without signing in.",
+    # open a repository by name
+    "open.label": "Name of a repository",
+    "open.text": "You can open a repository that you know by its name:",
+    "open.submit": "Open",
     # repositories
     "repositories.title": "Repositories",
     "repositories.below": "Repositories below {prefix}",

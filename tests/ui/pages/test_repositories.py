@@ -106,8 +106,12 @@ def test_a_user_sees_what_it_may_pull_and_nothing_else(make_front):
     push(front, "other", tag="v2")
     page = Browser(front).sign_in("ada").get("/")
     assert names(page) == ["tagged", "team/app"]
-    refused = Browser(front).sign_in("eve").get("/", status=403)
+    eve = Browser(front).sign_in("eve")
+    refused = eve.get("/", status=403)
     assert "GET on catalog" in refused.text
+    assert refused.one("form", action="/ui/-/repository").one("input", name="name")
+    assert eve.ask("GET", "/ui/-/repository?name=+team/app").location == "/ui/team/app/-/tags"
+    assert eve.get("/ui/team/app/-/tags")
 
 
 def test_anonymous_visitors_see_what_anonymous_may_pull(make_front):
@@ -155,3 +159,8 @@ def test_clients_that_want_no_page_get_what_they_always_got(memory_front: Front)
         reply = memory_front.get("/", user=None, headers=headers)
         assert (reply.status, reply.header("content-type")) == (404, "application/json")
         assert reply.codes == ["UNSUPPORTED"]
+
+
+@pytest.mark.parametrize("name", ["", "../x", "//evil.example", "UPPER", "a/-/b", "%0d%0aset-cookie:%20a=b"])
+def test_what_is_no_name_opens_nothing(browser, name):
+    assert browser.get(f"/ui/-/repository?name={name}", status=400)

@@ -5,7 +5,8 @@ import re
 from simple_registry.http.call import Call
 from simple_registry.http.messages import Response
 from simple_registry.http.targets import NoTarget
-from simple_registry.ui.links import HOME, with_query
+from simple_registry.oci.names import parse_repository_name
+from simple_registry.ui.links import HOME, repository_url, with_query
 from simple_registry.ui.render import page, redirect
 
 PAGE_SIZE = 50
@@ -17,6 +18,11 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9._/-]", re.ASCII)
 async def show_home(_call: Call[NoTarget]) -> Response:
     """page: the way to the list of repositories."""
     return redirect(HOME)
+
+
+async def open_repository(call: Call[NoTarget]) -> Response:
+    """page: the way to a repository by its name, for those who may not list repositories."""
+    return redirect(repository_url(parse_repository_name((call.request.query().find("name") or "").strip())))
 
 
 async def show_repositories(call: Call[NoTarget]) -> Response:
