@@ -18,11 +18,7 @@ from simple_registry.ui.image_configs import (
 )
 from simple_registry.ui.manifest_documents import Entry, Platform
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
+ODD = st.sampled_from([None, True, 3, -1.5, "text", "A=b", [], {}, [None, 3, {}, "x"], {"a": [1], "b": "c"}, [[[{}]]]])
 FIELDS = st.sampled_from(["os", "created", "config", "history", "Env", "Labels", "Cmd", "ExposedPorts"])
 
 
@@ -68,7 +64,7 @@ def test_a_config_is_read():
         volumes=["/data"],
         environment={"PATH": "/bin", "EMPTY": "", "BARE": "", "URL": "a=b"},
         labels={"one": "1"},
-        history=[Step("ADD file", "2026-01-01T00:00:00Z", "a", "c")],
+        history=[Step("ADD file", "c")],
     )
 
 
@@ -113,6 +109,6 @@ def test_a_history_of_other_layers_is_matched_with_none(history):
     assert not any(line.layer and line.step for line in lines)
 
 
-@given(st.dictionaries(FIELDS, JSON, max_size=4), st.dictionaries(FIELDS, JSON, max_size=4))
+@given(st.dictionaries(FIELDS, ODD), st.dictionaries(FIELDS, ODD))
 def test_any_document_is_read(document, inner):
     assert read_image_config(json.dumps({**document, "config": inner}).encode()) is not None

@@ -25,8 +25,6 @@ class Step:
     """An entry of the history: a command, and whether it made no layer."""
 
     command: str = ""
-    created: str = ""
-    author: str = ""
     comment: str = ""
     is_empty: bool = False
 
@@ -113,8 +111,6 @@ def _history(value: object) -> Sequence[Step]:
 def _step(document: Mapping[str, object]) -> Step:
     return Step(
         _text(document.get("created_by")),
-        _text(document.get("created")),
-        _text(document.get("author")),
         _text(document.get("comment")),
         document.get("empty_layer") is True,
     )

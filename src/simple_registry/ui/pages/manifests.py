@@ -20,7 +20,7 @@ from simple_registry.ui.manifest_documents import Entry, ManifestDocument
 from simple_registry.ui.pull_commands import pull_commands, verify_commands
 from simple_registry.ui.reading import Overview, Reading, ReadManifest
 from simple_registry.ui.render import page
-from simple_registry.ui.rights import may_delete, may_read_history, may_restore
+from simple_registry.ui.rights import may_delete, may_read_history
 
 MAX_TAGS = 100
 """Tags of a manifest that its page names."""
@@ -112,7 +112,6 @@ async def show_manifest(call: Call[ManifestTarget]) -> Response:
         has_history=may_read_history(call, repository),
         may_delete=may_delete(call, repository),
         may_delete_this=may_delete(call, repository, tag),
-        may_restore=tag is not None and may_restore(call, repository, tag),
         may_tag=call.can("PUT", Resource.MANIFESTS, scope_of(repository)),
         done=call.request.query().find("done") == "tagged",
     )

@@ -16,7 +16,7 @@ from simple_registry.ui.links import repository_url, with_query
 from simple_registry.ui.pull_commands import usual_command
 from simple_registry.ui.reading import Overview, Reading
 from simple_registry.ui.render import page
-from simple_registry.ui.rights import may_delete, may_read_history, may_restore, require_some_pull
+from simple_registry.ui.rights import may_delete, may_read_history, require_some_pull
 
 PAGE_SIZE = 50
 MAX_TEXT = 128
@@ -66,7 +66,6 @@ async def show_tags(call: Call[RepositoryTarget]) -> Response:
         done=query.find("done") if query.find("done") in DONE else None,
         has_history=may_read_history(call, repository),
         may_delete=may_delete(call, repository),
-        may_restore=may_restore(call, repository),
     )
 
 
