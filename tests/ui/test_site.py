@@ -1,10 +1,12 @@
 """Which requests are for pages, and the headers of every one of them."""
 
 import dataclasses
+import threading
 
 import pytest
 
 from simple_registry.config.settings import Settings, Web
+from simple_registry.ui import site
 from simple_registry.ui.render import POLICY
 from support.access import ADMINS, binding, rules
 from support.front import Front
@@ -82,3 +84,14 @@ def test_an_action_that_began_before_its_user_lost_the_right_changes_nothing(mak
         assert ada.ask("POST", path, body=body()).status == 403
     front.access.rules = rules(binding("ada", ADMINS, "^"), users=["ada"])
     assert ada.ask("POST", path, body=form).status == 303
+
+
+def test_templates_are_loaded_off_the_event_loop_before_the_first_page(memory_front, monkeypatch):
+    threads = []
+    monkeypatch.setattr(site, "load_templates", lambda: threads.append(threading.current_thread()))
+    memory_front.get("/v2/")
+    assert threads == []
+    for _ in range(2):
+        Browser(memory_front).get("/ui/-/sign-in")
+    assert len(threads) == 1
+    assert threads[0] is not threading.current_thread()

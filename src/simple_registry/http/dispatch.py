@@ -144,8 +144,11 @@ class Dispatcher:
             raise
 
     async def _answer(self, request: Request, outcome: Outcome, pages: Pages | None) -> Response:
-        find = resolve if pages is None else pages.resolve
-        matched = find(request.method, request.path)
+        if pages is None:
+            matched = resolve(request.method, request.path)
+        else:
+            await pages.prepare()
+            matched = pages.resolve(request.method, request.path)
         outcome.matched = matched
         refuse_cross_site(request)
         try:

@@ -18,6 +18,9 @@ class Pages(Protocol):
     def wants(self, request: Request) -> bool:
         """Return whether a request is for a page."""
 
+    async def prepare(self) -> None:
+        """Load what pages are made of, before the first one."""
+
     def resolve(self, method: str, path: str) -> Matched:
         """Return the endpoint of a page.
 

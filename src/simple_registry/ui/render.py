@@ -47,6 +47,13 @@ PRIVATE = (("cache-control", "private, no-store"), ("vary", "Cookie"))
 """Header lines of pages: what they show depends on the user, and on this moment."""
 
 
+def load_templates() -> None:
+    """Compile all templates, which the process keeps."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
 def page(
     call: Call[Target], template: str, *, status: int = 200, events: Sequence[Event] = (), **values: object
 ) -> Response:
@@ -94,7 +101,7 @@ def _frame(request: Request, registry: Registry, caller: Caller | None) -> Mappi
 
 @lru_cache(maxsize=1)
 def _environment() -> "Environment":
-    # Imported when the first page is asked for: a registry without pages never needs it.
+    # Imported for the first page: a registry whose pages are not looked at never needs it.
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(

@@ -1,5 +1,6 @@
 """The web pages as `dispatch` sees them: which requests are for one, who asks, and what a failure looks like."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from simple_registry.ui.address import address_of
 from simple_registry.ui.cookies import find_session
 from simple_registry.ui.errors import error_page
 from simple_registry.ui.links import HOME
+from simple_registry.ui.render import load_templates
 from simple_registry.ui.routes import PAGE, UI_ROUTES
 
 _PREFIX = "/ui"
@@ -26,6 +28,7 @@ class Site:
     def __init__(self, registry: Registry, authenticator: Authenticator) -> None:
         self._registry = registry
         self._authenticator = authenticator
+        self._prepared = False
 
     def wants(self, request: Request) -> bool:
         """Return whether a request is for a page. At `/` only browsers get one: they ask for HTML by its name."""
@@ -33,6 +36,12 @@ class Site:
         if path == HOME:
             return "text/html" in request.headers.get("accept", "")
         return path.startswith(_PREFIX) and path[len(_PREFIX) : len(_PREFIX) + 1] in {"", "/"}
+
+    async def prepare(self) -> None:
+        """Load all templates in a thread: compiling them takes a good part of a second, once."""
+        if not self._prepared:
+            await asyncio.to_thread(load_templates)
+            self._prepared = True
 
     def resolve(self, method: str, path: str) -> Matched:
         """Return the endpoint of a page.
