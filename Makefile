@@ -10,7 +10,7 @@ JOBS     ?= auto
 FAST     := not browser and not clients and not conformance and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run test lint format types conformance browser screenshots clients clients-table slow soak faults faults-full faults-table bench bench-docs reference lock help
+.PHONY: run test lint format types conformance browser screenshots clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -47,10 +47,10 @@ clients-table: $(VENV)/.dev ## write what each client achieves with each credent
 slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
 	$(PY) -m pytest -m "slow and not clients and not conformance" $(ARGS) || [ $$? -eq 5 ]
 
-soak: $(VENV)/.dev ## mixed load with slow readers, resets, reloads and killed workers: 10 minutes (SOAK_SECONDS)
+soak: $(VENV)/.dev ## mixed load with resets and killed workers; collections under load: 10 minutes each (SOAK_SECONDS)
 	$(PY) -m pytest -s -m soak $(ARGS) tests/soak
 
-faults: $(VENV)/.dev ## break it in every way and count what is lost: under 8 minutes (docs/durability.md)
+faults: $(VENV)/.dev ## break it in every way and count what is lost: under 9 minutes (docs/durability.md)
 	$(PY) -m pytest -s -n 2 --dist worksteal -m faults $(ARGS) tests/faults
 
 faults-full: $(VENV)/.dev ## the same for hours
@@ -65,6 +65,9 @@ bench: $(VENV)/.dev ## compare with other registries on this machine (bench/READ
 bench-docs: $(VENV)/.dev ## measure everything and write it into docs/results/performance.md: 20 minutes on a quiet machine
 	$(PY) -m bench --write $(ARGS)
 
+bench-collection: $(VENV)/.dev ## measure what collections cost in small and large stores, into docs/results/collection.md
+	$(PY) -m bench.collection --write $(ARGS)
+
 # An index or a wheel folder of the machine's own must leave no trace in the lock files.
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe \
@@ -78,7 +81,7 @@ lock: $(VENV)/.dev ## pin the newest allowed versions of all requirements, with 
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- the environment: made once, brought up to date when a lock file or pyproject.toml changes ---------------------
 

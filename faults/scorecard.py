@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from faults.clocks import EVERY_SECOND, clocks
+from faults.collection.campaign import collection, held
 from faults.crashes.kills import kills
 from faults.crashes.power import power
 from faults.damage.content import damage
@@ -74,6 +75,16 @@ ENTRIES = {
     "fsck": Entry(fsck_campaign, ("blind-fsck", "trusting-fsck", "removing-fsck"), others=False),
     "fsck-online": Entry(fsck_online, ("hasty-fsck",), like_ours=collecting, others=False),
     "clocks": Entry(clocks, ("ages-by-the-wall",), like_ours=partial(ours, configuration=EVERY_SECOND), others=False),
+    "collections": Entry(
+        collection,
+        (
+            *("no-lease", "no-grace", "sweep-without-recheck", "parts-do-not-wait", "mark-without-referrers"),
+            *("mark-without-blobs-of-indexes", "many-collectors", "condemned-content-revives"),
+            *("dead-collectors-leave", "idle-collector"),
+        ),
+        like_ours=held,
+        others=False,
+    ),
     "histories": Entry(
         histories,
         (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simple_registry.files import FileStamp, exposure, open_regular
+from simple_registry.files import FileStamp, exposure, is_directory, open_regular
 
 
 def test_a_regular_file_is_opened_through_a_link(tmp_path):
@@ -51,3 +51,9 @@ def test_a_secret_file_that_every_user_may_read_gets_a_warning(tmp_path, mode, w
 
 def test_an_absent_secret_file_gets_no_warning(tmp_path):
     assert exposure(tmp_path / "absent", "the password file") == ()
+
+
+def test_a_name_that_is_too_long_is_that_of_no_directory(tmp_path):
+    assert is_directory(tmp_path)
+    assert not is_directory(tmp_path / "missing")
+    assert not is_directory(tmp_path / ("a" * 300))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simple_registry.sizes import readable
+from simple_registry.sizes import counted, readable
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,11 @@ from simple_registry.sizes import readable
 )
 def test_a_size_has_the_unit_that_suits_it(size, text):
     assert readable(size) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [(0, "tag", "0 tags"), (1, "tag", "1 tag"), (1, "repository", "1 repository"), (2, "repository", "2 repositories")],
+)
+def test_a_noun_agrees_with_its_number(number, noun, text):
+    assert counted(number, noun) == text

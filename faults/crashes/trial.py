@@ -22,22 +22,34 @@ from harness.subjects import DidNotStart, Running, Subject, ours, running
 
 GRACE = 20.0
 """Seconds for which content stays that nothing needs: long enough for a restart and a look."""
-EAGER = ours(
-    configuration=f"""\
-kind: Configuration
-metadata: {{name: eager}}
-spec: {{garbageCollection: {{interval: 1s, grace: {GRACE:.0f}s}}}}
-"""
-)
-"""Our registry, collecting all the time: a push may meet the collector anywhere."""
+
+
+def eager(grace: float) -> Subject:
+    """Return our registry, collecting all the time: a push may meet the collector anywhere."""
+    collecting = f"{{interval: 1s, grace: {grace:.0f}s}}"
+    return ours(
+        configuration=f"kind: Configuration\nmetadata: {{name: eager}}\nspec: {{garbageCollection: {collecting}}}\n"
+    )
+
+
+EAGER = eager(GRACE)
 
 
 class Trial:
     """A workload over one data directory, and the registry that serves it at the moment."""
 
-    def __init__(self, subject: Subject, folder: Path, *, seed: int, clients: int, data: Path | None = None) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        folder: Path,
+        *,
+        seed: int,
+        clients: int,
+        data: Path | None = None,
+        grace: float = GRACE,
+    ) -> None:
         self.faults: list[str] = []
-        self.ledger = Ledger(grace=GRACE)
+        self.ledger = Ledger(grace=grace)
         self._subject = subject
         self._folder = folder
         self._data = data

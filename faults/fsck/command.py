@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import ROOT
-from harness.subjects import Subject
+from harness.subjects import Command, Subject
 
 SECONDS = 4000
 
@@ -71,21 +71,29 @@ def read_reports(lines: Iterable[str]) -> list[Report]:
     return reports
 
 
-def _run(subject: Subject, folder: Path, module: Sequence[str], words: Sequence[str]) -> list[str]:
-    """Run the subject's program through a module that changes it first; return the lines of its output."""
-    apart = folder / "fsck"  # a running server follows the documents that `command` writes
-    apart.mkdir(exist_ok=True)
-    command = subject.command(apart, folder / "data", "127.0.0.1:1")
+def changed(subject: Subject, apart: Path, data: Path, module: Sequence[str]) -> Command:
+    """Return the command of a subject's program through a module, with its first words, that changes it first.
+
+    `apart` is a folder for the documents of the subject: a running server follows those in its own.
+    """
+    apart.mkdir(parents=True, exist_ok=True)
+    command = subject.command(apart, data, "127.0.0.1:1")
     program = list(command.arguments[: command.arguments.index("serve")])
     at = program.index("-m") + 1
     program[at : at + 1] = module
+    return Command(program, {"PYTHONPATH": str(ROOT), **command.environment})
+
+
+def _run(subject: Subject, folder: Path, module: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Run the subject's program through a module that changes it first; return the lines of its output."""
+    command = changed(subject, folder / "fsck", folder / "data", module)
     done = subprocess.run(
-        [*program, *words, "-datadir", str(folder / "data"), "--json"],
+        [*command.arguments, *words, "-datadir", str(folder / "data"), "--json"],
         capture_output=True,
         text=True,
         check=False,
         timeout=SECONDS,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **command.environment},
+        env=os.environ | command.environment,
     )
     lines: list[str] = done.stdout.splitlines()
     reports = read_reports(lines)

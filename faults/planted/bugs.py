@@ -14,6 +14,7 @@ from typing import Any
 
 import apsw
 
+from faults.planted.collectors import COLLECTORS
 from faults.planted.races import RACES
 from simple_registry.backends import local
 from simple_registry.cli.main import main
@@ -364,8 +365,8 @@ def one_file_thread() -> None:
     Threads.__init__.__defaults__ = (1,)
 
 
-for race in RACES:
-    bug(race)
+for plant in (*RACES, *COLLECTORS):
+    bug(plant)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,14 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
+def is_directory(path: Path) -> bool:
+    """Return whether there is a directory at `path`; there is none by a name that is too long."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def exposure(path: Path, what: str) -> tuple[str, ...]:
     """Return a warning when every user may read the secret file `what` at `path`; its group may."""
     try:

@@ -30,6 +30,7 @@ from simple_registry.http.call import Condition, Registry
 from simple_registry.http.origins import Origins
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.collection import Collection, Pace
+from simple_registry.operations.collector import Collector, Schedule
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.explanations import Explanations
@@ -50,7 +51,9 @@ from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads, new_session_id
 from simple_registry.operations.usage import RepositoryUsages
+from simple_registry.storage.records import Origin
 from simple_registry.storage.stores import Stores
+from simple_registry.times import Window
 
 PASSWORD_THREADS = 2
 """Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
@@ -144,21 +147,8 @@ def build_services(
     contents, renewals = build_contents(stores), Renewals(clock, settings.garbage_collection.grace)
     keep_parts = settings.delete_referenced is DeleteReferenced.REFUSE
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
+    retention = build_retention(stores, clock, trust.rules)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
-    collecting = settings.garbage_collection
-    garbage = Garbage(
-        rows.garbage,
-        rows.tokens,
-        rows.web_sessions,
-        build_collection(settings, stores, clock),
-        uploads,
-        cutoffs=Cutoffs(clock),
-        grace=collecting.grace,
-        untagged=untagged_of(settings) if collecting.delete_untagged else None,
-        session_life=limits.session_life,
-        is_user=lambda name: trust.rules().identity(name) is not None,
-        known=lambda name: trust.rules().knows(name),
-    )
     registry = Registry(
         contents=contents,
         blobs=Blobs(rows.blobs, contents, renewals, keep_parts=keep_parts),
@@ -180,8 +170,8 @@ def build_services(
         pulls=Pulls(rows.tag_times, clock),
         history=build_history(stores, clock),
         undo=build_undo(stores),
-        retention=build_retention(stores, clock, trust.rules),
-        garbage=garbage,
+        collector=build_collector(settings, stores, clock, Origin.REQUEST),
+        retention=retention,
         explanations=Explanations(rows.keepers, rows.usage, MAX_EXPLAINED),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
@@ -198,6 +188,21 @@ def build_services(
         condition=partial(_condition, stores, trust),
         metrics=metrics,
     )
+    collecting = settings.garbage_collection
+    garbage = Garbage(
+        rows.garbage,
+        rows.collections,
+        rows.tokens,
+        build_collection(settings, stores, _in_window(collecting.window, clock), min_free=collecting.min_free),
+        uploads,
+        web_sessions=rows.web_sessions,
+        clock=clock,
+        grace=collecting.grace,
+        untagged=untagged_of(settings) if collecting.delete_untagged else None,
+        session_life=limits.session_life,
+        is_user=lambda name: trust.rules().identity(name) is not None,
+        known=lambda name: trust.rules().knows(name),
+    )
     pruning = Pruning(
         rows.journal,
         Cutoffs(clock),
@@ -205,7 +210,7 @@ def build_services(
         size=settings.journal.max_events,
         grace=settings.garbage_collection.grace,
     )
-    return Services(stores, trust, authentication, registry, garbage, registry.retention, pruning)
+    return Services(stores, trust, authentication, registry, garbage, retention, pruning)
 
 
 def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:
@@ -256,17 +261,48 @@ def build_contents(stores: Stores) -> Contents:
     return Contents(stores.rows.contents, stores.rows.garbage, stores.content)
 
 
-def build_collection(settings: Settings, stores: Stores, clock: Clock, *, at_once: bool = False) -> Collection:
-    """Build the collection by the settings; with `at_once`, without regard to the time of the day and to free space."""
+def build_collection(
+    settings: Settings,
+    stores: Stores,
+    allowed: Callable[[], bool],
+    longest_pause: float = float("inf"),
+    *,
+    min_free: int = 0,
+) -> Collection:
+    """Build a collection at the pace of the settings, which goes on while it is `allowed`.
+
+    It ends graces early while less than `min_free` is free.
+    """
     collecting, space = settings.garbage_collection, stores.disk_space
-    window = None if at_once else collecting.window
-    min_free = 0 if at_once else collecting.min_free
     return Collection(
         stores.rows.garbage,
         stores.rows.reviews,
         build_contents(stores),
-        pace=Pace(collecting.rate_files, collecting.rate_bytes, lambda: window is None or window.contains(clock.now())),
+        pace=Pace(collecting.rate_files, collecting.rate_bytes, allowed, longest_pause),
         lacks_space=lambda: space is not None and min_free > 0 and space().free < min_free,
+    )
+
+
+def _in_window(window: Window | None, clock: Clock) -> Callable[[], bool]:
+    return lambda: window is None or window.contains(clock.now())
+
+
+def build_collector(settings: Settings, stores: Stores, clock: Clock, origin: Origin) -> Collector:
+    """Build the collections on demand: without regard to the time of the day and to free space."""
+    collecting = settings.garbage_collection
+    return Collector(
+        stores.rows.garbage,
+        stores.rows.collections,
+        partial(build_collection, settings, stores),
+        Schedule(
+            collecting.interval,
+            collecting.window,
+            collecting.grace,
+            collecting.delete_untagged,
+            untagged_of(settings),
+        ),
+        clock,
+        origin=origin,
     )
 
 

@@ -1,4 +1,4 @@
-"""Numbers of bytes as text for people."""
+"""Numbers of bytes, and of things, as text for people."""
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -13,3 +13,10 @@ def readable(size: int) -> str:
         if abs(value) < 1023.95 or unit == _UNITS[-1]:  # noqa: PLR2004 (which would show as 1024.0)
             break
     return f"{value:.1f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which is given in the singular: `1 repository`, `2 repositories`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"

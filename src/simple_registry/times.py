@@ -65,6 +65,14 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_interval(text: str) -> float:
+    """Return the seconds of a duration that may be zero: `0s` means at once, or never again.
+
+    Raises: TimeInvalid.
+    """
+    return 0.0 if text in {"0", "0s"} else parse_duration(text)
+
+
 def format_duration(seconds: float) -> str:
     """Return the text of a duration in the largest unit, up to hours, that divides it."""
     unit = next((unit for unit in "hms" if seconds and seconds % _SECONDS[unit] == 0), None)

@@ -18,17 +18,17 @@ from simple_registry.access.limits import (
     scope_text,
     within,
 )
-from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.roles import UNDO, VERBS
+from simple_registry.access.permission import OF_REGISTRY, Permission, Resource
+from simple_registry.access.roles import RUN, UNDO, VERBS
 from simple_registry.access.scopes import escape
 
 names = st.from_regex(r"[a-z0-9]{1,6}([._-][a-z0-9]{1,4})?(/[a-z0-9]{1,6}){0,2}", fullmatch=True)
 tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,8}", fullmatch=True)
 actions = st.lists(st.sampled_from([*ACTIONS, "*"]), unique=True)
 
-REPOSITORY = [resource for resource in Resource if resource not in {Resource.CATALOG, Resource.METRICS}]
+REPOSITORY = [resource for resource in Resource if resource not in OF_REGISTRY]
 ACTION_OF = {"GET": "pull", "HEAD": "pull", "POST": "push", "PUT": "push", "PATCH": "push", "DELETE": "delete"} | {
-    verb: verb for verb in UNDO
+    verb: verb for verb in (*UNDO, RUN)
 }
 
 
@@ -84,11 +84,12 @@ def test_the_catalog_is_a_grant_of_its_own():
     assert allowed(one(parse_exact_limit, "registry:other:*"), "") == set()
 
 
-def test_metrics_are_a_grant_of_their_own_and_no_pattern_of_repositories_reaches_them():
+@pytest.mark.parametrize("resource", [Resource.METRICS, Resource.MAINTENANCE])
+def test_metrics_and_maintenance_are_grants_of_their_own_and_no_pattern_of_repositories_reaches_them(resource):
     for read in READERS:
-        metrics = one(read, "registry:metrics:*")
-        assert {resource for _, resource in allowed(metrics, "")} == {Resource.METRICS}
-    assert ("GET", Resource.METRICS) not in allowed(one(parse_limit, "repository:.*:*"), "")
+        granted = one(read, f"registry:{resource}:*")
+        assert {found for _, found in allowed(granted, "")} == {resource}
+    assert ("GET", resource) not in allowed(one(parse_limit, "repository:.*:*"), "")
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,7 @@ def test_any_scope_that_is_asked_for_is_read_or_left_out(kind, rest):
         ("repository:a:pull,unknown,,push", "repository:a:pull,push"),
         ("registry:catalog:*", "registry:catalog:*"),
         ("registry:metrics:pull", "registry:metrics:*"),
+        ("registry:maintenance:run", "registry:maintenance:*"),
         ("registry:other:*", None),
         ("repository:host:5000/a:pull", None),
         ("repository:team/.*:pull", None),

@@ -18,8 +18,8 @@ from simple_registry.access.policy import Allowed, BindingPolicy, decide
 from simple_registry.access.roles import Binding, BoundRole, Role, parse_resources, parse_verbs
 from simple_registry.access.scopes import ScopePattern
 
-VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
-RESOURCES = ["catalog", "blobs", "manifests", "tags", "referrers", "metrics"]
+VERBS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "run"]
+RESOURCES = ["catalog", "blobs", "manifests", "tags", "referrers", "metrics", "maintenance"]
 
 USERS = {
     "admin": ["admins"],
@@ -39,6 +39,7 @@ ROLES = {
     "lister": (["tags"], ["get"]),
     "prober": (["manifests"], ["head"]),
     "watcher": (["metrics"], ["get"]),
+    "keeper": (["maintenance"], ["pull", "run"]),
     "linker": (["referrers", "Tags"], ["Get", "post"]),
 }
 SCOPES = [
@@ -73,6 +74,7 @@ LIMITS = [
     ["repository:.*:*"],
     ["registry:catalog:*"],
     ["registry:metrics:pull"],
+    ["registry:maintenance:run"],
 ]
 MINIMUM = 10_000
 
@@ -89,6 +91,7 @@ def means(verbs):
             "PULL": {"GET", "HEAD"},
             "PUSH": {"POST", "PUT", "PATCH"},
             "GET": {"GET", "HEAD"},
+            "RUN": {"run"},
         }.get(verb, {verb})
     return methods
 
@@ -117,7 +120,7 @@ def within_limit(limit, verb, resource, scope):
     """A credential's scopes narrow: `repository:<pattern>:<actions>`, and `registry:catalog:*` for the catalog."""
     if limit is None:
         return True
-    action = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(verb, "push")
+    action = {"GET": "pull", "HEAD": "pull", "DELETE": "delete", "run": "run"}.get(verb, "push")
     for grant in limit:
         kind, _, rest = grant.partition(":")
         pattern, _, actions = rest.rpartition(":")
@@ -125,7 +128,7 @@ def within_limit(limit, verb, resource, scope):
             continue
         if kind == "registry" and resource == pattern:
             return True
-        if kind == "repository" and resource not in {"catalog", "metrics"} and re.search(pattern, scope):
+        if kind == "repository" and resource not in {"catalog", "metrics", "maintenance"} and re.search(pattern, scope):
             return True
     return False
 

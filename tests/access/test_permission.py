@@ -33,7 +33,8 @@ def test_the_catalog_belongs_to_no_repository():
 
 
 def test_resources_are_the_words_that_roles_use():
-    assert {str(resource) for resource in Resource} == {"catalog", "blobs", "manifests", "tags", "referrers", "metrics"}
+    of_registry = {"catalog", "metrics", "maintenance"}
+    assert {str(resource) for resource in Resource} == of_registry | {"blobs", "manifests", "tags", "referrers"}
 
 
 def test_permissions_are_values():

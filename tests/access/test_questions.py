@@ -37,6 +37,8 @@ def permissions(text):
         ("history manifests team/app", ["history manifests team/app"]),
         ("history catalog", ["history catalog"]),
         ("restore manifests team/app:v1", ["restore manifests team/app:v1"]),
+        ("pull maintenance", ["GET maintenance"]),
+        ("run maintenance", ["run maintenance"]),
     ],
 )
 def test_a_question_has_the_permissions_of_its_requests(text, needs):
@@ -55,9 +57,11 @@ def test_pushing_an_image_asks_for_its_parts_first():
         ("", "is not a question; write VERB RESOURCE"),
         ("pull", "is not a question"),
         ("pull image a b", "is not a question"),
-        ("fetch image a", "'fetch' is not a verb; known: pull, push, delete, history, restore, GET"),
+        ("fetch image a", "'fetch' is not a verb; known: pull, push, delete, history, restore, run, GET"),
         ("pull layer a", "'layer' is not a resource; known: catalog"),
         ("pull catalog team/app", "the catalog belongs to no repository"),
+        ("push maintenance", "push has no meaning for maintenance"),
+        ("run catalog", "run has no meaning for catalog"),
         ("push catalog", "push has no meaning for catalog"),
         ("push tags team/app", "push has no meaning for tags"),
         ("pull blobs", "name a repository: pull blobs REPOSITORY"),

@@ -24,9 +24,10 @@ from simple_registry.access.scopes import ScopePattern
         (["pull"], "GET HEAD"),
         (["push"], "POST PUT PATCH"),
         (["delete"], "DELETE"),
-        (["*"], "GET HEAD POST PUT PATCH DELETE history restore"),
+        (["*"], "GET HEAD POST PUT PATCH DELETE history restore run"),
         (["history"], "history"),
         (["RESTORE"], "restore"),
+        (["Run"], "run"),
         (["GET"], "GET HEAD"),
         (["get"], "GET HEAD"),
         (["HEAD"], "HEAD"),
@@ -37,6 +38,10 @@ from simple_registry.access.scopes import ScopePattern
 )
 def test_verbs_are_methods_or_words_for_several(words, methods):
     assert parse_verbs(words) == frozenset(methods.split())
+
+
+def test_only_its_own_word_and_all_verbs_run_maintenance():
+    assert {word for word in VERB_WORDS if "run" in parse_verbs([word])} == {"run", "*"}
 
 
 def test_resources_are_named_or_all_of_them():

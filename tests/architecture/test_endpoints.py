@@ -38,6 +38,8 @@ OWN = {"catalog", "metrics", "healthz", "readyz", "token", "tokens", "usage"} | 
     "rollback",
     "restore",
     "repository",
+    "collection",
+    "retention",
 }
 # By method and ids: what needs no resource.
 ENTRIES = {

@@ -10,6 +10,7 @@ CONTRACT = "tests/storage/contracts asks every adapter, tests/storage/sqlite/row
 EXEMPT = {
     "__main__": "one call, made by every end-to-end test",
     "upstream.protocols": "promises without code; tests/upstream asks the one client for them",
+    "storage.sqlite.rows.collections": CONTRACT,
     "storage.sqlite.rows.contents": CONTRACT,
     "storage.sqlite.rows.repositories": CONTRACT,
     "storage.sqlite.rows.sessions": CONTRACT,

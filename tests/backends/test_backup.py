@@ -49,6 +49,16 @@ def make(data_dir, backups, clock, watching):
     return make
 
 
+def test_a_backup_is_made_in_read_only_mode_and_is_in_it_too(front, pushed, make, clock):
+    front.run(front.services.registry.read_only.begin("moving"))
+    with front.unchanged():
+        made, copied = make()
+    assert (copied.contents, copied.damaged) == (4, [])
+    with on_disk(made, clock) as kept, Front(kept, clock) as restored:
+        assert restored.get("/v2/team/app/manifests/v1").body == pushed
+        assert restored.delete("/v2/team/app/manifests/v1").status == 503
+
+
 def files(directory):
     return {str(path.relative_to(directory)): path.stat() for path in directory.rglob("*") if path.is_file()}
 

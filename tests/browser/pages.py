@@ -93,7 +93,6 @@ ADMINISTRATION = (
     Address("storage", at("/ui/-/storage"), dark=True),
     Address("storage-rehearsed", at("/ui/-/storage?rehearse=yes"), pictured=False),
     Address("retention", at("/ui/-/retention"), pictured=False),
-    Address("retention-repository", of(MANY, "retention"), pictured=False),
     Address("policy", at("/ui/-/policy")),
     Address("can-i", at("/ui/-/policy/can-i?user=nobody&verb=pull&resource=image&where=a"), pictured=False),
     Address("matrix", at("/ui/-/policy/matrix")),

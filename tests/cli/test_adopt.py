@@ -40,7 +40,7 @@ def run(tmp_path, links):
 def test_a_new_data_directory_is_made(run, tmp_path):
     code, out, err = run(tmp_path / "other")
     assert (code, err) == (0, "")
-    assert out.startswith("distribution: took 1 repositories, 1 tags, 3 manifests, 2 blobs of 0.0 MiB; no defects (")
+    assert out.startswith("distribution: took 1 repository, 1 tag, 3 manifests, 2 blobs of 0.0 MiB; no defects (")
     assert fsck(["-deep", "-datadir", str(tmp_path / "data")], {}, io.StringIO(), io.StringIO()) == 0
 
 

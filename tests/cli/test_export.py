@@ -42,7 +42,7 @@ def run(front, tmp_path):
 def test_a_directory_is_a_layout_and_is_continued(run, tmp_path):
     code, out, err, _ = run("app", tmp_path / "layout")
     assert (code, err) == (0, "")
-    assert out.startswith("exported 1 repositories, 1 tags, 1 manifests, 2 blobs of ")
+    assert out.startswith("exported 1 repository, 1 tag, 1 manifest, 2 blobs of ")
     assert (tmp_path / "layout/blobs/sha256" / digest_of(CONFIG).encoded).read_bytes() == CONFIG
     code, out, _, _ = run("app:v1", tmp_path / "layout", "-json")
     assert (code, json.loads(out)["summary"]["present"]) == (0, 3)
@@ -52,7 +52,7 @@ def test_a_file_and_a_pipe_are_the_same_archive(run, tmp_path):
     assert run("app:v1", tmp_path / "a.tar")[:1] == (0,)
     code, out, err, pipe = run("app:v1", "-")
     assert (code, out) == (0, "")
-    assert err.startswith("exported 1 repositories")
+    assert err.startswith("exported 1 repository")
     assert pipe == (tmp_path / "a.tar").read_bytes()
     with tarfile.open(fileobj=io.BytesIO(pipe)) as tar:
         assert tar.getnames()[:2] == ["oci-layout", "index.json"]

@@ -63,7 +63,7 @@ def run(tmp_path):
 def test_a_sound_directory_is_0(data_dir, run, words):
     code, out, err = run(*words)
     assert (code, err) == (0, "")
-    assert out.startswith("1 contents checked")
+    assert out.startswith("1 content checked")
     assert out.endswith(": nothing is wrong\n")
 
 
@@ -192,5 +192,5 @@ def test_progress_is_shown_on_a_terminal_and_taken_off_before_a_finding(file, da
     file.unlink()
     terminal = Terminal()
     fsck(["-datadir", str(data_dir)], {}, io.StringIO(), terminal)
-    assert "content: 0 of 1 contents" in terminal.getvalue()
+    assert "content: 0 of 1 content" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\033[K")

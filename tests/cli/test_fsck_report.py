@@ -57,7 +57,7 @@ def test_json_leaves_out_what_does_not_apply():
     ("kinds", "said"),
     [
         ([], "nothing is wrong"),
-        ([Kind.MODE], "nothing is wrong; 1 remarks"),
+        ([Kind.MODE], "nothing is wrong; 1 remark"),
         ([Kind.SHORT, Kind.SHORT, Kind.LONG], "1 long, 2 short; 0 repaired, 3 remaining"),
     ],
 )

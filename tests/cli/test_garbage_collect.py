@@ -65,12 +65,12 @@ def test_no_grace_says_first_what_cannot_be_undone(front, run, deleted, tmp_path
     )
     there = ("-cfgdir", str(tmp_path))
     text, errors = run(*there)
-    assert "0 contents, 0.0 MiB were removed" in text
+    assert "removed: 0 contents, 0.0 MiB\n" in text
     assert "restorable until 2119-" in text
     assert errors == ""
     text, errors = run("-grace", "0s", *there)
-    assert "3 contents, 0.0 MiB were removed" in text
-    assert "cannot be undone that 1 contents, 0.0 MiB were deleted" in errors
+    assert "removed: 3 contents, 0.0 MiB\n" in text
+    assert errors == "from now on what was deleted cannot be restored: 1 content, 0.0 MiB\n"
 
 
 def test_untagged_manifests_are_unneeded_on_demand(front, run):

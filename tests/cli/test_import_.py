@@ -47,7 +47,7 @@ def test_a_server_serves_what_was_imported(front, run, tmp_path):
     made = layout(tmp_path / "layout").image()
     code, out, err = run(made.root, "team/app")
     assert (code, err) == (0, "")
-    assert out.startswith("imported 1 repositories, 1 tags, 3 manifests, 2 blobs of ")
+    assert out.startswith("imported 1 repository, 1 tag, 3 manifests, 2 blobs of ")
     assert front.get("/v2/team/app/manifests/v1").body == INDEX
 
 

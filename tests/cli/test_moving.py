@@ -26,7 +26,7 @@ def test_the_summary_is_one_line():
     made, stream = report()
     assert made.finish("took") == 0
     line = stream.getvalue()
-    assert line.startswith("took 1 repositories, 2 tags, 3 manifests, 1 blobs of 1.0 MiB; no defects (")
+    assert line.startswith("took 1 repository, 2 tags, 3 manifests, 1 blob of 1.0 MiB; no defects (")
 
 
 def test_defects_are_lines_and_decide_the_exit_code():
@@ -37,7 +37,7 @@ def test_defects_are_lines_and_decide_the_exit_code():
     assert made.finish("took") == 1
     first, last = stream.getvalue().splitlines()
     assert first == "a\\nb: broken"
-    assert "; 1 contents were there already; 4 unfinished uploads left behind; 1 defects (" in last
+    assert "; there already: 1 content; 4 unfinished uploads left behind; 1 defect (" in last
 
 
 def test_json_is_one_object_a_line():
@@ -71,6 +71,6 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch, terminal):
             tally.defect("a", "broken")
 
     asyncio.run(work())
-    assert ("\r\033[K1 repositories, 2 tags, 3 manifests" in stderr.getvalue()) is terminal
+    assert ("\r\033[K1 repository, 2 tags, 3 manifests" in stderr.getvalue()) is terminal
     assert stderr.getvalue().endswith("\r\033[K" if terminal else "")
     assert stream.getvalue() == "a: broken\n"

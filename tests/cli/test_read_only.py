@@ -63,6 +63,15 @@ def test_changes_of_the_mode_are_in_the_audit_log(front, run, tmp_path):
     ]
 
 
+def test_it_says_until_when_deletions_can_be_undone(front, run):
+    front.delete(f"/v2/a/blobs/{front.push_blob('a', b'x')}")
+    until = "2023-11-15T22:13:20Z"
+    said = run("on")
+    assert said.endswith(f"graces go on: the last deletion can be undone until {until}, after the mode\n")
+    assert run("status") == said
+    assert json.loads(run("status", "-json"))["restorableUntil"] == until
+
+
 def test_other_commands_are_refused_with_the_reason(front, run, tmp_path, capsys):
     run("on", "-reason", "a move")
     words = ["token", "create", "-user", "bob", "-datadir", str(tmp_path / "data")]

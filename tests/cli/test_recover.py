@@ -50,7 +50,7 @@ def test_the_report_says_what_was_done_and_what_is_not_known(data_dir, run):
     assert lines[0] == "registry.db: it is missing or empty"
     assert lines[1:3] == [
         f"without a row: manifest {digest_of(manifest)}, {len(manifest)} bytes, {OCI_IMAGE_MANIFEST}",
-        "without a row: 1 blobs, 5 bytes; -json lists them",
+        "without a row: 1 blob, 5 bytes; -json lists them",
     ]
     assert lines[3].startswith("recovered from snapshots/registry-20231114T221320Z.db, of 2023-11-14T22:13:20Z. Not kn")
     assert "revoked after it, which are valid again" in lines[3]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from simple_registry.backends.backup import Backup
+from simple_registry.backends.local import make
 from simple_registry.cli.copy_report import CopyProgress
 from simple_registry.cli.main import main
 from simple_registry.cli.options import UsageError
@@ -100,3 +101,18 @@ def test_the_archive_may_come_from_standard_input(backups, tmp_path, monkeypatch
 def test_help_is_0(capsys):
     assert main(["restore", "-help"]) == 0
     assert capsys.readouterr().out.startswith("usage: simple-registry restore BACKUP")
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path, capsys):
+    long, data = "a" * 300, str(tmp_path / "data")
+    make(tmp_path / "data")
+    for words in (
+        ("restore", long, "-datadir", str(tmp_path / "new")),
+        ("backup", long, "-datadir", data),
+        ("backup", f"{long}.tar", "-datadir", data),
+        ("import", long, "team/app", "-datadir", data),
+        ("adopt", long, "-datadir", data),
+    ):
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("simple-registry: ")

@@ -7,6 +7,7 @@ import pytest
 
 from simple_registry.cli.options import UsageError
 from simple_registry.cli.usage import usage
+from simple_registry.oci.digests import digest_of
 from support.front import Front
 from support.stores import on_disk
 from support.time import SettableClock
@@ -42,7 +43,20 @@ def test_all_repositories_are_shown_with_the_total(run):
         "held: 4.0 KiB, of which shared: 2.0 KiB",
         "restorable until the grace ends: 0 B",
         "on the disk: 2.0 KiB in 2 contents; being removed: 0 B",
+        "last collection: none yet",
     ]
+
+
+def test_the_last_collection_and_the_time_for_undoing_are_shown(run, front):
+    front.delete(f"/v2/a/blobs/{digest_of(bytes(2048))}")
+    front.run(front.services.garbage.collect())
+    assert run().splitlines()[8:] == [
+        "last collection: 2023-11-14T22:13:20Z, by the server: 0 B in 0 contents removed",
+        "deletions can be undone until 2023-11-15T22:13:20Z at the latest",
+    ]
+    collection = json.loads(run("-json"))["collection"]
+    assert collection["last"][0]["origin"] == "schedule"
+    assert collection["restorable"]["bytes"] == 2048
 
 
 @pytest.mark.usefixtures("front")

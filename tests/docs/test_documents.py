@@ -31,12 +31,12 @@ MAX_WORDS = 2500
 
 STARTED = "docs/getting-started.md"
 RUNNING, BACKUP, FSCK = (f"docs/operations/{page}.md" for page in ("running", "backup", "fsck"))
-QUOTAS = "docs/operations/quotas.md"
+QUOTAS, DISK = "docs/operations/quotas.md", "docs/operations/disk-space.md"
 READ_ONLY, RETENTION, MOVING, UNDO, PURGE = (
     f"docs/operations/{page}.md" for page in ("read-only", "retention", "moving", "undo", "purge")
 )
-ENDPOINTS, ERRORS, CONTENT, TOKENS, HISTORY = (
-    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health", "history")
+ENDPOINTS, ERRORS, CONTENT, TOKENS, HISTORY, MAINTENANCE = (
+    f"docs/api/{page}.md" for page in ("README", "errors", "content", "tokens-and-health", "history", "maintenance")
 )
 
 SUBSTITUTIONS = {
@@ -61,6 +61,8 @@ RUN = {
     (RUNNING, "ready"),
     (FSCK, "fsck"),
     (QUOTAS, "usage"),
+    *((DISK, name) for name in ("collect", "explain")),
+    (MAINTENANCE, "api-maintenance"),
     (READ_ONLY, "read-only"),
     (RETENTION, "retention"),
     *((MOVING, name) for name in MOVING_NAMES),
@@ -160,7 +162,7 @@ def test_every_endpoint_is_listed_with_its_methods():
 
 
 def test_every_method_of_every_endpoint_has_its_text():
-    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS, HISTORY))
+    text = "".join((ROOT / page).read_text("utf-8") for page in (CONTENT, TOKENS, HISTORY, MAINTENANCE))
     sections = re.split(r"^#{2,3} ", text, flags=re.MULTILINE)
     missing = [
         f"{method} {path}"
@@ -339,10 +341,19 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
         undone = running.run(block(UNDO, "undo"))
         running.run(BEGIN_UPLOAD)
         running.run(*all_of(BACKUP, ("backup", "backup-archive", "backup-by-hand")))
+        planned = running.run(block(MAINTENANCE, "api-maintenance"))
+        explained = running.run(block(DISK, "explain"))
+        collected = running.run(block(DISK, "collect"))
         used = running.run(block(QUOTAS, "usage"))
         checked = running.run(block(FSCK, "fsck"))
 
     assert "restored tag v1\n" in undone
+    assert '"dryRun":true,"complete":true' in planned
+    assert "demo/hello: the manifest is needed by the tag latest: sha256:" in explained
+    assert '"state": "needed"' in explained
+    assert "\nremoved: " in collected
+    assert '"complete": true' in collected
+    assert "by a command" in used
     assert checked.endswith(": nothing is wrong\n")
     assert "demo/hello" in used
     assert said.startswith("{}ell{")
@@ -362,7 +373,7 @@ def test_the_examples_of_the_api_work_and_backups_hold_what_they_pushed(desk):
             "signing-keys.json": 0o600,
             "uploads": 0o700,
         }
-    assert desk.run(check_of("by-hand")).endswith(": nothing is wrong; 1 remarks\n")
+    assert desk.run(check_of("by-hand")).endswith(": nothing is wrong; 1 remark\n")
     assert desk.run(block(BACKUP, "recover")) == "registry.db is sound; nothing to recover\n"
     for name in ("restored", "from-archive", "by-hand"):
         assert '"layers"' in pulled_from(desk, name)

@@ -117,7 +117,6 @@ INSIDE = {
     "operations.manifests.PARTS_PER_TURN": "how turns are shared",
     "operations.manifests.MAX_LARGE_READS": "how reads of large manifests wait for each other",
     "access.versions.MAX_CACHED": "what is cached",
-    "operations.retention.MAX_EXAMINED": "how far one page of a plan searches; the next one continues",
     "ui.pages.policy.MAX_TEXT": "how much of a search is looked at",
     "ui.pages.repositories.MAX_TEXT": "how much of a search is looked at",
     "ui.pages.tags.MAX_TEXT": "how much of a search is looked at",

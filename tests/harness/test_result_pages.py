@@ -1,5 +1,9 @@
+import re
+
 from harness import ROOT
 from harness.result_pages import FOLDER, publish
+
+NOTE = r"Written by `make ([a-z-]+)`. \[[A-Z][a-z]+\]\(\.\./([a-z]+\.md)\) explains it\."
 
 
 def test_a_page_names_its_command_and_the_page_that_explains_it(tmp_path):
@@ -8,9 +12,14 @@ def test_a_page_names_its_command_and_the_page_that_explains_it(tmp_path):
     assert (tmp_path / "clients.md").read_text() == f"# Clients: results\n\n{note}\n\n| a |\n"
 
 
+def test_a_page_can_explain_several(tmp_path):
+    publish("collection", "make bench-collection", "text", tmp_path, explained_in="performance")
+    assert "[Performance](../performance.md) explains it." in (tmp_path / "collection.md").read_text()
+
+
 def test_every_page_is_one_of_the_makefile_and_is_explained():
     makefile = (ROOT / "Makefile").read_text()
     for page in FOLDER.iterdir():
-        command, explained = page.read_text().splitlines()[2].split("`")[1], FOLDER.parent / page.name
-        assert f"\n{command.removeprefix('make ')}:" in makefile
-        assert f"results/{page.name}" in explained.read_text()
+        command, explained = re.fullmatch(NOTE, page.read_text().splitlines()[2]).groups()
+        assert f"\n{command}:" in makefile
+        assert f"results/{page.name}" in (FOLDER.parent / explained).read_text()

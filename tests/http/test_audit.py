@@ -147,6 +147,19 @@ def test_what_is_undone_is_recorded(front, recorded):
     ]
 
 
+def test_maintenance_that_was_started_is_recorded_but_for_dry_runs(front, recorded):
+    front.delete(f"/v2/team/a/blobs/{front.push_blob('team/a', b'blob')}")
+    recorded.clear()
+    how = {"headers": {"content-type": "application/json"}}
+    front.post("/api/v1/garbage-collection", body=b'{"dryRun":true}', **how)
+    front.post("/api/v1/garbage-collection", body=b'{"grace":"0s"}', **how)
+    front.post("/api/v1/retention", body=b"{}", **how)
+    assert of(recorded, "event", "identity", "grace", "count", "size") == [
+        ("collection.run", ADMINISTRATOR, "0s", 1, 4),
+        ("retention.apply", ADMINISTRATOR, None, 0, None),
+    ]
+
+
 def test_every_way_to_upload_a_blob_is_recorded_once(front, recorded):
     digest = digest_of(b"blob")
     location = front.open_session("team/a")

@@ -18,7 +18,7 @@ from support.access import READONLY, READWRITE, binding, rules, static_token
 INDEX = b'{"schemaVersion":2,"manifests":[]}'
 DATA = b"some content"
 DIGEST = digest_of(DATA)
-UNDOING = (READWRITE[0], f"{READWRITE[1]} restore")
+UNDOING = (f"{READWRITE[0]} maintenance", f"{READWRITE[1]} restore run")
 BEFORE = rules(binding("bob", UNDOING, ""), users=["bob"])
 AFTER = {
     "the user is removed": (rules(), 401),
@@ -41,6 +41,8 @@ BODIES = {
         f'{{"tag":"v1","to":"{digest_of(INDEX)}"}}'.encode(),
     ),
     "restore_deleted": ("POST", "/api/v1/repositories/team/app/restore", b'{"tag":"v1"}'),
+    "collect_garbage": ("POST", "/api/v1/garbage-collection", b'{"grace":"0s"}'),
+    "apply_retention": ("POST", "/api/v1/retention", b"{}"),
 }
 """By the name of its endpoint: a request whose body changes something."""
 WITHOUT = {
@@ -57,6 +59,8 @@ HEADERS = {
     "create_token": JSON,
     "roll_back_tag": JSON,
     "restore_deleted": JSON,
+    "collect_garbage": JSON,
+    "apply_retention": JSON,
 }
 
 
@@ -116,7 +120,7 @@ def test_a_change_of_the_rules_that_leaves_the_right_ends_nothing(make_front, en
     front = make_front(rules=BEFORE)
     method, target, data = BODIES[endpoint]
     session = with_something_to_change(front)
-    later = rules(binding("bob", UNDOING, "^team/"), users=["bob", "eve"])
+    later = rules(binding("bob", UNDOING, "^team/", "^$"), users=["bob", "eve"])
     body = body_during_which(lambda: setattr(front.access, "rules", later), data)
     reply = front.request(
         method, target.format(session=session), body=body, user="bob", headers=HEADERS.get(endpoint, {})

@@ -10,4 +10,4 @@ def test_event_names_have_subject_and_result():
 
 def test_an_event_knows_nothing_that_it_was_not_told():
     event = Event(EventName.BLOB_DELETE, RepositoryName("a"))
-    assert [getattr(event, name) for name in event.__struct_fields__[2:]] == [None] * 7
+    assert [getattr(event, name) for name in event.__struct_fields__[2:]] == [None] * 9

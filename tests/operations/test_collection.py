@@ -137,6 +137,7 @@ def test_a_report_says_until_when_deletions_can_be_undone():
     report = Report(Swept(removed=Space(1, 2)), Waiting(Space(3, 4), Space(5, 6), 1000.0), 500.0, dry_run=False)
     assert report.described() == {
         "dryRun": False,
+        "complete": True,
         "unneeded": 0,
         "ended": {"manifests": 0, "blobs": 0, "early": 0},
         "removed": {"contents": 1, "bytes": 2},

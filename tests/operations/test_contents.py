@@ -1,5 +1,6 @@
 """Content between its rows and its bytes: what is opened, placed, removed, and what interrupts that."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,30 @@ def test_content_is_placed_again_after_each_removal(front, contents, stores, clo
     seen, _end = push(front, contents, [ContentRemoved(), ContentRemoved(), BlobAdded()])
     assert seen == [0, 1, 1]  # the removal of its own condemned content was finished by it
     assert front.run(stores.content.has(RECORD))
+
+
+def test_removals_of_other_content_do_not_exhaust_the_attempts(front, contents, stores):
+    met = []
+
+    async def remove_other_content():
+        async with stores.rows.garbage.collecting():
+            await stores.rows.garbage.forget([ContentRecord(digest_of(b"other"), 5)])
+            met.append("a removal")
+
+    async def confirm(_place, _removals):
+        met.append("a confirmation")
+        if len(met) == 1:
+            await remove_other_content()
+            return ContentRemoved()
+        others = asyncio.create_task(remove_other_content())
+        await asyncio.wait([others], timeout=0.1)
+        others.cancel()
+        await asyncio.gather(others, return_exceptions=True)
+        return BlobAdded()
+
+    place = contents.place(RECORD.digest, publish=lambda: contents.put(RECORD.digest, DATA), confirm=confirm)
+    assert front.run(place) == BlobAdded()
+    assert met == ["a confirmation", "a removal", "a confirmation"]
 
 
 def test_content_removed_at_each_attempt_is_unavailable(front, contents):

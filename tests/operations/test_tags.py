@@ -36,10 +36,11 @@ def test_a_repository_that_does_not_exist_has_no_tags(front, tags):
         everything(tags)
 
 
-def test_a_repository_of_which_everything_was_deleted_has_an_empty_list(front, tags):
+def test_a_repository_of_which_everything_was_deleted_has_no_list_as_it_is_not_in_the_catalog(front, tags):
     data = push_image(front, "a", "v1")
     front.delete(f"/v2/a/manifests/{digest_of(data)}")
-    assert everything(tags).items == ()
+    with pytest.raises(NameUnknown):
+        everything(tags)
 
 
 def test_deleting_a_tag_leaves_the_others(front, tags):

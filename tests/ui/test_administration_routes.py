@@ -12,14 +12,15 @@ OWN = {"show_tokens", "create_token", "show_revoking", "revoke_token"}
 ENDPOINTS = {endpoint.name: endpoint for route in ADMINISTRATION_ROUTES for endpoint in route.endpoints.values()}
 
 
-@pytest.mark.parametrize("name", sorted(ENDPOINTS.keys() - {"show_events"}))
+@pytest.mark.parametrize("name", sorted(ENDPOINTS.keys() - {"show_events", "show_plan"}))
 def test_a_page_is_for_administrators_or_about_ones_own(name):
     assert ENDPOINTS[name].needs is (Need.LOGIN if name in OWN else Need.EVERYTHING)
 
 
-def test_events_need_what_they_need_in_the_api():
-    matched = find_endpoint(ADMINISTRATION_ROUTES, "GET", "/ui/-/events")
-    assert matched.permission == resolve("GET", "/api/v1/events").permission
+@pytest.mark.parametrize("name", ["events", "retention"])
+def test_what_the_api_has_needs_what_it_needs_there(name):
+    matched = find_endpoint(ADMINISTRATION_ROUTES, "GET", f"/ui/-/{name}")
+    assert matched.permission == resolve("GET", f"/api/v1/{name}").permission
 
 
 def test_the_menu_leads_to_pages():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from simple_registry.access.caller import Identity
 from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Resource
 from simple_registry.access.policy import BindingPolicy
-from simple_registry.access.roles import METHODS, PUSH, READ, UNDO, VERBS
+from simple_registry.access.roles import METHODS, PUSH, READ, RUN, UNDO, VERBS
 from simple_registry.access.rules import Declared
 from simple_registry.access.samples import sample_scopes
 
@@ -19,6 +19,7 @@ Rights = frozenset[Right]
 _MEANINGFUL = {
     **dict.fromkeys(Resource, ("GET",)),
     Resource.CATALOG: ("GET", "history"),
+    Resource.MAINTENANCE: ("GET", RUN),
     Resource.BLOBS: METHODS,
     Resource.MANIFESTS: ("GET", "HEAD", "PUT", "DELETE", *UNDO),
 }

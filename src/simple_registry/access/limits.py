@@ -1,8 +1,8 @@
 """The limit of a token with scopes: a list of grants. It never adds to the permissions of its user.
 
-Written `repository:<name or pattern>:<actions>`, `registry:catalog:*` and `registry:metrics:*`, the words of the Docker
-token protocol; the actions are `pull`, `push`, `delete`, `history`, `restore` and `*`. The middle is read by where the
-text comes from:
+Written `repository:<name or pattern>:<actions>`, `registry:catalog:*`, and the same with other resources of the
+registry, the words of the Docker token protocol; the actions are `pull`, `push`, `delete`, `history`, `restore`, `run`
+and `*`. The middle is read by where the text comes from:
 
     Token document    pattern                                  parse_limit
     issued token      pattern within the budget of clients     parse_client_limit
@@ -14,18 +14,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from simple_registry.access.permission import OF_REGISTRY, Permission
-from simple_registry.access.roles import PUSH, READ, UNDO
+from simple_registry.access.roles import PUSH, READ, RUN, UNDO
 from simple_registry.access.scopes import PatternInvalid, ScopeName, ScopePattern
 from simple_registry.oci.errors import NameInvalid
 from simple_registry.oci.names import parse_repository_name
 
-ACTIONS = ("pull", "push", "delete", *UNDO)
+OF_REPOSITORY = ("pull", "push", "delete", *UNDO)
+"""The actions that have a meaning in repositories."""
+
+ACTIONS = (*OF_REPOSITORY, RUN)
 
 _ACTION_OF = {
     **dict.fromkeys(READ, "pull"),
     **dict.fromkeys(PUSH, "push"),
     "DELETE": "delete",
-    **{verb: verb for verb in UNDO},
+    **{verb: verb for verb in (*UNDO, RUN)},
 }
 _GRANT = re.compile(r"(repository|registry)(?:\([a-z]+\))?:(.+):([a-z*,]*)", re.ASCII)
 
@@ -135,7 +138,7 @@ def parse_requested_scope(text: str) -> str | None:
     if kind == "registry":
         return f"registry:{name}:*" if name in OF_REGISTRY else None
     asked = words.split(",")
-    actions = ACTIONS if "*" in asked else [action for action in ACTIONS if action in asked]
+    actions = OF_REPOSITORY if "*" in asked else [action for action in ACTIONS if action in asked]
     try:
         return f"repository:{parse_repository_name(name)}:{','.join(actions)}" if actions else None
     except NameInvalid:

@@ -16,17 +16,18 @@ class Resource(StrEnum):
     TAGS = "tags"
     REFERRERS = "referrers"
     METRICS = "metrics"
+    MAINTENANCE = "maintenance"
 
 
 CATALOG_SCOPE = ""
 """The scope string of the catalog, and of all else that belongs to no repository."""
 
-OF_REGISTRY = frozenset({Resource.CATALOG, Resource.METRICS})
+OF_REGISTRY = frozenset({Resource.CATALOG, Resource.METRICS, Resource.MAINTENANCE})
 """The resources that belong to no repository."""
 
 
 class Permission(NamedTuple):
-    """A verb (an HTTP method, `history` or `restore`), a resource, and a scope string."""
+    """A verb (an HTTP method, `history`, `restore` or `run`), a resource, and a scope string."""
 
     verb: str
     resource: Resource

@@ -1,8 +1,8 @@
 """Questions such as `pull image team/app:v1`, and the permissions that each needs.
 
-VERB        pull, push, delete, history, restore, or an HTTP method
-RESOURCE    catalog, blobs, manifests, tags, referrers, metrics, or `image`: all that clients need for one
-WHERE       repository, repository:tag or repository@digest; nothing for the catalog and metrics
+VERB        pull, push, delete, history, restore, run, or an HTTP method
+RESOURCE    catalog, blobs, manifests, tags, referrers, metrics, maintenance, or `image`: all that clients need for one
+WHERE       repository, repository:tag or repository@digest; nothing for catalog, metrics and maintenance
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from simple_registry.access.caller import Caller
 from simple_registry.access.permission import CATALOG_SCOPE, OF_REGISTRY, Permission, Resource, scope_of
 from simple_registry.access.policy import Allowed, BindingPolicy, TooNarrow, decide
-from simple_registry.access.roles import METHODS, UNDO
+from simple_registry.access.roles import METHODS, RUN, UNDO
 from simple_registry.oci.digests import parse_digest
 from simple_registry.oci.errors import RegistryError
 from simple_registry.oci.names import Reference, parse_repository_name, parse_tag
@@ -19,7 +19,7 @@ from simple_registry.oci.names import Reference, parse_repository_name, parse_ta
 IMAGE = "image"
 """All that clients do to pull, push or delete an image, with its parts and platforms."""
 
-VERBS = ("pull", "push", "delete", *UNDO, *METHODS)
+VERBS = ("pull", "push", "delete", *UNDO, RUN, *METHODS)
 RESOURCES = (*(resource.value for resource in Resource), IMAGE)
 
 _METHODS = {
@@ -31,6 +31,7 @@ _METHODS = {
     ("history", "catalog"): ("history",),
     ("history", "manifests"): ("history",),
     ("restore", "manifests"): ("restore",),
+    (RUN, "maintenance"): (RUN,),
 }
 _WITH_TAGS = frozenset({"manifests", "tags", IMAGE})
 

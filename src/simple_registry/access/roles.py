@@ -18,7 +18,10 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 UNDO = ("history", "restore")
 """The verbs that are no HTTP methods: to read what happened, and to undo it."""
 
-VERBS = (*METHODS, *UNDO)
+RUN = "run"
+"""The verb that starts maintenance. No method gives it, so that no role of older documents does."""
+
+VERBS = (*METHODS, *UNDO, RUN)
 """All verbs of permissions."""
 
 READ = frozenset({"GET", "HEAD"})
@@ -30,7 +33,7 @@ VERB_WORDS: Mapping[str, frozenset[str]] = {
     "push": PUSH,
     "delete": frozenset({"DELETE"}),
     **{method.lower(): frozenset({method}) for method in METHODS},
-    **{verb: frozenset({verb}) for verb in UNDO},
+    **{verb: frozenset({verb}) for verb in (*UNDO, RUN)},
     "get": READ,  # reading includes asking whether there is something to read
 }
 """The verbs that each word of a role means, in lower case. `delete` is both a word and a method."""

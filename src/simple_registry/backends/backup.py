@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from simple_registry.backends.copying import RETRIES, Copied, Target, Watch, copy_content, copy_small_files
 from simple_registry.clock import Clock
-from simple_registry.faults import DataDirectoryRefused
+from simple_registry.faults import DataDirectoryRefused, StorageReadOnly
 from simple_registry.storage.filesystem.archive import ArchiveCopy
 from simple_registry.storage.filesystem.data_directory import DataDirectory
 from simple_registry.storage.filesystem.directory_copy import DirectoryCopy
@@ -82,9 +82,12 @@ class Backup:
         Raises: StorageFault; then no backup was made.
         """
         unfinished = f"{archive}.new"
-        if archive.exists():
+        if self._disk.stat(str(archive)) is not None:
             raise DataDirectoryRefused(str(archive), "it exists already; choose another name")
-        self._disk.unlink(unfinished)
+        try:
+            self._disk.unlink(unfinished)
+        except StorageReadOnly as fault:
+            raise DataDirectoryRefused(str(archive), "Read-only file system; choose another place") from fault
         fd = self._disk.create(unfinished)
         try:
             with os.fdopen(fd, "wb") as stream:
@@ -129,7 +132,7 @@ class Backup:
     @contextmanager
     def _claimed(self, directory: Path) -> Iterator[None]:
         """Make one backup at a time below a directory."""
-        if (directory / "format").exists():
+        if self._disk.stat(str(directory / "format")) is not None:
             raise DataDirectoryRefused(str(directory), "it is a data directory; choose another one for backups")
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from simple_registry.files import is_directory
 from simple_registry.storage.foreign.detection import KINDS, open_source
 from simple_registry.storage.foreign.layout_archive import LayoutArchive, LayoutPipe
 from simple_registry.storage.foreign.layout_directory import LayoutDirectory
@@ -24,7 +25,7 @@ def open_layout(path: Path) -> Iterator[LayoutSource]:
 
     Raises: SourceInvalid.
     """
-    if path.is_dir():
+    if is_directory(path):
         yield LayoutDirectory(path)
         return
     archive = LayoutArchive(path)

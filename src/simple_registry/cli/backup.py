@@ -23,6 +23,7 @@ from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.faults import StorageFault
 from simple_registry.server.logging import printable
+from simple_registry.sizes import counted
 
 _MIB = 1024 * 1024
 _HELP = f"""\
@@ -115,8 +116,9 @@ def _report(asked: argparse.Namespace, made: str, copied: Copied, seconds: float
 def _lines(made: str, copied: Copied, seconds: float) -> Iterable[str]:
     for each in copied.damaged:
         yield printable(damaged_line(each)) + "\n"
-    size = f"{copied.contents} contents, {copied.size / _MIB:.1f} MiB"
+    size = f"{counted(copied.contents, 'content')}, {copied.size / _MIB:.1f} MiB"
     damaged = f"; {len(copied.damaged)} damaged and left out, see 'fsck --deep'" if copied.damaged else ""
     yield printable(f"{made}: {size}, in {seconds:.1f} s{damaged}") + "\n"
     if copied.linked:
-        yield f"{copied.linked} contents linked from the previous backup, not read; 'fsck --deep' checks them\n"
+        linked = counted(copied.linked, "content")
+        yield f"{linked} linked from the previous backup, not read; 'fsck --deep' checks them\n"

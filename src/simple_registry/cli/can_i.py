@@ -33,9 +33,9 @@ from simple_registry.server.logging import printable
 _HELP = f"""\
 usage: simple-registry can-i -as USER|-token-file FILE|-anonymous VERB RESOURCE [WHERE] -cfgdir DIRECTORY...
 
-  VERB                 pull, push, delete, history, restore, or an HTTP method
-  RESOURCE             catalog, blobs, manifests, tags, referrers, metrics, or image: all resources of an image
-  WHERE                repository, repository:tag or repository@digest; nothing for the catalog and metrics
+  VERB                 pull, push, delete, history, restore, run, or an HTTP method
+  RESOURCE             catalog, blobs, manifests, tags, referrers, metrics, maintenance, or image: all resources of one
+  WHERE                repository, repository:tag or repository@digest; nothing for catalog, metrics and maintenance
 
   -as USER             a user of the documents
   -token-file FILE     the bearer of the token on the one line of this file; of a JWT of a trusted issuer, the claims

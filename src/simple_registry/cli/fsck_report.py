@@ -8,6 +8,7 @@ from typing import Protocol, TextIO
 from simple_registry.cli import fsck_words
 from simple_registry.operations.fsck.findings import Finding, Mode, Progress, Summary
 from simple_registry.server.logging import printable
+from simple_registry.sizes import counted
 
 TERMINAL_SECONDS = 0.5
 LOG_SECONDS = 5.0
@@ -44,9 +45,9 @@ class TextReport:
     def summary(self, summary: Summary, progress: Progress, mode: Mode, seconds: float) -> None:
         """Write one line: whether anything is wrong."""
         read = f", {progress.bytes_read / _MIB:.1f} MiB read" if mode.deep else ""
-        checked = f"{progress.contents_checked} contents checked{read} in {seconds:.1f} s"
+        checked = f"{counted(progress.contents_checked, 'content')} checked{read} in {seconds:.1f} s"
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.found.items()))
-        remarks = f"; {summary.remarks} remarks" if summary.remarks else ""
+        remarks = f"; {counted(summary.remarks, 'remark')}" if summary.remarks else ""
         if summary.found:
             verdict = f"{kinds}; {summary.repaired} repaired, {summary.remaining} remaining"
         else:
@@ -132,7 +133,7 @@ class ProgressLine:
 def progress_text(progress: Progress, seconds: float, *, deep: bool) -> str:
     """Return `content: 1000 of 5000 contents, 10.0 of 50.0 MiB, 5.0 MiB/s, 8 s to go`."""
     done, all_of = (progress.bytes_read, progress.bytes) if deep else (progress.contents_checked, progress.contents)
-    words = [f"{progress.step}: {progress.contents_checked} of {progress.contents} contents"]
+    words = [f"{progress.step}: {progress.contents_checked} of {counted(progress.contents, 'content')}"]
     if deep:
         words.append(f"{progress.bytes_read / _MIB:.1f} of {progress.bytes / _MIB:.1f} MiB")
     if seconds > 0:

@@ -18,13 +18,13 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.config.settings import Settings
-from simple_registry.config.values import parse_interval
-from simple_registry.operations.collection import Collection, Report, Swept
+from simple_registry.operations.collection import Report, Swept
+from simple_registry.operations.collector import Collector, Wanted
 from simple_registry.periodic import repeat
-from simple_registry.services import build_collection, untagged_of
-from simple_registry.storage.records import ReviewRules
-from simple_registry.storage.stores import Stores
-from simple_registry.times import format_moment
+from simple_registry.services import build_collector
+from simple_registry.sizes import counted
+from simple_registry.storage.records import Origin, Waiting
+from simple_registry.times import format_moment, parse_interval
 
 _MIB = 1 << 20
 _HELP = f"""\
@@ -59,42 +59,32 @@ def garbage_collect(arguments: Sequence[str], environment: Mapping[str, str], st
         return 0
     documents = read_documents(config_directories(asked.cfgdir, environment))
     settings = read_settings({"datadir": asked.datadir}, environment, documents)
-    collecting = settings.garbage_collection
-    grace = collecting.grace if asked.grace is None else parse_interval(asked.grace)
-    report = asyncio.run(_collect(asked, settings, grace, stderr))
+    wanted = Wanted(None if asked.grace is None else parse_interval(asked.grace), asked.delete_untagged)
+    report = asyncio.run(_collect(asked, settings, wanted, stderr))
     stdout.write(json.dumps(report.described(), indent=2) + "\n" if asked.json else _text(report))
     stdout.flush()
     return 0
 
 
-async def _collect(asked: argparse.Namespace, settings: Settings, grace: float, stderr: TextIO) -> Report:
-    clock = SystemClock()
-    now = clock.now()
-    before = now - grace if grace else float("inf")
-    rules = None
-    if asked.delete_untagged or settings.garbage_collection.delete_untagged:
-        untagged = untagged_of(settings)
-        rules = ReviewRules(now - untagged.older_than, untagged.excepted)
+async def _collect(asked: argparse.Namespace, settings: Settings, wanted: Wanted, stderr: TextIO) -> Report:
     async with open_stores(settings.data_dir) as stores:
-        collection = build_collection(settings, stores, clock, at_once=True)
+        collector = build_collector(settings, stores, SystemClock(), Origin.COMMAND)
         if asked.dryrun:
-            swept = await collection.rehearse(before, rules)
-        else:
-            await _warn(stores, grace, stderr)
-            swept = await _run(collection, before, rules, stderr)
-        waiting = await stores.rows.garbage.waiting()
-        return Report(swept, waiting, settings.garbage_collection.grace, asked.dryrun)
+            return await collector.rehearse(wanted)
+        if wanted.grace == 0:
+            _warn(await collector.waiting(), stderr)
+        return await _run(collector, wanted, stderr)
 
 
-async def _warn(stores: Stores, grace: float, stderr: TextIO) -> None:
+def _warn(waiting: Waiting, stderr: TextIO) -> None:
     """Say how much can be restored no longer."""
-    deleted = (await stores.rows.garbage.waiting()).deleted
-    if not grace and deleted.count:
-        stderr.write(f"from now on it cannot be undone that {_space(deleted.count, deleted.size)} were deleted\n")
+    deleted = waiting.deleted
+    if deleted.count:
+        stderr.write(f"from now on what was deleted cannot be restored: {_space(deleted.count, deleted.size)}\n")
         stderr.flush()
 
 
-async def _run(collection: Collection, before: float, rules: ReviewRules | None, stderr: TextIO) -> Swept:
+async def _run(collector: Collector, wanted: Wanted, stderr: TextIO) -> Report:
     """Collect, and show the progress on a terminal."""
     swept, line = Swept(), ProgressLine(stderr)
 
@@ -103,28 +93,27 @@ async def _run(collection: Collection, before: float, rules: ReviewRules | None,
 
     showing = asyncio.create_task(repeat(show, line.interval, "showing progress"))
     try:
-        await collection.run(before, rules, swept)
+        return await collector.run(wanted, swept)
     finally:
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
         line.clear()
-    return swept
 
 
 def _text(report: Report) -> str:
-    did = "would be" if report.dry_run else "were"
+    would = "would be " if report.dry_run else ""
     swept, waiting = report.swept, report.waiting
     lines = [
-        f"{_space(swept.removed.count, swept.removed.size)} {did} removed",
-        f"{swept.manifests} manifests and {swept.blobs} blobs of repositories {did} ended",
-        f"{swept.unneeded} manifests without a tag {did} found unneeded",
-        f"{_space(waiting.unneeded.count, waiting.unneeded.size)} are unneeded and wait",
+        f"{would}removed: {_space(swept.removed.count, swept.removed.size)}",
+        f"{would}ended: {counted(swept.manifests, 'manifest')} and {counted(swept.blobs, 'blob')} of repositories",
+        f"{would}found unneeded: {counted(swept.unneeded, 'manifest')} without a tag",
+        f"unneeded, waiting: {_space(waiting.unneeded.count, waiting.unneeded.size)}",
     ]
     if report.restorable_until is not None:
         until = format_moment(report.restorable_until)
-        lines.append(f"{_space(waiting.deleted.count, waiting.deleted.size)} restorable until {until} at the latest")
+        lines.append(f"restorable until {until} at the latest: {_space(waiting.deleted.count, waiting.deleted.size)}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def _space(count: int, size: int) -> str:
-    return f"{count} contents, {size / _MIB:.1f} MiB"
+    return f"{counted(count, 'content')}, {size / _MIB:.1f} MiB"

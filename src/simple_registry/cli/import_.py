@@ -21,6 +21,7 @@ from simple_registry.oci.layouts import LayoutInvalid
 from simple_registry.oci.names import RepositoryName, parse_repository_name
 from simple_registry.operations.moving.importing import Importer
 from simple_registry.operations.moving.tally import said
+from simple_registry.operations.renewals import RENEWAL_INTERVAL
 from simple_registry.services import REQUIRED
 
 _HELP = f"""\
@@ -78,7 +79,9 @@ async def _import(
 ) -> int:
     local.make(settings.data_dir)
     async with open_stores(settings.data_dir) as stores, report.shown() as tally:
-        importer = Importer(build_intake(stores, settings, REQUIRED[settings.allow_missing]), tally)
+        intake = build_intake(stores, settings, REQUIRED[settings.allow_missing])
+        renew_every = min(RENEWAL_INTERVAL, settings.garbage_collection.grace / 4)
+        importer = Importer(intake, tally, renew_every=renew_every)
         if source == STREAM:
             await importer.receive(open_pipe(pipe), repository)
         else:

@@ -20,6 +20,7 @@ from simple_registry.operations.renewals import Renewals
 from simple_registry.periodic import repeat
 from simple_registry.server.logging import printable
 from simple_registry.services import build_contents, build_uploads
+from simple_registry.sizes import counted
 from simple_registry.storage.sources import SourceDefect
 from simple_registry.storage.stores import Stores
 
@@ -29,7 +30,7 @@ _MIB = 1024 * 1024
 def build_intake(stores: Stores, settings: Settings, required: Required | None) -> Intake:
     """Return what takes content into these stores; manifests need these parts of theirs."""
     return Intake(
-        build_blobs(stores),
+        build_blobs(stores, settings.garbage_collection.grace),
         build_uploads(stores, SystemClock(), limit=0, share=0),  # blobs come in one piece, without sessions
         build_manifests(stores, required),
         manifest_size=settings.limits.manifest_size,
@@ -37,9 +38,9 @@ def build_intake(stores: Stores, settings: Settings, required: Required | None) 
     )
 
 
-def build_blobs(stores: Stores) -> Blobs:
-    """Return the operations on blobs."""
-    return Blobs(stores.rows.blobs, build_contents(stores), Renewals(SystemClock()), keep_parts=True)
+def build_blobs(stores: Stores, grace: float = float("inf")) -> Blobs:
+    """Return the operations on blobs, whose grace is renewed so often that it does not end."""
+    return Blobs(stores.rows.blobs, build_contents(stores), Renewals(SystemClock(), grace), keep_parts=True)
 
 
 def build_manifests(stores: Stores, required: Required | None) -> Manifests:
@@ -85,9 +86,9 @@ class Report:
         if self._json:
             self._write_json({"summary": {**_facts(tally), "seconds": round(seconds, 3)}})
         else:
-            rest = [f"{tally.present} contents were there already"] if tally.present else []
-            rest += [f"{tally.uploads} unfinished uploads left behind"] if tally.uploads else []
-            rest.append(f"{tally.defects} defects" if tally.defects else "no defects")
+            rest = [f"there already: {counted(tally.present, 'content')}"] if tally.present else []
+            rest += [f"{counted(tally.uploads, 'unfinished upload')} left behind"] if tally.uploads else []
+            rest.append(counted(tally.defects, "defect") if tally.defects else "no defects")
             self._write(f"{done} {'; '.join((', '.join(_counts(tally)), *rest))} ({seconds:.1f} s)")
         return 1 if tally.defects else 0
 
@@ -109,10 +110,10 @@ class Report:
 
 def _counts(tally: Tally) -> list[str]:
     return [
-        f"{tally.repositories} repositories",
-        f"{tally.tags} tags",
-        f"{tally.manifests} manifests",
-        f"{tally.blobs} blobs of {tally.bytes / _MIB:.1f} MiB",
+        counted(tally.repositories, "repository"),
+        counted(tally.tags, "tag"),
+        counted(tally.manifests, "manifest"),
+        f"{counted(tally.blobs, 'blob')} of {tally.bytes / _MIB:.1f} MiB",
     ]
 
 

@@ -15,6 +15,7 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.server.logging import printable
+from simple_registry.sizes import counted
 from simple_registry.times import format_moment
 
 _HELP = f"""\
@@ -81,7 +82,8 @@ def _lines(recovered: Recovered | None) -> Iterator[str]:
     for each in manifests:
         yield f"without a row: manifest {each.digest}, {each.size} bytes, {each.media_type}"
     if others:
-        yield f"without a row: {len(others)} blobs, {sum(each.size for each in others)} bytes; -json lists them"
+        size = sum(each.size for each in others)
+        yield f"without a row: {counted(len(others), 'blob')}, {size} bytes; -json lists them"
     if recovered.copy is not None:
         yield from _outcome(recovered)
 

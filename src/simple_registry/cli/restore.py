@@ -19,6 +19,7 @@ from simple_registry.cli.options import Parser, UsageError, config_directories
 from simple_registry.clock import SystemClock
 from simple_registry.config.load import read_documents
 from simple_registry.config.rows import PREFIX
+from simple_registry.files import is_directory
 from simple_registry.operations.fsck.findings import Mode
 
 _HELP = f"""\
@@ -67,7 +68,7 @@ def restore(arguments: Sequence[str], environment: Mapping[str, str], stdout: Te
 def _restore(restoring: Restore, backup: str) -> None:
     if backup == "-":
         restoring.from_archive(sys.stdin.buffer, "standard input")
-    elif Path(backup).is_dir():
+    elif is_directory(Path(backup)):
         restoring.from_directory(Path(backup))
     else:
         restoring.from_file(Path(backup))

@@ -20,7 +20,7 @@ from simple_registry.clock import SystemClock
 from simple_registry.config.load import load_access, read_documents
 from simple_registry.config.rows import PREFIX
 from simple_registry.config.settings import Settings
-from simple_registry.operations.retention import Judged
+from simple_registry.operations.retention import Judged, described_tag
 from simple_registry.server.logging import printable
 from simple_registry.services import build_retention
 from simple_registry.storage.records import TagRow
@@ -80,7 +80,7 @@ async def _run(
             going = sum(verdict.reason is None for _, verdict in judged.tags)
             goes, stays = goes + going, stays + len(judged.tags) - going
             if asked.json:
-                entries += [_described(judged.repository, *each) for each in judged.tags]
+                entries += [described_tag(judged.repository, *each) for each in judged.tags]
             else:
                 stdout.writelines(_lines(judged))
     if asked.json:
@@ -98,17 +98,3 @@ def _cells(row: TagRow, verdict: Verdict) -> Sequence[str]:
     pulled = "-" if row.pulled is None else format_moment(row.pulled)
     mark, reason = ("-", verdict.cause) if verdict.reason is None else ("", verdict.reason)
     return (mark, row.tag, format_moment(row.pushed), pulled, printable(verdict.retention), printable(reason))
-
-
-def _described(repository: str, row: TagRow, verdict: Verdict) -> dict[str, object]:
-    return {
-        "repository": repository,
-        "tag": row.tag,
-        "digest": str(row.digest),
-        "pushed": format_moment(row.pushed),
-        "pulled": None if row.pulled is None else format_moment(row.pulled),
-        "retention": verdict.retention,
-        "goes": verdict.reason is None,
-        "keptBy": verdict.reason,
-        "goesBecause": verdict.cause if verdict.reason is None else None,
-    }

@@ -15,6 +15,7 @@ from simple_registry.access.passwords import is_password_hash
 from simple_registry.access.roles import (
     METHODS,
     RESOURCE_WORDS,
+    RUN,
     UNDO,
     Binding,
     BoundRole,
@@ -40,7 +41,8 @@ MIN_TOKEN = 32
 """Characters of a token's value, because a stolen hash allows guessing without the registry."""
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})", re.ASCII)
-_VERBS = ("pull", "push", "delete", *UNDO, "*", *METHODS, *(method.lower() for method in METHODS if method != "DELETE"))
+_LOWER = (method.lower() for method in METHODS if method != "DELETE")
+_VERBS = ("pull", "push", "delete", *UNDO, RUN, "*", *METHODS, *_LOWER)
 
 
 def _grant(text: str) -> Grant:
@@ -116,7 +118,8 @@ ROLE_BINDING = Kind(
             Field(
                 "scopes",
                 ListOf(PATTERN, hint="write '^.*$' for everything"),
-                "searched in `repository`, `repository:tag`, or the empty text for catalog and metrics; one is enough",
+                "searched in `repository`, `repository:tag`, or the empty text for catalog, metrics and maintenance"
+                "; one is enough",
                 required=True,
             ),
         )
@@ -147,7 +150,8 @@ TOKEN = Kind(
             Field(
                 "scopes",
                 ListOf(Text("scope", _grant, pattern=r"^(repository|registry)(\([a-z]+\))?:.+:[a-z*,]*$")),
-                "`repository:<RE2 pattern>:pull,push,delete`, `registry:catalog:*`, `registry:metrics:*`: its limits",
+                "`repository:<RE2 pattern>:pull,push,delete`, `registry:catalog:*`, `registry:metrics:*`, "
+                "`registry:maintenance:*`: its limits",
                 default="all that its user may",
             ),
         ),

@@ -25,7 +25,6 @@ from simple_registry.config.values import (
     parse_count,
     parse_count_or_none,
     parse_external_url,
-    parse_interval,
     parse_proxy,
     parse_secret,
     parse_size,
@@ -35,7 +34,7 @@ from simple_registry.config.values import (
     parse_workers,
     token_timeout_warning,
 )
-from simple_registry.times import Window, format_duration, parse_duration, parse_window
+from simple_registry.times import Window, format_duration, parse_duration, parse_interval, parse_window
 
 MIB = 1024 * 1024
 

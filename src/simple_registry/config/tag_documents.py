@@ -6,8 +6,8 @@ from simple_registry.access.versions import parse_range
 from simple_registry.config.documents import Document
 from simple_registry.config.shapes import BOOLEAN, PATTERN, Field, Fields, Kind, ListOf, Text, Values, word
 from simple_registry.config.subjects import SUBJECT, KnownUsers, read_subjects
-from simple_registry.config.values import parse_count, parse_interval
-from simple_registry.times import format_duration, parse_duration
+from simple_registry.config.values import parse_count
+from simple_registry.times import format_duration, parse_duration, parse_interval
 
 DEFAULT_INTERVAL = 24 * 3600.0
 """Seconds between two runs of a Retention."""

@@ -146,11 +146,6 @@ def parse_tags_per_push(text: str) -> int:
     return count
 
 
-def parse_interval(text: str) -> float:
-    """Return the seconds between two runs; 0 means that there are none."""
-    return 0.0 if text in {"0", "0s"} else parse_duration(text)
-
-
 def parse_workers(text: str) -> int:
     """Return the number of worker processes; 0 means one per core."""
     if not _COUNT.fullmatch(text) or int(text) > 1024:  # noqa: PLR2004 (far above any machine; catches typing errors)

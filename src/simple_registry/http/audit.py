@@ -83,7 +83,7 @@ def _line(request: Request, outcome: Outcome, event: Event, decision: str) -> Ma
         "endpoint": outcome.endpoint,
         **_what(outcome),
         **{
-            name: str(value) if name != "size" else value
+            name: value if isinstance(value, int) else str(value)
             for name in event.__struct_fields__[1:]
             if (value := getattr(event, name)) is not None
         },

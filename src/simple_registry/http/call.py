@@ -25,9 +25,9 @@ from simple_registry.oci.errors import Denied
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
+from simple_registry.operations.collector import Collector
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.explanations import Explanations
-from simple_registry.operations.garbage import Garbage
 from simple_registry.operations.history import History
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
@@ -72,8 +72,8 @@ class Registry:
     pulls: Pulls
     history: History
     undo: Undo
+    collector: Collector
     retention: TagRetention
-    garbage: Garbage
     explanations: Explanations
     read_only: ReadOnly
     manifest_size: int

@@ -32,12 +32,17 @@ class EventName(StrEnum):
     WEB_SESSION_BEGIN = "websession.begin"
     WEB_SESSION_END = "websession.end"
     RULES_CHANGE = "rules.change"
+    COLLECTION_RUN = "collection.run"
+    RETENTION_APPLY = "retention.apply"
     REFUSED = "request.refused"
     UNCERTAIN = "request.uncertain"
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One change. `previous` is the digest that a tag had before; `token` is the id of a token of `owner`."""
+    """One change. `previous` is the digest that a tag had before; `token` is the id of a token of `owner`.
+
+    `count` contents or tags were removed, by a `grace` of its own.
+    """
 
     name: EventName
     repository: RepositoryName | None = None
@@ -48,3 +53,5 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     source: RepositoryName | None = None
     token: str | None = None
     owner: str | None = None
+    count: int | None = None
+    grace: str | None = None

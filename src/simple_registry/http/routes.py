@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Generic
 
 from simple_registry.access.permission import Permission, Resource
-from simple_registry.access.roles import READ
+from simple_registry.access.roles import READ, RUN
 from simple_registry.http.call import Call
 from simple_registry.http.handlers import (
     base,
@@ -21,6 +21,7 @@ from simple_registry.http.handlers import (
     discovery,
     history,
     issued_tokens,
+    maintenance,
     manifests,
     token_exchange,
     undo,
@@ -148,6 +149,8 @@ _CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
 _HEALTH = Endpoint("healthz", Need.NOTHING, base.get_health)
 _TOKENS = Endpoint("tokens", Need.LOGIN, issued_tokens.list_tokens)
 _USAGE = Endpoint("usage", Need.CALLER, usage.list_usage)
+_COLLECTION = Endpoint("collection", Resource.MAINTENANCE, maintenance.get_collection)
+_PLAN = Endpoint("retention", Resource.MAINTENANCE, maintenance.get_plan)
 _READY = Endpoint("readyz", Need.NOTHING, base.get_readiness)
 _METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
 _GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
@@ -230,6 +233,20 @@ ROUTES: Sequence[Route[Any]] = (
         r"/api/v1/repositories/(?P<name>.+)/restore",
         repository_target,
         POST=Endpoint("restore", Resource.MANIFESTS, undo.restore_deleted, verb="restore", writes=True),
+    ),
+    route(
+        r"/api/v1/garbage-collection",
+        no_target,
+        GET=_COLLECTION,
+        HEAD=_COLLECTION,
+        POST=Endpoint("collection", Resource.MAINTENANCE, maintenance.collect_garbage, verb=RUN, writes=True),
+    ),
+    route(
+        r"/api/v1/retention",
+        no_target,
+        GET=_PLAN,
+        HEAD=_PLAN,
+        POST=Endpoint("retention", Resource.MAINTENANCE, maintenance.apply_retention, verb=RUN, writes=True),
     ),
     route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
     route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),

@@ -8,12 +8,12 @@ their grace is over: a few at a time, and only after the bytes of those before t
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from simple_registry.operations.contents import Contents
 from simple_registry.storage.protocols import GarbageRows, ReviewRows
-from simple_registry.storage.records import HoldingsEnded, ReviewRules, Space, Waiting
+from simple_registry.storage.records import CollectionRow, HoldingsEnded, Origin, ReviewRules, Space, Waiting
 from simple_registry.times import format_moment
 
 BATCH = 500
@@ -38,14 +38,23 @@ class Swept:
     early: int = 0
     removed: Space = field(default_factory=Space)
 
+    def row(self, origin: Origin, started: float, ended: float, *, complete: bool) -> CollectionRow:
+        """Return the row of a collection that did this."""
+        done = (self.unneeded, self.manifests, self.blobs, self.early, self.removed)
+        return CollectionRow(origin, started, ended, complete, *done)
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a collection may be: contents and bytes a second, 0 for no limit; and whether it may go on at all."""
+    """How fast a collection may be: contents and bytes a second, 0 for no limit; and whether it may go on at all.
+
+    No pause is longer than `longest_pause` seconds.
+    """
 
     files: float = 0.0
     size: float = 0.0
     allowed: Callable[[], bool] = lambda: True
+    longest_pause: float = float("inf")
 
     @property
     def batch(self) -> int:
@@ -54,38 +63,71 @@ class Pace:
 
     def pause(self, removed: Space) -> float:
         """Return the seconds that removals should have taken."""
-        return max(removed.count / self.files if self.files else 0.0, removed.size / self.size if self.size else 0.0)
+        due = max(removed.count / self.files if self.files else 0.0, removed.size / self.size if self.size else 0.0)
+        return min(due, self.longest_pause)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a collection did, or would do, and what waits after it, for `grace` seconds."""
+    """What a collection did, or would do, whether it came to its end, and what waits after it, for `grace` seconds."""
 
     swept: Swept
     waiting: Waiting
     grace: float
     dry_run: bool
+    complete: bool = True
 
     @property
     def restorable_until(self) -> float | None:
         """When the last deletion can be undone no longer; `None` if there is none."""
-        return self.waiting.last_deleted + self.grace if self.waiting.deleted.count else None
+        return restorable_until(self.waiting, self.grace)
 
     def described(self) -> dict[str, object]:
         """Return the report as values of JSON."""
-        until = self.restorable_until
         return {
             "dryRun": self.dry_run,
-            "unneeded": self.swept.unneeded,
-            "ended": {"manifests": self.swept.manifests, "blobs": self.swept.blobs, "early": self.swept.early},
-            "removed": {"contents": self.swept.removed.count, "bytes": self.swept.removed.size},
-            "waiting": {"holdings": self.waiting.unneeded.count, "bytes": self.waiting.unneeded.size},
-            "restorable": {
-                "holdings": self.waiting.deleted.count,
-                "bytes": self.waiting.deleted.size,
-                "until": None if until is None else format_moment(until),
-            },
+            "complete": self.complete,
+            **described_work(self.swept),
+            **described_waiting(self.waiting, self.grace),
         }
+
+
+def restorable_until(waiting: Waiting, grace: float) -> float | None:
+    """Return when the last deletion can be undone no longer; `None` if there is none."""
+    return waiting.last_deleted + grace if waiting.deleted.count else None
+
+
+def described_work(done: Swept | CollectionRow) -> Mapping[str, object]:
+    """Return what a collection did, as values of JSON."""
+    return {
+        "unneeded": done.unneeded,
+        "ended": {"manifests": done.manifests, "blobs": done.blobs, "early": done.early},
+        "removed": {"contents": done.removed.count, "bytes": done.removed.size},
+    }
+
+
+def described_waiting(waiting: Waiting, grace: float) -> Mapping[str, object]:
+    """Return what waits for the end of its grace, as values of JSON."""
+    until = restorable_until(waiting, grace)
+    return {
+        "waiting": {"holdings": waiting.unneeded.count, "bytes": waiting.unneeded.size},
+        "restorable": {
+            "holdings": waiting.deleted.count,
+            "bytes": waiting.deleted.size,
+            "until": None if until is None else format_moment(until),
+        },
+    }
+
+
+def described_row(row: CollectionRow) -> Mapping[str, object]:
+    """Return a collection that was, as values of JSON."""
+    return {
+        "origin": row.origin,
+        "started": format_moment(row.started),
+        "finished": format_moment(row.ended),
+        "complete": row.complete,
+        **described_work(row),
+    }
 
 
 class Collection:
@@ -109,10 +151,11 @@ class Collection:
 
     async def run(
         self, before: float, rules: ReviewRules | None, swept: Swept, *, early: float = float("-inf")
-    ) -> None:
+    ) -> bool:
         """Collect what was unneeded or deleted before a time, and add to `swept`. Without `rules`, review nothing.
 
         While space is short, collect the oldest of what was unneeded or deleted before `early`, too.
+        Return whether the pace allowed all of it.
         """
         more = rules is not None
         while more and rules is not None and self._pace.allowed():
@@ -125,6 +168,7 @@ class Collection:
             freed = swept.removed.size
             if await self._end_early(early, swept):
                 await self._sweep(before, swept)
+        return self._pace.allowed()
 
     async def rehearse(self, before: float, rules: ReviewRules | None) -> Swept:
         """Return what `run` would do, without regard to free space. Nothing changes."""

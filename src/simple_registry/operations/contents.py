@@ -36,7 +36,7 @@ from simple_registry.storage.records import (
 logger = logging.getLogger("simple_registry")
 
 MAX_ATTEMPTS = 5
-"""Attempts to place the bytes of one push; each removal of other content may cost one."""
+"""Attempts to place the bytes of one push; refused pushes of the same content may cost one each."""
 
 _Outcome = TypeVar(
     "_Outcome", bound=BlobAdded | ManifestStored | PartsUnmet | PreconditionUnmet | TagProtected | OverQuota
@@ -111,19 +111,33 @@ class Contents:
 
         Raises: Unavailable, and what they raise.
         """
-        for _attempt in range(MAX_ATTEMPTS):
-            # Counted before the bytes are placed: a removal that follows may be of just these bytes.
-            removals = await self._rows.removals()
-            placed = await publish()
-            outcome = await confirm(placed, removals)
-            if isinstance(outcome, BlobAdded | ManifestStored):
-                await self._drop(outcome.surplus)
-            elif placed.place:  # a copy of this push alone, which was refused; the empty place is shared by all pushes
-                await self._drop(ContentRecord(digest, 0, placed.place))
+        outcome = await self._place(digest, publish, confirm)
+        for _attempt in range(1, MAX_ATTEMPTS):
             if not isinstance(outcome, ContentRemoved):
                 return outcome
-            await self._finish_removal(digest)
-        raise Unavailable(note=f"content of {digest} was removed {MAX_ATTEMPTS} times while it was pushed")
+            # Beside many removals of other content the attempts would run out: from now on there are none.
+            async with self._garbage.collecting():
+                await self._finish_removal(digest)
+                outcome = await self._place(digest, publish, confirm)
+        if isinstance(outcome, ContentRemoved):
+            raise Unavailable(note=f"content of {digest} was removed {MAX_ATTEMPTS} times while it was pushed")
+        return outcome
+
+    async def _place(
+        self,
+        digest: Digest,
+        publish: Callable[[], Awaitable[Placed]],
+        confirm: Callable[[Placed, int], Awaitable[_Outcome | ContentRemoved]],
+    ) -> _Outcome | ContentRemoved:
+        # Counted before the bytes are placed: a removal that follows may be of just these bytes.
+        removals = await self._rows.removals()
+        placed = await publish()
+        outcome = await confirm(placed, removals)
+        if isinstance(outcome, BlobAdded | ManifestStored):
+            await self._drop(outcome.surplus)
+        elif placed.place:  # a copy of this push alone, which was refused; the empty place is shared by all pushes
+            await self._drop(ContentRecord(digest, 0, placed.place))
+        return outcome
 
     async def put(self, digest: Digest, data: bytes) -> Placed:
         """Make small content durable at a place: a `publish` for `place`."""
@@ -168,8 +182,7 @@ class Contents:
                 await self._store.remove(surplus)
 
     async def _finish_removal(self, digest: Digest) -> None:
-        async with self._garbage.collecting():
-            record = await self._garbage.find_condemned(digest)
-            if record is not None:
-                await self._store.remove(record)
-                await self._garbage.forget([record])
+        record = await self._garbage.find_condemned(digest)
+        if record is not None:
+            await self._store.remove(record)
+            await self._garbage.forget([record])

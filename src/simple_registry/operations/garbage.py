@@ -10,13 +10,14 @@ finishes what a dead one left condemned. A jump of the machine's clock does not 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simple_registry.clock import Clock
 from simple_registry.oci.names import RepositoryName
-from simple_registry.operations.collection import EARLIEST, Collection, Report, Swept
+from simple_registry.operations.collection import EARLIEST, Collection, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
-from simple_registry.storage.protocols import EndedWebSessionRows, GarbageRows, TokenRows
-from simple_registry.storage.records import ReviewRules
+from simple_registry.storage.protocols import CollectionRows, EndedWebSessionRows, GarbageRows, TokenRows
+from simple_registry.storage.records import Origin, ReviewRules
 
 UNKNOWN_KEPT = 24 * 3600
 """Seconds for which tokens outlive the removal of their user."""
@@ -53,12 +54,13 @@ class Garbage:
     def __init__(
         self,
         rows: GarbageRows,
+        collections: CollectionRows,
         tokens: TokenRows,
-        web_sessions: EndedWebSessionRows,
         collection: Collection,
         uploads: Uploads,
         *,
-        cutoffs: Cutoffs,
+        web_sessions: EndedWebSessionRows,
+        clock: Clock,
         grace: float,
         untagged: Untagged | None,
         session_life: float,
@@ -71,11 +73,13 @@ class Garbage:
         `is_user` returns whether a user of that name exists now; `known`, whether an identity can have that name.
         """
         self._rows = rows
+        self._collections = collections
         self._tokens = tokens
         self._web_sessions = web_sessions
         self._collection = collection
         self._uploads = uploads
-        self._cutoffs = cutoffs
+        self._clock = clock
+        self._cutoffs = Cutoffs(clock)
         self._grace = grace
         self._untagged = untagged
         self._session_life = session_life
@@ -95,17 +99,18 @@ class Garbage:
         tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
         await self._web_sessions.forget_web_sessions(self._cutoffs.before(EXPIRED_KEPT))
-        swept = Swept()
-        early = self._cutoffs.before(min(self._grace, EARLIEST))
-        await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept, early=early)
+        swept = await self._sweep()
         return Collected(sessions, tokens, swept)
 
-    async def outlook(self, *, rehearsed: bool) -> Report:
-        """Return what waits for the end of its grace and, if that is `rehearsed`, what a round would do now."""
-        swept = Swept()
-        if rehearsed:
-            swept = await self._collection.rehearse(self._cutoffs.before(self._grace), self._rules())
-        return Report(swept, await self._rows.waiting(), self._grace, dry_run=True)
+    async def _sweep(self) -> Swept:
+        """Collect, and keep what was done, unless the time of the day allows nothing."""
+        swept, started = Swept(), self._clock.now()
+        early = self._cutoffs.before(min(self._grace, EARLIEST))
+        complete = await self._collection.run(self._cutoffs.before(self._grace), self._rules(), swept, early=early)
+        if complete or swept != Swept():
+            row = swept.row(Origin.SCHEDULE, started, self._clock.now(), complete=complete)
+            await self._collections.keep_collection(row)
+        return swept
 
     def _rules(self) -> ReviewRules | None:
         """Return what keeps manifests without a tag; `None` if all are kept."""

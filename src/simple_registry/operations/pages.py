@@ -19,6 +19,7 @@ TURN = 0.01
 
 Item = TypeVar("Item")
 Position = TypeVar("Position")
+Question = TypeVar("Question")
 Outcome = TypeVar("Outcome")
 
 
@@ -68,7 +69,7 @@ async def visible_of(items: Sequence[Item], visible: Callable[[Item], bool]) -> 
     return tuple(compress(items, await in_turns(items, visible)))
 
 
-async def in_turns(items: Sequence[Item], act: Callable[[Item], Outcome]) -> Sequence[Outcome]:
+async def in_turns(items: Sequence[Question], act: Callable[[Question], Outcome]) -> Sequence[Outcome]:
     """Return the result of `act` for each item. Other requests get a turn every `TURN` seconds."""
     outcomes: list[Outcome] = []
     turn_ends = monotonic() + TURN

@@ -7,27 +7,26 @@ Only tags are removed; each is an event of the journal, so that it can be brough
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import compress
+from time import monotonic
 
 from simple_registry.access.retention import Retention, Times, Verdict, belongs_to, judge
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.cutoffs import Cutoffs
+from simple_registry.operations.pages import in_turns
 from simple_registry.storage.protection import TagGuard
 from simple_registry.storage.protocols import RepositoryRows, TagTimes
 from simple_registry.storage.records import Actor, TagRow
+from simple_registry.times import format_moment
 
 BATCH = 500
 """Tags that one transaction removes."""
 
 PAGE = 1000
 """Repositories read at a time."""
-
-MAX_EXAMINED = 20_000
-"""Repositories and tags that one page of a plan examines."""
-
-READ = 50
-"""Tags that cost as much as reading those of one more repository."""
 
 logger = logging.getLogger("simple_registry")
 
@@ -39,10 +38,6 @@ class Policies:
     retentions: Sequence[Retention]
     guard: Callable[[RepositoryName], TagGuard]
 
-    def reach(self, repository: RepositoryName) -> Sequence[Retention]:
-        """Return the Retentions that may reach a tag of the repository."""
-        return [each for each in self.retentions if each.may_reach(repository)]
-
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -53,12 +48,62 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the order of all tags: after a tag, or without one after all tags of the repository."""
+
+    repository: RepositoryName
+    tag: Tag | None = None
+
+    def __str__(self) -> str:
+        return self.repository if self.tag is None else f"{self.repository}:{self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
 class PlanPage:
-    """Some of the repositories of a plan, and the name after which it continues; `more` may follow there."""
+    """Part of a plan, and where the next part begins; `None` at the end."""
 
     judged: Sequence[Judged]
-    last: str | None
-    more: bool
+    next: Position | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The number of tags that were removed from each repository, where the next part begins, and whether it was all."""
+
+    removed: Mapping[RepositoryName, int]
+    next: Position | None
+    complete: bool
+
+
+def described_tag(repository: RepositoryName, row: TagRow, verdict: Verdict) -> dict[str, object]:
+    """Return the verdict on a tag, as values of JSON."""
+    return {
+        "repository": repository,
+        "tag": row.tag,
+        "digest": str(row.digest),
+        "pushed": format_moment(row.pushed),
+        "pulled": None if row.pulled is None else format_moment(row.pulled),
+        "retention": verdict.retention,
+        "goes": verdict.reason is None,
+        "keptBy": verdict.reason,
+        "goesBecause": verdict.cause if verdict.reason is None else None,
+    }
+
+
+def _batches(going: Sequence[tuple[TagRow, Verdict]]) -> Iterator[tuple[str, Sequence[TagRow]]]:
+    """Yield the tags that one transaction removes, with the name of their Retention.
+
+    A tag that belongs to a manifest goes after the other tags of that.
+    """
+    for depth, name in sorted({(verdict.depth, verdict.retention) for _, verdict in going}):
+        rows = [row for row, verdict in going if (verdict.depth, verdict.retention) == (depth, name)]
+        for start in range(0, len(rows), BATCH):
+            yield name, rows[start : start + BATCH]
+
+
+async def _visible(judged: Judged, visible: Callable[[RepositoryName, Tag], bool]) -> Sequence[tuple[TagRow, Verdict]]:
+    seen = await in_turns(judged.tags, lambda each: visible(judged.repository, each[0].tag))
+    return tuple(compress(judged.tags, seen))
 
 
 class TagRetention:
@@ -76,55 +121,58 @@ class TagRetention:
         self._repositories = repositories
         self._cutoffs = cutoffs
         self._policies = policies
+        self._one_at_a_time = asyncio.Lock()
         self.removed = 0
         """Tags that runs on schedule removed."""
 
     async def plan(self) -> AsyncIterator[Judged]:
         """Yield the verdicts on the tags of each repository that a Retention reaches."""
-        policies = self._policies()
-        after: RepositoryName | None = None
-        while page := await self._repositories.page_repositories(after, PAGE):
-            after = page[-1]
-            for repository in page:
-                judged = await self._judged(repository, policies)
-                if judged.tags:
-                    yield judged
-
-    async def page(self, after: str | None, limit: int) -> PlanPage:
-        """Return the verdicts on the tags of up to `limit` repositories after a name: part of a plan, perhaps none."""
-        policies, found, examined, last = self._policies(), list[Judged](), 0, after
-        while page := await self._repositories.page_repositories(last, PAGE):
-            for repository in page:
-                if len(found) == limit or examined >= MAX_EXAMINED:
-                    return PlanPage(found, last, more=True)
-                last, judged = repository, await self._judged(repository, policies)
-                examined += READ + len(judged.tags) if policies.reach(repository) else 1
-                found += [judged] if judged.tags else []
-            await asyncio.sleep(0)  # other requests get their turn
-        return PlanPage(found, last, more=False)
-
-    async def of(self, repository: RepositoryName) -> Judged:
-        """Return the verdicts on the tags of one repository."""
-        return await self._judged(repository, self._policies())
+        async for judged in self._judge_all(None):
+            if judged.tags:
+                yield judged
 
     async def apply(self, of: Callable[[str], bool] = lambda _name: True) -> AsyncIterator[Judged]:
         """Remove the tags that go by Retentions of some names, and yield those that went."""
         async for judged in self.plan():
-            going = [(row, verdict) for row, verdict in judged.tags if verdict.reason is None and of(verdict.retention)]
-            owners = {row.tag: verdict.of for row, verdict in going if verdict.of is not None}
-            gone: set[Tag] = set()
-            # A tag that belongs to a manifest goes after the other tags of that.
-            for depth, name in sorted({(verdict.depth, verdict.retention) for _, verdict in going}):
-                rows = [row for row, verdict in going if (verdict.depth, verdict.retention) == (depth, name)]
-                for start in range(0, len(rows), BATCH):
-                    batch = rows[start : start + BATCH]
-                    gone.update(
-                        await self._rows.retire_tags(
-                            judged.repository, batch, actor=Actor(f"retention:{name}"), owners=owners
-                        )
-                    )
-            if gone:
-                yield Judged(judged.repository, [each for each in going if each[0].tag in gone])
+            gone, _ = await self._remove(judged, of)
+            if gone.tags:
+                yield gone
+
+    async def plan_page(
+        self,
+        after: Position | None,
+        limit: int,
+        *,
+        visible: Callable[[RepositoryName, Tag], bool],
+        seconds: float,
+    ) -> PlanPage:
+        """Return the verdicts on up to `limit` visible tags, as far as they are found in about these seconds."""
+        ends, found, left = monotonic() + seconds, list[Judged](), limit
+        async with self._one_at_a_time, aclosing(self._judge_all(after)) as all_judged:
+            async for judged in all_judged:
+                tags = await _visible(judged, visible)
+                if tags:
+                    found.append(Judged(judged.repository, tags[:left]))
+                if len(tags) > left:
+                    return PlanPage(found, Position(judged.repository, tags[left - 1][0].tag))
+                left -= len(tags)
+                if not left or monotonic() >= ends:
+                    return PlanPage(found, Position(judged.repository))
+        return PlanPage(found, None)
+
+    async def apply_part(self, after: Position | None, *, seconds: float, request: str) -> Applied:
+        """Remove the tags that go, for about these seconds, as part of a request."""
+        ends, removed, done = monotonic() + seconds, dict[RepositoryName, int](), after
+        async with self._one_at_a_time, aclosing(self._judge_all(after)) as all_judged:
+            async for judged in all_judged:
+                gone, finished = await self._remove(judged, lambda _name: True, request=request, ends=ends)
+                if gone.tags:
+                    removed[judged.repository] = len(gone.tags)
+                if finished:
+                    done = Position(judged.repository)
+                if monotonic() >= ends or len(removed) >= PAGE:
+                    return Applied(removed, done, complete=False)
+        return Applied(removed, done, complete=True)
 
     async def run_due(self) -> None:
         """Apply the Retentions whose interval has passed since they ran, or since they were first read."""
@@ -141,11 +189,22 @@ class TagRetention:
         if runs != known:
             await self._rows.keep_retention_runs(runs)
 
-    async def _judged(self, repository: RepositoryName, policies: Policies) -> Judged:
-        reaching = policies.reach(repository)
-        return await self._judge(repository, reaching, policies) if reaching else Judged(repository, ())
+    async def _judge_all(self, after: Position | None) -> AsyncGenerator[Judged]:
+        """Yield the verdicts on the tags of each repository, perhaps none, from a position on."""
+        policies = self._policies()
+        if after is not None and after.tag is not None:
+            begun = await self._judge(after.repository, policies)
+            yield Judged(begun.repository, [each for each in begun.tags if each[0].tag > after.tag])
+        last = None if after is None else after.repository
+        while page := await self._repositories.page_repositories(last, PAGE):
+            last = page[-1]
+            for repository in page:
+                yield await self._judge(repository, policies)
 
-    async def _judge(self, repository: RepositoryName, reaching: Sequence[Retention], policies: Policies) -> Judged:
+    async def _judge(self, repository: RepositoryName, policies: Policies) -> Judged:
+        reaching = [each for each in policies.retentions if each.may_reach(repository)]
+        if not reaching:
+            return Judged(repository, ())
         times = Times(self._cutoffs.before(0), self._cutoffs.before)
         tags = await self._rows.dated_tags(repository)
         protected = policies.guard(repository).from_deletion
@@ -154,3 +213,19 @@ class TagRetention:
         verdicts = await asyncio.to_thread(judge, reaching, repository, tags, times, protected, manifests=owners)
         by_tag: Mapping[Tag, TagRow] = {each.tag: each for each in tags}
         return Judged(repository, [(by_tag[verdict.tag], verdict) for verdict in verdicts])
+
+    async def _remove(
+        self, judged: Judged, of: Callable[[str], bool], *, request: str = "", ends: float = float("inf")
+    ) -> tuple[Judged, bool]:
+        """Remove the tags that go by Retentions of some names, until a time. Return which went, and whether all did."""
+        going = [(row, verdict) for row, verdict in judged.tags if verdict.reason is None and of(verdict.retention)]
+        owners = {row.tag: verdict.of for row, verdict in going if verdict.of is not None}
+        gone: set[Tag] = set()
+        left = list(_batches(going))
+        while left:
+            name, rows = left.pop(0)
+            actor = Actor(f"retention:{name}", request=request)
+            gone.update(await self._rows.retire_tags(judged.repository, rows, actor=actor, owners=owners))
+            if monotonic() >= ends:
+                break
+        return Judged(judged.repository, [each for each in going if each[0].tag in gone]), not left

@@ -27,11 +27,11 @@ class Tags:
     async def page(
         self, repository: RepositoryName, *, last: str | None, limit: int, visible: Callable[[Tag], bool]
     ) -> Page[Tag]:
-        """Return up to `limit` visible tags after `last`.
+        """Return up to `limit` visible tags after `last`, of a repository that the catalog may list.
 
         Raises: NameUnknown.
         """
-        if not await self._repositories.has_repository(repository):
+        if not await self._repositories.is_listed(repository):
             raise NameUnknown(name=repository)
 
         async def seen(tags: Sequence[Tag]) -> Sequence[Tag]:

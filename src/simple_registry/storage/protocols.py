@@ -32,6 +32,7 @@ from simple_registry.storage.records import (
     BlobAbsent,
     BlobAdded,
     BlobRemoved,
+    CollectionRow,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -390,8 +391,8 @@ class TagTimes(Protocol):
 class RepositoryRows(Protocol):
     """Repositories. One exists while it holds a blob or a manifest, deleted or not."""
 
-    async def has_repository(self, repository: RepositoryName) -> bool:
-        """Return whether the repository exists."""
+    async def is_listed(self, repository: RepositoryName) -> bool:
+        """Return whether the repository holds a manifest."""
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
@@ -699,6 +700,16 @@ class ModeRows(Protocol):
         """Turn the mode off. Return whether it was on."""
 
 
+class CollectionRows(Protocol):
+    """The last collection of each origin."""
+
+    async def keep_collection(self, row: CollectionRow) -> None:
+        """Keep a collection instead of the last one of its origin. A power cut may undo that."""
+
+    async def last_collections(self) -> Sequence[CollectionRow]:
+        """Return the last collection of each origin, the newest first."""
+
+
 class ReviewRows(Protocol):
     """The manifests without a tag that may have lost what keeps them."""
 
@@ -742,6 +753,7 @@ class Rows:
     web_sessions: EndedWebSessionRows
     contents: ContentRows
     garbage: GarbageRows
+    collections: CollectionRows
     reviews: ReviewRows
     keepers: KeeperRows
     mode: ModeRows

@@ -466,6 +466,29 @@ class Waiting:
     last_deleted: float
 
 
+class Origin(StrEnum):
+    """What starts collections: the server by itself, the command, or a request."""
+
+    SCHEDULE = "schedule"
+    COMMAND = "command"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionRow:
+    """A collection: its origin, when it was, whether it came to its end, and what it did."""
+
+    origin: Origin
+    started: float
+    ended: float
+    complete: bool
+    unneeded: int
+    manifests: int
+    blobs: int
+    early: int
+    removed: Space
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsed:
     """What a collection would do: manifests that become unneeded, holdings that end, contents that are removed."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from simple_registry.access.permission import Resource
 from simple_registry.http.routes import Endpoint, Need, Route, route
-from simple_registry.http.targets import issued_token_target, no_target, repository_target, upload_target
+from simple_registry.http.targets import issued_token_target, no_target, upload_target
 from simple_registry.ui.pages import events, health, policy, retention, storage, tokens, uploads
 
 _TOKENS = Endpoint("page", Need.LOGIN, tokens.show_tokens)
@@ -14,8 +14,7 @@ _EVENTS = Endpoint("page", Resource.CATALOG, events.show_events, verb="history")
 _UPLOADS = Endpoint("page", Need.EVERYTHING, uploads.show_uploads)
 _CANCELING = Endpoint("page", Need.EVERYTHING, uploads.show_canceling)
 _STORAGE = Endpoint("page", Need.EVERYTHING, storage.show_storage)
-_RETENTION = Endpoint("page", Need.EVERYTHING, retention.show_retention)
-_VERDICTS = Endpoint("page", Need.EVERYTHING, retention.show_verdicts)
+_RETENTION = Endpoint("page", Resource.MAINTENANCE, retention.show_plan)
 _POLICY = Endpoint("page", Need.EVERYTHING, policy.show_policy)
 _CAN_I = Endpoint("page", Need.EVERYTHING, policy.show_answer)
 _MATRIX = Endpoint("page", Need.EVERYTHING, policy.show_matrix)
@@ -47,7 +46,6 @@ ADMINISTRATION_ROUTES: Sequence[Route[Any]] = (
     ),
     route(r"/ui/-/storage", no_target, GET=_STORAGE, HEAD=_STORAGE),
     route(r"/ui/-/retention", no_target, GET=_RETENTION, HEAD=_RETENTION),
-    route(r"/ui/(?P<name>.+)/-/retention", repository_target, GET=_VERDICTS, HEAD=_VERDICTS),
     route(r"/ui/-/policy", no_target, GET=_POLICY, HEAD=_POLICY),
     route(r"/ui/-/policy/can-i", no_target, GET=_CAN_I, HEAD=_CAN_I),
     route(r"/ui/-/policy/matrix", no_target, GET=_MATRIX, HEAD=_MATRIX),

@@ -1,6 +1,8 @@
 """A read-only disk is served, and says so."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -46,6 +48,31 @@ def test_readiness_and_the_log_report_a_failed_disk(tmp_path):
             registry.kill()
         with running(OURS, tmp_path / "server", data=disk.path / "data") as registry:
             assert "the data directory is read-only" in registry.log.read_text()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_read_only_disk_is_backed_up_to_another_one_with_what_was_pushed_last(tmp_path, end):
+    with Ext4(tmp_path, DISK) as disk:
+        data = disk.path / "data"
+        with running(OURS, tmp_path / "server", data=data) as registry:
+            manifest = Client(registry.address).push_image("a", "v1", b"layer")
+            getattr(registry, end)()
+        with mounted_read_only(disk.path):
+            refused = simple_registry("backup", disk.path / "backups", "-datadir", data)
+            archived = simple_registry("backup", disk.path / "backup.tar", "-datadir", data)
+            done = simple_registry("backup", tmp_path / "backups", "-datadir", data)
+        for attempt in (refused, archived):
+            assert attempt.returncode == 2
+            assert "Read-only file system; choose another" in attempt.stderr
+        assert done.returncode == 0, done.stderr
+    (made,) = (tmp_path / "backups").iterdir()
+    with running(OURS, tmp_path / "restored", data=made) as registry:
+        assert Client(registry.address).get("/v2/a/manifests/v1").body == manifest
+
+
+def simple_registry(*words):
+    command = [sys.executable, "-m", "simple_registry", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_a_new_directory_on_a_read_only_disk_is_refused(tmp_path):

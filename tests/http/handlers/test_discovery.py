@@ -54,14 +54,21 @@ def test_tags_come_in_ascii_order(front):
 
 
 def test_a_repository_without_tags_has_an_empty_list(front):
-    front.push_blob("team/app", b"only a blob")
+    push_image(front, "team/app", "v1")
+    front.delete("/v2/team/app/manifests/v1")
     assert tags(front) == []
 
 
-def test_an_unknown_repository_has_no_list(front):
+def test_a_repository_without_manifests_has_no_list_as_it_is_not_in_the_catalog(front):
     push_image(front, "team/app/sub", "v1")
+    front.push_blob("team/app", b"only a blob")
     reply = front.get("/v2/team/app/tags/list")
     assert (reply.status, reply.codes) == (404, ["NAME_UNKNOWN"])
+    digest = digest_of(push_image(front, "team/app", "v1"))
+    assert tags(front) == ["v1"]
+    front.delete(f"/v2/team/app/manifests/{digest}")
+    assert front.get("/v2/team/app/tags/list").status == 404
+    assert front.get("/v2/_catalog").json["repositories"] == ["team/app/sub"]
 
 
 def test_nested_repositories_have_tags_of_their_own(front):

@@ -38,3 +38,11 @@ def test_only_repositories_that_the_caller_may_pull_are_listed(memory_front):
     assert names(memory_front.get(USAGE, user="bob")) == ["b"]
     assert names(memory_front.get(USAGE, user="eve")) == []
     assert memory_front.get(USAGE, user=None).status == 401
+
+
+def test_only_who_may_see_maintenance_sees_the_collections_and_once(front):
+    front.run(front.services.garbage.collect())
+    assert front.get(USAGE).json["collection"]["last"][0]["origin"] == "schedule"
+    assert "collection" not in front.get(f"{USAGE}?last=a").json
+    front.access.rules = rules(binding("bob", READONLY, ""), users=["bob"])
+    assert "collection" not in front.get(USAGE, user="bob").json

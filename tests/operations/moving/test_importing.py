@@ -1,5 +1,6 @@
 """Import: manifests after their parts, tags from names, everything verified, and what is there already skipped."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,10 +8,13 @@ import pytest
 from simple_registry.oci import media_types
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.layouts import INDEX, MARKER, LayoutInvalid, blob_path
+from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.moving.importing import Importer
 from support.documents import CONFIG, LAYER_TYPE, descriptor, encode, image, index
 from support.foreign import CONTENT, IMAGE, INDEX as IMAGE_INDEX, LAYER, SIGNATURE, layout
 from support.moving import Files, defects, intake_of
+
+A = RepositoryName("a")
 
 
 @pytest.fixture
@@ -204,3 +208,39 @@ def test_foreign_layers_are_imported_if_they_are_there(memory_front, tally, file
 
 def test_the_content_of_the_fixture_is_complete(files):
     assert {blob_path(digest_of(each)) for each in CONTENT} == set(files.files) - {INDEX, MARKER}
+
+
+class Slow(Files):
+    """A layout of which each entry takes half a grace to arrive, while the collector runs."""
+
+    def __init__(self, files, front):
+        super().__init__(files)
+        self.front = front
+
+    async def pause(self):
+        self.front.clock.advance(12 * 3600)
+        await asyncio.sleep(0.05)
+        await self.front.services.garbage.collect()
+
+    async def open(self, digest):
+        await self.pause()
+        return await super().open(digest)
+
+    async def entries(self):
+        async for entry in super().entries():
+            await self.pause()
+            yield entry
+
+
+@pytest.mark.parametrize("pipe", [False, True])
+def test_blobs_wait_for_their_manifest_longer_than_a_grace(front, tally, tmp_path, pipe):
+    layers = [b"layer %d" % number for number in range(6)]
+    files = Slow({MARKER: b"{}", INDEX: b'{"schemaVersion":2,"manifests":[]}'}, front)
+    for blob in (CONFIG, *layers):
+        files.blob(blob)
+    add(files, encode(image(*layers)), media_types.OCI_IMAGE_MANIFEST, "v1")
+    importer = Importer(intake_of(front), tally, renew_every=0.01)
+    front.run(importer.receive(files, A) if pipe else importer.run(files, A))
+    assert defects(tally) == {}
+    for layer in layers:
+        assert front.get(f"/v2/a/blobs/{digest_of(layer)}").body == layer

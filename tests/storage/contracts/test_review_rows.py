@@ -194,7 +194,7 @@ def test_unneeded_manifests_end_with_their_parts_after_what_refers_to_them(rows,
         ended = [await rows.garbage.end_holdings(clock.time + 1, 99) for _ in range(3)]
         assert sum(each.total for each in ended) == len(ALL) + 1
         assert ended[-1] == HoldingsEnded()
-        assert not await rows.repositories.has_repository(REPOSITORY)
+        assert not await rows.usage.find_usage(REPOSITORY)
 
     run(scenario())
 

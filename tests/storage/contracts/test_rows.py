@@ -87,8 +87,8 @@ def test_a_blob_belongs_to_the_repository_it_was_added_to_only(rows):
     assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content == BLOB
     assert run(rows.blobs.find_blob(OTHER, BLOB.digest)) is None
     assert run(rows.manifests.find_manifest(REPOSITORY, BLOB.digest)) is None
-    assert run(rows.repositories.has_repository(REPOSITORY))
-    assert not run(rows.repositories.has_repository(OTHER))
+    assert run(rows.usage.find_usage(REPOSITORY))
+    assert not run(rows.usage.find_usage(OTHER))
     assert run(rows.contents.find_content(BLOB.digest)) == BLOB
 
 
@@ -107,7 +107,7 @@ def test_a_blob_whose_content_may_have_been_removed_changes_nothing(rows):
         assert await rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, session="s", actor=ACTOR) == ContentRemoved()
 
     run(scenario())
-    assert not run(rows.repositories.has_repository(REPOSITORY))
+    assert not run(rows.usage.find_usage(REPOSITORY))
     assert run(rows.contents.find_content(BLOB.digest)) is None
     assert run(rows.sessions.find_session("s")) == session_of()
 
@@ -137,7 +137,7 @@ def test_a_mount_of_what_the_source_does_not_hold_changes_nothing(rows):
         assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) is None
 
     run(scenario())
-    assert not run(rows.repositories.has_repository(OTHER))
+    assert not run(rows.usage.find_usage(OTHER))
 
 
 def test_a_mount_of_a_damaged_blob_changes_nothing(rows):
@@ -147,7 +147,7 @@ def test_a_mount_of_a_damaged_blob_changes_nothing(rows):
         assert await rows.blobs.mount_blob(OTHER, BLOB.digest, REPOSITORY, actor=ACTOR) is None
 
     run(scenario())
-    assert not run(rows.repositories.has_repository(OTHER))
+    assert not run(rows.usage.find_usage(OTHER))
 
 
 def test_a_removed_blob_is_gone_from_its_repository_only(rows):
@@ -230,7 +230,7 @@ def test_a_refused_manifest_whose_content_is_held_leaves_it_held(rows, stores):
         await put(rows, MANIFEST, repository=OTHER, parts=[part(Part.BLOB, BLOB)])
 
     run(scenario())
-    assert not run(rows.repositories.has_repository(OTHER))
+    assert not run(rows.usage.find_usage(OTHER))
     assert run(rows.garbage.page_condemned(None, 9)) == []
 
 
@@ -305,14 +305,14 @@ def test_children_may_be_manifests_or_blobs_of_the_same_repository(rows):
         assert unmet == PartsUnmet(missing(BLOB, MANIFEST))
 
     run(scenario())
-    assert not run(rows.repositories.has_repository(OTHER))
+    assert not run(rows.usage.find_usage(OTHER))
 
 
 def test_a_manifest_whose_content_may_have_been_removed_changes_nothing(rows):
     run(rows.garbage.forget([]))
     assert run(put(rows, MANIFEST, "v1")) == ContentRemoved()
     assert run(put(rows, MANIFEST, "v1", place=None)) == ContentRemoved()
-    assert not run(rows.repositories.has_repository(REPOSITORY))
+    assert not run(rows.usage.find_usage(REPOSITORY))
     assert run(rows.manifests.find_tagged(REPOSITORY, Tag("v1"))) is None
     assert run(rows.contents.find_content(MANIFEST.digest)) is None
 
@@ -360,7 +360,7 @@ def test_a_tag_is_moved_or_deleted_only_from_the_expected_target(rows, precondit
 def test_an_absent_tag_has_no_target(rows, precondition, holds):
     put_it = run(put(rows, NEW, "v1", precondition=precondition))
     assert put_it == (ManifestStored({Tag("v1"): None}) if holds else PreconditionUnmet(Tag("v1"), None))
-    assert run(rows.repositories.has_repository(REPOSITORY)) is holds
+    assert (run(rows.usage.find_usage(REPOSITORY)) is not None) is holds
     assert run(rows.tags.remove_tag(REPOSITORY, Tag("none"), precondition=precondition, actor=ACTOR)) == TagAbsent()
 
 
@@ -610,7 +610,7 @@ def test_a_repository_survives_the_deletion_of_its_last_manifest(rows):
         await rows.manifests.remove_manifest(REPOSITORY, MANIFEST.digest, tags=(), actor=ACTOR)
 
     run(scenario())
-    assert run(rows.repositories.has_repository(REPOSITORY))
+    assert run(rows.usage.find_usage(REPOSITORY))
     assert run(rows.repositories.page_repositories(None, 9)) == []
 
 

@@ -196,7 +196,7 @@ async def everything(store, clock):
     digests = [digest_of(data) for data in DATA]
     return {
         "repositories": list(await store.repositories.page_repositories(None, 9)),
-        "exist": [await store.repositories.has_repository(name) for name in repositories],
+        "listed": [await store.repositories.is_listed(name) for name in repositories],
         "contents": [await store.contents.find_content(digest) for digest in digests],
         "condemned": sorted(await store.garbage.page_condemned(None, 99), key=lambda record: record.digest),
         "journal": list(await store.journal.page_events(0, 999)),

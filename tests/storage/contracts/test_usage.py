@@ -227,7 +227,7 @@ def test_a_mount_over_a_quota_leaves_no_repository(rows):
             REPOSITORY, LAYER.digest, OTHER, actor=ACTOR, allowances=allow(bytes=LAYER.size - 1)
         )
         assert mounted == OverQuota("team", Measure.BYTES, LAYER.size - 1, 0, LAYER.size)
-        assert not await rows.repositories.has_repository(REPOSITORY)
+        assert not await rows.usage.find_usage(REPOSITORY)
         mounted = await rows.blobs.mount_blob(
             REPOSITORY, LAYER.digest, OTHER, actor=ACTOR, allowances=allow(bytes=LAYER.size)
         )
@@ -275,7 +275,7 @@ def test_a_quota_of_several_repositories_counts_new_ones(rows):
         assert await add(rows, LAYER, repository=third, allowances=allowances) == OverQuota(
             "team", Measure.BYTES, 2 * ALL, 2 * ALL, LAYER.size
         )
-        assert not await rows.repositories.has_repository(third)
+        assert not await rows.usage.find_usage(third)
         # A name that was refused leaves its number to the next one, which must count as what it is.
         fourth = RepositoryName("elsewhere")
         await push(rows, repository=fourth, allowances=allow(OfRepository(fourth), bytes=ALL))

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import shutil
 import stat
 import tempfile
 
@@ -19,8 +20,12 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
 from simple_registry.storage.sources import BytesDiffer, Transfer
+from support.disks import mounted
 
 DATA = b"some content" * 100_000
+LARGE = 64 << 20
+"""Bytes of a file whose room cannot be overlooked."""
+
 DIGEST = digest_of(DATA, "sha512")
 
 
@@ -89,6 +94,26 @@ def test_the_bytes_of_a_file_become_content(layout, file, no_reflinks, transfer)
 def test_bytes_are_shared_where_the_file_system_can(layout, file, reflinks, transfer):
     adopt(layout, file, transfer)
     assert kept(layout) == [layout.blob(DIGEST)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["xfs", "btrfs"])
+@pytest.mark.parametrize("transfer", [Transfer.AUTO, Transfer.REFLINK])
+def test_shared_bytes_take_no_room_on_real_file_systems_and_are_content_of_their_own(tmp_path, kind, transfer):
+    with mounted(kind, tmp_path) as disk:
+        claim = DataDirectory.claim(disk / "data")
+        source = disk / "source"
+        source.write_bytes(os.urandom(LARGE))
+        digest = digest_of(source.read_bytes(), "sha512")
+        os.sync()
+        before = shutil.disk_usage(disk).free
+        adopt(claim.layout, LocalFile(str(source), LARGE), transfer, digest)
+        os.sync()
+        assert before - shutil.disk_usage(disk).free < LARGE / 4
+        source.write_bytes(b"changed")
+        with open(claim.layout.blob(digest), "rb") as content:
+            assert digest_of(content.read(), "sha512") == digest
+        claim.release()
 
 
 def test_sharing_that_is_required_is_refused_where_it_is_impossible(layout, file, no_reflinks):

@@ -42,6 +42,7 @@ from simple_registry.storage.records import (
     BlobAbsent,
     BlobAdded,
     BlobRemoved,
+    CollectionRow,
     ContentRecord,
     ContentRemoved,
     DescribedPart,
@@ -56,6 +57,7 @@ from simple_registry.storage.records import (
     ManifestRemoved,
     ManifestRow,
     ManifestStored,
+    Origin,
     Part,
     PartsUnmet,
     Place,
@@ -115,6 +117,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
         self._held: set[str] = set()
         self._mode: ReadOnlyMode | None = None
         self._runs: Mapping[str, float] = {}
+        self._collections: dict[Origin, CollectionRow] = {}
 
     @property
     def rows(self) -> Rows:
@@ -133,6 +136,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
             web_sessions=one,
             contents=one,
             garbage=one,
+            collections=one,
             reviews=one,
             keepers=one,
             mode=one,
@@ -498,9 +502,9 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
 
     # repositories
 
-    async def has_repository(self, repository: RepositoryName) -> bool:
-        """Return whether the repository exists."""
-        return repository in self._repositories
+    async def is_listed(self, repository: RepositoryName) -> bool:
+        """Return whether the repository holds a manifest."""
+        return repository in await self.page_repositories(None, len(self._repositories))
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
@@ -579,6 +583,16 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
         found = [row for row in self._sessions.values() if _sharer(row) == (identity, client) and not row.received.size]
         found.sort(key=_age)
         return [row for row in found if after is None or _age(row) > _age(after)][:limit]
+
+    # collections
+
+    async def keep_collection(self, row: CollectionRow) -> None:
+        """Keep a collection instead of the last one of its origin."""
+        self._collections[row.origin] = row
+
+    async def last_collections(self) -> Sequence[CollectionRow]:
+        """Return the last collection of each origin, the newest first."""
+        return sorted(self._collections.values(), key=lambda row: (-row.ended, row.origin))
 
     # garbage
 

@@ -1,6 +1,5 @@
 """The use of the storage, on a page of administrators."""
 
-from simple_registry.metrics_wiring import measure_collection
 from support.access import READWRITE, binding, rules
 from support.documents import push_image
 from support.pages import Browser
@@ -40,17 +39,17 @@ def test_what_waits_and_what_a_collection_would_do_is_shown(make_front):
     assert (tried["Manifests that end"], tried["Contents that are removed"][:10]) == ("1", "2 contents")
 
 
-def test_what_was_collected_is_shown(memory_front, admin):
-    measure_collection(
-        memory_front.application._measures,
-        {
-            "contents": 1234,
-            "bytes": 2048,
-            **dict.fromkeys(("sessions", "tokens", "manifests", "blobs", "early", "unneeded"), 0),
-        },
-    )
-    shown = facts(admin.get(STORAGE))
-    assert (shown["Contents"], shown["Their size"]) == ("1,234", "2.0 KiB")
+def test_the_last_collection_is_shown(make_front):
+    front = make_front()
+    push_image(front, "a", "v1")
+    front.delete("/api/v1/repositories/a")
+    admin = Browser(front).sign_in()
+    assert "Nothing has been collected yet." in admin.get(STORAGE).text
+    front.clock.advance(2 * 24 * 3600)
+    front.run(front.services.garbage.collect())
+    (row,) = admin.sign_in().get(STORAGE).all("tbody")[-1].all("tr")
+    assert row.one("th").text == "the server"
+    assert [cell.text for cell in row.all("td")][1:3] == ["2", "0"]
 
 
 def test_an_empty_registry_has_a_page(admin):

@@ -1,6 +1,6 @@
 """What repositories use."""
 
-from simple_registry.access.permission import Resource, scope_of
+from simple_registry.access.permission import CATALOG_SCOPE, Resource, scope_of
 from simple_registry.http.call import Call
 from simple_registry.http.messages import Headers, Response, json_response
 from simple_registry.http.pagination import parse_page_request
@@ -10,7 +10,7 @@ from simple_registry.operations.usage import Usage
 
 
 async def list_usage(call: Call[NoTarget]) -> Response:
-    """usage: list the repositories that the caller may pull, and what they use."""
+    """usage: list the repositories that the caller may pull, and what they use; the first page has collections, too."""
     wanted = parse_page_request(call.request.query())
     reach = call.visible(Resource.MANIFESTS)
     page = await call.registry.usages.page(
@@ -19,7 +19,10 @@ async def list_usage(call: Call[NoTarget]) -> Response:
     link: Headers = []
     if page.more:
         link = [("link", next_page_link(call.request.path, {"n": str(wanted.limit), "last": page.usages[-1][0]}))]
-    return json_response({"repositories": [described(name, usage) for name, usage in page.usages]}, link)
+    document: dict[str, object] = {"repositories": [described(name, usage) for name, usage in page.usages]}
+    if wanted.last is None and call.can("GET", Resource.MAINTENANCE, CATALOG_SCOPE):
+        document["collection"] = await call.registry.collector.described()
+    return json_response(document, link)
 
 
 def described(repository: str, usage: Usage) -> dict[str, object]:

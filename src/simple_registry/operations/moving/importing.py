@@ -3,10 +3,13 @@
     directory, file   read in any order: index ──► manifests, children first ──► their blobs, then themselves
     pipe              read once: each blob into the repository, then as above, with the repository as the layout
 
-A manifest that is damaged, or lacks parts that it must have, is left out with the indexes that name it.
+A manifest that is damaged, or lacks parts that it must have, is left out with the indexes that name it. Blobs that wait
+for their manifest are kept by renewals of their grace, however long the layout takes to arrive.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,6 +32,8 @@ from simple_registry.oci.manifests import Manifest, parse_manifest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally, in_parallel, said
+from simple_registry.operations.renewals import RENEWAL_INTERVAL
+from simple_registry.periodic import repeat
 from simple_registry.storage.sources import BytesDiffer, LayoutContent, LayoutSource, LayoutStream
 
 Roots = Mapping[tuple[RepositoryName, Descriptor], Sequence[Tag]]
@@ -58,10 +63,13 @@ def roots_of(index: bytes, repository: RepositoryName | None) -> Roots:
 class Importer:
     """Imports layouts."""
 
-    def __init__(self, intake: Intake, tally: Tally) -> None:
+    def __init__(self, intake: Intake, tally: Tally, *, renew_every: float = RENEWAL_INTERVAL) -> None:
         """Import through `intake`; what cannot be imported is counted and reported by `tally`."""
         self._intake = intake
         self._tally = tally
+        self._renew_every = renew_every
+        self._waiting: set[tuple[RepositoryName, Digest]] = set()
+        """The blobs that came, but whose manifest did not yet."""
         self._seen: set[tuple[RepositoryName, Digest]] = set()
         self._left_out: set[tuple[RepositoryName, Digest]] = set()
 
@@ -70,7 +78,8 @@ class Importer:
 
         Raises: LayoutInvalid, SourceInvalid, before anything is imported.
         """
-        await self._import(layout, roots_of(await layout.index(), repository))
+        async with self._renewing():
+            await self._import(layout, roots_of(await layout.index(), repository))
 
     async def receive(self, pipe: LayoutStream, repository: RepositoryName | None) -> None:
         """Import a layout that can be read only once.
@@ -79,6 +88,10 @@ class Importer:
 
         Raises: LayoutInvalid, SourceInvalid, after content may have come into the repository; it expires.
         """
+        async with self._renewing():
+            await self._receive(pipe, repository)
+
+    async def _receive(self, pipe: LayoutStream, repository: RepositoryName | None) -> None:
         roots: Roots | None = None
         async for path, size, stream in pipe.entries():
             if path == INDEX:
@@ -90,11 +103,26 @@ class Importer:
             elif (digest := parse_blob_path(path)) is not None:
                 if repository is None:
                     raise LayoutInvalid(f"{INDEX} does not come first; give a repository, or import from a file")
+                self._waiting.add((repository, digest))
                 if not await self._intake.has_blob(repository, digest):
                     await self._put_blob(repository, digest, size, stream)
         if roots is None or repository is None:
             raise LayoutInvalid(f"it is no OCI layout: it has no {INDEX}")
         await self._import(_Received(self._intake, repository), roots)
+
+    @asynccontextmanager
+    async def _renewing(self) -> AsyncIterator[None]:
+        """Renew, during the block, the grace of the blobs that wait for their manifest."""
+        renewing = asyncio.create_task(repeat(self._renew, self._renew_every, "renewing the grace of blobs"))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        for repository, digest in tuple(self._waiting):
+            await self._intake.find_blob(repository, digest)
 
     async def _import(self, layout: LayoutContent, roots: Roots) -> None:
         self._tally.repositories = len({repository for repository, _ in roots})
@@ -148,6 +176,7 @@ class Importer:
             self._leave_out(repository, descriptor, str(error))
         else:
             self._tally.count_manifest(changed=changed, tags=len(tags))
+            self._waiting.difference_update((repository, digest) for digest in (*blobs, descriptor.digest))
 
     def _require_children(self, repository: RepositoryName, manifest: Manifest) -> None:
         """Refuse an index with a child that was left out: what came through a pipe would do as a blob."""
@@ -161,6 +190,7 @@ class Importer:
 
     async def _take_blob(self, layout: LayoutContent, repository: RepositoryName, digest: Digest) -> None:
         """Import a blob; whether one that the layout lacks may be missing is decided with its manifest."""
+        self._waiting.add((repository, digest))
         if await self._intake.has_blob(repository, digest):
             self._tally.count_blob(None)
         elif (content := await layout.open(digest)) is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from simple_registry.files import is_directory
 from simple_registry.storage.foreign import trees
 from simple_registry.storage.foreign.layout_directory import LayoutTree, is_layout
 from simple_registry.storage.foreign.link_tree import LinkTree
@@ -48,7 +49,7 @@ def open_source(path: Path, kind: str | None = None) -> Source:
 
     Raises: SourceInvalid.
     """
-    if not path.is_dir():
+    if not is_directory(path):
         raise SourceInvalid(str(path), "it is not a directory")
     if trees.find_file(path / "registry.db") is not None:
         raise SourceInvalid(

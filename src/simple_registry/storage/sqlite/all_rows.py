@@ -4,6 +4,7 @@ from simple_registry.clock import Clock
 from simple_registry.storage.protocols import Rows
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
+from simple_registry.storage.sqlite.rows.collections import SqliteCollectionRows
 from simple_registry.storage.sqlite.rows.contents import SqliteContentRows
 from simple_registry.storage.sqlite.rows.garbage import SqliteGarbageRows
 from simple_registry.storage.sqlite.rows.journal import SqliteJournalRows
@@ -43,6 +44,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         web_sessions=SqliteEndedWebSessionRows(database),
         contents=SqliteContentRows(database, clock),
         garbage=SqliteGarbageRows(database, clock),
+        collections=SqliteCollectionRows(database),
         reviews=SqliteReviewRows(database, clock),
         keepers=SqliteKeeperRows(database),
         mode=SqliteModeRows(database),

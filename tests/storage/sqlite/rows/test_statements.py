@@ -8,6 +8,7 @@ import pytest
 from simple_registry.storage.sqlite import rows
 
 EXEMPT = {
+    "collections._ALL": "a row for each origin",
     "garbage._CONDEMNED_SPACE": "a sum of all condemned content, on a copy of the database",
     "garbage._WAITING": "sums of all that waits, in a thread",
     "keepers._HELD": "all holdings of a repository, in a thread, for a command",

@@ -6,7 +6,7 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.storage.records import RepositorySummary
 from simple_registry.storage.sqlite.engine.database import Database, Row
 
-_FIND = "SELECT 1 FROM repositories WHERE name = ?"
+_FIND = "SELECT 1 FROM manifests WHERE repository = ? AND state <> 'deleted' LIMIT 1"
 # Steps from one repository that holds a manifest to the next, by the index. So the cost depends on the page, and not on
 # the manifests of a repository or on repositories without any.
 _PAGE = """
@@ -35,8 +35,8 @@ class SqliteRepositoryRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def has_repository(self, repository: RepositoryName) -> bool:
-        """Return whether the repository exists."""
+    async def is_listed(self, repository: RepositoryName) -> bool:
+        """Return whether the repository holds a manifest."""
         return self._database.row(_FIND, repository) is not None
 
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:

@@ -148,7 +148,7 @@ class SqliteUndoRows:
                 str(digest): bool(deleted)
                 for digest, deleted in _rows(connection, _RESTORABLE, repository, _array(manifests))
             }
-            found = [str(digest) for digest in manifests if held.get(str(digest)) and str(digest) not in later]
+            found = {str(digest) for digest in manifests if held.get(str(digest)) and str(digest) not in later}
             gone = tuple(each for each in manifests if held.get(str(each), True) and str(each) not in found)
             deleted = _texts(connection, _BLOBS_DELETED_SINCE, repository, deletion.time) if whole_repository else []
             blobs = [digest for digest in deleted if digest not in later]
@@ -160,7 +160,8 @@ class SqliteUndoRows:
                 apply_event(connection, HoldingEvent.RESTORED, repository, _array(blobs), now)
             restored = restore_manifests(connection, repository, sorted(found), now)
             cause = _record_restored(connection, repository, restored, now, actor=actor, cause=cause)
-            wanted = {tag: digest for tag, digest in tags.items() if digest not in gone}
+            lost = set(gone)
+            wanted = {tag: digest for tag, digest in tags.items() if digest not in lost}
             targets = {tag: target_of(connection, repository, tag)[0] for tag in sorted(wanted)}
             pointed = [tag for tag, target in targets.items() if target is None]
             action = JournalAction.TAG_RESTORE

@@ -1,0 +1,1 @@
+"""Clients that meet a collection at each of its steps, also when it dies there."""
