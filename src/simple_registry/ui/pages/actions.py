@@ -285,8 +285,8 @@ def _text(digest: Digest | None) -> str:
 
 
 def _expected(call: Call[Target], form: Query, repository: RepositoryName, tag: Tag) -> Precondition:
-    """Return the condition that a tag points at what the page said; as for the API, its caller may read that."""
-    call.require("HEAD", Resource.MANIFESTS, scope_of(repository, tag))
+    """Return the condition that a tag points at what the page said, which its caller may read."""
+    call.require("GET", Resource.MANIFESTS, scope_of(repository, tag))
     expected = form.find(EXPECTED)
     if expected is None:
         return Precondition(exists=True)
