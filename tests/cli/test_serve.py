@@ -7,7 +7,7 @@ import pytest
 from simple_registry.access.passwords import hash_password
 from simple_registry.cli.first_run import FILE_NAME
 from simple_registry.cli.options import CommandLine
-from simple_registry.cli.serve import _read, _url, _with_users, warn
+from simple_registry.cli.serve import _url, _with_users, read_configuration, warn
 from simple_registry.config.configuration import Given
 from simple_registry.config.followed import Followed
 from simple_registry.config.load import Configured, follow_documents
@@ -62,7 +62,7 @@ def test_configuration_warnings_are_logged_once(tmp_path, caplog):
         f"spec: {{username: bob, valueHash: '{'0' * 64}'}}\n---\n"
         "kind: Configuration\nmetadata: {name: c}\nspec: {web: {tokenTimeout: 5s}}\n"
     )
-    read = _read(CommandLine(config_dirs=(tmp_path,)))
+    read = read_configuration(CommandLine(config_dirs=(tmp_path,)))
     assert caplog.records == []
     with caplog.at_level(logging.WARNING, "simple_registry"):
         warn(read)
@@ -87,14 +87,14 @@ SETTINGS = "kind: Configuration\nmetadata: {name: c}\nspec: {web: {%s}}\n"
 )
 def test_challenges_without_a_url_of_tokens_get_a_warning(tmp_path, documents, warned):
     (tmp_path / "a.yaml").write_text(documents)
-    warnings = _read(CommandLine(config_dirs=(tmp_path,))).settings.warnings
+    warnings = read_configuration(CommandLine(config_dirs=(tmp_path,))).settings.warnings
     assert any("are asked for Basic credentials" in warning for warning in warnings) is warned
 
 
 def test_documents_that_do_not_load_are_not_read(tmp_path):
     (tmp_path / "a.yaml").write_text("kind: User\nmetadata: {name: 'a:b'}\n")
     with pytest.raises(ConfigError, match=r"a.yaml:1: 'a:b' is not a user name"):
-        _read(CommandLine(config_dirs=(tmp_path,)))
+        read_configuration(CommandLine(config_dirs=(tmp_path,)))
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_the_address_that_is_shown_can_be_used(authority, url):
 
 
 def test_without_users_there_is_the_administrator_of_the_first_start(tmp_path, capsys):
-    started = _with_users(_read(CommandLine()), tmp_path, "http://localhost:5000")
+    started = _with_users(read_configuration(CommandLine()), tmp_path, "http://localhost:5000")
     assert set(started.documents.value.rules.users) == {"admin"}
     assert "password" in capsys.readouterr().err
-    again = _with_users(_read(CommandLine(), started), tmp_path, "http://localhost:5000")
+    again = _with_users(read_configuration(CommandLine(), started), tmp_path, "http://localhost:5000")
     assert set(again.documents.value.rules.users) == {"admin"}
     assert capsys.readouterr().err == ""
 
@@ -126,7 +126,7 @@ ISSUER = "kind: TokenIssuer\nmetadata: {name: ci}\nspec: {issuer: https://ci, au
 def test_documents_with_users_replace_the_first_administrator(tmp_path, document):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text(document)
-    read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
+    read = read_configuration(CommandLine(config_dirs=(tmp_path / "rules",)))
     assert _with_users(read, tmp_path, "http://localhost:5000") is read
     assert not (tmp_path / FILE_NAME).exists()
 
@@ -134,7 +134,7 @@ def test_documents_with_users_replace_the_first_administrator(tmp_path, document
 def test_the_anonymous_user_leaves_the_administrator_of_the_first_start(tmp_path, capsys):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules/a.yaml").write_text("kind: User\nmetadata: {name: anonymous}\n")
-    read = _read(CommandLine(config_dirs=(tmp_path / "rules",)))
+    read = read_configuration(CommandLine(config_dirs=(tmp_path / "rules",)))
     started = _with_users(read, tmp_path, "http://localhost:5000")
     assert set(started.documents.value.rules.users) == {"admin", "anonymous"}
     assert not started.documents.value.named_users
@@ -142,6 +142,6 @@ def test_the_anonymous_user_leaves_the_administrator_of_the_first_start(tmp_path
 
 
 def test_a_configured_administrator_is_unchanged(tmp_path):
-    read = _read(CommandLine(flags={"adminpwd": Given("-adminpwd", (hash_password("x", 4),))}))
+    read = read_configuration(CommandLine(flags={"adminpwd": Given("-adminpwd", (hash_password("x", 4),))}))
     assert _with_users(read, tmp_path, "http://localhost:5000") is read
     assert list(tmp_path.iterdir()) == []

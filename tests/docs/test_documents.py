@@ -151,6 +151,12 @@ def shape(pattern: str) -> str:
     return re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", pattern).removesuffix("?")
 
 
+def test_each_decision_has_a_number_of_its_own():
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+    assert all(record.read_text().startswith(f"# {record.name[:4]}: ") for record in records)
+
+
 def test_every_endpoint_is_listed_with_its_methods():
     listed = {}
     for methods, path in re.findall(

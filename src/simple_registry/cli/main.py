@@ -72,6 +72,12 @@ def _policy(words: Sequence[str]) -> int:
     return policy(words, os.environ, sys.stdout)
 
 
+def _config(words: Sequence[str]) -> int:
+    from simple_registry.cli.config import config  # noqa: PLC0415 (as above)
+
+    return config(words, os.environ, sys.stdout)
+
+
 def _fsck(words: Sequence[str]) -> int:
     from simple_registry.cli.fsck import fsck  # noqa: PLC0415 (as above)
 
@@ -185,6 +191,7 @@ _WITH_OWN_OPTIONS = {
     "uploads": _uploads,
     "can-i": _can_i,
     "policy": _policy,
+    "config": _config,
     "retention": _retention,
     "usage": _usage,
     "history": _history,

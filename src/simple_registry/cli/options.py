@@ -9,9 +9,9 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from simple_registry.config.configuration import Given
 from simple_registry.config.rows import PREFIX, Option
@@ -23,6 +23,7 @@ COMMANDS = {
     "uploads": "list or cancel open uploads",
     "can-i": "report whether a user may do something, and why",
     "policy": "check, test or compare documents about access",
+    "config": "show every setting and where its value comes from, or check them",
     "garbage-collect": "collect now what the server would collect later, or show it",
     "gc": "explain what keeps content, or when it ends",
     "retention": "show or remove the tags that no rule keeps",
@@ -186,6 +187,14 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
     parsed = vars(parser.parse_args(arguments))
     switched = [command for switch, command in SWITCHES.items() if parsed[switch]]
     command, topic = _command_and_topic([*switched, *filter(None, (parsed["command"], parsed["topic"]))])
+    return replace(given_line(parser, parsed, environment), command=command, topic=topic)
+
+
+def given_line(parser: Parser, parsed: Mapping[str, Any], environment: Mapping[str, str]) -> CommandLine:
+    """Return the line of `serve` with the options that `parser` parsed, and the variables of `environment`.
+
+    Raises: UsageError when an option has an empty value.
+    """
     flags = {}
     for option in OPTIONS:
         found = parsed[option.name.replace("-", "_")]
@@ -196,8 +205,6 @@ def parse_command_line(arguments: Sequence[str], environment: Mapping[str, str])
             flags[option.name] = Given(f"-{option.name}", texts)
     directories = flags.pop(CFGDIR.name, None)
     return CommandLine(
-        command=command,
-        topic=topic,
         flags=flags,
         environment=variables(environment, [option for option in OPTIONS if option is not CFGDIR]),
         config_dirs=config_directories(directories.texts if directories else (), environment),
@@ -209,11 +216,16 @@ def command_parser() -> Parser:
     parser = Parser()
     for name in ("command", "topic"):
         parser.add_argument(name, nargs="?", type=_command)
-    for option in OPTIONS:
-        parser.option(option.name, *option.aliases, many=option.repeatable)
+    add_options(parser)
     for name in SWITCHES:
         parser.switch(name)
     return parser
+
+
+def add_options(parser: Parser) -> None:
+    """Let a parser accept every option of `serve`."""
+    for option in OPTIONS:
+        parser.option(option.name, *option.aliases, many=option.repeatable)
 
 
 def variables(environment: Mapping[str, str], options: Sequence[Option]) -> dict[str, Given]:

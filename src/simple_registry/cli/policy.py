@@ -9,7 +9,7 @@ schema   0
 import asyncio
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -20,9 +20,11 @@ from simple_registry.cli.data_commands import open_stores
 from simple_registry.cli.options import CFGDIR, Parser, UsageError
 from simple_registry.config.access_documents import declared_of
 from simple_registry.config.configuration import configuration_of, settings_of
+from simple_registry.config.documents import Documents
 from simple_registry.config.expectations import Expectation, read_expectations
 from simple_registry.config.load import load_access, read_documents, warnings_on
 from simple_registry.config.schema import json_schema
+from simple_registry.config.settings import Settings
 from simple_registry.config.values import ConfigError
 from simple_registry.server.logging import printable
 
@@ -65,7 +67,7 @@ def policy(arguments: Sequence[str], environment: Mapping[str, str], stdout: Tex
     paths = [Path(text) for text in asked.paths]
     match asked.action:
         case "check" if paths and not asked.cfgdir and not asked.datadir:
-            return _check(paths, stdout)
+            return checked(paths, stdout)
         case "test" if paths and not asked.datadir:
             return _test(paths, required_directories(asked.cfgdir, environment), stdout)
         case "diff" if len(paths) == 2 and not asked.cfgdir:  # noqa: PLR2004
@@ -87,15 +89,18 @@ def _parser() -> Parser:
     return parser
 
 
-def _check(directories: Sequence[Path], stdout: TextIO) -> int:
+def checked(
+    directories: Sequence[Path], stdout: TextIO, settings: Callable[[Documents], Settings] | None = None
+) -> int:
+    """Load documents, and the `settings` of a command. Print errors and warnings; return the exit code."""
     try:
         documents = read_documents(directories)
-        settings = settings_of(configuration_of(documents), {}, {})
-        declared = declared_of(documents, None)
+        read = settings(documents) if settings else settings_of(configuration_of(documents), {}, {})
+        declared = declared_of(documents, read.administrator)
     except ConfigError as error:
         stdout.write(f"error: {printable(str(error))}\n")
         return 1
-    warnings = (*settings.warnings, *warnings_on(declared, documents, time.time()))
+    warnings = tuple(dict.fromkeys((*read.warnings, *warnings_on(declared, documents, time.time()))))
     stdout.writelines(f"warning: {printable(warning)}\n" for warning in warnings)
     counts = (
         _count(len(declared.users), "user"),

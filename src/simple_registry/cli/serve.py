@@ -54,7 +54,7 @@ def serve(line: CommandLine) -> int:
     Raises: ConfigError, ListenFault, StorageFault when the data directory cannot be used, StartFault.
     """
     write_errors_at_once()
-    configured = _read(line)
+    configured = read_configuration(line)
     settings = configured.settings
     configure_logging(settings.log_level, settings.log_format)
     check_audit_file(settings.audit)
@@ -94,10 +94,10 @@ def _run(
         return configured
 
     def reread(before: Configured) -> Configured:
-        read = _with_users(_read(line, before), data_dir, url)
-        check_audit_file(read.settings.audit)
-        configure_logging(read.settings.log_level, read.settings.log_format)
-        return begin(read)
+        found = _with_users(read_configuration(line, before), data_dir, url)
+        check_audit_file(found.settings.audit)
+        configure_logging(found.settings.log_level, found.settings.log_format)
+        return begin(found)
 
     configured = begin(_with_users(configured, data_dir, url))
     _allow_many_connections()
@@ -118,17 +118,20 @@ def _run(
         del claim
 
 
-def _with_users(read: Configured, data_dir: Path, url: str) -> Configured:
+def _with_users(found: Configured, data_dir: Path, url: str) -> Configured:
     """Return the configuration, with the administrator of the first start if there is no other user."""
-    if read.settings.administrator is not None or read.documents.value.named_users:
-        return read
+    if found.settings.administrator is not None or found.documents.value.named_users:
+        return found
     administrator = first_administrator(data_dir, url, sys.stderr)
-    documents = follow_documents(read.settings.config_dirs, administrator, read.documents)
-    return replace(read, settings=replace(read.settings, administrator=administrator), documents=documents)
+    documents = follow_documents(found.settings.config_dirs, administrator, found.documents)
+    return replace(found, settings=replace(found.settings, administrator=administrator), documents=documents)
 
 
-def _read(line: CommandLine, before: Configured | None = None) -> Configured:
-    """Read the configuration from flags, variables and files, reusing unchanged files of `before`. Changes nothing."""
+def read_configuration(line: CommandLine, before: Configured | None = None) -> Configured:
+    """Read the configuration from flags, variables and files, reusing unchanged files of `before`. Changes nothing.
+
+    Raises: ConfigError.
+    """
     administrator = given_administrator(line.flags, line.environment)
     documents = follow_documents(line.config_dirs, administrator, before.documents if before else None)
     loaded = documents.value
@@ -171,18 +174,24 @@ def _certificate(tls: Tls | None) -> Followed[Certificate] | None:
 
 
 def warn(configured: Configured) -> None:
-    """Log configuration warnings, such as of a certificate that clients reject or unencrypted passwords."""
-    for warning in (*configured.settings.warnings, *_about_certificate(configured)):
+    """Log configuration warnings."""
+    for warning in warnings_of(configured):
         _log.warning("%s", warning)
+
+
+def warnings_of(configured: Configured) -> Iterator[str]:
+    """Yield configuration warnings, such as of a certificate that clients reject or unencrypted passwords."""
+    yield from configured.settings.warnings
+    yield from _about_certificate(configured)
     exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not is_loopback(addr.host)]
     if configured.certificate is None and exposed:
-        _log.warning(
+        yield (
             "passwords and content travel unencrypted: there is no TLS and the address is not a loopback one; "
             "give -cert and -key, or listen on 127.0.0.1 behind a proxy that does TLS"
         )
     metrics = configured.settings.metrics_addr
     if isinstance(metrics, TcpAddress) and not is_loopback(metrics.host):
-        _log.warning("every client that reaches the address of -metrics-addr can read the metrics; there is no login")
+        yield "every client that reaches the address of -metrics-addr can read the metrics; there is no login"
 
 
 def _about_certificate(configured: Configured) -> Iterator[str]:

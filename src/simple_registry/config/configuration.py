@@ -5,10 +5,10 @@ the whole value of a setting.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from simple_registry.config.documents import Documents, Entry
+from simple_registry.config.documents import Documents, Entry, Place
 from simple_registry.config.rows import Row, build
 from simple_registry.config.settings import ROWS, Administrator, Settings
 from simple_registry.config.shapes import Field, Fields, Kind, Values
@@ -34,10 +34,11 @@ Options = Mapping[str, Given]
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The values that `Configuration` documents set, by path, with warnings."""
+    """The values that `Configuration` documents set, by path, with their places and with warnings."""
 
     values: Mapping[str, object]
     warnings: tuple[str, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
 
 
 def _shape(rows: Iterable[Row]) -> Fields:
@@ -47,8 +48,8 @@ def _shape(rows: Iterable[Row]) -> Fields:
         section, dot, name = str(row.path).partition(".")
         meaning = f"{row.meaning}. {row.details}".strip() if row.details else row.meaning
         default = row.default_text if row.default_text in {"none", row.without} else f"`{row.default_text}`"
-        field = Field(name or section, row.shape, meaning, default=default)
-        (sections.setdefault(section, []) if dot else whole).append(field)
+        each = Field(name or section, row.shape, meaning, default=default)
+        (sections.setdefault(section, []) if dot else whole).append(each)
     return Fields((*whole, *(Field(name, Fields(tuple(inner)), "") for name, inner in sections.items())))
 
 
@@ -72,7 +73,11 @@ def configuration_of(documents: Documents) -> Configuration:
             warning = _BY_PATH[path].warning
             if warning is not None and (why := warning(entry.text())):
                 warnings.append(str(entry.error(why)))
-    return Configuration({path: value for path, (value, _) in merged.items()}, tuple(warnings))
+    return Configuration(
+        {path: value for path, (value, _) in merged.items()},
+        tuple(warnings),
+        {path: entry.place for path, (_, entry) in merged.items()},
+    )
 
 
 def settings_of(

@@ -98,6 +98,9 @@ class UnixAddress:
     path: Path
     mode: int = 0o660
 
+    def __str__(self) -> str:
+        return f"{_UNIX_PREFIX}{self.path}{_UNIX_MODE}{self.mode:04o}"
+
 
 Address = TcpAddress | UnixAddress
 TrustedProxy = ipaddress.IPv4Network | ipaddress.IPv6Network | Literal["unix"]
