@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST
 from simple_registry.ui.kinds import OCI_CONFIG, Kind
-from simple_registry.ui.manifest_documents import MAX_SHOWN, Platform, read_manifest
+from simple_registry.ui.manifest_documents import MAX_ANNOTATIONS, MAX_SHOWN, Platform, read_manifest
 
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 
@@ -53,6 +53,11 @@ def test_an_index_has_platforms_without_those_of_attestations():
     )
     assert [str(each) for each in document.platforms] == ["linux/arm64/v8", "windows/amd64 (10.0.1)"]
     assert [each.is_attestation for each in document.children] == [False, False, True, False]
+
+
+def test_annotations_are_shown_up_to_a_limit():
+    names = [f"name{number}" for number in range(MAX_ANNOTATIONS + 1)]
+    assert [*read(annotations=dict.fromkeys(names, "x")).annotations] == names[:-1]
 
 
 @pytest.mark.parametrize("platform", [None, 3, [], "linux", {"os": 5}, {"os": ""}, {}])

@@ -16,8 +16,11 @@ from simple_registry.ui.plain_text import plain
 MAX_SHOWN = 64 * 1024
 """Bytes of the largest content that is shown."""
 
+MAX_INDENTED = 4 * MAX_SHOWN
+"""Characters of the largest document that is indented: the blanks of a deep one would take a multiple of its size."""
+
 _MAX_DEPTH = 20
-"""Depth of a document that is indented: the blanks of a deeper one would take a multiple of its size."""
+"""Depth of a document of which that is tried."""
 
 _DIGEST = re.compile(r"(sha(?:256|512):[0-9a-f]{64,128})", re.ASCII)
 _TEXTS = ("text/", "application/json", "application/xml", "application/jose+json")
@@ -47,7 +50,8 @@ def shown_text(data: bytes) -> str | None:
     if payload is not None:
         data, document = payload, _decode(payload)
     if isinstance(document, dict | list) and _is_flat(document, _MAX_DEPTH):
-        data = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        indented = msgspec.json.format(msgspec.json.encode(document), indent=2)
+        data = indented if len(indented) <= MAX_INDENTED else data
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ left out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import msgspec
 
@@ -15,6 +16,9 @@ from simple_registry.ui.kinds import Described, Types, kind_of
 
 MAX_SHOWN = 1000
 """Layers or children of one manifest that a page shows."""
+
+MAX_ANNOTATIONS = 500
+"""Annotations of one manifest that a page shows."""
 
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 _REFERENCE_DIGEST = "vnd.docker.reference.digest"
@@ -128,7 +132,7 @@ def read_manifest(data: bytes, media_type: str) -> ManifestDocument:
         layers=shown,
         children=beneath,
         subject=None if document.subject is None else _entry(document.subject),
-        annotations=document.annotations or {},
+        annotations=dict(islice((document.annotations or {}).items(), MAX_ANNOTATIONS)),
         omitted=len(layers) + len(children) - len(shown) - len(beneath),
         size=sum(each.size for each in layers) + (config.size if config else 0),
     )

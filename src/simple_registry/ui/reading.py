@@ -14,8 +14,9 @@ from simple_registry.oci.errors import BlobUnknown, ManifestUnknown
 from simple_registry.oci.names import Reference, RepositoryName
 from simple_registry.operations.manifests import StoredManifest
 from simple_registry.ui.image_configs import MAX_SIZE, UNREADABLE, ImageConfig, read_image_config
+from simple_registry.ui.json_text import MAX_SHOWN, is_text, shown_text
 from simple_registry.ui.kinds import Described, Kind
-from simple_registry.ui.manifest_documents import ManifestDocument, read_manifest
+from simple_registry.ui.manifest_documents import Entry, ManifestDocument, read_manifest
 
 MAX_PARTS = 10_000
 """Contents below a manifest that are summed up for its size."""
@@ -25,6 +26,9 @@ MAX_PLATFORMS = 12
 
 MAX_PLATFORM = 80
 """Characters of a platform that are kept."""
+
+MAX_TEXTS = 256 * 1024
+"""Bytes of all small contents together that one page shows: indented and escaped they take a multiple of that."""
 
 ENTRY_SIZE = 400
 """Approximate bytes of what is kept of a manifest, without its texts."""
@@ -61,6 +65,7 @@ class Reading:
         self._registry = call.registry
         self._repository = repository
         self._reads_blobs = call.can("GET", Resource.BLOBS, scope_of(repository))
+        self._room = MAX_TEXTS
 
     async def manifest(self, reference: Reference) -> ReadManifest:
         """Return a manifest.
@@ -83,6 +88,15 @@ class Reading:
             return await content.read() if record.size <= limit else None
         except (BlobUnknown, ContentGone):
             return None
+
+    async def text(self, entry: Entry) -> str | None:
+        """Return a small content as text; `None` for any other, and where the page has enough of them already."""
+        limit = min(MAX_SHOWN, self._room)
+        if not is_text(entry.media_type) or entry.size > limit:
+            return None
+        data = await self.blob(entry.digest, limit)
+        self._room -= len(data or b"")
+        return None if data is None else shown_text(data)
 
     async def config(self, document: ManifestDocument) -> ImageConfig:
         """Return the config of an image, as far as it can be read."""

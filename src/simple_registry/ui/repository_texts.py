@@ -83,7 +83,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "manifest.source": "JSON",
     "manifest.source.show": "Show the manifest ({size})",
     "manifest.source.large": "The manifest has {size}, too much to show.",
-    "content.hidden": "This content is no text, or too large to show.",
+    "content.hidden": "This content is no text, or too much to show on this page.",
     "hint.insecure-daemon": "Docker needs “insecure-registries”: [“{host}”] in its daemon.json.",
     "hint.trust-policy": "notation needs a trust policy and a trust store with the certificate of the signer.",
     # what keeps a manifest

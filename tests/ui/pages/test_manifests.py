@@ -8,6 +8,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_INDEX
 from simple_registry.ui.image_configs import MAX_SIZE
 from simple_registry.ui.json_text import MAX_SHOWN
+from simple_registry.ui.reading import MAX_TEXTS
 from support.access import READONLY, binding, rules
 from support.artifacts import child, push_artifact, push_built, push_index
 from support.documents import encode, index, push_image
@@ -165,6 +166,17 @@ def test_a_large_config_is_not_read(front, admin):
     push_built(front, "team/app", "v1", config={"author": "a" * MAX_SIZE})
     page = admin.get(f"{BASE}/v1")
     assert "cannot be shown" in page.one("p", class_="warn").text
+
+
+def test_one_page_shows_a_bounded_amount_of_contents(front, admin):
+    subject = push_built(front, "team/app", "v1")
+    for number in range(MAX_TEXTS // MAX_SHOWN + 2):
+        content = b"%d" % number * MAX_SHOWN
+        push_artifact(
+            front, "team/app", None, content[:MAX_SHOWN], content_type="text/plain", subject=subject, name=str(number)
+        )
+    shown = admin.get(f"{BASE}/v1").one("ul", class_="referrers").all("pre")
+    assert len(shown) == MAX_TEXTS // MAX_SHOWN
 
 
 def test_large_and_binary_contents_are_not_shown(front, admin):

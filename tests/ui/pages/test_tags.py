@@ -3,6 +3,8 @@
 import pytest
 
 from simple_registry.oci.digests import digest_of
+from simple_registry.operations import tag_lists
+from simple_registry.operations.tag_lists import TagOrder
 from support.access import READONLY, binding, rules
 from support.artifacts import push_artifact, push_built, push_index
 from support.documents import push_image, push_tags
@@ -118,6 +120,14 @@ def test_a_platform_of_a_config_needs_the_right_to_pull_blobs(make_front):
     push_built(front, "team/app", "v1")
     for name, platforms in (("bob", "linux/arm64"), ("ada", "")):
         assert row_of(Browser(front).sign_in(name).get(TAGS), "v1")[1] == platforms
+
+
+def test_no_key_is_made_of_a_text_longer_than_any_tag(front, admin, monkeypatch):
+    push_tags(front, "team/app", ["v1"])
+    made = []
+    monkeypatch.setitem(tag_lists._KEYS, TagOrder.VERSION, (lambda tag: made.append(tag) or tag, True))
+    assert listed(admin.get(f"{TAGS}?order=version&after={'z' * 20_000}")) == ["v1"]
+    assert max(map(len, made)) == 128
 
 
 def test_an_anonymous_visitor_sees_what_anonymous_may_pull(make_front):

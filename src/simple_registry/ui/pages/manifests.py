@@ -14,7 +14,7 @@ from simple_registry.operations.explanations import Explained
 from simple_registry.operations.history import JournalEvent
 from simple_registry.ui.address import address_of
 from simple_registry.ui.image_configs import BuildLine, ImageConfig, match_history
-from simple_registry.ui.json_text import MAX_SHOWN, Segment, is_text, shown_text, with_links
+from simple_registry.ui.json_text import MAX_SHOWN, Segment, shown_text, with_links
 from simple_registry.ui.kinds import Kind, predicate_of
 from simple_registry.ui.manifest_documents import Entry, ManifestDocument
 from simple_registry.ui.pull_commands import pull_commands, verify_commands
@@ -121,12 +121,7 @@ async def contents_of(reading: Reading, document: ManifestDocument) -> Sequence[
     """Return the small contents of a manifest that is no image: its layers, as text where they are text."""
     if document.described.kind in {Kind.IMAGE, Kind.INDEX, Kind.BUILD_CACHE}:
         return []
-    shown = []
-    for entry in document.layers[:MAX_CONTENTS]:
-        wanted = is_text(entry.media_type) and entry.size <= MAX_SHOWN
-        data = await reading.blob(entry.digest, MAX_SHOWN) if wanted else None
-        shown.append(ShownContent(entry, None if data is None else shown_text(data)))
-    return shown
+    return [ShownContent(entry, await reading.text(entry)) for entry in document.layers[:MAX_CONTENTS]]
 
 
 async def _visible_tags(call: Call[ManifestTarget], digest: Digest) -> Sequence[Tag]:

@@ -99,7 +99,8 @@ def _position(query: Query) -> TagPosition | None:
         seconds = float(pushed or 0)
     except ValueError:
         seconds = 0.0
-    return TagPosition(seconds if isfinite(seconds) else 0.0, Tag(tag))
+    # A text of any length would become a key that `version_key` caches.
+    return TagPosition(seconds if isfinite(seconds) else 0.0, Tag(tag[:MAX_TEXT]))
 
 
 def _following(repository: RepositoryName, fields: Mapping[str, object], found: Page[TagRow]) -> str | None:
