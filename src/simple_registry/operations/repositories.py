@@ -23,10 +23,14 @@ Visible = Callable[[RepositoryName], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class SearchPage:
-    """Some of the repositories that a search found, and the name after which it continues; `more` may follow there."""
+    """Some of the repositories that a search found, and where it continues, if `more` may follow there.
+
+    That is `skip` repositories after the last one that the caller may see: no position names another.
+    """
 
     found: Sequence[RepositorySummary]
     last: str | None
+    skip: int
     more: bool
 
 
@@ -45,23 +49,26 @@ class Repositories:
 
         return await fill_page(self._rows.page_repositories, seen, last, limit, large=self._large_pages)
 
-    async def search(self, text: str, *, below: str = "", last: str | None, limit: int, visible: Visible) -> SearchPage:
+    async def search(
+        self, text: str, *, below: str = "", last: str | None, skip: int = 0, limit: int, visible: Visible
+    ) -> SearchPage:
         """Return up to `limit` visible repositories whose names contain `text` and begin with `below`, after `last`.
 
-        They are in ASCII order. A search that examines many repositories ends early, perhaps without any.
+        They are in ASCII order; `skip` more are left out at first. A search that examines many repositories ends early, perhaps without any.
         """
         found: list[RepositorySummary] = []
         size, examined = limit + 1, 0  # enough if every repository is visible
         while examined < MAX_EXAMINED:
-            rows = await self._rows.search_repositories(text, below, last, size)
+            rows = await self._rows.search_repositories(text, below, last, size, skip)
             for row in rows:
                 if len(found) == limit:
-                    return SearchPage(found, last, more=True)
-                last = row.name
+                    return SearchPage(found, last, skip, more=True)
+                skip += 1
                 if await visible(row.name):
                     found.append(row)
+                    last, skip = row.name, 0
             if len(rows) < size:
-                return SearchPage(found, last, more=False)
+                return SearchPage(found, last, skip, more=False)
             examined, size = examined + size, BATCH
             await asyncio.sleep(0)  # other requests get their turn
-        return SearchPage(found, last, more=True)
+        return SearchPage(found, last, skip, more=True)

@@ -398,9 +398,12 @@ class RepositoryRows(Protocol):
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
 
     async def search_repositories(
-        self, text: str, below: str, after: str | None, limit: int
+        self, text: str, below: str, after: str | None, limit: int, skip: int = 0
     ) -> Sequence[RepositorySummary]:
-        """Return those of them whose names contain `text` and begin with `below`, in ASCII order, after `after`."""
+        """Return those whose names contain `text` and begin with `below`, in ASCII order, after `after`.
+
+        The first `skip` of them are left out.
+        """
 
 
 class JournalRows(Protocol):

@@ -511,11 +511,14 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
         return _page((name for name, at in self._repositories.items() if at.listed), after, limit)
 
     async def search_repositories(
-        self, text: str, below: str, after: str | None, limit: int
+        self, text: str, below: str, after: str | None, limit: int, skip: int = 0
     ) -> Sequence[RepositorySummary]:
-        """Return those of them whose names contain `text` and begin with `below`, in ASCII order, after `after`."""
+        """Return those whose names contain `text` and begin with `below`, in ASCII order, after `after`.
+
+        The first `skip` of them are left out.
+        """
         names = [name for name in await self.page_repositories(after, len(self._repositories)) if text in name]
-        return [self._summary(name) for name in names if name.startswith(below)][:limit]
+        return [self._summary(name) for name in names if name.startswith(below)][skip : skip + limit]
 
     def _summary(self, name: RepositoryName) -> RepositorySummary:
         usage, tags = self._usage(name), self._repositories[name].dated_tags()

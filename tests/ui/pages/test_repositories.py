@@ -106,6 +106,9 @@ def test_a_user_sees_what_it_may_pull_and_nothing_else(make_front):
     push(front, "other", tag="v2")
     page = Browser(front).sign_in("ada").get("/")
     assert names(page) == ["tagged", "team/app"]
+    tagged, whole = ([cell.text for cell in row.all("td")] for row in page.one("tbody").all("tr"))
+    assert tagged == ["—"] * 3
+    assert whole[0] == "1"
     eve = Browser(front).sign_in("eve")
     refused = eve.get("/", status=403)
     assert "GET on catalog" in refused.text
@@ -138,14 +141,16 @@ def test_the_policy_is_asked_about_few_rows_and_a_long_search_ends_early(memory_
     monkeypatch.setattr(policy, "reach", lambda *_: sees)
     monkeypatch.setattr(policy, "reach_below", lambda *_: lambda _: False)
     first = admin.get("/")
-    assert len(asked) == PAGE_SIZE + 1 + 29
+    assert len(asked) == PAGE_SIZE + 1 + 29 + 1  # again for what the shown one uses
     assert names(first) == ["r077"]
     asked.clear()
     monkeypatch.setattr(operations, "MAX_EXAMINED", 50)
     early = admin.get("/")
     assert len(asked) == PAGE_SIZE + 1
     assert early.one("p", class_="notice")
-    assert names(admin.get(early.one("a", rel="next")["href"])) == ["r077"]
+    following = early.one("a", rel="next")["href"]
+    assert "r0" not in following  # the last one that was examined is hidden
+    assert names(admin.get(following)) == ["r077"]
 
 
 def test_the_short_address_leads_to_the_list(admin):

@@ -106,6 +106,8 @@ def test_only_tags_that_the_caller_may_pull_are_listed(make_front):
     page = browser.get(TAGS)
     assert sorted(listed(page)) == ["v1", "v2"]
     assert "secret" not in page.text
+    assert "3 tags" not in page.text
+    assert "3 tags" in Browser(front).sign_in().get(TAGS).text
     assert [link.text for link in page.one("main").one("nav", class_="tabs").all("a")] == ["Tags", "Compare"]
     browser.get("/ui/team/none/-/tags", status=403)
     Browser(front).get(TAGS, status=401)

@@ -2,8 +2,10 @@
 
 import re
 
+from simple_registry.access.permission import Resource, scope_of
 from simple_registry.http.call import Call
 from simple_registry.http.messages import Response
+from simple_registry.http.numbers import parse_number
 from simple_registry.http.targets import NoTarget
 from simple_registry.oci.names import parse_repository_name
 from simple_registry.ui.links import HOME, repository_url, with_query
@@ -30,18 +32,21 @@ async def show_repositories(call: Call[NoTarget]) -> Response:
     query = call.request.query()
     wanted, below, last = query.find("q") or "", query.find("below") or "", query.find("after")
     text = wanted.strip().lower()[:MAX_TEXT]
+    skip = parse_number(query.find("skip") or "") or 0
     found = await call.registry.repositories.search(
-        text, below=below, last=last, limit=PAGE_SIZE, visible=call.holds_visible()
+        text, below=below, last=last, skip=skip, limit=PAGE_SIZE, visible=call.holds_visible()
     )
-    following = with_query(HOME, {"q": wanted, "below": below, "after": found.last}) if found.more else None
+    fields = {"q": wanted, "below": below, "after": found.last, "skip": found.skip or None}
+    pulls = call.visible(Resource.MANIFESTS)
     return page(
         call,
         "repositories.html",
         q=wanted,
         below=below,
-        found=found.found,
+        # What a whole repository uses is for those who may pull all of it, as in the API.
+        found=[(each, pulls(scope_of(each.name))) for each in found.found],
         impossible=_NOT_IN_NAMES.search(text) is not None,
-        is_first=last is None,
-        is_empty=not (found.found or found.more or text or below or last),
-        following=following,
+        is_first=last is None and not skip,
+        is_empty=not (found.found or found.more or text or below or last or skip),
+        following=with_query(HOME, fields) if found.more else None,
     )

@@ -39,7 +39,7 @@ async def show_tags(call: Call[RepositoryTarget]) -> Response:
     """page: the tags of a repository that the caller may pull, in an order, filtered and in pages."""
     repository, query = call.target.repository, call.request.query()
     await require_some_pull(call, repository)
-    usage = await call.registry.usages.get(repository)
+    pulls_all = call.can("GET", Resource.MANIFESTS, scope_of(repository))
     wanted, order, after = query.find("q") or "", _order(query), _position(query)
     text = wanted.strip()[:MAX_TEXT]
     visible = call.visible(Resource.MANIFESTS)
@@ -56,7 +56,7 @@ async def show_tags(call: Call[RepositoryTarget]) -> Response:
         call,
         "tags.html",
         repository=repository,
-        usage=usage,
+        usage=await call.registry.usages.get(repository) if pulls_all else None,
         q=wanted,
         order=order.value,
         orders=[(each.value, repository_url(repository, q=text, order=each.value)) for each in TagOrder],

@@ -23,7 +23,7 @@ SELECT repository, tags, bytes, (SELECT max(pushed) FROM tags WHERE tags.reposit
 FROM usage
 WHERE repository > ?1 AND repository >= ?2 AND repository < ?3 AND instr(repository, ?4)
     AND EXISTS (SELECT 1 FROM manifests WHERE manifests.repository = usage.repository AND state <> 'deleted')
-ORDER BY repository LIMIT ?5
+ORDER BY repository LIMIT ?5 OFFSET ?6
 """
 _END = "~"
 """Sorts after every character of names."""
@@ -44,13 +44,13 @@ class SqliteRepositoryRows:
         return [RepositoryName(str(name)) for (name,) in self._database.rows(_PAGE, after or "", limit)]
 
     async def search_repositories(
-        self, text: str, below: str, after: str | None, limit: int
+        self, text: str, below: str, after: str | None, limit: int, skip: int = 0
     ) -> Sequence[RepositorySummary]:
         """Return those of them whose names contain `text` and begin with `below`, in ASCII order, after `after`.
 
-        Names without the text are passed over, so this runs in a thread.
+        The first `skip` of them are left out. Names without the text are passed over, so this runs in a thread.
         """
-        bindings = (after or "", below, below + _END, text, limit)
+        bindings = (after or "", below, below + _END, text, limit, skip)
         return await self._database.in_thread(
             lambda connection: [_summary(row) for row in connection.execute(_SEARCH, bindings).fetchall()]
         )
