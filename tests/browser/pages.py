@@ -76,7 +76,25 @@ REPOSITORY = (
     Address("add-tag", of(API, "manifests/v1.2.0/tag"), DEVELOPER, pictured=False),
     Address("add-tag-confirm", of(API, "manifests/v1.1.0/tag?tag=main"), DEVELOPER, pictured=False),
 )
+ADMINISTRATION = (
+    Address("tokens", at("/ui/-/tokens"), DEVELOPER),
+    Address("tokens-all", at("/ui/-/tokens?all=yes"), pictured=False),
+    Address("revoke-token", lambda site: f"/ui/-/tokens/{site.token}/revoke", DEVELOPER, pictured=False),
+    Address("events", at("/ui/-/events")),
+    Address("uploads", at("/ui/-/uploads"), pictured=False),
+    Address("cancel-upload", lambda site: f"/ui/-/uploads/{site.upload}/cancel", pictured=False),
+    Address("storage", at("/ui/-/storage"), dark=True),
+    Address("storage-rehearsed", at("/ui/-/storage?rehearse=yes"), pictured=False),
+    Address("retention", at("/ui/-/retention")),
+    Address("policy", at("/ui/-/policy"), dark=True),
+    Address("can-i", at("/ui/-/policy/can-i?user=nick&verb=push&resource=image&where=shop/web")),
+    Address("can-i-empty", at("/ui/-/policy/can-i"), pictured=False),
+    Address("matrix", at("/ui/-/policy/matrix")),
+    Address("health", at("/ui/-/health")),
+)
 HOSTILE = (
+    Address("hostile-tokens", at("/ui/-/tokens?all=yes"), pictured=False),
+    Address("hostile-events", at("/ui/-/events"), pictured=False),
     Address("hostile-tags", hostile(lambda _: "tags"), pictured=False),
     Address("hostile-image", hostile(lambda site: f"manifests/{site.hostile.image}"), pictured=False),
     Address("hostile-index", hostile(lambda site: f"manifests/{site.hostile.index}"), pictured=False),
@@ -85,17 +103,4 @@ HOSTILE = (
     Address("hostile-history", hostile(lambda _: "history"), pictured=False),
     Address("hostile-compare", hostile(lambda site: f"compare?from=broken&to={site.hostile.image}"), pictured=False),
 )
-ADMINISTRATION = (
-    Address("tokens", at("/ui/-/tokens"), DEVELOPER),
-    Address("tokens-all", at("/ui/-/tokens?all=yes"), pictured=False),
-    Address("events", at("/ui/-/events")),
-    Address("uploads", at("/ui/-/uploads"), pictured=False),
-    Address("storage", at("/ui/-/storage"), dark=True),
-    Address("storage-rehearsed", at("/ui/-/storage?rehearse=yes"), pictured=False),
-    Address("retention", at("/ui/-/retention"), pictured=False),
-    Address("policy", at("/ui/-/policy")),
-    Address("can-i", at("/ui/-/policy/can-i?user=nobody&verb=pull&resource=image&where=a"), pictured=False),
-    Address("matrix", at("/ui/-/policy/matrix")),
-    Address("health", at("/ui/-/health")),
-)
-PAGES = (*GENERAL, *REPOSITORY, *HOSTILE, *ADMINISTRATION)
+PAGES = (*GENERAL, *REPOSITORY, *ADMINISTRATION, *HOSTILE)

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from e2e.images import INDEX, MANIFEST, digest_of
-from e2e.server import Registry
+from e2e.server import Answer, Registry
 
 EMPTY = "application/vnd.oci.empty.v1+json"
 MAX_TAGS = 10
@@ -57,9 +57,11 @@ class Repository:
             self._send("PUT", f"{path}?{query}" if query else path, content, media_type, HTTPStatus.CREATED)
         return {"mediaType": media_type, "digest": digest_of(content), "size": len(content)}
 
-    def upload(self) -> None:
-        """Begin an upload and leave it unfinished."""
-        self._send("POST", f"/v2/{self.name}/blobs/uploads/", b"", "application/octet-stream", HTTPStatus.ACCEPTED)
+    def upload(self) -> str:
+        """Begin an upload and leave it unfinished; return its session."""
+        path = f"/v2/{self.name}/blobs/uploads/"
+        answer = self._send("POST", path, b"", "application/octet-stream", HTTPStatus.ACCEPTED)
+        return answer.headers["location"].partition("?")[0].rpartition("/")[2]
 
     def delete(self, reference: str) -> None:
         """Delete a tag, or a manifest by its digest."""
@@ -74,8 +76,9 @@ class Repository:
         path, body = f"/api/v1/repositories/{self.name}/rollback", json.dumps({"tag": tag, "to": to})
         self._send("POST", path, body.encode(), "application/json", HTTPStatus.OK)
 
-    def _send(self, method: str, path: str, body: bytes, media_type: str, expected: HTTPStatus) -> None:
+    def _send(self, method: str, path: str, body: bytes, media_type: str, expected: HTTPStatus) -> Answer:
         headers = {"Content-Type": media_type} if media_type else {}
         answer = self.registry.request(method, path, body=body, headers=headers)
         if answer.status != expected:
             raise AssertionError(f"{method} {path}: {answer}")
+        return answer

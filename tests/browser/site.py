@@ -52,11 +52,11 @@ class Site:
     """The descriptor of `shop/api:v1.2.0`, an image."""
     earlier: Json
     """The descriptor of `shop/api:v1.1.0`."""
+    upload: str
+    """An unfinished upload to `shop/web`."""
+    token: str
+    """The id of a token of the developer."""
     hostile: Hostile
-
-    def account(self, visitor: str) -> tuple[str, str]:
-        """Return user name and password."""
-        return (visitor, PASSWORD)
 
 
 @contextmanager
@@ -123,6 +123,7 @@ def _token(key: ec.EllipticCurvePrivateKey) -> str:
 def _filled(registry: Registry, token: str) -> Site:
     developer = replace(registry, username=DEVELOPER, password=PASSWORD)
     release = _shop_web(Repository(developer, WEB))
+    upload = Repository(developer, WEB).upload()
     earlier, image = _shop_api(Repository(developer, API))
     for version in ("1.0.0", "1.1.0"):
         artifacts.chart(Repository(registry, CHART), version)
@@ -132,8 +133,10 @@ def _filled(registry: Registry, token: str) -> Site:
     _many_tags(Repository(registry, MANY))
     _deleted(Repository(developer, DELETED))
     attacks = hostile.push(Repository(replace(registry, username="ci", password=token), "hostile/everything"))
-    _issue_token(developer)
-    return Site(registry, release, image, earlier, attacks)
+    issue_token(registry, description=attack("token-description"))
+    issue_token(developer, description="build server", scopes=["repository:^shop/:pull,push"], expiresIn="90d")
+    token = issue_token(developer, description="laptop")["id"]
+    return Site(registry, release, image, earlier, upload, token, attacks)
 
 
 def _shop_web(repository: Repository) -> Json:
@@ -144,7 +147,6 @@ def _shop_web(repository: Repository) -> Json:
     }
     repository.roll_back("stable", "previous")
     artifacts.referrers(repository, pushed["2.4.0"])
-    repository.upload()
     return pushed["2.4.0"]
 
 
@@ -171,7 +173,9 @@ def _deleted(repository: Repository) -> None:
     repository.delete_all()
 
 
-def _issue_token(registry: Registry) -> None:
-    body = json.dumps({"description": attack("token-description"), "scopes": ["repository:^shop/:pull"]}).encode()
-    answer = registry.request("POST", "/api/v1/tokens", body=body, headers={"Content-Type": "application/json"})
+def issue_token(registry: Registry, **fields: object) -> Json:
+    """Have a token issued to the caller."""
+    headers = {"Content-Type": "application/json"}
+    answer = registry.request("POST", "/api/v1/tokens", body=json.dumps(fields).encode(), headers=headers)
     assert answer.status == 201, answer
+    return json.loads(answer.body)

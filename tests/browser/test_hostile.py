@@ -32,7 +32,7 @@ def texts(browser, site):
     return "\n".join(found)
 
 
-@pytest.mark.parametrize("field", [*FIELDS, "user-name"])
+@pytest.mark.parametrize("field", [*FIELDS, "user-name", "token-description"])
 def test_the_text_of_a_field_is_shown_as_it_is(texts, field):
     spellings = (attack(field), json.dumps(attack(field))[1:-1])
     assert any(text[: len(field) + BEGINNING] in texts for text in spellings)

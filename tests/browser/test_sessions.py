@@ -1,6 +1,5 @@
 """Signing in and out, and what other sites cannot do with a signed-in visitor's browser."""
 
-import json
 import re
 import threading
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from browser.site import ADMIN, DEVELOPER, NARROW, PUBLIC
+from browser.site import ADMIN, DEVELOPER, NARROW, PUBLIC, issue_token
 from e2e.server import PASSWORD, serve
 
 pytestmark = pytest.mark.browser
@@ -45,13 +44,6 @@ def signed_in(visit):
     return name.inner_text() if name.count() else None
 
 
-def issued(registry):
-    """Return a new token of the administrator."""
-    headers = {"Content-Type": "application/json"}
-    answer = registry.request("POST", "/api/v1/tokens", body=b'{"description": "browser"}', headers=headers)
-    return json.loads(answer.body)
-
-
 def test_a_visitor_signs_in_with_a_password_and_out(browser, site):
     with browser.visit(site.registry) as visit:
         visit.sign_in(DEVELOPER, PASSWORD)
@@ -65,7 +57,7 @@ def test_a_visitor_signs_in_with_a_password_and_out(browser, site):
 
 def test_a_visitor_signs_in_with_an_issued_token(browser, site):
     with browser.visit(site.registry) as visit:
-        visit.sign_in(ADMIN, issued(site.registry)["secret"])
+        visit.sign_in(ADMIN, issue_token(site.registry)["secret"])
         visit.page.wait_for_url(f"{visit.origin}/")
         assert signed_in(visit) == ADMIN
 
@@ -202,7 +194,7 @@ def test_no_other_site_can_frame_a_page(browser, site):
 
 
 def test_revoking_the_token_that_signed_in_ends_the_session(browser, site):
-    token = issued(site.registry)
+    token = issue_token(site.registry)
     with browser.visit(site.registry) as visit:
         visit.sign_in(ADMIN, token["secret"])
         visit.page.wait_for_url(f"{visit.origin}/")
