@@ -51,7 +51,7 @@ def test_a_wrong_push_is_found_in_the_history_and_rolled_back(visit, site, pushe
     visit.go(f"/ui/{repository}/-/tags")
     follow(visit, "v1")
     follow(visit, "History")
-    text = follow(visit, "roll back to this", 1).inner_text("main")
+    text = follow(visit, "roll back to this").inner_text("main")
     assert before.split(":")[1][:12] in text
     assert after.split(":")[1][:12] in text
     assert site.registry.digest(repository, "v1") == after
@@ -135,7 +135,7 @@ def test_everything_works_without_scripts(browser, site, pushed):
         visit.sign_in(DEVELOPER, site.registry.password)
         visit.page.wait_for_url(f"{visit.origin}/")
         visit.go(f"/ui/{repository}/-/history?tag=v1")
-        follow(visit, "roll back to this", 1)
+        follow(visit, "roll back to this")
         press(visit, "Roll back")
         visit.page.locator("header summary").click()
         with visit.page.expect_navigation():
@@ -150,7 +150,7 @@ def test_everything_works_with_the_keyboard_alone(browser, site, pushed):
         page = visit.go(f"/ui/{repository}/-/history?tag=v1")
         for wanted in ("roll back to this", "Roll back"):
             seen = []
-            while not seen or seen[-1] != wanted or (wanted[0] == "r" and seen.count(wanted) < 2):
+            while not seen or seen[-1] != wanted:
                 page.keyboard.press("Tab")
                 seen.append(page.evaluate("document.activeElement.innerText"))
                 assert len(seen) < 100, seen
@@ -199,7 +199,7 @@ def test_a_button_copies_the_whole_command(browser, site, pushed):
     with browser.visit(site.registry, DEVELOPER) as visit:
         visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = visit.go(f"/ui/{repository}/-/manifests/v1")
-        page.locator(".copy-field button").first.click()
+        page.locator(".commands button").first.click()
         assert page.evaluate("navigator.clipboard.readText()") == f"docker pull {site.registry.host}/{repository}:v1"
         page.locator("dd button.copy").first.click()
         assert page.evaluate("navigator.clipboard.readText()") == after
