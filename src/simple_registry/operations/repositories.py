@@ -54,7 +54,8 @@ class Repositories:
     ) -> SearchPage:
         """Return up to `limit` visible repositories whose names contain `text` and begin with `below`, after `last`.
 
-        They are in ASCII order; `skip` more are left out at first. A search that examines many repositories ends early, perhaps without any.
+        They are in ASCII order, without the first `skip`. A search that examines many repositories ends early, perhaps
+        without any.
         """
         found: list[RepositorySummary] = []
         size, examined = limit + 1, 0  # enough if every repository is visible

@@ -64,6 +64,8 @@ class Reading:
         """Read blobs only if the caller may."""
         self._registry = call.registry
         self._repository = repository
+        self.reads_digests = call.can("GET", Resource.MANIFESTS, scope_of(repository))
+        """Whether the caller may pull manifests by digest, not only some tags."""
         self._reads_blobs = call.can("GET", Resource.BLOBS, scope_of(repository))
         self._room = MAX_TEXTS
 

@@ -91,6 +91,14 @@ def test_a_tag_is_deleted_and_the_manifest_stays(front, admin):
     assert (target(front, "v1"), target(front, "other"), target(front, new)) == (None, str(new), str(new))
 
 
+def test_refusals_to_restore_a_tag_do_not_say_whether_it_was_deleted(make_front):
+    front = make_front(rules=rules(binding("ada", ("manifests", "GET restore"), "^team/app$"), users=["ada"]))
+    prepare(front)
+    ada = Browser(front).sign_in("ada")
+    for tag in ("gone", "never"):
+        ada.get(f"{APP}/restore?of={tag}", status=403)
+
+
 def test_a_manifest_is_deleted_with_its_tags_and_restored(front, admin):
     _, new = prepare(front)
     path = f"{APP}/manifests/{new}/delete"

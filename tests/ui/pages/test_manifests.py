@@ -207,6 +207,24 @@ def test_only_what_the_caller_may_see_is_shown(make_front):
     Browser(front).get(f"{BASE}/v1", status=401)
 
 
+def test_who_may_pull_a_tag_sees_no_other_manifest(make_front):
+    front = make_front(
+        rules=rules(
+            binding("ada", READONLY, "^team/app:v[12]$"),
+            binding("ada", ("referrers", "GET"), "^team/app$"),
+            users=["ada"],
+        )
+    )
+    one = push_built(front, "team/app", "v1")
+    index_digest = push_index(front, "team/app", "v2", amd64=one)
+    push_artifact(front, "team/app", None, SPDX, content_type="application/spdx+json", subject=index_digest)
+    browser = Browser(front).sign_in("ada")
+    (child,) = rows(section(browser.get(f"{BASE}/v2"), "platforms"))
+    assert child[1:3] == ["", "—"], "its kind and size are in another manifest"
+    assert browser.get(f"{BASE}/v2").all("ul", class_="referrers") == []
+    assert Browser(front).sign_in().get(f"{BASE}/v2").one("ul", class_="referrers")
+
+
 HOSTILE = "<script>alert(1)</script>\"'{{7*7}}\u202e"
 SHOWN = HOSTILE.replace("\u202e", "\\u202e")
 

@@ -190,6 +190,7 @@ async def show_restore(call: Call[RepositoryTarget]) -> Response:
     """page: what will be restored: a tag or a manifest (`of`), or what the last deletion of the repository deleted."""
     repository, of = call.target.repository, call.request.query().find("of")
     reference = None if of is None else parse_reference(of)
+    call.require("restore", Resource.MANIFESTS, scope_of(repository, reference))
     found = await call.registry.undo.restorable(repository, reference)
     await in_turns([*found.tags], partial(call.require_of_tag, "restore", repository))
     kind = "repository" if reference is None else "manifest" if isinstance(reference, Digest) else "tag"

@@ -107,7 +107,7 @@ async def show_manifest(call: Call[ManifestTarget]) -> Response:
         verifying=verify_commands(about, address, repository, digest),
         referrers=referrers,
         last=await _last_change(call, tag),
-        kept=await _kept(call, digest),
+        kept=await _kept(call, reading, digest),
         source=_source(read),
         has_history=may_read_history(call, repository),
         may_delete=may_delete(call, repository),
@@ -139,7 +139,7 @@ async def _children(reading: Reading, document: ManifestDocument) -> Sequence[Ch
     platforms = {str(each.digest): str(each.platform) for each in document.children if each.platform is not None}
     found = []
     for at, entry in enumerate(document.children):
-        wanted = at < MAX_CHILDREN and entry.size <= MAX_CHILD_SIZE
+        wanted = reading.reads_digests and at < MAX_CHILDREN and entry.size <= MAX_CHILD_SIZE
         overview = await reading.overview(entry.digest) if wanted else None
         found.append(Child(entry, overview, platforms.get(entry.attested, "") if entry.is_attestation else ""))
     return found
@@ -153,6 +153,8 @@ async def _referrers(call: Call[ManifestTarget], reading: Reading, digest: Diges
     last = _digest(call.request.query().find("referrers-after"))
     rows, more = await call.registry.referrers.small_page(repository, digest, last=last)
     found = [] if last else await _tagged_referrers(call, reading, digest)
+    if not reading.reads_digests:
+        return Referrers(found)
     for row in rows[:MAX_REFERRERS]:
         if (read := await _read(reading, row.digest)) is not None:
             found.append(await _referrer(reading, read))
@@ -199,16 +201,14 @@ async def _last_change(call: Call[ManifestTarget], tag: Tag | None) -> JournalEv
     return next(iter(found.events), None)
 
 
-async def _kept(call: Call[ManifestTarget], digest: Digest) -> Explained | None:
-    """Return why the repository keeps a manifest, without a tag that the caller may not see."""
+async def _kept(call: Call[ManifestTarget], reading: Reading, digest: Digest) -> Explained | None:
+    """Return why the repository keeps a manifest, unless by a tag or manifest that the caller may not see."""
     repository = call.target.repository
     explained = await call.registry.explanations.explain(digest, repository)
     kept = next(iter(explained), None)
-    hidden = (
-        kept is not None
-        and kept.tag is not None
-        and not call.can("GET", Resource.MANIFESTS, scope_of(repository, kept.tag))
-    )
+    if kept is None or (len(kept.path) > 1 and not reading.reads_digests):
+        return None
+    hidden = kept.tag is not None and not call.can("GET", Resource.MANIFESTS, scope_of(repository, kept.tag))
     return None if hidden else kept
 
 
