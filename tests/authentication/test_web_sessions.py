@@ -47,7 +47,7 @@ def test_sessions_have_different_ids_and_end_alone(memory_front, sessions):
     one, other = (memory_front.run(sessions.begin(ADMIN, CLIENT)) for _ in range(2))
     assert one.session_id != other.session_id
     assert memory_front.run(sessions.end(one.token)).session_id == one.session_id
-    with pytest.raises(InvalidToken, match=""):
+    with pytest.raises(InvalidToken):
         memory_front.run(sessions.resume(one.token))
     caller = memory_front.run(sessions.resume(other.token))
     assert (caller.identity.name, caller.derived, caller.expired) == ("admin", False, False)
