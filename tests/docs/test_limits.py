@@ -125,6 +125,7 @@ INSIDE = {
     "ui.pages.manifests.MAX_CHILDREN": "what a page shows",
     "ui.pages.manifests.MAX_REFERRERS": "what a page shows",
     "ui.pages.manifests.MAX_CONTENTS": "what a page shows",
+    "operations.tag_lists.LARGE_BATCH": "rows read at a time",
     "ui.reading.MAX_PARTS": "what a page shows",
     "ui.reading.MAX_PLATFORMS": "what a page shows",
     "ui.reading.MAX_PLATFORM": "what is cached",

@@ -7,7 +7,7 @@ import pytest
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.tag_lists import TagLists, TagOrder
-from simple_registry.storage.records import Place
+from simple_registry.storage.records import Place, TagRow
 from storage.support import manifest_of
 from support.actors import ACTOR
 from support.memory.rows import MemoryRows
@@ -42,6 +42,24 @@ def lists():
 
 def page(lists, order, *, containing="", after=None, limit=100, visible=lambda tag: True):
     return asyncio.run(lists.page(REPOSITORY, order, containing=containing, after=after, limit=limit, visible=visible))
+
+
+@pytest.mark.parametrize("order", TagOrder)
+def test_a_caller_that_may_see_few_tags_causes_few_reads(order, monkeypatch):
+    rows, sizes = MemoryRows(SettableClock()), []
+
+    def counted(name):
+        async def read(*_arguments, limit, **_how):
+            sizes.append(limit)
+            number = min(limit, max(12_000 - sum(sizes[:-1]), 0))
+            return [TagRow(Tag(f"t{each}"), digest_of(b"x"), 0.0) for each in range(number)]
+
+        monkeypatch.setattr(rows, name, read)
+
+    counted("last_pushed_tags")
+    counted("sorted_tags")
+    assert names(page(TagLists(rows), order, limit=50, visible=lambda tag: False)) == []
+    assert len(sizes) == 4
 
 
 def names(found):

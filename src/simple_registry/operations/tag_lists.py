@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from simple_registry.access.versions import version_key
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.operations.pages import MAX_LARGE_PAGES, Page, fill_page, visible_of
+from simple_registry.operations.pages import BATCH, MAX_LARGE_PAGES, Page, fill_page, visible_of
 from simple_registry.storage.protocols import TagTimes
 from simple_registry.storage.records import TagPosition, TagRow
 
@@ -22,6 +22,9 @@ class TagOrder(StrEnum):
     """The latest version first, and then tags that name none."""
     NAME = "name"
 
+
+LARGE_BATCH = 10_000
+"""Tags read at a time for a caller that may see few: each read goes through all tags of the repository."""
 
 _KEYS: Mapping[TagOrder, tuple[Callable[[Tag], str], bool]] = {
     TagOrder.VERSION: (version_key, True),
@@ -51,6 +54,7 @@ class TagLists:
 
         async def read(last: TagPosition | TagRow | None, size: int) -> Sequence[TagRow]:
             position = last.position if isinstance(last, TagRow) else last
+            size = size if size < BATCH else LARGE_BATCH
             if order is TagOrder.PUSHED:
                 return await self._rows.last_pushed_tags(repository, containing=containing, after=position, limit=size)
             key, reverse = _KEYS[order]
