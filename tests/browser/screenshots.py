@@ -24,10 +24,10 @@ FOLDER = ROOT / "docs" / "screenshots"
 HOST = "registry.example.com"
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
 """Heights of the window by width."""
-MAX_HEIGHT = 2000
+MAX_HEIGHT = 1200
 LATER = 2 * 3600
 """Seconds between the pushes and the pictures."""
-QUALITY = 85
+QUALITY = 60
 """Of WebP, at which text stays sharp."""
 
 

@@ -87,4 +87,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// On a phone, the page that is shown may be beyond the edge of its menu.
+for (const entry of document.querySelectorAll(".tabs [aria-current]")) entry.scrollIntoView({ block: "nearest", inline: "center" });
+
 improve(document);
