@@ -7,10 +7,10 @@ DATADIR  ?= ./data
 ADDR     ?= 0.0.0.0:5000
 ARGS     ?=
 JOBS     ?= auto
-FAST     := not clients and not conformance and not slow and not faults and not soak
+FAST     := not browser and not clients and not conformance and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run dist test lint format types conformance clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
+.PHONY: run dist test lint format types conformance browser screenshots clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -34,6 +34,12 @@ types: $(VENV)/.dev ## mypy, strict
 
 conformance: $(VENV)/.dev ## the official OCI conformance suite against a server of its own
 	$(PY) -m pytest -s -m conformance $(ARGS) tests/e2e
+
+browser: $(VENV)/.dev ## the web pages in Chromium, where it is installed
+	$(PY) -m pytest -n 2 --dist worksteal -m browser $(ARGS) tests/browser
+
+screenshots: $(VENV)/.dev ## take pictures of the web pages into docs/screenshots
+	PYTHONPATH=tests:. $(PY) -m browser.screenshots $(ARGS)
 
 clients: $(VENV)/.dev ## docker, podman, skopeo, buildah, crane, oras, regctl, helm, ctr (those that are installed)
 	$(PY) -m pytest -n 2 --dist loadfile -m clients $(ARGS) tests/e2e

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import growth, loading, pushes, reads, resources, rounds, tables, transports
+from bench import growth, loading, pages, pushes, reads, resources, rounds, tables, transports
 from bench.goals import GOALS, judge
 from bench.loading import FULL, MIB, QUICK, Data, Size
 from bench.machine import describe
@@ -24,7 +24,7 @@ from harness.subjects import running
 COMPARED = [*reads.WORKLOADS, *pushes.WORKLOADS, *resources.WORKLOADS]
 """Workloads of the comparison with other registries. All others measure only ours."""
 _USUAL = {"rounds": 3, "seconds": 1}
-WORKLOADS = [*COMPARED, *transports.WORKLOADS, *growth.WORKLOADS]
+WORKLOADS = [*COMPARED, *transports.WORKLOADS, *growth.WORKLOADS, *pages.WORKLOADS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,6 +87,9 @@ def run(
     if _any(workloads, growth.WORKLOADS):
         with growth.targets(folder) as (data, targets):
             measure(growth.WORKLOADS, targets, data)
+    if _any(workloads, pages.WORKLOADS):
+        with pages.targets(folder) as (data, targets):
+            measure(pages.WORKLOADS, targets, data)
     return results
 
 
@@ -126,6 +129,7 @@ def report(results: Results, subjects: Sequence[str], size: Size, facts: Sequenc
         ("Compared with other registries", COMPARED, subjects),
         ("TLS", transports.WORKLOADS, [OURS, transports.TLS]),
         ("Small and large stores", growth.WORKLOADS, [growth.MANY, growth.FEW]),
+        ("Web pages", pages.WORKLOADS, [pages.WITH, pages.WITHOUT]),
     ]
     parts = [tables.section("Goals", tables.goals(verdicts, titled))] if verdicts else []
     for title, workloads, names in sections:

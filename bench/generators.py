@@ -104,9 +104,15 @@ def play(address: str, plans: Path, threads: int, *, seconds: int, authorization
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not all(path.exists() for path in played):
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)  # it prints its results, as at the end of its time
-        output, _ = process.communicate(timeout=MAX_WAIT)
+        output = interrupted(process)
     return parse_replay(output, exhausted=threads)
+
+
+def interrupted(process: subprocess.Popen[str]) -> str:
+    """End a run of wrk early; return its results, which it prints as at the end of its time."""
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=MAX_WAIT)
+    return output
 
 
 def parse_replay(output: str, *, exhausted: int) -> Load:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import growth
+from bench import growth, pages
 from bench.plans import Way
 from bench.pushes import AS_DOCKER
 from bench.reads import Credential
@@ -29,11 +29,12 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Ours in `workload` is at most `maximum`, in the unit of the workload."""
+    """`subject` in `workload` is at most `maximum`, in the unit of the workload."""
 
     what: str
     workload: str
     maximum: float
+    subject: str = OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ def _goals() -> Iterator[Goal | Limit]:
     yield Limit("memory at rest, MiB", "idle memory", 55)
     for workload in growth.WORKLOADS:
         yield Goal(f"{growth.MANY}: {workload.title}", workload.name, UNCHANGED, growth.FEW, subject=growth.MANY)
+    for workload in pages.OF_PAGES:
+        yield Limit(f"web page, {workload.title}, ms", workload.name, pages.MAX_MS, pages.WITH)
+    for workload in pages.OF_API:
+        yield Goal(f"{pages.WITH}: {workload.title}", workload.name, UNCHANGED, pages.WITHOUT, subject=pages.WITH)
 
 
 def _manifests() -> Iterator[Goal]:
@@ -108,8 +113,7 @@ def judge(goals: Sequence[Goal | Limit], workloads: Sequence[Workload], results:
     better = {workload.name: workload.better for workload in workloads}
     verdicts = []
     for goal in goals:
-        subject = goal.subject if isinstance(goal, Goal) else OURS
-        ours = results.get(goal.workload, {}).get(subject)
+        ours = results.get(goal.workload, {}).get(goal.subject)
         if isinstance(goal, Limit):
             verdicts.append(Verdict(goal, ours.median if ours else None))
             continue

@@ -124,18 +124,19 @@ def basic(user: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
-def ours(name: str = OURS, *options: str, python: str = sys.executable) -> Entrant:
+def ours(name: str = OURS, *options: str, documents: str = "", python: str = sys.executable) -> Entrant:
     """Return our registry as users run it: a policy with anonymous reads, an access log, a worker for each core.
 
+    `documents` are further YAML documents, each after its `---`.
     `python` is the interpreter of its environment: of this tree, or of another checkout.
     """
 
     def command(folder: Path, data: Path, address: str) -> Command:
-        documents = folder / "documents"
-        documents.mkdir(exist_ok=True)
+        configuration = folder / "documents"
+        configuration.mkdir(exist_ok=True)
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt()).decode()
-        (documents / "access.yaml").write_text(ACCESS.format(user=USER, hash=hashed))
-        arguments = ["-datadir", str(data), "-addr", address, "-cfgdir", str(documents), *options]
+        (configuration / "access.yaml").write_text(ACCESS.format(user=USER, hash=hashed) + documents)
+        arguments = ["-datadir", str(data), "-addr", address, "-cfgdir", str(configuration), *options]
         return Command([python, "-m", "simple_registry", "serve", *arguments])
 
     return Entrant(Subject(name, command, subjects.our_blob), basic(USER, PASSWORD), tags_at_once=True)

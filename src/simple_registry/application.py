@@ -24,7 +24,6 @@ from simple_registry.http.application import HttpApplication
 from simple_registry.http.audit import Audit, Write
 from simple_registry.http.challenges import Challenger
 from simple_registry.http.dispatch import Dispatcher
-from simple_registry.http.origins import Origins
 from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.maintenance import Maintenance, RenewableKeys
 from simple_registry.metrics.measures import Measures
@@ -41,6 +40,7 @@ from simple_registry.metrics_wiring import (
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import FieldLines
 from simple_registry.services import Logins, Services, Trust, build_scrub, build_services
+from simple_registry.ui.site import Site
 from simple_registry.upstream.client import HttpsFetcher
 
 MAINTENANCE_WORKER = 0
@@ -72,7 +72,7 @@ class Application:
         self.background = (measures, *background)
         self._measures = measures
         self._tasks: list[asyncio.Task[None]] = []
-        origins = Origins(settings.web.external_url, settings.web.trusted_proxies)
+        origins = services.registry.origins
         dispatcher = Dispatcher(
             services.registry,
             services.authentication.authenticator,
@@ -80,6 +80,7 @@ class Application:
             ProxySigns(origins, services.authentication.logins, services.authentication.throttle),
             rules=services.trust.rules,
             clock=clock,
+            pages=Site(services.registry, services.authentication.authenticator) if settings.web.ui else None,
         )
         self.find_client = origins.find_client
         self.trusts = origins.trusts

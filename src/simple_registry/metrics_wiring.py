@@ -22,8 +22,14 @@ from simple_registry.services import Services, Trust
 from simple_registry.storage.protocols import UsageRows
 from simple_registry.storage.quotas import Measure
 from simple_registry.storage.stores import Stores
+from simple_registry.ui.routes import PAGE, PAGE_METHODS
 
-LAYOUT = Layout([(endpoint.name, method) for route in ROUTES for method, endpoint in route.endpoints.items()])
+LAYOUT = Layout(
+    [
+        *((endpoint.name, method) for route in ROUTES for method, endpoint in route.endpoints.items()),
+        *((PAGE, method) for method in PAGE_METHODS),
+    ]
+)
 
 
 class Decisions:

@@ -3,12 +3,14 @@
 Nothing here does I/O or starts anything; `application` does both.
 """
 
+import platform
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from simple_registry import __version__
 from simple_registry.access.passwords import verify_password
 from simple_registry.access.rules import AccessRules
 from simple_registry.access.signed_tokens import SigningKeys, TokenSigner
@@ -19,15 +21,19 @@ from simple_registry.authentication.login_memory import KnownLogin, LoginMemory
 from simple_registry.authentication.login_throttle import LoginThrottle
 from simple_registry.authentication.password_verifier import PasswordVerifier, Verify
 from simple_registry.authentication.token_service import TokenService
+from simple_registry.authentication.web_sessions import WebSessions
+from simple_registry.bounded_cache import BoundedCache
 from simple_registry.clock import Clock
 from simple_registry.config.live_access import CurrentAccess
 from simple_registry.config.settings import AllowMissing, DeleteReferenced, Settings
-from simple_registry.http.call import Registry
+from simple_registry.http.call import Condition, Registry
+from simple_registry.http.origins import Origins
 from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.collection import Collection, Pace
 from simple_registry.operations.collector import Collector, Schedule
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.cutoffs import Cutoffs
+from simple_registry.operations.explanations import Explanations
 from simple_registry.operations.garbage import Garbage, Untagged
 from simple_registry.operations.history import History, Pruning
 from simple_registry.operations.issued_tokens import Tokens
@@ -40,6 +46,7 @@ from simple_registry.operations.renewals import Renewals
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.retention import Policies, TagRetention
 from simple_registry.operations.scrub import OpenInspection, Scrub
+from simple_registry.operations.tag_lists import TagLists
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads, new_session_id
@@ -50,6 +57,12 @@ from simple_registry.times import Window
 
 PASSWORD_THREADS = 2
 """Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
+
+SEEN_BY_PAGES = 8 * 1024 * 1024
+"""Bytes that each process keeps of what lists show of manifests."""
+
+MAX_EXPLAINED = 200
+"""Manifests that a page looks at to explain why content is kept; commands look at more."""
 
 REQUIRED = {
     AllowMissing.NONE: Required(),
@@ -150,6 +163,7 @@ def build_services(
             keep_parts=keep_parts,
         ),
         tags=Tags(rows.tags, rows.repositories),
+        tag_lists=TagLists(rows.tag_times),
         referrers=Referrers(rows.manifests),
         repositories=Repositories(rows.repositories),
         usages=RepositoryUsages(rows.usage),
@@ -158,14 +172,20 @@ def build_services(
         undo=build_undo(stores),
         collector=build_collector(settings, stores, clock, Origin.REQUEST),
         retention=retention,
+        explanations=Explanations(rows.keepers, rows.usage, MAX_EXPLAINED),
         read_only=ReadOnly(rows.mode, clock, by_setting=settings.read_only),
         tokens=tokens,
         token_service=TokenService(
             authentication.authenticator, authentication.signer, clock, life=settings.web.token_timeout
         ),
+        web_sessions=WebSessions(authentication.authenticator, authentication.signer, rows.web_sessions, clock),
+        seen_by_pages=BoundedCache(SEEN_BY_PAGES),
+        origins=Origins(settings.web.external_url, settings.web.trusted_proxies),
+        rules=trust.rules,
         manifest_size=limits.manifest_size,
         tags_per_push=limits.tags_per_push,
         readiness=partial(_readiness, stores, trust),
+        condition=partial(_condition, stores, trust),
         metrics=metrics,
     )
     collecting = settings.garbage_collection
@@ -175,6 +195,7 @@ def build_services(
         rows.tokens,
         build_collection(settings, stores, _in_window(collecting.window, clock), min_free=collecting.min_free),
         uploads,
+        web_sessions=rows.web_sessions,
         clock=clock,
         grace=collecting.grace,
         untagged=untagged_of(settings) if collecting.delete_untagged else None,
@@ -331,6 +352,12 @@ def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:
         "staleIssuers": trust.external.stale(trust.rules().issuers),
         "storage": stores.uploads.condition(),
     }
+
+
+def _condition(stores: Stores, trust: Trust) -> Condition:
+    space = None if stores.disk_space is None else stores.disk_space()
+    versions = {"Simple Registry": __version__, "Python": platform.python_version(), "System": platform.platform()}
+    return Condition(trust.access.stale, space, versions)
 
 
 def _write_login(threads: Executor, write: Callable[[KnownLogin], None] | None, login: KnownLogin) -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, strategies as st
 
-from simple_registry.access.versions import RangeInvalid, find_version, parse_range
+from simple_registry.access.versions import RangeInvalid, find_version, parse_range, version_key
 
 
 def includes(text, tag):
@@ -74,3 +74,29 @@ def test_the_comparators_agree_with_the_order(left, right):
 def test_any_text_is_a_range_or_refused(text):
     with suppress(RangeInvalid):
         parse_range(text)
+
+
+VERSIONS = st.from_regex(r"v?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3}){0,2}", fullmatch=True) | st.from_regex(
+    r"[0-9]{1,2}\.[0-9]\.[0-9]-[0-9a-zA-Z-]{1,4}(\.[0-9a-zA-Z-]{1,4}){0,2}", fullmatch=True
+)
+
+
+def test_versions_follow_each_other_after_other_tags():
+    prereleases = "v1.0.0-alpha 1.0.0-alpha.1 1.0.0-alpha.beta 1.0.0-rc.2 1.0.0-rc.11"
+    ordered = f"latest main 0.9 {prereleases} v1 1.0.1 1.2 1.10 2024.01.05"
+    keys = [version_key(tag) for tag in ordered.split()]
+    assert all(earlier < later for earlier, later in pairwise(keys))
+
+
+@given(VERSIONS, VERSIONS)
+def test_the_order_is_that_of_precedence(one, other):
+    first, second = find_version(one), find_version(other)
+    if first.precedence != second.precedence:
+        assert (version_key(one) < version_key(other)) == (first.precedence < second.precedence)
+    else:
+        assert (version_key(one) < version_key(other)) == (one < other)
+
+
+@given(st.text(), st.text())
+def test_each_tag_has_a_key_of_its_own(one, other):
+    assert (version_key(one) == version_key(other)) == (one == other)

@@ -59,14 +59,15 @@ ALLOWED = {
     **{f"storage.{adapter}": PROTOCOLS | {f"storage.{adapter}"} for adapter in ADAPTERS},
     # A signing key is a value of `access`; its file is one more thing that this adapter keeps.
     "storage.filesystem": PROTOCOLS | {"storage.filesystem", "access.signed_tokens"},
-    # Which tags stay is a pure function of their times. Permissions are never decided here.
-    "operations": PROTOCOLS | {"operations", "access.retention"},
+    # Which tags stay, and which version is the latest, are pure functions. Permissions are never decided here.
+    "operations": PROTOCOLS | {"operations", "access.retention", "access.versions"},
     "authentication": ACCESS | {"operations.issued_tokens", "upstream.protocols", "authentication"},
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
+    "ui": ACCESS | {"authentication", "operations", "http", "metrics", "ui"},
     "config": ACCESS | {"config"},
     "services": ACCESS | STORES | {"authentication", "operations", "http", "config"},
     "maintenance": ACCESS | {"authentication", "operations"},
-    "metrics_wiring": ACCESS | STORES | {"metrics", "http", "config", "server.audit_file", "services"},
+    "metrics_wiring": ACCESS | STORES | {"metrics", "http", "ui", "config", "server.audit_file", "services"},
     "backends": VALUES | STORES | {f"storage.{adapter}" for adapter in ADAPTERS} | {"backends"},
     "application": ACCESS
     | {
@@ -78,6 +79,7 @@ ALLOWED = {
         "metrics",
         "metrics_wiring",
         "services",
+        "ui",
         "upstream",
     }
     | {"server.audit_file", "server.logging"},
@@ -104,7 +106,9 @@ THIRD_PARTY = {
     "apsw": {"storage.sqlite"},
     "bcrypt": {"access"},
     "cryptography": {"access", "config"},
+    "jinja2": {"ui"},
     "jwt": {"access"},
+    "markupsafe": {"ui"},
     "re2": {"access"},
     "uvloop": {"server"},
     "yaml": {"config"},

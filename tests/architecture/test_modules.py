@@ -16,6 +16,7 @@ EXEMPT = {
     "storage.sqlite.rows.sessions": CONTRACT,
     "storage.sqlite.rows.tag_times": CONTRACT,
     "storage.sqlite.rows.tags": CONTRACT,
+    "storage.sqlite.rows.web_sessions": CONTRACT,
     "wire.shared": "promises without code, and one deadline; tests/wire asks the server for them",
     "storage.inspection": "promises without code; tests/storage/contracts asks every adapter for them",
     "storage.purging": "promises and values; tests/operations and tests/storage/sqlite/rows ask for them",

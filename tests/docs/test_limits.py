@@ -47,6 +47,8 @@ BOUNDS = {
     "oci.media_types.MAX_LENGTH": "length of a media type",
     "operations.manifests.MAX_ANNOTATIONS": "annotations of a manifest in a listing of referrers",
     "operations.manifests.MAX_LARGE_PUSHES": "manifests of over 64 KiB that a worker parses at once",
+    "operations.repositories.MAX_EXAMINED": "repositories that a search on the web pages examines",
+    "ui.forms.MAX_FORM": "form of a web page",
     "operations.pages.MAX_LARGE_PAGES": "pages of over 250 tags, or repositories, that a worker fills at once",
     "operations.referrers.MAX_LARGE_PAGES": "pages of referrers of over 16 KiB that a worker builds at once",
     "operations.issued_tokens.MAX_PAGE": "issued tokens on a page",
@@ -114,6 +116,30 @@ INSIDE = {
     "operations.uploads.MAX_ROOM_ATTEMPTS": "how often an older session is ended",
     "operations.manifests.PARTS_PER_TURN": "how turns are shared",
     "operations.manifests.MAX_LARGE_READS": "how reads of large manifests wait for each other",
+    "access.versions.MAX_CACHED": "what is cached",
+    "ui.pages.policy.MAX_TEXT": "how much of a search is looked at",
+    "ui.pages.repositories.MAX_TEXT": "how much of a search is looked at",
+    "ui.pages.tags.MAX_TEXT": "how much of a search is looked at",
+    "ui.pages.actions.MAX_NAMED": "what a page shows",
+    "ui.pages.manifests.MAX_TAGS": "what a page shows",
+    "ui.pages.manifests.MAX_CHILDREN": "what a page shows",
+    "ui.pages.manifests.MAX_REFERRERS": "what a page shows",
+    "ui.pages.manifests.MAX_CONTENTS": "what a page shows",
+    "operations.tag_lists.LARGE_BATCH": "rows read at a time",
+    "ui.reading.MAX_PARTS": "what a page shows",
+    "ui.reading.MAX_PLATFORMS": "what a page shows",
+    "ui.reading.MAX_PLATFORM": "what is cached",
+    "ui.pages.manifests.MAX_CHILD_SIZE": "what a page shows",
+    "ui.manifest_documents.MAX_SHOWN": "what a page shows",
+    "ui.manifest_documents.MAX_ANNOTATIONS": "what a page shows",
+    "ui.reading.MAX_TEXTS": "what a page shows",
+    "ui.json_text.MAX_INDENTED": "what a page shows",
+    "ui.image_configs.MAX_SIZE": "what a page shows",
+    "ui.image_configs.MAX_ITEMS": "what a page shows",
+    "ui.image_configs.MAX_HISTORY": "what a page shows",
+    "ui.json_text.MAX_SHOWN": "what a page shows",
+    "ui.json_text._MAX_DEPTH": "what a page shows",
+    "ui.plain_text.MAX_LENGTH": "what a page shows",
     "wire.body.MAX_PIECES": "how bytes are gathered",
     "wire.heads.MAX_CACHED": "what is cached",
     "wire.server.ACCEPTED_PER_TURN": "how turns are shared",
@@ -134,7 +160,7 @@ OF_THE_WIRE = {
 _NAME = re.compile(
     r"_?(?:.*_)?(?:MAX|MIN|MOST|LARGE|ANNOTATIONS|LARGEST|MAX_WAIT|PLACES|LONGEST|LIMIT|PER|FREE|SHARE)(?:_.*)?"
 )
-_PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "wire.")
+_PACKAGES = ("access.", "authentication.", "http.", "oci.", "operations.", "server.worker", "ui.", "wire.")
 NAMED = "limit", "default", "setting", "protects", "share", "a refused client sees"
 
 

@@ -47,7 +47,7 @@ async def ring_bell(_call: Call[NoTarget]) -> Response:
     return json_response({})
 '''
 ROUTE = """\
-    _route(r"/api/v1/bell", no_target, POST=Endpoint("bell", Need.LOGIN, base.ring_bell, writes=True)),
+    route(r"/api/v1/bell", no_target, POST=Endpoint("bell", Need.LOGIN, base.ring_bell, writes=True)),
 """
 CHECKS = [
     *("tests/architecture/test_endpoints.py", "tests/docs/test_documents.py", "tests/docs/test_metrics.py"),

@@ -22,6 +22,7 @@ from simple_registry.oci.digests import digest_of
 from support.access import READONLY, READWRITE, binding, rules, static_token
 from support.documents import push_image
 from support.front import ADMINISTRATOR, CLIENT, PASSWORD, Exchange, basic
+from support.pages import Browser
 from support.sources import ROOT
 
 ACCESS = rules(
@@ -373,6 +374,17 @@ BY_COMMAND = {
     EventName.READ_ONLY_OFF: "tests/cli/test_read_only.py",
 }
 """Lines that only commands write, and the tests that ask for them."""
+
+
+def test_both_ends_of_a_web_session_are_recorded(front, recorded):
+    browser = Browser(front).sign_in("ada")
+    browser.submit(browser.get("/ui/-/nothing", status=404).one("details").one("form"))
+    begin, end = recorded
+    assert [line["event"] for line in recorded] == ["websession.begin", "websession.end"]
+    assert begin["token"] == end["token"]
+    assert begin["owner"] == end["owner"] == "ada"
+    assert PASSWORD not in repr(recorded)
+    assert not [value for value in browser.cookies.values() if value in repr(recorded)]
 
 
 def test_every_kind_of_line_is_asked_for_in_these_tests():

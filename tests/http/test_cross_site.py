@@ -2,6 +2,8 @@
 
 import pytest
 
+from simple_registry.http.cross_site import CrossSite, refuse_cross_site
+from simple_registry.http.messages import NO_BODY, Request
 from simple_registry.oci.digests import digest_of
 from support.front import AUTHORITY
 
@@ -43,6 +45,12 @@ def test_a_change_from_another_site_is_refused_whole(memory_front, method, path,
     with memory_front.unchanged():
         reply = memory_front.request(method, path, body=b"hello", headers=headers | {"content-type": "text/plain"})
     assert (reply.status, reply.codes) == (403, ["DENIED"])
+
+
+@pytest.mark.parametrize("origin", ["null", "", "evil"])
+def test_an_origin_without_a_host_is_foreign_to_a_request_without_one(origin):
+    with pytest.raises(CrossSite):
+        refuse_cross_site(Request("POST", "/ui/-/sign-in", "", {"origin": origin}, NO_BODY, "1"))
 
 
 @pytest.mark.parametrize("headers", OURS, ids=str)

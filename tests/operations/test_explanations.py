@@ -53,3 +53,12 @@ def test_what_was_deleted_has_no_path(front, explain, clock):
     (gone,) = explain(manifest)
     assert gone == Explained(HeldAs(A, Part.CHILD, Holding(HoldingState.DELETED, clock.now())))
     assert explain(b"never pushed") == []
+
+
+def test_an_explanation_looks_at_so_many_manifests(front):
+    manifest = push_image(front, "a", str(digest_of(encode(image(LAYER)))), LAYER)
+    front.push_manifest("a", "v1", encode(index(manifest)), OCI_IMAGE_INDEX)
+    rows = front.kept.stores.rows
+    for limit, tag in ((1, None), (10, "v1")):
+        (kept,) = front.run(Explanations(rows.keepers, rows.usage, limit).explain(digest_of(LAYER)))
+        assert kept.tag == tag

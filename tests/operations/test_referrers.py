@@ -140,3 +140,10 @@ def test_absent_fields_are_omitted(artifact_type):
 def test_a_descriptor_has_all_present_fields():
     document = json.loads(encode_descriptor(row(7, annotations='{"k":"\u00e4"}'.encode())))
     assert (document["artifactType"], document["annotations"]) == ("a/b", {"k": "\u00e4"})
+
+
+def test_a_small_page_has_rows():
+    rows = Rows(*(row(number, filler=SMALL_PAGE // 2) for number in range(4)))
+    found, more = asyncio.run(Referrers(rows).small_page(A, SUBJECT, last=None))
+    assert (len(found), more) == (2, True)
+    assert asyncio.run(Referrers(rows).small_page(A, SUBJECT, last=found[-1].digest))[0] == rows.rows[2:]

@@ -57,3 +57,10 @@ def test_any_visible_tag_is_found_among_many(front, tags):
     assert asyncio.run(tags.any(A, lambda tag: asked.append(tag) or tag == "z"))
     assert len(asked) == 31
     assert not asyncio.run(tags.any(A, lambda _tag: False))
+
+
+def test_the_tags_of_a_manifest_are_those_that_point_at_it(front, tags):
+    data = push_image(front, "a", "v1")
+    front.push_manifest("a", "v0", data)
+    push_image(front, "a", "other", b"other")
+    assert front.run(tags.of_manifest(A, digest_of(data))) == ["v0", "v1"]

@@ -238,3 +238,27 @@ def test_a_refused_deletion_of_a_repository_changes_nothing(front, undo, old):
         front.run(undo.delete_repository(A, authorize=refuse, actor=ACTOR))
     with front.unchanged(), pytest.raises(TagIsProtected):
         front.run(undo.delete_repository(A, authorize=allow, actor=ACTOR, guard=Guard()))
+
+
+def test_what_a_rollback_would_give_is_known_before(front, undo, old, new):
+    with front.unchanged():
+        assert front.run(undo.earlier_target(A, V1, None)) == old
+        assert front.run(undo.earlier_target(A, V1, 1)) == old
+        for tag, event in ((V1, 99), (Tag("none"), None), (V2, None)):
+            with pytest.raises(NotRestorable):
+                front.run(undo.earlier_target(A, tag, event))
+
+
+def test_what_a_restoration_would_restore_is_known_before(front, undo, old, new):
+    front.delete("/v2/a/manifests/v2")
+    front.delete(f"/v2/a/manifests/{new}")
+    with front.unchanged():
+        of_tag, of_manifest = (front.run(undo.restorable(A, each)) for each in (V2, new))
+        with pytest.raises(NotRestorable):
+            front.run(undo.restorable(A, None))
+    assert (of_tag.manifests, of_tag.tags) == ([old], {V2: old})
+    assert (of_manifest.manifests, of_manifest.tags) == ([new], {V1: new})
+    assert front.run(undo.restore_manifest(A, new, authorize=allow, actor=ACTOR)).tags == (V1,)
+    front.delete("/api/v1/repositories/a")
+    of_all = front.run(undo.restorable(A, None))
+    assert (set(of_all.manifests), of_all.tags) == ({old, new}, {V1: new})

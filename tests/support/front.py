@@ -192,6 +192,8 @@ class Front:
         self.log: Write = write_record
         """Writes lines of the access log, until a test does."""
         self.access = SettableAccess(rules or rules_of())
+        self.secure = True
+        """Whether requests come over TLS."""
         self._loop = asyncio.new_event_loop()
         external = ExternalTokens(IssuerKeys(_NoNetwork(), clock), clock)
         settings, measures = settings or Settings(), Measures(Processes(LAYOUT, 1))
@@ -259,7 +261,11 @@ class Front:
             answer = http.refuse(client, refused)
             return Reply(answer.status, tuple(answer.headers), answer.content, 0)
         exchange = Exchange(
-            head, Body(_chunks(body), head.length), self.application.find_client(client, head), client, secure=True
+            head,
+            Body(_chunks(body), head.length),
+            self.application.find_client(client, head),
+            client,
+            secure=self.secure,
         )
         await http(exchange)
         assert exchange.reply is not None, "never answered"

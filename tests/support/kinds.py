@@ -87,6 +87,7 @@ spec:
     tokenTimeout: 300
     challenge: auto
     trustedProxies: [10.0.0.0/8]
+    ui: false
   manifests: {allowMissing: none, deleteReferenced: refuse}
   storage: {readOnly: false, snapshots: 3, snapshotInterval: 24h}
   limits:

@@ -86,12 +86,11 @@ class BindingPolicy:
 
     def __init__(self, bindings: Iterable[Binding]) -> None:
         """Try the bindings in this order."""
-        bindings = tuple(bindings)
-        self.count = len(bindings)
-        """The number of bindings."""
+        self.bindings = tuple(bindings)
+        """In the order in which they are tried."""
         self._by_user: dict[str, list[BoundRole]] = {}
         self._by_group: dict[str, list[BoundRole]] = {}
-        for binding in bindings:
+        for binding in self.bindings:
             for user in binding.users:
                 self._by_user.setdefault(user, []).append(binding.bound)
             for group in binding.groups:

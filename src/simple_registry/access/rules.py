@@ -3,7 +3,7 @@
 A reload builds a new value and exchanges it for the old in one step; every request takes one and keeps it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simple_registry.access.caller import ANONYMOUS_NAME, Identity
@@ -22,6 +22,15 @@ from simple_registry.oci.names import RepositoryName
 ADMINISTRATOR_ROLE = Role("administrator", frozenset(Resource), frozenset(VERBS))
 EVERYTHING = ScopePattern("")
 """Occurs in every scope string."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """A document that was loaded, and its place: `file:line`."""
+
+    kind: str
+    name: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,8 @@ class AccessRules:
     retentions: tuple[Retention, ...] = ()
     protections: tuple[TagProtection, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    documents: tuple[SourceDocument, ...] = ()
+    """What they were made of, for people to look at."""
     password_cost: int = field(init=False, default=COST)
     """The highest cost of the users' hashes, which a login of an unknown user costs, too: its time reveals nothing."""
 
@@ -108,8 +119,8 @@ class AccessRules:
         return self.identity(ANONYMOUS_NAME)
 
 
-def rules_of(declared: Declared) -> AccessRules:
-    """Return the rules that declarations make together."""
+def rules_of(declared: Declared, documents: Iterable[SourceDocument] = ()) -> AccessRules:
+    """Return the rules that declarations make together, which were read from some documents."""
     return AccessRules(
         users=declared.users,
         policy=BindingPolicy(declared.bindings),
@@ -119,6 +130,7 @@ def rules_of(declared: Declared) -> AccessRules:
         retentions=declared.retentions,
         protections=declared.protections,
         quotas=declared.quotas,
+        documents=tuple(documents),
     )
 
 

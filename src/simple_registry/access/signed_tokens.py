@@ -1,4 +1,4 @@
-"""Signed tokens: short-lived access tokens with the scopes that limit them, and refresh tokens.
+"""Signed tokens: short-lived access tokens with the scopes that limit them, refresh tokens, and those of web sessions.
 
 JWTs with one fixed algorithm (HMAC-SHA256) and one audience per kind. `kid` names one of our keys; the rest of the
 header is ignored. Expiry is returned, not judged: an upload may be finished with a token that expired meanwhile, and
@@ -40,6 +40,7 @@ class TokenKind(StrEnum):
 
     ACCESS = "simple-registry/access"
     REFRESH = "simple-registry/refresh"
+    WEB_SESSION = "simple-registry/web-session"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ writes it so.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
@@ -21,6 +22,12 @@ _COMPARATOR = re.compile(r"(>=|<=|>|<|=)?\s*([^\s<>=]+)\s*", re.ASCII)
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {">=": ge, "<=": le, ">": gt, "<": lt, "=": eq}
 
 _Identifier = tuple[int, int, str]
+
+MAX_CACHED = 65_536
+"""Tags whose keys each process caches: a page sorts all tags of its repository."""
+
+_WIDTH = 18
+"""Digits of the largest number in a version."""
 
 
 class RangeInvalid(ValueError):
@@ -74,6 +81,21 @@ def parse_range(text: str) -> VersionRange:
     return VersionRange(text, tuple(_comparators(part.strip(), text) for part in text.split("||")))
 
 
+@lru_cache(MAX_CACHED)
+def version_key(tag: str) -> str:
+    """Return a text by which tags are in the order of their versions, those that name none before all others.
+
+    Versions of the same precedence, such as `v1.2` and `1.2.0`, follow each other in ASCII order, as other tags do.
+    """
+    version = find_version(tag)
+    if version is None:
+        return f"0{tag}"
+    numbers = "".join(f"{number:0{_WIDTH}}" for number in version.numbers)
+    # A release comes after its prereleases. Identifiers end with a character that is less than any in them.
+    identifiers = "".join(_identifier_key(*each) for each in version.prerelease)
+    return f"1{numbers}{'-' if version.prerelease else '~'}{identifiers}\x00{tag}"
+
+
 def _comparators(part: str, whole: str) -> tuple[tuple[str, Version], ...]:
     found: list[tuple[str, Version]] = []
     at = 0
@@ -103,3 +125,7 @@ def _meets(version: Version, operator: str, bound: Version) -> bool:
 def _identifier(text: str) -> _Identifier:
     """Return the key of an identifier of a prerelease: numbers come before texts."""
     return (0, int(text), "") if text.isdecimal() and len(text) <= 18 else (1, 0, text)  # noqa: PLR2004 (as above)
+
+
+def _identifier_key(is_text: int, number: int, text: str) -> str:
+    return f"1{text}\x01" if is_text else f"0{number:0{_WIDTH}}\x01"

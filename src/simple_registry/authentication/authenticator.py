@@ -118,6 +118,13 @@ class Authenticator:
         """
         return self._judged(await self._of_signed(self._rules(), token, TokenKind.REFRESH))
 
+    async def resume(self, token: str) -> Caller:
+        """Return the caller of the token of a web session, which `web_sessions` keeps from outliving its end.
+
+        Raises: InvalidToken.
+        """
+        return self._judged(await self._of_signed(self._rules(), token, TokenKind.WEB_SESSION))
+
     def _anonymous(self, rules: AccessRules) -> Caller:
         identity = rules.anonymous
         if identity is None:
@@ -155,7 +162,7 @@ class Authenticator:
     async def _of_signed(self, rules: AccessRules, token: str, kind: TokenKind) -> Caller:
         try:
             claims = self._signer.verify(token, kind)
-            limit = None if kind is TokenKind.REFRESH else parse_exact_limit(claims.scopes)
+            limit = parse_exact_limit(claims.scopes) if kind is TokenKind.ACCESS else None
         except (SignedTokenInvalid, GrantInvalid) as error:
             raise InvalidToken(note=str(error)) from error
         if claims.proof.source is Source.EXTERNAL:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simple_registry.access.lint import LintWarning, lint, lint_tokens
-from simple_registry.access.rules import AccessRules, Declared, rules_of
+from simple_registry.access.rules import AccessRules, Declared, SourceDocument, rules_of
 from simple_registry.config.access_documents import declared_of, names_users
 from simple_registry.config.configuration import Configuration, configuration_of
 from simple_registry.config.directories import signature
@@ -80,7 +80,7 @@ def load_documents(
     is_over = administrator is not None and administrator.provisional and named
     declared = declared_of(documents, None if is_over else administrator)
     return Loaded(
-        rules=rules_of(declared),
+        rules=rules_of(declared, _sources(documents)),
         configuration=configuration_of(documents),
         warnings=_located(lint_tokens(declared, time.time()), documents),
         digest=documents.digest,
@@ -107,6 +107,11 @@ def follow_documents(
 def warnings_on(declared: Declared, documents: Documents, now: float) -> Sequence[str]:
     """Return every warning about the access rules that documents declare, with file and line."""
     return _located(lint(declared, now), documents)
+
+
+def _sources(documents: Documents) -> Iterator[SourceDocument]:
+    for kind, found in documents.kinds.items():
+        yield from (SourceDocument(kind, document.name, str(document.place)) for document in found)
 
 
 def _located(found: Iterable[LintWarning], documents: Documents) -> tuple[str, ...]:

@@ -343,6 +343,7 @@ class Web:
         details="Networks (`10.0.0.0/8`), addresses, or `unix` for all that connect to a unix socket. A PROXY protocol "
         "header (version 2) of theirs at the beginning of a TCP connection is trusted, too.",
     )
+    ui: bool = setting(True, BOOLEAN, "whether there are web pages for people, at `/`", path="web.ui")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

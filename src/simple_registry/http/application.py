@@ -26,7 +26,10 @@ from simple_registry.wire.exchange import CannotSend, ClientGone, Exchange
 from simple_registry.wire.heads import RequestRefused
 
 EVERYWHERE = (("docker-distribution-api-version", "registry/2.0"), *SAFE_HEADERS)
-"""Header lines of every answer."""
+"""Header lines of every answer but those for browsers."""
+
+NO_SNIFFING = SAFE_HEADERS[:1]
+"""The header line of those, which state a policy of their own: two would both apply."""
 
 CLIENT_GONE = Response(499)
 """Logged when the client left before any of its answer was sent; the status is nginx's for this."""
@@ -118,7 +121,7 @@ class HttpApplication:
             self._audit(request, outcome)
 
     async def _send(self, exchange: Exchange, request: Request, outcome: Outcome) -> None:
-        further = (*EVERYWHERE, ("x-request-id", request.id))
+        further = (*(NO_SNIFFING if outcome.response.page else EVERYWHERE), ("x-request-id", request.id))
         try:
             try:
                 await self._send_content(exchange, request, outcome, further)

@@ -33,7 +33,7 @@ def rules_line(documents: str, rules: AccessRules) -> Mapping[str, object]:
         "event": EventName.RULES_CHANGE.value,
         "documents": documents,
         "users": len(rules.users),
-        "bindings": rules.policy.count,
+        "bindings": len(rules.policy.bindings),
         "tokens": len(rules.tokens),
         "issuers": len(rules.issuers),
     }

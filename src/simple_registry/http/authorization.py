@@ -29,7 +29,7 @@ Decide = Callable[[], Awaitable[tuple[Caller, AccessRules]]]
 class Authorization:
     """The caller of a request, the rules by which it was decided, and the permissions that it has needed so far."""
 
-    __slots__ = ("_clock", "_current", "_decide", "_decided", "_permissions", "caller", "rules")
+    __slots__ = ("_clock", "_current", "_decide", "_decided", "_everything", "_permissions", "caller", "rules")
 
     def __init__(
         self, caller: Caller, rules: AccessRules, *, again: Decide, current: Callable[[], AccessRules], clock: Clock
@@ -42,6 +42,7 @@ class Authorization:
         self._clock = clock
         self._decided = clock.monotonic()
         self._permissions: list[Permission] = []
+        self._everything = False
 
     @property
     def policy(self) -> Policy:
@@ -57,6 +58,15 @@ class Authorization:
         self._permissions.append(permission)
         return binding
 
+    def require_everything(self) -> None:
+        """Require every permission by one binding, without limits, now and at every later decision.
+
+        Raises: Denied.
+        """
+        if self.caller.limits or not self.policy.allows_everything(self.caller.identity):
+            raise Denied(reason="this needs one binding that gives every permission")
+        self._everything = True
+
     async def confirm(self) -> None:
         """Decide again, unless the last decision is recent and the rules are the same.
 
@@ -71,6 +81,8 @@ class Authorization:
         self.caller, self._decided = caller, now
         for permission in self._permissions:
             require_permission(self.policy, caller, permission)
+        if self._everything:
+            self.require_everything()
 
 
 class ConfirmedBody:

@@ -1,20 +1,24 @@
 """An authorised call, the argument of every handler."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic
 
 import msgspec
 
 from simple_registry.access.caller import Caller, Identity
-from simple_registry.access.permission import Permission, Resource, scope_of
+from simple_registry.access.permission import Permission, Resource, scope_of, scopes_of_tags
 from simple_registry.access.policy import Allowed, Policy, decide
 from simple_registry.access.roles import READ
+from simple_registry.access.rules import AccessRules
 from simple_registry.access.tag_protection import ProtectedTags
 from simple_registry.authentication.token_service import TokenService
+from simple_registry.authentication.web_sessions import WebSessions
+from simple_registry.bounded_cache import BoundedCache
 from simple_registry.http.authorization import Authorization, ConfirmedBody
 from simple_registry.http.conditional import parse_precondition
 from simple_registry.http.messages import Request
+from simple_registry.http.origins import Origins
 from simple_registry.http.quotas import allowances_of
 from simple_registry.http.targets import Target
 from simple_registry.oci.errors import Denied
@@ -23,6 +27,7 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
 from simple_registry.operations.blobs import Actor, Blobs
 from simple_registry.operations.collector import Collector
 from simple_registry.operations.contents import Contents
+from simple_registry.operations.explanations import Explanations
 from simple_registry.operations.history import History
 from simple_registry.operations.issued_tokens import Tokens
 from simple_registry.operations.manifests import Manifests
@@ -32,10 +37,23 @@ from simple_registry.operations.read_only import ReadOnly
 from simple_registry.operations.referrers import Referrers
 from simple_registry.operations.repositories import Repositories
 from simple_registry.operations.retention import TagRetention
+from simple_registry.operations.tag_lists import TagLists
 from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads
 from simple_registry.operations.usage import RepositoryUsages
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What operators want to know: why the rules in force are not those of the documents, room, and versions.
+
+    `space` has the free bytes and all bytes of the file system with the data, where that is known.
+    """
+
+    stale: str | None
+    space: tuple[int, int] | None
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,7 @@ class Registry:
     uploads: Uploads
     manifests: Manifests
     tags: Tags
+    tag_lists: TagLists
     referrers: Referrers
     repositories: Repositories
     usages: RepositoryUsages
@@ -55,12 +74,18 @@ class Registry:
     undo: Undo
     collector: Collector
     retention: TagRetention
+    explanations: Explanations
     read_only: ReadOnly
     manifest_size: int
     tags_per_push: int
     tokens: Tokens
     token_service: TokenService
+    web_sessions: WebSessions
+    seen_by_pages: BoundedCache[Hashable, object]
+    origins: Origins
+    rules: Callable[[], AccessRules]
     readiness: Callable[[], Mapping[str, object]]
+    condition: Callable[[], Condition]
     metrics: Callable[[], Awaitable[bytes]]
 
 
@@ -116,6 +141,23 @@ class Call(msgspec.Struct, Generic[Target], frozen=True):
             return caller.limited_to(Permission(verb, resource, scope)) or (public is not None and public(scope))
 
         return within
+
+    def holds_visible(self) -> Callable[[RepositoryName], Awaitable[bool]]:
+        """Return the question whether this caller may pull something of a repository: one of its tags, or by digest.
+
+        The limits of a token apply to the catalog itself; it lists what the token's user may pull.
+        """
+        reach = self.policy.reach(self.identity, "GET", Resource.MANIFESTS)
+        below = self.policy.reach_below(self.identity, "GET", Resource.MANIFESTS)
+
+        async def holds(repository: RepositoryName) -> bool:
+            if reach(scope_of(repository)):
+                return True
+            if not below(scopes_of_tags(repository)):
+                return False  # deciding about each tag takes long if there are many
+            return await self.registry.tags.any(repository, lambda tag: reach(scope_of(repository, tag)))
+
+        return holds
 
     def require(self, verb: str, resource: Resource, scope: str) -> None:
         """Require a further permission, now and when the body has arrived."""

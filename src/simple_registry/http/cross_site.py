@@ -29,5 +29,11 @@ def refuse_cross_site(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site in _OURS:
         return
-    if site is not None or (origin is not None and origin.partition("://")[2].lower() != request.host.lower()):
+    if site is not None or (origin is not None and not _is_of(origin, request.host)):
         raise CrossSite(note=f"cross-site: Sec-Fetch-Site {site!r}, Origin {origin!r}"[:512])
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Return whether an origin has this host. `null` has none, and neither has an HTTP/1.0 request without `Host`."""
+    named = origin.partition("://")[2]
+    return bool(named) and named.lower() == host.lower()

@@ -26,6 +26,7 @@ from simple_registry.http.challenges import Challenger
 from simple_registry.http.cross_site import refuse_cross_site
 from simple_registry.http.error_responses import error_response, failure_response, refusal_response
 from simple_registry.http.messages import Request, Response
+from simple_registry.http.pages import Pages
 from simple_registry.http.proxy_signs import ProxySigns
 from simple_registry.http.routes import Matched, Need, resolve
 from simple_registry.metrics.requests import NO_ENDPOINT
@@ -83,7 +84,10 @@ class Dispatcher:
         *,
         rules: Callable[[], AccessRules],
         clock: Clock,
+        pages: Pages | None = None,
     ) -> None:
+        """Answer by the `rules` of each moment, with web pages where there are `pages`."""
+        self._pages = pages
         self._clock = clock
         self._registry = registry
         self._authenticator = authenticator
@@ -99,8 +103,21 @@ class Dispatcher:
         """Answer a request in its `outcome`; never raises but for cancellation, which leaves the response as it was."""
         # Until there is an answer the note is that of a client that left; it comes back if the request is cancelled.
         note, outcome.note = outcome.note, None
+        pages = self._pages if self._pages is not None and self._pages.wants(request) else None
+        await self._dispatch(request, outcome, pages, note)
+        if pages is not None and outcome.response.status >= HTTPStatus.BAD_REQUEST:
+            await self._show_error(request, outcome, pages)
+
+    async def _show_error(self, request: Request, outcome: Outcome, pages: Pages) -> None:
+        """Replace the document of an error by a page; if that fails, the document is the answer."""
         try:
-            outcome.response = await self._answer(request, outcome)
+            outcome.response = await pages.error_page(request, outcome.response, outcome.error, outcome.caller)
+        except Exception:
+            logger.exception("request %s failed, and so did the page that says so", request.id)
+
+    async def _dispatch(self, request: Request, outcome: Outcome, pages: Pages | None, note: str | None) -> None:
+        try:
+            outcome.response = await self._answer(request, outcome, pages)
         except RegistryError as error:
             outcome.response, outcome.note, outcome.error = error_response(request, error), error.note, error
         except BodyMalformed as error:
@@ -126,12 +143,16 @@ class Dispatcher:
             outcome.note = note
             raise
 
-    async def _answer(self, request: Request, outcome: Outcome) -> Response:
-        matched = resolve(request.method, request.path)
+    async def _answer(self, request: Request, outcome: Outcome, pages: Pages | None) -> Response:
+        if pages is None:
+            matched = resolve(request.method, request.path)
+        else:
+            await pages.prepare()
+            matched = pages.resolve(request.method, request.path)
         outcome.matched = matched
         refuse_cross_site(request)
         try:
-            authorization = await self._decide(request, matched)
+            authorization = await self._decide(request, matched, pages)
             outcome.caller, outcome.identity = authorization.caller, authorization.caller.identity.name
             outcome.binding = _require(matched, authorization)
             if matched.changes:
@@ -154,28 +175,30 @@ class Dispatcher:
         elif isinstance(error, WrongCredentials):
             self.failed_passwords += 1
 
-    async def _decide(self, request: Request, matched: Matched) -> Authorization:
+    async def _decide(self, request: Request, matched: Matched, pages: Pages | None) -> Authorization:
         """Return the authorization of a request as it begins, without any permission yet."""
-        caller, rules = await self._identify(request, matched)
+        caller, rules = await self._identify(request, matched, pages)
         if caller.expired and not matched.endpoint.continues:
             raise ExpiredToken(note="an expired token")
-        again = partial(self._identify, request, matched)
+        again = partial(self._identify, request, matched, pages)
         return Authorization(caller, rules, again=again, current=self._rules, clock=self._clock)
 
-    async def _identify(self, request: Request, matched: Matched) -> tuple[Caller, AccessRules]:
+    async def _identify(self, request: Request, matched: Matched, pages: Pages | None) -> tuple[Caller, AccessRules]:
         """Return the caller of a request, and the rules under which it was authenticated.
 
         Raises: Unauthorized, TooManyRequests.
         """
         while True:
             rules = self._rules()
-            caller = await self._caller(request, matched, rules)
+            caller = await self._caller(request, matched, pages, rules)
             if rules is self._rules():  # otherwise a reload came while a password waited for its turn
                 return caller, rules
 
-    async def _caller(self, request: Request, matched: Matched, rules: AccessRules) -> Caller:
+    async def _caller(self, request: Request, matched: Matched, pages: Pages | None, rules: AccessRules) -> Caller:
         if matched.endpoint.needs is Need.NOTHING:
             return NO_CALLER
+        if pages is not None:
+            return await pages.authenticate(request)
         login, now = request.login, self._clock.monotonic()
         if login is not None and (known := login.find(request.headers, rules, now)) is not None:
             return known
@@ -198,8 +221,11 @@ def _require(matched: Matched, authorization: Authorization) -> str | None:
 
     Raises: Unauthorized, Denied.
     """
-    if matched.endpoint.needs is Need.LOGIN and authorization.caller.sent_nothing:
+    needs = matched.endpoint.needs
+    if needs in {Need.LOGIN, Need.EVERYTHING} and authorization.caller.sent_nothing:
         raise Unauthorized
+    if needs is Need.EVERYTHING:
+        authorization.require_everything()
     return None if matched.permission is None else authorization.require(matched.permission)
 
 

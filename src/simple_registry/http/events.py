@@ -29,6 +29,8 @@ class EventName(StrEnum):
     TOKEN_CREATE = "token.create"  # noqa: S105 (a word, not a secret)
     TOKEN_REVOKE = "token.revoke"  # noqa: S105 (as above)
     REFRESH_CREATE = "refresh.create"
+    WEB_SESSION_BEGIN = "websession.begin"
+    WEB_SESSION_END = "websession.end"
     RULES_CHANGE = "rules.change"
     COLLECTION_RUN = "collection.run"
     RETENTION_APPLY = "retention.apply"

@@ -95,6 +95,8 @@ class Response(msgspec.Struct, frozen=True):
     """Changes made by the request, for the audit log."""
     mark_damaged: Callable[[], Awaitable[None]] | None = None
     """What to call when content of a store proves unreadable before any of it is sent."""
+    page: bool = False
+    """Whether it is for browsers: it has headers of its own that say what a browser may do with it."""
 
     @property
     def size(self) -> int:

@@ -1,15 +1,18 @@
 """The `n` and `last` of listings (distribution-spec, "Listing Tags")."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from simple_registry.http.messages import Headers, Query, Request
 from simple_registry.http.numbers import parse_number
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import PaginationInvalid
-from simple_registry.operations.pages import Item, Page
+from simple_registry.operations.pages import Page
 
 MAX_PAGE = 10_000
 """Items in one answer, whatever `n` is; a `Link` leads to the next page."""
+
+_Name = TypeVar("_Name", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ def parse_page_request(query: Query) -> PageRequest:
     return PageRequest(min(number, MAX_PAGE), last)
 
 
-def link_headers(request: Request, wanted: PageRequest, page: Page[Item]) -> Headers:
+def link_headers(request: Request, wanted: PageRequest, page: Page[_Name]) -> Headers:
     """Return the `Link` header that leads to the next page, if there is one."""
     if not page.more:
         return []

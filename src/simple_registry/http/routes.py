@@ -60,6 +60,7 @@ class Need(StrEnum):
     NOTHING = "nothing"
     CALLER = "caller"  # valid credentials, or none where there is an anonymous user
     LOGIN = "login"  # valid credentials
+    EVERYTHING = "everything"  # every permission, by one binding, without limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +137,10 @@ class MethodUnknown(Unsupported):
     status = 501
 
 
-def _route(
+def route(
     pattern: str, parse: Callable[[str, re.Match[str]], Target], *, shared: bool = False, **endpoints: Endpoint[Target]
 ) -> Route[Target]:
+    """Return a row of a table of routes; `shared` as in `Route`."""
     return Route(re.compile(pattern, re.ASCII), parse, endpoints, shared)
 
 
@@ -160,7 +162,7 @@ _RESOLVE = Endpoint("resolve", Resource.MANIFESTS, history.resolve_tag, verb="hi
 _REFERRERS = Endpoint("end-12a, end-12b", Resource.REFERRERS, discovery.list_referrers)
 
 ROUTES: Sequence[Route[Any]] = (
-    _route(
+    route(
         r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)",
         manifest_target,
         GET=_GET_MANIFEST,
@@ -168,12 +170,12 @@ ROUTES: Sequence[Route[Any]] = (
         PUT=Endpoint("end-7a, end-7b", Resource.MANIFESTS, manifests.put_manifest, writes=True),
         DELETE=Endpoint("end-9", Resource.MANIFESTS, manifests.delete_manifest, writes=True),
     ),
-    _route(
+    route(
         r"/v2/(?P<name>.+)/blobs/uploads/?",
         repository_target,
         POST=Endpoint("end-4a, end-4b, end-4c, end-11", Resource.BLOBS, uploads.start_upload, writes=True),
     ),
-    _route(
+    route(
         r"/v2/(?P<name>.+)/blobs/uploads/(?P<session>[^/]+)",
         session_target,
         # A caller that may begin an upload may also ask for its state and cancel it.
@@ -182,73 +184,73 @@ ROUTES: Sequence[Route[Any]] = (
         PUT=Endpoint("end-6", Resource.BLOBS, uploads.finish_upload, writes=True, continues=True),
         DELETE=Endpoint("end-14", Resource.BLOBS, uploads.cancel_upload, verb="POST", continues=True),
     ),
-    _route(
+    route(
         r"/v2/(?P<name>.+)/blobs/(?P<digest>[^/]+)",
         digest_target,
         GET=_GET_BLOB,
         HEAD=_GET_BLOB,
         DELETE=Endpoint("end-10", Resource.BLOBS, blobs.delete_blob, writes=True),
     ),
-    _route(r"/v2/(?P<name>.+)/tags/list", repository_target, GET=_TAGS, HEAD=_TAGS),
-    _route(r"/v2/(?P<name>.+)/referrers/(?P<digest>[^/]+)", digest_target, GET=_REFERRERS, HEAD=_REFERRERS),
-    _route(r"/v2/_catalog", no_target, GET=_CATALOG, HEAD=_CATALOG),
-    _route(r"/v2/?", no_target, GET=_BASE, HEAD=_BASE),
-    _route(
+    route(r"/v2/(?P<name>.+)/tags/list", repository_target, GET=_TAGS, HEAD=_TAGS),
+    route(r"/v2/(?P<name>.+)/referrers/(?P<digest>[^/]+)", digest_target, GET=_REFERRERS, HEAD=_REFERRERS),
+    route(r"/v2/_catalog", no_target, GET=_CATALOG, HEAD=_CATALOG),
+    route(r"/v2/?", no_target, GET=_BASE, HEAD=_BASE),
+    route(
         r"/token",
         no_target,
         GET=Endpoint("token", Need.CALLER, token_exchange.get_token),
         POST=Endpoint("token", Need.NOTHING, token_exchange.post_token),
     ),
-    _route(
+    route(
         r"/api/v1/tokens",
         no_target,
         GET=_TOKENS,
         HEAD=_TOKENS,
         POST=Endpoint("tokens", Need.LOGIN, issued_tokens.create_token, writes=True),
     ),
-    _route(
+    route(
         r"/api/v1/tokens/(?P<token>[^/]+)",
         issued_token_target,
         DELETE=Endpoint("tokens", Need.LOGIN, issued_tokens.revoke_token, writes=True),
     ),
-    _route(r"/api/v1/usage", no_target, GET=_USAGE, HEAD=_USAGE),
-    _route(r"/api/v1/events", no_target, GET=_EVENTS, HEAD=_EVENTS),
+    route(r"/api/v1/usage", no_target, GET=_USAGE, HEAD=_USAGE),
+    route(r"/api/v1/events", no_target, GET=_EVENTS, HEAD=_EVENTS),
     # A repository may be called `a/history`, and is deleted by that name.
-    _route(
+    route(
         r"/api/v1/repositories/(?P<name>.+)",
         repository_target,
         shared=True,
         DELETE=Endpoint("repository", Resource.MANIFESTS, undo.delete_repository, writes=True),
     ),
-    _route(r"/api/v1/repositories/(?P<name>.+)/history", repository_target, GET=_HISTORY, HEAD=_HISTORY),
-    _route(r"/api/v1/repositories/(?P<name>.+)/tags/(?P<tag>[^/]+)", tag_target, GET=_RESOLVE, HEAD=_RESOLVE),
-    _route(
+    route(r"/api/v1/repositories/(?P<name>.+)/history", repository_target, GET=_HISTORY, HEAD=_HISTORY),
+    route(r"/api/v1/repositories/(?P<name>.+)/tags/(?P<tag>[^/]+)", tag_target, GET=_RESOLVE, HEAD=_RESOLVE),
+    route(
         r"/api/v1/repositories/(?P<name>.+)/rollback",
         repository_target,
         POST=Endpoint("rollback", Resource.MANIFESTS, undo.roll_back_tag, verb="restore", writes=True),
     ),
-    _route(
+    route(
         r"/api/v1/repositories/(?P<name>.+)/restore",
         repository_target,
         POST=Endpoint("restore", Resource.MANIFESTS, undo.restore_deleted, verb="restore", writes=True),
     ),
-    _route(
+    route(
         r"/api/v1/garbage-collection",
         no_target,
         GET=_COLLECTION,
         HEAD=_COLLECTION,
         POST=Endpoint("collection", Resource.MAINTENANCE, maintenance.collect_garbage, verb=RUN, writes=True),
     ),
-    _route(
+    route(
         r"/api/v1/retention",
         no_target,
         GET=_PLAN,
         HEAD=_PLAN,
         POST=Endpoint("retention", Resource.MAINTENANCE, maintenance.apply_retention, verb=RUN, writes=True),
     ),
-    _route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
-    _route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),
-    _route(r"/readyz", no_target, GET=_READY, HEAD=_READY),
+    route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
+    route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),
+    route(r"/readyz", no_target, GET=_READY, HEAD=_READY),
 )
 
 
@@ -261,12 +263,20 @@ def resolve(method: str, path: str) -> Matched:
 
 
 def _resolve(method: str, path: str) -> Matched:
+    return find_endpoint(ROUTES, method, path)
+
+
+def find_endpoint(routes: Sequence[Route[Any]], method: str, path: str) -> Matched:
+    """Return the endpoint that a request means, the first of these routes that fits.
+
+    Raises: MethodUnknown, NotFound, and as `Route.matched`.
+    """
     if method not in KNOWN_METHODS:
         raise MethodUnknown(method=method[:32])
-    for route in ROUTES:
-        match = route.pattern.fullmatch(path)
-        if match is not None and not (route.shared and method not in route.endpoints):
-            return route.matched(method, match)
+    for each in routes:
+        match = each.pattern.fullmatch(path)
+        if match is not None and not (each.shared and method not in each.endpoints):
+            return each.matched(method, match)
     raise NotFound(path=path[:300])
 
 

@@ -61,14 +61,38 @@ class IssuedTokenTarget:
     token_id: str
 
 
-AnyTarget = NoTarget | RepositoryTarget | DigestTarget | ManifestTarget | TagTarget | SessionTarget | IssuedTokenTarget
+@dataclass(frozen=True, slots=True)
+class UploadTarget:
+    """An upload session, whatever its repository."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetTarget:
+    """A file that web pages use."""
+
+    name: str
+
+
+AnyTarget = (
+    NoTarget
+    | RepositoryTarget
+    | DigestTarget
+    | ManifestTarget
+    | TagTarget
+    | SessionTarget
+    | IssuedTokenTarget
+    | UploadTarget
+    | AssetTarget
+)
 Target = TypeVar("Target", bound=AnyTarget)
 
 
 def scope_of_target(target: AnyTarget) -> str:
     """Return the scope string of the permission that an endpoint needs for a target."""
     match target:
-        case NoTarget() | IssuedTokenTarget():
+        case NoTarget() | IssuedTokenTarget() | UploadTarget() | AssetTarget():
             return CATALOG_SCOPE
         case ManifestTarget(repository, reference):
             return scope_of(repository, reference)
@@ -116,6 +140,16 @@ def tag_target(_method: str, match: re.Match[str]) -> TagTarget:
 def issued_token_target(_method: str, match: re.Match[str]) -> IssuedTokenTarget:
     """Return an issued token; whether it exists is not known here."""
     return IssuedTokenTarget(match["token"])
+
+
+def upload_target(_method: str, match: re.Match[str]) -> UploadTarget:
+    """Return an upload session; whether it exists is not known here."""
+    return UploadTarget(match["session"])
+
+
+def asset_target(_method: str, match: re.Match[str]) -> AssetTarget:
+    """Return a file that web pages use; whether it exists is not known here."""
+    return AssetTarget(match["asset"])
 
 
 def manifest_target(method: str, match: re.Match[str]) -> ManifestTarget:

@@ -52,7 +52,7 @@ class Collector:
         self._rows = rows
         self._collections = collections
         self._collection = collection
-        self._schedule = schedule
+        self.schedule = schedule
         self._clock = clock
         self._cutoffs = Cutoffs(clock)
         self._origin = origin
@@ -67,7 +67,7 @@ class Collector:
         collection = self._collection(lambda: self._clock.monotonic() < ends, seconds)
         complete = await collection.run(self._before(wanted), self._rules(wanted), swept)
         await self._collections.keep_collection(swept.row(self._origin, started, self._clock.now(), complete=complete))
-        return Report(swept, await self._rows.waiting(), self._schedule.grace, dry_run=False, complete=complete)
+        return Report(swept, await self._rows.waiting(), self.schedule.grace, dry_run=False, complete=complete)
 
     async def rehearse(self, wanted: Wanted) -> Report:
         """Return what `run` would do. Nothing changes. One copy of the database is made at a time.
@@ -77,7 +77,7 @@ class Collector:
         async with self._rehearsals:
             collection = self._collection(lambda: True, 0)
             swept = await collection.rehearse(self._before(wanted), self._rules(wanted))
-        return Report(swept, await self._rows.waiting(), self._schedule.grace, dry_run=True)
+        return Report(swept, await self._rows.waiting(), self.schedule.grace, dry_run=True)
 
     async def waiting(self) -> Waiting:
         """Return what waits for the end of its grace."""
@@ -89,7 +89,7 @@ class Collector:
 
     async def described(self) -> Mapping[str, object]:
         """Return the last collections, what waits, and when the server collects next, as values of JSON."""
-        schedule, last = self._schedule, await self.last()
+        schedule, last = self.schedule, await self.last()
         by_itself = next((row.ended for row in last if row.origin is Origin.SCHEDULE), None)
         return {
             "last": [described_row(row) for row in last],
@@ -102,11 +102,11 @@ class Collector:
         }
 
     def _before(self, wanted: Wanted) -> float:
-        grace = self._schedule.grace if wanted.grace is None else wanted.grace
+        grace = self.schedule.grace if wanted.grace is None else wanted.grace
         return self._cutoffs.before(grace) if grace else float("inf")
 
     def _rules(self, wanted: Wanted) -> ReviewRules | None:
-        untagged = self._schedule.untagged
-        if not (wanted.delete_untagged or self._schedule.delete_untagged):
+        untagged = self.schedule.untagged
+        if not (wanted.delete_untagged or self.schedule.delete_untagged):
             return None
         return ReviewRules(self._cutoffs.before(untagged.older_than), untagged.excepted)

@@ -40,9 +40,11 @@ class Contained:
 class Explanations:
     """The operation."""
 
-    def __init__(self, rows: KeeperRows, usage: UsageRows) -> None:
+    def __init__(self, rows: KeeperRows, usage: UsageRows, max_visited: int = MAX_VISITED) -> None:
+        """Look at up to `max_visited` manifests for each holding."""
         self._rows = rows
         self._usage = usage
+        self._max_visited = max_visited
 
     async def summarize(self, repository: RepositoryName) -> Contained:
         """Return what a repository holds, in total."""
@@ -59,7 +61,7 @@ class Explanations:
             return Explained(held)
         below: dict[Digest, Digest | None] = {digest: None}
         pending, top = deque([digest]), digest
-        while pending and len(below) < MAX_VISITED:
+        while pending and len(below) < self._max_visited:
             each = pending.popleft()
             keepers = await self._rows.keepers_of(held.repository, each, _KEEPERS)
             if keepers.tags:

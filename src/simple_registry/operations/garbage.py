@@ -16,7 +16,7 @@ from simple_registry.operations.collection import EARLIEST, Collection, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
-from simple_registry.storage.protocols import CollectionRows, GarbageRows, TokenRows
+from simple_registry.storage.protocols import CollectionRows, EndedWebSessionRows, GarbageRows, TokenRows
 from simple_registry.storage.records import Origin, ReviewRules
 
 UNKNOWN_KEPT = 24 * 3600
@@ -59,6 +59,7 @@ class Garbage:
         collection: Collection,
         uploads: Uploads,
         *,
+        web_sessions: EndedWebSessionRows,
         clock: Clock,
         grace: float,
         untagged: Untagged | None,
@@ -74,6 +75,7 @@ class Garbage:
         self._rows = rows
         self._collections = collections
         self._tokens = tokens
+        self._web_sessions = web_sessions
         self._collection = collection
         self._uploads = uploads
         self._clock = clock
@@ -96,6 +98,7 @@ class Garbage:
         )
         tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
+        await self._web_sessions.forget_web_sessions(self._cutoffs.before(EXPIRED_KEPT))
         swept = await self._sweep()
         return Collected(sessions, tokens, swept)
 

@@ -50,9 +50,9 @@ class History:
         return self._clock.now()
 
     async def page(
-        self, repository: RepositoryName, tag: Tag | None, *, before: int | None, limit: int, visible: Visible
+        self, repository: RepositoryName | None, tag: Tag | None, *, before: int | None, limit: int, visible: Visible
     ) -> EventPage:
-        """Return visible events of a repository, or of one tag of it, before an id, the newest first."""
+        """Return visible events of a repository or of all, or of one tag of it, before an id, the newest first."""
 
         async def read(at: int | None, size: int) -> Sequence[JournalEvent]:
             return await self._journal.page_history(repository, tag, at, size)

@@ -54,6 +54,8 @@ from simple_registry.storage.records import (
     UnmetPart,
 )
 
+__all__ = ["Manifests", "Pushed", "Required", "StoredManifest", "manifest_row"]
+
 MAX_CACHED = 64 * 1024
 """Bytes of the largest manifest that is cached in memory; larger ones are sent from their files."""
 
@@ -113,7 +115,7 @@ class Manifests:
         keep_parts: bool,
     ) -> None:
         """Without `required` no part has to be there. With `keep_parts` one that is needed cannot be deleted."""
-        self._keep_parts = keep_parts
+        self.keep_parts = keep_parts
         self._rows = rows
         self._tags = tags
         self._contents = contents
@@ -156,6 +158,14 @@ class Manifests:
         if renewed and await self._rows.find_manifest(repository, row.digest) is None:
             raise ManifestUnknown(reference=str(reference))
         return row, content
+
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository that refers to this one, if there is one; `keep_parts` keeps it then."""
+        return await self._rows.find_referring(repository, digest)
+
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
+        return await self._rows.total_size(repository, digest, limit)
 
     async def _find(self, repository: RepositoryName, reference: Reference) -> StoredManifest | None:
         if isinstance(reference, Digest):
@@ -259,7 +269,7 @@ class Manifests:
                 actor=actor,
                 precondition=precondition,
                 guard=guard,
-                unless_needed=self._keep_parts,
+                unless_needed=self.keep_parts,
             ):
                 case ManifestRemoved():
                     return tags

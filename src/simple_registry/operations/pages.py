@@ -17,7 +17,8 @@ MAX_LARGE_PAGES = 8
 TURN = 0.01
 """Seconds for which a listing keeps the event loop before other requests get a turn."""
 
-Item = TypeVar("Item", bound=str)
+Item = TypeVar("Item")
+Position = TypeVar("Position")
 Question = TypeVar("Question")
 Outcome = TypeVar("Outcome")
 
@@ -31,9 +32,9 @@ class Page(Generic[Item]):
 
 
 async def fill_page(
-    query: Callable[[str | None, int], Awaitable[Sequence[Item]]],
+    query: Callable[[Position | Item | None, int], Awaitable[Sequence[Item]]],
     visible: Callable[[Sequence[Item]], Awaitable[Sequence[Item]]],
-    last: str | None,
+    last: Position | None,
     limit: int,
     *,
     large: asyncio.Semaphore,
@@ -46,7 +47,7 @@ async def fill_page(
     if limit == 0:
         return Page((), more=False)
     items: list[Item] = []
-    after = last
+    after: Position | Item | None = last
     size = min(BATCH, limit + 1)  # one more than the page, so that `more` is exact; enough if every item is visible
     async with AsyncExitStack() as held:
         turn: asyncio.Semaphore | None = large

@@ -45,6 +45,12 @@ class Referrers:
         self._page_size = page_size
         self._large_pages = asyncio.Semaphore(MAX_LARGE_PAGES)
 
+    async def small_page(
+        self, repository: RepositoryName, subject: Digest, *, last: Digest | None
+    ) -> tuple[Sequence[ReferrerDescriptor], bool]:
+        """Return a few of the referrers of `subject` after `last`, and whether more follow."""
+        return await self._rows.page_referrers(repository, subject, artifact_type=None, after=last, size=SMALL_PAGE)
+
     async def page(
         self, repository: RepositoryName, subject: Digest, *, artifact_type: str | None, last: Digest | None
     ) -> ReferrersPage:

@@ -42,6 +42,10 @@ class Tags:
 
         return await fill_page(read, seen, last, limit, large=self._large_pages)
 
+    async def of_manifest(self, repository: RepositoryName, digest: Digest) -> Sequence[Tag]:
+        """Return the tags that point at a manifest."""
+        return await self._tags.tags_of(repository, digest)
+
     async def any(self, repository: RepositoryName, visible: Callable[[Tag], bool]) -> bool:
         """Return whether any of the first `MAX_TAGS_CHECKED` tags is visible."""
         after: Tag | None = None

@@ -5,12 +5,12 @@
 Both change the rows in one transaction, with the events of the journal.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import NameUnknown, NotRestorable, PreconditionFailed, TagIsProtected, Unavailable
-from simple_registry.oci.names import RepositoryName, Tag
+from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, in_turns
 from simple_registry.operations.quotas import QuotaExceeded
@@ -30,7 +30,7 @@ from simple_registry.storage.records import (
     TagsChanged,
 )
 
-__all__ = ["RepositoryDeleted", "Restored", "RolledBack", "Undo"]
+__all__ = ["RepositoryDeleted", "Restorable", "Restored", "RolledBack", "Undo"]
 
 MAX_ATTEMPTS = 10
 """Attempts at a change while tags change."""
@@ -53,6 +53,15 @@ class RepositoryDeleted:
 
     manifests: int
     tags: Sequence[Tag]
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """What a deletion deleted: manifests, and tags with their targets; of a deleted tag its target, too."""
+
+    deletion: JournalEvent
+    manifests: Sequence[Digest]
+    tags: Mapping[Tag, Digest]
 
 
 class Undo:
@@ -104,17 +113,36 @@ class Undo:
                 return RolledBack(digest, _pointed(outcome, digest).before)
         raise Unavailable(note=f"tag {tag} of {repository} changed {MAX_ATTEMPTS} times while it was being rolled back")
 
+    async def earlier_target(self, repository: RepositoryName, tag: Tag, to: int | None) -> Digest:
+        """Return what a rollback would give to a tag.
+
+        Raises: NotRestorable.
+        """
+        digest, _last = await self._target(repository, tag, to)
+        if digest is None:
+            raise NotRestorable(tag=tag, reason="the tag did not exist then")
+        return digest
+
+    async def restorable(self, repository: RepositoryName, reference: Reference | None) -> Restorable:
+        """Return what a restoration would try to restore; `None` is the repository.
+
+        Raises: NotRestorable.
+        """
+        if isinstance(reference, Digest):
+            return await self._deleted_manifest(repository, reference)
+        if reference is None:
+            return await self._deleted_repository(repository)
+        return await self._deleted_tag(repository, reference)
+
     async def restore_tag(self, repository: RepositoryName, tag: Tag, *, actor: Actor) -> Restored:
         """Restore a tag that was deleted, with its manifest.
 
         Raises: NotRestorable, Unavailable when the tag changes meanwhile.
         """
-        last = await self._last(repository, tag)
-        if last is None or last.after is not None or last.before is None:
-            raise NotRestorable(tag=tag, reason="the tag was not deleted, or too long ago")
-        action = JournalAction.TAG_RESTORE
-        outcome = await self._rows.point_tag(repository, tag, last.before, action=action, actor=actor, last=last.id)
-        _pointed(outcome, last.before)
+        found = await self._deleted_tag(repository, tag)
+        action, last, target = JournalAction.TAG_RESTORE, found.deletion.id, found.tags[tag]
+        outcome = await self._rows.point_tag(repository, tag, target, action=action, actor=actor, last=last)
+        _pointed(outcome, target)
         return Restored(tags=(tag,))
 
     async def restore_manifest(
@@ -124,14 +152,9 @@ class Undo:
 
         Raises: NotRestorable, and what `authorize` raises.
         """
-        deletion = await self._rows.find_deletion(repository, digest)
-        if deletion is None:
-            raise NotRestorable(digest=str(digest), reason="the manifest was not deleted, or too long ago")
-        whole = await self._cause(deletion)
-        events = await self._rows.find_parts_of(whole)
-        tags = {event.tag: digest for event in events if event.tag is not None and event.before == digest}
-        await in_turns([*tags], authorize)
-        restored = await self._rows.restore(repository, [digest], tags, deletion=deletion, actor=actor)
+        found = await self._deleted_manifest(repository, digest)
+        await in_turns([*found.tags], authorize)
+        restored = await self._restore(repository, found, actor)
         if restored.gone:
             raise _gone(digest)
         return restored
@@ -141,14 +164,9 @@ class Undo:
 
         Raises: NotRestorable, and what `authorize` raises.
         """
-        deletion = await self._rows.find_deletion(repository, None)
-        if deletion is None:
-            raise NotRestorable(name=repository, reason="the repository was not deleted, or too long ago")
-        events = await self._rows.find_parts_of(deletion)
-        tags = {event.tag: event.before for event in events if event.tag is not None and event.before is not None}
-        await in_turns([*tags], authorize)
-        manifests = [event.before for event in events if event.tag is None and event.before is not None]
-        restored = await self._rows.restore(repository, manifests, tags, deletion=deletion, actor=actor)
+        found = await self._deleted_repository(repository)
+        await in_turns([*found.tags], authorize)
+        restored = await self._restore(repository, found, actor)
         if restored.gone and not restored.manifests:
             raise NotRestorable(name=repository, reason="the grace of its manifests is over")
         return restored
@@ -173,6 +191,33 @@ class Undo:
                 case TagProtected(tag, rule):
                     raise TagIsProtected(tag, rule, "deleted")
         raise Unavailable(note=f"tags of {repository} changed {MAX_ATTEMPTS} times while it was being deleted")
+
+    async def _restore(self, repository: RepositoryName, found: Restorable, actor: Actor) -> Restored:
+        return await self._rows.restore(repository, found.manifests, found.tags, deletion=found.deletion, actor=actor)
+
+    async def _deleted_tag(self, repository: RepositoryName, tag: Tag) -> Restorable:
+        last = await self._last(repository, tag)
+        if last is None or last.after is not None or last.before is None:
+            raise NotRestorable(tag=tag, reason="the tag was not deleted, or too long ago")
+        return Restorable(last, [last.before], {tag: last.before})
+
+    async def _deleted_manifest(self, repository: RepositoryName, digest: Digest) -> Restorable:
+        deletion = await self._rows.find_deletion(repository, digest)
+        if deletion is None:
+            raise NotRestorable(digest=str(digest), reason="the manifest was not deleted, or too long ago")
+        events = await self._rows.find_parts_of(await self._cause(deletion))
+        tags = {event.tag: digest for event in events if event.tag is not None and event.before == digest}
+        return Restorable(deletion, [digest], tags)
+
+    async def _deleted_repository(self, repository: RepositoryName) -> Restorable:
+        deletion = await self._rows.find_deletion(repository, None)
+        if deletion is None:
+            raise NotRestorable(name=repository, reason="the repository was not deleted, or too long ago")
+        events = await self._rows.find_parts_of(deletion)
+        tags = {event.tag: event.before for event in events if event.tag is not None and event.before is not None}
+        return Restorable(
+            deletion, [event.before for event in events if event.tag is None and event.before is not None], tags
+        )
 
     async def _target(self, repository: RepositoryName, tag: Tag, to: int | None) -> tuple[Digest | None, int | None]:
         """Return the target of a tag after an event; or before its last one, and the id of this last one.

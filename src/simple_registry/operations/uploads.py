@@ -126,8 +126,18 @@ class Uploads:
 
         Raises: BlobUploadUnknown.
         """
+        row = await self.find(session)
+        if row.repository != repository or row.identity != identity:
+            raise BlobUploadUnknown(session=session[:64])
+        return row
+
+    async def find(self, session: str) -> SessionRow:
+        """Return a session of whatever repository and identity, for administrators.
+
+        Raises: BlobUploadUnknown.
+        """
         row = await self._rows.find_session(session)
-        if row is None or row.repository != repository or row.identity != identity:
+        if row is None:
             raise BlobUploadUnknown(session=session[:64])
         return row
 

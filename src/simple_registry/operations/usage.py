@@ -53,6 +53,10 @@ class RepositoryUsages:
         page = await fill_page(read, seen, last, limit, large=self._large_pages)
         return UsagePage([(name, found[name]) for name in page.items], page.more)
 
+    async def largest(self, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return the repositories that use most, and what they use, for administrators."""
+        return await self._rows.largest_usage(limit)
+
     async def total(self) -> TotalUsage:
         """Return what all repositories use together."""
         return await self._rows.total_usage()

@@ -57,6 +57,7 @@ from simple_registry.storage.records import (
     Rehearsed,
     RepositoryAbsent,
     RepositoryRemoved,
+    RepositorySummary,
     Restored,
     Reviewed,
     ReviewRules,
@@ -66,6 +67,7 @@ from simple_registry.storage.records import (
     StoredManifest,
     TagAbsent,
     TagPointed,
+    TagPosition,
     TagProtected,
     TagRemoved,
     TagRow,
@@ -238,6 +240,15 @@ class ManifestRows(Protocol):
         Many parts are looked up in a thread.
         """
 
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it, each content once; `None` for more than `limit` contents.
+
+        They are read in a thread.
+        """
+
     async def put_manifest(
         self,
         repository: RepositoryName,
@@ -333,6 +344,26 @@ class TagTimes(Protocol):
     async def dated_tags(self, repository: RepositoryName) -> Sequence[TagRow]:
         """Return all tags of a repository, as they are at one moment, in ASCII order. They are read in a thread."""
 
+    async def last_pushed_tags(
+        self, repository: RepositoryName, *, containing: str, after: TagPosition | None, limit: int
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names, the last pushed first, after `after`, which need not exist.
+
+        Letters match in either case. The tags are read in a thread.
+        """
+
+    async def sorted_tags(
+        self,
+        repository: RepositoryName,
+        key: Callable[[Tag], str],
+        *,
+        containing: str,
+        after: Tag | None,
+        limit: int,
+        reverse: bool,
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names in the order of a key, which differs for each, after `after`."""
+
     async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
         """Record the last pulls of tags: of the tag, or of all that point at the digest.
 
@@ -366,6 +397,14 @@ class RepositoryRows(Protocol):
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
 
+    async def search_repositories(
+        self, text: str, below: str, after: str | None, limit: int, skip: int = 0
+    ) -> Sequence[RepositorySummary]:
+        """Return those whose names contain `text` and begin with `below`, in ASCII order, after `after`.
+
+        The first `skip` of them are left out.
+        """
+
 
 class JournalRows(Protocol):
     """The events of the journal, each written in the transaction of its change. Their ids increase."""
@@ -374,9 +413,9 @@ class JournalRows(Protocol):
         """Return events of all repositories after an id, the oldest first."""
 
     async def page_history(
-        self, repository: RepositoryName, tag: Tag | None, before: int | None, limit: int
+        self, repository: RepositoryName | None, tag: Tag | None, before: int | None, limit: int
     ) -> Sequence[JournalEvent]:
-        """Return events of a repository, or of one tag of it, before an id, the newest first."""
+        """Return events of a repository or of all, or of one tag of it, before an id, the newest first."""
 
     async def find_event(self, event: int) -> JournalEvent | None:
         """Return an event."""
@@ -540,6 +579,19 @@ class TokenRows(Protocol):
         """Remove the tokens of an owner. Return them."""
 
 
+class EndedWebSessionRows(Protocol):
+    """Web sessions that ended before they expired; the others have no row."""
+
+    async def has_ended(self, session_id: str) -> bool:
+        """Return whether a web session ended."""
+
+    async def end_web_session(self, session_id: str, expires: float) -> None:
+        """Record that a web session, which would expire at this time, ended."""
+
+    async def forget_web_sessions(self, before: float) -> int:
+        """Remove the rows of web sessions that would have expired before this time. Return their number."""
+
+
 class ContentRows(Protocol):
     """Content, as rows record it."""
 
@@ -570,6 +622,9 @@ class UsageRows(Protocol):
 
     async def page_usage(self, after: str | None, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
         """Return repositories and what they use, in ASCII order, after `after`."""
+
+    async def largest_usage(self, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return the repositories that use most bytes, and what they use, the largest first."""
 
     async def total_usage(self) -> TotalUsage:
         """Return what all repositories use together."""
@@ -698,6 +753,7 @@ class Rows:
     undo: UndoRows
     sessions: SessionRows
     tokens: TokenRows
+    web_sessions: EndedWebSessionRows
     contents: ContentRows
     garbage: GarbageRows
     collections: CollectionRows

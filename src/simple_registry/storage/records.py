@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
@@ -208,6 +208,13 @@ class JournalEvent:
     cause: int | None = None
 
 
+class TagPosition(NamedTuple):
+    """A place in a list of tags by their last push."""
+
+    pushed: float
+    tag: Tag
+
+
 @dataclass(frozen=True, slots=True)
 class TagRow:
     """A tag, its target, and the times of its last push and its last pull, which may be an hour late."""
@@ -216,6 +223,11 @@ class TagRow:
     digest: Digest
     pushed: float
     pulled: float | None = None
+
+    @property
+    def position(self) -> TagPosition:
+        """Its place."""
+        return TagPosition(self.pushed, self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +258,16 @@ class Usage:
     def held_bytes(self) -> int:
         """The bytes of all holdings."""
         return self.bytes + self.unneeded_bytes + self.deleted_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySummary:
+    """A repository in a listing: its number of tags, what it uses in bytes, and the last push of a tag that it has."""
+
+    name: RepositoryName
+    tags: int
+    bytes: int
+    pushed: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,8 @@ def test_events_are_paged(rows, history):
         assert await rows.journal.page_history(REPOSITORY, None, second.id, 2) == [first]
         assert await rows.journal.page_history(REPOSITORY, V1, None, 9) == [second, first]
         assert await rows.journal.page_history(RepositoryName("none"), None, None, 9) == []
+        assert await rows.journal.page_history(None, None, None, 9) == [*await rows.journal.page_events(0, 9)][::-1]
+        assert [event.id for event in await rows.journal.page_history(None, None, second.id, 1)] == [second.id - 1]
 
     run(scenario())
 

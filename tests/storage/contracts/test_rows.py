@@ -61,6 +61,27 @@ def missing(*blobs):
 # blobs
 
 
+def test_the_size_of_a_manifest_has_each_content_below_it_once(rows):
+    layer, lost = blob_of(b"layer"), digest_of(b"lost")
+    first = manifest_of(b"first", children=(layer.digest, lost))
+    second = manifest_of(b"second", children=(layer.digest,))
+    index = manifest_of(b"index", children=(first.digest, second.digest))
+
+    async def check():
+        await rows.blobs.add_blob(REPOSITORY, layer, removals=0, actor=ACTOR)
+        for each in (first, second, index):
+            await put(rows, each)
+        assert await rows.manifests.total_size(REPOSITORY, first.digest, 3) == 5 + 5
+        assert await rows.manifests.total_size(REPOSITORY, index.digest, 5) == 5 + 5 + 6 + 5
+        assert await rows.manifests.total_size(REPOSITORY, index.digest, 4) is None
+        assert await rows.manifests.total_size(OTHER, index.digest, 4) == 5
+        assert await rows.manifests.find_referring(REPOSITORY, second.digest) == index.digest
+        assert await rows.manifests.find_referring(REPOSITORY, index.digest) is None
+        assert await rows.manifests.find_referring(OTHER, second.digest) is None
+
+    run(check())
+
+
 def test_a_blob_belongs_to_the_repository_it_was_added_to_only(rows):
     assert run(rows.blobs.add_blob(REPOSITORY, BLOB, removals=0, actor=ACTOR)) == BlobAdded()
     assert run(rows.blobs.find_blob(REPOSITORY, BLOB.digest)).content == BLOB

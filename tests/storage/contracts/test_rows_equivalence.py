@@ -202,6 +202,7 @@ async def everything(store, clock):
         "journal": list(await store.journal.page_events(0, 999)),
         "dated": [await store.garbage.is_dated_after(clock.time - age) for age in range(1, 4)],
         "usage": await store.usage.page_usage(None, 9),
+        "largest": await store.usage.largest_usage(2),
         "total": await store.usage.total_usage(),
         "identities": [await store.usage.amounts(OfIdentity(name)) for name in ("alice", "bob")],
         "held": [await store.keepers.held_by(name) for name in repositories],

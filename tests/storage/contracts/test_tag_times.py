@@ -47,6 +47,54 @@ def test_each_push_dates_its_tags(rows, put, clock):
     assert dated(rows, OTHER) == []
 
 
+def last_pushed(rows, containing="", after=None, limit=100):
+    read = rows.tag_times.last_pushed_tags(REPOSITORY, containing=containing, after=after, limit=limit)
+    return [row.tag for row in run(read)]
+
+
+def in_order(rows, containing="", after=None, limit=100, *, reverse=False):
+    read = rows.tag_times.sorted_tags(
+        REPOSITORY, lambda tag: tag[::-1], containing=containing, after=after, limit=limit, reverse=reverse
+    )
+    return [row.tag for row in run(read)]
+
+
+def test_the_last_pushed_tags_come_first_in_pages(rows, put, clock):
+    for tags in (["old-b", "old-a"], ["new"], ["old-b"]):
+        clock.time += 10
+        put(OLD, *map(Tag, tags))
+    put(OLD, Tag("elsewhere"), repository=OTHER)
+    assert last_pushed(rows) == ["old-b", "new", "old-a"]
+    (first,) = [row for row in dated(rows) if row.tag == "old-b"]
+    assert last_pushed(rows, after=first.position, limit=1) == ["new"]
+    assert last_pushed(rows, after=first.position) == ["new", "old-a"]
+
+
+def test_tags_pushed_at_once_are_in_one_order_in_pages(rows, put):
+    put(OLD, Tag("b"), Tag("a"), Tag("c"))
+    (middle,) = [row for row in dated(rows) if row.tag == "b"]
+    assert last_pushed(rows) == ["c", "b", "a"]
+    assert last_pushed(rows, after=middle.position) == ["a"]
+
+
+@pytest.mark.parametrize("listed", [last_pushed, in_order])
+def test_tags_are_found_by_a_part_of_their_name(rows, put, listed):
+    put(OLD, Tag("V1_x"), Tag("v2.x"), Tag("other"))
+    assert listed(rows, "v1_") == ["V1_x"]
+    assert set(listed(rows, "X")) == {"V1_x", "v2.x"}
+    assert listed(rows, "%") == []
+
+
+def test_tags_are_sorted_by_a_key_in_pages(rows, put):
+    put(OLD, Tag("a3"), Tag("b1"), Tag("c2"))
+    put(OLD, Tag("d0"), repository=OTHER)
+    assert in_order(rows) == ["b1", "c2", "a3"]
+    assert in_order(rows, reverse=True) == ["a3", "c2", "b1"]
+    assert in_order(rows, after=Tag("b1"), limit=1) == ["c2"]
+    assert in_order(rows, after=Tag("gone2"), reverse=True) == ["c2", "b1"]
+    assert in_order(rows, after=Tag("a3")) == []
+
+
 def test_a_pull_by_tag_dates_that_tag(rows, put, clock):
     put(OLD, V1, V2)
     pull(rows, V1, 5e9)

@@ -24,10 +24,10 @@ class MemoryJournalRows:
         return [event for event in self._events if event.id > after][:limit]
 
     async def page_history(
-        self, repository: RepositoryName, tag: Tag | None, before: int | None, limit: int
+        self, repository: RepositoryName | None, tag: Tag | None, before: int | None, limit: int
     ) -> Sequence[JournalEvent]:
-        """Return events of a repository, or of one tag of it, before an id, the newest first."""
-        found = [event for event in self._events if event.repository == repository and tag in (None, event.tag)]
+        """Return events of a repository or of all, or of one tag of it, before an id, the newest first."""
+        found = [event for event in self._events if repository in (None, event.repository) and tag in (None, event.tag)]
         return [event for event in reversed(found) if before is None or event.id < before][:limit]
 
     async def find_event(self, event: int) -> JournalEvent | None:

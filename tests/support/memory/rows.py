@@ -64,6 +64,7 @@ from simple_registry.storage.records import (
     Pull,
     ReadOnlyMode,
     Rehearsed,
+    RepositorySummary,
     Reviewed,
     ReviewRules,
     SessionRow,
@@ -72,6 +73,7 @@ from simple_registry.storage.records import (
     StoredBlob,
     StoredManifest,
     TagAbsent,
+    TagPosition,
     TagProtected,
     TagRemoved,
     TagRow,
@@ -84,6 +86,7 @@ from simple_registry.storage.records import (
 from support.memory.repository import MemoryRepository
 from support.memory.token_rows import MemoryTokenRows
 from support.memory.undo_rows import MemoryUndoRows
+from support.memory.web_session_rows import MemoryEndedWebSessionRows
 
 _Name = TypeVar("_Name", bound=str)
 _T = TypeVar("_T")
@@ -99,7 +102,7 @@ POSTPONED = 24 * 3600.0
 """Seconds at most until a manifest that a rule keeps for now is reviewed again."""
 
 
-class MemoryRows(MemoryUndoRows, MemoryTokenRows):
+class MemoryRows(MemoryUndoRows, MemoryTokenRows, MemoryEndedWebSessionRows):
     """All rows."""
 
     def __init__(self, clock: Clock) -> None:
@@ -130,6 +133,7 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
             undo=one,
             sessions=one,
             tokens=one,
+            web_sessions=one,
             contents=one,
             garbage=one,
             collections=one,
@@ -265,6 +269,22 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
             elif content.size != each.content.size:
                 unmet.append(UnmetPart(each.content, content.size))
         return FoundParts(held, unmet)
+
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+        needing = self._at(repository).still_needed(digest)
+        return None if needing is None else needing.by
+
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
+        below, pending = {digest}, [digest]
+        while pending:
+            row, _ = self._at(repository).manifests.get(pending.pop(), (None, None))
+            new = set(row.children) - below if row is not None else set()
+            below |= new
+            pending += new
+        sizes = [self._contents[each][0].size for each in below if each in self._contents]
+        return sum(sizes) if len(below) <= limit else None
 
     async def put_manifest(
         self,
@@ -416,6 +436,34 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
         """Return all tags of a repository."""
         return self._at(repository).dated_tags()
 
+    async def last_pushed_tags(
+        self, repository: RepositoryName, *, containing: str, after: TagPosition | None, limit: int
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names, the last pushed first, after `after`."""
+        found = [row for row in self._at(repository).dated_tags() if containing.lower() in row.tag.lower()]
+        found.sort(key=lambda row: row.position, reverse=True)
+        if after is not None:
+            found = [row for row in found if row.position < after]
+        return found[:limit]
+
+    async def sorted_tags(
+        self,
+        repository: RepositoryName,
+        key: Callable[[Tag], str],
+        *,
+        containing: str,
+        after: Tag | None,
+        limit: int,
+        reverse: bool,
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names in the order of a key, after `after`."""
+        found = [row for row in self._at(repository).dated_tags() if containing.lower() in row.tag.lower()]
+        found.sort(key=lambda row: key(row.tag), reverse=reverse)
+        if after is not None:
+            last = key(after)
+            found = [row for row in found if (key(row.tag) < last if reverse else key(row.tag) > last)]
+        return found[:limit]
+
     async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
         """Record the last pulls of tags."""
         for pull in pulls:
@@ -461,6 +509,20 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
     async def page_repositories(self, after: str | None, limit: int) -> Sequence[RepositoryName]:
         """Return repositories that hold a manifest, in ASCII order, after `after`."""
         return _page((name for name, at in self._repositories.items() if at.listed), after, limit)
+
+    async def search_repositories(
+        self, text: str, below: str, after: str | None, limit: int, skip: int = 0
+    ) -> Sequence[RepositorySummary]:
+        """Return those whose names contain `text` and begin with `below`, in ASCII order, after `after`.
+
+        The first `skip` of them are left out.
+        """
+        names = [name for name in await self.page_repositories(after, len(self._repositories)) if text in name]
+        return [self._summary(name) for name in names if name.startswith(below)][skip : skip + limit]
+
+    def _summary(self, name: RepositoryName) -> RepositorySummary:
+        usage, tags = self._usage(name), self._repositories[name].dated_tags()
+        return RepositorySummary(name, usage.tags, usage.bytes, max((tag.pushed for tag in tags), default=None))
 
     # sessions
 
@@ -781,6 +843,11 @@ class MemoryRows(MemoryUndoRows, MemoryTokenRows):
     async def page_usage(self, after: str | None, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
         """Return repositories and what they use, in ASCII order, after `after`."""
         return [(name, self._usage(name)) for name in _page(self._repositories, after, limit)]
+
+    async def largest_usage(self, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return the repositories that use most bytes, and what they use, the largest first."""
+        usages = [(name, self._usage(name)) for name in self._repositories]
+        return sorted(usages, key=lambda one: (-one[1].bytes, one[0]))[:limit]
 
     async def total_usage(self) -> TotalUsage:
         """Return what all repositories use together."""

@@ -11,6 +11,7 @@ class MemoryTokenRows:
 
     def __init__(self) -> None:
         """Start empty."""
+        super().__init__()
         self._tokens: dict[str, TokenRow] = {}
         self._unknown_since: dict[str, float] = {}
         """Marks by id."""

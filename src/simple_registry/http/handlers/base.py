@@ -1,12 +1,10 @@
 """The endpoints that are about the registry itself."""
 
-from simple_registry.access.permission import Resource, scope_of, scopes_of_tags
 from simple_registry.http.call import Call
 from simple_registry.http.messages import Response, json_response
 from simple_registry.http.pagination import link_headers, parse_page_request
 from simple_registry.http.targets import NoTarget
 from simple_registry.metrics.exposition import CONTENT_TYPE
-from simple_registry.oci.names import RepositoryName
 
 
 async def get_base(_call: Call[NoTarget]) -> Response:
@@ -15,22 +13,9 @@ async def get_base(_call: Call[NoTarget]) -> Response:
 
 
 async def get_catalog(call: Call[NoTarget]) -> Response:
-    """catalog: list the repositories in which the caller may pull something.
-
-    The limits of a token apply to the catalog itself; it lists what the token's user may pull.
-    """
+    """catalog: list the repositories in which the caller may pull something."""
     wanted = parse_page_request(call.request.query())
-    reach = call.policy.reach(call.identity, "GET", Resource.MANIFESTS)
-    below = call.policy.reach_below(call.identity, "GET", Resource.MANIFESTS)
-
-    async def pulls_something(repository: RepositoryName) -> bool:
-        if reach(scope_of(repository)):
-            return True
-        if not below(scopes_of_tags(repository)):
-            return False  # deciding about each tag takes long if there are many
-        return await call.registry.tags.any(repository, lambda tag: reach(scope_of(repository, tag)))
-
-    page = await call.registry.repositories.page(last=wanted.last, limit=wanted.limit, visible=pulls_something)
+    page = await call.registry.repositories.page(last=wanted.last, limit=wanted.limit, visible=call.holds_visible())
     return json_response({"repositories": page.items}, link_headers(call.request, wanted, page))
 
 

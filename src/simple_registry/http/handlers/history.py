@@ -36,10 +36,7 @@ async def list_events(call: Call[NoTarget]) -> Response:
     """events: list the events of all repositories after an id, the oldest first; `next` is for the next request."""
     query = call.request.query()
     limit, after = _limit(query), _event(query, "after") or 0
-    pulls, reads = _visible(call), call.visible(Resource.MANIFESTS, "history")
-    page = await call.registry.history.feed(
-        after=after, limit=limit, visible=lambda event: pulls(event) and reads(scope_of(event.repository, event.tag))
-    )
+    page = await call.registry.history.feed(after=after, limit=limit, visible=visible_of_all(call))
     return _events(call, page, {"next": page.next}, {"n": str(limit), "after": str(page.next)})
 
 
@@ -56,6 +53,12 @@ async def resolve_tag(call: Call[TagTarget]) -> Response:
     if digest is None:
         raise ManifestUnknown(reference=tag)
     return json_response({"name": repository, "tag": tag, "at": format_instant(at), "digest": str(digest)})
+
+
+def visible_of_all(call: Call[Target]) -> Callable[[JournalEvent], bool]:
+    """Return which events of all repositories the caller may see: of what it may pull and read the history of."""
+    pulls, reads = _visible(call), call.visible(Resource.MANIFESTS, "history")
+    return lambda event: pulls(event) and reads(scope_of(event.repository, event.tag))
 
 
 def _visible(call: Call[Target]) -> Callable[[JournalEvent], bool]:

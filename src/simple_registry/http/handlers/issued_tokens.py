@@ -20,7 +20,7 @@ from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.targets import IssuedTokenTarget, NoTarget, Target
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.errors import Denied, Unauthorized
-from simple_registry.operations.issued_tokens import TokenRequestInvalid, check_scopes, token_document
+from simple_registry.operations.issued_tokens import TokenRequestInvalid, TokenRow, check_scopes, token_document
 from simple_registry.times import TimeInvalid, parse_duration, parse_moment
 
 ALL_OWNERS = "*"
@@ -38,11 +38,11 @@ class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 async def list_tokens(call: Call[NoTarget]) -> Response:
     """tokens: list the caller's own tokens, or with `owner` those of another user or of all (`*`)."""
-    _require_unlimited(call)
+    require_unlimited(call)
     query = call.request.query()
     wanted = parse_page_request(query)
     asked = query.find("owner")
-    if asked is not None and (asked == ALL_OWNERS or asked != call.identity.name) and not _has_every_permission(call):
+    if asked is not None and (asked == ALL_OWNERS or asked != call.identity.name) and not has_every_permission(call):
         raise Denied(owner=asked[:200])
     owner = None if asked == ALL_OWNERS else asked or call.identity.name
     page = await call.registry.tokens.page(owner, last=wanted.last, limit=wanted.limit)
@@ -55,35 +55,58 @@ async def list_tokens(call: Call[NoTarget]) -> Response:
 
 async def create_token(call: Call[NoTarget]) -> Response:
     """tokens: create a token of the caller; its secret is in this answer only."""
-    _require_unlimited(call)
-    if call.caller.proof.source is not Source.PASSWORD:
-        raise Denied(reason="tokens are created with a password, not with another token")
+    require_creator(call)
     asked = await read_json(call.request, call.body, TokenRequest, TokenRequestInvalid)
+    row, secret = await create_as_asked(call, asked)
+    event = Event(EventName.TOKEN_CREATE, token=row.token_id, owner=row.owner)
+    return _reply(201, {**token_document(row), "secret": secret}, events=(event,))
+
+
+async def create_as_asked(call: Call[Target], asked: TokenRequest) -> tuple[TokenRow, str]:
+    """Return a new token of a caller that may create one, and its secret.
+
+    Raises: TokenRequestInvalid, TooManyTokens.
+    """
     tokens = call.registry.tokens
-    row, secret = await tokens.create(
+    return await tokens.create(
         call.identity.name,
         asked.description,
         expires=_expires(asked, tokens.now()),
         scopes=await _scopes(asked),
         fingerprint=call.caller.proof.reference,
     )
-    event = Event(EventName.TOKEN_CREATE, token=row.token_id, owner=row.owner)
-    return _reply(201, {**token_document(row), "secret": secret}, events=(event,))
 
 
 async def revoke_token(call: Call[IssuedTokenTarget]) -> Response:
     """tokens: revoke a token of the caller, any token with every permission, or the token that is the credentials."""
-    caller = call.caller
-    itself = (caller.proof.source, caller.proof.reference) == (Source.ISSUED_TOKEN, call.target.token_id)
-    if caller.derived or not itself:
-        _require_unlimited(call)
-    owner = None if _has_every_permission(call) else call.identity.name
-    row = await call.registry.tokens.revoke(call.target.token_id, owner)
+    row = await call.registry.tokens.revoke(call.target.token_id, owner_to_revoke(call))
     event = Event(EventName.TOKEN_REVOKE, token=row.token_id, owner=row.owner)
     return Response(204, [("cache-control", "no-store")], events=(event,))
 
 
-def _require_unlimited(call: Call[Target]) -> None:
+def owner_to_revoke(call: Call[IssuedTokenTarget]) -> str | None:
+    """Return whose tokens the caller may revoke; `None` for those of all.
+
+    Raises: Unauthorized, Denied.
+    """
+    caller = call.caller
+    itself = (caller.proof.source, caller.proof.reference) == (Source.ISSUED_TOKEN, call.target.token_id)
+    if caller.derived or not itself:
+        require_unlimited(call)
+    return None if has_every_permission(call) else call.identity.name
+
+
+def require_creator(call: Call[Target]) -> None:
+    """Require a caller that may create tokens.
+
+    Raises: Unauthorized, Denied.
+    """
+    require_unlimited(call)
+    if call.caller.proof.source is not Source.PASSWORD:
+        raise Denied(reason="tokens are created with a password, not with another token")
+
+
+def require_unlimited(call: Call[Target]) -> None:
     """Require an authenticated caller, whose credentials are not limited to scopes.
 
     Raises: Unauthorized, Denied.
@@ -94,7 +117,7 @@ def _require_unlimited(call: Call[Target]) -> None:
         raise Denied(reason="a token that is limited to scopes manages no tokens")
 
 
-def _has_every_permission(call: Call[Target]) -> bool:
+def has_every_permission(call: Call[Target]) -> bool:
     """Return whether one binding gives the caller every permission, and its credentials have no limits."""
     return not call.caller.limits and call.policy.allows_everything(call.identity)
 

@@ -67,7 +67,7 @@ async def get_plan(call: Call[NoTarget]) -> Response:
     if not wanted.limit:
         return json_response({"tags": []})
     page = await call.registry.retention.plan_page(
-        _position(wanted.last), wanted.limit, visible=visible, seconds=SECONDS
+        position_of(wanted.last), wanted.limit, visible=visible, seconds=SECONDS
     )
     link: Headers = []
     if page.next is not None:
@@ -79,7 +79,7 @@ async def get_plan(call: Call[NoTarget]) -> Response:
 async def apply_retention(call: Call[NoTarget]) -> Response:
     """retention: remove the tags that no Retention keeps."""
     asked = await read_json(call.request, call.body, RetentionRequest)
-    done = await call.registry.retention.apply_part(_position(asked.last), seconds=SECONDS, request=call.request.id)
+    done = await call.registry.retention.apply_part(position_of(asked.last), seconds=SECONDS, request=call.request.id)
     pulls = call.visible(Resource.MANIFESTS)
     count = sum(done.removed.values())
     document = {
@@ -100,7 +100,7 @@ def _grace(text: str | None) -> float | None:
         raise DocumentInvalid(reason=str(error)) from None
 
 
-def _position(text: str | None) -> Position | None:
+def position_of(text: str | None) -> Position | None:
     """Return the position that a text names. Raises: NameInvalid, TagInvalid."""
     if text is None:
         return None

@@ -5,16 +5,16 @@ from functools import partial
 
 from simple_registry.access.permission import Resource, scope_of
 from simple_registry.content import Span
+from simple_registry.http import changes
 from simple_registry.http.bodies import read_bounded
 from simple_registry.http.call import Call
 from simple_registry.http.conditional import content_headers, not_modified, require_match
-from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Part, Response, Unsent
 from simple_registry.http.targets import ManifestTarget
 from simple_registry.http.urls import manifest_url
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import UriTooLong
-from simple_registry.oci.names import RepositoryName, Tag, parse_tag
+from simple_registry.oci.names import Tag, parse_tag
 from simple_registry.operations.manifests import Pushed
 
 
@@ -49,43 +49,25 @@ async def put_manifest(call: Call[ManifestTarget]) -> Response:
     asked_about = tags if tags and isinstance(reference, Digest) else (reference, *tags)
     precondition = call.precondition(Resource.MANIFESTS, *(scope_of(repository, each) for each in asked_about))
     data = await read_bounded(call.body, call.registry.manifest_size)
-    async with call.registry.manifests.turn(len(data)):
-        await call.authorization.confirm()  # the turn may have taken a while to come
-        pushed = await call.registry.manifests.put(
-            repository,
-            reference,
-            data,
-            content_type=call.request.headers.get("content-type"),
-            actor=call.actor,
-            tags=tags,
-            precondition=precondition,
-            guard=call.guard(repository),
-            allowances=call.allowances(repository),
-        )
+    pushed, events = await changes.push_manifest(
+        call,
+        repository,
+        reference,
+        data,
+        content_type=call.request.headers.get("content-type"),
+        tags=tags,
+        precondition=precondition,
+    )
     headers = [("location", manifest_url(repository, pushed.digest)), *_push_headers(pushed, tags)]
-    return Response(201, headers, events=_push_events(repository, pushed))
+    return Response(201, headers, events=events)
 
 
 async def delete_manifest(call: Call[ManifestTarget]) -> Response:
     """end-9: delete a tag, or a manifest with every tag that points at it, perhaps on a condition."""
     repository, reference = call.target.repository, call.target.reference
     precondition = call.precondition(Resource.MANIFESTS, scope_of(repository, reference))
-    if isinstance(reference, Digest):
-        authorize = partial(call.require_of_tag, "DELETE", repository)
-        tags = await call.registry.manifests.delete(
-            repository,
-            reference,
-            authorize=authorize,
-            actor=call.actor,
-            precondition=precondition,
-            guard=call.guard(repository),
-        )
-        gone = [Event(EventName.TAG_DELETE, repository, tag, previous=reference) for tag in tags]
-        return Response(202, events=(Event(EventName.MANIFEST_DELETE, repository, digest=reference), *gone))
-    pointed_at = await call.registry.tags.delete(
-        repository, reference, actor=call.actor, precondition=precondition, guard=call.guard(repository)
-    )
-    return Response(202, events=(Event(EventName.TAG_DELETE, repository, reference, previous=pointed_at),))
+    events = await changes.delete_reference(call, repository, reference, precondition=precondition)
+    return Response(202, events=events)
 
 
 def _further_tags(call: Call[ManifestTarget]) -> Sequence[Tag]:
@@ -97,16 +79,6 @@ def _further_tags(call: Call[ManifestTarget]) -> Sequence[Tag]:
     for tag in tags:
         call.require("PUT", Resource.MANIFESTS, scope_of(call.target.repository, tag))
     return tags
-
-
-def _push_events(repository: RepositoryName, pushed: Pushed) -> Sequence[Event]:
-    return (
-        Event(EventName.MANIFEST_PUSH, repository, digest=pushed.digest, size=pushed.size),
-        *(
-            Event(EventName.TAG_SET, repository, tag, pushed.digest, previous=previous)
-            for tag, previous in pushed.tags.items()
-        ),
-    )
 
 
 def _push_headers(pushed: Pushed, further: Sequence[Tag]) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from simple_registry.storage.sqlite.rows.tags import SqliteTagRows
 from simple_registry.storage.sqlite.rows.tokens import SqliteTokenRows
 from simple_registry.storage.sqlite.rows.undo import SqliteUndoRows
 from simple_registry.storage.sqlite.rows.usage import Accounts, SqliteUsageRows
+from simple_registry.storage.sqlite.rows.web_sessions import SqliteEndedWebSessionRows
 
 _CHECK = "SELECT count(*) FROM (SELECT 1 FROM repositories LIMIT 1)"
 
@@ -40,6 +41,7 @@ def rows_of(database: Database, clock: Clock) -> Rows:
         undo=SqliteUndoRows(database, accounts, clock),
         sessions=SqliteSessionRows(database),
         tokens=SqliteTokenRows(database),
+        web_sessions=SqliteEndedWebSessionRows(database),
         contents=SqliteContentRows(database, clock),
         garbage=SqliteGarbageRows(database, clock),
         collections=SqliteCollectionRows(database),

@@ -19,6 +19,7 @@ EXEMPT = {
     "tokens._OWNERS": "the collector asks for all of them, once a round",
     "usage._BY_STATE": "there are three states",
     "usage._IDENTITIES_ABOVE": "for metrics; in a thread",
+    "usage._LARGEST": "for administrators; in a thread",
     "usage._REPOSITORIES_ABOVE": "for metrics; in a thread",
     "usage._TOTAL": "for metrics; in a thread",
 }

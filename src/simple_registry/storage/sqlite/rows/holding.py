@@ -34,7 +34,7 @@ SELECT 1 FROM manifest_children AS part JOIN manifests USING (repository, digest
 WHERE part.repository = ? AND part.child = ? AND manifests.state = 'needed' LIMIT 1
 """
 # An unneeded manifest is served, and may be needed again.
-_REFERRING = """
+REFERRING = """
 SELECT part.digest FROM manifest_children AS part JOIN manifests USING (repository, digest)
 WHERE part.repository = ? AND part.child = ? AND manifests.state <> 'deleted' ORDER BY part.digest LIMIT 1
 """
@@ -117,7 +117,7 @@ def is_needed(connection: apsw.Connection, repository: str, digest: Digest) -> b
 
 def still_needed(connection: apsw.Connection, repository: str, digest: Digest) -> StillNeeded | None:
     """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
-    rows = connection.execute(_REFERRING, (repository, str(digest))).fetchall()
+    rows = connection.execute(REFERRING, (repository, str(digest))).fetchall()
     return StillNeeded(parse_digest(str(rows[0][0]))) if rows else None
 
 

@@ -15,6 +15,7 @@ INSERT INTO journal (time, action, repository, tag, before, after, identity, cre
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _AFTER = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id > ? ORDER BY id LIMIT ?"
+_BEFORE = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id < ? ORDER BY id DESC LIMIT ?"
 _OF_REPOSITORY = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _OF_TAG = f"SELECT {EVENT_COLUMNS} FROM journal WHERE repository = ? AND tag = ? AND id < ? ORDER BY id DESC LIMIT ?"
 _FIND = f"SELECT {EVENT_COLUMNS} FROM journal WHERE id = ?"
@@ -46,11 +47,13 @@ class SqliteJournalRows:
         return [event_of(row) for row in self._database.rows(_AFTER, after, limit)]
 
     async def page_history(
-        self, repository: RepositoryName, tag: Tag | None, before: int | None, limit: int
+        self, repository: RepositoryName | None, tag: Tag | None, before: int | None, limit: int
     ) -> Sequence[JournalEvent]:
-        """Return events of a repository, or of one tag of it, before an id, the newest first."""
+        """Return events of a repository or of all, or of one tag of it, before an id, the newest first."""
         bound = _NEWEST if before is None else before
-        if tag is None:
+        if repository is None:
+            rows = self._database.rows(_BEFORE, bound, limit)
+        elif tag is None:
             rows = self._database.rows(_OF_REPOSITORY, repository, bound, limit)
         else:
             rows = self._database.rows(_OF_TAG, repository, tag, bound, limit)

@@ -37,6 +37,7 @@ from simple_registry.storage.records import (
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.holding import (
     ADD_REPOSITORY,
+    REFERRING,
     apply_to_manifests,
     holding_of,
     place_content,
@@ -72,6 +73,15 @@ UNION ALL
 SELECT digest, size, place, version, stamp, 0 FROM manifests AS held JOIN contents USING (digest)
 WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
 AND held.state <> 'deleted' AND contents.state = 'whole'
+"""
+
+_TOTAL_SIZE = """
+WITH RECURSIVE below (digest) AS (
+    VALUES (?2)
+    UNION SELECT child FROM below JOIN manifest_children AS part ON part.repository = ?1 AND part.digest = below.digest
+    LIMIT ?3 + 1
+)
+SELECT count(*), coalesce(sum(size), 0) FROM below LEFT JOIN contents USING (digest)
 """
 
 PARTS_PER_QUERY = 1000
@@ -161,6 +171,18 @@ class SqliteManifestRows:
         if len(parts) <= MAX_INLINE_PARTS:
             return _find_parts(lambda sql, bindings: self._database.rows(sql, *bindings), repository, parts)
         return await self._database.in_thread(lambda connection: _find_parts(connection.execute, repository, parts))
+
+    async def find_referring(self, repository: RepositoryName, digest: Digest) -> Digest | None:
+        """Return a manifest of the repository, not deleted, that refers to this content, if there is one."""
+        rows = self._database.rows(REFERRING, repository, str(digest))
+        return parse_digest(str(rows[0][0])) if rows else None
+
+    async def total_size(self, repository: RepositoryName, digest: Digest, limit: int) -> int | None:
+        """Return the bytes of a manifest and of all below it; `None` for more than `limit` contents."""
+        ((count, size),) = await self._database.in_thread(
+            lambda connection: connection.execute(_TOTAL_SIZE, (repository, str(digest), limit)).fetchall()
+        )
+        return int(size or 0) if int(count or 0) <= limit else None
 
     async def put_manifest(
         self,

@@ -1,6 +1,6 @@
 """When tags were pushed and pulled, and the removal of those that no Retention keeps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import apsw
 import msgspec
@@ -8,11 +8,21 @@ import msgspec
 from simple_registry.clock import Clock
 from simple_registry.oci.digests import Digest, parse_digest
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.records import Actor, Pull, TagRow
+from simple_registry.storage.records import Actor, Pull, TagPosition, TagRow
 from simple_registry.storage.sqlite.engine.database import Database, Row
 from simple_registry.storage.sqlite.rows.tags import drop_tag
 
 _ALL = "SELECT tag, digest, pushed, pulled FROM tags WHERE repository = ? ORDER BY tag"
+_LAST_PUSHED = """
+SELECT tag, digest, pushed, pulled FROM tags
+WHERE repository = ?1 AND instr(lower(tag), lower(?2)) AND (?3 IS NULL OR (pushed, tag) < (?3, ?4))
+ORDER BY pushed DESC, tag DESC LIMIT ?5
+"""
+_NAMES = "SELECT tag FROM tags WHERE repository = ? AND instr(lower(tag), lower(?))"
+# The names come as one JSON array, in their order. CROSS: each is looked up, and no tag is compared with all of them.
+_NAMED = """
+SELECT tag, digest, pushed, pulled FROM json_each(?2) CROSS JOIN tags ON repository = ?1 AND tag = value
+"""
 _FIND = "SELECT tag, digest, pushed, pulled FROM tags WHERE repository = ? AND tag = ?"
 # A time that lies in the future is that of a wrong clock.
 _PULLED = """
@@ -52,6 +62,41 @@ class SqliteTagTimes:
         return await self._database.in_thread(
             lambda connection: [_tag(row) for row in connection.execute(_ALL, (repository,)).fetchall()]
         )
+
+    async def last_pushed_tags(
+        self, repository: RepositoryName, *, containing: str, after: TagPosition | None, limit: int
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names, the last pushed first, after `after`."""
+        position = after or (None, None)
+        return await self._database.in_thread(
+            lambda connection: [
+                _tag(row) for row in connection.execute(_LAST_PUSHED, (repository, containing, *position, limit))
+            ]
+        )
+
+    async def sorted_tags(
+        self,
+        repository: RepositoryName,
+        key: Callable[[Tag], str],
+        *,
+        containing: str,
+        after: Tag | None,
+        limit: int,
+        reverse: bool,
+    ) -> Sequence[TagRow]:
+        """Return tags with a text in their names in the order of a key, which differs for each, after `after`."""
+
+        def read(connection: apsw.Connection) -> Sequence[TagRow]:
+            connection.execute("BEGIN")  # so that no tag goes between the two reads
+            found = connection.execute(_NAMES, (repository, containing)).fetchall()
+            names = sorted((Tag(str(name)) for (name,) in found), key=key, reverse=reverse)
+            start = 0 if after is None else _start(names, after, key, reverse=reverse)
+            page = names[start : start + limit]
+            rows = connection.execute(_NAMED, (repository, msgspec.json.encode(page).decode())).fetchall()
+            by_name = {row[0]: _tag(row) for row in rows}
+            return [by_name[name] for name in page]
+
+        return await self._database.in_thread(read)
 
     async def record_pulls(self, pulls: Sequence[Pull], *, apart: float) -> None:
         """Record the last pulls of tags."""
@@ -106,6 +151,15 @@ def _owners(
     listed = msgspec.json.encode([str(digest) for digest in digests]).decode()
     rows = connection.execute(_OWNERS, (repository, listed)).fetchall()
     return [(parse_digest(str(digest)), bool(kept), bool(tagged)) for digest, kept, tagged in rows]
+
+
+def _start(names: Sequence[Tag], after: Tag, key: Callable[[Tag], str], *, reverse: bool) -> int:
+    """Return the index of the first name after one, which need not be among them."""
+    last = key(after)
+    for at, name in enumerate(names):
+        if (key(name) < last) if reverse else (key(name) > last):
+            return at
+    return len(names)
 
 
 def _tag(row: Row) -> TagRow:

@@ -28,6 +28,7 @@ MAX_ACCOUNTS = 100
 _COLUMNS = "tags, manifests, blobs, bytes, unneeded_bytes, deleted_bytes"
 _FIND = f"SELECT {_COLUMNS} FROM usage WHERE repository = ?"
 _PAGE = f"SELECT repository, {_COLUMNS} FROM usage WHERE repository > ? ORDER BY repository LIMIT ?"
+_LARGEST = f"SELECT repository, {_COLUMNS} FROM usage ORDER BY bytes DESC, repository LIMIT ?"
 _TOTAL = """
 SELECT count(*), total(tags), total(manifests), total(blobs), total(bytes), total(unneeded_bytes), total(deleted_bytes)
 FROM usage
@@ -120,6 +121,11 @@ class SqliteUsageRows:
     async def page_usage(self, after: str | None, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
         """Return repositories and what they use, in ASCII order, after `after`."""
         rows = self._database.rows(_PAGE, after or "", limit)
+        return [(RepositoryName(str(row[0])), _usage(row[1:])) for row in rows]
+
+    async def largest_usage(self, limit: int) -> Sequence[tuple[RepositoryName, Usage]]:
+        """Return the repositories that use most bytes, and what they use, the largest first."""
+        rows = await self._database.in_thread(lambda connection: connection.execute(_LARGEST, (limit,)).fetchall())
         return [(RepositoryName(str(row[0])), _usage(row[1:])) for row in rows]
 
     async def total_usage(self) -> TotalUsage:

@@ -1,0 +1,1 @@
+"""The handlers of web pages, in modules by what they are about."""
