@@ -360,6 +360,7 @@ def test_a_start_without_room_for_a_process_is_refused(monkeypatch):
                 follow=None,
                 processes=processes,
                 manager=ServiceManager({}),
+                report=None,
             )
             with pytest.raises(StartFault, match="cannot start 1 workers: no room for a process; try fewer"):
                 supervisor.run()

@@ -15,7 +15,7 @@ from simple_registry.clock import Clock, SystemClock
 from simple_registry.faults import StorageFault
 from simple_registry.storage.filesystem.adoption import FilesystemAdoption
 from simple_registry.storage.filesystem.content_store import FilesystemContentStore
-from simple_registry.storage.filesystem.data_directory import DataDirectory
+from simple_registry.storage.filesystem.data_directory import DataDirectory, RunningServer, running_server
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.inspection import FilesystemInspection
 from simple_registry.storage.filesystem.key_file import KeyFile
@@ -57,6 +57,11 @@ def claim(data_dir: Path, *, make_keys: bool = True, upgrading: Callable[[], Non
     if make_keys:
         open_key_file(data_dir, SystemClock()).prepare()
     return directory
+
+
+def find_server(data_dir: Path) -> RunningServer | None:
+    """Return the server that uses a directory, or `None`. Raises: StorageFault."""
+    return running_server(data_dir)
 
 
 def open_stores(data_dir: Path, clock: Clock, *, read_only: bool = False) -> Stores:

@@ -185,6 +185,12 @@ def _garbage_collect(words: Sequence[str]) -> int:
     return garbage_collect(words, os.environ, sys.stdout, sys.stderr)
 
 
+def _reload(words: Sequence[str]) -> int:
+    from simple_registry.cli.reload import reload  # noqa: PLC0415 (as above)
+
+    return reload(words, os.environ, sys.stdout)
+
+
 def _gc(words: Sequence[str]) -> int:
     from simple_registry.cli.gc import gc  # noqa: PLC0415 (as above)
 
@@ -221,6 +227,7 @@ _WITH_OWN_OPTIONS = {
     "import": _import,
     "adopt": _adopt,
     "doctor": _doctor,
+    "reload": _reload,
     "version": _version,
 }
 

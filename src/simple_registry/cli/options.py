@@ -42,6 +42,7 @@ COMMANDS = {
     "import": "push an OCI layout into a repository, also while a server runs",
     "adopt": "take over the data directory of another registry",
     "doctor": "check any registry through its public address, as clients use it",
+    "reload": "have the running server read everything again, and wait for the result",
     "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
     "version": "print the version; -version is the same",
     "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",

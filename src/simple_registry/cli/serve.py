@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from simple_registry import application
 from simple_registry.access.rules import AccessRules
@@ -46,6 +47,13 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """As in malloc.h."""
 
 _log = logging.getLogger(__name__)
+
+
+class Claim(Protocol):
+    """The claim of the data directory."""
+
+    def report(self, reloads: int, outcome: str) -> None:
+        """Write down how many reloads ended, and the outcome of the last one."""
 
 
 def serve(line: CommandLine) -> int:
@@ -81,9 +89,7 @@ def _open(settings: Settings) -> Listeners:
         raise fault.about("-metrics-addr") from None
 
 
-def _run(
-    line: CommandLine, configured: Configured, listeners: Listeners, manager: ServiceManager, claim: object
-) -> int:
+def _run(line: CommandLine, configured: Configured, listeners: Listeners, manager: ServiceManager, claim: Claim) -> int:
     """Supervise workers. `claim` holds the data directory until this returns."""
     data_dir, url = configured.settings.data_dir, _url(configured, listeners)
     following = Following(data_dir)
@@ -112,6 +118,7 @@ def _run(
             follow=following.poll,
             processes=processes,
             manager=manager,
+            report=claim.report,
         )
         return supervisor.run()
     finally:

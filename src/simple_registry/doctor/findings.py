@@ -165,7 +165,7 @@ FAULTS: Mapping[str, Fault] = {
         },
     ),
     "buffering": Fault(
-        "requests seem to be kept whole before they are passed on (behind Traefik this is not certain)",
+        "a refusal waits for the whole body: a proxy keeps it first, or the registry waits, as distribution 3 does",
         "all that push large layers: slow, and a full disk of the proxy",
         Level.WARNING,
         {

@@ -29,6 +29,7 @@ from simple_registry.config.load import Configured
 from simple_registry.config.rows import kept
 from simple_registry.config.settings import ROWS
 from simple_registry.config.values import ConfigError
+from simple_registry.faults import StorageFault
 from simple_registry.metrics.processes import Processes
 from simple_registry.server.forking import SIGNALS, fork_worker
 from simple_registry.server.listeners import Listeners
@@ -81,11 +82,13 @@ class Supervisor:
         follow: Callable[[Configured], None],
         processes: Processes,
         manager: ServiceManager,
+        report: Callable[[int, str], None],
     ) -> None:
         """Supervise workers of `build` on `listeners`.
 
         `reread` loads everything again, or raises `ConfigError`; `follow` checks the followed files once. Workers
         count their metrics in rows of `processes`. The service `manager` gets reports of the state of the server.
+        `report` gets the number of reloads that ended, and the outcome of each.
         """
         self._configured = configured
         self._listeners = listeners
@@ -94,6 +97,8 @@ class Supervisor:
         self._follow = follow
         self._processes = processes
         self._manager = manager
+        self._report = report
+        self._reloads = 0
         self._slots = [Slot(number) for number in range(len(listeners.workers))]
         self._workers: dict[int, Worker] = {}
         """Every process that has not been reaped, by pid, including predecessors that are finishing."""
@@ -350,7 +355,15 @@ class Supervisor:
         reason = str(error) if expected else "unexpected error; see the log"
         _log.error("not reloaded, nothing was changed: %s", reason, exc_info=None if expected else error)
         if self._reload is None:  # otherwise the reload in progress reports its end
-            self._manager.ready(f"not reloaded: {reason}")
+            self._report_reload(f"not reloaded: {reason}")
+
+    def _report_reload(self, outcome: str) -> None:
+        self._manager.ready(outcome)
+        self._reloads += 1
+        try:
+            self._report(self._reloads, outcome)
+        except StorageFault as fault:
+            _log.warning("the outcome of the reload cannot be written: %s", fault)
 
     def _give_up_reload(self, reason: str) -> None:
         self._reload = _Reload([], f"reload abandoned: {reason}")
@@ -361,7 +374,7 @@ class Supervisor:
         if self._reload is None or any(slot.successor for slot in self._slots):
             return
         if not self._reload.slots:
-            self._manager.ready(self._reload.outcome)
+            self._report_reload(self._reload.outcome)
             self._reload = None
             return
         slot = self._reload.slots.pop(0)

@@ -18,6 +18,8 @@ FORMAT = 1
 """The format of directories that this program reads and writes; `docs/storage-format.md` describes it."""
 
 _MARKER = "simple-registry data directory, format "
+MAX_REPORT = 2000
+"""Bytes of `server.lock`."""
 MARKER = f"{_MARKER}{FORMAT}\n".encode()
 """What `format` holds."""
 _HARMLESS = frozenset({"server.lock", "format.new", "lost+found"})
@@ -100,6 +102,14 @@ class DataDirectory:
                 if self._disk.names(f"{algorithm}/{directory}"):
                     return "content in blobs/"
         return None
+
+    def report(self, reloads: int, outcome: str) -> None:
+        """Write the number of reloads so far, and the outcome of the last one, for `running_server`.
+
+        Raises: StorageFault.
+        """
+        if self._lock is not None and not self.read_only:
+            _write_owner(self._disk, self._lock, f"{os.getpid()}\n{reloads} {' '.join(outcome.split())}")
 
     def release(self) -> None:
         """Release the claim of this process; forked workers keep theirs."""
@@ -218,15 +228,50 @@ def _lock_read_only(disk: Disk, layout: Layout) -> int | None:
 def _lock(disk: Disk, layout: Layout, lock: int) -> None:
     """Take the server lock and write this process's id into it, which the refusal of other servers shows."""
     if not disk.try_lock(lock):
-        owner = disk.read(lock, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        owner = disk.read(lock, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
         raise DataDirectoryRefused(
             layout.root,
             f"the server with process id {owner}, or a worker of it, uses it; stop it or choose another directory",
         )
-    owner_line = f"{os.getpid()}\n".encode()
-    with suppress(StorageFull):  # the id is only informative
-        disk.write(lock, owner_line, 0)  # overwrites, then truncates: this order needs no new block on a full disk
-        disk.truncate(lock, len(owner_line))
+    with suppress(StorageFull):  # only `running_server` needs it
+        _write_owner(disk, lock, str(os.getpid()))
+
+
+def _write_owner(disk: Disk, lock: int, text: str) -> None:
+    data = text.encode(errors="replace")[: MAX_REPORT - 1] + b"\n"
+    disk.write(lock, data, 0)  # overwrites, then truncates: this order needs no new block on a full disk
+    disk.truncate(lock, len(data))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """The server that uses a directory, as it describes itself."""
+
+    pid: int
+    reloads: int
+    """The number of reloads that ended, successful or not."""
+    outcome: str
+    """Of the last reload."""
+
+
+def running_server(path: str | os.PathLike[str], disk: Disk | None = None) -> RunningServer | None:
+    """Return the server that uses a directory, or `None`.
+
+    Raises: DataDirectoryRefused, StorageFault.
+    """
+    disk = disk or Disk()
+    lock = disk.open_read(DataDirectory.find(path).server_lock)
+    if lock is None:
+        return None
+    try:
+        # What follows these two lines is the end of a longer report that is being replaced.
+        pid, _, rest = disk.read(lock, MAX_REPORT, 0).decode(errors="replace").partition("\n")
+        if disk.try_lock(lock) or not (pid.isascii() and pid.isdecimal()):
+            return None
+    finally:
+        disk.close(lock)
+    number, _, outcome = rest.partition("\n")[0].partition(" ")
+    return RunningServer(int(pid), int(number) if number.isascii() and number.isdecimal() else 0, outcome)
 
 
 def has_content_tree(disk: Disk, layout: Layout) -> bool:
