@@ -155,7 +155,7 @@ def test_two_documents_of_one_name_are_refused(tmp_path):
         ("{web: {adr: x}}", "spec.web.adr is not a known field; did you mean 'addr'?"),
         ("{limit: {}}", "spec.limit is not a known field; did you mean 'limits'?"),
         ("{limits: {headertimeout: 3s}}", "did you mean 'headerTimeout'?"),
-        ("{web: {ui: true}}", "spec.web.ui is not a known field"),
+        ("{web: {gui: true}}", "spec.web.gui is not a known field"),
         ("{web: {externalURL: x}}", "spec.web.externalURL is wrong: 'x' is not the URL of a host"),
         ("{web: {trustedProxies: 10.0.0.0/8}}", "spec.web.trustedProxies must be a list, not a value"),
         ("{web: {trustedProxies: ['::1', x]}}", "spec.web.trustedProxies[1] is wrong: 'x' is not a network"),

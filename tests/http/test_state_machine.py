@@ -213,7 +213,7 @@ class Registry(RuleBasedStateMachine):
         assert listed == sorted(name for name in self.manifests if _all_visible(self.manifests, name))
         for repository in ("a", "a/b", "c"):
             reply = self.front.get(f"/v2/{repository}/tags/list")
-            known = self.manifests.get(repository) or self.blobs.get(repository)
+            known = _all_visible(self.manifests, repository)
             assert reply.status == (200 if known else 404)
             if known:
                 assert reply.json["tags"] == sorted(self.tags.get(repository, {}))

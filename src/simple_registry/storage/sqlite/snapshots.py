@@ -69,13 +69,18 @@ class Snapshots:
         Waits for the disk. Raises: StorageFault.
         """
         try:
-            while True:
-                with name_lock(f"{self._path}.lock", _LOCK) as ours:
-                    if ours:
-                        return self._replace(digest, self._clock.now())
+            replaced = self._replace_if_free(digest)
+            while replaced is None:
                 time.sleep(_RETRY_INTERVAL)
+                replaced = self._replace_if_free(digest)
         except (apsw.Error, OSError) as error:
             raise fault(_ACTION, error) from error
+        return replaced
+
+    def _replace_if_free(self, digest: Digest) -> tuple[Sequence[str], Sequence[str]] | None:
+        """Replace snapshots, or return `None` while another process takes one."""
+        with name_lock(f"{self._path}.lock", _LOCK) as ours:
+            return self._replace(digest, self._clock.now()) if ours else None
 
     def _replace(self, digest: Digest, now: float) -> tuple[Sequence[str], Sequence[str]]:
         found = [path for _when, path in self._all() if _knows(path, digest)]
