@@ -336,12 +336,13 @@ def test_content_collected_during_its_push_is_placed_again(front, uploads, clock
 
     async def publish_then_collect(*what):
         place = await publish(*what)
-        collected.append((await front.services.garbage.collect()).contents)
+        if not collected:  # the second attempt keeps collectors away
+            collected.append((await front.services.garbage.collect()).contents)
         return place
 
     monkeypatch.setattr(store, "publish", publish_then_collect)
     front.run(uploads.put(A, digest, chunk(DATA), actor=ACTOR))
-    assert collected == [1, 0]
+    assert collected == [1]
     assert front.get(f"/v2/a/blobs/{digest}").body == DATA
 
 
