@@ -28,7 +28,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
         "do all that you may do."
     ),
     "tokens.create.submit": "Create",
-    "tokens.create.password": "You have signed in with a token. Tokens are created by who signs in with a password.",
+    "tokens.create.password": "You have signed in with a token. Sign in with a password to create tokens.",
     "tokens.expires.1d": "1 day",
     "tokens.expires.7d": "7 days",
     "tokens.expires.30d": "30 days",

@@ -161,7 +161,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "action.roll_back.same": "The tag points there already.",
     "action.delete_tag.title": "Delete the tag {tag}",
     "action.delete_tag.crumb": "Delete",
-    "action.delete_tag.text": "The tag will be removed. Nobody can pull by it then. The manifest stays.",
+    "action.delete_tag.text": "The tag will be removed. Pulls by it fail from then on. The manifest stays.",
     "action.delete_tag.tags": "Other tags of the manifest, which stay:",
     "action.delete_tag.others": "The tag can be restored from the history.",
     "action.delete_tag.last": (
@@ -172,8 +172,8 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "action.delete_manifest.title": "Delete a manifest",
     "action.delete_manifest.crumb": "Delete",
     "action.delete_manifest.text": (
-        "The manifest will be deleted with every tag that points at it. Nobody can pull it then. It can be restored "
-        "from the history until its grace ends."
+        "The manifest will be deleted with every tag that points at it. Pulls of it fail from then on. It can be "
+        "restored from the history until its grace ends."
     ),
     "action.delete_manifest.tags": "Tags that will be deleted:",
     "action.delete_manifest.submit": "Delete the manifest",
