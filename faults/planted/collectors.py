@@ -48,7 +48,7 @@ def sweep_without_recheck() -> None:
     async def mark_and_run(self, before, *what, **how):
         found = ((table, self._rows._database.rows(due, before, -1)) for table, due in _DUE.items())
         marked.extend((table, row[:2]) for table, rows in found for row in rows)
-        await run(self, before, *what, **how)
+        return await run(self, before, *what, **how)
 
     async def sweep(self, _before, _limit):
         rows = marked.copy()

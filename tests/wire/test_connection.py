@@ -9,6 +9,7 @@ import time
 import pytest
 
 from simple_registry.content import ContentInterrupted
+from simple_registry.wire import body
 from simple_registry.wire.exchange import BodyMalformed, BodyTooSlow
 from simple_registry.wire.limits import WireLimits
 from support.wire import LIMIT, chunk, get, put, put_chunked, read_all, read_answer, split
@@ -193,6 +194,32 @@ def test_an_early_answer_reaches_a_client_that_is_still_sending(wire, size):
         sock.sendall(bytes(size % MIB))
         assert read_answer(sock)[0] == 200
     assert wire.works()
+
+
+def test_an_early_answer_waits_for_the_first_byte_of_the_body(wire, monkeypatch):
+    monkeypatch.setattr(body, "FIRST_BYTE_TIME", 60)
+    with wire.connect() as sock:
+        sock.sendall(put("/early", b"", length=1000))
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+        sock.settimeout(30)
+        sock.sendall(b"x")
+        assert read_answer(sock)[0] == 200
+
+
+def test_an_early_answer_waits_only_for_a_moment(wire):
+    with wire.connect() as sock:
+        sock.sendall(put("/early", b"", length=1000))
+        assert read_answer(sock)[0] == 200
+
+
+def test_a_client_that_leaves_before_its_first_byte_ends_the_wait(wire, monkeypatch):
+    monkeypatch.setattr(body, "FIRST_BYTE_TIME", 60)
+    with wire.connect() as sock:
+        sock.sendall(put("/early", b"", length=1000))
+        sock.shutdown(socket.SHUT_WR)
+        assert read_answer(sock)[0] == 200
 
 
 def test_an_answer_before_the_end_of_a_body_ends_the_connection(wire):

@@ -20,6 +20,9 @@ READ_AHEAD = 256 * KIB
 MAX_PIECES = 256
 """Pieces of any size that wait for the handler before reading pauses."""
 
+FIRST_BYTE_TIME = 0.1
+"""Seconds that an early answer waits for the first byte of the body; if it overtakes that byte, containerd hangs."""
+
 
 class Source(Protocol):
     """The connection, as a body uses it."""
@@ -47,6 +50,9 @@ class NoBody:
         chunks: tuple[bytes, ...] = ()
         for chunk in chunks:
             yield chunk
+
+    async def begun(self) -> None:
+        """Do nothing."""
 
     def reserve(self, size: int) -> bool:
         """Return whether `size` is 0."""
@@ -128,6 +134,19 @@ class ArrivingBody:
         self._waiting += size
         if self._waiting >= READ_AHEAD or len(self._pieces) >= MAX_PIECES:
             self._source.pause_reading()
+
+    async def begun(self) -> None:
+        """Wait for the first byte, for a moment."""
+        if self.received or self._fault is not None:
+            return
+        self._source.resume_reading()
+        self._reader = self._shared.loop.create_future()
+        moment = self._shared.loop.call_later(FIRST_BYTE_TIME, self._wake)
+        try:
+            await self._reader
+        finally:
+            self._reader = None
+            moment.cancel()
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():

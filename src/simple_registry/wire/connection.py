@@ -324,6 +324,8 @@ class Connection:
 
     async def send(self, answer: Answer, *further: tuple[str, str]) -> None:
         """Send the answer to the current request; return when the kernel has its last byte."""
+        if self._state is State.BODY and not self.head.expects_continue:
+            await self.body.begun()
         if self._state is State.CLOSED:
             raise ClientGone("the client left before the answer", started=False)
         self._last = self._is_last()
