@@ -7,10 +7,10 @@ DATADIR  ?= ./data
 ADDR     ?= 0.0.0.0:5000
 ARGS     ?=
 JOBS     ?= auto
-FAST     := not browser and not clients and not conformance and not slow and not faults and not soak
+FAST     := not browser and not clients and not conformance and not installation and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run dist test lint format types conformance browser screenshots clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
+.PHONY: run dist test lint format types conformance browser screenshots installation clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -46,6 +46,9 @@ clients: $(VENV)/.dev ## docker, podman, skopeo, buildah, crane, oras, regctl, h
 
 clients-table: $(VENV)/.dev ## write what each client achieves with each credential into docs/results/clients.md
 	E2E_WRITE_TABLE=1 $(PY) -m pytest -m clients $(ARGS) tests/e2e/test_handshakes.py
+
+installation: $(VENV)/.dev ## what is installed: image, charts, packages, units, with the programs that are there (most need root)
+	$(PY) -m pytest -n 2 --dist loadfile -m installation $(ARGS) tests/installation
 
 slow: $(VENV)/.dev ## tests that take minutes: large blobs, many clients, memory
 	$(PY) -m pytest -m "slow and not clients and not conformance" $(ARGS) || [ $$? -eq 5 ]

@@ -13,7 +13,7 @@ from harness import ROOT
 from harness.dist import build
 from simple_registry import __version__
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.installation
 
 INSTALLERS = ("pipx==1.18.4", "uv==0.13.9")
 MAX_INSTALLED = 60_000_000

@@ -1,0 +1,1 @@
+"""What people install, built and started as they do it."""
