@@ -14,6 +14,7 @@ from simple_registry.config.settings import Administrator, Secret, Settings
 from simple_registry.metrics.processes import Processes
 from simple_registry.metrics_wiring import LAYOUT
 from simple_registry.oci.digests import digest_of
+from simple_registry.operator_warnings import About
 from support.front import PASSWORD_HASH, Front
 from support.stores import behind, in_memory
 from support.time import SettableClock
@@ -48,8 +49,23 @@ def test_a_registry_without_users_refuses_all_logins(front):
 
 def test_only_one_worker_does_maintenance(settings):
     kinds = [[type(work).__name__ for work in built(settings, worker).background] for worker in (0, 1)]
-    every = ["Measures", "LiveAccess", "Pulls", "KeyRefresh"]
+    every = ["Measures", "OperatorWarnings", "LiveAccess", "Pulls", "KeyRefresh"]
     assert kinds == [[*every, "Maintenance", "Scrub"], every]
+
+
+def test_only_one_worker_logs_warnings(settings):
+    assert [built(settings, worker).services.warnings.logs for worker in (0, 1)] == [True, False]
+
+
+def test_a_worker_warns_while_the_last_reload_failed(settings):
+    configured = Configured(settings, follow_documents(settings.config_dirs, settings.administrator))
+    processes = Processes(LAYOUT, 1)
+    warnings = build(configured, 0, processes, LoginMemory()).services.warnings
+    assert About.RELOAD not in warnings.current()
+    processes.reloaded(done=False)
+    assert warnings.current()[About.RELOAD].text.startswith("reloads have failed since 20")
+    processes.reloaded(done=True)
+    assert About.RELOAD not in warnings.current()
 
 
 def test_each_worker_serves_the_claimed_directory(settings):

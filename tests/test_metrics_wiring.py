@@ -22,6 +22,8 @@ from simple_registry.metrics import families
 from simple_registry.metrics.families import FAMILIES, SAMPLED
 from simple_registry.metrics.processes import Processes
 from simple_registry.metrics_wiring import LAYOUT, Decisions
+from simple_registry.operations.collection import Swept
+from simple_registry.operations.collector import Wanted
 from support import issuing
 from support.access import PASSWORD_HASH, binding, rules, static_token
 from support.documents import push_image
@@ -73,7 +75,7 @@ def served(tmp_path):
     configured = Configured(settings, follow_documents(settings.config_dirs, settings.administrator))
     processes = Processes(LAYOUT, 1)
     application = build(configured, 0, processes, LoginMemory())
-    application.follow_certificate(lambda: 1_900_000_000.0)
+    application.follow_certificate(lambda: 1_900_000_000.0, lambda: None)
     with Front(behind(application.services.stores), SettableClock(), settings) as front:
         front.application, front.processes = application, processes
         yield front
@@ -93,7 +95,12 @@ def test_every_number_of_a_worker_is_copied_from_the_part_that_counts_it(served)
         row[at] = -1.0
     measures, *_ = served.application.background
     measures.copy()
-    parents = {"simple_registry_workers", "simple_registry_worker_deaths_total", "simple_registry_reloads_total"}
+    parents = {
+        "simple_registry_workers",
+        "simple_registry_worker_deaths_total",
+        "simple_registry_reloads_total",
+        "simple_registry_reload_failed_time_seconds",
+    }
     untouched = {family.name for family in SAMPLED for series in family.series if row[LAYOUT.at[family, series]] < 0}
     assert untouched == parents
 
@@ -138,6 +145,28 @@ def test_open_uploads_and_disk_space_are_exported(served):
     assert value(metrics, "simple_registry_uploads_open") == 1
     free, size = (value(metrics, f"simple_registry_disk_{what}_bytes") for what in ("free", "size"))
     assert 0 < free < size
+
+
+def test_warnings_are_exported_with_their_beginning(make_front):
+    front = make_front()
+    name = "simple_registry_warning_time_seconds"
+    assert value(scraped(front), name, about="rules") == 0
+    front.access.stale = "broken"
+    began = front.clock.now()
+    assert value(scraped(front), name, about="rules") == began
+    front.clock.advance(60)
+    assert value(scraped(front), name, about="rules") == began
+    assert value(scraped(front), name, about="certificate") == 0
+
+
+def test_the_end_of_the_last_collection_is_exported(make_front):
+    front = make_front()
+    name = "simple_registry_collection_time_seconds"
+    assert value(scraped(front), name) == 0
+    front.run(front.services.registry.collector.run(Wanted(), Swept()))  # by an operator
+    assert value(scraped(front), name) == 0
+    front.run(front.services.garbage.collect())
+    assert value(scraped(front), name) == front.clock.now()
 
 
 def test_only_rejected_credentials_are_login_failures(make_front):

@@ -37,9 +37,11 @@ from simple_registry.metrics_wiring import (
     measure_scrub,
     measure_services,
 )
+from simple_registry.operator_warnings import About
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.server.logging import FieldLines
 from simple_registry.services import Logins, Services, Trust, build_scrub, build_services
+from simple_registry.times import format_moment
 from simple_registry.ui.site import Site
 from simple_registry.upstream.client import HttpsFetcher
 
@@ -69,7 +71,7 @@ class Application:
         audit: Write | None = None,
     ) -> None:
         self.services = services
-        self.background = (measures, *background)
+        self.background: Sequence[Background] = (measures, services.warnings, *background)
         self._measures = measures
         self._tasks: list[asyncio.Task[None]] = []
         origins = services.registry.origins
@@ -106,9 +108,10 @@ class Application:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.services.close()
 
-    def follow_certificate(self, ends: Callable[[], float]) -> None:
-        """Export the end of the certificate, which `ends` returns as Unix time."""
+    def follow_certificate(self, ends: Callable[[], float], warning: Callable[[], str | None]) -> None:
+        """Export the end of the certificate, which `ends` returns as Unix time, and the `warning` about it, if any."""
         measure_certificate(self._measures, ends)
+        self.services.warnings.watch(About.CERTIFICATE, warning)
 
 
 def build(configured: Configured, worker: int, processes: Processes, logins: LoginMemory) -> Application:
@@ -130,6 +133,8 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
         metrics=measures.text,
     )
     measure_access(measures, access)
+    services.warnings.watch(About.RELOAD, partial(_reload_warning, processes))
+    services.warnings.logs = worker == MAINTENANCE_WORKER
     background: list[Background] = [
         access,
         services.registry.pulls,
@@ -169,6 +174,12 @@ def build(configured: Configured, worker: int, processes: Processes, logins: Log
         log=FieldLines(access_log.logger.name, access_log.MESSAGE),
         audit=audit_file.write if audit_file else None,
     )
+
+
+def _reload_warning(processes: Processes) -> str | None:
+    """Return the warning while the last reload failed."""
+    since = processes.failing_since
+    return f"reloads have failed since {format_moment(since)}, and older settings are in use" if since else None
 
 
 def load_logins(settings: Settings) -> LoginMemory:

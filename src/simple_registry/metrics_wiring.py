@@ -17,10 +17,12 @@ from simple_registry.http.routes import ROUTES
 from simple_registry.metrics import families
 from simple_registry.metrics.layout import Layout
 from simple_registry.metrics.measures import Measures
+from simple_registry.operator_warnings import About, OperatorWarnings
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.services import Services, Trust
 from simple_registry.storage.protocols import UsageRows
 from simple_registry.storage.quotas import Measure
+from simple_registry.storage.records import Origin
 from simple_registry.storage.stores import Stores
 from simple_registry.ui.routes import PAGE, PAGE_METHODS
 
@@ -102,6 +104,7 @@ def measure_services(measures: Measures, services: Services, dispatcher: Dispatc
     _measure_stores(measures, services.stores)
     measures.query(families.QUOTAS_NEAR, NearLimits(services.stores.rows.usage, services.trust.rules).count)
     _measure_read_only(measures, services.registry.read_only.find)
+    _measure_warnings(measures, services.warnings)
     measures.ask(families.INFO, lambda: {(__version__,): 1})
 
 
@@ -124,6 +127,10 @@ def _measure_issuers(measures: Measures, trust: Trust) -> None:
 def _measure_stores(measures: Measures, stores: Stores) -> None:
     database, disk_space = stores.database, stores.disk_space
 
+    async def collected() -> Mapping[tuple[str, ...], float]:
+        last = await stores.rows.collections.last_collections()
+        return {(): next((row.ended for row in last if row.origin is Origin.SCHEDULE), 0.0)}
+
     async def open_uploads() -> Mapping[tuple[str, ...], float]:
         return {(): await stores.rows.sessions.count_sessions()}
 
@@ -143,6 +150,7 @@ def _measure_stores(measures: Measures, stores: Stores) -> None:
         total = await stores.rows.usage.total_usage()
         return _by_word({"held": total.content_bytes, "condemned": total.condemned_bytes})
 
+    measures.query(families.COLLECTION_TIME, collected)
     measures.query(families.UPLOADS_OPEN, open_uploads)
     measures.query(families.HELD, held)
     measures.query(families.HELD_BYTES, held_bytes)
@@ -162,6 +170,16 @@ def _measure_read_only(measures: Measures, find: Callable[[], Awaitable[object |
         return {(): float(await find() is not None)}
 
     measures.query(families.READ_ONLY, is_on)
+
+
+def _measure_warnings(measures: Measures, warnings: OperatorWarnings) -> None:
+    """Export since when there is each warning."""
+
+    def since() -> Mapping[tuple[str, ...], float]:
+        found = {about: warned.since for about, warned in warnings.current().items()}
+        return {(about,): found.get(about, 0.0) for about in About}
+
+    measures.ask(families.WARNINGS, since)
 
 
 def measure_access(measures: Measures, access: LiveAccess) -> None:

@@ -51,9 +51,10 @@ from simple_registry.operations.tags import Tags
 from simple_registry.operations.undo import Undo
 from simple_registry.operations.uploads import Uploads, new_session_id
 from simple_registry.operations.usage import RepositoryUsages
+from simple_registry.operator_warnings import About, FreeSpace, OperatorWarnings
 from simple_registry.storage.records import Origin
 from simple_registry.storage.stores import Stores
-from simple_registry.times import Window
+from simple_registry.times import Window, format_moment
 
 PASSWORD_THREADS = 2
 """Threads that hash passwords: more would take the cores away from requests that are already authenticated."""
@@ -121,6 +122,7 @@ class Services:
     garbage: Garbage
     retention: TagRetention
     pruning: Pruning
+    warnings: OperatorWarnings
 
     async def close(self) -> None:
         """Finish the writes under way and close the stores."""
@@ -147,7 +149,7 @@ def build_services(
     contents, renewals = build_contents(stores), Renewals(clock, settings.garbage_collection.grace)
     keep_parts = settings.delete_referenced is DeleteReferenced.REFUSE
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
-    retention = build_retention(stores, clock, trust.rules)
+    retention, warnings = build_retention(stores, clock, trust.rules), _build_warnings(stores, trust, clock)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
     registry = Registry(
         contents=contents,
@@ -184,7 +186,7 @@ def build_services(
         rules=trust.rules,
         manifest_size=limits.manifest_size,
         tags_per_push=limits.tags_per_push,
-        readiness=partial(_readiness, stores, trust),
+        readiness=partial(_readiness, stores, trust, warnings),
         condition=partial(_condition, stores, trust),
         metrics=metrics,
     )
@@ -210,7 +212,7 @@ def build_services(
         size=settings.journal.max_events,
         grace=settings.garbage_collection.grace,
     )
-    return Services(stores, trust, authentication, registry, garbage, retention, pruning)
+    return Services(stores, trust, authentication, registry, garbage, retention, pruning, warnings)
 
 
 def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:
@@ -343,7 +345,16 @@ def build_scrub(settings: Settings, services: Services, open_inspection: OpenIns
     )
 
 
-def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:
+def _build_warnings(stores: Stores, trust: Trust, clock: Clock) -> OperatorWarnings:
+    """Build the warnings about what every worker sees by itself."""
+    warnings, stale = OperatorWarnings(clock), "the access rules are older than the documents, which do not load: "
+    warnings.watch(About.RULES, lambda: trust.access.stale and stale + trust.access.stale)
+    if stores.disk_space is not None:
+        warnings.watch(About.SPACE, FreeSpace(stores.disk_space))
+    return warnings
+
+
+def _readiness(stores: Stores, trust: Trust, warnings: OperatorWarnings) -> Mapping[str, object]:
     """Return the state of each part. Raises: StorageFault when the stores do not answer."""
     stores.rows.check()
     stores.content.check()
@@ -351,6 +362,9 @@ def _readiness(stores: Stores, trust: Trust) -> Mapping[str, object]:
         "configuration": "current" if trust.access.stale is None else "stale",
         "staleIssuers": trust.external.stale(trust.rules().issuers),
         "storage": stores.uploads.condition(),
+        "warnings": [
+            {"about": about, "since": format_moment(warned.since)} for about, warned in warnings.current().items()
+        ],
     }
 
 

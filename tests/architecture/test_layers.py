@@ -65,9 +65,12 @@ ALLOWED = {
     "http": ACCESS | WIRE | {"authentication", "operations", "metrics", "http"},
     "ui": ACCESS | {"authentication", "operations", "http", "metrics", "ui"},
     "config": ACCESS | {"config"},
-    "services": ACCESS | STORES | {"authentication", "operations", "http", "config"},
+    "operator_warnings": STORES,
+    "services": ACCESS | STORES | {"authentication", "operations", "operator_warnings", "http", "config"},
     "maintenance": ACCESS | {"authentication", "operations"},
-    "metrics_wiring": ACCESS | STORES | {"metrics", "http", "ui", "config", "server.audit_file", "services"},
+    "metrics_wiring": ACCESS
+    | STORES
+    | {"metrics", "http", "ui", "config", "operator_warnings", "server.audit_file", "services"},
     "backends": VALUES | STORES | {f"storage.{adapter}" for adapter in ADAPTERS} | {"backends"},
     "application": ACCESS
     | {
@@ -78,6 +81,7 @@ ALLOWED = {
         "maintenance",
         "metrics",
         "metrics_wiring",
+        "operator_warnings",
         "services",
         "ui",
         "upstream",

@@ -2,9 +2,12 @@
 
 import io
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 
+from harness.certificates import issue
 from simple_registry.cli.config import config
 from simple_registry.cli.options import UsageError
 from simple_registry.config.values import ConfigError
@@ -73,6 +76,16 @@ def test_a_configuration_that_would_start_is_checked_with_the_warnings_of_a_star
     assert said.startswith("warning: passwords and content travel unencrypted")
     assert said.endswith("the documents load: 0 users, 0 roles, 0 bindings, 0 tokens, 0 issuers; 1 warning\n")
     assert run("check", "-addr", "127.0.0.1:1", "-cfgdir", directory)[1].endswith("; 0 warnings\n")
+
+
+def test_a_check_warns_of_a_certificate_that_ends_soon(directory, tmp_path, monkeypatch):
+    files = issue(tmp_path)
+    words = ("check", "-addr", "127.0.0.1:1", "-cfgdir", directory, "-cert", files.certificate, "-key", files.key)
+    files.key.chmod(0o600)
+    assert run(*words)[1].endswith("; 0 warnings\n")
+    later = time.time() + 20 * 3600
+    monkeypatch.setattr("simple_registry.cli.config.time", SimpleNamespace(time=lambda: later))
+    assert "UTC, in 3 hours; renew it" in run(*words)[1]
 
 
 @pytest.mark.parametrize(

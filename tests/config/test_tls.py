@@ -1,4 +1,5 @@
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -7,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from simple_registry.config.settings import Certificate, Tls
-from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
+from simple_registry.config.tls import expiry_warning, load_certificate
 from simple_registry.config.values import ConfigError
 
 PEM = serialization.Encoding.PEM
@@ -162,42 +163,24 @@ def test_a_certificate_that_clients_will_refuse_is_only_a_warning(load, changed,
         (dt.timedelta(days=-1), "expired on 2026-05-31; clients refuse it"),
         (dt.timedelta(hours=23), "expires on 2026-06-01 at 23:00 UTC, in 23 hours; renew it"),
         (dt.timedelta(days=2), "expires on 2026-06-03 at 00:00 UTC, in 2 days; renew it"),
-        (dt.timedelta(days=30), "expires on 2026-07-01 at 00:00 UTC, in 30 days; renew it"),
-        (dt.timedelta(days=31), None),
+        (dt.timedelta(days=14), "expires on 2026-06-15 at 00:00 UTC, in 14 days; renew it"),
+        (dt.timedelta(days=14, seconds=1), None),
     ],
 )
-def test_the_end_gets_a_warning_from_a_month_before_it_on_however_long_the_life(load, tmp_path, left, says):
+def test_the_end_gets_a_warning_from_two_weeks_before_it_on(load, tmp_path, left, says):
     tls = Tls(tmp_path / "chain.pem", tmp_path / "key.pem")
-    for since in (NOW - dt.timedelta(days=400), NOW - dt.timedelta(days=2)):
-        loaded = load(certificate(RSA, since=since, until=NOW + left), key_bytes())
-        told = expiry_warning(tls, loaded, NOW.timestamp())
-        assert told == (None if says is None else f"the certificate {tls.certificate} {says}")
-
-
-DAY = 86_400.0
+    loaded = load(certificate(RSA, since=NOW - dt.timedelta(days=400), until=NOW + left), key_bytes())
+    told = expiry_warning(tls, loaded, NOW.timestamp())
+    assert told == (None if says is None else f"the certificate {tls.certificate} {says}")
 
 
 @pytest.mark.parametrize(
-    ("life", "left", "mark"),
-    [
-        (365, 31, None),
-        (365, 30, 30),
-        (365, 7.5, 30),
-        (365, 7, 7),
-        (365, 0.9, 1),
-        (365, 0, 0),
-        (365, -3, 0),
-        (90, 29, None),  # renewed after two thirds of its life, as ACME clients do
-        (90, 7, 7),
-        (6, 2.5, None),
-        (6, 1, 1),
-        (1, 0.1, None),
-        (1, 0, 0),
-    ],
+    ("life", "left", "warns"),
+    [(90, 29, False), (90, 14, True), (6, 2, False), (6, 1.5, True), (1, 0.3, False), (1, 0.2, True), (1, 0, True)],
 )
-def test_the_marks_before_the_end_are_those_that_a_timely_renewal_never_meets(life, left, mark):
-    passed = passed_mark(Certificate(b"", b"", begins=0.0, ends=life * DAY), (life - left) * DAY)
-    assert passed == (None if mark is None else mark * DAY)
+def test_a_certificate_that_is_renewed_in_time_never_gets_a_warning_about_its_end(life, left, warns):
+    kept = Certificate(b"", b"", begins=0.0, ends=life * 86_400.0)
+    assert (expiry_warning(Tls(Path("c"), Path("k")), kept, (life - left) * 86_400.0) is not None) is warns
 
 
 def test_the_end_is_that_of_the_servers_own_certificate(load):

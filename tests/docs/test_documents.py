@@ -4,6 +4,7 @@ A `sh` block after the line `<!-- test: NAME -->` is a promise that it runs. Eac
 as it stands but for `SUBSTITUTIONS` (a free port, a data directory we may write to) and the port in `localhost:5000`.
 """
 
+import json
 import os
 import re
 import shlex
@@ -297,10 +298,9 @@ def test_the_registry_starts_and_answers(desk):
         assert "every user of this machine" not in (desk.folder / "log").read_text()
         assert running.run(block(STARTED, "curl")) == "{}"
         assert running.run(block(STARTED, "health")) == '{"status":"ok"}'
-        assert (
-            running.run(block(RUNNING, "ready"))
-            == '{"status":"ready","configuration":"current","staleIssuers":[],"storage":"writable"}'
-        )
+        ready = json.loads(running.run(block(RUNNING, "ready")))
+        del ready["warnings"]  # the disk of this machine may be nearly full
+        assert ready == {"status": "ready", "configuration": "current", "staleIssuers": [], "storage": "writable"}
         (desk.folder / "documents").mkdir()
         (desk.folder / "documents" / "retention.yaml").write_text(yaml_of(RETENTION))
         assert running.run(block(RETENTION, "retention")) == ""  # there are no tags yet

@@ -9,6 +9,7 @@ from simple_registry.access.policy import Allowed, Refused
 from simple_registry.faults import StorageFault, StorageFull, StorageReadOnly
 from simple_registry.oci.digests import digest_of
 from simple_registry.oci.media_types import OCI_IMAGE_MANIFEST
+from simple_registry.times import format_moment
 from support.access import READONLY, READWRITE, binding, decided_by, rules
 from support.documents import push_image
 from support.front import Front
@@ -417,6 +418,15 @@ def test_readiness_reports_whether_the_rules_are_current(people):
     reply = people.get("/readyz", user=None)
     assert (reply.status, reply.json["configuration"]) == (200, "stale")
     assert b"secret" not in reply.body
+
+
+def test_readiness_lists_warnings_and_since_when(people):
+    assert people.get("/readyz", user=None).json["warnings"] == []
+    people.access.stale = "roles.yaml:3: secret words"
+    first = people.get("/readyz", user=None).json["warnings"]
+    people.clock.advance(60)
+    assert people.get("/readyz", user=None).json["warnings"] == first
+    assert first == [{"about": "rules", "since": format_moment(people.clock.now() - 60)}]
 
 
 def test_rules_that_change_count_at_the_next_request(people):

@@ -60,3 +60,18 @@ def test_exits_and_reloads_of_workers_are_counted(processes):
     assert total(processes, LAYOUT.at[WORKER_DEATHS, ()]) == 1
     assert total(processes, LAYOUT.at[RELOADS, ("done",)]) == 1
     assert total(processes, LAYOUT.at[RELOADS, ("failed",)]) == 2
+
+
+def test_every_process_sees_since_when_reloads_fail(processes, monkeypatch):
+    assert processes.failing_since == 0
+    for second in (10.0, 20.0):
+        monkeypatch.setattr("time.time", lambda: second)  # noqa: B023 (called in this round)
+        processes.reloaded(done=False)
+    parent = processes.mine
+    processes.become(processes.begin())
+    assert processes.failing_since == 10.0
+    processes.mine = parent
+    processes.reloaded(done=True)
+    assert processes.failing_since == 0
+    processes.reload_failed()
+    assert processes.failing_since == 20.0

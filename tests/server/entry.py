@@ -34,7 +34,7 @@ class Application:
     async def metrics(self):
         return f"worker_pid {os.getpid()}\n".encode()
 
-    def follow_certificate(self, ends):
+    def follow_certificate(self, ends, warning):
         (self._directory / "certificate-ends").write_text(str(ends()))
 
     @property

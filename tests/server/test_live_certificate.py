@@ -83,28 +83,15 @@ def test_the_old_certificate_stays_when_its_files_are_removed(live):
     assert certificate.context() is before
 
 
-def test_one_worker_warns_once_at_each_mark_before_the_end(live, caplog):
-    _, _, tls = live
-    day = 86_400.0
-    ends = time.time() + 300 * day
-    year = follow_certificate(tls)
-    year.value = replace(year.value, begins=ends - 365 * day, ends=ends)
-    warning, silent = LiveCertificate(tls, year), LiveCertificate(tls, year, warn=False)
-    for left, count in ((31, 0), (30, 1), (29, 1), (6, 2), (1, 3), (0.5, 3), (0, 4), (-1, 4)):
-        warning.remind(ends - left * day)
-        silent.remind(ends - left * day)
-        assert len(caplog.records) == count
-    assert "in 30 days; renew it" in caplog.text
-    assert "expired on" in caplog.text
-
-
-def test_a_warning_of_the_start_is_not_repeated(live, caplog):
-    _, _, tls = live
-    now = time.time()
-    soon = follow_certificate(tls)
-    soon.value = replace(soon.value, begins=now - 300 * 86_400, ends=now + 3 * 86_400)
-    LiveCertificate(tls, soon).remind(now + 1)
-    assert caplog.records == []
+def test_a_certificate_that_ends_soon_has_a_warning(live):
+    _, write, tls = live
+    followed = follow_certificate(tls)
+    followed.value = replace(followed.value, begins=0.0, ends=time.time() + 3.5 * 86_400)
+    ending = LiveCertificate(tls, followed)
+    assert ending.expiry_warning().endswith("in 3 days; renew it")
+    write()
+    poll(ending, 2)
+    assert ending.expiry_warning() is None
 
 
 def test_a_renewed_certificate_has_its_own_end(live):

@@ -5,6 +5,7 @@ check   0 the server would start with them     1 it would not
 """
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TextIO
@@ -15,6 +16,7 @@ from simple_registry.cli.policy import checked
 from simple_registry.cli.serve import read_configuration, warnings_of
 from simple_registry.config.configuration import Given
 from simple_registry.config.effective import Effective, effective, of_option
+from simple_registry.config.load import Configured
 from simple_registry.config.settings import Settings
 from simple_registry.server.logging import printable
 
@@ -89,4 +91,15 @@ def _checked(line: CommandLine) -> Settings:
     Raises: ConfigError when the server would not start with them.
     """
     configured = read_configuration(line)
-    return replace(configured.settings, warnings=tuple(warnings_of(configured)))
+    return replace(configured.settings, warnings=(*warnings_of(configured), *_about_expiry(configured)))
+
+
+def _about_expiry(configured: Configured) -> Iterator[str]:
+    """Yield the warning about the end of the certificate, which the server gives while it runs."""
+    certificate, tls = configured.certificate, configured.settings.tls
+    if certificate is None or tls is None:
+        return
+    from simple_registry.config.tls import expiry_warning  # noqa: PLC0415 (only where there is TLS)
+
+    if warning := expiry_warning(tls, certificate.value, time.time()):
+        yield warning

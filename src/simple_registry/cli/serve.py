@@ -10,7 +10,6 @@ import logging
 import os
 import resource
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -187,9 +186,13 @@ def warn(configured: Configured) -> None:
 
 
 def warnings_of(configured: Configured) -> Iterator[str]:
-    """Yield configuration warnings, such as of a certificate that clients reject or unencrypted passwords."""
+    """Yield configuration warnings, such as of a certificate that clients reject or unencrypted passwords.
+
+    What may change while the server runs, such as the end of the certificate, is a matter of `operator_warnings`.
+    """
     yield from configured.settings.warnings
-    yield from _about_certificate(configured)
+    if configured.certificate is not None:
+        yield from configured.certificate.value.warnings
     exposed = [addr for addr in configured.settings.addr if isinstance(addr, TcpAddress) and not is_loopback(addr.host)]
     if configured.certificate is None and exposed:
         yield (
@@ -199,17 +202,6 @@ def warnings_of(configured: Configured) -> Iterator[str]:
     metrics = configured.settings.metrics_addr
     if isinstance(metrics, TcpAddress) and not is_loopback(metrics.host):
         yield "every client that reaches the address of -metrics-addr can read the metrics; there is no login"
-
-
-def _about_certificate(configured: Configured) -> Iterator[str]:
-    certificate, tls = configured.certificate, configured.settings.tls
-    if certificate is None or tls is None:
-        return
-    from simple_registry.config.tls import expiry_warning  # noqa: PLC0415 (only where there is TLS)
-
-    yield from certificate.value.warnings
-    if warning := expiry_warning(tls, certificate.value, time.time()):
-        yield warning
 
 
 def _url(configured: Configured, listeners: Listeners) -> str:

@@ -26,8 +26,8 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?-----END \1-----", re
 _LARGEST_FILE = 1024 * 1024
 _SMALLEST_RSA = 2048
 _DAY = 86_400.0
-MARKS = (30 * _DAY, 7 * _DAY, _DAY)
-"""Seconds before its end at which warnings about a certificate are logged."""
+NOTICE = 14 * _DAY
+"""Seconds before its end from which on a certificate gets a warning."""
 
 
 def load_certificate(tls: Tls, now: datetime) -> Certificate:
@@ -51,18 +51,12 @@ def load_certificate(tls: Tls, now: datetime) -> Certificate:
     return replace(loaded, warnings=(*_warnings(tls.certificate, leaf, now), *exposure(tls.key, "the private key")))
 
 
-def passed_mark(certificate: Certificate, now: float) -> float | None:
-    """Return the last mark that a certificate has passed: seconds before its end, 0 once it has ended.
-
-    Only marks in the last third of its life count: ACME clients renew after two thirds, and then no mark is passed.
-    """
-    marks = [mark for mark in MARKS if mark < (certificate.ends - certificate.begins) / 3]
-    return min((mark for mark in (*marks, 0.0) if certificate.ends - now <= mark), default=None)
-
-
 def expiry_warning(tls: Tls, certificate: Certificate, now: float) -> str | None:
-    """Return the warning about the end of a certificate, from the first mark on, whatever its life."""
-    if certificate.ends - now > MARKS[0]:
+    """Return the warning about the end of a certificate, once that is near.
+
+    ACME clients renew when a third of its life is left. A short life therefore gets a warning in its last quarter only.
+    """
+    if certificate.ends - now > min(NOTICE, (certificate.ends - certificate.begins) / 4):
         return None
     end = datetime.fromtimestamp(certificate.ends, UTC)
     if certificate.ends <= now:

@@ -69,6 +69,10 @@ COLLECTED = _counter(
     "What garbage collection removed.",
     what=("blobs", "bytes", "contents", "early", "manifests", "sessions", "tokens", "unneeded"),
 )
+COLLECTION_TIME = _gauge(
+    "simple_registry_collection_time_seconds",
+    "When the server last collected by itself, Unix time; 0 before the first.",
+)
 RETIRED = _counter("simple_registry_retention_tags_total", "Tags that retention removed on schedule.")
 SCRUBBED = _counter(
     "simple_registry_scrub_contents_total",
@@ -88,6 +92,10 @@ RESIDENT = _gauge("simple_registry_resident_bytes", "Memory of the workers, shar
 WORKERS = _gauge("simple_registry_workers", "Workers that serve.")
 WORKER_DEATHS = _counter("simple_registry_worker_deaths_total", "Workers that died and were replaced.")
 RELOADS = _counter("simple_registry_reloads_total", "SIGHUPs, by result.", result=_RESULTS)
+RELOAD_FAILED = _gauge(
+    "simple_registry_reload_failed_time_seconds",
+    "Since when SIGHUPs have failed, Unix time; 0 after one that succeeded.",
+)
 ISSUER_KEYS_STALE = _gauge(
     "simple_registry_issuer_keys_stale",
     "1 while the keys of a TokenIssuer cannot be fetched and older ones are in use.",
@@ -113,6 +121,11 @@ DISK_SIZE = _gauge("simple_registry_disk_size_bytes", "Size in bytes of that fil
 CERTIFICATE_EXPIRY = _gauge(
     "simple_registry_certificate_expiry_time_seconds", "When the TLS certificate expires, Unix time."
 )
+WARNINGS = _gauge(
+    "simple_registry_warning_time_seconds",
+    "Since when the worker that answers has had a reason for a warning, Unix time; 0 without one.",
+    about=(),
+)
 READ_ONLY = _gauge("simple_registry_read_only", "1 in read-only mode, in which nothing changes.")
 START_TIME = _gauge("simple_registry_start_time_seconds", "When the server started, Unix time.")
 INFO = _gauge("simple_registry_info", "Always 1; the label carries the version.", version=())
@@ -135,11 +148,14 @@ SAMPLED = (
     WORKERS,
     WORKER_DEATHS,
     RELOADS,
+    RELOAD_FAILED,
 )
 """One number for each series in the row of each process."""
 
 ASKED = (
+    WARNINGS,
     ISSUER_KEYS_STALE,
+    COLLECTION_TIME,
     HELD,
     HELD_BYTES,
     STORED_BYTES,

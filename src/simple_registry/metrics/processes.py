@@ -4,7 +4,7 @@ import logging
 import time
 
 from simple_registry.metrics.board import Board, Row
-from simple_registry.metrics.families import RELOADS, WORKER_DEATHS, WORKERS
+from simple_registry.metrics.families import RELOAD_FAILED, RELOADS, WORKER_DEATHS, WORKERS
 from simple_registry.metrics.layout import Layout
 
 PARENT = 0
@@ -22,6 +22,7 @@ class Processes:
         self.board.use(PARENT)
         self.started = time.time()
         self.mine: Row = self.board.row(PARENT)
+        self._failed = layout.at[RELOAD_FAILED, ()]
         self._free = list(range(1, self.board.rows))
 
     def begin(self) -> int | None:
@@ -60,3 +61,16 @@ class Processes:
     def reloaded(self, *, done: bool) -> None:
         """Count a SIGHUP."""
         self.mine[self.layout.at[RELOADS, ("done" if done else "failed",)]] += 1
+        if done:
+            self.mine[self._failed] = 0
+        else:
+            self.reload_failed()
+
+    def reload_failed(self) -> None:
+        """Record that the last reload failed, perhaps later than when it was counted."""
+        self.mine[self._failed] = self.failing_since or time.time()
+
+    @property
+    def failing_since(self) -> float:
+        """Since when reloads have failed, Unix time; 0 after one that succeeded. Every process can read it."""
+        return self.board.row(PARENT)[self._failed]

@@ -1,7 +1,4 @@
-"""The certificate of new connections, replaced when its files change; open connections keep the old one.
-
-Warnings precede its end, since the renewal itself may have failed.
-"""
+"""The certificate of new connections, replaced when its files change; open connections keep the old one."""
 
 import asyncio
 import logging
@@ -18,7 +15,7 @@ from typing import IO
 
 from simple_registry.config.followed import Followed, Poll
 from simple_registry.config.settings import Certificate, Tls
-from simple_registry.config.tls import expiry_warning, load_certificate, passed_mark
+from simple_registry.config.tls import expiry_warning, load_certificate
 from simple_registry.config.values import ConfigError
 from simple_registry.files import FileStamp
 from simple_registry.periodic import repeat
@@ -56,8 +53,6 @@ class LiveCertificate:
         self._thread = ThreadPoolExecutor(1, "certificate")  # its own, so that no request delays a check
         self._context = tls_context(certificate.value)
         self._warns = warn
-        self._mark = passed_mark(certificate.value, time.time())
-        """The mark before its end that the last warning was about. The parent warns at a start."""
 
     def context(self) -> ssl.SSLContext:
         """Return the context of the next connection."""
@@ -67,20 +62,13 @@ class LiveCertificate:
         """Return when the certificate ends, Unix time."""
         return self._followed.value.ends
 
+    def expiry_warning(self) -> str | None:
+        """Return the warning about the end of the certificate, once that is near: a renewal may have failed."""
+        return expiry_warning(self._tls, self._followed.value, time.time())
+
     async def run(self) -> None:
         """Follow the files until cancelled."""
-        await repeat(self._round, INTERVAL, "checking the certificate")
-
-    async def _round(self) -> None:
-        await self.poll()
-        self.remind(time.time())
-
-    def remind(self, now: float) -> None:
-        """Warn of the end of the certificate, once at each mark before it."""
-        mark, before = passed_mark(self._followed.value, now), self._mark
-        self._mark = mark
-        if mark is not None and mark != before and self._warns:
-            _log.warning("%s", expiry_warning(self._tls, self._followed.value, now))
+        await repeat(self.poll, INTERVAL, "checking the certificate")
 
     async def poll(self) -> None:
         """Check the files once. A change is used if it is unchanged since the previous check."""
@@ -88,7 +76,7 @@ class LiveCertificate:
         match await asyncio.get_running_loop().run_in_executor(self._thread, self._followed.poll):
             case Poll.LOADED:
                 certificate = self._followed.value
-                self._context, self._mark = tls_context(certificate), None
+                self._context = tls_context(certificate)
                 for warning in certificate.warnings if self._warns else ():
                     _log.warning("%s", warning)
                 _log.info("the certificate was replaced")

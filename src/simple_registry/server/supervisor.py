@@ -367,6 +367,7 @@ class Supervisor:
 
     def _give_up_reload(self, reason: str) -> None:
         self._reload = _Reload([], f"reload abandoned: {reason}")
+        self._processes.reload_failed()
         _log.error("reload abandoned: %s", reason)
 
     def _start_successor(self) -> None:

@@ -73,8 +73,8 @@ class Application(Protocol):
     async def metrics(self) -> bytes:
         """Return the metrics of all workers."""
 
-    def follow_certificate(self, ends: Callable[[], float]) -> None:
-        """Export the end of the certificate, which `ends` returns as Unix time."""
+    def follow_certificate(self, ends: Callable[[], float], warning: Callable[[], str | None]) -> None:
+        """Export the end of the certificate, which `ends` returns as Unix time, and the `warning` about it, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ async def _accept(configured: Configured, post: Post, application: Application) 
     stopping = asyncio.Event()
     certificate = _live_certificate(configured, post)
     if certificate is not None:
-        application.follow_certificate(certificate.ends)
+        application.follow_certificate(certificate.ends, certificate.expiry_warning)
     server = WireServer(
         application.http,
         limits=wire_limits(configured.settings.limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
