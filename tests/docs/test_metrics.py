@@ -43,17 +43,34 @@ def test_the_scrape_configuration_is_one():
     assert set(job) <= {"job_name", "scheme", "static_configs", "authorization", "metrics_path"}
 
 
-ALERTS = yaml.safe_load(example("alerts"))["groups"][0]["rules"]
+RULES = yaml.safe_load((ROOT / "packaging/prometheus/alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["alert"])
-def test_an_alert_asks_only_for_metrics_and_labels_that_exist(alert):
+def test_the_table_of_alerts_is_that_of_the_rules():
+    assert yaml.safe_load(example("rules")) == {"rule_files": ["alerts.yaml"]}
+    table = PAGE.partition("| alert | severity | meaning |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    assert table.splitlines() == [
+        f"| `{rule['alert']}` | {rule['labels']['severity']} | {rule['annotations']['summary']} |" for rule in RULES
+    ]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_asks_only_for_metrics_and_labels_that_exist(rule):
     families = {family.name: family for family in FAMILIES}
-    asked = re.findall(r"(simple_registry_\w+)(?:\{(.*?)\})?", alert["expr"])
-    assert asked
+    asked = re.findall(r"(simple_registry_\w+)(?:\{(.*?)\})?", rule["expr"])
+    assert asked or "up{" in rule["expr"]
     for name, labels in asked:
         family = families[name]
         assert set(re.findall(r"(\w+)[=!]", labels)) <= set(family.labels)
         # A rate of a gauge, or the bare value of a counter, is a mistake.
-        counted = re.search(rf"(?:rate|increase)\({name}", alert["expr"]) is not None
+        counted = re.search(rf"(?:rate|increase)\({name}", rule["expr"]) is not None
         assert counted == (family.kind is Kind.COUNTER)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_says_what_to_do_and_where_to_read(rule):
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert {"summary", "description", "docs"} == rule["annotations"].keys()
+    path, _, anchor = rule["annotations"]["docs"].partition("#")
+    headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
+    assert not anchor or anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

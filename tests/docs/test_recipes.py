@@ -112,7 +112,7 @@ def copy(tmp_path):
 @pytest.fixture
 def whole_copy(copy, tmp_path):
     """Return a copy with tests and documents, whose files are named from the top."""
-    for name in ("tests", "docs"):
+    for name in ("tests", "docs", "packaging"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in [*ROOT.glob("*.md"), ROOT / "pyproject.toml"]:
         shutil.copy(path, tmp_path)
