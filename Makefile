@@ -81,7 +81,7 @@ bench-collection: $(VENV)/.dev ## measure what collections cost in small and lar
 COMPILE := CUSTOM_COMPILE_COMMAND="make lock" PIP_FIND_LINKS= $(PY) -m piptools compile --quiet --upgrade --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe
 
-reference: $(VENV)/.dev ## write the tables of options and fields, and the schema, from the code
+reference: $(VENV)/.dev ## write the tables of options and fields, the schema, completion scripts and the man page, from the code
 	PYTHONPATH=tests $(PY) -m support.reference
 
 lock: $(VENV)/.dev ## pin the newest allowed versions of all requirements, with hashes

@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from simple_registry import __version__
+from simple_registry.cli.commands import COMMANDS
 from simple_registry.cli.main import main
-from simple_registry.cli.options import COMMANDS, OPTIONS
+from simple_registry.cli.options import OPTIONS
 
 ADMIN = ("-adminpwd", "secret")
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
+from simple_registry.cli.commands import COMMANDS
 from simple_registry.cli.options import (
-    COMMANDS,
     OPTIONS,
     CommandLine,
     Parser,

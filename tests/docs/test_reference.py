@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from simple_registry.cli.options import COMMANDS
+from simple_registry.cli.commands import COMMANDS
 from support.reference import CONFIGURATION, generated
 from support.sources import ROOT
 

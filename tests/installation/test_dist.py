@@ -87,6 +87,8 @@ def test_pip_installs_it_with_hashes_and_without_a_compiler(wheel, version, tmp_
     run(*pip, "--require-hashes", "--only-binary=:all:", "-r", ROOT / "requirements.lock")
     run(*pip, "--no-deps", wheel)
     assert run(program.with_name("simple-registry"), "version").startswith(f"simple-registry {__version__} ")
+    assert "_shtab_simple_registry simple-registry" in run(program.with_name("simple-registry"), "completion", "bash")
+    assert (tmp_path / "venv/share/man/man1/simple-registry.1").is_file()
     assert serves(program.with_name("simple-registry"), tmp_path, monkeypatch)
     assert size(tmp_path / "venv") - empty < MAX_INSTALLED
 

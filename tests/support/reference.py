@@ -1,4 +1,4 @@
-"""The generated parts of the documents: the tables of options and fields, and the JSON Schema for editors.
+"""What is generated: tables of options and fields in documents, the JSON Schema, completion scripts and the man page.
 
 `make reference` writes them; `tests/docs/test_reference.py` fails when they are not as they would be written.
 """
@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.command_pages import completion_scripts, man_page
 from simple_registry.cli.options import OPTIONS
 from simple_registry.config.kinds import KINDS
 from simple_registry.config.schema import json_schema
@@ -16,11 +17,13 @@ from support.sources import ROOT
 SCHEMA = ROOT / "docs/schema/simple-registry.schema.json"
 REFERENCES = (ROOT / "docs/reference.md", ROOT / "docs/reference-policies.md")
 """Each kind has its place on one of them."""
+COMPLETIONS = ROOT / "src/simple_registry/cli/completions"
+MAN_PAGE = ROOT / "packaging/man/simple-registry.1"
 CONFIGURATION = ROOT / "docs/configuration.md"
 
 
 def generated() -> dict[Path, str]:
-    """Return the whole text of each document with generated parts."""
+    """Return the whole text of each file with generated parts."""
     references = {path: path.read_text("utf-8") for path in REFERENCES}
     for kind in KINDS.values():
         name, meaning = f"kind {kind.name}", f"{kind.meaning[0].upper()}{kind.meaning[1:]}.\n\n"
@@ -30,6 +33,8 @@ def generated() -> dict[Path, str]:
         **references,
         CONFIGURATION: _replaced(CONFIGURATION.read_text("utf-8"), "options", _table(_options())),
         SCHEMA: json.dumps(json_schema(), indent=2) + "\n",
+        **{COMPLETIONS / shell: script for shell, script in completion_scripts().items()},
+        MAN_PAGE: man_page(),
     }
 
 

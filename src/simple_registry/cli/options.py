@@ -13,40 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from simple_registry.cli.commands import COMMANDS
 from simple_registry.config.configuration import Given
 from simple_registry.config.rows import PREFIX, Option
 from simple_registry.config.settings import ROWS
 
-COMMANDS = {
-    "serve": "run the registry (the default)",
-    "token": "create, list or revoke tokens",
-    "uploads": "list or cancel open uploads",
-    "can-i": "report whether a user may do something, and why",
-    "policy": "check, test or compare documents about access",
-    "config": "show every setting and where its value comes from, or check them",
-    "garbage-collect": "collect now what the server would collect later, or show it",
-    "gc": "explain what keeps content, or when it ends",
-    "retention": "show or remove the tags that no rule keeps",
-    "usage": "show what repositories use",
-    "history": "list what happened to a repository or a tag",
-    "resolve": "print what a tag pointed at, at a time",
-    "rollback": "let a tag point at what it pointed at before",
-    "undelete": "restore a tag, a manifest or a repository that was deleted",
-    "purge": "remove content at once and for good, such as a leaked secret",
-    "read-only": "refuse all changes for a while, as during a move",
-    "fsck": "check the data directory, also while a server runs",
-    "backup": "back up the data directory, also while a server runs",
-    "restore": "make a data directory from a backup",
-    "recover": "rebuild a lost or broken database",
-    "export": "write repositories as an OCI layout, also while a server runs",
-    "import": "push an OCI layout into a repository, also while a server runs",
-    "adopt": "take over the data directory of another registry",
-    "doctor": "check any registry through its public address, as clients use it",
-    "reload": "have the running server read everything again, and wait for the result",
-    "genhash": "ask for a password and print its bcrypt hash; -genhash is the same",
-    "version": "print the version; -version is the same",
-    "help": "print this text, or that of one command: 'help fsck' or 'fsck -help'",
-}
 _PROGRAM = "simple-registry"
 
 CFGDIR = Option("cfgdir", "DIRECTORY", meaning="directory of YAML documents", repeatable=True, separator=os.pathsep)
@@ -76,8 +47,8 @@ _OF_SERVICES = re.compile(
 )
 """Variables that Kubernetes sets in containers for services whose names begin with `simple-registry`."""
 
-_DESCRIBED = re.compile(r"^  -([a-z-]+)( [A-Z]+)?(\.\.\.)? ", re.MULTILINE)
-"""An option in a help text: `-json`, `-user NAME`, or `-scope SCOPE...` when it may be repeated."""
+_DESCRIBED = re.compile(r"^  -([a-z-]+)(?: ([A-Z]+))?(\.\.\.)? +(.*(?:\n {10,}.*)*)", re.MULTILINE)
+"""An option in a help text: `-json`, `-user NAME`, or `-scope SCOPE...` when it may be repeated; and its meaning."""
 
 
 class UsageError(Exception):
@@ -98,6 +69,22 @@ class CommandLine:
     config_dirs: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An option as a help text describes it. A switch has an empty `value`; `several` may be given."""
+
+    name: str
+    value: str
+    several: bool
+    meaning: str
+
+
+def described_options(text: str) -> Iterator[Described]:
+    """Yield the options that a help text describes."""
+    for name, value, several, meaning in _DESCRIBED.findall(text):
+        yield Described(name, value, bool(several), " ".join(meaning.split()))
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose attributes are text or `None`, a list of texts, or a bool.
 
@@ -109,11 +96,11 @@ class Parser(argparse.ArgumentParser):
         """Parse the arguments of `command`: the options that its help text `described` lists, and `-help`."""
         super().__init__(prog=f"{_PROGRAM} {command}".rstrip(), add_help=False, allow_abbrev=False)
         self._takes_value: dict[str, bool] = {}
-        for name, value, several in _DESCRIBED.findall(described):
-            if value:
-                self.option(name, many=bool(several))
+        for each in described_options(described):
+            if each.value:
+                self.option(each.name, many=each.several)
             else:
-                self.switch(name)
+                self.switch(each.name)
         if described:
             self.switch("help", "h")
 
@@ -299,7 +286,7 @@ echo; otherwise it reads the first line of standard input. Standard output has o
 
 def help_text(topic: str | None = None) -> str:
     """Return the help text of the program, or of a command in `_HELP`."""
-    commands = "\n".join(f"  {name:<10} {text}" for name, text in COMMANDS.items())
+    commands = "\n".join(f"  {name:<10} {command.meaning}" for name, command in COMMANDS.items())
     options = "\n".join(map(_help_line, OPTIONS)) + (
         f"\n\nEvery option may be written with one dash or two, as -name value or -name=value, or be given as the\n"
         f"environment variable {PREFIX}<OPTION>, for example {PREFIX}ADMINPWD_FILE."
