@@ -21,6 +21,7 @@ from shutil import which
 
 import pytest
 
+from simple_registry.access.passwords import hash_password
 from simple_registry.http.routes import ROUTES
 from simple_registry.oci.errors import RegistryError
 from support.foreign import INDEX, distribution
@@ -48,6 +49,7 @@ SUBSTITUTIONS = {
     (BACKUP, "restore"): [("20270131T120000Z", "2*Z")],
     (STARTED, "curl"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
     (STARTED, "curl-tls"): [("-u admin ", f"-u 'admin:{PASSWORD}' ")],
+    (MOVING, "import-config"): [(f"/etc/docker/registry/{name}", f"./{name}") for name in ("config.yml", "htpasswd")],
     **{(MOVING, name): [("/var/lib/docker-registry", "./old")] for name in ("adopt-dry", "adopt")},
 }
 MOVING_NAMES = ("adopt-dry", "adopt", "export")
@@ -66,7 +68,7 @@ RUN = {
     (MAINTENANCE, "api-maintenance"),
     (READ_ONLY, "read-only"),
     (RETENTION, "retention"),
-    *((MOVING, name) for name in MOVING_NAMES),
+    *((MOVING, name) for name in (*MOVING_NAMES, "import-config")),
     (UNDO, "undo"),
     (PURGE, "purge"),
     *((CONTENT, name) for name in API_NAMES),
@@ -320,6 +322,13 @@ def test_another_registry_is_taken_over_and_its_images_are_moved_as_files(desk):
             for name in ("demo", "copy")
         ]
     assert moved == [INDEX.decode()] * 2
+
+
+def test_the_configuration_of_another_registry_becomes_documents(desk):
+    (desk.folder / "config.yml").write_text("version: 0.1\nauth: {htpasswd: {path: x}}\nhttp: {addr: 127.0.0.1:5000}\n")
+    (desk.folder / "htpasswd").write_text(f"alice:{hash_password(PASSWORD, 4)}\n")
+    said = desk.run(block(MOVING, "import-config"))
+    assert "the documents load: 1 user, 1 role, 1 binding, 0 tokens, 0 issuers" in said
 
 
 def test_the_registry_starts_with_a_certificate_of_its_own(desk):

@@ -76,6 +76,11 @@ COMMANDS = {
         (*_WITH_ERRORS, "stdin.buffer"),
     ),
     "adopt": Command("take over the data directory of another registry", "adopt:adopt", _WITH_ERRORS),
+    "import-config": Command(
+        "print the configuration of another registry as documents",
+        "import_config:import_config",
+        ("stdout", "stderr"),
+    ),
     "doctor": Command(
         "check any registry through its public address, as clients use it",
         "doctor:doctor",

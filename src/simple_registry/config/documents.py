@@ -185,7 +185,17 @@ def read_roots(file: Path) -> list[Entry]:
 
     Raises: ConfigError when the file cannot be read or is not YAML.
     """
-    return list(_roots(file, read_file(file, regular=False)))
+    return list(roots(file, read_file(file, regular=False)))
+
+
+def roots(file: Path, content: bytes) -> Iterator[Entry]:
+    """Yield the root of each YAML document in the content of `file`.
+
+    Raises: ConfigError when the content is not YAML.
+    """
+    for root in _compose(file, content):
+        if not (isinstance(root, yaml.ScalarNode) and not root.value):
+            yield Entry(Place(file, root.start_mark.line + 1), "", root)
 
 
 def read_file(file: Path, *, regular: bool = True) -> bytes:
@@ -201,14 +211,8 @@ def read_file(file: Path, *, regular: bool = True) -> bytes:
 
 
 def _documents(file: Path, content: bytes) -> Iterator[Document]:
-    for entry in _roots(file, content):
+    for entry in roots(file, content):
         yield _document(entry)
-
-
-def _roots(file: Path, content: bytes) -> Iterator[Entry]:
-    for root in _compose(file, content):
-        if not (isinstance(root, yaml.ScalarNode) and not root.value):
-            yield Entry(Place(file, root.start_mark.line + 1), "", root)
 
 
 def _compose(file: Path, content: bytes) -> list[yaml.Node]:
