@@ -55,7 +55,8 @@ def test_lines_that_no_test_has_run_are_marked(url):
     said = run(url.replace("http:", "https:"))[1]
     assert "  traefik (untested):\n" in said
     assert "  apache (untested):\n" in said
-    assert "  caddy:\n" in said
+    assert "  caddy (untested):\n" in said
+    assert "  nginx:\n" in said
 
 
 def test_anonymous_callers_that_cannot_push_get_a_warning(url):

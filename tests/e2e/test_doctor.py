@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from e2e.commands import unavailable
+from e2e.commands import built, installed, unavailable
 from e2e.daemons import running
 from e2e.proxies import ACCOUNT, KINDS, documents_behind
 from e2e.server import serve
 from harness.certificates import issue
+from harness.gotools import DISTRIBUTION
 from simple_registry.cli.doctor import doctor
+from simple_registry.doctor.findings import TESTED
 
 pytestmark = pytest.mark.clients
 
@@ -85,6 +87,10 @@ def registry(tmp_path_factory):
         yield running_registry
 
 
+def test_the_program_knows_which_lines_are_tested():
+    assert {(proxy, fault) for proxy, faults in TESTED.items() for fault in faults} == {case[:2] for case in CASES}
+
+
 @pytest.mark.parametrize(("proxy", "fault", "lines"), CASES, ids=[f"{each[0]}-{each[1]}" for each in CASES])
 def test_a_wrong_proxy_is_found_and_mended_with_the_printed_lines(registry, tmp_path, proxy, fault, lines):
     if shutil.which(proxy, path=os.environ["PATH"] + ":/usr/sbin") is None:
@@ -108,6 +114,7 @@ EXPIRES = {
         "meaning": "the certificate expires soon",
         "clients": "all, then",
         "mends": {},
+        "untested": [],
     }
 }
 """The tests' certificates are valid for a day."""
@@ -206,9 +213,10 @@ def test_a_certificate_for_other_names_is_found(registry, tmp_path):
     assert "IP address mismatch" in found["certificate"]["seen"]
 
 
-def test_another_registry_gets_a_report(tmp_path):
-    if shutil.which("docker-registry") is None:
-        unavailable("docker-registry is not installed")
+@pytest.mark.parametrize(("version", "findings"), [(2, []), (3, ["buffering"])])
+def test_another_registry_gets_a_report(version, findings, tmp_path):
+    """distribution 3 answers a refused upload only once it has the whole body, without a proxy, too."""
+    program = installed("docker-registry", tmp_path) if version == 2 else built(DISTRIBUTION, tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -217,11 +225,11 @@ def test_another_registry_gets_a_report(tmp_path):
         f"http: {{addr: '{listen}'}}\n"
     )
     # Podman's variable for its logins would be a setting of this registry.
-    command = ["env", "-u", "REGISTRY_AUTH_FILE", "docker-registry", "serve", tmp_path / "config.yml"]
+    command = ["env", "-u", "REGISTRY_AUTH_FILE", *program.words, "serve", tmp_path / "config.yml"]
+    words, stdout = [f"http://{listen}", "-patience", "1s", "-json"], io.StringIO()
     with running(command, tmp_path, lambda _: _answers(listen)):
-        stdout = io.StringIO()
-        assert doctor([f"http://{listen}", "-patience", "1s"], {}, io.StringIO(), stdout, io.StringIO()) == 0
-        assert stdout.getvalue() == f"http://{listen}: all is well\n"
+        assert doctor(words, {}, io.StringIO(), stdout, io.StringIO()) == 0
+    assert [each["id"] for each in json.loads(stdout.getvalue())["findings"]] == findings
 
 
 def test_what_was_written_is_removed_after_an_interrupt(registry):

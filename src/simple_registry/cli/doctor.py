@@ -15,7 +15,7 @@ from simple_registry.cli.options import Parser, UsageError
 from simple_registry.config.values import parse_size
 from simple_registry.doctor.checks import Examination, Plan
 from simple_registry.doctor.client import Client, parse_address
-from simple_registry.doctor.findings import PROXIES, UNTESTED, Finding, Level
+from simple_registry.doctor.findings import PROXIES, Finding, Level, is_tested
 from simple_registry.doctor.session import Credentials
 from simple_registry.server.logging import printable
 from simple_registry.times import parse_duration
@@ -122,6 +122,9 @@ def _json(found: Sequence[Finding], address: str, proxies: Sequence[str]) -> Ite
             "meaning": each.fault.meaning,
             "clients": each.fault.clients,
             "mends": {proxy: each.fault.mends[proxy] for proxy in proxies if proxy in each.fault.mends},
+            "untested": [
+                proxy for proxy, lines in each.fault.mends.items() if proxy in proxies and not is_tested(proxy, lines)
+            ],
         }
         for each in found
     ]
@@ -135,7 +138,7 @@ def _text(found: Sequence[Finding], address: str, proxies: Sequence[str]) -> Ite
         yield f"  seen: {printable(each.seen)}\n  fails for: {fault.clients}\n"
         for proxy in proxies:
             if proxy in fault.mends:
-                yield f"  {proxy}{' (untested)' if proxy in UNTESTED else ''}:\n"
+                yield f"  {proxy}{'' if is_tested(proxy, fault.mends[proxy]) else ' (untested)'}:\n"
                 yield from (f"    {line}\n" for line in fault.mends[proxy].splitlines())
     errors = sum(each.fault.level is Level.ERROR for each in found)
     yield f"{address}: {'all is well' if not found else f'errors: {errors}, warnings: {len(found) - errors}'}\n"

@@ -1,7 +1,7 @@
 """What can be wrong between clients and a registry, and the lines that mend it in each proxy.
 
 The lines of nginx belong into `server`, those of Caddy into `reverse_proxy` or beside it, those of HAProxy into
-`frontend`. A comment names what to remove. Lines for Traefik and Apache are untested.
+`frontend`. A comment names what to remove.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 PROXIES = ("nginx", "caddy", "haproxy", "traefik", "apache")
-UNTESTED = frozenset({"traefik", "apache"})
 
 
 class Level(StrEnum):
@@ -224,3 +223,20 @@ FAULTS: Mapping[str, Fault] = {
     "left": Fault("what was written could not be removed", "none", Level.WARNING),
 }
 """Every fault that can be found, by id."""
+
+TESTED: Mapping[str, tuple[str, ...]] = {
+    "nginx": (
+        *("authorization-lost", "body-limit", "buffering", "challenge-lost", "compression", "cut", "digest-lost"),
+        *("long-header", "method", "plain-http", "range", "realm-host", "realm-scheme", "redirect"),
+    ),
+    "caddy": ("authorization-lost", "body-limit", "compression", "location-lost", "range", "realm-host"),
+    "haproxy": (
+        *("authorization-lost", "body-limit", "challenge-lost", "chunked", "location-lost", "range", "realm-scheme"),
+    ),
+}
+"""The faults that `tests/e2e/test_doctor.py` causes in each proxy, and mends with the lines above."""
+
+
+def is_tested(proxy: str, lines: str) -> bool:
+    """Return whether these lines for a proxy have mended one that was set up wrongly."""
+    return any(FAULTS[fault].mends[proxy] == lines for fault in TESTED.get(proxy, ()))
