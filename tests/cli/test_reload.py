@@ -56,11 +56,11 @@ def test_without_a_server_nothing_gets_a_signal(tmp_path, capsys):
 def test_a_server_without_a_readable_report_has_had_no_reload(tmp_path):
     claim = local.claim(tmp_path / "data")
     found = local.find_server(tmp_path / "data")
-    assert (found.pid, found.reloads, found.outcome) == (os.getpid(), 0, "")
-    claim.report(7, "not reloaded:\n a.yaml:1 " + "x" * 5000)
-    claim.report(8, "reloaded")
+    assert (found.pid, found.url, found.reloads, found.outcome) == (os.getpid(), "", 0, "")
+    claim.report("http://127.0.0.1:5000", 7, "not reloaded:\n a.yaml:1 " + "x" * 5000)
+    claim.report("https://127.0.0.1:5000", 8, "reloaded")
     found = local.find_server(tmp_path / "data")
-    assert (found.reloads, found.outcome) == (8, "reloaded")
+    assert (found.url, found.reloads, found.outcome) == ("https://127.0.0.1:5000", 8, "reloaded")
     claim.release()
 
 

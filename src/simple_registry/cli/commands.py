@@ -86,6 +86,7 @@ COMMANDS = {
         "doctor:doctor",
         ("environment", "stdin", "stdout", "stderr"),
     ),
+    "health": Command("ask the running server whether it is ready", "health:health"),
     "reload": Command("have the running server read everything again, and wait for the result", "reload:reload"),
     "genhash": Command("ask for a password and print its bcrypt hash; -genhash is the same"),
     "completion": Command("print the completion script of a shell", "completion:completion", ("stdout",)),

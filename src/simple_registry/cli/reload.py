@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TextIO
 
 from simple_registry.backends import local
-from simple_registry.cli.data_commands import read_settings
-from simple_registry.cli.options import Parser, UsageError, config_directories
-from simple_registry.config.load import read_documents
+from simple_registry.cli.data_commands import find_data_dir
+from simple_registry.cli.options import Parser, UsageError
 from simple_registry.config.rows import PREFIX
 from simple_registry.server.logging import printable
 
@@ -47,7 +46,7 @@ def reload(
     if asked.help:
         stdout.write(_HELP)
         return 0
-    data_dir = _data_dir(asked.datadir, asked.cfgdir, environment)
+    data_dir = find_data_dir(asked.datadir, asked.cfgdir, environment)
     before = local.find_server(data_dir)
     if before is None:
         raise UsageError(f"no server uses {data_dir}")
@@ -59,19 +58,6 @@ def reload(
     stdout.write(printable(outcome) + "\n")
     stdout.flush()
     return 0 if outcome == _DONE else 1
-
-
-def _data_dir(given: str | None, directories: Sequence[str], environment: Mapping[str, str]) -> Path:
-    """Return the data directory; documents are read only if neither option nor variable names it.
-
-    A reload is also for documents that are wrong, whose fault the server is to report.
-    """
-    text = given or environment.get(f"{PREFIX}DATADIR")
-    if text:
-        return Path(text)
-    return read_settings(
-        {"datadir": None}, environment, read_documents(config_directories(directories, environment))
-    ).data_dir
 
 
 def _outcome(data_dir: Path, reloads: int, timeout: float) -> str:

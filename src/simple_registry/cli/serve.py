@@ -51,8 +51,8 @@ _log = logging.getLogger(__name__)
 class Claim(Protocol):
     """The claim of the data directory."""
 
-    def report(self, reloads: int, outcome: str) -> None:
-        """Write down how many reloads ended, and the outcome of the last one."""
+    def report(self, url: str, reloads: int, outcome: str) -> None:
+        """Write down an address of the server, how many reloads ended, and the outcome of the last one."""
 
 
 def serve(line: CommandLine) -> int:

@@ -18,7 +18,7 @@ import os
 import selectors
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
@@ -82,13 +82,13 @@ class Supervisor:
         follow: Callable[[Configured], None],
         processes: Processes,
         manager: ServiceManager,
-        report: Callable[[int, str], None],
+        report: Callable[[str, int, str], None],
     ) -> None:
         """Supervise workers of `build` on `listeners`.
 
         `reread` loads everything again, or raises `ConfigError`; `follow` checks the followed files once. Workers
         count their metrics in rows of `processes`. The service `manager` gets reports of the state of the server.
-        `report` gets the number of reloads that ended, and the outcome of each.
+        `report` gets an address of the server, the number of reloads that ended, and the outcome of the last one.
         """
         self._configured = configured
         self._listeners = listeners
@@ -281,11 +281,12 @@ class Supervisor:
             self._ask_to_stop(predecessor, time.monotonic() + _RETIREMENT_TIME)
         if self._phase is _Phase.STARTING and all(slot.serves for slot in self._slots):
             self._phase = _Phase.SERVING
-            urls = self._listeners.urls(tls=self._configured.certificate is not None)
+            urls = self._urls()
             if self._listeners.metrics is not None:
                 _log.info("metrics on %s/metrics", self._listeners.metrics.urls(tls=False)[0])
             _log.info("listening on %s", ", ".join(urls), extra={"fields": {"workers": len(self._slots)}})
             self._manager.ready(f"listening on {', '.join(urls)}")
+            self._write_report("started")
 
     def _ask_to_stop(self, worker: Worker, deadline: float) -> None:
         """Ask a worker to finish and exit by a deadline."""
@@ -360,10 +361,16 @@ class Supervisor:
     def _report_reload(self, outcome: str) -> None:
         self._manager.ready(outcome)
         self._reloads += 1
+        self._write_report(outcome)
+
+    def _write_report(self, outcome: str) -> None:
         try:
-            self._report(self._reloads, outcome)
+            self._report(self._urls()[0], self._reloads, outcome)
         except StorageFault as fault:
-            _log.warning("the outcome of the reload cannot be written: %s", fault)
+            _log.warning("the state of the server cannot be written: %s", fault)
+
+    def _urls(self) -> Sequence[str]:
+        return self._listeners.urls(tls=self._configured.certificate is not None)
 
     def _give_up_reload(self, reason: str) -> None:
         self._reload = _Reload([], f"reload abandoned: {reason}")

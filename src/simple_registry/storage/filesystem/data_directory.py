@@ -103,13 +103,13 @@ class DataDirectory:
                     return "content in blobs/"
         return None
 
-    def report(self, reloads: int, outcome: str) -> None:
-        """Write the number of reloads so far, and the outcome of the last one, for `running_server`.
+    def report(self, url: str, reloads: int, outcome: str) -> None:
+        """Write an address of the server, the number of reloads and the outcome of the last one, for `running_server`.
 
         Raises: StorageFault.
         """
         if self._lock is not None and not self.read_only:
-            _write_owner(self._disk, self._lock, f"{os.getpid()}\n{reloads} {' '.join(outcome.split())}")
+            _write_owner(self._disk, self._lock, f"{os.getpid()}\n{url}\n{reloads} {' '.join(outcome.split())}")
 
     def release(self) -> None:
         """Release the claim of this process; forked workers keep theirs."""
@@ -248,6 +248,8 @@ class RunningServer:
     """The server that uses a directory, as it describes itself."""
 
     pid: int
+    url: str
+    """Empty until it serves."""
     reloads: int
     """The number of reloads that ended, successful or not."""
     outcome: str
@@ -264,14 +266,14 @@ def running_server(path: str | os.PathLike[str], disk: Disk | None = None) -> Ru
     if lock is None:
         return None
     try:
-        # What follows these two lines is the end of a longer report that is being replaced.
-        pid, _, rest = disk.read(lock, MAX_REPORT, 0).decode(errors="replace").partition("\n")
+        # What follows these three lines is the end of a longer report that is being replaced.
+        pid, url, last, *_ = [*disk.read(lock, MAX_REPORT, 0).decode(errors="replace").split("\n"), "", ""]
         if disk.try_lock(lock) or not (pid.isascii() and pid.isdecimal()):
             return None
     finally:
         disk.close(lock)
-    number, _, outcome = rest.partition("\n")[0].partition(" ")
-    return RunningServer(int(pid), int(number) if number.isascii() and number.isdecimal() else 0, outcome)
+    number, _, outcome = last.partition(" ")
+    return RunningServer(int(pid), url, int(number) if number.isascii() and number.isdecimal() else 0, outcome)
 
 
 def has_content_tree(disk: Disk, layout: Layout) -> bool:
