@@ -1,5 +1,6 @@
 """Metrics of a real server with several workers: exact over all of them, and never going back."""
 
+import json
 import os
 import signal
 import time
@@ -84,3 +85,19 @@ def test_counters_continue_after_a_reload_replaces_all_workers(registry):
         assert pings(metrics) == total
         assert value(metrics, "simple_registry_reloads_total", result="done") == round_number
     assert value(metrics, "simple_registry_worker_deaths_total") == 0
+
+
+def test_a_reload_that_failed_is_a_warning_until_one_succeeds(registry, tmp_path):
+    failed, password = "simple_registry_reload_failed_time_seconds", tmp_path / "admin-password"
+    password.rename(tmp_path / "elsewhere")
+    os.kill(registry.pid, signal.SIGHUP)
+    until(lambda: value(told(registry), failed) > time.time() - LIMIT)
+    assert "reload" in warnings(registry)
+    (tmp_path / "elsewhere").rename(password)
+    os.kill(registry.pid, signal.SIGHUP)
+    until(lambda: value(told(registry), failed) == 0)
+    assert "reload" not in warnings(registry)
+
+
+def warnings(registry):
+    return {warning["about"] for warning in json.loads(registry.request("GET", "/readyz").body)["warnings"]}

@@ -18,6 +18,7 @@ COLLECTED, FREE, SIZE = (
     f"simple_registry_{name}" for name in ("collection_time_seconds", "disk_free_bytes", "disk_size_bytes")
 )
 REQUESTS, WARNING = "simple_registry_requests_total", "simple_registry_warning_time_seconds"
+EXPIRY = "simple_registry_certificate_expiry_time_seconds"
 HOUR = 60
 
 # Each case: minutes, and series by name, as `first+step x minutes` in promtool's notation. One value a minute.
@@ -28,7 +29,8 @@ FIRING = {
     "RegistryWorkersDie": [(10, {DEATHS: "0 0 1 2 3 4+0x30"})],
     "RegistrySpaceShort": [(20, {(WARNING, "about=space"): "0 100+0x30"})],
     "RegistryDiskFilling": [(7 * HOUR, {FREE: "3900-4x450", SIZE: "10000+0x450"})],
-    "RegistryCertificateEnds": [(2 * HOUR, {(WARNING, "about=certificate"): "0 100+0x150"})],
+    "RegistryCertificateNotRenewed": [(2 * HOUR, {(WARNING, "about=certificate"): "0 100+0x150"})],
+    "RegistryCertificateEnds": [(20, {EXPIRY: f"{40 * 3600}+0x30", (WARNING, "about=certificate"): "100+0x30"})],
     "RegistryRulesStale": [(10, {"simple_registry_access_stale_workers": "0 2+0x30"})],
     "RegistryReloadFailed": [(20, {"simple_registry_reload_failed_time_seconds": "0 100+0x30"})],
     "RegistryIssuerStale": [(40, {("simple_registry_issuer_keys_stale", "issuer=ci"): "0 1+0x50"})],
@@ -64,7 +66,11 @@ QUIET = {
     "RegistryDiskFilling": [
         (7 * HOUR, {FREE: values, SIZE: "10000+0x450"}) for values in ("3900-1x450", "9000-8x450", "3900+4x450")
     ],
-    "RegistryCertificateEnds": [(2 * HOUR, {(WARNING, "about=certificate"): "100+0x50 0+0x100"})],
+    "RegistryCertificateNotRenewed": [(2 * HOUR, {(WARNING, "about=certificate"): "100+0x50 0+0x100"})],
+    "RegistryCertificateEnds": [
+        (20, {EXPIRY: f"{days * 86400}+0x30", (WARNING, "about=certificate"): since})
+        for days, since in ((13, "100+0x30"), (1, "0+0x30"))  # the second one lives for days and is renewed in time
+    ],
     "RegistryRulesStale": [(10, {"simple_registry_access_stale_workers": "0 0 0 2 2 0+0x30"})],
     "RegistryReloadFailed": [(20, {"simple_registry_reload_failed_time_seconds": "100+0x10 0+0x30"})],
     "RegistryIssuerStale": [(40, {("simple_registry_issuer_keys_stale", "issuer=ci"): "1+0x10 0+0x50"})],
