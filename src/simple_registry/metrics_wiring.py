@@ -24,7 +24,7 @@ from simple_registry.storage.protocols import UsageRows
 from simple_registry.storage.quotas import Measure
 from simple_registry.storage.records import Origin
 from simple_registry.storage.stores import Stores
-from simple_registry.ui.routes import PAGE, PAGE_METHODS
+from simple_registry.ui.page_routes import PAGE, PAGE_METHODS
 
 LAYOUT = Layout(
     [

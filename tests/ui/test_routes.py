@@ -6,7 +6,8 @@ import pytest
 
 from simple_registry.access.permission import Resource
 from simple_registry.http.routes import Need, find_endpoint
-from simple_registry.ui.routes import PAGE_METHODS, UI_ROUTES
+from simple_registry.ui.page_routes import PAGE_METHODS
+from simple_registry.ui.routes import UI_ROUTES
 from support.sources import modules
 
 ENDPOINTS = [(route, method, endpoint) for route in UI_ROUTES for method, endpoint in route.endpoints.items()]

@@ -138,35 +138,23 @@ class MethodUnknown(Unsupported):
 
 
 def route(
-    pattern: str, parse: Callable[[str, re.Match[str]], Target], *, shared: bool = False, **endpoints: Endpoint[Target]
+    pattern: str,
+    parse: Callable[[str, re.Match[str]], Target],
+    *,
+    read: Endpoint[Target] | None = None,
+    shared: bool = False,
+    **endpoints: Endpoint[Target],
 ) -> Route[Target]:
-    """Return a row of a table of routes; `shared` as in `Route`."""
-    return Route(re.compile(pattern, re.ASCII), parse, endpoints, shared)
+    """Return a row of a table of routes; `read` answers GET and HEAD, `shared` as in `Route`."""
+    reading = {} if read is None else {"GET": read, "HEAD": read}
+    return Route(re.compile(pattern, re.ASCII), parse, reading | endpoints, shared)
 
-
-_BASE = Endpoint("end-1", Need.LOGIN, base.get_base)
-_CATALOG = Endpoint("catalog", Resource.CATALOG, base.get_catalog)
-_HEALTH = Endpoint("healthz", Need.NOTHING, base.get_health)
-_TOKENS = Endpoint("tokens", Need.LOGIN, issued_tokens.list_tokens)
-_USAGE = Endpoint("usage", Need.CALLER, usage.list_usage)
-_COLLECTION = Endpoint("collection", Resource.MAINTENANCE, maintenance.get_collection)
-_PLAN = Endpoint("retention", Resource.MAINTENANCE, maintenance.get_plan)
-_READY = Endpoint("readyz", Need.NOTHING, base.get_readiness)
-_METRICS = Endpoint("metrics", Resource.METRICS, base.get_metrics)
-_GET_BLOB = Endpoint("end-2", Resource.BLOBS, blobs.get_blob)
-_GET_MANIFEST = Endpoint("end-3", Resource.MANIFESTS, manifests.get_manifest)
-_TAGS = Endpoint("end-8a, end-8b", Resource.TAGS, discovery.list_tags)
-_HISTORY = Endpoint("history", Resource.MANIFESTS, history.list_history, verb="history")
-_EVENTS = Endpoint("events", Resource.CATALOG, history.list_events, verb="history")
-_RESOLVE = Endpoint("resolve", Resource.MANIFESTS, history.resolve_tag, verb="history")
-_REFERRERS = Endpoint("end-12a, end-12b", Resource.REFERRERS, discovery.list_referrers)
 
 ROUTES: Sequence[Route[Any]] = (
     route(
         r"/v2/(?P<name>.+)/manifests/(?P<reference>[^/]+)",
         manifest_target,
-        GET=_GET_MANIFEST,
-        HEAD=_GET_MANIFEST,
+        read=Endpoint("end-3", Resource.MANIFESTS, manifests.get_manifest),
         PUT=Endpoint("end-7a, end-7b", Resource.MANIFESTS, manifests.put_manifest, writes=True),
         DELETE=Endpoint("end-9", Resource.MANIFESTS, manifests.delete_manifest, writes=True),
     ),
@@ -187,14 +175,21 @@ ROUTES: Sequence[Route[Any]] = (
     route(
         r"/v2/(?P<name>.+)/blobs/(?P<digest>[^/]+)",
         digest_target,
-        GET=_GET_BLOB,
-        HEAD=_GET_BLOB,
+        read=Endpoint("end-2", Resource.BLOBS, blobs.get_blob),
         DELETE=Endpoint("end-10", Resource.BLOBS, blobs.delete_blob, writes=True),
     ),
-    route(r"/v2/(?P<name>.+)/tags/list", repository_target, GET=_TAGS, HEAD=_TAGS),
-    route(r"/v2/(?P<name>.+)/referrers/(?P<digest>[^/]+)", digest_target, GET=_REFERRERS, HEAD=_REFERRERS),
-    route(r"/v2/_catalog", no_target, GET=_CATALOG, HEAD=_CATALOG),
-    route(r"/v2/?", no_target, GET=_BASE, HEAD=_BASE),
+    route(
+        r"/v2/(?P<name>.+)/tags/list",
+        repository_target,
+        read=Endpoint("end-8a, end-8b", Resource.TAGS, discovery.list_tags),
+    ),
+    route(
+        r"/v2/(?P<name>.+)/referrers/(?P<digest>[^/]+)",
+        digest_target,
+        read=Endpoint("end-12a, end-12b", Resource.REFERRERS, discovery.list_referrers),
+    ),
+    route(r"/v2/_catalog", no_target, read=Endpoint("catalog", Resource.CATALOG, base.get_catalog)),
+    route(r"/v2/?", no_target, read=Endpoint("end-1", Need.LOGIN, base.get_base)),
     route(
         r"/token",
         no_target,
@@ -204,8 +199,7 @@ ROUTES: Sequence[Route[Any]] = (
     route(
         r"/api/v1/tokens",
         no_target,
-        GET=_TOKENS,
-        HEAD=_TOKENS,
+        read=Endpoint("tokens", Need.LOGIN, issued_tokens.list_tokens),
         POST=Endpoint("tokens", Need.LOGIN, issued_tokens.create_token, writes=True),
     ),
     route(
@@ -213,8 +207,8 @@ ROUTES: Sequence[Route[Any]] = (
         issued_token_target,
         DELETE=Endpoint("tokens", Need.LOGIN, issued_tokens.revoke_token, writes=True),
     ),
-    route(r"/api/v1/usage", no_target, GET=_USAGE, HEAD=_USAGE),
-    route(r"/api/v1/events", no_target, GET=_EVENTS, HEAD=_EVENTS),
+    route(r"/api/v1/usage", no_target, read=Endpoint("usage", Need.CALLER, usage.list_usage)),
+    route(r"/api/v1/events", no_target, read=Endpoint("events", Resource.CATALOG, history.list_events, verb="history")),
     # A repository may be called `a/history`, and is deleted by that name.
     route(
         r"/api/v1/repositories/(?P<name>.+)",
@@ -222,8 +216,16 @@ ROUTES: Sequence[Route[Any]] = (
         shared=True,
         DELETE=Endpoint("repository", Resource.MANIFESTS, undo.delete_repository, writes=True),
     ),
-    route(r"/api/v1/repositories/(?P<name>.+)/history", repository_target, GET=_HISTORY, HEAD=_HISTORY),
-    route(r"/api/v1/repositories/(?P<name>.+)/tags/(?P<tag>[^/]+)", tag_target, GET=_RESOLVE, HEAD=_RESOLVE),
+    route(
+        r"/api/v1/repositories/(?P<name>.+)/history",
+        repository_target,
+        read=Endpoint("history", Resource.MANIFESTS, history.list_history, verb="history"),
+    ),
+    route(
+        r"/api/v1/repositories/(?P<name>.+)/tags/(?P<tag>[^/]+)",
+        tag_target,
+        read=Endpoint("resolve", Resource.MANIFESTS, history.resolve_tag, verb="history"),
+    ),
     route(
         r"/api/v1/repositories/(?P<name>.+)/rollback",
         repository_target,
@@ -237,20 +239,18 @@ ROUTES: Sequence[Route[Any]] = (
     route(
         r"/api/v1/garbage-collection",
         no_target,
-        GET=_COLLECTION,
-        HEAD=_COLLECTION,
+        read=Endpoint("collection", Resource.MAINTENANCE, maintenance.get_collection),
         POST=Endpoint("collection", Resource.MAINTENANCE, maintenance.collect_garbage, verb=RUN, writes=True),
     ),
     route(
         r"/api/v1/retention",
         no_target,
-        GET=_PLAN,
-        HEAD=_PLAN,
+        read=Endpoint("retention", Resource.MAINTENANCE, maintenance.get_plan),
         POST=Endpoint("retention", Resource.MAINTENANCE, maintenance.apply_retention, verb=RUN, writes=True),
     ),
-    route(r"/metrics", no_target, GET=_METRICS, HEAD=_METRICS),
-    route(r"/healthz", no_target, GET=_HEALTH, HEAD=_HEALTH),
-    route(r"/readyz", no_target, GET=_READY, HEAD=_READY),
+    route(r"/metrics", no_target, read=Endpoint("metrics", Resource.METRICS, base.get_metrics)),
+    route(r"/healthz", no_target, read=Endpoint("healthz", Need.NOTHING, base.get_health)),
+    route(r"/readyz", no_target, read=Endpoint("readyz", Need.NOTHING, base.get_readiness)),
 )
 
 

@@ -16,8 +16,9 @@ from simple_registry.ui.address import address_of
 from simple_registry.ui.cookies import find_session
 from simple_registry.ui.errors import error_page
 from simple_registry.ui.links import HOME
+from simple_registry.ui.page_routes import PAGE
 from simple_registry.ui.render import load_templates
-from simple_registry.ui.routes import PAGE, UI_ROUTES
+from simple_registry.ui.routes import UI_ROUTES
 
 _PREFIX = "/ui"
 
