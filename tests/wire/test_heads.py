@@ -39,6 +39,10 @@ def test_repeated_headers_are_joined_in_order():
     assert parse("A: 1", "b: x", "a: 2").headers["a"] == "1, 2"
 
 
+def test_lines_of_cookies_are_joined_as_one_line_has_them():
+    assert parse("Cookie: a=1", "cookie: b=2; c=3").headers["cookie"] == "a=1; b=2; c=3"
+
+
 def test_repeated_lines_are_parsed_once_and_changed_ones_again():
     parser = HeadParser()
     first = parser.parse(b"GET /a HTTP/1.1\r\nHost: x\r\nA: 1\r\n\r\n")

@@ -24,7 +24,7 @@ MAX_QUERY_FIELDS = 1000
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request. `headers` has lower-case names; a name that came several times has its values joined by commas.
+    """One request. `headers` has lower-case names; values of one that came several times are joined, as RFCs say.
 
     `client` is the address of the client, `peer` that of the connection (they differ behind trusted proxies); what
     anonymous clients use up is counted under `account`. `host` is the client's name for this registry, empty in

@@ -172,7 +172,8 @@ def _parse_lines(text: str) -> _Lines:
 def _joined(pairs: list[tuple[str, str]]) -> Fields:
     headers: dict[str, str] = {}
     for name, value in pairs:
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        between = "; " if name == "cookie" else ", "  # HTTP/2 lets clients divide it (RFC 9113, section 8.2.3)
+        headers[name] = f"{headers[name]}{between}{value}" if name in headers else value
     return headers
 
 
