@@ -34,6 +34,13 @@ def test_pages_lead_from_the_newest_event_to_the_oldest(front, history):
     assert not second.more
 
 
+def test_more_follows_only_if_it_is_visible(front, history):
+    push_tags(front, "a", ["x", "y", "z"])
+    for seen, more in (({"z"}, False), ({"z", "x"}, True)):
+        page = front.run(history.page(A, None, before=None, limit=1, visible=lambda event: event.tag in seen))
+        assert ([event.tag for event in page.events], page.more) == (["z"], more)
+
+
 def test_the_history_of_a_tag_has_no_other_events(front, history):
     push_tags(front, "a", ["x", "y"])
     page = front.run(history.page(A, Tag("x"), before=None, limit=9, visible=everything))

@@ -40,3 +40,17 @@ def test_a_repository_without_manifests_is_not_listed(front, repositories):
     data = front.get("/v2/a/manifests/v1").body
     front.delete(f"/v2/a/manifests/{digest_of(data)}")
     assert names(repositories) == ["a-b", "a/b", "a/b/c", "b"]
+
+
+def test_a_search_says_that_more_follows_only_if_the_caller_may_see_it(repositories):
+    def search(last, skip, *, hidden):
+        async def seen(name):
+            return name not in hidden
+
+        return asyncio.run(repositories.search("", last=last, skip=skip, limit=2, visible=seen))
+
+    first = search(None, 0, hidden={"a/b"})
+    assert ([each.name for each in first.found], first.more) == (["a", "a-b"], True)
+    second = search(first.last, first.skip, hidden={"a/b"})
+    assert ([each.name for each in second.found], second.more) == (["a/b/c", "b"], False)
+    assert not search(None, 0, hidden={"a/b", "a/b/c", "b"}).more

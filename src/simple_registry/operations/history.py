@@ -142,11 +142,13 @@ async def _fill(
     for _ in range(MAX_EXAMINED // BATCH):
         events = await read(at, BATCH)
         for event in events:
-            if len(found) == limit:
+            if not visible(event):
+                at = event.id
+            elif len(found) == limit:
                 return found, at, True
-            at = event.id
-            if visible(event):
+            else:
                 found.append(event)
+                at = event.id
         if len(events) < BATCH:
             return found, at, False
         await asyncio.sleep(0)  # other requests get their turn

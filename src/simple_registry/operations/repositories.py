@@ -62,10 +62,11 @@ class Repositories:
         while examined < MAX_EXAMINED:
             rows = await self._rows.search_repositories(text, below, last, size, skip)
             for row in rows:
-                if len(found) == limit:
+                if not await visible(row.name):
+                    skip += 1
+                elif len(found) == limit:
                     return SearchPage(found, last, skip, more=True)
-                skip += 1
-                if await visible(row.name):
+                else:
                     found.append(row)
                     last, skip = row.name, 0
             if len(rows) < size:
