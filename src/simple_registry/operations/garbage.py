@@ -98,7 +98,7 @@ class Garbage:
         )
         tokens = await self._tokens.remove_expired_tokens(self._cutoffs.before(EXPIRED_KEPT))
         tokens += await self._remove_tokens_of_unknown_users(future)
-        await self._web_sessions.forget_web_sessions(self._cutoffs.before(EXPIRED_KEPT))
+        await self._web_sessions.forget_web_sessions(self._cutoffs.before(MAX_SKEW))
         swept = await self._sweep()
         return Collected(sessions, tokens, swept)
 
