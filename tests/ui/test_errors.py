@@ -5,6 +5,8 @@ import logging
 import pytest
 
 from simple_registry.faults import StorageFault, StorageFull
+from simple_registry.http.bodies import ContentTypeUnsupported
+from simple_registry.oci.errors import PreconditionFailed
 from support.access import READONLY, binding, rules
 from support.pages import Browser
 
@@ -32,6 +34,18 @@ def test_another_method_is_refused_with_those_that_work(admin):
     reply = admin.ask("DELETE", "/ui/-/sign-in")
     assert (reply.status, reply.header("allow")) == (405, "GET, HEAD, POST")
     assert b"<h1>" in reply.body
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(PreconditionFailed, "It has changed meanwhile"), (ContentTypeUnsupported, "This request cannot be read")],
+)
+def test_an_error_of_the_request_is_no_fault_of_the_registry(admin, monkeypatch, error, words):
+    async def refuses(*_args, **_how):
+        raise error
+
+    monkeypatch.setattr(admin.front.services.registry.repositories, "search", refuses)
+    assert admin.get("/", status=error.status).one("h1").text == words
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ class Dispatcher:
         note, outcome.note = outcome.note, None
         pages = self._pages if self._pages is not None and self._pages.wants(request) else None
         await self._dispatch(request, outcome, pages, note)
-        if pages is not None and outcome.response.status >= HTTPStatus.BAD_REQUEST:
+        failed = outcome.response.status >= HTTPStatus.BAD_REQUEST
+        if pages is not None and failed and not outcome.response.page:
             await self._show_error(request, outcome, pages)
 
     async def _show_error(self, request: Request, outcome: Outcome, pages: Pages) -> None:

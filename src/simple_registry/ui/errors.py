@@ -16,9 +16,9 @@ from simple_registry.ui.forms import local_path, path_of
 from simple_registry.ui.links import SIGN_IN
 from simple_registry.ui.render import render
 
-UNAUTHORIZED, FORBIDDEN = 401, 403
+UNAUTHORIZED, FORBIDDEN, FAULTS = 401, 403, 500
 _KEPT = frozenset({"allow", "retry-after"})
-_DESCRIBED = frozenset({400, 401, 403, 404, 405, 408, 409, 413, 429, 500, 503, 507})
+_DESCRIBED = frozenset({400, 401, 403, 404, 405, 408, 409, 412, 413, 429, 500, 503, 507})
 """Statuses with words of their own in `texts`."""
 
 _DETAILED = frozenset({400, 409, 412})
@@ -30,7 +30,7 @@ def error_page(
 ) -> Response:
     """Return the page for a request that got this response, an error document."""
     kept: Headers = [(name, value) for name, value in response.headers if name in _KEPT]
-    # Whoever signed in with a token of narrow scopes is signed in; only another token would help.
+    # The user of a token with narrow scopes is signed in: only another token would help.
     status = FORBIDDEN if isinstance(error, InsufficientScope) else response.status
     if status == UNAUTHORIZED:
         return sign_in_page(request, registry, error)
@@ -42,7 +42,7 @@ def error_page(
         "error.html",
         {
             "code": status,
-            "described": status if status in _DESCRIBED else 500,
+            "described": status if status in _DESCRIBED else 400 if status < FAULTS else 500,
             "message": stated["message"],
             "details": stated.get("detail", {}) if status in _DETAILED else {},
             "missing": error.facts if isinstance(error, Denied) and "verb" in error.facts else None,

@@ -112,6 +112,8 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "compare.to": "To",
     "compare.submit": "Compare",
     "compare.hint": "Two tags or digests of this repository.",
+    "compare.invalid": "“{text}” is neither a tag nor a digest. A digest has its algorithm before it: sha256:…",
+    "compare.unknown": "This repository has no manifest “{text}”. It may have been deleted: look at the history.",
     "compare.same": "Both are the same manifest.",
     "compare.change": "Change",
     "compare.added": "added",

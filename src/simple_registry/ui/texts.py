@@ -24,6 +24,7 @@ TEXTS: Mapping[str, str] = {
     "menu.events": "Events",
     "menu.uploads": "Uploads",
     "menu.storage": "Storage",
+    "menu.collection": "Collection",
     "menu.retention": "Retention",
     "menu.policy": "Policy",
     "menu.health": "Health",
@@ -91,6 +92,8 @@ TEXTS: Mapping[str, str] = {
     "error.408.text": "It did not arrive in time. Try it again.",
     "error.409.title": "This conflicts with something else",
     "error.409.text": "It was changed meanwhile, or a rule protects it. Nothing was changed.",
+    "error.412.title": "It has changed meanwhile",
+    "error.412.text": "The tag was moved after the page was shown. Nothing was changed. Go back and look again.",
     "error.413.title": "This is too large",
     "error.413.text": "The registry does not accept so much at once.",
     "error.429.title": "Too many attempts",
@@ -112,6 +115,10 @@ TEXTS: Mapping[str, str] = {
 COUNTED: Mapping[str, tuple[str, str]] = {
     "count.tags": ("{n} tag", "{n} tags"),
     "count.manifests": ("{n} manifest", "{n} manifests"),
+    "count.going": (
+        "{n} tag will be removed, because no rule keeps it.",
+        "{n} tags will be removed, because no rule keeps them.",
+    ),
     "count.omitted": ("{n} more is not shown.", "{n} more are not shown."),
 }
 

@@ -1,5 +1,7 @@
 """The page that compares two manifests."""
 
+from urllib.parse import parse_qsl
+
 import pytest
 
 from support.access import READONLY, binding, rules
@@ -7,6 +9,10 @@ from support.artifacts import CONFIG, push_artifact, push_built, push_index
 from support.pages import Browser
 
 COMPARE = "/ui/team/app/-/compare"
+
+
+def query_values(query):
+    return [value for _, value in parse_qsl(query)]
 
 
 @pytest.fixture
@@ -54,8 +60,24 @@ def test_the_form_is_there_without_two_references(front, admin):
     assert "same manifest" in admin.get(f"{COMPARE}?from=v1&to={digest}").text
     push_artifact(front, "team/app", "other", b"x")
     assert admin.get(f"{COMPARE}?from=v1&to=other")
-    assert admin.ask("GET", f"{COMPARE}?from=v1&to=none").status == 404
-    assert admin.ask("GET", f"{COMPARE}?from=v1&to=%3Cb%3E").status == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "words"),
+    [
+        ("from=v1&to=none", 404, ["This repository has no manifest “none”."]),
+        ("from=%3Cb%3E&to=v1", 400, ["“<b>” is neither a tag nor a digest."]),
+        ("from=-&to=none", 404, ["“-” is neither a tag nor a digest.", "This repository has no manifest “none”."]),
+        ("from=sha256%3A12&to=v1", 400, ["“sha256:12” is neither a tag nor a digest."]),
+    ],
+)
+def test_what_names_no_manifest_is_said_beside_the_form(front, admin, query, status, words):
+    push_built(front, "team/app", "v1")
+    page = admin.get(f"{COMPARE}?{query}", status=status)
+    notices = [each.text for each in page.all("p", class_="bad")]
+    assert len(notices) == len(words)
+    assert all(notice.startswith(text) for notice, text in zip(notices, words, strict=True))
+    assert [each["value"] for each in page.one("form", class_="comparing").all("input")] == query_values(query)
 
 
 def test_both_manifests_must_be_visible(make_front):
