@@ -13,8 +13,14 @@ from simple_registry.http.targets import Target
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import Reference, RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition
+from simple_registry.operations.collection import Report, Swept
+from simple_registry.operations.collector import Wanted
 from simple_registry.operations.manifests import Pushed
+from simple_registry.operations.retention import Applied, Position
 from simple_registry.operations.undo import Restored, RolledBack
+
+SECONDS = 20.0
+"""Seconds after which a request ends its work: proxies wait for 30 to 60."""
 
 
 async def push_manifest(
@@ -118,3 +124,18 @@ async def restore_deleted(
         restored = await undo.restore_tag(repository, reference, actor=call.actor)
     manifests = [Event(EventName.MANIFEST_RESTORE, repository, digest=digest) for digest in restored.manifests]
     return restored, (*manifests, *(Event(EventName.TAG_RESTORE, repository, tag) for tag in restored.tags))
+
+
+async def collect_garbage(
+    call: Call[Target], wanted: Wanted, *, grace: str | None = None
+) -> tuple[Report, Sequence[Event]]:
+    """Collect for as long as a request may take; `grace` is that of `wanted`, as its caller wrote it."""
+    report = await call.registry.collector.run(wanted, Swept(), seconds=SECONDS)
+    removed = report.swept.removed
+    return report, (Event(EventName.COLLECTION_RUN, size=removed.size, count=removed.count, grace=grace),)
+
+
+async def apply_retention(call: Call[Target], after: Position | None) -> tuple[Applied, Sequence[Event]]:
+    """Remove the tags that no Retention keeps, from a position on, for as long as a request may take."""
+    done = await call.registry.retention.apply_part(after, seconds=SECONDS, request=call.request.id)
+    return done, (Event(EventName.RETENTION_APPLY, count=sum(done.removed.values())),)

@@ -26,6 +26,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("menu.events", page_url("events"), Permission("history", Resource.CATALOG, CATALOG_SCOPE)),
     Entry("menu.uploads", page_url("uploads"), for_administrators=True),
     Entry("menu.storage", page_url("storage"), for_administrators=True),
+    Entry("menu.collection", page_url("collection"), Permission("GET", Resource.MAINTENANCE, CATALOG_SCOPE)),
     Entry("menu.retention", page_url("retention"), Permission("GET", Resource.MAINTENANCE, CATALOG_SCOPE)),
     Entry("menu.policy", page_url("policy"), for_administrators=True),
     Entry("menu.health", page_url("health"), for_administrators=True),

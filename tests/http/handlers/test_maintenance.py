@@ -6,7 +6,7 @@ import pytest
 
 from simple_registry.access.retention import KeepRule, Retention
 from simple_registry.access.scopes import ScopePattern
-from simple_registry.http.handlers import maintenance
+from simple_registry.http import changes
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations import retention as operations
 from simple_registry.storage.records import Actor
@@ -55,7 +55,7 @@ def test_a_collection_is_reported_and_shown_by_every_worker(front):
 
 @pytest.mark.usefixtures("deleted")
 def test_a_collection_that_takes_longer_than_a_request_says_so(front, monkeypatch):
-    monkeypatch.setattr(maintenance, "SECONDS", 0)
+    monkeypatch.setattr(changes, "SECONDS", 0)
     assert not post(front, COLLECTION, b'{"grace":"0s"}').json["complete"]
 
 
@@ -123,7 +123,7 @@ def test_pages_of_a_plan_lead_to_each_other_within_a_repository_and_beyond(front
 
 @pytest.mark.usefixtures("declared")
 def test_a_plan_that_takes_longer_than_a_request_leads_on(front, monkeypatch):
-    monkeypatch.setattr(maintenance, "SECONDS", 0)
+    monkeypatch.setattr(changes, "SECONDS", 0)
     push_tags(front, "team/app", ["v1"])
     assert front.get(RETENTION).header("link") == f'<{RETENTION}?n=10000&last=team%2Fapp>; rel="next"'
 
@@ -171,7 +171,7 @@ def test_applying_goes_on_where_a_request_ended(front, monkeypatch):
 @pytest.mark.usefixtures("declared")
 def test_applying_ends_within_a_repository_when_its_time_is_over(front, monkeypatch):
     monkeypatch.setattr(operations, "BATCH", 2)
-    monkeypatch.setattr(maintenance, "SECONDS", 0)
+    monkeypatch.setattr(changes, "SECONDS", 0)
     push_tags(front, "team/app", ["a", "b", "c", "d"])
     front.clock.advance(1)
     push_tags(front, "team/app", ["e"])

@@ -7,21 +7,17 @@ be followed, and any worker can do the next part.
 import msgspec
 
 from simple_registry.access.permission import Resource, scope_of
+from simple_registry.http import changes
 from simple_registry.http.bodies import DocumentInvalid, read_json
 from simple_registry.http.call import Call
-from simple_registry.http.events import Event, EventName
 from simple_registry.http.messages import Headers, Response, json_response
 from simple_registry.http.pagination import parse_page_request
 from simple_registry.http.targets import NoTarget
 from simple_registry.http.urls import next_page_link
 from simple_registry.oci.names import RepositoryName, Tag, parse_repository_name, parse_tag
-from simple_registry.operations.collection import Swept
 from simple_registry.operations.collector import Wanted
 from simple_registry.operations.retention import Position, described_tag
 from simple_registry.times import TimeInvalid, parse_interval
-
-SECONDS = 20.0
-"""Seconds after which a request ends its work: proxies wait for 30 to 60."""
 
 
 class CollectionRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,13 +43,10 @@ async def collect_garbage(call: Call[NoTarget]) -> Response:
     """collection: collect, or show what that would do."""
     asked = await read_json(call.request, call.body, CollectionRequest)
     wanted = Wanted(_grace(asked.grace), asked.deleteUntagged)
-    collector = call.registry.collector
     if asked.dryRun:
-        return json_response((await collector.rehearse(wanted)).described())
-    report = await collector.run(wanted, Swept(), seconds=SECONDS)
-    removed = report.swept.removed
-    event = Event(EventName.COLLECTION_RUN, size=removed.size, count=removed.count, grace=asked.grace)
-    return json_response(report.described(), events=(event,))
+        return json_response((await call.registry.collector.rehearse(wanted)).described())
+    report, events = await changes.collect_garbage(call, wanted, grace=asked.grace)
+    return json_response(report.described(), events=events)
 
 
 async def get_plan(call: Call[NoTarget]) -> Response:
@@ -67,7 +60,7 @@ async def get_plan(call: Call[NoTarget]) -> Response:
     if not wanted.limit:
         return json_response({"tags": []})
     page = await call.registry.retention.plan_page(
-        position_of(wanted.last), wanted.limit, visible=visible, seconds=SECONDS
+        position_of(wanted.last), wanted.limit, visible=visible, seconds=changes.SECONDS
     )
     link: Headers = []
     if page.next is not None:
@@ -79,18 +72,17 @@ async def get_plan(call: Call[NoTarget]) -> Response:
 async def apply_retention(call: Call[NoTarget]) -> Response:
     """retention: remove the tags that no Retention keeps."""
     asked = await read_json(call.request, call.body, RetentionRequest)
-    done = await call.registry.retention.apply_part(position_of(asked.last), seconds=SECONDS, request=call.request.id)
+    done, events = await changes.apply_retention(call, position_of(asked.last))
     pulls = call.visible(Resource.MANIFESTS)
-    count = sum(done.removed.values())
     document = {
-        "removed": count,
+        "removed": sum(done.removed.values()),
         "repositories": [
             {"name": name, "removed": number} for name, number in done.removed.items() if pulls(scope_of(name))
         ],
         "complete": done.complete,
         "next": None if done.complete or done.next is None else str(done.next),
     }
-    return json_response(document, events=(Event(EventName.RETENTION_APPLY, count=count),))
+    return json_response(document, events=events)
 
 
 def _grace(text: str | None) -> float | None:
