@@ -31,31 +31,16 @@ def last_event(site, repository):
     return json.loads(answer.body)["events"][0]
 
 
-def press(visit, button):
-    """Press the button of the page that said what will happen."""
-    with visit.page.expect_navigation() as navigation:
-        visit.page.get_by_role("main").get_by_role("button", name=button, exact=True).click()
-    assert navigation.value.status == 200, visit.page.inner_text("main")
-    return visit.page
-
-
-def follow(visit, link, number=0):
-    with visit.page.expect_navigation() as navigation:
-        visit.page.get_by_role("main").get_by_role("link", name=link, exact=True).nth(number).click()
-    assert navigation.value.status == 200, visit.page.inner_text("main")
-    return visit.page
-
-
 def test_a_wrong_push_is_found_in_the_history_and_rolled_back(visit, site, pushed):
     repository, before, after = pushed
     visit.go(f"/ui/{repository}/-/tags")
-    follow(visit, "v1")
-    follow(visit, "History")
-    text = follow(visit, "roll back to this").inner_text("main")
+    visit.follow("v1")
+    visit.follow("History")
+    text = visit.follow("roll back to this").inner_text("main")
     assert before.split(":")[1][:12] in text
     assert after.split(":")[1][:12] in text
     assert site.registry.digest(repository, "v1") == after
-    press(visit, "Roll back")
+    visit.press("Roll back")
     assert site.registry.digest(repository, "v1") == before
     event = last_event(site, repository)
     assert (event["action"], event["identity"], event["before"]) == ("tag.rollback", DEVELOPER, after)
@@ -64,13 +49,13 @@ def test_a_wrong_push_is_found_in_the_history_and_rolled_back(visit, site, pushe
 def test_a_tag_is_deleted_and_restored(visit, site, pushed):
     repository, _, after = pushed
     visit.go(f"/ui/{repository}/-/manifests/v1")
-    follow(visit, "Delete the tag")
-    press(visit, "Delete the tag")
+    visit.follow("Delete the tag")
+    visit.press("Delete the tag")
     assert site.registry.digest(repository, "v1") is None
     assert last_event(site, repository)["action"] == "tag.delete"
     visit.go(f"/ui/{repository}/-/history")
-    follow(visit, "restore")
-    press(visit, "Restore the tag")
+    visit.follow("restore")
+    visit.press("Restore the tag")
     assert site.registry.digest(repository, "v1") == after
     assert last_event(site, repository)["action"] == "tag.restore"
 
@@ -78,35 +63,35 @@ def test_a_tag_is_deleted_and_restored(visit, site, pushed):
 def test_a_manifest_is_deleted_with_its_tags_and_restored(visit, site, pushed):
     repository, _, after = pushed
     visit.go(f"/ui/{repository}/-/manifests/{after}")
-    page = follow(visit, "Delete the manifest")
+    page = visit.follow("Delete the manifest")
     assert "v1" in page.inner_text("main")
-    press(visit, "Delete the manifest")
+    visit.press("Delete the manifest")
     assert site.registry.digest(repository, after) is None
     visit.go(f"/ui/{repository}/-/restore?of={after}")
-    press(visit, "Restore the manifest")
+    visit.press("Restore the manifest")
     assert site.registry.digest(repository, "v1") == after
 
 
 def test_a_repository_is_deleted_and_restored(visit, site, pushed):
     repository, _, after = pushed
     visit.go(f"/ui/{repository}/-/tags")
-    page = follow(visit, "Delete")
+    page = visit.follow("Delete")
     assert repository in page.inner_text("main")
-    press(visit, "Delete the repository")
+    visit.press("Delete the repository")
     assert site.registry.digest(repository, after) is None
     visit.go(f"/ui/{repository}/-/restore")
-    press(visit, "Restore the repository")
+    visit.press("Restore the repository")
     assert site.registry.digest(repository, "v1") == after
 
 
 def test_a_tag_is_added(visit, site, pushed):
     repository, before, _ = pushed
     visit.go(f"/ui/{repository}/-/manifests/{before}")
-    page = follow(visit, "Add a tag")
+    page = visit.follow("Add a tag")
     page.get_by_label("Tag").fill("good")
-    press(visit, "Continue")
+    visit.press("Continue")
     assert site.registry.digest(repository, "good") is None
-    press(visit, "Set the tag")
+    visit.press("Set the tag")
     assert site.registry.digest(repository, "good") == before
 
 
@@ -114,7 +99,7 @@ def test_cancelling_changes_nothing(visit, site, pushed):
     repository, _, after = pushed
     events = last_event(site, repository)
     visit.go(f"/ui/{repository}/-/manifests/v1/delete")
-    follow(visit, "Cancel")
+    visit.follow("Cancel")
     assert site.registry.digest(repository, "v1") == after
     assert last_event(site, repository) == events
 
@@ -123,9 +108,8 @@ def test_a_tag_that_moved_meanwhile_stays(visit, site, pushed):
     repository, _, _ = pushed
     visit.go(f"/ui/{repository}/-/tags/v1/roll-back")
     moved = image(Repository(site.registry, repository), "v1", version="3", steps=SHOP[:3])["digest"]
-    with visit.page.expect_navigation() as navigation:
-        visit.page.get_by_role("main").get_by_role("button", name="Roll back").click()
-    assert navigation.value.status in {409, 412}
+    page = visit.press("Roll back", status=412)
+    assert page.get_by_role("heading").inner_text() == "It has changed meanwhile"
     assert site.registry.digest(repository, "v1") == moved
 
 
@@ -135,8 +119,8 @@ def test_everything_works_without_scripts(browser, site, pushed):
         visit.sign_in(DEVELOPER, site.registry.password)
         visit.page.wait_for_url(f"{visit.origin}/")
         visit.go(f"/ui/{repository}/-/history?tag=v1")
-        follow(visit, "roll back to this")
-        press(visit, "Roll back")
+        visit.follow("roll back to this")
+        visit.press("Roll back")
         visit.page.locator("header summary").click()
         with visit.page.expect_navigation():
             visit.page.get_by_role("button", name="Sign out").click()

@@ -19,6 +19,7 @@ from playwright.sync_api import (
     Browser as Program,
     ConsoleMessage,
     Dialog,
+    Locator,
     Page,
     Request,
     Response,
@@ -73,6 +74,22 @@ class Visit:
         self.page.get_by_label("User name").fill(name)
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+    def press(self, button: str, *, status: int = 200) -> Page:
+        """Press a button of the page, which leads to another one."""
+        return self._lead(self.page.get_by_role("main").get_by_role("button", name=button, exact=True), status)
+
+    def follow(self, link: str, number: int = 0) -> Page:
+        """Follow a link of the page, one of several with the same words."""
+        return self._lead(self.page.get_by_role("main").get_by_role("link", name=link, exact=True).nth(number), 200)
+
+    def _lead(self, target: Locator, status: int) -> Page:
+        with self.page.expect_navigation() as navigation:
+            target.click()
+        response = navigation.value
+        assert response is not None
+        assert response.status == status, self.page.inner_text("main")
+        return self.page
 
     @property
     def origin(self) -> str:
