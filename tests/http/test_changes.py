@@ -1,13 +1,19 @@
 """What the API and the web pages have in common leaves the same events."""
 
+from dataclasses import replace
+
 import pytest
 
+from simple_registry.access.retention import KeepRule, Retention
+from simple_registry.access.scopes import ScopePattern
 from simple_registry.oci.digests import digest_of
+from support.access import rules
 from support.documents import push_image
-from support.pages import Browser
+from support.pages import Browser, read
 
 APP = "/ui/team/app/-"
 JSON = {"content-type": "application/json"}
+NONE = Retention("none", (ScopePattern("^"),), (KeepRule(newest=0),))
 
 
 def by_api(front, change):
@@ -24,6 +30,10 @@ def by_api(front, change):
             front.delete("/api/v1/repositories/team/app")
         case "tag":
             front.push_manifest("team/app", "v2", front.get("/v2/team/app/manifests/v1").body)
+        case "apply":
+            front.post("/api/v1/retention", headers=JSON, body=b"{}")
+        case "collect":
+            front.post("/api/v1/garbage-collection", headers=JSON, body=b"{}")
 
 
 def by_page(front, change):
@@ -35,19 +45,25 @@ def by_page(front, change):
         "restore": f"{APP}/restore?of=gone",
         "delete repository": f"{APP}/delete",
         "tag": f"{APP}/manifests/v1/tag?tag=v2",
+        "apply": "/ui/-/retention/apply",
+        "collect": "/ui/-/collection",
     }[change]
     browser = Browser(front).sign_in()
-    assert browser.submit(browser.get(path).one("form", class_="confirm")).status == 303
+    page = browser.get(path)
+    if change == "collect":
+        page = read(browser.submit(page.one("main").one("form")).body)
+    assert browser.submit(page.one("form", class_="confirm")).status == 303
 
 
 @pytest.mark.parametrize(
-    "change", ["roll back", "delete tag", "delete manifest", "restore", "delete repository", "tag"]
+    "change",
+    ["roll back", "delete tag", "delete manifest", "restore", "delete repository", "tag", "apply", "collect"],
 )
 def test_a_change_leaves_the_same_events_and_rows_by_page_and_by_api(make_front, change):
     events, journals = [], []
     for make in (by_api, by_page):
         lines = []
-        front = make_front(audit=lines.append)
+        front = make_front(audit=lines.append, rules=replace(rules(), retentions=(NONE,)))
         for layer in (b"old", b"new"):
             push_image(front, "team/app", "v1", layer)
         push_image(front, "team/app", "gone")
@@ -55,7 +71,7 @@ def test_a_change_leaves_the_same_events_and_rows_by_page_and_by_api(make_front,
         del lines[:]
         make(front, change)
         changed = [line for line in lines if not line["event"].startswith("websession")]
-        kept = ("event", "repository", "digest", "previous", "decision", "identity", "binding")
+        kept = ("event", "repository", "digest", "previous", "decision", "identity", "binding", "count", "size")
         events.append([{name: line.get(name) for name in kept} for line in changed])
         found = front.get("/api/v1/repositories/team/app/history").json["events"]
         journals.append(
