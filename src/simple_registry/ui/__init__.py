@@ -1,1 +1,1 @@
-"""The web pages for people: over operations, as the handlers of `http` are, and decided by the same policy."""
+"""The web pages: over operations, as the handlers of `http` are, and decided by the same policy."""

@@ -1,11 +1,11 @@
-"""The words of the pages of the registry: tokens, and what administrators see. `texts` has those of other pages."""
+"""The texts of tokens, and of the pages of maintenance and administrators. `texts` has those of the other pages."""
 
 from collections.abc import Mapping
 
 ADMINISTRATION_TEXTS: Mapping[str, str] = {
     # tokens
     "tokens.title": "Tokens",
-    "tokens.text": "A token takes the place of a password, for a build, a server or a program. Each is revoked alone.",
+    "tokens.text": "A token replaces the password in a build, a server or a program. Each can be revoked by itself.",
     "tokens.own": "Your tokens",
     "tokens.all": "Tokens of all users",
     "tokens.none": "There are no tokens yet.",
@@ -36,12 +36,12 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "tokens.expires.365d": "1 year",
     "tokens.expires.never": "never",
     "tokens.created.title": "Your new token",
-    "tokens.created.text": "Copy it now. It is shown only this once, and nothing can show it again.",
+    "tokens.created.text": "Copy it now: it is shown only once.",
     "tokens.created.login": "Log in with it",
     "tokens.created.back": "To your tokens",
     "tokens.revoke.title": "Revoke this token?",
     "tokens.revoke.text": (
-        "Whatever uses it is refused from the next request on. This cannot be undone. An upload that is under way ends."
+        "Programs that use it are refused from the next request on, and their uploads end. This cannot be undone."
     ),
     "tokens.done.revoked": "The token was revoked.",
     # events
@@ -177,7 +177,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "health.read_only": "read-only",
     "health.stale": "outdated rules",
     "health.configuration": "Access rules",
-    "health.configuration.current": "those of the documents",
+    "health.configuration.current": "as the documents say",
     "health.configuration.stale": "older than the documents, which do not load: {error}",
     "health.issuers": "Issuers whose keys are out of date",
     "health.storage": "Storage",
@@ -203,7 +203,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "policy.title": "Policy",
     "policy.bindings": "Bindings",
     "policy.documents": "Documents",
-    "policy.can_i": "Who may do what?",
+    "policy.can_i": "Check a permission",
     "policy.matrix": "Users and repositories",
     "policy.stale": "The documents have changed, but do not load. What is shown here is in force. {error}",
     "policy.text": "The rules in force. Documents are edited as files; a change is in force within a second.",
@@ -215,7 +215,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "policy.scopes": "Scopes",
     "policy.everything": "everything",
     "policy.group": "group {name}",
-    "policy.no_bindings": "No binding gives anyone anything.",
+    "policy.no_bindings": "There are no bindings.",
     "policy.kind": "Kind",
     "policy.name": "Name",
     "policy.place": "File and line",

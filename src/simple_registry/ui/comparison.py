@@ -51,9 +51,9 @@ def compare_layers(before: ManifestDocument, after: ManifestDocument) -> Parts:
 
 
 def compare_platforms(before: ManifestDocument, after: ManifestDocument) -> Sequence[PlatformChange]:
-    """Return the platforms of two indexes, those of the first in its order, then those that only the second has.
+    """Return the platforms of two indexes: of the first in its order, then the further ones of the second.
 
-    Of several manifests for one platform the first counts, as for clients. Those without a platform are omitted.
+    Of several manifests for one platform the first counts, as for clients. Manifests without a platform are omitted.
     """
     first, second = _by_platform(before), _by_platform(after)
     return [PlatformChange(each, first.get(each), second.get(each)) for each in {**first, **second}]
@@ -78,7 +78,7 @@ def _by_platform(document: ManifestDocument) -> Mapping[str, Entry]:
 
 
 def _settings(config: ImageConfig) -> Mapping[tuple[str, str], str]:
-    """Return the settings of a config by field and name, without those that it leaves out."""
+    """Return the settings that a config has, by field and name."""
     single = {
         "platform": str(config.platform),
         "created": config.created,

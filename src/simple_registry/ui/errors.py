@@ -22,7 +22,7 @@ _DESCRIBED = frozenset({400, 401, 403, 404, 405, 408, 409, 412, 413, 429, 500, 5
 """Statuses with words of their own in `texts`."""
 
 _DETAILED = frozenset({400, 409, 412})
-"""Statuses after which a user can do better if the facts are known."""
+"""Statuses whose facts help the user to correct the request."""
 
 
 def error_page(

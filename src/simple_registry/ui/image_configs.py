@@ -31,7 +31,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What a config says; `is_readable` is false for one that is no JSON object."""
+    """What a config says; `is_readable` is false if it is not a JSON object."""
 
     is_readable: bool = False
     platform: Platform = NO_PLATFORM
@@ -93,7 +93,7 @@ def read_image_config(data: bytes) -> ImageConfig:
 
 
 def match_history(layers: Sequence[Entry], history: Sequence[Step]) -> Sequence[BuildLine]:
-    """Return the layers with the commands that made them, in order, with the steps that made none between them.
+    """Return the layers with the commands that made them, in order, with the steps without a layer between them.
 
     If there are not as many steps that made a layer as layers, their order says nothing: the layers come first then,
     and the steps follow by themselves.

@@ -20,7 +20,7 @@ MAX_INDENTED = 4 * MAX_SHOWN
 """Characters of the largest document that is indented: the blanks of a deep one would take a multiple of its size."""
 
 _MAX_DEPTH = 20
-"""Depth of a document of which that is tried."""
+"""Depth of the deepest document that is indented."""
 
 _DIGEST = re.compile(r"(sha(?:256|512):[0-9a-f]{64,128})", re.ASCII)
 _TEXTS = ("text/", "application/json", "application/xml", "application/jose+json")
@@ -28,7 +28,7 @@ _TEXTS = ("text/", "application/json", "application/xml", "application/jose+json
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of text, and the digest that it is, if that can be followed."""
+    """A piece of text, and its digest if it is one that links can lead to."""
 
     text: str
     digest: Digest | None = None
@@ -41,7 +41,7 @@ def is_text(media_type: str) -> bool:
 
 
 def shown_text(data: bytes) -> str | None:
-    """Return content as text, with JSON indented, or `None` if it is no text.
+    """Return content as text, with JSON indented, or `None` if it is not text.
 
     Of a signed envelope (DSSE, also in a bundle of Sigstore) its statement is returned, without the signatures.
     """
@@ -60,7 +60,7 @@ def shown_text(data: bytes) -> str | None:
 
 
 def with_links(text: str, known: Collection[Digest]) -> Sequence[Segment]:
-    """Return a text in pieces, so that those digests in it that are known can be links."""
+    """Return a text in pieces, of which the known digests become links."""
     return [_segment(piece, known) for piece in _DIGEST.split(text) if piece]
 
 
@@ -94,7 +94,7 @@ def _payload(document: object) -> bytes | None:
 
 
 def _is_flat(value: object, depth: int) -> bool:
-    """Return whether a document is at most so deep."""
+    """Return whether a document has at most this depth."""
     if not isinstance(value, dict | list):
         return True
     inner = value.values() if isinstance(value, dict) else value

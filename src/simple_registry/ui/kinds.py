@@ -1,4 +1,4 @@
-"""What a manifest is: told by its types, since a registry stores all kinds of artifacts in the same form.
+"""The kind of a manifest, by its types, since a registry stores all kinds of artifacts in the same form.
 
     artifactType ──► type of the config ──► types of the layers ──► the form: image, index or artifact
 
@@ -57,7 +57,7 @@ COSIGN_PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 _IMAGE_CONFIGS = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 _GENERIC = frozenset({EMPTY, "application/vnd.oci.scratch.v1+json", "application/octet-stream", "application/json"})
-"""Types of configs that say nothing."""
+"""Types of configs that every kind of artifact uses."""
 
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
 _BUNDLE_CONTENT = "dev.sigstore.bundle.content"
@@ -118,7 +118,7 @@ def kind_of(types: Types) -> Described:
     by_layers = {_KINDS.get(each) for each in layers}
     if len(by_layers) == 1 and (only := by_layers.pop()) is not None:
         return Described(only)
-    # An artifactType that differs from the config's type says that this is no image, whatever the config.
+    # An artifactType that differs from the config's type means an artifact other than an image, whatever the config.
     named = next((each for each in (types.artifact_type, types.config_type) if each and each not in _GENERIC), None)
     if named in _IMAGE_CONFIGS:
         return Described(Kind.IMAGE)

@@ -14,7 +14,7 @@ SIGN_OUT = "/ui/-/sign-out"
 
 
 def with_query(path: str, fields: Mapping[str, object]) -> str:
-    """Return a path with those of these fields that have a value."""
+    """Return a path with the fields that have a value."""
     given = {name: str(value) for name, value in fields.items() if value not in (None, "")}
     return f"{path}?{urlencode(given)}" if given else path
 

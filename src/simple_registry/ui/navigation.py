@@ -34,7 +34,7 @@ ENTRIES: Sequence[Entry] = (
 
 
 def entries_for(caller: Caller | None, rules: AccessRules) -> Sequence[Entry]:
-    """Return the entries for a signed-in caller; `None` is any other, who has no menu."""
+    """Return the entries for a signed-in caller; `None` is any other caller, without a menu."""
     return [] if caller is None else [entry for entry in ENTRIES if _is_open(entry, caller, rules)]
 
 

@@ -25,12 +25,12 @@ def plain(text: str, limit: int = MAX_LENGTH) -> str:
 
 
 def short_type(media_type: str, limit: int = 40) -> str:
-    """Return a media type without what all of them have in common."""
+    """Return a media type without its parameters, `application/` and `vnd.`."""
     return plain(without_parameters(media_type).removeprefix("application/").removeprefix("vnd."), limit)
 
 
 def moment_in(text: str) -> float | None:
-    """Return the time that a client wrote, in seconds since the epoch, or `None` if it is none."""
+    """Return the time that a client wrote, in seconds since the epoch, or `None` for any other text."""
     try:
         return parse_moment(text)
     except TimeInvalid:

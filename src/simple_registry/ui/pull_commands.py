@@ -16,7 +16,7 @@ from simple_registry.ui.kinds import Kind
 
 
 class Hint(StrEnum):
-    """What must be known beside a command."""
+    """What a command needs beyond the client: a sentence on the page."""
 
     NONE = ""
     INSECURE_DAEMON = "insecure-daemon"
@@ -27,7 +27,7 @@ class Hint(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line, ready to copy, and the client that it is for."""
+    """A command line of a client, ready to copy."""
 
     client: str
     line: str
@@ -137,7 +137,7 @@ _VERIFYING: Mapping[Kind, _Command] = {Kind.COSIGN_SIGNATURE: _cosign, Kind.NOTA
 
 
 def pull_commands(kind: Kind, address: Address, repository: RepositoryName, reference: Reference) -> Sequence[Command]:
-    """Return the commands of those clients that can pull this kind of manifest, the most usual first."""
+    """Return the commands of the clients that can pull this kind of manifest, the most usual first."""
     pulled = _Pulled(address, repository, reference)
     return [command(pulled) for command in _PULLING.get(kind, _OTHER)]
 

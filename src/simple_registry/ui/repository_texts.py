@@ -1,4 +1,4 @@
-"""The words of the pages of repositories: `texts` has those of the others."""
+"""The texts of the pages of repositories: `texts` has those of the others."""
 
 from collections.abc import Mapping
 
@@ -83,12 +83,12 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "manifest.source": "JSON",
     "manifest.source.show": "Show the manifest ({size})",
     "manifest.source.large": "The manifest has {size}, too much to show.",
-    "content.hidden": "This content is no text, or too much to show on this page.",
+    "content.hidden": "This content is not text, or too large for this page.",
     "hint.insecure-daemon": "Docker needs “insecure-registries”: [“{host}”] in its daemon.json.",
     "hint.trust-policy": "notation needs a trust policy and a trust store with the certificate of the signer.",
     # what keeps a manifest
     "kept.tag": "the tag",
-    "kept.untagged": "no tag, but nothing has ended it so far",
+    "kept.untagged": "no tag; it stays until manifests without a tag are collected",
     "kept.path": "by way of",
     "kept.unneeded": "nothing; its grace began",
     "kept.unknown": "not known",
@@ -105,7 +105,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "config.volumes": "Volumes",
     "config.environment": "Environment",
     "config.labels": "Labels",
-    "config.unreadable": "The configuration of this image cannot be shown: it is missing, too large, or no JSON.",
+    "config.unreadable": "The configuration of this image cannot be shown: it is missing, too large, or not JSON.",
     # a comparison
     "compare.title": "Compare in {repository}",
     "compare.from": "From",

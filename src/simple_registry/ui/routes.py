@@ -1,6 +1,6 @@
 """The table of web pages: `http.routes` for browsers.
 
-Their permissions are those of the API: whatever shows a repository needs what pulling it needs, the list needs what the
+Their permissions are those of the API: a page of a repository needs what pulling it needs, the list needs what the
 catalog needs, an action what its endpoint needs. Paths of repositories end in `/-/` and a page.
 """
 

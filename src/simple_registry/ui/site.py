@@ -1,4 +1,4 @@
-"""The web pages as `dispatch` sees them: which requests are for one, who asks, and what a failure looks like."""
+"""The web pages as `dispatch` sees them: which requests are for one, their callers, and the pages of errors."""
 
 import asyncio
 from contextlib import suppress
@@ -64,7 +64,7 @@ class Site:
     async def error_page(
         self, request: Request, response: Response, error: RegistryError | None, caller: Caller | None
     ) -> Response:
-        """Return the page for a failed request. Its caller is looked for where the request failed before that."""
+        """Return the page for a failed request; without a known caller it is authenticated here."""
         if caller is None:
             with suppress(RegistryError, StorageFault):
                 caller = await self.authenticate(request)

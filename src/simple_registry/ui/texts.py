@@ -1,6 +1,6 @@
-"""Every word of the web pages, in one place, so that they can be translated.
+"""All texts of the web pages, in one place, so that they can be translated.
 
-A key is the page and what is said there. Values go into braces, and are escaped. A count has two texts: `….one` and
+A key is the page and the part of it. Values go into braces, and are escaped. A count has two texts: `….one` and
 `….other`.
 """
 
@@ -48,7 +48,7 @@ TEXTS: Mapping[str, str] = {
     "sign_in.wrong": "The user name or the password is wrong, or a token in its place is not valid.",
     "sign_in.ended": "Your session has ended. Please sign in again.",
     "sign_in.plain": "This connection is not encrypted: others on the network could read your password.",
-    "sign_in.public": "Repositories that are open to everyone can be read without signing in.",
+    "sign_in.public": "Public repositories can be read without signing in.",
     # open a repository by name
     "open.label": "Name of a repository",
     "open.text": "You can open a repository that you know by its name:",
@@ -77,16 +77,16 @@ TEXTS: Mapping[str, str] = {
     ),
     # errors
     "error.400.title": "This request cannot be read",
-    "error.400.text": "The address or the form has something in it that does not belong there.",
+    "error.400.text": "A value in the address or in the form is not valid.",
     "error.401.title": "Please sign in",
     "error.401.text": "This page needs you to sign in.",
     "error.403.title": "You may not do this",
-    "error.403.text": "Your user has not been given what this needs. An administrator can change that.",
+    "error.403.text": "Your user lacks a permission that this needs. An administrator can grant it.",
     "error.403.missing": "What is missing: {verb} on {resource} in {scope}.",
     "error.403.registry": "the registry",
-    "error.404.title": "There is nothing here",
-    "error.404.text": "The page does not exist, or what it showed was deleted.",
-    "error.405.title": "This is not done here",
+    "error.404.title": "Page not found",
+    "error.404.text": "The page does not exist, or its content was deleted.",
+    "error.405.title": "This page cannot do that",
     "error.405.text": "The page exists, but not for this kind of request.",
     "error.408.title": "The request took too long",
     "error.408.text": "It did not arrive in time. Try it again.",
@@ -99,7 +99,7 @@ TEXTS: Mapping[str, str] = {
     "error.429.title": "Too many attempts",
     "error.429.text": "Wait a moment, then try again.",
     "error.500.title": "Something went wrong",
-    "error.500.text": "It is a fault of the registry. An administrator finds it in the log by the request id.",
+    "error.500.text": "The fault is in the registry. Its log has the cause under the request id.",
     "error.503.title": "Not available right now",
     "error.503.text": "The registry cannot do this at the moment. Try again later.",
     "error.507.title": "The storage is full",

@@ -272,7 +272,7 @@ def _done(repository: RepositoryName, done: str, events: Sequence[Event]) -> Res
 
 
 async def _current(call: Call[Target], repository: RepositoryName, tag: Tag) -> Digest | None:
-    """Return what a tag points at; a page shows it to callers that may pull the tag, whom `require` finds."""
+    """Return what a tag points at, which its caller must be allowed to pull."""
     call.require("GET", Resource.MANIFESTS, scope_of(repository, tag))
     try:
         row, _ = await call.registry.manifests.pull(repository, tag)

@@ -1,4 +1,4 @@
-"""What happened lately, in all repositories."""
+"""The latest events of all repositories."""
 
 from simple_registry.http.call import Call
 from simple_registry.http.handlers.history import visible_of_all

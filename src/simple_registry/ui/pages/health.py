@@ -7,7 +7,7 @@ from simple_registry.ui.render import page
 
 
 async def show_health(call: Call[NoTarget]) -> Response:
-    """page: what an administrator looks at first."""
+    """page: whether the registry is ready, what it holds, and versions."""
     registry = call.registry
     total = await registry.usages.total()
     held = total.usage.held_bytes

@@ -21,7 +21,7 @@ _UNDONE = {"tag.delete": "tag", "manifest.delete": "manifest", "repository.delet
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An event, and the pages that undo it or compare its two manifests; `None` where there is none."""
+    """An event, and the pages that undo it or compare its two manifests; `None` for what the caller cannot do."""
 
     event: JournalEvent
     roll_back: str | None
@@ -66,7 +66,7 @@ def _line(call: Call[RepositoryTarget], event: JournalEvent, *, is_last: bool) -
 
 
 def restore_url_of(call: Call[Target], event: JournalEvent) -> str | None:
-    """Return the page that undoes a deletion; `None` if there is none for the caller."""
+    """Return the page that undoes a deletion; `None` for other events, and for callers that may not restore."""
     kind = _UNDONE.get(event.action.value)
     if kind is None or not may_restore(call, event.repository, event.tag):
         return None

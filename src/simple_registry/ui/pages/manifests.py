@@ -1,4 +1,4 @@
-"""The page of a manifest: what it is, what it is made of, what is said about it, and why it is kept."""
+"""The page of a manifest: its kind, its parts, its referrers, and why it is kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MAX_TAGS = 100
 """Tags of a manifest that its page names."""
 
 MAX_CHILDREN = 50
-"""Children of which a page says more than their descriptors do."""
+"""Children that a page reads, beyond their descriptors."""
 
 MAX_CHILD_SIZE = 64 * 1024
 """Bytes of the largest child that is read for that."""
@@ -38,7 +38,7 @@ MAX_CONTENTS = 4
 """Contents of one manifest that are shown."""
 
 COSIGN_SUFFIXES = ("sig", "att", "sbom")
-"""Tags `sha256-….sig` by which older versions of cosign say what they know of a manifest."""
+"""Tags `sha256-….sig` by which older versions of cosign attach something to a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class ShownContent:
-    """A small content; without a text if it is none, or too large."""
+    """A small content; without a text if it is not text, or too large."""
 
     entry: Entry
     text: str | None
@@ -118,7 +118,7 @@ async def show_manifest(call: Call[ManifestTarget]) -> Response:
 
 
 async def contents_of(reading: Reading, document: ManifestDocument) -> Sequence[ShownContent]:
-    """Return the small contents of a manifest that is no image: its layers, as text where they are text."""
+    """Return the small contents of an artifact other than an image: its layers, as text where they are text."""
     if document.described.kind in {Kind.IMAGE, Kind.INDEX, Kind.BUILD_CACHE}:
         return []
     return [ShownContent(entry, await reading.text(entry)) for entry in document.layers[:MAX_CONTENTS]]
@@ -146,7 +146,7 @@ async def _children(reading: Reading, document: ManifestDocument) -> Sequence[Ch
 
 
 async def _referrers(call: Call[ManifestTarget], reading: Reading, digest: Digest) -> Referrers:
-    """Return what is said about a manifest, if the caller may ask for that."""
+    """Return the referrers of a manifest, if the caller may list them."""
     repository = call.target.repository
     if not call.can("GET", Resource.REFERRERS, scope_of(repository)):
         return Referrers()
@@ -163,7 +163,7 @@ async def _referrers(call: Call[ManifestTarget], reading: Reading, digest: Diges
 
 
 async def _tagged_referrers(call: Call[ManifestTarget], reading: Reading, digest: Digest) -> list[Referrer]:
-    """Return what older versions of cosign say about a manifest."""
+    """Return what older versions of cosign attached to a manifest, by tags."""
     repository, visible = call.target.repository, call.visible(Resource.MANIFESTS)
     found = []
     for suffix in COSIGN_SUFFIXES:

@@ -23,7 +23,7 @@ async def show_home(_call: Call[NoTarget]) -> Response:
 
 
 async def open_repository(call: Call[NoTarget]) -> Response:
-    """page: the way to a repository by its name, for those who may not list repositories."""
+    """page: the way to a repository by its name, for callers that may not list repositories."""
     return redirect(repository_url(parse_repository_name((call.request.query().find("name") or "").strip())))
 
 
@@ -43,7 +43,7 @@ async def show_repositories(call: Call[NoTarget]) -> Response:
         "repositories.html",
         q=wanted,
         below=below,
-        # What a whole repository uses is for those who may pull all of it, as in the API.
+        # What a whole repository uses is for callers that may pull all of it, as in the API.
         found=[(each, pulls(scope_of(each.name))) for each in found.found],
         impossible=_NOT_IN_NAMES.search(text) is not None,
         is_first=last is None and not skip,

@@ -1,4 +1,4 @@
-"""Issued tokens: one's own, and for administrators those of all users."""
+"""Issued tokens: the caller's own, and for administrators the tokens of all users."""
 
 from simple_registry.access.caller import Source
 from simple_registry.http.call import Call
@@ -27,7 +27,7 @@ DONE = frozenset({"revoked"})
 
 
 async def show_tokens(call: Call[NoTarget]) -> Response:
-    """page: the tokens of the caller, or with `all` those of all users, and the form for a new one."""
+    """page: the tokens of the caller, or with `all` the tokens of all users, and the form for a new one."""
     require_unlimited(call)
     query = call.request.query()
     administrator = has_every_permission(call)
