@@ -20,7 +20,7 @@ from simple_registry.metrics.measures import Measures
 from simple_registry.operator_warnings import About, OperatorWarnings
 from simple_registry.server.audit_file import AuditFile
 from simple_registry.services import Services, Trust
-from simple_registry.storage.protocols import UsageRows
+from simple_registry.storage.protocols.usage import UsageRows
 from simple_registry.storage.quotas import Measure
 from simple_registry.storage.records import Origin
 from simple_registry.storage.stores import Stores

@@ -22,5 +22,5 @@ def test_no_modules_import_each_other():
 
 
 def test_the_test_sees_the_imports():
-    assert "storage.protocols" in imported_modules(MODULES["operations.blobs"])
+    assert "storage.protocols.holdings" in imported_modules(MODULES["operations.blobs"])
     assert "http.handlers.blobs" in imported_modules(MODULES["http.routes"])

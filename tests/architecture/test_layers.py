@@ -34,7 +34,9 @@ PROTOCOLS = RECORDS | {
     "storage.sources",
 }
 STORES = PROTOCOLS | {"storage.stores"}
-ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py")]
+ADAPTERS = [
+    path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py") if path.parent.name != "protocols"
+]
 
 ALLOWED = {
     "oci": {"oci"},
@@ -48,7 +50,7 @@ ALLOWED = {
     "storage.quotas": VALUES,
     "storage.records": RECORDS,
     "storage.protection": RECORDS,
-    "storage.protocols": RECORDS | {"storage.protection"},
+    "storage.protocols": RECORDS | {"storage.protection", "storage.protocols"},
     "storage.inspection": RECORDS | {"storage.protocols"},
     "storage.purging": RECORDS | {"storage.protocols"},
     "storage.sources": RECORDS,

@@ -7,6 +7,11 @@ import pytest
 from support.sources import ROOT, modules
 
 CONTRACT = "tests/storage/contracts asks every adapter, tests/storage/sqlite/rows/test_statements.py every statement"
+PROMISES = "promises without code; tests/storage/contracts asks every adapter for them"
+ROOMS = (
+    *("collection", "content", "holdings", "journal", "mode"),
+    *("rows", "sessions", "tags", "tokens", "usage"),
+)
 EXEMPT = {
     "__main__": "one call, made by every end-to-end test",
     "upstream.protocols": "promises without code; tests/upstream asks the one client for them",
@@ -23,7 +28,7 @@ EXEMPT = {
     "storage.records": "values with one property; every test of a store asks for it",
     "storage.sources": "promises and values; tests/operations/moving asks for them",
     "storage.stores": "a record; every application is built from it",
-    "storage.protocols": "promises without code; tests/storage/contracts asks every adapter for them",
+    **{f"storage.protocols.{name}": PROMISES for name in ROOMS},
 }
 
 

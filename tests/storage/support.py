@@ -17,7 +17,8 @@ from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.layout import Layout
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import FilesystemUploadStore
-from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
+from simple_registry.storage.protocols.content import ContentStore, UploadStore
+from simple_registry.storage.protocols.rows import Rows
 from simple_registry.storage.records import (
     BlobAdded,
     ContentRecord,

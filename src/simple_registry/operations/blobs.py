@@ -11,7 +11,7 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, Preco
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.quotas import Allowance, require_within
 from simple_registry.operations.renewals import Renewals
-from simple_registry.storage.protocols import BlobRows
+from simple_registry.storage.protocols.holdings import BlobRows
 from simple_registry.storage.records import Actor, BlobAbsent, ContentRecord, StillNeeded
 
 __all__ = ["Actor", "Blobs", "ContentRecord", "Visible"]

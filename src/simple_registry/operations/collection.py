@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from simple_registry.operations.contents import Contents
-from simple_registry.storage.protocols import GarbageRows, ReviewRows
+from simple_registry.storage.protocols.collection import GarbageRows, ReviewRows
 from simple_registry.storage.records import CollectionRow, HoldingsEnded, Origin, ReviewRules, Space, Waiting
 from simple_registry.times import format_moment
 

@@ -8,7 +8,7 @@ from simple_registry.clock import Clock
 from simple_registry.operations.collection import Collection, Report, Swept, described_row, described_waiting
 from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.garbage import Untagged
-from simple_registry.storage.protocols import CollectionRows, GarbageRows
+from simple_registry.storage.protocols.collection import CollectionRows, GarbageRows
 from simple_registry.storage.records import CollectionRow, Origin, ReviewRules, Waiting
 from simple_registry.times import Window, format_duration, format_moment
 

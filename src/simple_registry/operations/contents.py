@@ -20,7 +20,8 @@ from simple_registry.oci.errors import Unavailable
 from simple_registry.oci.preconditions import PreconditionUnmet
 from simple_registry.operations.side_writes import SideWrites
 from simple_registry.operations.verification import Verification
-from simple_registry.storage.protocols import ContentRows, ContentStore, GarbageRows
+from simple_registry.storage.protocols.collection import ContentRows, GarbageRows
+from simple_registry.storage.protocols.content import ContentStore
 from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import (
     BlobAdded,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.storage.life import HoldingState
-from simple_registry.storage.protocols import KeeperRows, UsageRows
+from simple_registry.storage.protocols.collection import KeeperRows
+from simple_registry.storage.protocols.usage import UsageRows
 from simple_registry.storage.records import HeldAs, HeldTogether
 
 MAX_HOLDINGS = 1000

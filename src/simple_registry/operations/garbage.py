@@ -16,7 +16,8 @@ from simple_registry.operations.collection import EARLIEST, Collection, Swept
 from simple_registry.operations.cutoffs import MAX_SKEW, Cutoffs
 from simple_registry.operations.issued_tokens import EXPIRED_KEPT
 from simple_registry.operations.uploads import Uploads
-from simple_registry.storage.protocols import CollectionRows, EndedWebSessionRows, GarbageRows, TokenRows
+from simple_registry.storage.protocols.collection import CollectionRows, GarbageRows
+from simple_registry.storage.protocols.tokens import EndedWebSessionRows, TokenRows
 from simple_registry.storage.records import Origin, ReviewRules
 
 UNKNOWN_KEPT = 24 * 3600

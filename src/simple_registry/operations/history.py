@@ -9,7 +9,8 @@ from simple_registry.oci.digests import Digest
 from simple_registry.oci.errors import HistoryUnknown
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.cutoffs import Cutoffs
-from simple_registry.storage.protocols import JournalRows, ManifestRows
+from simple_registry.storage.protocols.holdings import ManifestRows
+from simple_registry.storage.protocols.journal import JournalRows
 from simple_registry.storage.records import JournalEvent
 from simple_registry.times import format_instant
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
 from simple_registry.oci.errors import Denied, NotFound, RegistryError
-from simple_registry.storage.protocols import TokenRows
+from simple_registry.storage.protocols.tokens import TokenRows
 from simple_registry.storage.records import TokenRow
 from simple_registry.times import format_moment
 

@@ -34,7 +34,8 @@ from simple_registry.operations.pages import in_turns
 from simple_registry.operations.quotas import Allowance, QuotaExceeded, Quotas
 from simple_registry.operations.renewals import Renewals
 from simple_registry.storage.protection import TagGuard, refuse_moves
-from simple_registry.storage.protocols import ManifestRows, TagRows
+from simple_registry.storage.protocols.holdings import ManifestRows
+from simple_registry.storage.protocols.tags import TagRows
 from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import (
     Actor,

@@ -13,7 +13,7 @@ from simple_registry.clock import Clock
 from simple_registry.faults import StorageFault
 from simple_registry.oci.names import Reference, RepositoryName
 from simple_registry.periodic import repeat
-from simple_registry.storage.protocols import TagTimes
+from simple_registry.storage.protocols.tags import TagTimes
 from simple_registry.storage.records import Pull
 
 INTERVAL = 60.0

@@ -12,7 +12,7 @@ from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
 from simple_registry.oci.errors import Denied
 from simple_registry.sizes import readable
-from simple_registry.storage.protocols import UsageRows
+from simple_registry.storage.protocols.usage import UsageRows
 from simple_registry.storage.quotas import (
     Account,
     Allowance,

@@ -2,7 +2,7 @@
 
 from simple_registry.clock import Clock
 from simple_registry.faults import BY_SETTING, InReadOnlyMode
-from simple_registry.storage.protocols import ModeRows
+from simple_registry.storage.protocols.mode import ModeRows
 from simple_registry.storage.records import ReadOnlyMode
 
 

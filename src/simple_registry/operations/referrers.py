@@ -14,7 +14,7 @@ import msgspec
 from simple_registry.oci.descriptors import ReferrerDescriptor
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName
-from simple_registry.storage.protocols import ManifestRows
+from simple_registry.storage.protocols.holdings import ManifestRows
 
 PAGE_SIZE = 4 * 1024 * 1024 - 64 * 1024
 """Bytes of descriptors in one page. Clients read indexes of up to 4 MiB, and the rest of the index needs some room."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.pages import MAX_LARGE_PAGES, Page, fill_page
-from simple_registry.storage.protocols import RepositoryRows
+from simple_registry.storage.protocols.tags import RepositoryRows
 from simple_registry.storage.records import RepositorySummary
 
 __all__ = ["Repositories", "RepositorySummary", "SearchPage", "Visible"]

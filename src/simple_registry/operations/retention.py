@@ -18,7 +18,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.cutoffs import Cutoffs
 from simple_registry.operations.pages import in_turns
 from simple_registry.storage.protection import TagGuard
-from simple_registry.storage.protocols import RepositoryRows, TagTimes
+from simple_registry.storage.protocols.tags import RepositoryRows, TagTimes
 from simple_registry.storage.records import Actor, TagRow
 from simple_registry.times import format_moment
 

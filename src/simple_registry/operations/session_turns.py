@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from simple_registry.faults import SessionBusy, StorageFault
 from simple_registry.oci.errors import BlobUploadUnknown, UploadBusy, UploadTaken
-from simple_registry.storage.protocols import SessionRows
+from simple_registry.storage.protocols.sessions import SessionRows
 from simple_registry.storage.records import SessionRow
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from simple_registry.access.versions import version_key
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.pages import BATCH, MAX_LARGE_PAGES, Page, fill_page, visible_of
-from simple_registry.storage.protocols import TagTimes
+from simple_registry.storage.protocols.tags import TagTimes
 from simple_registry.storage.records import TagPosition, TagRow
 
 __all__ = ["TagLists", "TagOrder", "TagPosition", "TagRow"]

@@ -9,7 +9,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, PreconditionUnmet
 from simple_registry.operations.pages import BATCH, MAX_LARGE_PAGES, Page, fill_page, visible_of
 from simple_registry.storage.protection import TagGuard
-from simple_registry.storage.protocols import RepositoryRows, TagRows
+from simple_registry.storage.protocols.tags import RepositoryRows, TagRows
 from simple_registry.storage.records import Actor, TagAbsent, TagProtected, TagRemoved
 
 MAX_TAGS_CHECKED = 10_000

@@ -15,7 +15,8 @@ from simple_registry.oci.preconditions import UNCONDITIONAL, Precondition, Preco
 from simple_registry.operations.pages import BATCH, in_turns
 from simple_registry.operations.quotas import QuotaExceeded
 from simple_registry.storage.protection import TagGuard
-from simple_registry.storage.protocols import JournalRows, TagRows, UndoRows
+from simple_registry.storage.protocols.journal import JournalRows, UndoRows
+from simple_registry.storage.protocols.tags import TagRows
 from simple_registry.storage.quotas import Allowance, Measure, OverQuota
 from simple_registry.storage.records import (
     Actor,

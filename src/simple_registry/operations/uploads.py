@@ -32,7 +32,9 @@ from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.quotas import Allowance, QuotaExceeded, Quotas, Room, require_within
 from simple_registry.operations.session_turns import Turn, Turns
-from simple_registry.storage.protocols import BlobRows, SessionRows, UploadStore
+from simple_registry.storage.protocols.content import UploadStore
+from simple_registry.storage.protocols.holdings import BlobRows
+from simple_registry.storage.protocols.sessions import SessionRows
 from simple_registry.storage.records import Actor, ContentRecord, Received, SessionRow
 
 __all__ = ["Chunk", "SessionRow", "Uploads"]

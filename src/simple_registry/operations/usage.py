@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from simple_registry.oci.errors import NameUnknown
 from simple_registry.oci.names import RepositoryName
 from simple_registry.operations.pages import MAX_LARGE_PAGES, fill_page
-from simple_registry.storage.protocols import UsageRows
+from simple_registry.storage.protocols.usage import UsageRows
 from simple_registry.storage.records import TotalUsage, Usage
 
 __all__ = ["RepositoryUsages", "TotalUsage", "Usage", "UsagePage"]

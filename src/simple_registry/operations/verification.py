@@ -22,7 +22,7 @@ from simple_registry.faults import ContentGone, StorageFault
 from simple_registry.oci.digests import Digest, new_hasher
 from simple_registry.oci.errors import Unavailable
 from simple_registry.operations.side_writes import SideWrites
-from simple_registry.storage.protocols import ContentRows
+from simple_registry.storage.protocols.collection import ContentRows
 from simple_registry.storage.records import ContentRecord
 
 MAX_WAIT = 30.0

@@ -17,7 +17,8 @@ from typing import Protocol
 from simple_registry.faults import StorageFault
 from simple_registry.oci.digests import Digest
 from simple_registry.storage.life import ContentState
-from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
+from simple_registry.storage.protocols.content import ContentStore, UploadStore
+from simple_registry.storage.protocols.rows import Rows
 from simple_registry.storage.records import ContentRecord, ManifestRow, Place
 
 

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from simple_registry.oci.digests import Digest
 from simple_registry.oci.names import RepositoryName, Tag
-from simple_registry.storage.protocols import ContentStore, GarbageRows
+from simple_registry.storage.protocols.collection import GarbageRows
+from simple_registry.storage.protocols.content import ContentStore
 from simple_registry.storage.records import Actor
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from simple_registry.bounded_cache import CacheCounts
-from simple_registry.storage.protocols import ContentStore, Rows, UploadStore
+from simple_registry.storage.protocols.content import ContentStore, UploadStore
+from simple_registry.storage.protocols.rows import Rows
 
 
 class DatabaseCounts(CacheCounts, Protocol):

@@ -12,7 +12,7 @@ from simple_registry.oci.digests import digest_of
 from simple_registry.storage.filesystem.disk import Disk
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_store import MIN_ROOM, FilesystemUploadStore
-from simple_registry.storage.protocols import Condition
+from simple_registry.storage.protocols.content import Condition
 from simple_registry.storage.records import Received
 from storage.filesystem.disks import FullDisk, RecordingDisk
 from storage.support import blob_of, run

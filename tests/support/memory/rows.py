@@ -25,7 +25,7 @@ from simple_registry.storage.life import (
     HoldingState,
 )
 from simple_registry.storage.protection import TagGuard, refuse_deletions, refuse_moves
-from simple_registry.storage.protocols import Rows
+from simple_registry.storage.protocols.rows import Rows
 from simple_registry.storage.quotas import (
     Account,
     Allowance,

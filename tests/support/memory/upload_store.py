@@ -6,7 +6,7 @@ from simple_registry.clock import Clock
 from simple_registry.content import ByteStream
 from simple_registry.faults import SessionBytesMissing
 from simple_registry.oci.digests import Digest, digest_of
-from simple_registry.storage.protocols import Condition
+from simple_registry.storage.protocols.content import Condition
 from simple_registry.storage.records import Placed, Received
 from support.memory.content_store import MemoryContentStore
 

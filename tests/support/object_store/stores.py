@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from simple_registry.content import ByteStream, Content, Span
 from simple_registry.faults import ContentGone, SessionBytesMissing
 from simple_registry.oci.digests import Digest, new_hasher
-from simple_registry.storage.protocols import Condition
+from simple_registry.storage.protocols.content import Condition
 from simple_registry.storage.records import ContentRecord, Place, Placed, Received
 from support.object_store.client import Objects
 from support.streams import stream_of

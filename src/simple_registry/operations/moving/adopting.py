@@ -19,7 +19,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.contents import Contents
 from simple_registry.operations.moving.intake import Intake
 from simple_registry.operations.moving.tally import Tally, in_parallel, said, verified
-from simple_registry.storage.protocols import BlobRows
+from simple_registry.storage.protocols.holdings import BlobRows
 from simple_registry.storage.quotas import OverQuota
 from simple_registry.storage.records import BlobAdded, ContentRecord, ContentRemoved, Placed
 from simple_registry.storage.sources import (

@@ -22,7 +22,7 @@ from simple_registry.operations.blobs import Blobs
 from simple_registry.operations.manifests import Manifests
 from simple_registry.operations.moving.tally import Tally, said, verified
 from simple_registry.operations.tags import Tags
-from simple_registry.storage.protocols import ManifestRows
+from simple_registry.storage.protocols.holdings import ManifestRows
 from simple_registry.storage.sources import BytesDiffer, LayoutTarget
 
 PAGE = 250

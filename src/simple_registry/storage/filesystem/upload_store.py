@@ -15,7 +15,7 @@ from simple_registry.storage.filesystem.layout import Layout, is_session
 from simple_registry.storage.filesystem.placement import Placement
 from simple_registry.storage.filesystem.threads import Threads
 from simple_registry.storage.filesystem.upload_writer import Extension, hash_file, own_file, write_batches
-from simple_registry.storage.protocols import Condition
+from simple_registry.storage.protocols.content import Condition
 from simple_registry.storage.records import Placed, Received
 
 MIN_ROOM = 1024 * 1024

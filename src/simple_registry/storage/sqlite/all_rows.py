@@ -1,7 +1,7 @@
 """All rows of one SQLite database, each kind in its own store."""
 
 from simple_registry.clock import Clock
-from simple_registry.storage.protocols import Rows
+from simple_registry.storage.protocols.rows import Rows
 from simple_registry.storage.sqlite.engine.database import Database
 from simple_registry.storage.sqlite.rows.blobs import SqliteBlobRows
 from simple_registry.storage.sqlite.rows.collections import SqliteCollectionRows

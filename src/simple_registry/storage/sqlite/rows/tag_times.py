@@ -1,4 +1,4 @@
-"""When tags were pushed and pulled, and the removal of those that no Retention keeps."""
+"""The times of tags, and the runs of Retentions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -51,7 +51,7 @@ _KEEP_RUN = "INSERT INTO retention_runs (name, ran) VALUES (?, ?)"
 
 
 class SqliteTagTimes:
-    """The times of tags, and the runs of Retentions."""
+    """Implements `TagTimes`."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
