@@ -147,23 +147,14 @@ def build_services(
     """Build the services over some stores; `metrics` returns the text for Prometheus."""
     rows, limits, tokens = stores.rows, settings.limits, build_tokens(stores, clock)
     contents, renewals = build_contents(stores), Renewals(clock, settings.garbage_collection.grace)
-    keep_parts = settings.delete_referenced is DeleteReferenced.REFUSE
     authentication = _build_authentication(trust, tokens, logins, clock, verify)
     retention, warnings = build_retention(stores, clock, trust.rules), _build_warnings(stores, trust, clock)
     uploads = build_uploads(stores, clock, limits.sessions, limits.sessions_per_identity, new_session)
     registry = Registry(
         contents=contents,
-        blobs=Blobs(rows.blobs, contents, renewals, keep_parts=keep_parts),
+        blobs=Blobs(rows.blobs, contents, renewals, keep_parts=_keeps_parts(settings)),
         uploads=uploads,
-        manifests=Manifests(
-            rows.manifests,
-            rows.tags,
-            contents,
-            renewals,
-            REQUIRED[settings.allow_missing],
-            quotas=Quotas(rows.usage, clock),
-            keep_parts=keep_parts,
-        ),
+        manifests=_build_manifests(settings, stores, contents, renewals, clock),
         tags=Tags(rows.tags, rows.repositories),
         tag_lists=TagLists(rows.tag_times),
         referrers=Referrers(rows.manifests),
@@ -190,8 +181,32 @@ def build_services(
         condition=partial(_condition, stores, trust),
         metrics=metrics,
     )
-    collecting = settings.garbage_collection
-    garbage = Garbage(
+    garbage, pruning = _build_garbage(settings, stores, uploads, trust, clock), _build_pruning(settings, stores, clock)
+    return Services(stores, trust, authentication, registry, garbage, retention, pruning, warnings)
+
+
+def _keeps_parts(settings: Settings) -> bool:
+    return settings.delete_referenced is DeleteReferenced.REFUSE
+
+
+def _build_manifests(
+    settings: Settings, stores: Stores, contents: Contents, renewals: Renewals, clock: Clock
+) -> Manifests:
+    return Manifests(
+        stores.rows.manifests,
+        stores.rows.tags,
+        contents,
+        renewals,
+        REQUIRED[settings.allow_missing],
+        quotas=Quotas(stores.rows.usage, clock),
+        keep_parts=_keeps_parts(settings),
+    )
+
+
+def _build_garbage(settings: Settings, stores: Stores, uploads: Uploads, trust: Trust, clock: Clock) -> Garbage:
+    """Build the collector of the server."""
+    collecting, rows = settings.garbage_collection, stores.rows
+    return Garbage(
         rows.garbage,
         rows.collections,
         rows.tokens,
@@ -201,18 +216,20 @@ def build_services(
         clock=clock,
         grace=collecting.grace,
         untagged=untagged_of(settings) if collecting.delete_untagged else None,
-        session_life=limits.session_life,
+        session_life=settings.limits.session_life,
         is_user=lambda name: trust.rules().identity(name) is not None,
         known=lambda name: trust.rules().knows(name),
     )
-    pruning = Pruning(
-        rows.journal,
+
+
+def _build_pruning(settings: Settings, stores: Stores, clock: Clock) -> Pruning:
+    return Pruning(
+        stores.rows.journal,
         Cutoffs(clock),
         keep=settings.journal.keep,
         size=settings.journal.max_events,
         grace=settings.garbage_collection.grace,
     )
-    return Services(stores, trust, authentication, registry, garbage, retention, pruning, warnings)
 
 
 def _build_authentication(trust: Trust, tokens: Tokens, logins: Logins, clock: Clock, verify: Verify) -> Authentication:
