@@ -64,6 +64,7 @@ async def show_applying(call: Call[NoTarget]) -> Response:
         Going(judged.repository, [row.tag for row, verdict in judged.tags if verdict.reason is None])
         for judged in found.judged
     ]
+    rules = call.authorization.rules
     return page(
         call,
         "retention_apply.html",
@@ -71,7 +72,7 @@ async def show_applying(call: Call[NoTarget]) -> Response:
         count=sum(len(each.tags) for each in going),
         last=last,
         has_more=found.next is not None,
-        sees_all=is_administrator(call.caller, call.authorization.rules),
+        has_hidden=bool(rules.retentions) and not is_administrator(call.caller, rules),
         max_named=NAMED,
         mode=await call.registry.read_only.find(),
     )
