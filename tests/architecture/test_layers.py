@@ -34,9 +34,7 @@ PROTOCOLS = RECORDS | {
     "storage.sources",
 }
 STORES = PROTOCOLS | {"storage.stores"}
-ADAPTERS = [
-    path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py") if path.parent.name != "protocols"
-]
+ADAPTERS = [path.parent.name for path in (SOURCE / "storage").glob("*/__init__.py") if path.parent.name != "protocols"]
 
 ALLOWED = {
     "oci": {"oci"},

@@ -13,7 +13,7 @@ from support.pages import Browser, read
 
 APP = "/ui/team/app/-"
 JSON = {"content-type": "application/json"}
-NONE = Retention("none", (ScopePattern("^"),), (KeepRule(newest=0),))
+NONE = Retention("none", (ScopePattern("^"),), (KeepRule(tags=(ScopePattern("^kept$"),)),))
 
 
 def by_api(front, change):

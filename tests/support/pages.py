@@ -121,10 +121,14 @@ class Browser:
 
     def submit(self, form: Element, **fields: str) -> Reply:
         """Fill in a form of a page and send it."""
+        inputs = [each for each in form.all("input") if "name" in each.attributes]
         given = {
-            each["name"]: each.attributes.get("value", "") for each in form.all("input") if "name" in each.attributes
+            each["name"]: each.attributes.get("value", "")
+            for each in inputs
+            if each.attributes.get("type") != "checkbox" or "checked" in each.attributes
         }
-        assert fields.keys() <= given.keys() | {each["name"] for each in [*form.all("select"), *form.all("textarea")]}
+        known = {each["name"] for each in [*inputs, *form.all("select"), *form.all("textarea")]}
+        assert fields.keys() <= known
         return self.post(form["action"], given | fields)
 
     def sign_in(self, name: str = "admin", password: str = PASSWORD) -> "Browser":

@@ -4,7 +4,7 @@ import pytest
 
 from simple_registry.storage.records import Origin
 from simple_registry.ui.administration_texts import ADMINISTRATION_TEXTS
-from simple_registry.ui.pages import tokens, uploads
+from simple_registry.ui.pages import collection, retention, tokens, uploads
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,9 @@ from simple_registry.ui.pages import tokens, uploads
         ("tokens.done.", tokens.DONE),
         ("uploads.done.", uploads.DONE),
         ("tokens.expires.", tokens.LIVES),
-        ("storage.done.origin.", Origin),
+        ("collection.origin.", Origin),
+        ("collection.done.", collection.DONE),
+        ("retention.done.", retention.DONE),
     ],
 )
 def test_each_name_has_words(beginning, names):

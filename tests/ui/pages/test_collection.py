@@ -51,7 +51,7 @@ def test_a_collection_is_rehearsed_confirmed_and_done(front, lines):
     assert "Nothing has been collected yet." in page.text
     with front.unchanged():
         rehearsed = read(admin.submit(rehearsal(page)).body)
-    assert facts(rehearsed)["Removed from the disk"].startswith("2 contents")
+    assert facts(rehearsed)["Removed from the disk"].startswith("3 contents")
     assert "Manifests without a tag that become unneeded" not in facts(rehearsed)
     reply = admin.submit(rehearsed.one("form", class_="confirm"))
     assert (reply.status, reply.location) == (303, f"{COLLECTION}?done=complete")
@@ -59,9 +59,9 @@ def test_a_collection_is_rehearsed_confirmed_and_done(front, lines):
     assert page.one("p", class_="good")
     (row,) = page.one("tbody").all("tr")
     assert row.one("th").text == "a request"
-    assert [cell.text for cell in row.all("td")][1:3] == ["2", "0"]
+    assert [cell.text for cell in row.all("td")][1:3] == ["3", "0"]
     (line,) = [line for line in lines if line["event"] == "collection.run"]
-    assert (line["identity"], line["count"], line["path"]) == ("admin", 2, COLLECTION)
+    assert (line["identity"], line["count"], line["path"]) == ("admin", 3, COLLECTION)
 
 
 def test_manifests_without_a_tag_are_collected_if_they_are_chosen(make_front):

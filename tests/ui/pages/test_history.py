@@ -27,9 +27,9 @@ def test_a_time_line_says_who_moved_a_tag_from_where_to_where(front, admin):
     deleted, moved, _ = page.one("ol", class_="timeline").all("li")
     assert "by admin" in moved.text
     assert len(moved.one("div", class_="what").all("a")) == 2
-    assert [link.text for link in moved.one("div", class_="who").all("a")] == ["compare", "roll back to this"]
-    assert [link.text for link in deleted.one("div", class_="who").all("a")] == ["restore"]
-    compare = admin.get(moved.one("div", class_="who").all("a")[0]["href"])
+    assert [link.text for link in moved.one("div", class_="by").all("a")] == ["compare", "roll back to this"]
+    assert [link.text for link in deleted.one("div", class_="by").all("a")] == ["restore"]
+    compare = admin.get(moved.one("div", class_="by").all("a")[0]["href"])
     assert "added" in compare.text
 
 

@@ -86,7 +86,7 @@ def test_maintenance_sees_the_plan_of_what_it_may_pull(make_front):
 
 
 APPLY = f"{PLAN}/apply"
-BOTH = Retention("keep-none", (ScopePattern("^"),), (KeepRule(newest=0),))
+BOTH = Retention("keep-none", (ScopePattern("^"),), (KeepRule(tags=(ScopePattern("^kept$"),)),))
 
 
 def going(page):
