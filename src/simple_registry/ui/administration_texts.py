@@ -24,8 +24,9 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "tokens.create.expires": "It expires after",
     "tokens.create.scopes": "Limit it to scopes, one on each line",
     "tokens.create.scopes.hint": (
-        "A scope is repository:PATTERN:pull,push,delete, such as repository:^team/.*$:pull. Without one, the token may "
-        "do all that you may do."
+        "A scope is repository:PATTERN:pull,push,delete. The pattern is searched in NAME:TAG: "
+        "repository:^team/app(:|$):pull is for one repository, repository:^team/:pull for all below team. Without a "
+        "scope, the token may do all that you may do."
     ),
     "tokens.create.submit": "Create",
     "tokens.create.password": "You have signed in with a token. Sign in with a password to create tokens.",
@@ -83,7 +84,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "apply.repository": "Repository",
     "apply.count": "Tags",
     "apply.tags": "Names",
-    "apply.more": "There are more: only the beginning of the plan is listed. All of them will be removed.",
+    "apply.more": "Only the beginning of the plan is listed. All tags that no rule keeps will be removed.",
     "apply.hidden": "Tags that you may not pull are not listed. They will be removed as well.",
     "apply.restore": "Pulls by these tags fail from then on. Each can be restored from the history of its repository.",
     "apply.submit": "Remove the tags",
@@ -128,7 +129,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
         "The next page says what a collection would remove. It is tried on a copy of the database, which takes a while."
     ),
     "collection.now.rehearse": "Show what would be removed",
-    "collection.untagged": "Manifests without a tag, too",
+    "collection.untagged": "Include manifests without a tag",
     "collection.last": "Last collections",
     "collection.none": "Nothing has been collected yet.",
     "collection.origin": "Started by",

@@ -131,7 +131,7 @@ def test_a_page_before_a_removal_lists_the_beginning_of_a_long_plan(front, monke
     monkeypatch.setattr(module, "LISTED", 3)
     monkeypatch.setattr(module, "NAMED", 1)
     page = Browser(front).sign_in().get(APPLY)
-    assert "only the beginning of the plan" in page.text
+    assert "Only the beginning of the plan" in page.text
     assert going(page) == [["other", "1", "v1"], ["team/app", "2", "v1 and 1 more"]]
 
 
