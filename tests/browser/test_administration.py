@@ -86,7 +86,7 @@ def own(site):
 def test_a_token_is_created_with_an_end_and_scopes_used_and_revoked(browser, site):
     with browser.visit(site.registry, DEVELOPER) as visit:
         page = visit.go("/ui/-/tokens")
-        page.get_by_label("What it is for").fill("a build")
+        page.get_by_label("What it is for").fill("nightly")
         page.get_by_label("It expires after").select_option("7 days")
         page.get_by_label("Limit it to scopes").fill("repository:^shop/web(:|$):pull")
         page = visit.press("Create", status=201)
@@ -98,11 +98,11 @@ def test_a_token_is_created_with_an_end_and_scopes_used_and_revoked(browser, sit
         assert limited.request("GET", f"/v2/{WEB}/manifests/latest").status == 200
         assert limited.request("GET", f"/v2/{API}/manifests/main").status == 401
         visit.follow("To your tokens")
-        visit.follow("Revoke a build")
+        visit.follow("Revoke nightly")
         assert limited.request("GET", f"/v2/{WEB}/manifests/latest").status == 200
         page = visit.press("Revoke")
         assert "The token was revoked." in page.get_by_role("status").inner_text()
-        assert "a build" not in page.locator("main").inner_text()
+        assert "nightly" not in page.locator("main").inner_text()
     assert limited.request("GET", f"/v2/{WEB}/manifests/latest").status == 401
 
 
