@@ -1,0 +1,1 @@
+"""Data directories and documents of earlier versions, under this one."""
