@@ -42,11 +42,11 @@ def tls(make_wire, certificates):
 
 
 @contextlib.contextmanager
-def secure(wire, certificates, version=None, before=b""):
+def secure(wire, certificates, version=None, before=b"", opened=None):
     context = ssl.create_default_context(cafile=certificates.authority)
     if version is not None:
         context.minimum_version = context.maximum_version = version
-    sock = wire.connect()
+    sock = opened or wire.connect()
     sock.sendall(before)
     with context.wrap_socket(sock, server_hostname="127.0.0.1") as wrapped:
         yield wrapped
@@ -61,6 +61,16 @@ def test_requests_are_served_one_after_another(tls, certificates, version):
         for number in range(3):
             sock.sendall(put("/echo", b"%d" % number))
             assert json.loads(read_answer(sock)[2])["body"] == str(number)
+
+
+def test_a_request_of_a_connection_that_was_just_accepted_is_answered(tls, certificates):
+    opened = tls.connect()
+    tls.until(lambda: tls.server.connections == 1)
+    tls.call(tls.server.stop)
+    with secure(tls, certificates, opened=opened) as sock:
+        sock.sendall(put("/echo", b"body"))
+        status, headers, _ = read_answer(sock)
+        assert (status, headers["connection"]) == (200, "close")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

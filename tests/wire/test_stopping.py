@@ -9,6 +9,7 @@ import time
 import pytest
 
 from simple_registry.wire.limits import WireLimits
+from simple_registry.wire.shared import FIRST_REQUEST_TIME
 from support.wire import Application, get, put, put_chunked, read_all, read_answer, split
 
 MIB = 1024 * 1024
@@ -92,6 +93,7 @@ def test_new_and_used_idle_connections_are_closed_at_once(wire, begin_stop):
         each.sendall(get("/echo"))
         read_answer(each)
     wire.until(lambda: wire.server.connections == 40)
+    time.sleep(FIRST_REQUEST_TIME)
     started = time.monotonic()
     begin_stop()
     assert [read_all(each) for each in fresh + used] == [b""] * 40
@@ -99,6 +101,14 @@ def test_new_and_used_idle_connections_are_closed_at_once(wire, begin_stop):
     for each in fresh + used:
         each.close()
     assert wire.server.connections == 0
+
+
+def test_a_connection_that_was_just_accepted_gets_its_first_answer(wire, sock, begin_stop):
+    wire.until(lambda: wire.server.connections == 1)
+    begin_stop()
+    sock.sendall(get("/echo"))
+    status, headers, _ = split(read_all(sock))
+    assert (status, headers["connection"]) == (200, "close")
 
 
 def test_stop_is_idempotent(wire, sock, begin_stop):

@@ -20,7 +20,7 @@ from simple_registry.wire.eager import start
 from simple_registry.wire.exchange import BodyMalformed, BodyTooSlow, Client, ClientGone
 from simple_registry.wire.heads import MAX_HEAD, MAX_TARGET, HeadParser, RequestHead, RequestRefused, cannot_become_head
 from simple_registry.wire.sender import WOULD_WAIT, Sender
-from simple_registry.wire.shared import KIB, NEVER, Shared
+from simple_registry.wire.shared import FIRST_REQUEST_TIME, KIB, NEVER, Shared
 from simple_registry.wire.states import TRANSITIONS, Event, State
 
 READ_SIZE = 16 * KIB
@@ -64,6 +64,8 @@ class Connection:
         self._buffer = b""
         """Bytes that belong to no request yet."""
         self._is_reading = False
+        self._new_until = shared.loop.time() + FIRST_REQUEST_TIME
+        """When a connection without a request counts as idle."""
         self._ended = False
         """Whether the client has closed its sending side."""
         self._task: asyncio.Task[None] | None = None
@@ -98,7 +100,11 @@ class Connection:
 
     def stop(self) -> None:
         """Close an idle connection. On any other, the next answer is the last one."""
-        if self._state is State.IDLE and not self._buffer:
+        if self._state is not State.IDLE or self._buffer:
+            return
+        if self._new_until > self._shared.loop.time():
+            self._deadline = self._new_until
+        else:
             self._abort()
 
     def expire(self) -> None:
@@ -247,6 +253,7 @@ class Connection:
     def _handle(self, head: RequestHead) -> None:
         """Hand a request to the application."""
         self.head = head
+        self._new_until = 0.0
         self._answered = self._continued = False
         self._deadline = NEVER
         self._drain_left = self._shared.limits.drain_size

@@ -15,7 +15,7 @@ from typing import Protocol
 from simple_registry.wire.connection import Connection
 from simple_registry.wire.heads import RequestRefused
 from simple_registry.wire.proxy_header import PREFIX, SIGNATURE, ProxyHeaderInvalid, header_size, source_address
-from simple_registry.wire.shared import Shared
+from simple_registry.wire.shared import FIRST_REQUEST_TIME, Shared
 
 PEEK_INTERVAL = 0.05
 """Seconds between two peeks at an incomplete header. Peeked bytes keep the socket readable, so events do not help."""
@@ -66,7 +66,11 @@ class Preamble:
         self._socket.close()
         self._server.on_closed(self)
 
-    stop = expire = close  # there is no request to finish
+    expire = close
+
+    def stop(self) -> None:
+        """Close soon."""
+        self.deadline = min(self.deadline, self._server.loop.time() + FIRST_REQUEST_TIME)
 
     def _stop_waiting(self) -> None:
         """Remove all callbacks."""
@@ -149,5 +153,7 @@ class Preamble:
             self._socket.setblocking(False)
         connection = Connection(self._server, self._socket, self._peer, secure=secure)
         self._server.on_opened(self, connection)
+        if self._server.stopping:
+            connection.stop()
         connection.resume_reading()
         return connection

@@ -12,6 +12,8 @@ from simple_registry.wire.limits import WireLimits
 KIB = 1024
 NEVER = math.inf
 """No deadline."""
+FIRST_REQUEST_TIME = 1.0
+"""Seconds for the first request of a new connection, or for a handshake, also during a stop."""
 
 
 class Shared(Protocol):
