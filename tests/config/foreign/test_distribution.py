@@ -132,6 +132,15 @@ def test_variables_alone_are_those_of_the_image(tmp_path):
     assert imported.may(None, "DELETE", "app")
 
 
+def test_variables_of_containers_are_enough(tmp_path):
+    variables = "REGISTRY_AUTH=htpasswd\nREGISTRY_AUTH_HTPASSWD_REALM=Registry\nREGISTRY_AUTH_HTPASSWD_PATH=/auth/x\n"
+    imported = Imported(tmp_path, "", variables=f"{variables}REGISTRY_STORAGE=filesystem\n", users=["alice"])
+    assert imported.may("alice", "PUT", "app")
+    assert not imported.may(None, "GET", "app")
+    assert imported.became.keys() >= {"REGISTRY_AUTH", "REGISTRY_AUTH_HTPASSWD_PATH"}
+    assert not any("not a key that is known" in remark for remark in imported.remarks.values())
+
+
 def test_no_secret_is_repeated(tmp_path):
     text = "version: 0.1\nhttp: {secret: hush-1}\nstorage: {s3: {secretkey: hush-2}}\nredis: {password: hush-3}\n"
     imported = Imported(tmp_path, text)

@@ -116,6 +116,7 @@ def test_values_are_found_by_path():
 def test_the_remark_of_the_longest_path_counts():
     leaves = leaves_of(a_b_c="1", a_d="2", e="3", f="4", g="5")
     leaves.take("something", "e")
+    leaves.take_one("never", "a")
     leaves.remark("seen", "f")
     leaves.remark_rest({("a",): "of a", ("a", "b"): "of b", ("e",): "never", ("f",): "never"})
     assert {leaf.name: text for leaf, text in leaves.remarks.items()} == {

@@ -85,6 +85,22 @@ def test_without_control_every_caller_may_do_everything(read, auth, subject):
     assert grant.subjects == access.metrics.subjects == (subject,)
 
 
+@pytest.mark.parametrize(
+    "control",
+    [
+        "{groups: {Authenticated: {users: [a]}}}",
+        "{repositories: {a: {policies: [{groups: [authenticated], actions: [read]}]}}}",
+    ],
+)
+def test_a_group_cannot_have_the_name_of_that_of_every_user(read, control):
+    with pytest.raises(ConfigError, match=r"config\.json:1: the group 'authenticated' is that of every user"):
+        read(f"http: {{accessControl: {control}}}\n")
+
+
+def test_a_delay_of_logins_is_no_way_to_log_in(read):
+    assert not read("http: {auth: {failDelay: 5}}\n")[0].authenticates
+
+
 def test_empty_control_gives_nothing(read):
     access, _ = read("http: {accessControl: {}}\n")
     assert list(access.rules) == []

@@ -38,6 +38,7 @@ REMARKS: Mapping[Keys, str] = {
     ("log", "fields"): "log lines have no further fields; nothing to do",
     ("log", "hooks"): "no mail is sent; let alerts on metrics do that",
     ("log", "reportcaller"): "only for its developers; nothing to do",
+    ("storage",): "the kind of storage: here it is a data directory; nothing to do",
     ("storage", "filesystem", "rootdirectory"): "take over its content: 'simple-registry adopt' and this directory",
     ("storage", "filesystem", "maxthreads"): "no counterpart; nothing to do",
     **{("storage", driver): _ELSEWHERE for driver in ("s3", "s3aws", "gcs", "azure", "swift", "oss")},
@@ -53,6 +54,7 @@ REMARKS: Mapping[Keys, str] = {
     ("auth", "silly"): "no counterpart, since it lets in every client that sends any credentials: write users",
     ("middleware",): "no counterpart",
     ("reporting",): "no counterpart; watch metrics and the log",
+    ("http", "net"): "part of the address; nothing to do",
     ("http", "prefix"): "clients do not use a path before /v2/; if a proxy adds one, let it remove it",
     ("http", "secret"): "uploads need none here; nothing to do",
     ("http", "relativeurls"): "nothing to do: addresses in answers are relative to the host",
@@ -133,6 +135,7 @@ def _access(leaves: Leaves, passwords: PasswordFile | None) -> Iterator[Made]:
     kinds = leaves.keys("auth") or [text for text in (leaves.text("auth"),) if text]
     if kinds and kinds != ["none"]:
         caller = Subject("Group", GROUP)
+        leaves.take_one(f"the group {GROUP}", "auth")
         if passwords:
             leaves.take("the users", *HTPASSWD)
         yield from (user(name, [GROUP], password) for name, password in passwords_of(passwords).items())

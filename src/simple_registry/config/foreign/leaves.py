@@ -82,6 +82,11 @@ class Leaves:
         """Note that the values at a path and below it were translated."""
         self.became |= dict.fromkeys(self.below(*path), became)
 
+    def take_one(self, became: str, *path: str) -> None:
+        """Note that the value at a path, but not those below it, was translated."""
+        if leaf := self.find(*path):
+            self.became[leaf] = became
+
     def remark(self, text: str, *path: str) -> None:
         """Note why the values at a path and below it were not translated."""
         self.remarks |= dict.fromkeys(self.below(*path), text)

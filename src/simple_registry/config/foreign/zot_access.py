@@ -26,6 +26,7 @@ READ, CREATE, UPDATE, DELETE = "read", "create", "update", "delete"
 ACTIONS = (READ, CREATE, UPDATE, DELETE)
 
 _METRICS = ("extensions", "metrics")
+_LOGINS = frozenset({"htpasswd", "ldap", "bearer", "openid", "apikey", "mtls"})
 _CONDITIONS = (
     "conditions have no counterpart, so this policy is left out and gives nothing; write a RoleBinding for what it gave"
 )
@@ -135,7 +136,7 @@ def read_access(leaves: Leaves) -> AccessControl:
         rules=[reader.rule(pattern) for pattern in leaves.keys(*CONTROL, "repositories")],
         admin=reader.grant("admin policy", *CONTROL, "adminpolicy"),
         metrics=reader.metrics(),
-        groups={name: reader.names(*CONTROL, "groups", name, "users") for name in leaves.keys(*CONTROL, "groups")},
+        groups=reader.groups(),
         users=reader.users,
         authenticates=reader.authenticates,
     )
@@ -147,7 +148,7 @@ class _Reader:
     def __init__(self, leaves: Leaves) -> None:
         self._leaves = leaves
         self.users: list[str] = []
-        self.authenticates = bool(leaves.keys("http", "auth"))
+        self.authenticates = not _LOGINS.isdisjoint(leaves.keys("http", "auth"))
 
     def rule(self, pattern: str) -> Rule:
         """Return the rule of a pattern."""
@@ -171,8 +172,18 @@ class _Reader:
             return Grant(label, frozenset(), ())
         users = [Subject("User", name) for name in self.names(*path, "users")]
         groups = [Subject("Group", name) for name in self._taken(label, *path, "groups")]
+        if EVERY_USER in groups:
+            raise self._reserved(*path, "groups")
         actions = self._actions(label, *path, "actions")
         return Grant(label, actions, (*users, *groups), self._origin(*path))
+
+    def groups(self) -> dict[str, list[str]]:
+        """Return the users of each group."""
+        path = (*CONTROL, "groups")
+        found = self._leaves.keys(*path)
+        if AUTHENTICATED in found:
+            raise self._reserved(*path, AUTHENTICATED)
+        return {name: self.names(*path, name, "users") for name in found}
 
     def metrics(self) -> Grant:
         """Return what is given to read metrics."""
@@ -201,6 +212,12 @@ class _Reader:
                 self._leaves.became[leaf] = f"the user {leaf.text}"
         self.users += (name for name in found if name not in self.users)
         return found
+
+    def _reserved(self, *path: str) -> ConfigError:
+        place = self._leaves.below(*path)[0].place
+        return ConfigError(
+            f"{place}: the group {AUTHENTICATED!r} is that of every user in the documents; rename it first"
+        )
 
     def _policy(self, label: str, subject: Subject, *path: str) -> Grant:
         return Grant(label, self._actions(label, *path), (subject,), self._origin(*path))
