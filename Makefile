@@ -10,7 +10,7 @@ JOBS     ?= auto
 FAST     := not browser and not clients and not conformance and not installation and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run dist kubernetes test lint format types conformance browser screenshots installation clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
+.PHONY: run dist image kubernetes test lint format types conformance browser screenshots installation clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
@@ -20,6 +20,9 @@ dist: $(VENV)/.dev ## wheel and source distribution of the last commit, into dis
 
 kubernetes: $(VENV)/.dev ## write packaging/kubernetes from the Helm chart, with helm
 	$(PY) -m harness.kubernetes
+
+image: | $(PY) ## container image of the last commit (BASE, TARGET, ENGINE, IMAGE; options of its build in ARGS)
+	@BASE="$(BASE)" TARGET="$(TARGET)" ENGINE="$(ENGINE)" IMAGE="$(IMAGE)" $(PY) -m harness.image $(ARGS)
 
 test: $(VENV)/.dev ## every test that needs neither root nor a foreign client
 	$(PY) -m pytest -n $(JOBS) --dist worksteal -m "$(FAST)" $(ARGS)

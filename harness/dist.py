@@ -27,12 +27,11 @@ def build(repository: Path, commit: str, target: Path) -> list[Path]:
 
     Raises: CalledProcessError.
     """
-    time = int(_git(repository, "show", "--no-patch", "--format=%ct", commit))
+    time = time_of(repository, commit)
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         source, built = Path(scratch, "source"), Path(scratch, "built")
-        with tarfile.open(fileobj=io.BytesIO(_git(repository, "archive", commit))) as archive:
-            archive.extractall(source, filter=_normal)  # noqa: S202 (our own commit)
+        extract(repository, commit, source)
         for kind in ("--sdist", "--wheel"):
             _run_backend(source, kind, built, time)
         made = [target / path.name for path in sorted(built.iterdir())]
@@ -40,6 +39,20 @@ def build(repository: Path, commit: str, target: Path) -> list[Path]:
             content = (built / path.name).read_bytes()
             path.write_bytes(_same_archive(content, time) if path.suffix == ".gz" else content)
     return made
+
+
+def time_of(repository: Path, commit: str) -> int:
+    """Return the Unix time of a commit. Raises: CalledProcessError."""
+    return int(_git(repository, "show", "--no-patch", "--format=%ct", commit))
+
+
+def extract(repository: Path, commit: str, target: Path) -> None:
+    """Write the files of `commit` of `repository` into the folder `target`.
+
+    Raises: CalledProcessError.
+    """
+    with tarfile.open(fileobj=io.BytesIO(_git(repository, "archive", commit))) as archive:
+        archive.extractall(target, filter=_normal)  # noqa: S202 (our own commit)
 
 
 def _run_backend(source: Path, kind: str, built: Path, time: int) -> None:

@@ -45,7 +45,9 @@ ORAS = GoTool("oras", "oras.land/oras/cmd/oras", "v1.3.6")
 HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", "v3.22.0")
 DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
 """A peer for comparisons, and a registry whose data is adopted."""
-TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM, DISTRIBUTION)}
+COMPOSE_SPEC = GoTool("compose-spec", "github.com/compose-spec/compose-go/v2/cmd", "v2.16.2")
+"""Docker Compose's reader of its files."""
+TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM, DISTRIBUTION, COMPOSE_SPEC)}
 
 
 class ToolUnavailable(Exception):
@@ -76,7 +78,8 @@ def _install(tool: GoTool, target: Path) -> None:
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if finished.returncode:
         raise ToolUnavailable(f"{' '.join(command)} failed:\n{finished.stderr[-2000:]}")
-    (fresh / tool.name).rename(target)
+    (program,) = fresh.iterdir()
+    program.rename(target)
     shutil.rmtree(fresh)
 
 
