@@ -1,7 +1,6 @@
-"""The token guide's documents load, and give exactly the described permissions."""
+"""The documents about tokens and CI load, and give exactly the described permissions."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -10,15 +9,41 @@ from simple_registry.access.limits import parse_client_limit
 from simple_registry.access.permission import Permission, Resource
 from simple_registry.access.policy import Allowed
 from simple_registry.config.load import load_access
+from support.sources import ROOT
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "tokens.md").read_text("utf-8")
-DOCUMENTS = [text for text in re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL) if "kind:" in text]
+GUIDE = (ROOT / "docs" / "tokens.md").read_text("utf-8")
+GUIDES = {path.stem: path.read_text("utf-8") for path in (ROOT / "docs" / "guides").glob("*.md")}
+HASH = "$2b$12$ibNQSO1AOGCdBgD.1Lz6jOEwvPFiM/UttzOVJtManJJZhCeQRZkjS"
+
+
+def documents(text):
+    """Return the documents for the registry in a page."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [block.replace("$2b$12$…", HASH) for block in blocks if "kind:" in block]
 
 
 @pytest.fixture
-def rules(tmp_path):
-    (tmp_path / "issuers.yaml").write_text("---\n".join(DOCUMENTS))
-    return load_access([tmp_path])
+def load(tmp_path):
+    def of(page):
+        (tmp_path / "documents.yaml").write_text("---\n".join(documents(GUIDES[page])))
+        return load_access([tmp_path])
+
+    return of
+
+
+@pytest.mark.parametrize("page", [name for name, text in GUIDES.items() if documents(text)])
+def test_the_documents_of_a_guide_load(load, page):
+    assert load(page).policy is not None
+
+
+@pytest.fixture
+def github(load):
+    return load("github-actions")
+
+
+@pytest.fixture
+def gitlab(load):
+    return load("gitlab-ci")
 
 
 def may_push(rules, issuer, claims, repository, tag="v1"):
@@ -45,9 +70,9 @@ GITLAB = {
 }
 
 
-def test_a_github_job_pushes_to_its_own_repository_only(rules):
-    assert may_push(rules, "github", GITHUB, "ci/example-org/app")
-    assert may_push(rules, "github", GITHUB | {"ref": "refs/tags/v1.2"}, "ci/example-org/app")
+def test_a_github_job_pushes_to_its_own_repository_only(github):
+    assert may_push(github, "github", GITHUB, "ci/example-org/app")
+    assert may_push(github, "github", GITHUB | {"ref": "refs/tags/v1.2"}, "ci/example-org/app")
     for other in (
         "ci/example-org/app2",
         "ci/example-org/app/x",
@@ -55,7 +80,7 @@ def test_a_github_job_pushes_to_its_own_repository_only(rules):
         "example-org/app",
         "x/ci/example-org/app",
     ):
-        assert not may_push(rules, "github", GITHUB, other)
+        assert not may_push(github, "github", GITHUB, other)
 
 
 @pytest.mark.parametrize(
@@ -69,17 +94,17 @@ def test_a_github_job_pushes_to_its_own_repository_only(rules):
         {"ref": "refs/pull/1/merge"},
     ],
 )
-def test_other_github_jobs_are_refused(rules, changed):
+def test_other_github_jobs_are_refused(github, changed):
     with pytest.raises(ClaimsInvalid):
-        may_push(rules, "github", GITHUB | changed, "ci/example-org/app")
+        may_push(github, "github", GITHUB | changed, "ci/example-org/app")
 
 
-def test_a_gitlab_job_pushes_to_its_own_repository_only(rules):
-    assert may_push(rules, "gitlab", GITLAB, "team/app")
-    assert not may_push(rules, "gitlab", GITLAB, "team/app2")
+def test_a_gitlab_job_pushes_to_its_own_repository_only(gitlab):
+    assert may_push(gitlab, "gitlab", GITLAB, "team/app")
+    assert not may_push(gitlab, "gitlab", GITLAB, "team/app2")
     for changed in ({"ref_protected": "false"}, {"namespace_path": "team2"}):
         with pytest.raises(ClaimsInvalid):
-            may_push(rules, "gitlab", GITLAB | changed, "team/app")
+            may_push(gitlab, "gitlab", GITLAB | changed, "team/app")
 
 
 def test_the_scopes_of_the_guide_are_scopes():
