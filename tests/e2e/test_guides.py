@@ -196,7 +196,7 @@ def test_the_guide_for_jenkins(docker, tmp_path):
     with registry_with(tmp_path / "registry", *documents("token")) as registry:
         secret = create_token(tmp_path / "registry" / "data")
         place = image.replace(NAME, registry.host).replace("${env.GIT_COMMIT}", "abc")
-        docker.run(script, ROBOT="robot", TOKEN=secret, IMAGE=place)
+        docker.run(script.replace(NAME, registry.host), ROBOT="robot", TOKEN=secret, IMAGE=place)
 
         assert_pushed(registry, "team/app:abc")
         assert secret not in pipeline
