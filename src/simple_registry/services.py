@@ -178,7 +178,7 @@ def build_services(
         manifest_size=limits.manifest_size,
         tags_per_push=limits.tags_per_push,
         readiness=partial(_readiness, stores, trust, warnings),
-        condition=partial(_condition, stores, trust),
+        condition=partial(_condition, stores, trust, warnings),
         metrics=metrics,
     )
     garbage, pruning = _build_garbage(settings, stores, uploads, trust, clock), _build_pruning(settings, stores, clock)
@@ -385,10 +385,11 @@ def _readiness(stores: Stores, trust: Trust, warnings: OperatorWarnings) -> Mapp
     }
 
 
-def _condition(stores: Stores, trust: Trust) -> Condition:
+def _condition(stores: Stores, trust: Trust, warnings: OperatorWarnings) -> Condition:
     space = None if stores.disk_space is None else stores.disk_space()
     versions = {"Simple Registry": __version__, "Python": platform.python_version(), "System": platform.platform()}
-    return Condition(trust.access.stale, space, versions)
+    since = {warned.text: warned.since for warned in warnings.current().values()}
+    return Condition(trust.access.stale, space, versions, since)
 
 
 def _write_login(threads: Executor, write: Callable[[KnownLogin], None] | None, login: KnownLogin) -> None:

@@ -46,7 +46,7 @@ from simple_registry.operations.usage import RepositoryUsages
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What operators want to know: why the rules in force are not those of the documents, room, and versions.
+    """What operators want to know: why the rules in force are not those of the documents, room, versions, warnings.
 
     `space` has the free bytes and all bytes of the file system with the data, where that is known.
     """
@@ -54,6 +54,8 @@ class Condition:
     stale: str | None
     space: tuple[int, int] | None
     versions: Mapping[str, str]
+    warnings: Mapping[str, float]
+    """Their texts, and since when there is a reason for each."""
 
 
 @dataclass(frozen=True, slots=True)

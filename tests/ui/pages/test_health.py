@@ -51,6 +51,16 @@ def test_free_space_is_shown_where_it_is_known(clock):
         page = Browser(front).sign_in().get(HEALTH)
     assert "1.0 KiB of 4.0 KiB are free" in facts(page)["Free space"]
     assert (page.one("meter")["value"], page.one("meter")["max"]) == ("3072", "4096")
+    assert page.one("span", class_="badge").text == "ready"
+
+
+def test_warnings_are_shown_with_their_begin(clock):
+    kept = in_memory(clock)
+    stores = replace(kept.stores, disk_space=lambda: DiskSpace(free=1024, size=40960))
+    with Front(replace(kept, stores=stores), clock) as front:
+        page = Browser(front).sign_in().get(HEALTH)
+    assert page.one("span", class_="warn").text == "warnings"
+    assert facts(page)["Warning"].startswith("only 1.0 KiB of 40.0 KiB are free in the data directory, since ")
 
 
 def test_only_administrators_see_it(make_front):
