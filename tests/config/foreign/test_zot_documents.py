@@ -143,6 +143,18 @@ def test_an_admin_without_update_keeps_tags_everywhere(tmp_path):
     assert not imported.may_move("alice", "other")
 
 
+def test_many_patterns_are_translated(tmp_path):
+    teams = [f"team-{number}" for number in range(60)]
+    rules = {f"{team}/**": {"policies": [{"users": ["alice"], "actions": ["read"]}]} for team in teams}
+    imported = Imported(
+        tmp_path, configuration({"repositories": {"**": {"defaultPolicy": ["read"]}, **rules}}), users=USERS
+    )
+    for name in ("team-7/app", "team-59/a/b", "team-3"):
+        assert imported.may("alice", "GET", name)
+        assert not imported.may("bob", "GET", name)
+    assert imported.may("bob", "GET", "team-60/app")
+
+
 def remarks(tmp_path, control):
     return Imported(tmp_path, configuration(control), users=USERS).translation.remarks
 

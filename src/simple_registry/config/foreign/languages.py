@@ -8,8 +8,9 @@ derivatives (Brzozowski, Derivatives of Regular Expressions, 1964).
 """
 
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Union
 
 from simple_registry.config.values import ConfigError
@@ -18,7 +19,7 @@ SEPARATOR = "/"
 ALPHABET = frozenset(string.ascii_lowercase + string.digits + "._-" + SEPARATOR)
 """The characters of repository names."""
 
-MAX_STATES = 500
+MAX_STATES = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def derivative(expression: Expression, character: str) -> Expression:
 
 def overlap(one: Expression, other: Expression) -> bool:
     """Return whether some name is in both."""
-    return any(all(map(is_nullable, state)) for state in _explored((one, other)))
+    return any(is_nullable(first) and is_nullable(second) for first, second in _explored(one, other))
 
 
 def difference(expression: Expression, others: Sequence[Expression]) -> Expression:
@@ -136,22 +137,25 @@ def difference(expression: Expression, others: Sequence[Expression]) -> Expressi
 
     Raises: ConfigError when it would be too large.
     """
-    if not others:
-        return expression
-    edges = _explored((expression, *others))
-    accepting = [state for state in edges if is_nullable(state[0]) and not any(map(is_nullable, state[1:]))]
+    return _difference(expression, either(*others)) if others else expression
+
+
+@lru_cache
+def _difference(expression: Expression, other: Expression) -> Expression:
+    edges = _explored(expression, other)
+    accepting = {state for state in edges if is_nullable(state[0]) and not is_nullable(state[1])}
     return _Elimination(*_minimal(edges, accepting)).expression()
 
 
-State = tuple[Expression, ...]
+State = tuple[Expression, Expression]
 Edges = Mapping[State, Mapping[State, Expression]]
 
 
-def _explored(start: State) -> Edges:
-    """Return the states that are reached from `start` while its first expression can match, and how."""
-    alike = _alike(start)
+def _explored(one: Expression, other: Expression) -> Edges:
+    """Return the states that are reached from both expressions while the first can match, and how."""
+    alike = _alike((one, other))
     found: dict[State, dict[State, Expression]] = {}
-    waiting = [start]
+    waiting = [(one, other)]
     while waiting:
         state = waiting.pop()
         if state in found:
@@ -160,7 +164,7 @@ def _explored(start: State) -> Edges:
             raise ConfigError("these patterns overlap in too many ways to be translated")
         found[state] = {}
         for which in alike:
-            following = tuple(derivative(each, min(which)) for each in state)
+            following = derivative(state[0], min(which)), derivative(state[1], min(which))
             if following[0] != NOTHING:
                 found[state][following] = either(found[state].get(following, NOTHING), OneOf(which))
                 waiting.append(following)
@@ -186,7 +190,7 @@ def _sets(expression: Expression) -> set[frozenset[str]]:
             return _sets(only)
 
 
-def _minimal(edges: Edges, accepting: Sequence[State]) -> tuple[dict[int, dict[int, Expression]], set[int]]:
+def _minimal(edges: Edges, accepting: AbstractSet[State]) -> tuple[dict[int, dict[int, Expression]], set[int]]:
     """Return the automaton with equal states made one, by number, and its accepting states; it starts at 0."""
     group = {state: int(state in accepting) for state in edges}
     while True:
@@ -218,26 +222,34 @@ class _Elimination:
         self._edges[self._END] = {}
         for state in accepting:
             self._edges[state][self._END] = EMPTY
+        self._before: dict[int, set[int]] = {state: set() for state in self._edges}
+        for state, following in self._edges.items():
+            for target in following:
+                self._before[target].add(state)
 
     def expression(self) -> Expression:
         """Return the expression of all that the automaton accepts."""
-        while inner := [state for state in self._edges if state >= 0]:
-            self._eliminate(min(inner, key=self._cost))
+        inner = {state for state in self._edges if state >= 0}
+        while inner:
+            state = min(inner, key=self._cost)
+            inner.remove(state)
+            self._eliminate(state)
         return self._edges[self._BEGIN].get(self._END, NOTHING)
 
     def _cost(self, state: int) -> tuple[int, int]:
-        before = sum(state in following for following in self._edges.values())
-        return before * len(self._edges[state]), state
+        return len(self._before[state]) * len(self._edges[state]), state
 
     def _eliminate(self, state: int) -> None:
         after = self._edges.pop(state)
         loop = repeated(after.pop(state, NOTHING))
-        for following in self._edges.values():
-            before = following.pop(state, None)
-            if before is not None:
-                for target, which in after.items():
-                    through = sequence(before, loop, which)
-                    following[target] = either(following.get(target, NOTHING), through)
+        before = self._before.pop(state) - {state}
+        for source in before:
+            following = self._edges[source]
+            beginning = sequence(following.pop(state), loop)
+            for target, which in after.items():
+                following[target] = either(following.get(target, NOTHING), sequence(beginning, which))
+        for target in after:
+            self._before[target] = self._before[target] - {state} | before
 
 
 def pattern(expression: Expression) -> str:

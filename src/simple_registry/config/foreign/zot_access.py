@@ -93,12 +93,13 @@ class AccessControl:
         """Return the repositories in which zot gives what a grant of a rule gives.
 
         These are not those that a longer pattern matches, unless that gives the same. Of two equally long ones, zot
-        takes either: what both give counts.
+        takes either: what both give counts. Moving tags is not part of bindings; see `cell`.
         """
+        actions = grant.actions - {UPDATE}
 
         def takes_away(other: Rule) -> bool:
             return len(other.pattern.encode()) >= len(rule.pattern.encode()) and not all(
-                other.gives(action, subject) for action in grant.actions for subject in grant.subjects
+                other.gives(action, subject) for action in actions for subject in grant.subjects
             )
 
         return self._without(rule, takes_away)
