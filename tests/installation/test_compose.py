@@ -52,3 +52,15 @@ def test_caddy_takes_its_file(home):
 
 def test_prometheus_takes_its_file(home):
     installed("promtool", home)("check", "config", COMPOSE / "monitoring/prometheus.yml")
+
+
+def test_prometheus_reads_every_expression_of_the_dashboard(home):
+    dashboard = json.loads((ROOT / "packaging/grafana/simple-registry.json").read_text("utf-8"))
+    targets = [target for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    queries = [each["expr"] for each in (*targets, *dashboard["annotations"]["list"])]
+    rules = [
+        {"record": f"query:{number}", "expr": query.replace("$__rate_interval", "5m").replace("$job", ".+")}
+        for number, query in enumerate(queries)
+    ]
+    (home / "rules.json").write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))  # JSON is YAML
+    assert f"{len(rules)} rules found" in installed("promtool", home)("check", "rules", home / "rules.json")
