@@ -10,13 +10,16 @@ JOBS     ?= auto
 FAST     := not browser and not clients and not conformance and not installation and not slow and not faults and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: run dist image kubernetes test lint format types conformance browser screenshots installation clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
+.PHONY: run dist image deb kubernetes test lint format types conformance browser screenshots installation clients clients-table slow soak faults faults-full faults-table bench bench-docs bench-collection reference lock help
 
 run: $(VENV)/.runtime ## start the registry on 0.0.0.0:5000 over ./data (ADDR, DATADIR; other options in ARGS)
 	@exec $(PY) -m simple_registry serve -datadir $(DATADIR) -addr $(ADDR) $(ARGS)
 
 dist: $(VENV)/.dev ## wheel and source distribution of the last commit, into dist/
 	$(PY) -m harness.dist
+
+deb: $(VENV)/.dev ## Debian package of the last commit, into dist/, for the system on which it is built
+	$(PY) -m harness.deb
 
 kubernetes: $(VENV)/.dev ## write packaging/kubernetes from the Helm chart, with helm
 	$(PY) -m harness.kubernetes

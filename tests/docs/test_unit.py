@@ -6,6 +6,7 @@ from shutil import which
 
 import pytest
 
+from simple_registry.cli.main import main
 from simple_registry.cli.options import parse_command_line
 from simple_registry.server.worker import GRACE
 from support.sources import ROOT
@@ -13,6 +14,7 @@ from support.sources import ROOT
 GUIDE = (ROOT / "docs/operations/service.md").read_text("utf-8")
 UNITS = ROOT / "packaging/systemd"
 UNIT = (UNITS / "simple-registry.service").read_text("utf-8")
+DEBIAN = ROOT / "packaging/debian"
 EXPOSURE = 15
 """The maximum of `systemd-analyze security`, times ten."""
 
@@ -44,6 +46,15 @@ def test_starts_reloads_and_stops_are_notified_and_have_timeouts():
     assert unit["KillMode"] == "mixed"
     assert int(unit["TimeoutStopSec"]) > GRACE
     assert unit["RestartPreventExitStatus"] == "2"
+
+
+def test_the_unit_of_the_debian_package_takes_its_settings_from_its_documents(capsys):
+    lines = re.findall(r"^ExecStart=(.*)$", (DEBIAN / "debian.conf").read_text("utf-8"), re.MULTILINE)
+    assert lines == ["", "/usr/bin/simple-registry -cfgdir /etc/simple-registry"]  # the first one ends that of the unit
+    assert main(["config", "show", "-cfgdir", str(DEBIAN)]) == 0
+    values = dict(re.findall(r"^(\S+) +(\S+)", capsys.readouterr().out, re.MULTILINE))
+    assert values["dataDir"] == f"/var/lib/{settings(UNIT)['StateDirectory']}"
+    assert main(["config", "check", "-cfgdir", str(DEBIAN)]) == 0
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from e2e.commands import installed, temporary_home
 from harness import ROOT
 from harness.image import build
 from installation.engines import buildah, forget, podman
+from installation.mirrors import apt_options
 from simple_registry import __version__
 
 pytestmark = pytest.mark.installation
@@ -48,14 +49,6 @@ def builder(home):
     )
     assert made.returncode == 0, made.stdout + made.stderr
     return command
-
-
-def apt_options():
-    """Options that let mmdebstrap use the mirrors as this machine's apt does."""
-    dumped = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    return [
-        f"--aptopt={line}" for line in dumped.splitlines() if re.match(r"Acquire::(Check-\S+|https?::Proxy) ", line)
-    ]
 
 
 def pip_options(folder):
