@@ -43,11 +43,12 @@ CRANE = GoTool("crane", "github.com/google/go-containerregistry/cmd/crane", "v0.
 REGCTL = GoTool("regctl", "github.com/regclient/regclient/cmd/regctl", "v0.11.7")
 ORAS = GoTool("oras", "oras.land/oras/cmd/oras", "v1.3.6")
 HELM = GoTool("helm", "helm.sh/helm/v3/cmd/helm", "v3.22.0")
+KUSTOMIZE = GoTool("kustomize", "sigs.k8s.io/kustomize/kustomize/v5", "v5.8.2")
 DISTRIBUTION = GoTool("registry", "github.com/distribution/distribution/v3/cmd/registry", "v3.1.2")
 """A peer for comparisons, and a registry whose data is adopted."""
 COMPOSE_SPEC = GoTool("compose-spec", "github.com/compose-spec/compose-go/v2/cmd", "v2.16.2")
 """Docker Compose's reader of its files."""
-TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM, DISTRIBUTION, COMPOSE_SPEC)}
+TOOLS = {tool.name: tool for tool in (CONFORMANCE, CRANE, REGCTL, ORAS, HELM, KUSTOMIZE, DISTRIBUTION, COMPOSE_SPEC)}
 
 
 class ToolUnavailable(Exception):

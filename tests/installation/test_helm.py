@@ -5,6 +5,8 @@ over volumes laid out as Kubernetes lays them out.
 """
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from e2e.commands import built, temporary_home, unavailable
 from e2e.daemons import running
 from e2e.server import PASSWORD, READY, Registry
 from harness.certificates import issue
-from harness.gotools import HELM, ToolUnavailable, go_command
+from harness.gotools import HELM, KUSTOMIZE, ToolUnavailable, go_command
 from harness.kubernetes import CHART, MANIFESTS, manifests
 from simple_registry import __version__
 from simple_registry.cli.main import main
@@ -30,6 +32,9 @@ from support.sources import ROOT
 pytestmark = pytest.mark.installation
 
 SOURCE = ROOT / "tests/installation/go"
+GUIDE = (ROOT / "docs/installation/kubernetes.md").read_text("utf-8")
+EXAMPLES = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)]
+OVERLAY = next(each for each in EXAMPLES if "patches" in each)
 SECONDS = 5
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=5)).decode()
 ACCESS = """\
@@ -190,6 +195,25 @@ def test_the_plain_manifests_are_those_of_the_chart(decode):
     assert decode("---\n".join(files.values())) == ALWAYS
 
 
+def test_kustomize_makes_the_changes_of_the_guide(home, decode):
+    kustomize = built(KUSTOMIZE, home)
+    (home / OVERLAY["resources"][0]).parent.mkdir(parents=True)
+    shutil.copytree(MANIFESTS, home / OVERLAY["resources"][0])
+    (home / "kustomization.yaml").write_text(yaml.safe_dump(OVERLAY))
+    made = kustomize("build", home)
+    assert decode(made) == ALWAYS
+    found = objects(made)
+    changed = OVERLAY["images"][0]
+    assert pod_of(found)["containers"][0]["image"] == f"{changed['newName']}:{changed['newTag']}"
+    claim = found["PersistentVolumeClaim", "simple-registry"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "500Gi"
+
+
+@pytest.mark.parametrize("values", [each for each in EXAMPLES if each is not OVERLAY], ids=min)
+def test_the_values_of_the_guide_are_ones_of_the_chart(render, decode, values):
+    decode(render(values))
+
+
 def test_the_pod_meets_the_restricted_security_standard(render):
     pod = pod_of(objects(render(EVERYTHING)))
     context, confined = pod["securityContext"], pod["containers"][0]["securityContext"]
@@ -341,6 +365,12 @@ def test_the_pod_follows_a_changed_config_map_and_secret(render, pod):
         pod.lay_out(objects(render(changed)), **others)
         eventually(lambda: status("/v2/", "bob") == 200)
         assert [status("/v2/", name) for name in ("root", "alice")] == [200, 401]
+
+
+def test_the_program_takes_the_documents_of_the_guide(render, pod, capsys):
+    pod.lay_out(objects(render(next(each for each in EXAMPLES if "documents" in each))))
+    assert main(["policy", "check", str(pod.folder / "documents")]) == 0
+    assert capsys.readouterr().out.endswith("; 0 warnings\n")
 
 
 def test_the_program_takes_the_documents_and_the_options(render, pod, capsys):
