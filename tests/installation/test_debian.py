@@ -15,6 +15,7 @@ from e2e.commands import installed, temporary_home, unavailable
 from e2e.daemons import running
 from e2e.server import READY, Registry
 from harness import ROOT
+from harness.certificates import issue
 from harness.deb import build
 from installation.mirrors import apt_options
 from simple_registry import __version__
@@ -46,6 +47,8 @@ while True:
     if not until or pathlib.Path(until[0]).exists():
         break
 """
+TRUST = 'context=ssl.create_default_context(cafile="/etc/simple-registry/authority/ca.crt")'
+SECURE_CLIENT = "import ssl\n" + CLIENT.replace("HTTPConn", "HTTPSConn").replace("timeout=30", f"timeout=30, {TRUST}")
 SYSTEM_LIBRARIES = {"libc", "libm", "libdl", "libpthread", "librt", "libutil", "libgcc_s", "libstdc++"}
 EXPOSURE = 15
 """As in tests/docs/test_unit.py."""
@@ -238,6 +241,31 @@ def test_systemd_starts_reloads_and_restarts_it(booted):
     inside("dpkg", "--purge", "simple-registry")
     assert inside("systemctl", "list-units", "--all", "--plain", "--no-legend", "simple-registry.*") == ""
     assert list((booted.root / "etc/systemd").rglob("*simple-registry*")) == []
+
+
+def test_systemd_starts_the_unit_of_the_project_with_credentials_tls_and_an_audit_log(booted):
+    inside, configuration = booted.run, booted.root / CONFIGURATION
+    inside("dpkg", "--install", "/package.deb")
+    inside("systemctl", "disable", "--now", "simple-registry.service")
+    (booted.root / "opt/simple-registry").symlink_to("/usr/lib/simple-registry")
+    # Another name, so that what differs on Debian does not apply.
+    shutil.copyfile(ROOT / "packaging/systemd/simple-registry.service", booted.root / "etc/systemd/system/own.service")
+    certificates = issue(configuration)
+    certificates.certificate.rename(configuration / "registry.crt")
+    certificates.key.rename(configuration / "registry.key")
+    (configuration / "admin-password").write_text("correct horse")
+    inside("chmod", "0600", f"/{CONFIGURATION}/admin-password")
+    inside("chown", "root:registry", f"/{CONFIGURATION}/registry.crt", f"/{CONFIGURATION}/registry.key")
+    inside("chmod", "0640", f"/{CONFIGURATION}/registry.crt", f"/{CONFIGURATION}/registry.key")
+
+    inside("systemctl", "daemon-reload")
+    inside("systemctl", "start", "own.service")
+    (booted.root / "client.py").write_text(SECURE_CLIENT)
+    assert status(inside, "/v2/", "admin:correct horse") == "200"
+    assert booted.owner_of("var/log/simple-registry/audit.jsonl") == "600 registry:registry"
+    inside("systemctl", "reload", "own.service")
+    inside("systemctl", "stop", "own.service")
+    assert inside("systemctl", "list-units", "--failed", "--plain", "--no-legend") == ""
 
 
 @contextmanager
