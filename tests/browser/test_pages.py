@@ -10,7 +10,7 @@ from browser.visits import Theme
 
 pytestmark = pytest.mark.browser
 
-PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+PHONE, TABLET, DESK = ({"width": width, "height": 900} for width in (360, 768, 1280))
 MAX_TABS = 400
 LETTERS = re.compile(r"[^\W\d_]{2,}")
 """A word that is the same in each answer, unlike numbers, times and request ids."""
@@ -82,13 +82,14 @@ def test_axe_finds_no_violation(shown, size, theme):
     assert found == []
 
 
-def test_nothing_is_wider_than_a_phone(shown):
-    shown.set_viewport_size(PHONE)
+@pytest.mark.parametrize("size", [TABLET, PHONE], ids=["tablet", "phone"])
+def test_nothing_is_wider_than_the_window(shown, size):
+    shown.set_viewport_size(size)
     shown.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     width = shown.evaluate("document.documentElement.scrollWidth")
     shown.evaluate("document.querySelectorAll('details').forEach(each => { each.open = false })")
     shown.set_viewport_size(DESK)
-    assert width <= PHONE["width"]
+    assert width <= size["width"]
 
 
 def test_a_page_reads_the_same_without_scripts(browser, site, address, shown):

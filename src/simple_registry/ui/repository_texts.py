@@ -49,7 +49,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "done.rolled-back": "The tag was rolled back.",
     "done.tagged": "The tag was set.",
     # a manifest
-    "manifest.history": "History",
+    "manifest.history": "History of the tag",
     "manifest.tag": "Add a tag",
     "manifest.delete": "Delete the manifest",
     "manifest.delete.tag": "Delete the tag",
@@ -66,7 +66,6 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "manifest.created": "Created",
     "manifest.author": "Author",
     "manifest.subject": "About",
-    "manifest.set": "Tag set",
     "manifest.kept": "Kept by",
     "manifest.pull": "Pull",
     "manifest.verify": "Verify signatures",
@@ -127,6 +126,10 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     # a history
     "history.title": "History of {repository}",
     "history.of_tag": "History of {tag} in {repository}",
+    "history.of_tag.text": (
+        "The latest change is the first. “Roll back to this” lets the tag point at that manifest again; a page first "
+        "says what will happen."
+    ),
     "history.to": "to",
     "history.by": "by {user}",
     "history.part": "part of a larger change",
@@ -135,7 +138,7 @@ REPOSITORY_TEXTS: Mapping[str, str] = {
     "history.restore": "restore",
     "history.none": "The journal has no events of this.",
     "history.early": "Many events were examined, and the search ended early. The next page continues it.",
-    "event.tag.set": "Tag set",
+    "event.tag.set": "Pushed",
     "event.tag.delete": "Tag deleted",
     "event.tag.rollback": "Tag rolled back",
     "event.tag.restore": "Tag restored",

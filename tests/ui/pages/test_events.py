@@ -34,8 +34,8 @@ def test_events_are_shown_the_newest_first_with_their_user(front):
     page = Browser(front).sign_in().get(EVENTS)
     assert rows(page) == [
         ["Tag deleted", "team/app v1", "admin password"],
-        ["Tag set", "secret v1", "admin password"],
-        ["Tag set", "team/app v1", "admin password"],
+        ["Pushed", "secret v1", "admin password"],
+        ["Pushed", "team/app v1", "admin password"],
     ]
     links = page.one("tbody").all("tr")[2].all("a")
     assert [link["href"].partition("sha256")[0] for link in links] == [
@@ -66,4 +66,4 @@ def test_many_events_come_in_pages(front):
     first = admin.get(EVENTS)
     second = admin.get(first.one("a", rel="next")["href"])
     assert [len(rows(page)) for page in (first, second)] == [50, 3]
-    assert rows(second)[-1] == ["Tag set", "team/app v1", "admin password"]
+    assert rows(second)[-1] == ["Pushed", "team/app v1", "admin password"]

@@ -23,7 +23,7 @@ def test_a_time_line_says_who_moved_a_tag_from_where_to_where(front, admin):
     push_image(front, "team/app", "v1", b"new")
     front.delete("/v2/team/app/manifests/v1")
     page = admin.get(f"{HISTORY}?tag=v1")
-    assert events(page) == ["Tag deleted", "Tag set", "Tag set"]
+    assert events(page) == ["Tag deleted", "Pushed", "Pushed"]
     deleted, moved, _ = page.one("ol", class_="timeline").all("li")
     assert "by admin" in moved.text
     assert len(moved.one("div", class_="what").all("a")) == 2

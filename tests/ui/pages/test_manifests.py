@@ -56,7 +56,7 @@ def test_an_image_is_shown_with_its_config_and_the_commands_of_its_layers(front,
     assert (shown["Entry point"], shown["Arguments"], shown["User"]) == ("/bin/app", "serve", "1000")
     assert (shown["Working directory"], shown["Ports"], shown["Volumes"]) == ("/srv", "8080/tcp", "/data")
     assert (shown["Stop signal"], shown["Kept by"]) == ("SIGINT", "the tag v1")
-    assert shown["Tag set"].endswith("by admin")
+    assert shown["Pushed"].endswith("by admin")
     assert [row[:2] for row in rows(section(page, "layers"))] == [
         ["ADD rootfs.tar /", "9 B"],
         ["ENV MODE=fast", "no layer"],
