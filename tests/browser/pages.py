@@ -79,9 +79,7 @@ REPOSITORY = (
 )
 ADMINISTRATION = (
     Address("tokens", at("/ui/-/tokens"), DEVELOPER),
-    Address("tokens-all", at("/ui/-/tokens?all=yes"), pictured=False),
     Address("revoke-token", lambda site: f"/ui/-/tokens/{site.token}/revoke", DEVELOPER, pictured=False),
-    Address("events", at("/ui/-/events"), pictured=False),
     Address("uploads", at("/ui/-/uploads"), pictured=False),
     Address("cancel-upload", lambda site: f"/ui/-/uploads/{site.upload}/cancel", pictured=False),
     Address("storage", at("/ui/-/storage")),
@@ -95,6 +93,7 @@ ADMINISTRATION = (
     Address("health", at("/ui/-/health")),
 )
 HOSTILE = (
+    # The tokens of all users and the events are those of every repository, too.
     Address("hostile-tokens", at("/ui/-/tokens?all=yes"), pictured=False),
     Address("hostile-events", at("/ui/-/events"), pictured=False),
     Address("hostile-tags", hostile(lambda _: "tags"), pictured=False),

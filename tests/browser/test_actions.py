@@ -34,7 +34,7 @@ def last_event(site, repository):
 def test_a_wrong_push_is_found_in_the_history_and_rolled_back(visit, site, pushed):
     repository, before, after = pushed
     visit.go(f"/ui/{repository}/-/tags")
-    assert f"by {DEVELOPER}" in visit.follow("v1").locator("main dl").first.inner_text()
+    assert f"by {ADMIN}" in visit.follow("v1").locator("main dl").first.inner_text()
     visit.follow("History of the tag")
     text = visit.follow("roll back to this").inner_text("main")
     assert before.split(":")[1][:12] in text

@@ -229,7 +229,7 @@ ADMINISTRATION_TEXTS: Mapping[str, str] = {
     "can_i.resource": "Resource",
     "can_i.where": "Repository, with a tag or digest",
     "can_i.where.hint": "team/app, team/app:v1 or team/app@sha256:…; nothing for the catalog and metrics",
-    "can_i.ask": "Ask",
+    "can_i.ask": "Check",
     "can_i.yes": "Yes.",
     "can_i.no": "No.",
     "can_i.unknown": "There is no user {user}.",
