@@ -64,7 +64,7 @@ def labels_of(repository: Path, commit: str, version: str) -> dict[str, str]:
 
 
 def public_address(remote: str) -> str:
-    """Return the address of a remote without credentials, or nothing if it is not one for everybody."""
+    """Return an HTTPS remote without credentials, or nothing for a remote of another kind."""
     address = urlsplit(remote)
     if address.scheme != "https" or not address.hostname:
         return ""

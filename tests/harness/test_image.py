@@ -40,7 +40,7 @@ def test_docker_gets_the_time_as_an_argument():
         ("", ""),
     ],
 )
-def test_only_an_address_for_everybody_is_the_source(remote, address):
+def test_only_an_https_address_without_credentials_is_the_source(remote, address):
     assert public_address(remote) == address
 
 
