@@ -1,3 +1,3 @@
 """Simple Registry: a lightweight, self-hosted OCI container registry."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
