@@ -1,6 +1,7 @@
 """The policy on the pages of administrators."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -52,15 +53,18 @@ def together(old, loaded):
     return replace(old, policy=policy, documents=loaded.documents)
 
 
-def test_bindings_and_documents_are_shown_with_file_and_line(tmp_path, clock):
-    (tmp_path / "team.yaml").write_text(DOCUMENTS)
+def test_bindings_and_documents_are_shown_with_line_and_file_as_it_was_given(tmp_path, monkeypatch, clock):
+    (tmp_path / "kept" / "elsewhere").mkdir(parents=True)
+    (tmp_path / "kept" / "elsewhere" / "team.yaml").write_text(DOCUMENTS)
+    (tmp_path / "rules").symlink_to("kept/elsewhere")
+    monkeypatch.chdir(tmp_path)
     with Front(in_memory(clock), clock) as front:
         admin = Browser(front).sign_in()
-        front.access.rules = together(front.access.rules, load_access([tmp_path]))
+        front.access.rules = together(front.access.rules, load_access([Path("rules")]))
         page = admin.get(POLICY)
     bindings, documents = page.all("tbody")
     row = bindings.all("tr")[-1]
-    assert row.one("th").text == f"team-reads {tmp_path}/team.yaml:9"
+    assert row.one("th").text == "team-reads rules/team.yaml:9"
     assert [cell.text for cell in row.all("td")] == [
         "group team",
         "reads",
@@ -69,9 +73,9 @@ def test_bindings_and_documents_are_shown_with_file_and_line(tmp_path, clock):
         "^team/<b>.*$",
     ]
     assert [[each.text for each in row.content if not isinstance(each, str)] for row in documents.all("tr")] == [
-        ["ada", "User", f"{tmp_path}/team.yaml:1"],
-        ["reads", "Role", f"{tmp_path}/team.yaml:5"],
-        ["team-reads", "RoleBinding", f"{tmp_path}/team.yaml:9"],
+        ["ada", "User", "rules/team.yaml:1"],
+        ["reads", "Role", "rules/team.yaml:5"],
+        ["team-reads", "RoleBinding", "rules/team.yaml:9"],
     ]
 
 
