@@ -1,7 +1,8 @@
 """The addresses of pages."""
 
+from simple_registry.http.messages import Query
 from simple_registry.oci.names import RepositoryName
-from simple_registry.ui.links import below_url, crumbs_of, page_url, repository_url, with_query
+from simple_registry.ui.links import below_url, change_of, crumbs_of, page_url, repository_url, with_query
 
 APP = RepositoryName("team/app")
 
@@ -21,3 +22,9 @@ def test_a_name_leads_to_what_is_beside_it():
     assert crumbs_of("team/a/b") == [("team", "team/"), ("a", "team/a/"), ("b", "team/a/b/")]
     assert crumbs_of("team/") == [("team", "team/")]
     assert below_url("team/") == "/?below=team%2F"
+
+
+def test_only_known_changes_are_reported():
+    assert change_of(Query("done=revoked"), {"revoked"}) == "revoked"
+    assert change_of(Query("done=%3Cb%3E"), {"revoked"}) is None
+    assert change_of(Query(""), {"revoked"}) is None

@@ -3,9 +3,10 @@
 No component of a repository's name is `-`, so no repository can hide a page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from urllib.parse import quote, urlencode
 
+from simple_registry.http.messages import Query
 from simple_registry.oci.names import RepositoryName
 
 HOME = "/"
@@ -38,3 +39,9 @@ def crumbs_of(name: str) -> Sequence[tuple[str, str]]:
     """Return the components of a repository's name, each with the names that begin like it: `team/`."""
     parts = name.strip("/").split("/")
     return [(part, "/".join(parts[: number + 1]) + "/") for number, part in enumerate(parts) if part]
+
+
+def change_of(query: Query, known: Collection[str]) -> str | None:
+    """Return the change after which a browser comes to a page (`done`), if it is one of these."""
+    done = query.find("done")
+    return done if done in known else None

@@ -14,7 +14,7 @@ from simple_registry.http.targets import NoTarget
 from simple_registry.operations.collection import restorable_until
 from simple_registry.operations.collector import Wanted
 from simple_registry.ui.forms import read_form
-from simple_registry.ui.links import page_url
+from simple_registry.ui.links import change_of, page_url
 from simple_registry.ui.render import page, redirect
 
 DONE = frozenset({"complete", "part"})
@@ -23,7 +23,7 @@ DONE = frozenset({"complete", "part"})
 
 async def show_collection(call: Call[NoTarget]) -> Response:
     """page: what waits for a collection and what the last ones did, as `collection`, and the form for another one."""
-    collector, done = call.registry.collector, call.request.query().find("done")
+    collector = call.registry.collector
     waiting, schedule = await collector.waiting(), collector.schedule
     return page(
         call,
@@ -34,7 +34,7 @@ async def show_collection(call: Call[NoTarget]) -> Response:
         last=await collector.last(),
         may_run=call.can(RUN, Resource.MAINTENANCE, CATALOG_SCOPE),
         mode=await call.registry.read_only.find(),
-        done=done if done in DONE else None,
+        done=change_of(call.request.query(), DONE),
     )
 
 

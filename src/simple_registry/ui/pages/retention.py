@@ -13,7 +13,7 @@ from simple_registry.http.targets import NoTarget
 from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.retention import PlanPage
 from simple_registry.ui.forms import read_form
-from simple_registry.ui.links import page_url
+from simple_registry.ui.links import change_of, page_url
 from simple_registry.ui.navigation import is_administrator
 from simple_registry.ui.render import page, redirect
 
@@ -42,7 +42,7 @@ class Going:
 async def show_plan(call: Call[NoTarget]) -> Response:
     """page: the verdict on each tag that a Retention reaches, as far as the caller may pull it."""
     query = call.request.query()
-    last, done = query.find("last"), query.find("done")
+    last = query.find("last")
     found = await _plan(call, last, PAGE_SIZE)
     return page(
         call,
@@ -50,7 +50,7 @@ async def show_plan(call: Call[NoTarget]) -> Response:
         documents=call.authorization.rules.retentions,
         rows=[(judged.repository, *each) for judged in found.judged for each in judged.tags],
         may_run=call.can(RUN, Resource.MAINTENANCE, CATALOG_SCOPE),
-        done=done if done in DONE else None,
+        done=change_of(query, DONE),
         first=page_url("retention") if last else None,
         following=None if found.next is None else page_url("retention", last=found.next),
     )

@@ -12,7 +12,7 @@ from simple_registry.oci.names import RepositoryName, Tag
 from simple_registry.operations.pages import Page
 from simple_registry.operations.tag_lists import TagOrder, TagPosition, TagRow
 from simple_registry.ui.address import address_of
-from simple_registry.ui.links import repository_url, with_query
+from simple_registry.ui.links import change_of, repository_url, with_query
 from simple_registry.ui.pull_commands import usual_command
 from simple_registry.ui.reading import Overview, Reading
 from simple_registry.ui.render import page
@@ -63,7 +63,7 @@ async def show_tags(call: Call[RepositoryTarget]) -> Response:
         tags=await _listed(call, found.items),
         first=with_query(repository_url(repository), fields) if after else None,
         following=_following(repository, fields, found),
-        done=query.find("done") if query.find("done") in DONE else None,
+        done=change_of(query, DONE),
         has_history=may_read_history(call, repository),
         may_delete=may_delete(call, repository),
     )

@@ -15,7 +15,7 @@ from simple_registry.http.messages import Response
 from simple_registry.http.targets import IssuedTokenTarget, NoTarget
 from simple_registry.operations.issued_tokens import TokenUnknown
 from simple_registry.ui.forms import read_form
-from simple_registry.ui.links import page_url
+from simple_registry.ui.links import change_of, page_url
 from simple_registry.ui.render import page, redirect
 
 PAGE_SIZE = 50
@@ -33,7 +33,7 @@ async def show_tokens(call: Call[NoTarget]) -> Response:
     administrator = has_every_permission(call)
     everyone = administrator and query.find("all") is not None
     owner = None if everyone else call.identity.name
-    last, done = query.find("after"), query.find("done")
+    last = query.find("after")
     found = await call.registry.tokens.page(owner, last=last, limit=PAGE_SIZE)
     fields = {"all": "yes" if everyone else None}
     return page(
@@ -44,7 +44,7 @@ async def show_tokens(call: Call[NoTarget]) -> Response:
         administrator=administrator,
         creates=call.caller.proof.source is Source.PASSWORD,
         lives=LIVES,
-        done=done if done in DONE else None,
+        done=change_of(query, DONE),
         first=page_url("tokens", **fields) if last else None,
         following=page_url("tokens", **fields, after=found.rows[-1].token_id) if found.more else None,
     )

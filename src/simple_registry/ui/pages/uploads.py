@@ -4,7 +4,7 @@ from simple_registry.http.call import Call
 from simple_registry.http.messages import Response
 from simple_registry.http.targets import NoTarget, UploadTarget
 from simple_registry.ui.forms import read_form
-from simple_registry.ui.links import page_url
+from simple_registry.ui.links import change_of, page_url
 from simple_registry.ui.render import page, redirect
 
 PAGE_SIZE = 50
@@ -15,14 +15,14 @@ DONE = frozenset({"canceled"})
 async def show_uploads(call: Call[NoTarget]) -> Response:
     """page: the upload sessions that are open."""
     query = call.request.query()
-    last, done = query.find("after"), query.find("done")
+    last = query.find("after")
     rows = await call.registry.uploads.page(last or "", PAGE_SIZE + 1)
     shown = rows[:PAGE_SIZE]
     return page(
         call,
         "uploads.html",
         rows=shown,
-        done=done if done in DONE else None,
+        done=change_of(query, DONE),
         first=page_url("uploads") if last else None,
         following=page_url("uploads", after=shown[-1].session) if len(rows) > PAGE_SIZE else None,
     )
