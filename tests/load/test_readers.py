@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 MIB = 1024 * 1024
 CLIENTS = 200
-MAX_MEMORY = {False: 100, True: 150}
+MAX_MEMORY = {False: 50, True: 75}
 """MiB for all clients, without and with TLS."""
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 

@@ -1,6 +1,8 @@
 """Coroutines whose first step runs at once; the rest is an ordinary task."""
 
 import asyncio
+import gc
+import weakref
 from contextvars import ContextVar
 
 import pytest
@@ -45,6 +47,30 @@ def test_a_coroutine_that_waits_continues_as_a_task(wait):
         assert steps == [1]
         await task
         assert steps == [1, 2, task]
+
+    run(scenario)
+
+
+def test_the_rest_keeps_nothing_of_what_was_awaited_before():
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in range(3)]
+        known = [weakref.ref(each) for each in futures]
+        waiting = iter(futures)
+
+        async def work():
+            for _ in range(3):
+                await next(waiting)
+
+        task = start(loop, work())
+        for number in range(2):
+            futures[number].set_result(bytes(10))
+            futures[number] = None
+            await asyncio.sleep(0.01)
+        waiting = iter(())
+        gc.collect()
+        assert [each() is None for each in known] == [True, True, False]
+        task.cancel()
 
     run(scenario)
 

@@ -28,7 +28,9 @@ def start(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None])
 
 async def _rest(coroutine: Coroutine[Any, Any, None], awaited: object) -> None:
     # From Python 3.12 on, asyncio makes no task of a generator, although `types.coroutine` marks it.
-    await _steps(coroutine, awaited)
+    steps = _steps(coroutine, awaited)
+    del awaited  # its result may be large, and the rest may wait for a client for minutes
+    await steps
 
 
 @types.coroutine
