@@ -122,7 +122,7 @@ class PageCache:
         return words.replace(f"{self.root}/", "")
 
     def _need_not_last(self, path: str) -> bool:
-        """Return whether a power cut may lose the bytes: a log holds the data, as of a database, or they end with it."""
+        """Return whether a power cut may lose the bytes: they are in a log, too, or mean nothing after it."""
         return path.endswith((INDEX, CLAIM)) or f"{path}{LOG}" in self.files
 
     def _holds_nothing(self, path: str, name: Name) -> bool:
