@@ -13,6 +13,8 @@ from faults.strace import command, read_trace
 from harness.subjects import Running, Subject, running
 
 ROUNDS = {Scale.PROOF: 1, Scale.QUICK: 6, Scale.FULL: 400}
+START_SECONDS = 1.0
+"""Seconds after the first answer: what a server still writes about its start belongs to no operation."""
 QUIET = 0.03
 """Seconds without a request before and after an operation: whatever a registry does then, it does after its answer."""
 
@@ -24,6 +26,7 @@ def order(subject: Subject, folder: Path, scale: Scale) -> Score:
     done: list[tuple[Operation, Window]] = []
     faults: list[str] = []
     with running(subject, folder, wrap=command(trace)) as registry:
+        time.sleep(START_SECONDS)
         for number in range(ROUNDS[scale]):
             for place, operation in enumerate(OPERATIONS):
                 with suppress(Unsupported):

@@ -12,9 +12,7 @@ from faults.strace import NAMING, WRITING, Call, open_on, text
 
 LOG = "-wal"
 INDEX = "-shm"
-"""What SQLite calls its log and the index of it, beside the database."""
-CLAIM = "/server.lock"
-"""What a server writes about itself while it runs. A power cut ends what it says."""
+"""What SQLite calls its log and the index of it, beside the database; no other name has a meaning here."""
 
 _NAMES = frozenset(NAMING.split(","))
 _WRITES = frozenset(WRITING.split(",")) - {"truncate"}
@@ -85,7 +83,7 @@ class PageCache:
     def lost(self, since: int, *, removals: bool) -> Iterator[str]:
         """Yield what a power cut would now lose of everything since a step."""
         for path, file in self.files.items():
-            if file.dirty and file.last_write >= since and not self._need_not_last(path):
+            if file.dirty and file.last_write >= since and not self._rests_on_log(path):
                 yield f"bytes of {self.short(path)} are not on disk: {self.short(file.by)}"
         for (directory, entry), name in self.names.items():
             path = f"{directory}/{entry}"
@@ -103,7 +101,7 @@ class PageCache:
     def durable(self, since: int, *, replacements: bool = True) -> Iterator[tuple[int, str]]:
         """Yield what reached the disk since a step, and when; with or without files that replaced a durable one."""
         for path, file in self.files.items():
-            if file.last_clean >= since and not self._need_not_last(path) and (replacements or not file.replaces):
+            if file.last_clean >= since and not self._rests_on_log(path) and (replacements or not file.replaces):
                 yield file.last_clean, self.short(path)
         for (directory, entry), step in self.named.items():
             file = self.files.get(f"{directory}/{entry}", File())
@@ -113,7 +111,7 @@ class PageCache:
     def done(self, since: int) -> Iterator[str]:
         """Yield what was written or named since a step, on disk or not."""
         for path, file in self.files.items():
-            if file.last_write >= since and not self._need_not_last(path):
+            if file.last_write >= since and not self._rests_on_log(path):
                 yield self.short(file.by)
         yield from (self.short(by) for step, by in self.makings if step >= since)
 
@@ -121,9 +119,9 @@ class PageCache:
         """Return words without the path of the root."""
         return words.replace(f"{self.root}/", "")
 
-    def _need_not_last(self, path: str) -> bool:
-        """Return whether a power cut may lose the bytes: they are in a log, too, or mean nothing after it."""
-        return path.endswith((INDEX, CLAIM)) or f"{path}{LOG}" in self.files
+    def _rests_on_log(self, path: str) -> bool:
+        """Return whether a log holds the data of this file: a database, or the index of the log."""
+        return path.endswith(INDEX) or f"{path}{LOG}" in self.files
 
     def _holds_nothing(self, path: str, name: Name) -> bool:
         """Return whether a file was opened and never written to, as a lock file."""
@@ -167,7 +165,7 @@ class PageCache:
             if call.name == "ftruncate" or (call.name == "pwrite64" and call.split()[-1] == "0"):
                 self._log_ends(path, step, call)
         file.dirty, file.last_write, file.by = True, step, str(call)
-        if not self._need_not_last(path):
+        if not self._rests_on_log(path):
             self.logging = path.endswith(LOG)
 
     def _log_ends(self, log: str, step: int, call: Call) -> None:

@@ -281,12 +281,12 @@ class Supervisor:
             self._ask_to_stop(predecessor, time.monotonic() + _RETIREMENT_TIME)
         if self._phase is _Phase.STARTING and all(slot.serves for slot in self._slots):
             self._phase = _Phase.SERVING
+            self._write_report("started")  # first: `health` and `reload` work once the log says that it listens
             urls = self._urls()
             if self._listeners.metrics is not None:
                 _log.info("metrics on %s/metrics", self._listeners.metrics.urls(tls=False)[0])
             _log.info("listening on %s", ", ".join(urls), extra={"fields": {"workers": len(self._slots)}})
             self._manager.ready(f"listening on {', '.join(urls)}")
-            self._write_report("started")
 
     def _ask_to_stop(self, worker: Worker, deadline: float) -> None:
         """Ask a worker to finish and exit by a deadline."""
